@@ -1,0 +1,3 @@
+"""knxgw: the open KNX gateway for EV charging."""
+
+__version__ = "0.1"

@@ -1,0 +1,377 @@
+"""Reads one device model file; the format is described in `docs/models.md`."""
+
+from collections.abc import Mapping
+
+from knxgw.catalogue.load_points import read_points, read_tests
+from knxgw.catalogue.model import (
+    Connector,
+    Control,
+    DeviceKind,
+    DeviceModel,
+    ModelId,
+    PlugRule,
+    Point,
+    ReadRules,
+    SimulatedState,
+    Simulation,
+    StateRule,
+    StepValue,
+    Transport,
+    Watchdog,
+    WatchdogTrigger,
+    WriteRules,
+    WriteStep,
+    ZeroMeaning,
+)
+from knxgw.catalogue.yaml_tree import Node
+
+_KEYS = (
+    "id",
+    "ets_id",
+    "manufacturer",
+    "model",
+    "variants",
+    "confirmed",
+    "sources",
+    "interface",
+    "connectors",
+    "read",
+    "write",
+    "control",
+    "watchdog",
+    "state_rules",
+    "plug_rules",
+    "points",
+    "setup",
+    "quirks",
+    "simulator",
+)
+_INTERFACE_KEYS = (
+    "transports",
+    "port",
+    "unit_id",
+    "byte_order",
+    "word_order",
+    "max_clients",
+    "idle_timeout_s",
+    "response_timeout_s",
+    "request_gap_s",
+    "connect_delay_s",
+)
+_CONTROL_KEYS = (
+    "resolution_a",
+    "minimum_a",
+    "maximum_a",
+    "zero_a",
+    "offer",
+    "pause",
+    "unlock",
+    "start_stop",
+    "read_back",
+)
+_WATCHDOG_KEYS = (
+    "trigger",
+    "timeout_s",
+    "refresh_s",
+    "arm",
+    "refresh",
+    "fallback",
+    "timeout_point",
+    "remaining_point",
+    "fallback_point",
+)
+MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
+
+# What a capability of an object needs: any one of these points.
+_CAPABILITIES: Mapping[str, tuple[str, ...]] = {
+    "current": ("current_sum", "current_l1"),
+    "current_l1": ("current_l1",),
+    "current_l2": ("current_l2",),
+    "current_l3": ("current_l3",),
+    "power": ("power", "power_l1"),
+    "power_l1": ("power_l1",),
+    "power_l2": ("power_l2",),
+    "power_l3": ("power_l3",),
+    "energy": ("energy_total", "energy_total_l1"),
+    "energy_l1": ("energy_total_l1",),
+    "energy_l2": ("energy_total_l2",),
+    "energy_l3": ("energy_total_l3",),
+    "session_energy": ("energy_session", "energy_total", "energy_total_l1", "power", "power_l1"),
+    "evccid": ("evccid",),
+    "serial": ("serial",),
+    "firmware": ("firmware",),
+    "temperature": ("temperature",),
+    "rfid": ("rfid",),
+    "fault_info_1": ("error_1",),
+    "fault_info_2": ("error_2",),
+    "fault_info_3": ("error_3",),
+    "fault_info_4": ("error_4",),
+}
+
+
+def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
+    """Return the model, or None when something essential is missing (see the findings)."""
+    root.only_keys(_KEYS)
+    required = [root.require(key) for key in ("id", "ets_id", "interface", "points", "sources")]
+    id_node, ets_node, interface, points_node, sources = required
+    if not (id_node and ets_node and interface and points_node and sources):
+        return None
+    interface.only_keys(_INTERFACE_KEYS)
+    points = read_points(points_node, interface)
+    control = _read_control(root, points) if kind is DeviceKind.CHARGER else None
+    watchdog = _read_watchdog(root, points)
+    return DeviceModel(
+        id=ModelId(id_node.text()),
+        ets_id=ets_node.integer(1, 65535) or 0,
+        kind=kind,
+        manufacturer=_text(root, "manufacturer"),
+        model=_text(root, "model"),
+        variants=_texts(root, "variants"),
+        sources=_texts(root, "sources"),
+        confirmed=_flag(root, "confirmed"),
+        transports=_read_transports(interface),
+        port=int(_number(interface, "port", 502)),
+        unit_id=int(_number(interface, "unit_id", 1)),
+        connectors=_read_connectors(root),
+        max_clients=_optional_int(interface, "max_clients"),
+        idle_timeout_s=_optional_number(interface, "idle_timeout_s"),
+        response_timeout_s=_number(interface, "response_timeout_s", 2.0),
+        request_gap_s=_number(interface, "request_gap_s", 0.0),
+        connect_delay_s=_number(interface, "connect_delay_s", 0.0),
+        read=_read_read_rules(root),
+        write=_read_write_rules(root),
+        control=control,
+        watchdog=watchdog,
+        state_rules=_read_state_rules(root, points),
+        plug_rules=_read_plug_rules(root, points),
+        points=points,
+        capabilities=_capabilities(points, control),
+        setup=_texts(root, "setup"),
+        quirks=_texts(root, "quirks"),
+        simulation=_read_simulation(root, points),
+    )
+
+
+def _capabilities(points: Mapping[str, Point], control: Control | None) -> frozenset[str]:
+    readable = {name for name, point in points.items() if point.readable}
+    found = {name for name, needed in _CAPABILITIES.items() if readable.intersection(needed)}
+    if control and control.unlock:
+        found.add("unlock")
+    if control and control.start_stop:
+        found.add("start_stop")
+    return frozenset(found)
+
+
+def _read_transports(interface: Node) -> tuple[Transport, ...]:
+    node = interface.require("transports")
+    words = [item.choice([t.value for t in Transport]) for item in node.items()] if node else []
+    return tuple(Transport(word) for word in words if word)
+
+
+def _read_connectors(root: Node) -> tuple[Connector, ...]:
+    node = root.get("connectors")
+    if node is None:
+        return (Connector(number=1, unit_id=None, address_offset=0, port_offset=0),)
+    connectors = []
+    for item in node.items():
+        item.only_keys(("number", "unit_id", "address_offset", "port_offset"))
+        connectors.append(
+            Connector(
+                number=int(_number(item, "number", 1)),
+                unit_id=_optional_int(item, "unit_id"),
+                address_offset=int(_number(item, "address_offset", 0)),
+                port_offset=int(_number(item, "port_offset", 0)),
+            )
+        )
+    return tuple(connectors)
+
+
+def _read_read_rules(root: Node) -> ReadRules:
+    node = root.get("read")
+    if node is None:
+        return ReadRules(single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0)
+    node.only_keys(("block", "max_registers", "gap_registers", "min_interval_s"))
+    block = node.get("block")
+    return ReadRules(
+        single=block is not None and block.choice(("single", "merged")) == "single",
+        max_registers=int(_number(node, "max_registers", MAX_REGISTERS)),
+        gap_registers=int(_number(node, "gap_registers", 0)),
+        min_interval_s=_number(node, "min_interval_s", 0.0),
+    )
+
+
+def _read_write_rules(root: Node) -> WriteRules:
+    node = root.get("write")
+    if node is None:
+        return WriteRules(functions=(), min_interval_s=0.0)
+    node.only_keys(("functions", "min_interval_s"))
+    functions = node.get("functions")
+    codes = [item.integer(5, 16) for item in functions.items()] if functions else []
+    return WriteRules(
+        functions=tuple(code for code in codes if code),
+        min_interval_s=_number(node, "min_interval_s", 0.0),
+    )
+
+
+def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
+    node = root.require("control")
+    if node is None:
+        return None
+    node.only_keys(_CONTROL_KEYS)
+    zero = node.require("zero_a")
+    meaning = zero.choice([meaning.value for meaning in ZeroMeaning]) if zero else None
+    control = Control(
+        resolution_ma=round(_number(node, "resolution_a", 1.0) * 1000),
+        minimum_ma=round(_number(node, "minimum_a", 6.0) * 1000),
+        maximum_ma=round(_number(node, "maximum_a", 32.0) * 1000),
+        zero=ZeroMeaning(meaning) if meaning else ZeroMeaning.FORBIDDEN,
+        offer=_read_steps(node, "offer", points),
+        pause=_read_steps(node, "pause", points),
+        unlock=_read_steps(node, "unlock", points),
+        start_stop=_flag(node, "start_stop"),
+        read_back=_point_name(node, "read_back", points),
+    )
+    if not control.offer:
+        node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
+    if not control.pause:
+        node.report("nothing says how to pause", "add `pause: [{point: …, value: 0}]`")
+    return control
+
+
+def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[WriteStep, ...]:
+    child = node.get(name)
+    steps: list[WriteStep] = []
+    for item in child.items() if child else ():
+        item.only_keys(("point", "value"))
+        point = _point_name(item, "point", points)
+        value_node = item.require("value")
+        if point is None or value_node is None:
+            continue
+        if not points[point].writable:
+            item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
+        word = value_node.text()
+        if word in {value.value for value in StepValue}:
+            steps.append(WriteStep(point=point, value=StepValue(word)))
+        elif (number := value_node.number()) is not None:
+            steps.append(WriteStep(point=point, value=number))
+    return tuple(steps)
+
+
+def _read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
+    node = root.get("watchdog")
+    if node is None:
+        return None
+    node.only_keys(_WATCHDOG_KEYS)
+    trigger = node.require("trigger")
+    word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
+    return Watchdog(
+        trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
+        timeout_s=_number(node, "timeout_s", 60.0),
+        refresh_s=_number(node, "refresh_s", 20.0),
+        arm=_read_steps(node, "arm", points),
+        refresh=_read_steps(node, "refresh", points),
+        fallback=_text(node, "fallback"),
+        timeout_point=_point_name(node, "timeout_point", points),
+        remaining_point=_point_name(node, "remaining_point", points),
+        fallback_point=_point_name(node, "fallback_point", points),
+    )
+
+
+def _read_state_rules(root: Node, points: Mapping[str, Point]) -> tuple[StateRule, ...]:
+    rules: list[StateRule] = []
+    node = root.get("state_rules")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "state", "use"))
+        tests = read_tests(children["if"], points) if "if" in children else ()
+        if "use" in children:
+            children["use"].choice(("codes",))
+            rules.append(StateRule(tests=tests, state=None))
+        elif (state := item.require("state")) and (number := state.integer(0, 11)) is not None:
+            rules.append(StateRule(tests=tests, state=number))
+    return tuple(rules)
+
+
+def _read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, ...]:
+    rules: list[PlugRule] = []
+    node = root.get("plug_rules")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "connected"))
+        tests = read_tests(children["if"], points) if "if" in children else ()
+        connected = item.require("connected")
+        value = connected.boolean() if connected else None
+        if value is not None:
+            rules.append(PlugRule(tests=tests, connected=value))
+    return tuple(rules)
+
+
+def _read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
+    node = root.get("simulator")
+    if node is None:
+        return Simulation(states={}, constants={}, enabled_if=())
+    children = node.only_keys(("states", "constants", "enabled_if"))
+    states: dict[SimulatedState, dict[str, int | str]] = {}
+    for name, values in children["states"].mapping().items() if "states" in children else ():
+        if name not in {state.value for state in SimulatedState}:
+            values.report("unknown state", f"known are: {', '.join(SimulatedState)}")
+            continue
+        raw = {point: _scalar(child) for point, child in values.mapping().items()}
+        states[SimulatedState(name)] = {
+            point: value for point, value in raw.items() if not isinstance(value, float)
+        }
+    constants = (
+        {name: _scalar(child) for name, child in children["constants"].mapping().items()}
+        if "constants" in children
+        else {}
+    )
+    for name in [*constants, *(point for values in states.values() for point in values)]:
+        if name not in points:
+            node.report(f"point {name!r} does not exist", "name a point of this file")
+    enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
+    return Simulation(states=states, constants=constants, enabled_if=enabled_if)
+
+
+def _scalar(node: Node) -> int | float | str:
+    text = node.text()
+    for convert in (lambda word: int(word, 0), float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | None:
+    child = node.get(name)
+    if child is None:
+        return None
+    return child.choice(tuple(points))
+
+
+def _text(node: Node, name: str) -> str:
+    child = node.require(name)
+    return child.text() if child else ""
+
+
+def _texts(node: Node, name: str) -> tuple[str, ...]:
+    child = node.get(name)
+    return tuple(item.text() for item in child.items()) if child else ()
+
+
+def _flag(node: Node, name: str) -> bool:
+    child = node.get(name)
+    return bool(child and child.boolean())
+
+
+def _number(node: Node, name: str, default: float) -> float:
+    value = _optional_number(node, name)
+    return default if value is None else value
+
+
+def _optional_number(node: Node, name: str) -> float | None:
+    child = node.get(name)
+    return child.number(0) if child else None
+
+
+def _optional_int(node: Node, name: str) -> int | None:
+    child = node.get(name)
+    return child.integer(0) if child else None

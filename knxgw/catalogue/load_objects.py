@@ -1,0 +1,93 @@
+"""Reads `objects.yaml`: the group objects."""
+
+import re
+
+from knxgw.catalogue.model import ObjectDefinition, ObjectKind, Text
+from knxgw.catalogue.yaml_tree import Node
+
+_KEYS = (
+    "number",
+    "key",
+    "en",
+    "de",
+    "dpts",
+    "choice",
+    "flags",
+    "kind",
+    "model_dependent",
+    "needs",
+    "only_with",
+    "table",
+)
+POINT_OFFSET = 50  # group objects from one charging point to the next
+_FLAGS = re.compile(r"[C-][R-][W-][T-][U-][I-]")
+_DPT = re.compile(r"\d{1,3}\.\d{3}")
+
+
+def read_objects(root: Node) -> tuple[ObjectDefinition, ...]:
+    """Return all group objects, in the order of their numbers."""
+    objects: list[ObjectDefinition] = []
+    for name, scope in root.only_keys(("general", "charging_point")).items():
+        offset = POINT_OFFSET if name == "charging_point" else 0
+        for node in scope.items():
+            definition = _read_object(node, offset)
+            if definition:
+                objects.append(definition)
+    seen: dict[int, ObjectDefinition] = {}
+    for definition in objects:
+        if definition.number in seen:
+            root.report(f"group object {definition.number} is defined twice", "remove one")
+        seen[definition.number] = definition
+    return tuple(sorted(objects, key=lambda definition: definition.number))
+
+
+def _read_object(node: Node, offset: int) -> ObjectDefinition | None:
+    node.only_keys(_KEYS)
+    needed = [node.require(key) for key in ("number", "key", "en", "de", "flags", "kind")]
+    number_node, key, en, de, flags_node, kind_node = needed
+    if not (number_node and key and en and de and flags_node and kind_node):
+        return None
+    number = number_node.integer(1, 999)
+    flags = flags_node.text()
+    if not _FLAGS.fullmatch(flags):
+        flags_node.report(f"expected flags in the order CRWTUI, got {flags!r}", "such as CR-T--")
+    kind = kind_node.choice([kind.value for kind in ObjectKind])
+    if number is None or kind is None:
+        return None
+    dpts = _read_dpts(node)
+    model_dependent = node.get("model_dependent")
+    table = node.get("table")
+    return ObjectDefinition(
+        number=number,
+        key=key.text(),
+        function=Text(en=en.text(), de=de.text()),
+        dpts=dpts,
+        dpt_choice=_optional_text(node, "choice"),
+        flags=flags,
+        kind=ObjectKind(kind),
+        per_point=offset > 0,
+        offset=offset,
+        model_dependent=bool(model_dependent and model_dependent.boolean()),
+        needs=_optional_text(node, "needs"),
+        only_with=_optional_text(node, "only_with"),
+        table=table.integer(1, 99) if table else None,
+    )
+
+
+def _read_dpts(node: Node) -> tuple[str, ...]:
+    child = node.get("dpts")
+    if child is None:
+        return ()
+    dpts = []
+    for item in child.items():
+        dpt = item.text()
+        if _DPT.fullmatch(dpt):
+            dpts.append(dpt)
+        else:
+            item.report(f"expected a datapoint type, got {dpt!r}", 'such as "14.019"')
+    return tuple(dpts)
+
+
+def _optional_text(node: Node, name: str) -> str | None:
+    child = node.get(name)
+    return child.text() if child else None

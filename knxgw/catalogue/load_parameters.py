@@ -1,0 +1,63 @@
+"""Reads `parameters.yaml`: every parameter of the product."""
+
+from knxgw.catalogue.model import Choice, ParameterDefinition, ParameterType, Text
+from knxgw.catalogue.yaml_tree import Node
+
+_KEYS = ("key", "type", "unit", "low", "high", "default", "required", "choices", "en", "de", "help_en", "help_de")
+
+
+def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
+    """Return all parameters in file order."""
+    parameters: list[ParameterDefinition] = []
+    children = root.only_keys(("parameters",))
+    for node in children["parameters"].items() if "parameters" in children else ():
+        definition = _read_parameter(node)
+        if definition is None:
+            continue
+        if any(other.key == definition.key for other in parameters):
+            node.report(f"parameter {definition.key!r} is defined twice", "remove one")
+        parameters.append(definition)
+    return tuple(parameters)
+
+
+def _read_parameter(node: Node) -> ParameterDefinition | None:
+    node.only_keys(_KEYS)
+    required = [node.require(name) for name in ("key", "type", "en", "de", "help_en", "help_de")]
+    key, kind, en, de, help_en, help_de = required
+    if not (key and kind and en and de and help_en and help_de):
+        return None
+    word = kind.choice(tuple(ParameterType))
+    if word is None:
+        return None
+    low, high = node.get("low"), node.get("high")
+    unit, default, needed = node.get("unit"), node.get("default"), node.get("required")
+    return ParameterDefinition(
+        key=key.text(),
+        type=ParameterType(word),
+        unit=unit.text() if unit else None,
+        low=low.number() if low else None,
+        high=high.number() if high else None,
+        default=default.text() if default else None,
+        required=bool(needed and needed.boolean()),
+        choices=_read_choices(node),
+        text=Text(en=en.text(), de=de.text()),
+        help=Text(en=help_en.text(), de=help_de.text()),
+    )
+
+
+def _read_choices(node: Node) -> tuple[Choice, ...]:
+    choices: list[Choice] = []
+    child = node.get("choices")
+    for item in child.items() if child else ():
+        item.only_keys(("value", "ets_id", "en", "de"))
+        value, ets_id = item.require("value"), item.require("ets_id")
+        en, de = item.require("en"), item.require("de")
+        if not (value and ets_id and en and de):
+            continue
+        number = ets_id.integer(0, 65535) or 0
+        if any(other.ets_id == number for other in choices):
+            ets_id.report(f"ets_id {number} is used twice here", "take a number never used")
+        choices.append(
+            Choice(value=value.text(), ets_id=number, text=Text(en=en.text(), de=de.text()))
+        )
+    return tuple(choices)

@@ -1,0 +1,239 @@
+"""Reads the points of a device model and the tests that refer to them."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from knxgw.catalogue.model import (
+    Code,
+    Condition,
+    Extract,
+    Order,
+    Point,
+    PollClass,
+    RegisterType,
+    Table,
+    Test,
+    TextFormat,
+)
+from knxgw.catalogue.yaml_tree import Node
+
+_KEYS = (
+    "address",
+    "table",
+    "type",
+    "count",
+    "scale",
+    "add",
+    "unit",
+    "access",
+    "write_function",
+    "extract",
+    "codes",
+    "word_order",
+    "byte_order",
+    "string_order",
+    "unit_id",
+    "relative",
+    "low",
+    "high",
+    "invalid",
+    "optional",
+    "poll",
+    "format",
+    "confidence",
+    "note",
+)
+_UNITS = ("A", "V", "W", "Wh", "s", "ms", "°C", "Hz", "%", "var", "VA")
+_COUNTS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u48": 3, "u64": 4, "i64": 4, "f32": 2, "f64": 4}
+_COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bcd_hms32": 2}
+
+# How often a point of a standard name is read unless its file says otherwise.
+_POLL = {
+    PollClass.FAST: r"state|plug|availability|enable|session_control|current_(l[123]|sum)|"
+    r"error_[1-4]|setpoint_read|current_offered",
+    PollClass.NORMAL: r"power(_l[123])?|energy_.*|session_.*|rfid|voltage_l[123]",
+    PollClass.SLOW: r"temperature|failsafe_.*|setpoint_valid_s",
+    PollClass.ONCE: r"serial|firmware|model|current_max_hw|evccid",
+}
+# What we do not publish is not read, unless a rule of the file needs it.
+_UNUSED = r"voltage_.*|current_max_hw|model|failsafe_.*|session_duration|session_start|session_end|soc"
+
+
+def read_points(root: Node, interface: Node) -> Mapping[str, Point]:
+    """Return the points by name."""
+    defaults = {}
+    for name in ("word_order", "byte_order"):
+        child = interface.get(name)
+        defaults[name] = (child.choice(tuple(Order)) if child else None) or "big"
+    points = {}
+    for name, node in root.mapping().items():
+        point = _read_point(name, node, defaults)
+        if point:
+            points[name] = point
+    return MappingProxyType(points)
+
+
+def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | None:
+    node.only_keys(_KEYS)
+    address = node.require("address")
+    table_node = node.require("table")
+    type_node = node.require("type")
+    if not (address and table_node and type_node):
+        return None
+    table = table_node.choice(tuple(Table))
+    kind = type_node.choice(tuple(RegisterType))
+    number = address.integer(0, 65535)
+    if table is None or kind is None or number is None:
+        return None
+    access = _choice(node, "access", ("ro", "rw", "wo"), "ro")
+    function = node.get("write_function")
+    byte_order = _choice(node, "byte_order", tuple(Order), defaults["byte_order"])
+    unit_id = node.get("unit_id")
+    return Point(
+        name=name,
+        table=Table(table),
+        address=number,
+        count=_read_count(node, kind),
+        type=RegisterType(kind),
+        scale=_number(node, "scale", 1.0),
+        add=_number(node, "add", 0.0),
+        unit=_choice(node, "unit", _UNITS, "") or None,
+        readable=access != "wo",
+        writable=access != "ro",
+        write_function=function.integer(5, 16) if function else None,
+        extract=_read_extract(node),
+        codes=_read_codes(node),
+        word_order=Order(_choice(node, "word_order", tuple(Order), defaults["word_order"])),
+        byte_order=Order(byte_order),
+        string_order=Order(_choice(node, "string_order", tuple(Order), byte_order)),
+        unit_id=unit_id.integer(0, 255) if unit_id else None,
+        relative=_flag(node, "relative"),
+        low=_optional_number(node, "low"),
+        high=_optional_number(node, "high"),
+        invalid=_read_invalid(node),
+        optional=_flag(node, "optional"),
+        poll=_read_poll(name, node, readable=access != "wo"),
+        format=TextFormat(_choice(node, "format", tuple(TextFormat), "plain")),
+        confidence=_choice(node, "confidence", ("high", "medium", "low"), "medium"),
+        note=child.text() if (child := node.get("note")) else "",
+    )
+
+
+def _read_count(node: Node, kind: str) -> int:
+    child = node.get("count")
+    fixed = _COUNTS.get(kind)
+    if child is None:
+        if fixed is None:
+            node.report(f"type {kind} needs a count", "add `count: registers`")
+        return fixed or 1
+    count = child.integer(1, 125) or 1
+    if fixed is not None and count != fixed:
+        child.report(f"type {kind} has {fixed} registers, not {count}", "leave the count out")
+    return count
+
+
+def _read_extract(node: Node) -> Extract | None:
+    child = node.get("extract")
+    if child is None:
+        return None
+    children = child.only_keys(("shift", "mask"))
+    shift = children["shift"].integer(0, 63) if "shift" in children else 0
+    mask = children["mask"].integer(1) if "mask" in children else None
+    if mask is None:
+        child.report("a mask is missing", "add `mask: 0x…`")
+    return Extract(shift=shift or 0, mask=mask or 0xFFFF)
+
+
+def _read_codes(node: Node) -> Mapping[int | str, Code]:
+    child = node.get("codes")
+    codes: dict[int | str, Code] = {}
+    for key, value in child.mapping().items() if child else ():
+        code = int(key, 0) if re.fullmatch(r"\d+|0x[0-9a-fA-F]+", key) else key
+        if value.is_mapping:
+            children = value.only_keys(("meaning", "state"))
+            state = children["state"].integer(0, 11) if "state" in children else None
+            meaning = children["meaning"].text() if "meaning" in children else ""
+            codes[code] = Code(meaning=meaning, state=state)
+        else:
+            codes[code] = Code(meaning=value.text(), state=None)
+    return MappingProxyType(codes)
+
+
+def _read_invalid(node: Node) -> tuple[int, ...]:
+    child = node.get("invalid")
+    values = [item.integer(0) for item in child.items()] if child else []
+    return tuple(value for value in values if value is not None)
+
+
+def _read_poll(name: str, node: Node, *, readable: bool) -> PollClass:
+    child = node.get("poll")
+    if child and (word := child.choice(tuple(PollClass))):
+        return PollClass(word)
+    if not readable or re.fullmatch(_UNUSED, name):
+        return PollClass.NEVER
+    for poll, pattern in _POLL.items():
+        if re.fullmatch(pattern, name):
+            return poll
+    return PollClass.NEVER
+
+
+def read_tests(node: Node, points: Mapping[str, Point]) -> tuple[Test, ...]:
+    """Return the comparisons of a mapping `{point: expectation}`; all must hold.
+
+    Expectations: a value or a list (any of), `"*"`, `"!=v"`, `"<v"`, `">=v"`, `"bitN"`.
+    """
+    tests = []
+    for name, child in node.mapping().items():
+        if name not in points:
+            child.report(f"point {name!r} does not exist", "name a point of this file")
+            continue
+        tests.append(_read_test(name, child))
+    return tuple(tests)
+
+
+def _read_test(name: str, node: Node) -> Test:
+    if node.is_list:
+        values = tuple(_value(item.text()) for item in node.items())
+        return Test(point=name, condition=Condition.ANY_OF, values=values)
+    text = node.text()
+    if text == "*":
+        return Test(point=name, condition=Condition.ANY, values=())
+    for prefix, condition in (
+        ("!=", Condition.NOT),
+        (">=", Condition.AT_LEAST),
+        ("<", Condition.BELOW),
+        ("bit", Condition.BIT),
+    ):
+        if text.startswith(prefix):
+            return Test(
+                point=name, condition=condition, values=(_value(text.removeprefix(prefix)),)
+            )
+    return Test(point=name, condition=Condition.ANY_OF, values=(_value(text),))
+
+
+def _value(text: str) -> int | float | str:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return text
+
+
+def _choice(node: Node, name: str, words: tuple[str, ...], default: str) -> str:
+    child = node.get(name)
+    return (child.choice(words) if child else None) or default
+
+
+def _number(node: Node, name: str, default: float) -> float:
+    value = _optional_number(node, name)
+    return default if value is None else value
+
+
+def _optional_number(node: Node, name: str) -> float | None:
+    child = node.get(name)
+    return child.number() if child else None
+
+
+def _flag(node: Node, name: str) -> bool:
+    child = node.get(name)
+    return bool(child and child.boolean())

@@ -1,0 +1,438 @@
+"""Frozen shapes of what `product_db/` says: group objects, parameters, device models.
+
+Pure data and look-ups; the readers are in `load.py`. Currents are mA, powers W, energies Wh,
+durations s inside the program; the points of a device model keep the units of the device.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+ModelId = NewType("ModelId", str)
+
+
+# --- group objects -----------------------------------------------------------------------------
+
+
+class ObjectKind(StrEnum):
+    """How a group object's value moves: decides its sending rule."""
+
+    STATE = "state"  # sends on change, may send cyclically
+    CURRENT = "current"  # moving values: minimum change and minimum interval
+    POWER = "power"
+    ENERGY = "energy"
+    TEMPERATURE = "temperature"
+    DURATION = "duration"  # counts while a session lasts: sent when it ends, or cyclically
+    COMMAND = "command"  # received only
+    EVENT = "event"  # sends each time it happens, also with an unchanged value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text in the languages of the product."""
+
+    en: str
+    de: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectDefinition:
+    """One group object as `product_db/objects.yaml` defines it.
+
+    `number` is that of charging point 1 for objects of a charging point, else the number itself.
+    """
+
+    number: int
+    key: str
+    function: Text
+    dpts: tuple[str, ...]  # first is the default; empty: no datapoint type, 1 byte
+    dpt_choice: str | None  # the parameter that chooses among `dpts`
+    flags: str  # "CR-T--"
+    kind: ObjectKind
+    per_point: bool
+    offset: int  # distance between charging points
+    model_dependent: bool  # the manual's mark "depends on the model"
+    needs: str | None  # capability the charger or its meter must have
+    only_with: str | None  # condition on the load management
+    table: int | None  # table of the manual that defines it
+
+    def number_of(self, point: int) -> int:
+        """Return the number this object has at charging point `point` (1…5)."""
+        return self.number + self.offset * (point - 1) if self.per_point else self.number
+
+
+# --- parameters --------------------------------------------------------------------------------
+
+
+class ParameterType(StrEnum):
+    """What the value of a parameter may be."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    MODEL = "model"  # id of a charger or meter model
+    HOST = "host"  # IPv4 address or host name
+    ENDPOINT = "endpoint"  # host:port
+    INDIVIDUAL_ADDRESS = "individual_address"
+    TIME_ZONE = "time_zone"
+    PATH = "path"
+    TEXT_LIST = "text_list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One value of a choice parameter; `ets_id` is never reused."""
+
+    value: str
+    ets_id: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterDefinition:
+    """One parameter: its place in the file, its range and its words."""
+
+    key: str  # dotted path, `[]` after a list: "charging_points[].minimum_a"
+    type: ParameterType
+    unit: str | None
+    low: float | None
+    high: float | None
+    default: str | None  # as written in the file; None: no default
+    required: bool
+    choices: tuple[Choice, ...]
+    text: Text
+    help: Text
+
+
+# --- device models -----------------------------------------------------------------------------
+
+
+class DeviceKind(StrEnum):
+    """What a device is."""
+
+    CHARGER = "charger"
+    METER = "meter"
+
+
+class Transport(StrEnum):
+    """How a device can be reached."""
+
+    TCP = "tcp"
+    RTU = "rtu"
+    ASCII = "ascii"
+
+
+class Table(StrEnum):
+    """The four tables of Modbus; the value is the word used in the files."""
+
+    HOLDING = "holding"
+    INPUT = "input"
+    COIL = "coil"
+    DISCRETE = "discrete"
+
+    @property
+    def read_function(self) -> int:
+        """Return the function code that reads this table."""
+        return {"holding": 3, "input": 4, "coil": 1, "discrete": 2}[self.value]
+
+
+class RegisterType(StrEnum):
+    """How the registers of a point encode its value."""
+
+    U16 = "u16"
+    I16 = "i16"
+    U32 = "u32"
+    I32 = "i32"
+    U48 = "u48"
+    U64 = "u64"
+    I64 = "i64"
+    F32 = "f32"
+    F64 = "f64"
+    BOOL = "bool"
+    BITS16 = "bits16"
+    BITS32 = "bits32"
+    STR = "str"  # two characters per register
+    STRW = "strw"  # one character per register
+    BYTES = "bytes"
+    CHAR_LO = "char_lo"
+    CHAR_HI = "char_hi"
+    BCD_HMS32 = "bcd_hms32"  # hhmmss in two registers, gives seconds
+
+
+class Order(StrEnum):
+    """Which part comes first."""
+
+    BIG = "big"
+    LITTLE = "little"
+
+
+class PollClass(StrEnum):
+    """How often a point is read; state and currents come first."""
+
+    FAST = "fast"
+    NORMAL = "normal"
+    SLOW = "slow"
+    ONCE = "once"
+    NEVER = "never"  # write-only, or of no use to us
+
+
+class TextFormat(StrEnum):
+    """How a raw value becomes a text on the bus."""
+
+    PLAIN = "plain"
+    HEX = "hex"
+    DECIMAL8 = "decimal8"  # eight digits with leading zeros
+    VERSION3 = "version3"  # most significant three bytes as a.b.c
+    CARD = "card"  # first four bytes as hex; empty when zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """Part of the raw integer that carries the value: `(raw >> shift) & mask`."""
+
+    shift: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Meaning of one raw value; `state` is our charging point state, on state points."""
+
+    meaning: str
+    state: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One value of a device: where it lies and how it is encoded.
+
+    value = ((raw >> shift) & mask) * scale + add, in `unit` (A, W, Wh, V, s, °C, Hz, %).
+    """
+
+    name: str
+    table: Table
+    address: int  # zero-based, as on the wire
+    count: int  # registers (or coils)
+    type: RegisterType
+    scale: float
+    add: float
+    unit: str | None
+    readable: bool
+    writable: bool
+    write_function: int | None
+    extract: Extract | None
+    codes: Mapping[int | str, Code]
+    word_order: Order
+    byte_order: Order
+    string_order: Order
+    unit_id: int | None  # another unit of the same endpoint (station of a double charger)
+    relative: bool  # the address belongs to connector 1
+    low: float | None
+    high: float | None
+    invalid: tuple[int, ...]  # raw values that mean "not available"
+    optional: bool  # an exception answer means "empty", not a fault
+    poll: PollClass
+    format: TextFormat
+    confidence: str
+    note: str
+
+
+class Condition(StrEnum):
+    """How a rule compares the raw value of a point."""
+
+    ANY_OF = "any_of"
+    ANY = "any"
+    NOT = "not"
+    BELOW = "below"
+    AT_LEAST = "at_least"
+    BIT = "bit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One comparison of a rule."""
+
+    __test__ = False  # not a test case of pytest
+
+    point: str
+    condition: Condition
+    values: tuple[int | float | str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRule:
+    """First match wins; `state` None takes the number from the code table of `state`."""
+
+    tests: tuple[Test, ...]
+    state: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlugRule:
+    """First match wins; no match leaves the plug as it was known before."""
+
+    tests: tuple[Test, ...]
+    connected: bool
+
+
+class StepValue(StrEnum):
+    """What a write step writes when it is not a constant."""
+
+    OFFER = "offer"  # the offered current, in the unit of the point
+    MINIMUM = "minimum"  # the configured minimum current of the charging point
+    WATCHDOG = "watchdog"  # the watchdog timeout in seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStep:
+    """One write of a command: a point and what goes there."""
+
+    point: str
+    value: StepValue | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRules:
+    """What one read request may cover."""
+
+    single: bool  # one point per request, never a block
+    max_registers: int
+    gap_registers: int  # unmapped registers a block may bridge
+    min_interval_s: float  # between two reads of this unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRules:
+    """How writes are done."""
+
+    functions: tuple[int, ...]
+    min_interval_s: float
+
+
+class ZeroMeaning(StrEnum):
+    """What a setpoint of 0 A does on the device."""
+
+    PAUSES = "pauses"
+    FORBIDDEN = "forbidden"  # never write it; use the pause steps
+    UNLIMITED = "unlimited"  # dangerous: never write it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """How a charger is told its current."""
+
+    resolution_ma: int
+    minimum_ma: int
+    maximum_ma: int
+    zero: ZeroMeaning
+    offer: tuple[WriteStep, ...]
+    pause: tuple[WriteStep, ...]
+    unlock: tuple[WriteStep, ...]
+    start_stop: bool  # the device can hold a process until it is started (GO 54)
+    read_back: str | None  # point that reports the written offer
+
+
+class WatchdogTrigger(StrEnum):
+    """What keeps a charger from falling back."""
+
+    NONE = "none"
+    ANY_REQUEST = "any_request"
+    OFFER = "offer"  # the setpoint must be rewritten
+    STEPS = "steps"  # the refresh steps must be written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchdog:
+    """Fail-safe of a charger: what arms it, what feeds it, where it falls to."""
+
+    trigger: WatchdogTrigger
+    timeout_s: float
+    refresh_s: float
+    arm: tuple[WriteStep, ...]
+    refresh: tuple[WriteStep, ...]
+    fallback: str  # in words, for the documentation
+    timeout_point: str | None
+    remaining_point: str | None
+    fallback_point: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """How one socket of a charger is addressed."""
+
+    number: int
+    unit_id: int | None
+    address_offset: int
+    port_offset: int
+
+
+class SimulatedState(StrEnum):
+    """What a simulated charging point can be in, in our words."""
+
+    AVAILABLE = "available"
+    WAITING = "waiting"  # plugged, nothing missing, the vehicle does not draw
+    CHARGING = "charging"
+    PAUSED = "paused"  # plugged, the station withholds current
+    UNAUTHORISED = "unauthorised"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """Raw values a simulated device shows in each state, point by point."""
+
+    states: Mapping[SimulatedState, Mapping[str, int | str]]
+    constants: Mapping[str, int | float | str]
+    enabled_if: tuple[Test, ...]  # all must hold for current to flow; empty: always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceModel:
+    """One charger or meter model, complete."""
+
+    id: ModelId
+    ets_id: int
+    kind: DeviceKind
+    manufacturer: str
+    model: str
+    variants: tuple[str, ...]
+    sources: tuple[str, ...]
+    confirmed: bool  # two independent sources agree
+    transports: tuple[Transport, ...]
+    port: int
+    unit_id: int
+    connectors: tuple[Connector, ...]
+    max_clients: int | None
+    idle_timeout_s: float | None
+    response_timeout_s: float
+    request_gap_s: float  # silence between two requests
+    connect_delay_s: float  # wait after connecting before the first request
+    read: ReadRules
+    write: WriteRules
+    control: Control | None  # None: a meter
+    watchdog: Watchdog | None
+    state_rules: tuple[StateRule, ...]
+    plug_rules: tuple[PlugRule, ...]
+    points: Mapping[str, Point]
+    capabilities: frozenset[str]
+    setup: tuple[str, ...]
+    quirks: tuple[str, ...]
+    simulation: Simulation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything `product_db/` says."""
+
+    objects: tuple[ObjectDefinition, ...]
+    parameters: tuple[ParameterDefinition, ...]
+    chargers: Mapping[str, DeviceModel]
+    meters: Mapping[str, DeviceModel]
+
+    @property
+    def models(self) -> tuple[DeviceModel, ...]:
+        """Return chargers, then meters."""
+        return (*self.chargers.values(), *self.meters.values())

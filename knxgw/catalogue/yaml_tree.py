@@ -1,0 +1,242 @@
+"""YAML as a tree of located nodes: each value knows its file, line and key.
+
+Scalars are taken as written (`no` stays `no`); what they mean is decided by whoever asks, so a
+wrong value is reported where it stands. Problems are collected, not raised: a reader goes on and
+the person sees every mistake at once.
+"""
+
+import difflib
+import math
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import yaml
+
+from knxgw.errors import ConfigError, Finding, Severity
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+class Problems:
+    """The findings of one reading."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    @property
+    def has_errors(self) -> bool:
+        """Tell whether any finding is an error."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def raise_if_errors(self) -> None:
+        """Raise ConfigError with all findings if one of them is an error."""
+        if self.has_errors:
+            raise ConfigError(self.findings)
+
+
+class Node:
+    """One value of a YAML file, with the place where it stands."""
+
+    __slots__ = ("_children", "_raw", "file", "key", "problems")
+
+    def __init__(self, raw: yaml.Node, *, file: str, key: str, problems: Problems) -> None:
+        self._raw = raw
+        self._children: dict[str, Node] | None = None
+        self.file = file
+        self.key = key
+        self.problems = problems
+
+    @property
+    def line(self) -> int:
+        """Return the line, counted from 1."""
+        return int(self._raw.start_mark.line) + 1
+
+    @property
+    def is_mapping(self) -> bool:
+        """Tell whether this is a mapping."""
+        return isinstance(self._raw, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Tell whether this is a list."""
+        return isinstance(self._raw, yaml.SequenceNode)
+
+    @property
+    def is_null(self) -> bool:
+        """Tell whether this is an empty value or a plain `null`."""
+        return (
+            isinstance(self._raw, yaml.ScalarNode)
+            and self._raw.style is None
+            and self._raw.value in {"", "null", "~"}
+        )
+
+    def report(
+        self, problem: str, remedy: str = "", *, severity: Severity = Severity.ERROR
+    ) -> None:
+        """Note a problem with this value."""
+        self.problems.findings.append(
+            Finding(
+                file=self.file,
+                line=self.line,
+                key=self.key,
+                problem=problem,
+                remedy=remedy,
+                severity=severity,
+            )
+        )
+
+    def mapping(self) -> dict[str, "Node"]:
+        """Return the children by key; repeated keys are reported, the first one counts."""
+        if self._children is not None:
+            return self._children
+        self._children = {}
+        if not isinstance(self._raw, yaml.MappingNode):
+            if not self.is_null:
+                self.report("expected keys and values here", "indent `key: value` lines below it")
+            return self._children
+        for key_node, value_node in self._raw.value:
+            name = str(key_node.value)
+            child = self._child(value_node, f"{self.key}.{name}" if self.key else name)
+            if name in self._children:
+                first = self._children[name].line
+                child.report(f"key repeated, first given in line {first}", "remove one of them")
+            else:
+                self._children[name] = child
+        return self._children
+
+    def only_keys(self, known: Collection[str]) -> dict[str, "Node"]:
+        """Return the children; a key outside `known` is reported and left out."""
+        children = self.mapping()
+        for name in [name for name in children if name not in known]:
+            child = children.pop(name)
+            child.report("unknown key", self._guess(name, known))
+        return children
+
+    def items(self) -> list["Node"]:
+        """Return the elements of a list."""
+        if not isinstance(self._raw, yaml.SequenceNode):
+            if not self.is_null:
+                self.report("expected a list", "write `- ` before each entry, or `[a, b]`")
+            return []
+        return [
+            self._child(value, f"{self.key}[{index}]") for index, value in enumerate(self._raw.value)
+        ]
+
+    def get(self, name: str) -> "Node | None":
+        """Return the child, or None if it is missing or null."""
+        child = self.mapping().get(name)
+        return None if child is None or child.is_null else child
+
+    def require(self, name: str) -> "Node | None":
+        """Return the child; report it if it is missing."""
+        child = self.get(name)
+        if child is None:
+            self.report(f"key {name!r} is missing", f"add `{name}: …`")
+        return child
+
+    def text(self) -> str:
+        """Return the scalar as written."""
+        if not isinstance(self._raw, yaml.ScalarNode):
+            self.report("expected a single value", "write it on the same line as its key")
+            return ""
+        return str(self._raw.value)
+
+    def choice(self, words: Collection[str]) -> str | None:
+        """Return the text if it is one of `words`."""
+        word = self.text()
+        if word in words:
+            return word
+        listed = ", ".join(words)
+        self.report(f"expected one of {listed}, got {word!r}", self._guess(word, words))
+        return None
+
+    def integer(self, low: int | None = None, high: int | None = None) -> int | None:
+        """Return a whole number within the bounds, decimal or 0x…"""
+        text = self.text()
+        try:
+            value = int(text, 0)
+        except ValueError:
+            self.report(f"expected a whole number, got {text!r}", _range_text(low, high))
+            return None
+        return value if self._within(value, low, high) else None
+
+    def number(self, low: float | None = None, high: float | None = None) -> float | None:
+        """Return a finite number within the bounds."""
+        text = self.text()
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            self.report(f"expected a number, got {text!r}", _range_text(low, high))
+            return None
+        return value if self._within(value, low, high) else None
+
+    def boolean(self) -> bool | None:
+        """Return a truth value written as true/false, yes/no or on/off."""
+        word = self.text().lower()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        self.report(f"expected true or false, got {word!r}")
+        return None
+
+    def _within(self, value: float, low: float | None, high: float | None) -> bool:
+        if (low is not None and value < low) or (high is not None and value > high):
+            self.report(f"{value:g} is out of range", _range_text(low, high))
+            return False
+        return True
+
+    def _child(self, raw: yaml.Node, key: str) -> "Node":
+        return Node(raw, file=self.file, key=key, problems=self.problems)
+
+    @staticmethod
+    def _guess(word: str, known: Iterable[str]) -> str:
+        close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+        return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
+
+
+def _range_text(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f"allowed: {low:g} or more"
+    return f"allowed: {low:g} to {high:g}" if low is not None else f"allowed: up to {high:g}"
+
+
+def read_tree(path: Path, problems: Problems, *, name: str | None = None) -> Node | None:
+    """Read a YAML file; None (with a finding) when it cannot be read or is not YAML."""
+    file = name or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
+        problems.findings.append(
+            Finding(file=file, line=1, key="", problem=f"cannot be read: {reason}")
+        )
+        return None
+    return parse_tree(text, problems, name=file)
+
+
+def parse_tree(text: str, problems: Problems, *, name: str) -> Node | None:
+    """Parse YAML text; None (with a finding) when it is not YAML or is empty."""
+    try:
+        raw = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as err:
+        mark = getattr(err, "problem_mark", None)
+        problems.findings.append(
+            Finding(
+                file=name,
+                line=mark.line + 1 if mark else 1,
+                key="",
+                problem=f"not valid YAML: {getattr(err, 'problem', None) or err}",
+                remedy="check indentation, colons and quotes around this line",
+            )
+        )
+        return None
+    if raw is None:
+        problems.findings.append(Finding(file=name, line=1, key="", problem="the file is empty"))
+        return None
+    return Node(raw, file=name, key="", problems=problems)

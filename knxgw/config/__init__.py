@@ -1,0 +1,1 @@
+"""One `Configuration`, from a file now, from ETS later."""

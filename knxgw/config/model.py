@@ -1,0 +1,239 @@
+"""The configuration of one site: frozen, complete, with defaults filled in; pure.
+
+Currents are mA, powers W, energies Wh, durations s.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from knxgw.catalogue.model import DeviceModel
+
+
+class KnxLinkKind(StrEnum):
+    """How the gateway reaches the KNX installation."""
+
+    ROUTING = "routing"
+    TUNNELLING = "tunnelling"
+    TUNNELLING_TCP = "tunnelling_tcp"
+    TPUART = "tpuart"
+    NONE = "none"
+
+
+class ConnectionKind(StrEnum):
+    """How the gateway reaches a Modbus device."""
+
+    TCP = "tcp"
+    RTU_OVER_TCP = "rtu_over_tcp"
+    SERIAL = "serial"
+
+
+class LoadManagementMode(StrEnum):
+    """Whether and how the mains connection is shared."""
+
+    OFF = "off"
+    STATIC = "static"
+    DYNAMIC = "dynamic"
+
+
+class ChargingStart(StrEnum):
+    """Whether a process starts by itself or waits for GO 54."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class TemperatureSending(StrEnum):
+    """When the internal temperature is sent."""
+
+    OFF = "off"
+    ON_CHANGE = "on_change"
+    CYCLIC = "cyclic"
+
+
+class Monitoring(StrEnum):
+    """What tells that the smart meter is alive."""
+
+    VALUES = "values"
+    VALUES_AND_IN_OPERATION = "values_and_in_operation"
+
+
+class Measurement(StrEnum):
+    """What the smart meter delivers."""
+
+    CURRENT = "current"
+    POWER = "power"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSettings:
+    """The gateway itself."""
+
+    name: str
+    time_zone: str  # IANA name
+    language: str  # of texts on the bus: en, de
+    ntp_servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnxSettings:
+    """The link to the KNX installation."""
+
+    link: KnxLinkKind
+    gateway_host: str | None
+    gateway_port: int
+    local_ip: str | None
+    individual_address: str | None
+    multicast_group: str
+    keyring: str | None  # path
+    keyring_password_file: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialLine:
+    """The one RS485 line."""
+
+    port: str
+    protocol: str  # rtu, ascii
+    baud: int
+    data_bits: int
+    parity: str  # N, E, O
+    stop_bits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where a Modbus device answers."""
+
+    kind: ConnectionKind
+    host: str | None  # None on the serial line
+    port: int
+    unit: int
+    connector: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """An electricity meter of the catalogue."""
+
+    model: DeviceModel
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmartMeterSettings:
+    """The meter at the mains connection, delivered over KNX or read over Modbus."""
+
+    source: str  # knx, modbus
+    phases: int
+    measurement: Measurement
+    dpt: str
+    monitoring: Monitoring
+    interval_s: float
+    meter: MeterSettings | None  # source modbus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadManagementSettings:
+    """How the mains connection is shared."""
+
+    mode: LoadManagementMode
+    fuse_ma: int | None
+    reserve_ma: int
+    priority: int | None
+    static_limit_ma: int | None
+    high_power_wait_s: float
+    smart_meter: SmartMeterSettings | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingRule:
+    """When a moving value is sent: after `min_change`, not before `min_interval_s`."""
+
+    min_change: int  # mA, W, Wh, hundredths of a kelvin, s
+    min_interval_s: float
+    cycle_s: float | None  # None: not cyclically
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Sending rules of a charging point, by kind of value."""
+
+    current: SendingRule
+    power: SendingRule
+    energy: SendingRule
+    state_cycle_s: float | None  # state objects: cyclic sending beside sending on change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemperatureSettings:
+    """Sending and warning of the internal temperature."""
+
+    sending: TemperatureSending
+    change_k: float
+    cycle_s: float
+    warning_c: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointDpts:
+    """Chosen datapoint types of a charging point."""
+
+    current: str
+    power: str
+    energy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointSettings:
+    """One charging point that exists (model known, address given)."""
+
+    number: int  # 1…5
+    name: str
+    model: DeviceModel
+    connection: Connection
+    minimum_ma: int
+    maximum_ma: int
+    phases: int
+    phase_rotation: str  # "231": terminal 1 on L2, 2 on L3, 3 on L1
+    dpts: PointDpts
+    complete_threshold_ma: int
+    complete_time_s: float
+    start: ChargingStart
+    sending: Sending
+    temperature: TemperatureSettings
+    meter: MeterSettings | None
+    capabilities: frozenset[str]  # of charger and meter together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationFault:
+    """A fault of the configuration that the running gateway must show (spec section 7)."""
+
+    code: str  # "Conf Charger", "Conf EMeter", "Conf NoCharger", "DLMAssociation"
+    point: int | None  # the marked charging point; None: general
+    blocked_points: frozenset[int]  # nothing is written to their chargers
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything a gateway needs to know about its site."""
+
+    device: DeviceSettings
+    knx: KnxSettings
+    website_host: str
+    website_port: int
+    serial: SerialLine | None
+    load_management: LoadManagementSettings
+    grid_setpoint_ma: int  # 0 or 6000
+    points: tuple[PointSettings, ...]
+    group_objects: Mapping[int, tuple[str, ...]]  # number -> group addresses, first one sends
+    faults: tuple[ConfigurationFault, ...] = field(default=())
+
+    def point(self, number: int) -> PointSettings:
+        """Return the charging point of that number. Raises: KeyError."""
+        for point in self.points:
+            if point.number == number:
+                return point
+        raise KeyError(number)

@@ -1,0 +1,1 @@
+"""Shares the mains connection between charging points; pure."""

@@ -1,0 +1,1 @@
+"""Signed update files and slots; part 9 furnishes this room."""

@@ -1,0 +1,1 @@
+"""What belongs to the machine; part 9 furnishes this room."""

@@ -1,0 +1,1 @@
+"""KNXnet/IP server: discovery, device management, tunnelling (sans-IO); part 5 furnishes this room."""

@@ -1,0 +1,1 @@
+"""Wires: KNX and Modbus; everything that can be lost and found again."""

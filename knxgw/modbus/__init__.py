@@ -1,0 +1,1 @@
+"""Poll plans, the register codec, and the interpreter of device models; pure."""

@@ -1,0 +1,1 @@
+"""Group objects: values, flags, sending rules; telegram to event, effect to telegram."""
