@@ -1,0 +1,1 @@
+"""Measurements of the gateway against a yardstick; run them with `make bench`."""

@@ -1,0 +1,1 @@
+"""Tests of the gateway; the helpers they share lie in `tests.support`."""

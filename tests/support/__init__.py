@@ -1,0 +1,1 @@
+"""Helpers for tests that need outside peers: namespaces, knxd, bus recordings."""
