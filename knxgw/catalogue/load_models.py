@@ -189,7 +189,9 @@ def _read_connectors(root: Node) -> tuple[Connector, ...]:
 def _read_read_rules(root: Node) -> ReadRules:
     node = root.get("read")
     if node is None:
-        return ReadRules(single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0)
+        return ReadRules(
+            single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0
+        )
     node.only_keys(("block", "max_registers", "gap_registers", "min_interval_s"))
     block = node.get("block")
     return ReadRules(

@@ -3,7 +3,20 @@
 from knxgw.catalogue.model import Choice, ParameterDefinition, ParameterType, Text
 from knxgw.catalogue.yaml_tree import Node
 
-_KEYS = ("key", "type", "unit", "low", "high", "default", "required", "choices", "en", "de", "help_en", "help_de")
+_KEYS = (
+    "key",
+    "type",
+    "unit",
+    "low",
+    "high",
+    "default",
+    "required",
+    "choices",
+    "en",
+    "de",
+    "help_en",
+    "help_de",
+)
 
 
 def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:

@@ -57,7 +57,9 @@ _POLL = {
     PollClass.ONCE: r"serial|firmware|model|current_max_hw|evccid",
 }
 # What we do not publish is not read, unless a rule of the file needs it.
-_UNUSED = r"voltage_.*|current_max_hw|model|failsafe_.*|session_duration|session_start|session_end|soc"
+_UNUSED = (
+    r"voltage_.*|current_max_hw|model|failsafe_.*|session_duration|session_start|session_end|soc"
+)
 
 
 def read_points(root: Node, interface: Node) -> Mapping[str, Point]:

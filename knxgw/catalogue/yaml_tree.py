@@ -120,7 +120,8 @@ class Node:
                 self.report("expected a list", "write `- ` before each entry, or `[a, b]`")
             return []
         return [
-            self._child(value, f"{self.key}[{index}]") for index, value in enumerate(self._raw.value)
+            self._child(value, f"{self.key}[{index}]")
+            for index, value in enumerate(self._raw.value)
         ]
 
     def get(self, name: str) -> "Node | None":
@@ -152,7 +153,7 @@ class Node:
         return None
 
     def integer(self, low: int | None = None, high: int | None = None) -> int | None:
-        """Return a whole number within the bounds, decimal or 0x…"""
+        """Return a whole number within the bounds, written in decimal or hexadecimal."""
         text = self.text()
         try:
             value = int(text, 0)

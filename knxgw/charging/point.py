@@ -1,0 +1,357 @@
+"""One charging point: what is known of it, and how each event changes that. Pure.
+
+The charger's own word for its state is kept apart from what is shown: a pause that we ordered
+must not look like the car's wish.
+Source: load management specification, sections 5, 14.3, 16; reference manual, tables 23-31.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+from knxgw.catalogue.model import ZeroMeaning
+from knxgw.charging import session as sessions
+from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
+from knxgw.charging.precedence import Limits
+from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.words import (
+    FAULT_INFOS,
+    METERED,
+    PHASE_CURRENTS,
+    ChargingState,
+    Decision,
+    LinkCondition,
+    Quantity,
+    Value,
+)
+from knxgw.config.model import ChargingStart, PointSettings
+
+OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
+FRESH_S: Mapping[Quantity, float] = {
+    Quantity.STATE: 10.0,
+    Quantity.CONNECTED: 10.0,
+    **dict.fromkeys((Quantity.CURRENT, *PHASE_CURRENTS), 10.0),
+    Quantity.TEMPERATURE: 180.0,
+    Quantity.SERIAL: float("inf"),
+    Quantity.FIRMWARE: float("inf"),
+    Quantity.EVCCID: float("inf"),
+}
+FRESH_DEFAULT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """A value and when it was taken [monotonic s]."""
+
+    value: Value
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPoint:
+    """Everything known about one charging point."""
+
+    settings: PointSettings
+    limits: Limits
+    blocked: bool = False  # a configuration fault: nothing is written to its charger
+    condition: LinkCondition = LinkCondition.STARTING
+    connected: bool | None = None  # a vehicle is plugged in; None while unknown
+    meter_condition: LinkCondition = LinkCondition.STARTING
+    values: Mapping[Quantity, Timed] = field(default_factory=dict)
+    decision: Decision | None = None
+    taken_ma: int | None = None  # last offer the charger acknowledged
+    pause_s: float | None = None  # when our own pause was last in force [monotonic s]
+    interruption: bool = False
+    cancelled: bool = False
+    started: bool = False  # by GO 54, where the process waits for it
+    setpoint_ma: int = 0
+    has_charged: bool = False  # since the vehicle was plugged in
+    below_s: float = 0.0  # how long the current has been below the "complete" threshold
+    counted_s: float | None = None  # until when `below_s` is counted [monotonic s]
+    complete: bool = False
+    session: Session | None = None
+    session_started_s: float | None = None  # [monotonic s]
+    session_counter: EnergyCounter = field(default_factory=EnergyCounter)
+    lifetime_mwh: int | None = None
+    lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
+    faults: FaultRegister = field(default_factory=partial(FaultRegister, severities=POINT_SEVERITY))
+
+    def value(self, quantity: Quantity) -> Value | None:
+        """Return the last value of a quantity."""
+        timed = self.values.get(quantity)
+        return timed.value if timed else None
+
+    def number(self, quantity: Quantity) -> int | None:
+        """Return the last numeric value of a quantity."""
+        value = self.value(quantity)
+        return value if isinstance(value, int) else None
+
+    @property
+    def current_ma(self) -> int | None:
+        """Return the highest phase current [mA], else the sum, else None."""
+        phases = [v for q in PHASE_CURRENTS if (v := self.number(q)) is not None]
+        return max(phases) if phases else self.number(Quantity.CURRENT)
+
+    @property
+    def waits_for_start(self) -> bool:
+        """Tell whether a plugged vehicle waits for GO 54."""
+        manual = self.settings.start is ChargingStart.MANUAL
+        return manual and not self.started and not self.cancelled
+
+
+def new_point(settings: PointSettings, *, blocked: bool = False) -> ChargingPoint:
+    """Return a charging point of which nothing is known yet."""
+    control = settings.model.control
+    if control is None:
+        raise ValueError(f"{settings.model.id} is not a charger")
+    limits = Limits(
+        minimum_ma=settings.minimum_ma,
+        maximum_ma=min(settings.maximum_ma, control.maximum_ma),
+        resolution_ma=control.resolution_ma,
+        zero_allowed=control.zero is ZeroMeaning.PAUSES,
+    )
+    return ChargingPoint(
+        settings=settings, limits=limits, blocked=blocked, setpoint_ma=limits.maximum_ma
+    )
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+def see(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take fresh values of the charger."""
+    if point.settings.meter is not None:  # the meter's figures stand for the charger's own
+        metered = point.settings.meter.model.capabilities
+        if "current" in metered or "power" in metered:
+            values = {q: v for q, v in values.items() if q not in METERED}
+    return _take(point, values, now_s, now)
+
+
+def see_meter(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take fresh values of the electricity meter behind the charging point."""
+    return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
+
+
+def _take(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    before = point
+    fresh = {quantity: Timed(value=value, at_s=now_s) for quantity, value in values.items()}
+    plug = values.get(Quantity.CONNECTED)
+    connected = before.connected if plug is None else bool(plug)
+    point = replace(point, values={**point.values, **fresh}, connected=connected)
+    if before.connected and point.connected is False:
+        point = _unplugged(point, now)
+    point = _count_energy(point, values, now_s)
+    point = _follow_session(point, now_s, now)
+    return _note_charger_error(point)
+
+
+def _unplugged(point: ChargingPoint, now: datetime | None) -> ChargingPoint:
+    session = point.session
+    if session is not None and session.is_open:
+        session = sessions.close(session, now)
+    return replace(
+        point,
+        session=session,
+        session_started_s=None,
+        cancelled=False,
+        started=False,
+        has_charged=False,
+        below_s=0.0,
+        counted_s=None,
+        complete=False,
+    )
+
+
+def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
+    reported = any(point.value(quantity) for quantity in FAULT_INFOS)
+    error = reported or point.value(Quantity.STATE) == ChargingState.ERROR
+    return replace(point, faults=point.faults.set(FaultCode.CHARGER_ERROR, present=error))
+
+
+def _count_energy(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
+) -> ChargingPoint:
+    """Add what flowed since the last value to the session and to the life of the point."""
+    energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
+    if isinstance(energy, int):
+        counter, added_mwh = point.lifetime_counter.by_reading(energy)
+        lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
+        point = replace(point, lifetime_counter=counter, lifetime_mwh=lifetime)
+        return _add_to_session(point, added_mwh)
+    if isinstance(power, int) and "energy" not in point.settings.capabilities:
+        counter, added_mwh = point.session_counter.by_power(power, now_s)
+        return _add_to_session(replace(point, session_counter=counter), added_mwh)
+    return point
+
+
+def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
+    session = point.session
+    if session is None or not session.is_open or added_mwh == 0:
+        return point
+    energy_mwh = session.energy_mwh + added_mwh
+    return replace(point, session=replace(session, energy_mwh=energy_mwh))
+
+
+# --- session and "charging complete" -------------------------------------------------------------
+
+
+def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    state = point.value(Quantity.STATE)
+    charging = isinstance(state, ChargingState) and state.is_charging
+    if point.connected is False:
+        return point
+    if charging and not (point.session and point.session.is_open):
+        point = replace(point, session=sessions.begin(now), session_started_s=now_s)
+    current_ma = point.current_ma
+    above = current_ma is None or current_ma >= point.settings.complete_threshold_ma
+    if charging and above:
+        point = replace(point, has_charged=True)
+        if point.session and point.session_started_s is not None:
+            lasted_s = now_s - point.session_started_s
+            point = replace(point, session=sessions.drew(point.session, now, lasted_s))
+    return _follow_complete(point, now_s, above=above and current_ma is not None)
+
+
+def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
+    """Count the time below the threshold; it does not run while we hold the point at 0 A."""
+    if above or not point.has_charged or point.current_ma is None:
+        return replace(point, below_s=0.0, counted_s=None, complete=False)
+    if point.decision is not None and point.decision.offer_ma == 0:
+        return replace(point, counted_s=None)
+    elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
+    below_s = point.below_s + elapsed_s
+    complete = point.complete or below_s >= point.settings.complete_time_s
+    return replace(point, below_s=below_s, counted_s=now_s, complete=complete)
+
+
+# --- link ----------------------------------------------------------------------------------------
+
+
+def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
+    """Take a changed link to the charger: what it told goes stale when it is gone."""
+    gone = condition is LinkCondition.NOT_REACHABLE
+    faults = point.faults.set(FaultCode.NOT_REACHABLE, present=gone)
+    faults = faults.set(FaultCode.COMM, present=condition is LinkCondition.COMM)
+    values = {} if gone else point.values
+    if gone and point.settings.meter is not None:
+        values = {q: timed for q, timed in point.values.items() if q in METERED}
+    if gone and Quantity.CONNECTED in point.values:  # an unplugging meanwhile must be noticed
+        values = {
+            **values,
+            Quantity.CONNECTED: replace(point.values[Quantity.CONNECTED], at_s=-1e9),
+        }
+    return replace(
+        point,
+        condition=condition,
+        faults=faults,
+        values=values,
+        taken_ma=None if gone else point.taken_ma,
+        counted_s=None,
+    )
+
+
+def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
+    """Take a changed link to the electricity meter."""
+    gone = condition is LinkCondition.NOT_REACHABLE
+    faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
+    faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
+    values = {q: t for q, t in point.values.items() if q not in METERED} if gone else point.values
+    return replace(point, meter_condition=condition, faults=faults, values=values)
+
+
+def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
+    """Take the charger's acknowledgement of an offer."""
+    pause_s = now_s if offer_ma == 0 or point.taken_ma == 0 else point.pause_s
+    return replace(point, taken_ma=offer_ma, pause_s=pause_s)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def command_interruption(point: ChargingPoint, *, active: bool) -> ChargingPoint:
+    """Interrupt the charging point, or end its interruption."""
+    return replace(point, interruption=active)
+
+
+def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
+    """Take a setpoint [mA]; None stands for one that is no number or negative."""
+    if wanted_ma is None or wanted_ma < 0:
+        return replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
+    if not point.limits.contains(wanted_ma):
+        point = replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
+    return replace(point, setpoint_ma=point.limits.clamp_setpoint(wanted_ma))
+
+
+def command_start_stop(point: ChargingPoint, now_s: float, *, start: bool) -> ChargingPoint:
+    """Start a process that waits for it, or cancel one until the vehicle is plugged in anew."""
+    state = shown_state(point, now_s)
+    if start and state is ChargingState.MANUAL_START and point.waits_for_start:
+        return replace(point, started=True)
+    stoppable = point.connected and not point.cancelled
+    if not start and stoppable:
+        return replace(point, cancelled=True, started=False)
+    return replace(point, faults=point.faults.inform(FaultCode.OPERATION_NOT_POSSIBLE))
+
+
+def may_unlock(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether the charging process has finished, so that the cable may be released."""
+    if point.interruption or point.condition is not LinkCondition.GOOD:
+        return False
+    state = shown_state(point, now_s)
+    finished = state is ChargingState.CANCELLED or point.complete
+    return finished and (point.current_ma or 0) < point.settings.complete_threshold_ma
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
+    """Return a value that is not stale, else None."""
+    timed = point.values.get(quantity)
+    if timed is None or now_s - timed.at_s > FRESH_S.get(quantity, FRESH_DEFAULT_S):
+        return None
+    return timed.value
+
+
+def shown_state(
+    point: ChargingPoint, now_s: float, *, grid_pause: bool = False
+) -> ChargingState | None:
+    """Return the value of GO 50, None while the charger's state is not known."""
+    own = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(own, int):
+        return None
+    state = ChargingState(own)
+    if state is ChargingState.ERROR:
+        return state
+    held = _held_state(point, grid_pause=grid_pause)
+    if held is not None:
+        return held
+    paused = state in (ChargingState.INTERRUPTION, ChargingState.MANUAL_START)
+    return ChargingState.CONNECTED if paused and _own_pause(point, now_s) else state
+
+
+def _held_state(point: ChargingPoint, *, grid_pause: bool) -> ChargingState | None:
+    """Return the state that our own hold on the charging point shows, if any."""
+    if point.interruption or grid_pause:
+        return ChargingState.INTERRUPTION
+    if not point.connected:
+        return None
+    if point.cancelled:
+        return ChargingState.CANCELLED
+    return ChargingState.MANUAL_START if point.waits_for_start else None
+
+
+def _own_pause(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether what the charger reports may still be the echo of our own pause."""
+    if point.decision is not None and point.decision.offer_ma == 0:
+        return True
+    if point.taken_ma == 0:
+        return True
+    return point.pause_s is not None and now_s - point.pause_s <= OWN_PAUSE_ECHO_S

@@ -1,0 +1,98 @@
+"""What the group objects of one charging point say, from what is known of it. Pure."""
+
+from datetime import datetime
+
+from knxgw.charging.point import ChargingPoint, fresh_value, shown_state
+from knxgw.charging.session import Session
+from knxgw.charging.words import FAULT_INFOS, LinkCondition, Quantity
+
+Published = bool | int | str | datetime | None  # None: not known, or stale: no answer to a read
+
+_MEASURED = {
+    "setpoint_state": Quantity.SETPOINT,
+    "current": Quantity.CURRENT,
+    "current_l1": Quantity.CURRENT_L1,
+    "current_l2": Quantity.CURRENT_L2,
+    "current_l3": Quantity.CURRENT_L3,
+    "power": Quantity.POWER,
+    "power_l1": Quantity.POWER_L1,
+    "power_l2": Quantity.POWER_L2,
+    "power_l3": Quantity.POWER_L3,
+    "energy": Quantity.ENERGY,
+    "energy_l1": Quantity.ENERGY_L1,
+    "energy_l2": Quantity.ENERGY_L2,
+    "energy_l3": Quantity.ENERGY_L3,
+    "evccid": Quantity.EVCCID,
+    "serial": Quantity.SERIAL,
+    "firmware": Quantity.FIRMWARE,
+    "temperature": Quantity.TEMPERATURE,
+}
+
+
+def point_values(
+    point: ChargingPoint, now_s: float, *, grid_pause: bool = False
+) -> dict[str, Published]:
+    """Return the value of every object of the charging point, by key.
+
+    Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes.
+    """
+    values: dict[str, Published] = {
+        key: fresh_value(point, quantity, now_s) for key, quantity in _MEASURED.items()
+    }
+    values |= _states(point, now_s, grid_pause=grid_pause)
+    values |= _session(point, now_s)
+    values |= _faults(point, now_s)
+    return values
+
+
+def _states(point: ChargingPoint, now_s: float, *, grid_pause: bool) -> dict[str, Published]:
+    state = shown_state(point, now_s, grid_pause=grid_pause)
+    connected = fresh_value(point, Quantity.CONNECTED, now_s)
+    return {
+        "state": None if state is None else int(state),
+        "connected": None if connected is None else bool(connected),
+        "charging": None if state is None else state.is_charging,
+        "complete": None if state is None else point.complete,
+        "interruption_state": point.interruption,
+        "temperature_warning": _warning(point, now_s),
+        "rfid": fresh_value(point, Quantity.RFID, now_s) or None,
+    }
+
+
+def _warning(point: ChargingPoint, now_s: float) -> bool | None:
+    temperature = fresh_value(point, Quantity.TEMPERATURE, now_s)
+    if not isinstance(temperature, int):
+        return None
+    return temperature >= point.settings.temperature.warning_c * 100
+
+
+def _session(point: ChargingPoint, now_s: float) -> dict[str, Published]:
+    session = point.session
+    own_energy = fresh_value(point, Quantity.SESSION_ENERGY, now_s)
+    return {
+        "energy_last_charge": own_energy
+        if own_energy is not None
+        else session.energy_mwh
+        if session
+        else None,
+        "energy_lifetime": point.lifetime_mwh,
+        "session_start": session.started_at if session else None,
+        "session_end": session.ended_at if session and _over(point, session) else None,
+        "session_duration": session.duration_s if session else None,
+    }
+
+
+def _over(point: ChargingPoint, session: Session) -> bool:
+    """Tell whether the end of a session is known: unplugged, or charging complete."""
+    return not session.is_open or point.complete
+
+
+def _faults(point: ChargingPoint, now_s: float) -> dict[str, Published]:
+    known = point.condition is not LinkCondition.STARTING or point.blocked
+    values: dict[str, Published] = {
+        "point_fault": point.faults.is_present if known else None,
+        "last_point_fault": point.faults.text if known else None,
+    }
+    for quantity in FAULT_INFOS:
+        values[quantity.value] = fresh_value(point, quantity, now_s)
+    return values

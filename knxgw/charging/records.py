@@ -1,0 +1,85 @@
+"""What of a charging point survives a restart, as plain data with a schema version."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.session import EnergyCounter, Session
+
+SCHEMA = 1
+
+
+def to_record(point: ChargingPoint) -> dict[str, Any]:
+    """Return the plain data to be stored for a charging point."""
+    return {
+        "schema": SCHEMA,
+        "interruption": point.interruption,
+        "cancelled": point.cancelled,
+        "started": point.started,
+        "setpoint_ma": point.setpoint_ma,
+        "connected": point.connected,
+        "has_charged": point.has_charged,
+        "complete": point.complete,
+        "lifetime_mwh": point.lifetime_mwh,
+        "reading_mwh": point.lifetime_counter.reading_mwh,
+        "session": _session_record(point.session),
+    }
+
+
+def from_record(
+    point: ChargingPoint, record: dict[str, Any], now: datetime | None, now_s: float
+) -> ChargingPoint:
+    """Return the charging point with what was stored; `now` is None while the time is not valid.
+
+    The setpoint is clamped anew, because limits may have changed meanwhile.
+    """
+    session = _session(record.get("session"))
+    started_s = None
+    if session is not None and session.is_open:
+        started_s = now_s - session.duration_s
+        if now is not None and session.started_at is not None:
+            started_s = now_s - max(0.0, (now - session.started_at).total_seconds())
+    return replace(
+        point,
+        interruption=bool(record["interruption"]),
+        cancelled=bool(record["cancelled"]),
+        started=bool(record["started"]),
+        setpoint_ma=point.limits.clamp_setpoint(int(record["setpoint_ma"])),
+        connected=record["connected"],
+        has_charged=bool(record["has_charged"]),
+        complete=bool(record["complete"]),
+        below_s=point.settings.complete_time_s if record["complete"] else 0.0,
+        lifetime_mwh=record["lifetime_mwh"],
+        lifetime_counter=EnergyCounter(reading_mwh=record["reading_mwh"]),
+        session=session,
+        session_started_s=started_s,
+    )
+
+
+def _session_record(session: Session | None) -> dict[str, Any] | None:
+    if session is None:
+        return None
+    return {
+        "started_at": session.started_at.isoformat() if session.started_at else None,
+        "ended_at": session.ended_at.isoformat() if session.ended_at else None,
+        "duration_s": session.duration_s,
+        "energy_mwh": session.energy_mwh,
+        "is_open": session.is_open,
+    }
+
+
+def _session(record: dict[str, Any] | None) -> Session | None:
+    if record is None:
+        return None
+    return Session(
+        started_at=_moment(record["started_at"]),
+        ended_at=_moment(record["ended_at"]),
+        duration_s=int(record["duration_s"]),
+        energy_mwh=int(record["energy_mwh"]),
+        is_open=bool(record["is_open"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

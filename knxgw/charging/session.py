@@ -1,0 +1,67 @@
+"""Charging sessions: energy, start, end and duration, measured by the gateway where needed.
+
+A session starts when charging first begins after plug-in and ends at unplug; a pause and a resume
+belong to the same one. Its end time is the last moment above the "complete" threshold.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+MWH_PER_WS = 1000 / 3600  # mWh in one watt second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The current or last session of a charging point."""
+
+    started_at: datetime | None  # UTC; None: the time was not valid
+    ended_at: datetime | None  # UTC; last moment above the threshold
+    duration_s: int  # from the start to the last moment above the threshold
+    energy_mwh: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyCounter:
+    """Adds up energy from meter readings, or from power where there is no meter reading.
+
+    A reading below the last one (meter replaced, counter reset) adds nothing.
+    """
+
+    reading_mwh: int | None = None
+    power_w: int = 0
+    power_s: float | None = None  # when the power was measured [monotonic s]
+
+    def by_reading(self, reading_mwh: int) -> tuple["EnergyCounter", int]:
+        """Take a meter reading; return the counter and the energy since the last one [mWh]."""
+        last_mwh = self.reading_mwh if self.reading_mwh is not None else reading_mwh
+        return replace(self, reading_mwh=reading_mwh), max(0, reading_mwh - last_mwh)
+
+    def by_power(self, power_w: int, now_s: float) -> tuple["EnergyCounter", int]:
+        """Take a power; return the counter and the energy since the last one [mWh].
+
+        A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed.
+        """
+        added_mwh = 0
+        if self.power_s is not None and 0 < now_s - self.power_s <= MAX_GAP_S:
+            mean_w = (self.power_w + power_w) / 2
+            added_mwh = round(mean_w * (now_s - self.power_s) * MWH_PER_WS)
+        return replace(self, power_w=power_w, power_s=now_s), max(0, added_mwh)
+
+
+MAX_GAP_S = 60.0
+
+
+def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
+    """Return a session that starts now."""
+    return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=energy_mwh, is_open=True)
+
+
+def drew(session: Session, now: datetime | None, duration_s: float) -> Session:
+    """Return the session after current flowed: the end moves to this moment."""
+    return replace(session, ended_at=now, duration_s=max(session.duration_s, round(duration_s)))
+
+
+def close(session: Session, now: datetime | None) -> Session:
+    """Return the session closed by unplugging."""
+    return replace(session, is_open=False, ended_at=session.ended_at or now)

@@ -1,0 +1,151 @@
+"""Words of one charging point: states, what is measured, what is offered, how its link is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+PointNumber = NewType("PointNumber", int)  # 1…5
+
+
+class ChargingState(IntEnum):
+    """Value of GO 50.
+
+    Source: reference device's manual, chapter 10.3, table 23.
+    """
+
+    ILLEGAL = 0
+    START_UP = 1
+    ERROR = 2
+    NOT_AVAILABLE = 3
+    CANCELLED = 4
+    AVAILABLE = 5
+    CONNECTED = 6
+    MANUAL_START = 7
+    CHARGE = 8
+    CHARGE_REDUCED = 9
+    CHARGE_VENTILATION = 10
+    INTERRUPTION = 11
+
+    @property
+    def is_charging(self) -> bool:
+        """Tell whether energy flows in this state."""
+        return self in (self.CHARGE, self.CHARGE_REDUCED, self.CHARGE_VENTILATION)
+
+
+STATE_WORDS: Mapping[ChargingState, tuple[str, str]] = {  # (English, German)
+    ChargingState.ILLEGAL: ("Illegal", "Ungültig"),
+    ChargingState.START_UP: ("Start-up", "Startet"),
+    ChargingState.ERROR: ("Error", "Fehler"),
+    ChargingState.NOT_AVAILABLE: ("Not available", "Nicht verfügbar"),
+    ChargingState.CANCELLED: ("Cancelled", "Abgebrochen"),
+    ChargingState.AVAILABLE: ("Available", "Verfügbar"),
+    ChargingState.CONNECTED: ("Connected", "Verbunden"),
+    ChargingState.MANUAL_START: ("Manual start required", "Manueller Start erforderlich"),
+    ChargingState.CHARGE: ("Charge", "Laden"),
+    ChargingState.CHARGE_REDUCED: ("Charge with reduced current", "Laden mit reduziertem Strom"),
+    ChargingState.CHARGE_VENTILATION: ("Charge + ventilation", "Laden + Lüftung"),
+    ChargingState.INTERRUPTION: ("Interruption", "Unterbrechung"),
+}
+
+
+class Quantity(StrEnum):
+    """What a charger or its meter can tell. Units: mA, W, mWh, hundredths of °C, text."""
+
+    STATE = "state"  # the charger's own word for it, as ChargingState
+    CONNECTED = "connected"  # 0, 1
+    SETPOINT = "setpoint"
+    CURRENT = "current"  # sum of the phases
+    CURRENT_L1 = "current_l1"
+    CURRENT_L2 = "current_l2"
+    CURRENT_L3 = "current_l3"
+    POWER = "power"
+    POWER_L1 = "power_l1"
+    POWER_L2 = "power_l2"
+    POWER_L3 = "power_l3"
+    ENERGY = "energy"
+    ENERGY_L1 = "energy_l1"
+    ENERGY_L2 = "energy_l2"
+    ENERGY_L3 = "energy_l3"
+    SESSION_ENERGY = "session_energy"
+    EVCCID = "evccid"
+    SERIAL = "serial"
+    FIRMWARE = "firmware"
+    TEMPERATURE = "temperature"
+    RFID = "rfid"
+    FAULT_INFO_1 = "fault_info_1"
+    FAULT_INFO_2 = "fault_info_2"
+    FAULT_INFO_3 = "fault_info_3"
+    FAULT_INFO_4 = "fault_info_4"
+
+
+Value = int | str
+PHASE_CURRENTS = (Quantity.CURRENT_L1, Quantity.CURRENT_L2, Quantity.CURRENT_L3)
+PHASE_POWERS = (Quantity.POWER_L1, Quantity.POWER_L2, Quantity.POWER_L3)
+PHASE_ENERGIES = (Quantity.ENERGY_L1, Quantity.ENERGY_L2, Quantity.ENERGY_L3)
+FAULT_INFOS = (
+    Quantity.FAULT_INFO_1,
+    Quantity.FAULT_INFO_2,
+    Quantity.FAULT_INFO_3,
+    Quantity.FAULT_INFO_4,
+)
+METERED = (
+    Quantity.CURRENT,
+    *PHASE_CURRENTS,
+    Quantity.POWER,
+    *PHASE_POWERS,
+    Quantity.ENERGY,
+    *PHASE_ENERGIES,
+)
+
+
+class LinkCondition(StrEnum):
+    """How a device can be talked to."""
+
+    STARTING = "starting"  # not tried yet
+    GOOD = "good"
+    NOT_REACHABLE = "not_reachable"  # no connection
+    COMM = "comm"  # connected, but wrong answers
+
+
+class Reason(StrEnum):
+    """Why a charging point gets what it gets; the highest effective rank is shown.
+
+    Source: load management specification, section 6.
+    """
+
+    CONFIGURATION = "configuration"
+    FAULT = "fault"
+    INTERRUPTION = "interruption"
+    GRID_CONTROL = "grid_control"
+    LOAD_MANAGEMENT_MISSING = "load_management_missing"
+    CANCELLED = "cancelled"
+    WAITING_FOR_START = "waiting_for_start"
+    SETPOINT = "setpoint"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+
+
+REASON_WORDS: Mapping[Reason, tuple[str, str]] = {  # (English, German)
+    Reason.CONFIGURATION: ("configuration fault", "Konfigurationsfehler"),
+    Reason.FAULT: ("charger reports an error", "Ladepunkt meldet einen Fehler"),
+    Reason.INTERRUPTION: ("interruption", "Unterbrechung"),
+    Reason.GRID_CONTROL: ("grid-supporting control", "netzdienliche Steuerung"),
+    Reason.LOAD_MANAGEMENT_MISSING: (
+        "load management not available: minimum",
+        "Lastmanagement nicht verfügbar: Minimum",
+    ),
+    Reason.CANCELLED: ("cancelled until replugged", "abgebrochen bis zum Umstecken"),
+    Reason.WAITING_FOR_START: ("waiting for start", "wartet auf Start"),
+    Reason.SETPOINT: ("setpoint", "Sollwert"),
+    Reason.MINIMUM: ("minimum current", "Mindeststrom"),
+    Reason.MAXIMUM: ("maximum current", "Höchststrom"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a charging point may draw per phase [mA], 0 or in range, and why."""
+
+    offer_ma: int
+    reason: Reason

@@ -1,0 +1,167 @@
+"""The commands. Exit status: 0 good, 1 the thing asked about is not good, 2 wrong use."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from knxgw import __version__
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import load_configuration
+from knxgw.config.model import Configuration
+from knxgw.config.objects import existing_objects
+from knxgw.errors import ConfigError, GatewayError, Severity
+from knxgw.listing import model_rows, object_rows
+
+DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
+DEFAULT_STATE = Path("/var/lib/knxgw")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class _Commands(click.Group):
+    """Turns our own errors into a message and exit status 1; a traceback would be a bug."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as err:
+            for finding in err.findings:
+                click.echo(str(finding), err=True)
+        except GatewayError as err:
+            click.echo(f"error: {err}", err=True)
+        return ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="knxgw")
+def main() -> None:
+    """Run the open KNX gateway for EV charging.
+
+    Start with `knxgw demo` (no hardware needed), then write a configuration file, test it with
+    `knxgw check FILE`, and run it with `knxgw run --config FILE`.
+    """
+
+
+@main.command()
+@click.option("--config", "path", type=_FILE, default=DEFAULT_CONFIG, show_default=True)
+@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+@click.option("--verbose", "-v", count=True, help="More log lines: -v values, -vv every telegram.")
+def run(path: Path, state: Path, verbose: int) -> None:
+    """Run the gateway of a configuration file until SIGTERM or Ctrl-C.
+
+    SIGHUP reads the file again; a faulty file is reported and the running one kept.
+    """
+    from knxgw.run import run_gateway  # noqa: PLC0415 - `check` and `objects` start faster without
+
+    _set_up_log(verbose)
+    run_gateway(path, state)
+
+
+@main.command()
+@click.option("--seconds", type=float, help="Stop after this many seconds.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another day of cars.")
+@click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
+def demo(seconds: float | None, seed: int, verbose: int) -> None:
+    """Show a gateway at work: five simulated charging points, cars that come and go.
+
+    KNX runs on loopback multicast (224.0.23.12:3671, interface 127.0.0.1), a status page on
+    127.0.0.1. Ctrl-C ends it.
+    """
+    from knxgw.run import run_demo  # noqa: PLC0415 - see `run`
+
+    if verbose:
+        _set_up_log(verbose - 1)
+    run_demo(seconds=seconds, seed=seed, show_log=bool(verbose))
+
+
+@main.command()
+@click.option("--site", type=_FILE, help="Configuration whose chargers are simulated.")
+def sim(site: Path | None) -> None:
+    """Simulate the chargers and meters of a site over Modbus TCP.
+
+    They answer at the hosts and ports of the file (127.x.x.x); without a file the demo's site is
+    used. Lines on the standard input plug vehicles in and out: type `help`.
+    """
+    from knxgw.run import run_simulator  # noqa: PLC0415 - see `run`
+
+    _set_up_log(0)
+    run_simulator(site)
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+def check(file: Path) -> None:
+    """Report every mistake and risk of a configuration FILE, with line, cause and remedy.
+
+    Exit status 1 when there is an error; warnings alone are exit status 0.
+    """
+    loaded = load_configuration(file, catalogue())
+    for finding in loaded.findings:
+        click.echo(str(finding))
+    errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
+    if errors:
+        click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be mended")
+        sys.exit(1)
+    click.echo("good" if not loaded.findings else "good, with warnings")
+
+
+@main.command()
+@click.option("--config", "path", type=_FILE, help="Only the objects this site has.")
+@click.option(
+    "--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def objects(path: Path | None, shape: str) -> None:
+    """Print the group objects: number, function, datapoint types, flags, addresses."""
+    configuration = _load(path) if path else None
+    existing = existing_objects(configuration, catalogue()) if configuration else None
+    rows = object_rows(catalogue(), existing)
+    if shape == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        mark = "M" if row["model_dependent"] else " "
+        dpts = ", ".join(row["dpts"]) or "no DPT"
+        addresses = " ".join(row["addresses"])
+        line = (
+            f"{row['number']:>3} {row['flags']} {mark} {row['function']:<42} {dpts:<38} {addresses}"
+        )
+        click.echo(line.rstrip())
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["chargers", "meters"]), required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def models(kind: str | None, *, as_json: bool) -> None:
+    """Print the charger and meter models the gateway knows."""
+    rows = model_rows(catalogue(), kind)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        note = "" if row["confirmed"] else "  not confirmed by a second source"
+        transports = ", ".join(row["transports"])
+        click.echo(
+            f"{row['id']:<18} {row['manufacturer']:<10} {row['model']:<36} {transports}{note}"
+        )
+
+
+def _load(path: Path) -> Configuration:
+    """Return the configuration of a file. Raises: ConfigError."""
+    loaded = load_configuration(path, catalogue())
+    if loaded.configuration is None:
+        raise ConfigError(loaded.findings)
+    return loaded.configuration
+
+
+def _set_up_log(verbose: int) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    logging.getLogger("knxgw").setLevel(level)
+    logging.getLogger("knxgw.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    logging.getLogger("xknx").setLevel(logging.ERROR)
+    logging.getLogger("waitress").setLevel(logging.WARNING)

@@ -1,0 +1,58 @@
+"""KNX addresses as people write them, brought to one form; pure."""
+
+import re
+
+_NUMBER = re.compile(r"[0-9]{1,5}")
+HIGHEST_MAIN = 31  # 16 bits: 5 main, 3 middle, 8 sub
+HIGHEST_MIDDLE = 7
+HIGHEST_SUB = 255
+HIGHEST_TWO_LEVEL_SUB = 2047
+HIGHEST_FREE = 65535
+
+
+def parse_group_address(text: str) -> str:
+    """Return a group address as `main/middle/sub`, from three levels, two levels or one number.
+
+    Raises: ValueError, with what is wrong.
+    """
+    parts = _parts(text, "/")
+    bounds = {
+        3: (HIGHEST_MAIN, HIGHEST_MIDDLE, HIGHEST_SUB),
+        2: (HIGHEST_MAIN, HIGHEST_TWO_LEVEL_SUB),
+        1: (HIGHEST_FREE,),
+    }.get(len(parts))
+    if bounds is None:
+        raise ValueError(f"{text!r} is not a group address")
+    for part, bound in zip(parts, bounds, strict=True):
+        if part > bound:
+            raise ValueError(f"{part} in group address {text!r} is too large, at most {bound}")
+    raw = _raw(parts)
+    if raw == 0:
+        raise ValueError(f"{text!r} is the broadcast address, not a group address")
+    return f"{raw >> 11}/{raw >> 8 & 7}/{raw & 255}"
+
+
+def parse_individual_address(text: str) -> str:
+    """Return an individual address as `area.line.device`. Raises: ValueError."""
+    parts = _parts(text, ".")
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is not an individual address")
+    for part, bound in zip(parts, (15, 15, 255), strict=True):
+        if part > bound:
+            raise ValueError(f"{part} in individual address {text!r} is too large, at most {bound}")
+    if not any(parts):
+        raise ValueError(f"{text!r} is no address of a device")
+    return ".".join(str(part) for part in parts)
+
+
+def _parts(text: str, separator: str) -> tuple[int, ...]:
+    words = text.strip().split(separator)
+    if not all(_NUMBER.fullmatch(word) for word in words):
+        return ()
+    return tuple(int(word) for word in words)
+
+
+def _raw(parts: tuple[int, ...]) -> int:
+    if len(parts) == 3:
+        return parts[0] << 11 | parts[1] << 8 | parts[2]
+    return parts[0] << 11 | parts[1] if len(parts) == 2 else parts[0]

@@ -1,0 +1,188 @@
+"""Makes a `Configuration` from checked values; what no single value shows is reported here."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.config.build_load_management import build_load_management, check_priority
+from knxgw.config.build_points import PointList, build_points
+from knxgw.config.model import (
+    Configuration,
+    ConnectionKind,
+    DeviceSettings,
+    KnxLinkKind,
+    KnxSettings,
+    MeterSettings,
+    SerialLine,
+)
+from knxgw.config.report import Report
+from knxgw.config.values import Values
+
+NEW_DEVICE_ADDRESS = "15.15.255"  # individual address of a device nobody programmed
+_TUNNELS = (KnxLinkKind.TUNNELLING, KnxLinkKind.TUNNELLING_TCP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A configuration before its checks, with what only the file knows."""
+
+    configuration: Configuration
+    keys: Mapping[int, str]  # charging point -> key of its entry
+    disabled: Mapping[int, str]  # charging point -> why it does not exist
+
+
+def build_draft(
+    values: Values,
+    group_objects: Mapping[int, tuple[str, ...]],
+    *,
+    catalogue: Catalogue,
+    report: Report,
+    directory: Path,
+) -> Draft:
+    """Return the configuration; relative paths start at `directory`."""
+    device = _device(values.sections["device"])
+    found = build_points(values.lists["charging_points"], device.language, report)
+    load_management = values.sections["load_management"]
+    check_priority(load_management, found.keys, report)
+    listen = values.sections["website"].endpoint("listen")
+    control = values.sections["grid_supporting_control"]
+    configuration = Configuration(
+        device=device,
+        knx=_knx(values.sections["knx"], report, directory),
+        website_host=listen.host or "",
+        website_port=listen.port or 0,
+        serial=_serial(values.sections["serial"]),
+        load_management=build_load_management(load_management, catalogue, report),
+        grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
+        points=tuple(found.points),
+        group_objects=group_objects,
+    )
+    _check_serial(configuration, found, report)
+    return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)
+
+
+def _device(values: Values) -> DeviceSettings:
+    return DeviceSettings(
+        name=values.text("name"),
+        time_zone=values.text("time_zone"),
+        language=values.text("language"),
+        ntp_servers=values.texts("ntp_servers"),
+    )
+
+
+def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
+    link = KnxLinkKind(values.text("link"))
+    gateway = values.endpoint("gateway")
+    if link in _TUNNELS and gateway.host is None and "gateway" not in values.given_names:
+        report.error(
+            values.key_of("gateway"),
+            f"is missing, link {link.value} needs it",
+            "add `gateway: host` of the KNX IP interface",
+        )
+    elif link in _TUNNELS and gateway.host is None and not report.has_errors:
+        report.error(values.key_of("gateway"), "has no host", "write host:port")
+    _check_multicast(values, report)
+    return KnxSettings(
+        link=link,
+        gateway_host=gateway.host,
+        gateway_port=gateway.port or 0,
+        local_ip=values.optional_text("local_ip"),
+        individual_address=_individual_address(values, link, report),
+        multicast_group=values.text("multicast_group"),
+        keyring=_readable(values, "keyring", report, directory),
+        keyring_password_file=_password_file(values, report, directory),
+    )
+
+
+def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> str | None:
+    address = values.optional_text("individual_address")
+    if address is not None or "individual_address" in values.given_names:
+        return address
+    key = values.key_of("individual_address")
+    if link is KnxLinkKind.TPUART:
+        report.error(key, "is missing, link tpuart needs it", "add one such as 1.1.20")
+    if link is not KnxLinkKind.ROUTING:
+        return None
+    report.warning(
+        key, f"is missing, {NEW_DEVICE_ADDRESS} of a new device is used", "add one such as 1.1.20"
+    )
+    return NEW_DEVICE_ADDRESS
+
+
+def _check_multicast(values: Values, report: Report) -> None:
+    text = values.text("multicast_group")
+    try:
+        is_multicast = ipaddress.IPv4Address(text).is_multicast
+    except ValueError:
+        is_multicast = False
+    if not is_multicast:
+        report.error(
+            values.key_of("multicast_group"),
+            f"{text!r} is no multicast address",
+            "allowed: 224.0.0.0 to 239.255.255.255, usually 224.0.23.12",
+        )
+
+
+def _password_file(values: Values, report: Report, directory: Path) -> str | None:
+    if "keyring" in values.given_names and "keyring_password_file" not in values.given_names:
+        report.error(
+            values.key_of("keyring_password_file"),
+            "is missing, a keyring cannot be opened without its password",
+            "write the password into a file of its own and name that file here",
+        )
+    return _readable(values, "keyring_password_file", report, directory)
+
+
+def _readable(values: Values, name: str, report: Report, directory: Path) -> str | None:
+    """Return the full path of a file; report it if it cannot be read. Its content stays unread."""
+    text = values.optional_text(name)
+    if text is None:
+        return None
+    path = directory / text
+    if not path.is_file():
+        report.error(values.key_of(name), f"there is no file {path}", "check the path")
+    elif not os.access(path, os.R_OK):
+        report.error(
+            values.key_of(name), f"{path} cannot be read", "give this user the right to read it"
+        )
+    return str(path)
+
+
+def _serial(values: Values) -> SerialLine | None:
+    if not values.given:
+        return None
+    return SerialLine(
+        port=values.optional_text("port") or "",
+        protocol=values.text("protocol"),
+        baud=values.integer("baud"),
+        data_bits=values.integer("data_bits"),
+        parity=values.text("parity"),
+        stop_bits=values.integer("stop_bits"),
+    )
+
+
+def _check_serial(configuration: Configuration, found: PointList, report: Report) -> None:
+    if configuration.serial is not None:
+        if configuration.serial.protocol == "rtu" and configuration.serial.data_bits != 8:
+            report.error("serial.data_bits", "Modbus RTU needs 8 data bits", "write 8")
+        return
+    smart_meter = configuration.load_management.smart_meter
+    devices: list[tuple[str, MeterSettings | None]] = [
+        ("load_management.smart_meter", smart_meter.meter if smart_meter else None)
+    ]
+    devices += [(f"{found.keys[point.number]}.meter", point.meter) for point in found.points]
+    on_line = [key for key, meter in devices if meter and _is_serial(meter.connection.kind)]
+    on_line += [found.keys[p.number] for p in found.points if _is_serial(p.connection.kind)]
+    for key in on_line:
+        report.error(
+            f"{key}.connection.type",
+            "there is no serial line",
+            "add a section `serial: {port: /dev/…}`",
+        )
+
+
+def _is_serial(kind: ConnectionKind) -> bool:
+    return kind is ConnectionKind.SERIAL

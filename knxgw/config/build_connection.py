@@ -1,0 +1,101 @@
+"""Makes the connection of a Modbus device from its section and its model; pure."""
+
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import Connector, DeviceModel, Transport
+from knxgw.config.model import Connection, ConnectionKind
+from knxgw.config.report import Report
+from knxgw.config.values import Values
+
+NO_HOST = "0.0.0.0"  # noqa: S104 - in a configuration it means "no device", nothing is bound to it
+HIGHEST_CLIENT_ADDRESS = 247  # on a serial line, by the Modbus specification
+_SERIAL_TRANSPORTS = frozenset({Transport.RTU, Transport.ASCII})
+_NEEDED = {
+    ConnectionKind.TCP: frozenset({Transport.TCP}),
+    ConnectionKind.RTU_OVER_TCP: frozenset({Transport.RTU}),
+    ConnectionKind.SERIAL: _SERIAL_TRANSPORTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """The device is switched off in the configuration, and why."""
+
+    reason: str
+
+
+def build_connection(values: Values, model: DeviceModel, report: Report) -> Connection | Disabled:
+    """Return where the device answers; mistakes go to the report."""
+    kind = ConnectionKind(values.text("type"))
+    unit = values.optional_integer("unit")
+    host = values.optional_text("host")
+    _check_transport(values, kind, model, report)
+    connector = _connector(values, model, report)
+    if kind is ConnectionKind.SERIAL:
+        return _on_the_line(values, unit, connector, report)
+    if host is None or host == NO_HOST:
+        return Disabled("the host is 0.0.0.0" if host else "no host is given")
+    port = values.optional_integer("port")
+    _check_unit(values, unit, connector, model, report)
+    return Connection(
+        kind=kind,
+        host=host,
+        port=model.port if port is None else port,
+        unit=model.unit_id if unit is None else unit,
+        connector=connector.number,
+    )
+
+
+def _on_the_line(
+    values: Values, unit: int | None, connector: Connector, report: Report
+) -> Connection | Disabled:
+    if not unit:
+        return Disabled("no client address is given" if unit is None else "the client address is 0")
+    if unit > HIGHEST_CLIENT_ADDRESS:
+        report.error(
+            values.key_of("unit"),
+            f"{unit} is no client address of a serial line",
+            f"allowed: 1 to {HIGHEST_CLIENT_ADDRESS}; 0 disables the device",
+        )
+    return Connection(
+        kind=ConnectionKind.SERIAL, host=None, port=0, unit=unit, connector=connector.number
+    )
+
+
+def _check_transport(
+    values: Values, kind: ConnectionKind, model: DeviceModel, report: Report
+) -> None:
+    if not _NEEDED[kind].intersection(model.transports):
+        offered = ", ".join(transport.value for transport in model.transports)
+        report.error(
+            values.key_of("type"),
+            f"{model.id} cannot be reached by {kind.value}",
+            f"the model speaks: {offered}",
+        )
+
+
+def _connector(values: Values, model: DeviceModel, report: Report) -> Connector:
+    number = values.integer("connector")
+    for connector in model.connectors:
+        if connector.number == number:
+            return connector
+    known = ", ".join(str(connector.number) for connector in model.connectors)
+    report.error(
+        values.key_of("connector"), f"{model.id} has no connector {number}", f"allowed: {known}"
+    )
+    return model.connectors[0]
+
+
+def _check_unit(
+    values: Values, unit: int | None, connector: Connector, model: DeviceModel, report: Report
+) -> None:
+    """Warn about a unit id that the connector overrules."""
+    if connector.number == 1 or connector.unit_id is None or unit is None:
+        return
+    if unit not in {connector.unit_id, model.unit_id}:
+        report.warning(
+            values.key_of("unit"),
+            f"unit {unit} has no effect: connector {connector.number} of {model.id} answers as "
+            f"unit {connector.unit_id}",
+            "leave unit out",
+        )

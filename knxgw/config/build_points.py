@@ -1,0 +1,177 @@
+"""Makes the charging points of a configuration; pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from knxgw.catalogue.model import DeviceModel
+from knxgw.config.build_connection import Disabled, build_connection
+from knxgw.config.model import (
+    ChargingStart,
+    Connection,
+    MeterSettings,
+    PointDpts,
+    PointSettings,
+    Sending,
+    SendingRule,
+    TemperatureSending,
+    TemperatureSettings,
+)
+from knxgw.config.report import Report
+from knxgw.config.values import Values
+
+_FALLBACK_NAMES = {"en": "Charging point", "de": "Ladepunkt"}
+_MEASURED = ("current", "power", "energy", "session_energy")  # what a meter can add
+
+
+@dataclass(slots=True, kw_only=True)
+class PointList:
+    """The charging points of a file: those that exist, and why the others do not."""
+
+    points: list[PointSettings] = field(default_factory=list)
+    keys: dict[int, str] = field(default_factory=dict)  # number -> key of its entry
+    disabled: dict[int, str] = field(default_factory=dict)  # number -> reason
+
+
+def build_points(entries: Iterable[Values], language: str, report: Report) -> PointList:
+    """Return the charging points in the order of their numbers."""
+    found = PointList()
+    for values in entries:
+        number = values.optional_integer("number")
+        if number is None:
+            continue
+        if number in found.keys:
+            line = report.line(found.keys[number])
+            report.error(
+                values.key_of("number"),
+                f"charging point {number} is already defined in line {line}",
+                "each number from 1 to 5 may be used once",
+            )
+            continue
+        found.keys[number] = values.key
+        point = _build_point(number, values, language, report)
+        if isinstance(point, Disabled):
+            found.disabled[number] = point.reason
+        else:
+            found.points.append(point)
+    found.points.sort(key=lambda point: point.number)
+    return found
+
+
+def _build_point(
+    number: int, values: Values, language: str, report: Report
+) -> PointSettings | Disabled:
+    model = values.model("model")
+    if model is None:
+        return Disabled("no model is given")
+    connection = build_connection(values.sections["connection"], model, report)
+    if isinstance(connection, Disabled):
+        return connection
+    _check_currents(values, model, report)
+    meter = _build_meter(values.sections["meter"], report)
+    start = ChargingStart(values.text("start"))
+    return _settings(number, values, language, model, connection, meter, start)
+
+
+def _settings(  # noqa: PLR0913, PLR0917 - the parts of one charging point
+    number: int,
+    values: Values,
+    language: str,
+    model: DeviceModel,
+    connection: Connection,
+    meter: MeterSettings | None,
+    start: ChargingStart,
+) -> PointSettings:
+    dpt, complete = values.sections["dpt"], values.sections["complete"]
+    return PointSettings(
+        number=number,
+        name=values.optional_text("name") or f"{_FALLBACK_NAMES[language]} {number}",
+        model=model,
+        connection=connection,
+        minimum_ma=values.thousandths("minimum_a"),
+        maximum_ma=values.thousandths("maximum_a"),
+        phases=values.integer("phases"),
+        phase_rotation=values.text("phase_rotation"),
+        dpts=PointDpts(
+            current=dpt.text("current"), power=dpt.text("power"), energy=dpt.text("energy")
+        ),
+        complete_threshold_ma=complete.thousandths("threshold_a"),
+        complete_time_s=complete.number("time_s"),
+        start=start,
+        sending=_sending(values.sections["sending"]),
+        temperature=_temperature(values.sections["temperature"]),
+        meter=meter,
+        capabilities=model.capabilities | _added_by(meter),
+    )
+
+
+def _added_by(meter: MeterSettings | None) -> frozenset[str]:
+    """Return what the meter measures; its serial number is not that of the charger."""
+    supplied = meter.model.capabilities if meter else frozenset()
+    return frozenset(name for name in supplied if name.startswith(_MEASURED))
+
+
+def _build_meter(values: Values, report: Report) -> MeterSettings | None:
+    if not values.given:
+        return None
+    model = values.model("model")
+    if model is None:
+        if "model" not in values.given_names:
+            report.error(values.key_of("model"), "is missing", "add `model: …` or remove `meter`")
+        return None
+    connection = build_connection(values.sections["connection"], model, report)
+    if isinstance(connection, Disabled):
+        report.warning(values.key, f"the electricity meter is disabled: {connection.reason}")
+        return None
+    return MeterSettings(model=model, connection=connection)
+
+
+def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
+    minimum, maximum = values.thousandths("minimum_a"), values.thousandths("maximum_a")
+    if minimum > maximum:
+        report.error(
+            values.key_of("minimum_a"),
+            f"the minimum current {minimum / 1000:g} A is above the maximum {maximum / 1000:g} A",
+            "lower minimum_a or raise maximum_a",
+        )
+    if model.control is None:
+        return
+    if maximum > model.control.maximum_ma:
+        report.error(
+            values.key_of("maximum_a"),
+            f"{maximum / 1000:g} A is more than {model.id} can be told",
+            f"at most {model.control.maximum_ma / 1000:g} A",
+        )
+    if minimum < model.control.minimum_ma:
+        report.error(
+            values.key_of("minimum_a"),
+            f"{minimum / 1000:g} A is less than {model.id} can be told",
+            f"at least {model.control.minimum_ma / 1000:g} A",
+        )
+
+
+def _sending(values: Values) -> Sending:
+    current, power = values.sections["current"], values.sections["power"]
+    energy = values.sections["energy"]
+    return Sending(
+        current=_rule(current, current.thousandths("min_change_a")),
+        power=_rule(power, round(power.number("min_change_w"))),
+        energy=_rule(energy, round(energy.number("min_change_wh"))),
+        state_cycle_s=values.optional_number("state_cycle_s"),
+    )
+
+
+def _rule(values: Values, min_change: int) -> SendingRule:
+    return SendingRule(
+        min_change=min_change,
+        min_interval_s=values.number("min_interval_s"),
+        cycle_s=values.optional_number("cycle_s"),
+    )
+
+
+def _temperature(values: Values) -> TemperatureSettings:
+    return TemperatureSettings(
+        sending=TemperatureSending(values.text("sending")),
+        change_k=values.number("change_k"),
+        cycle_s=values.number("cycle_s"),
+        warning_c=values.number("warning_c"),
+    )

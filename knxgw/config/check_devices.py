@@ -1,0 +1,194 @@
+"""Devices that are configured twice or do not go together; pure."""
+
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import Connector, DeviceKind, DeviceModel
+from knxgw.config.build import Draft
+from knxgw.config.model import Configuration, ConfigurationFault, Connection, ConnectionKind
+from knxgw.config.report import Report
+
+CHARGER_FAULT = "Conf Charger"
+METER_FAULT = "Conf EMeter"
+_LINE = "serial line"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Device:
+    """One configured Modbus device and the charging point it belongs to."""
+
+    name: str
+    key: str
+    point: int | None  # None: the smart meter
+    model: DeviceModel
+    connection: Connection
+
+
+def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
+    """Return `Conf Charger` and `Conf EMeter`; each names both devices."""
+    devices = _devices(draft)
+    faults = [*_used_twice(devices, report)]
+    faults += _mixed_line(draft.configuration, devices, report)
+    faults += _priority(draft, report)
+    _warn_about_guests(devices, report)
+    return faults
+
+
+def effective_address(connection: Connection, model: DeviceModel) -> tuple[str, int, int, int]:
+    """Return (host or line, TCP port, unit id, register offset): what makes a device this one.
+
+    Source: [spec] section 4; a connector may be addressed by unit, by port or by registers.
+    """
+    connector = _connector(connection, model)
+    unit = connection.unit
+    if connector.unit_id is not None and connector.number != 1:
+        unit = connector.unit_id
+    host = _LINE if connection.host is None else connection.host.lower().rstrip(".")
+    return host, connection.port + connector.port_offset, unit, connector.address_offset
+
+
+def _connector(connection: Connection, model: DeviceModel) -> Connector:
+    for connector in model.connectors:
+        if connector.number == connection.connector:
+            return connector
+    return model.connectors[0]
+
+
+def _devices(draft: Draft) -> list[_Device]:
+    devices: list[_Device] = []
+    smart_meter = draft.configuration.load_management.smart_meter
+    if smart_meter and smart_meter.meter:
+        devices.append(
+            _Device(
+                name="the smart meter",
+                key="load_management.smart_meter",
+                point=None,
+                model=smart_meter.meter.model,
+                connection=smart_meter.meter.connection,
+            )
+        )
+    for point in draft.configuration.points:
+        name, key = f"charging point {point.number}", draft.keys[point.number]
+        devices.append(
+            _Device(
+                name=name,
+                key=key,
+                point=point.number,
+                model=point.model,
+                connection=point.connection,
+            )
+        )
+        if point.meter:
+            devices.append(
+                _Device(
+                    name=f"the electricity meter of {name}",
+                    key=f"{key}.meter",
+                    point=point.number,
+                    model=point.meter.model,
+                    connection=point.meter.connection,
+                )
+            )
+    return devices
+
+
+def _used_twice(devices: list[_Device], report: Report) -> list[ConfigurationFault]:
+    faults = []
+    first: dict[tuple[str, int, int, int], _Device] = {}
+    for device in devices:
+        address = effective_address(device.connection, device.model)
+        earlier = first.setdefault(address, device)
+        if earlier is not device:
+            faults.append(_collision(earlier, device, report))
+    return faults
+
+
+def _collision(earlier: _Device, later: _Device, report: Report) -> ConfigurationFault:
+    kinds = {earlier.model.kind, later.model.kind}
+    code = METER_FAULT if kinds == {DeviceKind.METER} else CHARGER_FAULT
+    message = f"{later.name} has the same address as {earlier.name}"
+    report.error(
+        f"{later.key}.connection",
+        f"{code}: {message} (line {report.line(f'{earlier.key}.connection')})",
+        "give each device its own host, port, unit or connector",
+    )
+    return _fault(code, later, earlier, message)
+
+
+def _fault(code: str, marked: _Device, other: _Device, message: str) -> ConfigurationFault:
+    points = {device.point for device in (marked, other) if device.point is not None}
+    return ConfigurationFault(
+        code=code, point=marked.point, blocked_points=frozenset(points), message=message
+    )
+
+
+def _mixed_line(
+    configuration: Configuration, devices: list[_Device], report: Report
+) -> list[ConfigurationFault]:
+    """Find chargers on the line that are of another model, and devices of another protocol."""
+    if configuration.serial is None:
+        return []
+    protocol = configuration.serial.protocol
+    on_line = [d for d in devices if d.connection.kind is ConnectionKind.SERIAL]
+    chargers = [device for device in on_line if device.model.kind is DeviceKind.CHARGER]
+    return [
+        *(
+            _two_models(chargers[0], d, report)
+            for d in chargers
+            if d.model.id != chargers[0].model.id
+        ),
+        *(_other_protocol(d, protocol, report) for d in on_line if not _speaks(d, protocol)),
+    ]
+
+
+def _speaks(device: _Device, protocol: str) -> bool:
+    return any(transport.value == protocol for transport in device.model.transports)
+
+
+def _two_models(first: _Device, device: _Device, report: Report) -> ConfigurationFault:
+    message = (
+        f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
+        "are two models on one RS485 line"
+    )
+    report.error(
+        f"{device.key}.model",
+        f"{CHARGER_FAULT}: {message}",
+        "connect one of them over Modbus TCP",
+    )
+    return _fault(CHARGER_FAULT, device, first, message)
+
+
+def _other_protocol(device: _Device, protocol: str, report: Report) -> ConfigurationFault:
+    spoken = " and ".join(transport.value for transport in device.model.transports)
+    message = (
+        f"{device.name} ({device.model.id}, speaks {spoken}) cannot share the RS485 line "
+        f"of protocol {protocol}: RTU and ASCII must not be mixed"
+    )
+    report.error(f"{device.key}.connection", f"{CHARGER_FAULT}: {message}", "change one of them")
+    return _fault(CHARGER_FAULT, device, device, message)
+
+
+def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
+    priority = draft.configuration.load_management.priority
+    if priority is None or priority not in draft.disabled:
+        return []
+    reason = draft.disabled[priority]
+    message = f"the prioritised charging point {priority} is disabled: {reason}"
+    report.error(
+        "load_management.priority",
+        f"{CHARGER_FAULT}: {message}",
+        "prioritise another one or configure it completely",
+    )
+    return [
+        ConfigurationFault(
+            code=CHARGER_FAULT, point=None, blocked_points=frozenset(), message=message
+        )
+    ]
+
+
+def _warn_about_guests(devices: list[_Device], report: Report) -> None:
+    for device in devices:
+        if device.point is None and device.connection.kind is ConnectionKind.SERIAL:
+            report.warning(
+                f"{device.key}.connection.type",
+                f"{device.name} on the RS485 line slows down the chargers there",
+                "connect it over Modbus TCP",
+            )

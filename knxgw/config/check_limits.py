@@ -1,0 +1,73 @@
+"""Whether the currents of a configuration fit the mains connection; pure."""
+
+from knxgw.config.build import Draft
+from knxgw.config.model import LoadManagementMode, LoadManagementSettings, PointSettings
+from knxgw.config.report import Report
+
+HIGHEST_7012_MA = 65_535  # unsigned 16 bit
+SMART_METER_7012_MA = 60_000  # from this limit on the type says too little, [dlm] 3.1
+
+
+def check_limits(draft: Draft, report: Report) -> None:
+    """Warn where minimum currents or a datapoint type are too small or too large."""
+    configuration = draft.configuration
+    _check_minimums(configuration.load_management, configuration.points, report)
+    _check_smart_meter(configuration.load_management, report)
+    for point in configuration.points:
+        total_ma = point.maximum_ma * point.phases
+        too_much = point.dpts.current == "7.012" and total_ma > HIGHEST_7012_MA
+        if too_much and "current" in point.capabilities:
+            report.warning(
+                f"{draft.keys[point.number]}.dpt.current",
+                f"7.012 ends at 65.535 A, the sum of the phases may reach {total_ma / 1000:g} A",
+                'write current: "14.019"',
+            )
+
+
+def phase_minimums(points: tuple[PointSettings, ...]) -> tuple[int, int, int]:
+    """Return the sum of minimum currents [mA] on (L1, L2, L3), by wiring and rotation."""
+    sums = [0, 0, 0]
+    for point in points:
+        for phase in point.phase_rotation[: point.phases]:
+            sums[int(phase) - 1] += point.minimum_ma
+    return sums[0], sums[1], sums[2]
+
+
+def _check_minimums(
+    settings: LoadManagementSettings, points: tuple[PointSettings, ...], report: Report
+) -> None:
+    limit = _limit(settings)
+    if limit is None:
+        return
+    key, limit_ma = limit
+    sums = phase_minimums(points)
+    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma >= limit_ma]
+    if over:
+        report.warning(
+            key,
+            f"the minimum currents of all charging points ({', '.join(over)}) reach the limit of "
+            f"{limit_ma / 1000:g} A",
+            "not all can charge at once: use fewer charging points or other phases",
+        )
+
+
+def _limit(settings: LoadManagementSettings) -> tuple[str, int] | None:
+    """Return the key that decides and the limit per phase [mA]."""
+    if settings.mode is LoadManagementMode.STATIC and settings.static_limit_ma is not None:
+        return "load_management.static_limit_a", settings.static_limit_ma
+    if settings.fuse_ma is None:
+        return None
+    return "load_management.fuse_a", settings.fuse_ma - settings.reserve_ma
+
+
+def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None:
+    meter = settings.smart_meter
+    if meter is None or settings.fuse_ma is None or meter.source != "knx":
+        return
+    limit_ma = settings.fuse_ma - settings.reserve_ma
+    if meter.dpt == "7.012" and limit_ma >= SMART_METER_7012_MA:
+        report.warning(
+            "load_management.smart_meter.dpt",
+            f"7.012 ends at 65.535 A, too near to the limit of {limit_ma / 1000:g} A",
+            "use 14.019",
+        )

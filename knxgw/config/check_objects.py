@@ -1,0 +1,92 @@
+"""Whether the linked group objects fit the site; pure."""
+
+from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
+from knxgw.config.build import Draft
+from knxgw.config.group_objects import POINTS, key_of
+from knxgw.config.model import Configuration, ConfigurationFault, Monitoring
+from knxgw.config.objects import existing_objects, smart_meter_on_knx, why_missing
+from knxgw.config.report import Report
+
+ASSOCIATION_FAULT = "DLMAssociation"
+SMART_METER_OBJECTS = (10, 11, 12)  # L1, L2, L3
+IN_OPERATION_OBJECT = 20
+
+
+def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
+    """Return `DLMAssociation` if an object that the load management needs is not linked."""
+    configuration = draft.configuration
+    missing = [n for n in _needed(configuration) if n not in configuration.group_objects]
+    if not missing:
+        return []
+    listed = ", ".join(str(number) for number in missing)
+    message = f"dynamic load management needs a group address at group object {listed}"
+    report.error(
+        "group_objects",
+        f"{ASSOCIATION_FAULT}: {message}",
+        "link it to what the smart meter sends on",
+    )
+    blocked = frozenset(point.number for point in configuration.points)
+    return [
+        ConfigurationFault(
+            code=ASSOCIATION_FAULT, point=None, blocked_points=blocked, message=message
+        )
+    ]
+
+
+def _needed(configuration: Configuration) -> tuple[int, ...]:
+    meter = smart_meter_on_knx(configuration.load_management)
+    if meter is None:
+        return ()
+    needed = SMART_METER_OBJECTS[: meter.phases]
+    is_watched = meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+    return (*needed, IN_OPERATION_OBJECT) if is_watched else needed
+
+
+def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
+    """Warn about links to objects this site does not have and about shared sending addresses."""
+    for definition in catalogue.objects:
+        for point in POINTS if definition.per_point else (None,):
+            number = definition.number_of(point or 1)
+            if number in draft.configuration.group_objects:
+                _check_link(draft, definition, number, point, report)
+    _check_senders(draft, catalogue, report)
+
+
+def _check_link(
+    draft: Draft, definition: ObjectDefinition, number: int, point: int | None, report: Report
+) -> None:
+    reason = _why_absent(draft, definition, point)
+    if reason:
+        report.warning(
+            key_of(number),
+            f"group object {number} ({definition.function.en}) does not exist here: {reason}",
+            "remove the link",
+        )
+
+
+def _why_absent(draft: Draft, definition: ObjectDefinition, point: int | None) -> str | None:
+    configuration = draft.configuration
+    if point is None:
+        return why_missing(definition, configuration.load_management, None)
+    if point in draft.disabled:
+        return f"charging point {point} is disabled: {draft.disabled[point]}"
+    if point not in draft.keys:
+        return f"there is no charging point {point}"
+    return why_missing(definition, configuration.load_management, configuration.point(point))
+
+
+def _check_senders(draft: Draft, catalogue: Catalogue, report: Report) -> None:
+    senders: dict[str, int] = {}
+    for existing in existing_objects(draft.configuration, catalogue):
+        definition = existing.definition
+        sends = "T" in definition.flags and definition.kind is not ObjectKind.COMMAND
+        if not (sends and existing.addresses):
+            continue
+        address = existing.addresses[0]
+        earlier = senders.setdefault(address, existing.number)
+        if earlier != existing.number:
+            report.warning(
+                key_of(existing.number),
+                f"group objects {earlier} and {existing.number} both send on {address}",
+                "give each its own sending (first) group address",
+            )

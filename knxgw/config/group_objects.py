@@ -1,0 +1,74 @@
+"""Reads the section `group_objects`: number -> group addresses, the first one is sent on."""
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.yaml_tree import Node
+from knxgw.config.addresses import parse_group_address
+from knxgw.config.convert import SHOWN
+from knxgw.config.report import Report
+from knxgw.config.schema import GROUP_OBJECTS
+
+POINTS = range(1, 6)  # charging points a device may have
+_FORMS = "write 1/2/3 (0/0/1 to 31/7/255)"
+
+
+def read_group_objects(
+    node: Node | None, catalogue: Catalogue, report: Report
+) -> dict[int, tuple[str, ...]]:
+    """Return the linked group addresses as `main/middle/sub`; mistakes go to the report."""
+    known = known_numbers(catalogue)
+    linked: dict[int, tuple[str, ...]] = {}
+    for name, child in node.mapping().items() if node else ():
+        report.lines[child.key] = child.line
+        number = int(name) if name.isascii() and name.isdigit() and len(name) < 6 else None
+        if number is None:
+            report.error(child.key, f"{name[:SHOWN]!r} is no number of a group object")
+        elif number not in known:
+            report.error(child.key, f"there is no group object {number}", _near(number, known))
+        elif number in linked:
+            report.error(child.key, f"group object {number} is given twice", "remove one of them")
+        else:
+            linked[number] = _addresses(child, report)
+    return {number: addresses for number, addresses in linked.items() if addresses}
+
+
+def known_numbers(catalogue: Catalogue) -> tuple[int, ...]:
+    """Return the numbers of all group objects a device can have, in order."""
+    numbers = {definition.number_of(point) for definition in catalogue.objects for point in POINTS}
+    return tuple(sorted(numbers))
+
+
+def key_of(number: int) -> str:
+    """Return the key of a group object in the file."""
+    return f"{GROUP_OBJECTS}.{number}"
+
+
+def _addresses(node: Node, report: Report) -> tuple[str, ...]:
+    if node.is_null:
+        return ()
+    items = node.items() if node.is_list or node.is_mapping else [node]
+    addresses: list[str] = []
+    for item in items:
+        report.lines[item.key] = item.line
+        address = _address(item, report)
+        if address in addresses:
+            report.warning(item.key, f"{address} is given twice", "remove one of them")
+        elif address:
+            addresses.append(address)
+    return tuple(addresses)
+
+
+def _address(node: Node, report: Report) -> str | None:
+    if node.is_list or node.is_mapping:
+        report.error(node.key, "expected a group address", _FORMS)
+        return None
+    try:
+        return parse_group_address(node.text()[:SHOWN])
+    except ValueError as err:
+        report.error(node.key, str(err), _FORMS)
+        return None
+
+
+def _near(number: int, known: tuple[int, ...]) -> str:
+    below = [other for other in known if other < number][-2:]
+    above = [other for other in known if other > number][:2]
+    return f"nearby are: {', '.join(str(other) for other in below + above)}"

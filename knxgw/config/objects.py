@@ -1,0 +1,123 @@
+"""Which group objects a site has; pure. The one answer for the runtime, the checks and the lists."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import Catalogue, ObjectDefinition
+from knxgw.config.model import (
+    Configuration,
+    LoadManagementMode,
+    LoadManagementSettings,
+    Monitoring,
+    PointSettings,
+    SmartMeterSettings,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingObject:
+    """One group object of a site."""
+
+    number: int
+    point: int | None  # None: of the whole device
+    definition: ObjectDefinition
+    dpt: str | None  # the chosen one; None: no datapoint type, 1 byte
+    addresses: tuple[str, ...]  # linked group addresses, the first one is sent on
+
+
+def existing_objects(
+    configuration: Configuration, catalogue: Catalogue
+) -> tuple[ExistingObject, ...]:
+    """Return every group object the site has, linked or not, in the order of their numbers."""
+    found = [
+        ExistingObject(
+            number=definition.number_of(point.number if point else 1),
+            point=point.number if point else None,
+            definition=definition,
+            dpt=_chosen_dpt(definition, configuration.load_management, point),
+            addresses=configuration.group_objects.get(
+                definition.number_of(point.number if point else 1), ()
+            ),
+        )
+        for definition in catalogue.objects
+        for point in (configuration.points if definition.per_point else (None,))
+        if why_missing(definition, configuration.load_management, point) is None
+    ]
+    return tuple(sorted(found, key=lambda existing: existing.number))
+
+
+def why_missing(
+    definition: ObjectDefinition,
+    load_management: LoadManagementSettings,
+    point: PointSettings | None,
+) -> str | None:
+    """Return why a site lacks this object, in words; None if it exists."""
+    if definition.only_with is not None:
+        holds, reason = _CONDITIONS[definition.only_with]
+        if not holds(load_management):
+            return reason
+    if definition.needs is not None and point and definition.needs not in point.capabilities:
+        behind = f" with {point.meter.model.id}" if point.meter else ""
+        return f"{point.model.id}{behind} does not supply it"
+    return None
+
+
+def _is_off(settings: LoadManagementSettings) -> bool:
+    return settings.mode is LoadManagementMode.OFF
+
+
+def _is_dynamic(settings: LoadManagementSettings) -> bool:
+    return settings.mode is LoadManagementMode.DYNAMIC
+
+
+def smart_meter_on_knx(settings: LoadManagementSettings) -> SmartMeterSettings | None:
+    """Return the smart meter whose values come over KNX, or None."""
+    meter = settings.smart_meter
+    return meter if _is_dynamic(settings) and meter and meter.source == "knx" else None
+
+
+def _is_on_knx(settings: LoadManagementSettings) -> bool:
+    return smart_meter_on_knx(settings) is not None
+
+
+def _has_three_phases(settings: LoadManagementSettings) -> bool:
+    meter = smart_meter_on_knx(settings)
+    return meter is not None and meter.phases == 3
+
+
+def _watches_operation(settings: LoadManagementSettings) -> bool:
+    meter = smart_meter_on_knx(settings)
+    return meter is not None and meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+
+
+_CONDITIONS: Mapping[str, tuple[Callable[[LoadManagementSettings], bool], str]] = {
+    "off": (_is_off, "it exists with load management off only"),
+    "dynamic": (_is_dynamic, "it exists with dynamic load management only"),
+    "smart_meter_knx": (
+        _is_on_knx,
+        "it exists with dynamic load management and a smart meter on KNX only",
+    ),
+    "smart_meter_knx_3_phase": (
+        _has_three_phases,
+        "it exists with dynamic load management and a 3-phase smart meter on KNX only",
+    ),
+    "in_operation": (
+        _watches_operation,
+        "it exists only when a smart meter on KNX is monitored by measured values and In operation",
+    ),
+}
+
+
+def _chosen_dpt(
+    definition: ObjectDefinition, settings: LoadManagementSettings, point: PointSettings | None
+) -> str | None:
+    chosen: str | None = None
+    if definition.dpt_choice == "smart_meter" and settings.smart_meter:
+        chosen = settings.smart_meter.dpt
+    elif definition.dpt_choice and point:
+        chosen = {
+            "current": point.dpts.current,
+            "power": point.dpts.power,
+            "energy": point.dpts.energy,
+        }[definition.dpt_choice]
+    return chosen or (definition.dpts[0] if definition.dpts else None)

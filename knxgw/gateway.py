@@ -1,0 +1,274 @@
+"""Composition root: configuration to parts to tasks. Decides nothing itself."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.charging.events import DeviceEvent
+from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.config.model import Configuration, Connection, ConnectionKind
+from knxgw.errors import GatewayError
+from knxgw.links.keep_alive import keep_alive
+from knxgw.links.knx import KnxLink
+from knxgw.links.knx_session import KnxSession
+from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.modbus.driver import Driver
+from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
+from knxgw.objects.server import ObjectServer
+from knxgw.objects.table import build_table
+from knxgw.station.model import (
+    ClockSet,
+    Effect,
+    Event,
+    FaultChanged,
+    Note,
+    Offer,
+    Publish,
+    Remember,
+    SessionClosed,
+    Started,
+    Unlock,
+)
+from knxgw.station.owner import Inbox, Owner
+from knxgw.station.step import initial
+from knxgw.station.view import SiteView, view
+from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.keeper import Keeper
+
+log = logging.getLogger(__name__)
+MODBUS_LAST_DELAY_S = 15.0
+KNX_LAST_DELAY_S = 30.0
+CLOCK_CHECK_S = 10.0
+CLOCK_DRIFT_S = 1.0
+EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
+SHUTDOWN_S = 1.5
+
+
+def system_clock() -> datetime:
+    """Return the machine's wall-clock time [aware UTC]."""
+    return datetime.now(UTC)  # noqa: TID251 - the one wall clock that everybody else is handed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the gateway needs from outside; tests hand in a simulated one."""
+
+    link: KnxLink | None
+    state_directory: Path
+    wall_clock: Callable[[], datetime] = system_clock
+    executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
+
+
+class Gateway:
+    """One running gateway."""
+
+    def __init__(self, configuration: Configuration, catalogue: Catalogue, world: World) -> None:
+        """Put the parts together. Raises: GatewayError when the stored state cannot be used."""
+        quiet_pymodbus()
+        self.configuration = configuration
+        self._world = world
+        loop = asyncio.get_running_loop()
+        self._database = Database(world.state_directory)
+        self._keeper = Keeper(self._database, world.executor)
+        self._inbox = Inbox()
+        records = {PointNumber(n): r for n, r in self._database.load_records().items()}
+        station = initial(configuration, records, loop.time(), self._valid_now())
+        self._owner = Owner(station, self._inbox, self._carry_out)
+        routing = world.link is not None and world.link.is_routing
+        self.objects = ObjectServer(
+            build_table(configuration, catalogue),
+            ZoneInfo(configuration.device.time_zone),
+            ROUTING_RESPONSES if routing else TUNNEL_RESPONSES,
+        )
+        self.drivers = _make_drivers(configuration)
+        self._chargers = {d.point: d for d in self.drivers if d.model.control is not None}
+        self.buses = _make_buses(self.drivers, configuration, self._inbox.put)
+        self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
+        self._knx = KnxSession(world.link, self.objects, self._inbox.put) if world.link else None
+        self._started_s = loop.time()
+
+    # --- what others may see
+
+    @property
+    def knx_is_up(self) -> bool:
+        """Tell whether telegrams are answered."""
+        return self._knx is not None and self._knx.is_up
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether telegrams are answered and the first poll of every charger is done.
+
+        A charger that cannot be reached does not hold the others up.
+        """
+        if self._knx is not None and not self._knx.is_up:
+            return False
+        return all(
+            driver.first_cycle_done or driver.condition is LinkCondition.NOT_REACHABLE
+            for driver in self.drivers
+        )
+
+    def view(self) -> SiteView:
+        """Return what the site looks like now."""
+        return view(self._owner.station, self.configuration.device.language)
+
+    def command(self, event: Event) -> None:
+        """Hand the station a command of another source than KNX."""
+        self._inbox.put(event)
+
+    # --- life
+
+    async def run(self) -> NoReturn:
+        """Run until cancelled; then tell the chargers what shall hold, and close."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._inbox.put(Started())
+                group.create_task(self._owner.run(), name="station")
+                group.create_task(self._keeper.run(), name="store")
+                group.create_task(self._watch_clock(), name="clock")
+                group.create_task(self._settle_memory(), name="memory")
+                for bus in self.buses:
+                    session = keep_alive(bus.name, bus.run, last_delay_s=MODBUS_LAST_DELAY_S)
+                    group.create_task(session, name=bus.name)
+                if self._knx is not None:
+                    knx = keep_alive("KNX", self._knx.run, last_delay_s=KNX_LAST_DELAY_S)
+                    group.create_task(knx, name="knx")
+        finally:
+            await self._close()
+        raise GatewayError("the gateway's tasks ended")  # they never do
+
+    async def _close(self) -> None:
+        """Store what waits; the chargers' fail-safe and watchdogs stay armed."""
+        try:
+            async with asyncio.timeout(SHUTDOWN_S):
+                await self._keeper.flush()
+        except TimeoutError:
+            log.exception("the state could not be stored within %.1f s", SHUTDOWN_S)
+        self._world.executor.shutdown(wait=False)
+        self._database.close()
+
+    async def _watch_clock(self) -> NoReturn:
+        """Tell the station when the wall clock was set or has jumped."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now = self._valid_now()
+            known = self._owner.station.now(loop.time())
+            if now is not None and (
+                known is None or abs((now - known).total_seconds()) > CLOCK_DRIFT_S
+            ):
+                self._inbox.put(ClockSet(now=now))
+            await asyncio.sleep(CLOCK_CHECK_S)
+
+    async def _settle_memory(self) -> None:
+        """Take what was loaded at start out of the garbage collector's rounds.
+
+        A full collection would otherwise look at every module and model again and hold up
+        answers for milliseconds.
+        """
+        while not self.is_ready:  # noqa: ASYNC110 - readiness is the sum of many parts
+            await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        log.info("ready after %.1f s", loop.time() - self._started_s)
+        gc.collect()
+        gc.freeze()
+
+    def _valid_now(self) -> datetime | None:
+        now = self._world.wall_clock()
+        return now if now >= EARLIEST_VALID else None
+
+    # --- effects
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Publish(point=point, key=key, value=value):
+                self.objects.publish(point, key, value, asyncio.get_running_loop().time())
+                if self._knx is not None:
+                    self._knx.wake()
+            case Offer(point=point, offer_ma=offer_ma):
+                self._chargers[point].want(offer_ma)
+                self._bus_of[self._chargers[point]].wake()
+            case Unlock(point=point):
+                self._chargers[point].unlock()
+                self._bus_of[self._chargers[point]].wake()
+            case Note(text=text):
+                log.info("%s", text)
+            case Remember() | SessionClosed() | FaultChanged():
+                self._store(effect)
+
+    def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
+        match effect:
+            case Remember(point=point, record=record):
+                self._keeper.remember(point, record)
+            case SessionClosed(point=point, session=session):
+                row = SessionRow(
+                    point=point,
+                    started_at=session.started_at.isoformat() if session.started_at else None,
+                    ended_at=session.ended_at.isoformat() if session.ended_at else None,
+                    duration_s=session.duration_s,
+                    energy_mwh=session.energy_mwh,
+                )
+                self._keeper.add_session(row)
+            case FaultChanged(point=point, code=code, present=present):
+                now = self._valid_now()
+                log.warning("cp%d: fault %s %s", point, code, "raised" if present else "cleared")
+                at = now.isoformat() if now else None
+                self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
+
+
+def _make_drivers(configuration: Configuration) -> tuple[Driver, ...]:
+    blocked = {number for fault in configuration.faults for number in fault.blocked_points}
+    drivers: list[Driver] = []
+    for point in configuration.points:
+        if point.number in blocked:  # a configuration fault: its charger is left alone
+            continue
+        number = PointNumber(point.number)
+        drivers.append(
+            Driver(
+                number,
+                point.model,
+                unit_id=point.connection.unit,
+                connector=point.connection.connector,
+                minimum_ma=point.minimum_ma,
+            )
+        )
+        if point.meter is not None:
+            unit = point.meter.connection.unit
+            drivers.append(Driver(number, point.meter.model, unit_id=unit))
+    return tuple(drivers)
+
+
+def _make_buses(
+    drivers: Sequence[Driver],
+    configuration: Configuration,
+    on_event: Callable[[DeviceEvent], None],
+) -> tuple[ModbusBus, ...]:
+    """Return one bus per TCP endpoint."""
+    endpoints: dict[tuple[str, int], list[Driver]] = {}
+    for driver in drivers:
+        settings = configuration.point(driver.point)
+        is_charger = driver.model.control is not None
+        connection = (
+            settings.connection if is_charger or not settings.meter else settings.meter.connection
+        )
+        if connection.kind is not ConnectionKind.TCP:
+            log.warning("%s: %s is not available in this version", driver.name, connection.kind)
+            continue
+        endpoints.setdefault(_endpoint(driver, connection), []).append(driver)
+    return tuple(
+        ModbusBus(host=host, port=port, drivers=members, on_event=on_event)
+        for (host, port), members in endpoints.items()
+    )
+
+
+def _endpoint(driver: Driver, connection: Connection) -> tuple[str, int]:
+    offset = next(
+        (c.port_offset for c in driver.model.connectors if c.number == connection.connector), 0
+    )
+    return connection.host or "", connection.port + offset

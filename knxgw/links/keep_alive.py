@@ -1,0 +1,41 @@
+"""Runs a session again whenever its link is lost: the one place where links are retried."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NoReturn
+
+from knxgw.errors import LinkError
+
+log = logging.getLogger(__name__)
+STEADY_S = 60.0  # a session that lasted this long starts over with short delays
+
+
+def doubling(*, first_s: float, last_s: float) -> Iterator[float]:
+    """Yield growing delays [s] without end."""
+    delay_s = first_s
+    while True:
+        yield delay_s
+        delay_s = min(delay_s * 2, last_s)
+
+
+async def keep_alive(
+    name: str, session: Callable[[], Awaitable[NoReturn]], *, last_delay_s: float = 60.0
+) -> NoReturn:
+    """Run `session`, again whenever its link is lost; any other error ends the program."""
+    loop = asyncio.get_running_loop()
+    delays = doubling(first_s=1.0, last_s=last_delay_s)
+    reported = ""
+    while True:
+        started_s = loop.time()
+        try:
+            await session()
+        except LinkError as err:
+            if loop.time() - started_s > STEADY_S:
+                delays = doubling(first_s=1.0, last_s=last_delay_s)
+                reported = ""
+            delay_s = next(delays)
+            if str(err) != reported:  # changes, not repetitions
+                log.warning("%s: link lost (%s), trying again", name, err)
+                reported = str(err)
+            await asyncio.sleep(delay_s)

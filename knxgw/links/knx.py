@@ -1,0 +1,283 @@
+"""The KNX link port: carries cEMI frames both ways, whatever the wire is.
+
+A link is opened, used and closed by one session; when it is lost, `send` and `check` raise
+LinkError and the session ends. xknx's own transports do the work; its reconnecting, its queues and
+`XKNX.start()` are not used.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from xknx import XKNX
+from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
+from xknx.core import XknxConnectionState
+from xknx.exceptions import CommunicationError, DataSecureError, RequestResponseError, XKNXException
+from xknx.io.request_response import ConnectionState
+from xknx.io.tunnel import TCPTunnel, UDPTunnel
+from xknx.knxip import KNXIPFrame, RoutingBusy
+from xknx.secure.data_secure import DataSecure
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.errors import LinkError
+from knxgw.links.knx_transports import (
+    GuardedRouting,
+    GuardedSecureRouting,
+)
+
+log = logging.getLogger(__name__)
+wire = logging.getLogger("knxgw.wire.knx")
+CONFIRMATION_TIMEOUT_S = 3.0
+ALIVE_CHECK_S = 10.0  # far below the 60 s of the standard: a dead interface must be noticed
+BUSY_INTERVAL_S = 0.1
+ROUTING_SLOT_S = 0.02  # a routing sender may send one telegram each 20 ms
+
+OnFrame = Callable[[CEMILData], None]
+OnBytes = Callable[[bytes], None]
+AnyTunnel = UDPTunnel | TCPTunnel
+AnyRouting = GuardedRouting | GuardedSecureRouting
+MakeTunnel = Callable[[XKNX, OnBytes, OnBytes], Awaitable[AnyTunnel]]
+MakeRouting = Callable[[XKNX, OnBytes, OnBytes], Awaitable[AnyRouting]]
+
+
+class KnxLink(Protocol):
+    """What the gateway needs of a KNX link."""
+
+    is_routing: bool
+    malformed: int  # frames that could not be read, counted since the start
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return our address on this link."""
+
+    async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
+        """Connect. Raises: LinkError."""
+
+    async def send(self, data: CEMILData) -> None:
+        """Send one frame and wait until the link has taken it. Raises: LinkError."""
+
+    async def check(self) -> None:
+        """Make sure that the other side is still there. Raises: LinkError."""
+
+    def note_backlog(self, waiting: int, now_s: float) -> None:
+        """Hear how many answers wait, so that senders can be asked to slow down."""
+
+    async def close(self) -> None:
+        """Disconnect; never raises."""
+
+
+class XknxLink(ABC):
+    """A link on one of xknx's interfaces."""
+
+    is_routing = False
+
+    def __init__(self, data_secure: DataSecure | None = None) -> None:
+        self.malformed = 0
+        self.insecure = 0
+        self.confirmations_missed = 0
+        self._data_secure = data_secure
+        self._xknx = XKNX()
+        self._on_frame: OnFrame | None = None
+        self._on_lost: Callable[[], None] | None = None
+        self._confirmed = asyncio.Event()
+        self._lost: str | None = None
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return our address on this link."""
+        return self._xknx.current_address
+
+    @abstractmethod
+    async def _connect(self) -> None:
+        """Connect the interface. Raises: xknx's exceptions, OSError."""
+
+    @abstractmethod
+    async def _send(self, frame: CEMIFrame) -> None:
+        """Send through the interface."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Close the interface."""
+
+    async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
+        """Connect. Raises: LinkError."""
+        self._on_frame, self._on_lost, self._lost = on_frame, on_lost, None
+        self._xknx = XKNX()
+        self._xknx.connection_manager.register_connection_state_changed_cb(self._state_changed)
+        try:
+            await self._connect()
+        except (XKNXException, OSError) as err:
+            raise LinkError(str(err)) from err
+
+    async def send(self, data: CEMILData) -> None:
+        """Send one frame and wait for its confirmation. Raises: LinkError."""
+        if self._lost is not None:
+            raise LinkError(self._lost)
+        if self._data_secure is not None:
+            data = self._data_secure.outgoing_cemi(data)
+        self._confirmed.clear()
+        try:
+            await self._send(CEMIFrame(code=CEMIMessageCode.L_DATA_REQ, data=data))
+        except (CommunicationError, OSError) as err:
+            raise LinkError(f"sending failed: {err}") from err
+        if self._confirmed.is_set():
+            return
+        try:
+            async with asyncio.timeout(CONFIRMATION_TIMEOUT_S):
+                await self._confirmed.wait()
+        except TimeoutError:
+            self.confirmations_missed += 1
+            wire.warning("no confirmation for a telegram to %s", data.dst_addr)
+
+    async def check(self) -> None:
+        """Make sure that the other side is still there. Raises: LinkError."""
+        if self._lost is not None:
+            raise LinkError(self._lost)
+
+    def note_backlog(self, waiting: int, now_s: float) -> None:  # noqa: B027 - nothing to do here
+        """Hear how many answers wait; a tunnel's acknowledgements slow its client down already."""
+
+    async def close(self) -> None:
+        """Disconnect; never raises."""
+        self._on_frame = self._on_lost = None
+        try:
+            async with asyncio.timeout(1.0):
+                await self._disconnect()
+        except (XKNXException, OSError, TimeoutError) as err:
+            log.debug("closing the KNX link: %s", err)
+
+    def _state_changed(self, state: XknxConnectionState) -> None:
+        if state is XknxConnectionState.DISCONNECTED:
+            self._note_lost("connection closed")
+
+    def _note_lost(self, why: str) -> None:
+        if self._lost is None:
+            self._lost = why
+            self._confirmed.set()
+            if self._on_lost is not None:
+                self._on_lost()
+
+    def _malformed(self, raw: bytes) -> None:
+        self.malformed += 1
+        if self.malformed == 1:
+            log.warning("malformed KNXnet/IP frame dropped (further ones are only counted)")
+        wire.debug("malformed: %s", raw.hex())
+
+    def _received(self, raw: bytes) -> None:
+        """Take cEMI bytes from xknx; nothing that comes from the network may raise here."""
+        try:
+            frame = CEMIFrame.from_knx(raw)
+        except (XKNXException, IndexError, ValueError):
+            self._malformed(raw)
+            return
+        if not isinstance(frame.data, CEMILData):
+            return
+        if frame.code is CEMIMessageCode.L_DATA_CON:
+            self._confirmed.set()
+        elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
+            data = self._decrypted(frame.data)
+            if data is not None:
+                self._on_frame(data)
+
+    def _decrypted(self, data: CEMILData) -> CEMILData | None:
+        if self._data_secure is None:
+            return data
+        try:
+            return self._data_secure.received_cemi(data)
+        except (DataSecureError, XKNXException) as err:
+            self.insecure += 1
+            if self.insecure == 1:
+                log.warning("telegram dropped by Data Secure (further ones counted): %s", err)
+            return None
+
+
+class TunnelLink(XknxLink):
+    """KNXnet/IP tunnelling over UDP or TCP, plain or secure."""
+
+    def __init__(
+        self,
+        make: MakeTunnel,
+        data_secure: DataSecure | None = None,
+    ) -> None:
+        super().__init__(data_secure)
+        self._make = make
+        self._tunnel: AnyTunnel | None = None
+
+    async def _connect(self) -> None:
+        self._tunnel = await self._make(self._xknx, self._received, self._malformed)
+        await self._tunnel.connect()
+
+    async def _send(self, frame: CEMIFrame) -> None:
+        if self._tunnel is None:
+            raise CommunicationError("tunnel not open")
+        await self._tunnel.send_cemi(frame)
+
+    async def check(self) -> None:
+        """Ask the server whether our tunnel still exists. Raises: LinkError."""
+        await super().check()
+        tunnel = self._tunnel
+        if tunnel is None or tunnel.communication_channel is None:
+            raise LinkError("tunnel closed by the server")
+        request = ConnectionState(
+            transport=tunnel.transport,
+            communication_channel_id=tunnel.communication_channel,
+            local_hpai=tunnel.local_hpai,
+        )
+        for attempt in (1, 2, 3):
+            try:
+                await request.request()
+            except RequestResponseError as err:
+                if attempt == 3 or err.error_code is not None:
+                    raise LinkError(f"the interface does not know our tunnel: {err}") from err
+            else:
+                return
+
+    async def _disconnect(self) -> None:
+        if self._tunnel is not None:
+            tunnel, self._tunnel = self._tunnel, None
+            if self._lost is not None:  # nobody there to hear a disconnect request
+                tunnel.communication_channel = None
+            await tunnel.disconnect()
+
+
+class RoutingLink(XknxLink):
+    """KNXnet/IP routing over multicast, plain or secure."""
+
+    is_routing = True
+
+    def __init__(
+        self,
+        make: MakeRouting,
+        data_secure: DataSecure | None = None,
+    ) -> None:
+        super().__init__(data_secure)
+        self.busy_sent = 0
+        self._make = make
+        self._routing: AnyRouting | None = None
+        self._busy_s = float("-inf")
+
+    async def _connect(self) -> None:
+        self._routing = await self._make(self._xknx, self._received, self._malformed)
+        await self._routing.connect()
+
+    async def _send(self, frame: CEMIFrame) -> None:
+        if self._routing is None:
+            raise CommunicationError("routing not open")
+        await self._routing.send_cemi(frame)
+
+    def note_backlog(self, waiting: int, now_s: float) -> None:
+        """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""
+        if self._routing is None or now_s - self._busy_s < BUSY_INTERVAL_S:
+            return
+        self._busy_s = now_s
+        self.busy_sent += 1
+        wait_time_ms = min(round(waiting * ROUTING_SLOT_S * 1000), 1000)
+        busy = RoutingBusy(wait_time=wait_time_ms)
+        self._routing.transport.send(KNXIPFrame.init_from_body(busy))
+
+    async def _disconnect(self) -> None:
+        if self._routing is not None:
+            routing, self._routing = self._routing, None
+            await routing.disconnect()

@@ -1,0 +1,218 @@
+"""Makes the KNX link a configuration asks for, with what its keyring secures.
+
+The keyring's password comes from a file or the environment, never from a command line.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xknx import XKNX
+from xknx.exceptions import XKNXException
+from xknx.io.tunnel import SecureTunnel
+from xknx.io.util import get_default_local_ip, validate_ip
+from xknx.secure.data_secure import DataSecure
+from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.config.model import KnxLinkKind, KnxSettings
+from knxgw.errors import ConfigError, Finding, LinkError
+from knxgw.links.knx import (
+    AnyRouting,
+    AnyTunnel,
+    KnxLink,
+    MakeRouting,
+    MakeTunnel,
+    OnBytes,
+    RoutingLink,
+    TunnelLink,
+)
+from knxgw.links.knx_transports import (
+    GuardedRouting,
+    GuardedSecureRouting,
+    GuardedTcpTunnel,
+    GuardedUdpTunnel,
+)
+
+PASSWORD_VARIABLE = "KNXGW_KEYRING_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelCredentials:
+    """What opens an IP Secure tunnel."""
+
+    user_id: int
+    user_password: str = field(repr=False)
+    device_authentication: str | None = field(repr=False)
+
+
+def load_keyring(settings: KnxSettings) -> Keyring | None:
+    """Return the keyring of the configuration, if it names one. Raises: ConfigError."""
+    if settings.keyring is None:
+        return None
+    try:
+        return sync_load_keyring(settings.keyring, _password(settings))
+    except (XKNXException, OSError, ValueError) as err:
+        raise _keyring_error(settings.keyring, f"cannot be read: {err}") from err
+
+
+def _password(settings: KnxSettings) -> str:
+    if settings.keyring_password_file is not None:
+        return Path(settings.keyring_password_file).read_text(encoding="utf-8").strip("\r\n")
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is None:
+        raise _keyring_error(settings.keyring or "", "its password is not known")
+    return password
+
+
+def _keyring_error(file: str, problem: str) -> ConfigError:
+    remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
+    return ConfigError(
+        [Finding(file=file, line=1, key="knx.keyring", problem=problem, remedy=remedy)]
+    )
+
+
+def make_link(settings: KnxSettings) -> KnxLink | None:
+    """Return the configured link, None for `link: none`. Raises: ConfigError."""
+    keyring = load_keyring(settings)
+    data_secure = DataSecure.init_from_keyring(keyring) if keyring else None
+    match settings.link:
+        case KnxLinkKind.NONE:
+            return None
+        case KnxLinkKind.ROUTING:
+            return RoutingLink(_routing(settings, keyring), data_secure)
+        case KnxLinkKind.TUNNELLING:
+            return TunnelLink(_udp_tunnel(settings), data_secure)
+        case KnxLinkKind.TUNNELLING_TCP:
+            return TunnelLink(_tcp_tunnel(settings, keyring), data_secure)
+        case KnxLinkKind.TPUART:
+            raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
+
+
+def _not_available(what: str, instead: str) -> Finding:
+    return Finding(
+        file="configuration",
+        line=1,
+        key="knx.link",
+        problem=f"{what} is not available in this version",
+        remedy=f"use {instead}",
+    )
+
+
+def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:
+    host = settings.gateway_host or ""
+
+    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyTunnel:
+        gateway_ip = await validate_ip(host, "knx.gateway")
+        return GuardedUdpTunnel(
+            malformed,
+            xknx=xknx,
+            cemi_received_callback=received,
+            gateway_ip=gateway_ip,
+            gateway_port=settings.gateway_port,
+            local_ip=settings.local_ip or await _local_ip(gateway_ip),
+            auto_reconnect=False,
+        )
+
+    return make
+
+
+def _tcp_tunnel(settings: KnxSettings, keyring: Keyring | None) -> MakeTunnel:
+    host = settings.gateway_host or ""
+    address = settings.individual_address
+    wanted = IndividualAddress(address) if address else None
+    credentials = tunnel_credentials(keyring, wanted) if keyring else None
+
+    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyTunnel:
+        gateway_ip = await validate_ip(host, "knx.gateway")
+        if credentials is None:
+            return GuardedTcpTunnel(
+                malformed,
+                xknx=xknx,
+                cemi_received_callback=received,
+                gateway_ip=gateway_ip,
+                gateway_port=settings.gateway_port,
+                individual_address=wanted,
+                auto_reconnect=False,
+            )
+        return SecureTunnel(
+            xknx,
+            cemi_received_callback=received,
+            gateway_ip=gateway_ip,
+            gateway_port=settings.gateway_port,
+            user_id=credentials.user_id,
+            user_password=credentials.user_password,
+            device_authentication_password=credentials.device_authentication,
+            auto_reconnect=False,
+        )
+
+    return make
+
+
+async def _local_ip(remote_ip: str) -> str:
+    """Return our address on the way to `remote_ip`. Raises: LinkError."""
+    local_ip = await get_default_local_ip(remote_ip)
+    if local_ip is None:
+        raise LinkError(f"no network interface reaches {remote_ip}; give knx.local_ip")
+    return local_ip
+
+
+def tunnel_credentials(
+    keyring: Keyring, wanted: IndividualAddress | None
+) -> TunnelCredentials | None:
+    """Return the credentials of a tunnel of the keyring, None when it has none.
+
+    `wanted` is the tunnel's individual address; without it the first tunnel counts.
+    Raises: ConfigError when the keyring does not know the wanted tunnel.
+    """
+    tunnels = [
+        one
+        for one in keyring.interfaces
+        if one.type is InterfaceType.TUNNELING and one.user_id is not None
+    ]
+    if wanted is not None and tunnels:
+        tunnels = [one for one in tunnels if one.individual_address == wanted]
+        if not tunnels:
+            problem = f"has no tunnel with the individual address {wanted}"
+            finding = Finding(file="keyring", line=1, key="knx.individual_address", problem=problem)
+            raise ConfigError([finding])
+    for one in tunnels:
+        if one.user_id is not None and one.decrypted_password is not None:
+            return TunnelCredentials(
+                user_id=one.user_id,
+                user_password=one.decrypted_password,
+                device_authentication=one.decrypted_authentication,
+            )
+    return None
+
+
+def _routing(settings: KnxSettings, keyring: Keyring | None) -> MakeRouting:
+    address = IndividualAddress(settings.individual_address or "15.15.255")
+    backbone = keyring.backbone if keyring else None
+    group = settings.multicast_group
+    if backbone is not None and backbone.multicast_address:
+        group = backbone.multicast_address
+
+    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyRouting:
+        local_ip = settings.local_ip or await _local_ip(group)
+        if backbone is not None and backbone.decrypted_key:
+            return GuardedSecureRouting(
+                malformed,
+                xknx=xknx,
+                individual_address=address,
+                cemi_received_callback=received,
+                local_ip=local_ip,
+                backbone_key=backbone.decrypted_key,
+                latency_ms=backbone.latency,
+                multicast_group=group,
+            )
+        return GuardedRouting(
+            malformed,
+            xknx=xknx,
+            individual_address=address,
+            cemi_received_callback=received,
+            local_ip=local_ip,
+            multicast_group=group,
+        )
+
+    return make

@@ -1,0 +1,183 @@
+"""Registers to values and back, as a point of a device model describes them.
+
+A *raw* value is what the rules of a model file compare: the integer after `extract`, the float,
+or the stripped text. A *scaled* value is in the unit of the point.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+
+from knxgw.catalogue.model import Order, Point, RegisterType, TextFormat
+from knxgw.errors import DecodeError, EncodeError
+
+Raw = int | float | str
+
+_STRUCTS = {
+    RegisterType.U16: ">H",
+    RegisterType.I16: ">h",
+    RegisterType.U32: ">I",
+    RegisterType.I32: ">i",
+    RegisterType.U64: ">Q",
+    RegisterType.I64: ">q",
+    RegisterType.F32: ">f",
+    RegisterType.F64: ">d",
+    RegisterType.BITS16: ">H",
+    RegisterType.BITS32: ">I",
+    RegisterType.BOOL: ">H",
+}
+_TEXTS = (RegisterType.STR, RegisterType.STRW, RegisterType.CHAR_LO, RegisterType.CHAR_HI)
+_PADDING = "\x00 \xff"
+
+
+def decode(point: Point, registers: Sequence[int]) -> Raw | None:
+    """Return the raw value of `registers`, None where the device says "not available".
+
+    Raises: DecodeError for a wrong number of registers or impossible content.
+    """
+    if len(registers) != point.count:
+        raise DecodeError(f"{point.name}: expected {point.count} registers, got {len(registers)}")
+    if point.type in _TEXTS:
+        return _decode_text(point, registers)
+    data = _ordered_bytes(point, registers)
+    if point.type in _STRUCTS and len(data) != struct.calcsize(_STRUCTS[point.type]):
+        raise DecodeError(f"{point.name}: {len(registers)} registers are no {point.type}")
+    if point.type is RegisterType.BYTES:
+        return data.hex().upper()
+    if point.type is RegisterType.BCD_HMS32:
+        return _decode_bcd_hms(point, data)
+    if point.type is RegisterType.U48:
+        value: int | float = int.from_bytes(data, "big")
+    else:
+        value = struct.unpack(_STRUCTS[point.type], data)[0]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value in point.invalid:
+        return None
+    if point.extract:
+        value = (value >> point.extract.shift) & point.extract.mask
+    return value
+
+
+def encode(point: Point, raw: Raw) -> list[int]:
+    """Return the registers that carry a raw value. Raises: EncodeError."""
+    if point.type in _TEXTS:
+        return _encode_text(point, str(raw))
+    if point.type is RegisterType.BYTES:
+        try:
+            data = bytes.fromhex(str(raw)).ljust(2 * point.count, b"\x00")
+        except ValueError as err:
+            raise EncodeError(f"{point.name}: {raw!r} is not hexadecimal") from err
+        return _ordered_registers(point, data)
+    if isinstance(raw, str):
+        raise EncodeError(f"{point.name}: {raw!r} is not a number")
+    return _ordered_registers(point, _pack(point, raw))
+
+
+def scaled(point: Point, raw: Raw) -> float:
+    """Return a numeric raw value in the unit of the point. Raises: DecodeError."""
+    if isinstance(raw, str):
+        raise DecodeError(f"{point.name}: {raw!r} is not a number")
+    return raw * point.scale + point.add
+
+
+def unscaled(point: Point, value: float) -> Raw:
+    """Return the raw value that stands for `value` in the unit of the point."""
+    raw = (value - point.add) / point.scale
+    return raw if point.type in (RegisterType.F32, RegisterType.F64) else round(raw)
+
+
+def as_text(point: Point, raw: Raw) -> str:
+    """Return a raw value as the text shown on the bus."""
+    match point.format:
+        case TextFormat.HEX:
+            return raw if isinstance(raw, str) else f"{raw:0{4 * point.count}X}"
+        case TextFormat.DECIMAL8:
+            return f"{int(raw):08d}"
+        case TextFormat.VERSION3:
+            return ".".join(str(part) for part in int(raw).to_bytes(4, "big")[:3])
+        case TextFormat.CARD:
+            digits = raw if isinstance(raw, str) else f"{int(raw):0{4 * point.count}X}"
+            return "" if not digits.strip("0") else digits[:8]
+        case TextFormat.PLAIN:
+            return str(raw)
+
+
+def fault_text(point: Point, raw: Raw) -> str:
+    """Return an error code as readable hexadecimal text, empty when there is no error."""
+    if isinstance(raw, str):
+        return raw
+    return f"0x{int(raw):0{4 * point.count}X}" if raw else ""
+
+
+def _ordered_bytes(point: Point, registers: Sequence[int]) -> bytes:
+    words = registers if point.word_order is Order.BIG else registers[::-1]
+    order = "big" if point.byte_order is Order.BIG else "little"
+    return b"".join(word.to_bytes(2, "big" if order == "big" else "little") for word in words)
+
+
+def _ordered_registers(point: Point, data: bytes) -> list[int]:
+    order = point.byte_order
+    words = [
+        int.from_bytes(data[i : i + 2], "big" if order is Order.BIG else "little")
+        for i in range(0, len(data), 2)
+    ]
+    return words if point.word_order is Order.BIG else words[::-1]
+
+
+def _pack(point: Point, raw: float) -> bytes:
+    try:
+        if point.type is RegisterType.BCD_HMS32:
+            seconds = int(raw)
+            digits = f"{seconds // 3600:04d}{seconds // 60 % 60:02d}{seconds % 60:02d}"
+            return bytes.fromhex(digits)
+        if point.type in (RegisterType.F32, RegisterType.F64):
+            return struct.pack(_STRUCTS[point.type], raw)
+        value = int(raw) << (point.extract.shift if point.extract else 0)
+        if point.type is RegisterType.U48:
+            return value.to_bytes(6, "big")
+        return struct.pack(_STRUCTS[point.type], value)
+    except (struct.error, OverflowError, ValueError) as err:
+        raise EncodeError(f"{point.name}: {raw!r} does not fit {point.type}") from err
+
+
+def _decode_bcd_hms(point: Point, data: bytes) -> int:
+    digits = data.hex()
+    if not digits.isdecimal():
+        raise DecodeError(f"{point.name}: {digits} is not a BCD time")
+    return int(digits[:4]) * 3600 + int(digits[4:6]) * 60 + int(digits[6:8])
+
+
+def _decode_text(point: Point, registers: Sequence[int]) -> str:
+    if point.type is RegisterType.CHAR_LO:
+        data = bytes(register & 0xFF for register in registers)
+    elif point.type is RegisterType.CHAR_HI:
+        data = bytes(register >> 8 for register in registers)
+    elif point.type is RegisterType.STRW:
+        data = bytes(register & 0xFF for register in registers)
+    else:
+        order = "big" if point.string_order is Order.BIG else "little"
+        data = b"".join(r.to_bytes(2, "big" if order == "big" else "little") for r in registers)
+    text = data.split(b"\x00", 1)[0].decode("latin-1")
+    return text.strip(_PADDING)
+
+
+def _encode_text(point: Point, text: str) -> list[int]:
+    try:
+        data = text.encode("latin-1")
+    except UnicodeEncodeError as err:
+        raise EncodeError(f"{point.name}: {text!r} has characters outside ISO 8859-1") from err
+    if point.type is RegisterType.STR:
+        order = "big" if point.string_order is Order.BIG else "little"
+        padded = data.ljust(2 * point.count, b"\x00")
+        size = 2 * point.count
+        if len(padded) > size:
+            raise EncodeError(f"{point.name}: {text!r} is longer than {size} characters")
+        return [
+            int.from_bytes(padded[i : i + 2], "big" if order == "big" else "little")
+            for i in range(0, size, 2)
+        ]
+    if len(data) > point.count:
+        raise EncodeError(f"{point.name}: {text!r} is longer than {point.count} characters")
+    shift = 8 if point.type is RegisterType.CHAR_HI else 0
+    return [byte << shift for byte in data.ljust(point.count, b"\x00")]

@@ -1,0 +1,269 @@
+"""The write side of one charger: which register write brings it to what the station wants.
+
+Only what changes is written, plus the refresh a watchdog needs. A model's write spacing delays
+raises and refreshes; a lowering or a pause may break it once per spacing, because safety does not
+wait. After a lost connection everything counts as unwritten.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import (
+    DeviceModel,
+    Point,
+    StepValue,
+    Table,
+    WatchdogTrigger,
+    WriteStep,
+)
+from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
+
+log = logging.getLogger(__name__)
+REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
+LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
+RETRY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write request."""
+
+    unit_id: int
+    table: Table
+    address: int
+    registers: tuple[int, ...]
+    function: int
+    point: str
+    urgent: bool
+
+
+class Commander:
+    """Brings one charger to the wanted offer, and keeps its watchdog fed."""
+
+    def __init__(
+        self, name: str, model: DeviceModel, *, unit_id: int, address_offset: int, minimum_ma: int
+    ) -> None:
+        if model.control is None:
+            raise ValueError(f"{model.id} cannot be controlled")
+        self._name = name
+        self._model = model
+        self._control = model.control
+        self._unit_id = unit_id
+        self._offset = address_offset
+        self._minimum_ma = minimum_ma
+        self._wanted_ma: int | None = None
+        self._acknowledged_ma: int | None = None
+        self._urgent = False
+        self._written: dict[str, tuple[int, ...]] = {}
+        self._written_s: dict[str, float] = {}
+        self._unlock: list[WriteStep] = []
+        self._armed = False
+        self._last_write_s = -math.inf
+        self._broken_s = -math.inf
+        self._refreshed_s = -math.inf
+        self._retry_s = -math.inf
+        self._mismatches = 0
+
+    def want(self, offer_ma: int) -> None:
+        """Take the newest offer [mA], 0 to pause."""
+        previous = self._wanted_ma
+        self._urgent = previous is None or offer_ma < previous or self._urgent
+        self._wanted_ma = offer_ma
+        if self._acknowledged_ma != offer_ma:
+            self._acknowledged_ma = None
+
+    def unlock(self) -> None:
+        """Release the cable at the next opportunity."""
+        self._unlock = list(self._control.unlock)
+
+    def forget(self) -> None:
+        """Count everything as unwritten, as after a lost connection."""
+        self._written.clear()
+        self._written_s.clear()
+        self._unlock.clear()
+        self._acknowledged_ma = None
+        self._armed = False
+        self._urgent = True
+        self._retry_s = -math.inf
+
+    def due_s(self, now_s: float) -> float:
+        """Return when the next write may be made [monotonic s]; infinity when none is needed."""
+        if self._pending() is not None:
+            return max(self._gate_s(urgent=self._urgent), self._retry_s)
+        if self._unlock or self._arm_steps():
+            return max(self._gate_s(urgent=False), self._retry_s)
+        watchdog = self._model.watchdog
+        if watchdog is None or self._wanted_ma is None or not self._refresh_steps():
+            return math.inf
+        due_s = max(self._refreshed_s, now_s - watchdog.refresh_s) + watchdog.refresh_s
+        return max(due_s, self._gate_s(urgent=False), self._retry_s)
+
+    def next_write(self, now_s: float) -> Write | None:
+        """Return the write that is due now."""
+        if now_s < self.due_s(now_s):
+            return None
+        step = self._pending()
+        if step is not None:
+            return self._write(step, urgent=self._urgent)
+        if self._unlock:
+            return self._write(self._unlock[0], urgent=False)
+        arm = self._arm_steps()
+        if arm:
+            return self._write(arm[0], urgent=False)
+        refresh = self._refresh_steps()
+        return self._write(refresh[0], urgent=False) if refresh else None
+
+    def done(self, write: Write, now_s: float) -> int | None:
+        """Note an acknowledged write; return the offer [mA] if it is complete with it."""
+        if now_s < self._last_write_s + self._model.write.min_interval_s:
+            self._broken_s = now_s
+        self._last_write_s = now_s
+        self._written[write.point] = write.registers
+        self._written_s[write.point] = now_s
+        if self._unlock and self._unlock[0].point == write.point:
+            self._unlock.pop(0)
+        self._note_refresh(write, now_s)
+        if self._pending() is not None or self._wanted_ma is None:
+            return None
+        self._urgent = False
+        if self._acknowledged_ma == self._wanted_ma:
+            return None
+        self._acknowledged_ma = self._wanted_ma
+        return self._wanted_ma
+
+    def refused(self, now_s: float) -> None:
+        """Note that the charger refused the write: it is repeated, but not at once."""
+        self._retry_s = now_s + RETRY_S
+
+    def verify(self, name: str, raw: Raw | None, now_s: float) -> None:
+        """Compare a value the charger reports with what was written; rewrite what it forgot.
+
+        Source: load management specification, section 13.3a.
+        """
+        target = self._target_of_read_back(name)
+        if target is None or raw is None or target not in self._written:
+            return
+        if now_s - self._written_s[target] < REWRITE_AFTER_S:
+            return
+        difference = self._difference(name, target, raw)
+        if abs(difference) < 1e-9 or self._within_resolution(name, difference):
+            self._mismatches = 0
+            return
+        calm = difference < 0 and not self._is_zero(name, raw)
+        if calm and now_s - self._written_s[target] < LIMITED_REWRITE_S:
+            return
+        self._mismatches += 1
+        if self._mismatches >= 2:
+            log.warning("%s: charger reports %s = %s, written again", self._name, name, raw)
+            self._mismatches = 0
+            del self._written[target]
+            self._urgent = True
+
+    def _target_of_read_back(self, name: str) -> str | None:
+        if name == self._control.read_back:
+            return next((s.point for s in self._control.offer if s.value is StepValue.OFFER), None)
+        pausing = self._wanted_ma == 0 and any(s.point == name for s in self._control.pause)
+        return name if pausing else None
+
+    def _difference(self, name: str, target: str, raw: Raw) -> float:
+        """Return reported minus written, in the unit of the points."""
+        reported, written = self._model.points[name], self._model.points[target]
+        expected = decode(written, self._written[target])
+        return 0.0 if expected is None else scaled(reported, raw) - scaled(written, expected)
+
+    def _within_resolution(self, name: str, difference: float) -> bool:
+        if name != self._control.read_back:
+            return False
+        return abs(difference) * 1000 < max(self._control.resolution_ma, 100)
+
+    def _is_zero(self, name: str, raw: Raw) -> bool:
+        return scaled(self._model.points[name], raw) * 1000 < self._control.minimum_ma
+
+    def _steps(self) -> tuple[WriteStep, ...]:
+        if self._wanted_ma is None:
+            return ()
+        return self._control.offer if self._wanted_ma > 0 else self._control.pause
+
+    def _pending(self) -> WriteStep | None:
+        """Return the first step of the wanted offer that the charger does not know yet."""
+        for step in self._steps():
+            if self._written.get(step.point) != self._registers(step):
+                return step
+        return None
+
+    def _arm_steps(self) -> Sequence[WriteStep]:
+        if self._armed or self._model.watchdog is None or self._wanted_ma is None:
+            return ()
+        missing = [s for s in self._model.watchdog.arm if s.point not in self._written]
+        if not missing:
+            self._armed = True
+        return missing
+
+    def _refresh_steps(self) -> Sequence[WriteStep]:
+        watchdog = self._model.watchdog
+        if watchdog is None:
+            return ()
+        if watchdog.trigger is WatchdogTrigger.OFFER:
+            return self._steps()[:1]
+        return watchdog.refresh if watchdog.trigger is WatchdogTrigger.STEPS else ()
+
+    def _note_refresh(self, write: Write, now_s: float) -> None:
+        if any(step.point == write.point for step in self._refresh_steps()):
+            self._refreshed_s = now_s
+
+    def _gate_s(self, *, urgent: bool) -> float:
+        """Return from when on the model's spacing allows a write."""
+        interval_s = self._model.write.min_interval_s
+        spaced_s = self._last_write_s + interval_s
+        if urgent and self._broken_s + interval_s < spaced_s:
+            return -math.inf
+        return spaced_s
+
+    def _raw(self, step: WriteStep) -> Raw:
+        point = self._model.points[step.point]
+        match step.value:
+            case StepValue.OFFER:
+                return _offer_raw(point, self._wanted_ma or 0)
+            case StepValue.MINIMUM:
+                return _offer_raw(point, self._minimum_ma)
+            case StepValue.WATCHDOG:
+                timeout_s = self._model.watchdog.timeout_s if self._model.watchdog else 0
+                return unscaled(point, timeout_s)
+            case _:
+                return unscaled(point, step.value)
+
+    def _registers(self, step: WriteStep) -> tuple[int, ...]:
+        return tuple(encode(self._model.points[step.point], self._raw(step)))
+
+    def _write(self, step: WriteStep, *, urgent: bool) -> Write:
+        point = self._model.points[step.point]
+        registers = self._registers(step)
+        return Write(
+            unit_id=self._unit_id if point.unit_id is None else point.unit_id,
+            table=point.table,
+            address=point.address + (self._offset if point.relative else 0),
+            registers=registers,
+            function=_function(self._model, point, len(registers)),
+            point=step.point,
+            urgent=urgent,
+        )
+
+
+def _offer_raw(point: Point, current_ma: int) -> Raw:
+    """Return the raw value for a current; whole registers are rounded down, never up."""
+    raw = (current_ma / 1000 - point.add) / point.scale
+    exact = unscaled(point, current_ma / 1000)
+    return exact if isinstance(exact, float) else math.floor(raw + 1e-6)
+
+
+def _function(model: DeviceModel, point: Point, count: int) -> int:
+    """Return the function code that writes a point."""
+    if point.write_function is not None:
+        return point.write_function
+    if point.table is Table.COIL:
+        return 5
+    if count == 1 and (6 in model.write.functions or not model.write.functions):
+        return 6
+    return 16

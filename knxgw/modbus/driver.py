@@ -1,0 +1,243 @@
+"""One device on a bus: what to ask or write next, and what its answers mean. Sans-IO, no clock."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import Connector, DeviceKind, DeviceModel, TextFormat
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    ChargerSeen,
+    DeviceEvent,
+    MeterConditionChanged,
+    MeterSeen,
+    OfferTaken,
+)
+from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
+from knxgw.modbus.codec import Raw, decode
+from knxgw.modbus.commander import Commander, Write
+from knxgw.modbus.interpreter import Interpreter, rule_points
+from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
+
+log = logging.getLogger(__name__)
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2  # Modbus exception codes
+GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
+SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
+COMM_LIMIT = 2  # wrong answers in a row until "Comm"
+BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
+PHASE_POINTS = ("current_l2", "current_l3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One read request."""
+
+    block: Block
+
+
+Job = Read | Write
+
+
+class Driver:
+    """Poll plan, interpretation and, for a charger, the commands of one device."""
+
+    def __init__(
+        self,
+        point: PointNumber,
+        model: DeviceModel,
+        *,
+        unit_id: int,
+        connector: int = 1,
+        minimum_ma: int = 6000,
+    ) -> None:
+        self.point = point
+        self.model = model
+        self.name = f"cp{point}" if model.kind is DeviceKind.CHARGER else f"cp{point} meter"
+        place = _connector(model, connector)
+        self.unit_id = unit_id if place.unit_id is None or connector == 1 else place.unit_id
+        self._offset = place.address_offset
+        self._interpreter = Interpreter(self.name, model)
+        self._schedule = PollSchedule(self._plan(), min_interval_s=model.read.min_interval_s)
+        self._commander = (
+            Commander(
+                self.name,
+                model,
+                unit_id=self.unit_id,
+                address_offset=self._offset,
+                minimum_ma=minimum_ma,
+            )
+            if model.control
+            else None
+        )
+        self.condition = LinkCondition.STARTING
+        self._silent = 0
+        self._wrong = 0
+
+    @property
+    def first_cycle_done(self) -> bool:
+        """Tell whether state and currents were asked once since the connection came up."""
+        return self._schedule.first_cycle_done
+
+    def _plan(self) -> Sequence[Block]:
+        return plan_blocks(
+            self.model,
+            unit_id=self.unit_id,
+            address_offset=self._offset,
+            wanted=sorted(self._interpreter.wanted_points),
+        )
+
+    # --- commands of the station
+
+    def want(self, offer_ma: int) -> None:
+        """Take the newest offer [mA]; the only way a current reaches a charger."""
+        if self._commander is not None:
+            self._commander.want(offer_ma)
+
+    def unlock(self) -> None:
+        """Release the cable."""
+        if self._commander is not None:
+            self._commander.unlock()
+
+    # --- the bus asks
+
+    def opened(self) -> None:
+        """Start over on a new connection."""
+        self._interpreter.forget()
+        self._schedule = PollSchedule(self._plan(), min_interval_s=self.model.read.min_interval_s)
+        if self._commander is not None:
+            self._commander.forget()
+        self._silent = self._wrong = 0
+
+    def due_s(self, now_s: float) -> float:
+        """Return when the next job may start [monotonic s]."""
+        write_s = self._commander.due_s(now_s) if self._commander else math.inf
+        return min(write_s, self._schedule.due_s())
+
+    def next_job(self, now_s: float) -> Job | None:
+        """Return what is to be done now; commands overtake polls."""
+        if self._commander is not None and (write := self._commander.next_write(now_s)):
+            return write
+        block = self._schedule.next_block(now_s)
+        return Read(block=block) if block else None
+
+    def has_command(self, now_s: float) -> bool:
+        """Tell whether a write is due now."""
+        return self._commander is not None and self._commander.due_s(now_s) <= now_s
+
+    # --- what became of it
+
+    def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
+        """Take the registers of an answer; return the events they mean."""
+        block = job.block
+        self._schedule.asked(block, now_s)
+        if len(registers) != block.count:
+            error = DecodeError(f"asked for {block.count} registers, got {len(registers)}")
+            return self.failed(job, error, now_s)
+        raws: dict[str, Raw | None] = {}
+        try:
+            for point in block.points:
+                part = block.registers_of(point, self._offset, registers)
+                raws[point.name] = decode(point, part)
+        except DecodeError as err:
+            return self.failed(job, err, now_s)
+        if self._commander is not None:
+            for name, raw in raws.items():
+                self._commander.verify(name, raw, now_s)
+        return [*self._answered(), *self._seen(raws)]
+
+    def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
+        """Take an acknowledged write."""
+        offer_ma = self._commander.done(job, now_s) if self._commander else None
+        taken = [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
+        return [*self._answered(), *taken]
+
+    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
+        """Take a failed job: silence, a refusal or a wrong answer."""
+        if isinstance(job, Read):
+            self._schedule.asked(job.block, now_s)
+        elif self._commander is not None:
+            self._commander.refused(now_s)
+        if isinstance(error, LinkError):
+            return self._silence(now_s)
+        if isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES:
+            return self._silence(now_s)
+        if isinstance(job, Read) and isinstance(error, PeerRefusedError):
+            handled = self._read_refused(job.block, error)
+            if handled is not None:
+                return handled
+        if isinstance(job, Read):
+            self._schedule.ask_again_in(job.block, now_s, BACK_OFF_FIRST_S)
+        return self._wrong_answer(error)
+
+    def lost(self, _now_s: float) -> list[DeviceEvent]:
+        """Take the loss of the connection, or that none could be made."""
+        return self._change(LinkCondition.NOT_REACHABLE)
+
+    # --- inside
+
+    def _seen(self, raws: Mapping[str, Raw | None]) -> list[DeviceEvent]:
+        values = self._interpreter.absorb(raws)
+        if not values:
+            return []
+        if self.model.kind is DeviceKind.CHARGER:
+            return [ChargerSeen(point=self.point, values=values)]
+        return [MeterSeen(point=self.point, values=values)]
+
+    def _read_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
+        if block.optional:
+            empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
+            return [*self._answered(), *self._seen(empty)]
+        if error.code not in (ILLEGAL_ADDRESS, ILLEGAL_FUNCTION):
+            return None
+        if len(block.points) > 1:
+            log.info("%s: block at %d refused, read one by one", self.name, block.address)
+            self._schedule.replace_block(block, split(block, self._offset))
+            return []
+        if block.points[0].name in PHASE_POINTS or block.points[0].name not in self._core():
+            log.info("%s: %s is not supported by this device", self.name, block.points[0].name)
+            self._schedule.drop(block)
+            return self._answered()
+        return None
+
+    def _core(self) -> set[str]:
+        """Return the points without which a charger cannot be understood."""
+        return {"state", "current_l1"} | rule_points(self.model)
+
+    def _answered(self) -> list[DeviceEvent]:
+        self._silent = self._wrong = 0
+        return self._change(LinkCondition.GOOD)
+
+    def _silence(self, now_s: float) -> list[DeviceEvent]:
+        self._silent += 1
+        delay_s = min(BACK_OFF_FIRST_S * 2 ** (self._silent - 1), BACK_OFF_LAST_S)
+        self._schedule.hold_back(now_s + delay_s)
+        if self._silent < SILENT_LIMIT:
+            return []
+        return self._change(LinkCondition.NOT_REACHABLE)
+
+    def _wrong_answer(self, error: PeerError) -> list[DeviceEvent]:
+        self._wrong += 1
+        if self._wrong == 1:
+            log.info("%s: wrong answer: %s", self.name, error)
+        if self._wrong < COMM_LIMIT:
+            return []
+        return self._change(LinkCondition.COMM)
+
+    def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
+        if condition is self.condition:
+            return []
+        self.condition = condition
+        if condition is LinkCondition.NOT_REACHABLE:
+            self._interpreter.forget()
+        if self.model.kind is DeviceKind.CHARGER:
+            return [ChargerConditionChanged(point=self.point, condition=condition)]
+        return [MeterConditionChanged(point=self.point, condition=condition)]
+
+
+def _connector(model: DeviceModel, number: int) -> Connector:
+    for connector in model.connectors:
+        if connector.number == number:
+            return connector
+    raise ValueError(f"{model.id} has no connector {number}")

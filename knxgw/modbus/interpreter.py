@@ -1,0 +1,187 @@
+"""Turns the points of a device model into quantities: state, plug, currents, energies, texts."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from knxgw.catalogue.model import Condition, DeviceModel, Point, Test
+from knxgw.charging.words import (
+    PHASE_CURRENTS,
+    PHASE_ENERGIES,
+    PHASE_POWERS,
+    ChargingState,
+    Quantity,
+    Value,
+)
+from knxgw.modbus.codec import Raw, as_text, fault_text, scaled
+
+log = logging.getLogger(__name__)
+
+# Scales from the unit of a point (A, W, Wh, °C) to that of its quantity (mA, W, mWh, 0.01 °C).
+_MEASURED: Mapping[str, tuple[Quantity, int]] = {
+    "current_sum": (Quantity.CURRENT, 1000),
+    "current_l1": (Quantity.CURRENT_L1, 1000),
+    "current_l2": (Quantity.CURRENT_L2, 1000),
+    "current_l3": (Quantity.CURRENT_L3, 1000),
+    "power": (Quantity.POWER, 1),
+    "power_l1": (Quantity.POWER_L1, 1),
+    "power_l2": (Quantity.POWER_L2, 1),
+    "power_l3": (Quantity.POWER_L3, 1),
+    "energy_total": (Quantity.ENERGY, 1000),
+    "energy_total_l1": (Quantity.ENERGY_L1, 1000),
+    "energy_total_l2": (Quantity.ENERGY_L2, 1000),
+    "energy_total_l3": (Quantity.ENERGY_L3, 1000),
+    "energy_session": (Quantity.SESSION_ENERGY, 1000),
+    "temperature": (Quantity.TEMPERATURE, 100),
+}
+_TEXTS: Mapping[str, Quantity] = {
+    "serial": Quantity.SERIAL,
+    "firmware": Quantity.FIRMWARE,
+    "evccid": Quantity.EVCCID,
+    "rfid": Quantity.RFID,
+}
+_FAULTS: Mapping[str, Quantity] = {
+    "error_1": Quantity.FAULT_INFO_1,
+    "error_2": Quantity.FAULT_INFO_2,
+    "error_3": Quantity.FAULT_INFO_3,
+    "error_4": Quantity.FAULT_INFO_4,
+}
+_SUMS = (
+    (Quantity.CURRENT, PHASE_CURRENTS, "current_sum"),
+    (Quantity.POWER, PHASE_POWERS, "power"),
+    (Quantity.ENERGY, PHASE_ENERGIES, "energy_total"),
+)
+
+
+class Interpreter:
+    """Keeps the last raw values of one device and derives its quantities."""
+
+    def __init__(self, name: str, model: DeviceModel) -> None:
+        self._name = name
+        self._model = model
+        self._raws: dict[str, Raw | None] = {}
+        self._values: dict[Quantity, Value] = {}
+        self._rule_points = rule_points(model)
+        if any(rule.state is None for rule in model.state_rules):
+            self._rule_points.add("state")
+        self._setpoint = _setpoint_name(model)
+        self._unknown_codes: set[Raw] = set()
+
+    @property
+    def wanted_points(self) -> set[str]:
+        """Return the names of all points that must be read."""
+        known = {*_MEASURED, *_TEXTS, *_FAULTS, *self._rule_points}
+        if self._setpoint:
+            known.add(self._setpoint)
+        return {n for n in known if (p := self._model.points.get(n)) is not None and p.readable}
+
+    def forget(self) -> None:
+        """Forget everything, as after a lost connection: nothing stale may be combined."""
+        self._raws.clear()
+        self._values.clear()
+
+    def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
+        """Take raw values of some points; return the quantities they renew."""
+        self._raws.update(raws)
+        fresh: dict[Quantity, Value] = {}
+        for name, raw in raws.items():
+            if raw is not None:
+                fresh.update(self._quantity(self._model.points[name], raw))
+        self._values.update(fresh)
+        self._add_sums(fresh)
+        if not self._rule_points.isdisjoint(raws):
+            self._add_state(fresh)
+        return fresh
+
+    def _quantity(self, point: Point, raw: Raw) -> Iterable[tuple[Quantity, Value]]:
+        name = point.name
+        if name in _MEASURED:
+            quantity, factor = _MEASURED[name]
+            yield quantity, round(scaled(point, raw) * factor)
+        elif name in _TEXTS:
+            yield _TEXTS[name], as_text(point, raw)
+        elif name in _FAULTS:
+            yield _FAULTS[name], fault_text(point, raw)
+        if name == self._setpoint:
+            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000)
+
+    def _add_sums(self, fresh: dict[Quantity, Value]) -> None:
+        for total, phases, own_point in _SUMS:
+            if own_point in self._model.points or fresh.keys().isdisjoint(phases):
+                continue
+            parts = [self._values[phase] for phase in phases if phase in self._values]
+            fresh[total] = sum(part for part in parts if isinstance(part, int))
+
+    def _add_state(self, fresh: dict[Quantity, Value]) -> None:
+        if not all(name in self._raws for name in self._rule_points):
+            return
+        for plug_rule in self._model.plug_rules:
+            if self._holds(plug_rule.tests):
+                fresh[Quantity.CONNECTED] = int(plug_rule.connected)
+                break
+        if self._model.state_rules:
+            fresh[Quantity.STATE] = self._state()
+
+    def _state(self) -> ChargingState:
+        for rule in self._model.state_rules:
+            if not self._holds(rule.tests):
+                continue
+            if rule.state is not None:
+                return ChargingState(rule.state)
+            raw = self._raws.get("state")
+            codes = self._model.points["state"].codes
+            code = codes.get(raw) if isinstance(raw, int | str) else None
+            if code is not None and code.state is not None:
+                return ChargingState(code.state)
+            break
+        self._note_unknown()
+        return ChargingState.ILLEGAL
+
+    def _note_unknown(self) -> None:
+        raw = self._raws.get("state")
+        key = "none" if raw is None else raw
+        if key not in self._unknown_codes:
+            self._unknown_codes.add(key)
+            log.warning("%s: unknown state code %r, shown as 0 (illegal)", self._name, raw)
+
+    def _holds(self, tests: Iterable[Test]) -> bool:
+        return all(holds(test, self._raws.get(test.point)) for test in tests)
+
+
+def rule_points(model: DeviceModel) -> set[str]:
+    """Return the names of the points that state and plug rules look at."""
+    tests = [test for rule in model.state_rules for test in rule.tests]
+    tests += [test for rule in model.plug_rules for test in rule.tests]
+    return {test.point for test in tests}
+
+
+def holds(test: Test, raw: Raw | None) -> bool:
+    """Tell whether one comparison of a rule holds for a raw value."""
+    if test.condition is Condition.ANY:
+        return True
+    if raw is None:
+        return False
+    if test.condition is Condition.ANY_OF:
+        return raw in test.values
+    if test.condition is Condition.NOT:
+        return raw != test.values[0]
+    return _holds_number(test, raw)
+
+
+def _holds_number(test: Test, raw: Raw) -> bool:
+    value = test.values[0]
+    if isinstance(raw, str) or isinstance(value, str):
+        return False
+    match test.condition:
+        case Condition.BELOW:
+            return raw < value
+        case Condition.AT_LEAST:
+            return raw >= value
+        case _:
+            return bool(int(raw) >> int(value) & 1)
+
+
+def _setpoint_name(model: DeviceModel) -> str | None:
+    """Return the point behind GO 61: the read-back, else the effective current."""
+    if model.control and model.control.read_back:
+        return model.control.read_back
+    return "current_offered" if "current_offered" in model.points else None

@@ -1,0 +1,173 @@
+"""Poll plan of a device: the fewest reads its model allows, and which one comes next.
+
+State and currents come first; when a device cannot be read as often as we would like (KEBA: one
+value each 0.5 s), every block gets a share in proportion to its wanted rate.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from knxgw.catalogue.model import DeviceModel, Point, PollClass, Table
+
+PERIODS_S = {
+    PollClass.FAST: 1.0,
+    PollClass.NORMAL: 5.0,
+    PollClass.SLOW: 30.0,
+    PollClass.ONCE: 3600.0,
+}
+_RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """One read request: neighbouring points of one unit and table; compared by identity."""
+
+    unit_id: int
+    table: Table
+    address: int
+    count: int
+    points: tuple[Point, ...]
+    poll: PollClass
+
+    @property
+    def optional(self) -> bool:
+        """Tell whether an exception answer means "empty" rather than a fault."""
+        return all(point.optional for point in self.points)
+
+    def registers_of(self, point: Point, offset: int, registers: Sequence[int]) -> Sequence[int]:
+        """Return the part of this block's answer that belongs to a point."""
+        start = point.address + (offset if point.relative else 0) - self.address
+        return registers[start : start + point.count]
+
+
+def plan_blocks(
+    model: DeviceModel, *, unit_id: int, address_offset: int, wanted: Iterable[str]
+) -> tuple[Block, ...]:
+    """Return the blocks that read all `wanted` points, the most urgent first."""
+    groups: dict[tuple[int, Table], list[tuple[int, Point]]] = {}
+    for name in wanted:
+        point = model.points[name]
+        address = point.address + (address_offset if point.relative else 0)
+        unit = unit_id if point.unit_id is None else point.unit_id
+        groups.setdefault((unit, point.table), []).append((address, point))
+    blocks: list[Block] = []
+    for (unit, table), members in groups.items():
+        blocks.extend(_merge(model, unit, table, sorted(members, key=lambda member: member[0])))
+    return tuple(sorted(blocks, key=lambda block: _RANKS[block.poll]))
+
+
+def split(block: Block, offset: int) -> tuple[Block, ...]:
+    """Return one block per point, for a device that refuses the block as a whole."""
+    return tuple(
+        replace(
+            block,
+            address=point.address + (offset if point.relative else 0),
+            count=point.count,
+            points=(point,),
+            poll=point.poll if point.poll is not PollClass.NEVER else block.poll,
+        )
+        for point in block.points
+    )
+
+
+def _merge(
+    model: DeviceModel, unit: int, table: Table, members: Sequence[tuple[int, Point]]
+) -> Iterable[Block]:
+    rules = model.read
+    current: Block | None = None
+    for address, point in members:
+        poll = PollClass.FAST if point.poll is PollClass.NEVER else point.poll
+        fresh = Block(
+            unit_id=unit,
+            table=table,
+            address=address,
+            count=point.count,
+            points=(point,),
+            poll=poll,
+        )
+        if current is None:
+            current = fresh
+            continue
+        end = max(current.address + current.count, address + point.count)
+        fits = end - current.address <= rules.max_registers
+        near = address - (current.address + current.count) <= rules.gap_registers
+        if fits and near and not rules.single:
+            current = replace(
+                current,
+                count=end - current.address,
+                points=(*current.points, point),
+                poll=min(current.poll, poll, key=_RANKS.__getitem__),
+            )
+        else:
+            yield current
+            current = fresh
+    if current is not None:
+        yield current
+
+
+class PollSchedule:
+    """Says which block of a device is to be read next, and when."""
+
+    def __init__(self, blocks: Sequence[Block], *, min_interval_s: float) -> None:
+        self.blocks = list(blocks)
+        self._min_interval_s = min_interval_s
+        self._last_s: dict[Block, float] = {}
+        self._last_read_s = float("-inf")
+        self._silent_until_s = float("-inf")
+
+    @property
+    def first_cycle_done(self) -> bool:
+        """Tell whether every block of state and currents was asked at least once."""
+        return all(b in self._last_s for b in self.blocks if b.poll is PollClass.FAST)
+
+    def restart(self) -> None:
+        """Ask everything again, as after a lost connection."""
+        self._last_s.clear()
+        self._silent_until_s = float("-inf")
+
+    def hold_back(self, until_s: float) -> None:
+        """Ask nothing before `until_s`: the device does not answer at the moment."""
+        self._silent_until_s = until_s
+
+    def asked(self, block: Block, now_s: float) -> None:
+        """Note that a block was asked."""
+        self._last_s[block] = now_s
+        self._last_read_s = now_s
+
+    def ask_again_in(self, block: Block, now_s: float, delay_s: float) -> None:
+        """Ask a block that failed after `delay_s`, if that is before its turn."""
+        period_s = PERIODS_S[block.poll]
+        self._last_s[block] = min(now_s, now_s - period_s + delay_s)
+
+    def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
+        """Read `parts` instead of `block` from now on."""
+        index = self.blocks.index(block)
+        self.blocks[index : index + 1] = parts
+
+    def drop(self, block: Block) -> None:
+        """Never ask this block again: the device does not have it."""
+        self.blocks.remove(block)
+
+    def due_s(self) -> float:
+        """Return when the next block may be asked [monotonic s]."""
+        if not self.blocks:
+            return float("inf")
+        gate_s = max(self._last_read_s + self._min_interval_s, self._silent_until_s)
+        return max(gate_s, min(self._due_s(block) for block in self.blocks))
+
+    def next_block(self, now_s: float) -> Block | None:
+        """Return the block whose turn it is, the most overdue for its rate first."""
+        if now_s < self.due_s():
+            return None
+        due = [block for block in self.blocks if self._due_s(block) <= now_s]
+        return max(due, key=lambda block: self._urgency(block, now_s), default=None)
+
+    def _due_s(self, block: Block) -> float:
+        last_s = self._last_s.get(block)
+        return float("-inf") if last_s is None else last_s + PERIODS_S[block.poll]
+
+    def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
+        last_s = self._last_s.get(block)
+        if last_s is None:  # never asked: in the order of the classes
+            return (1, -_RANKS[block.poll])
+        return (0, (now_s - last_s) / PERIODS_S[block.poll])

@@ -1,0 +1,121 @@
+"""Values of the station to KNX payloads and back, by datapoint type.
+
+Station units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from functools import cache
+from typing import Any
+
+from xknx.dpt import DPTArray, DPTBase, DPTBinary, DPTTime
+from xknx.dpt.dpt_10 import KNXDay, KNXTime
+from xknx.exceptions import ConversionError, CouldNotParseTelegram
+
+from knxgw.charging.publication import Published
+from knxgw.errors import DecodeError, EncodeError
+
+Payload = DPTArray | DPTBinary
+TEXT_LENGTH = 14
+_I32_MAX = 2**31 - 1
+_U16_MAX = 2**16 - 1
+_F16_MAX = 670433.28  # largest value of a 2-byte float that is not "invalid"
+
+
+def _clamp_i32(value: int) -> int:
+    return min(max(value, -_I32_MAX), _I32_MAX)
+
+
+def _clamp_f16(value: float) -> float:
+    return min(max(value, -_F16_MAX), _F16_MAX)
+
+
+# What a number of the station is in the unit of the datapoint type.
+_NUMBERS: dict[str, Callable[[float], float]] = {
+    "7.012": lambda ma: min(max(round(ma), 0), _U16_MAX),  # larger sums saturate
+    "9.021": _clamp_f16,
+    "14.019": lambda ma: ma / 1000,
+    "9.024": lambda w: _clamp_f16(w / 1000),
+    "14.056": lambda w: w,
+    "13.010": lambda mwh: _clamp_i32(round(mwh / 1000)),
+    "13.013": lambda mwh: _clamp_i32(round(mwh / 1_000_000)),
+    "13.100": lambda s: _clamp_i32(round(s)),
+    "9.001": lambda centi_c: _clamp_f16(centi_c / 100),
+}
+
+
+def encode(dpt: str | None, value: Published, zone: tzinfo) -> Payload:
+    """Return the payload of a value; `dpt` None is one byte without a datapoint type.
+
+    Raises: EncodeError.
+    """
+    try:
+        if dpt is None:
+            return DPTArray((int(value),)) if isinstance(value, int) else _unfit(dpt, value)
+        main = dpt.partition(".")[0]
+        if main == "1":
+            return DPTBinary(int(bool(value)))
+        if main == "16":
+            return _transcoder(dpt).to_knx(bus_text(str(value)))
+        if main == "10":
+            return _encode_time(value, zone)
+        if isinstance(value, int):
+            return _transcoder(dpt).to_knx(_NUMBERS[dpt](value))
+    except (ConversionError, KeyError, ValueError) as err:
+        raise EncodeError(f"{value!r} does not fit datapoint type {dpt}: {err}") from err
+    return _unfit(dpt, value)
+
+
+def decode_flag(payload: Payload) -> bool:
+    """Return the value of a 1-bit payload. Raises: DecodeError."""
+    if isinstance(payload, DPTBinary) and payload.value in (0, 1):
+        return bool(payload.value)
+    raise DecodeError(f"expected one bit, got {_described(payload)}")
+
+
+def decode_current_ma(payload: Payload) -> int | None:
+    """Return a current of DPT 14.019 in mA; None for NaN, infinity or a negative value.
+
+    Raises: DecodeError for a wrong length.
+    """
+    try:
+        current_a = float(_transcoder("14.019").from_knx(payload))
+    except (CouldNotParseTelegram, ConversionError) as err:
+        raise DecodeError(f"expected 4 bytes, got {_described(payload)}") from err
+    if not math.isfinite(current_a) or current_a < 0:
+        return None
+    return round(min(current_a, 1e6) * 1000)
+
+
+def bus_text(text: str) -> str:
+    """Return a text as it fits DPT 16.001: 14 characters of ISO 8859-1, others become "?"."""
+    return text.encode("latin-1", errors="replace").decode("latin-1")[:TEXT_LENGTH]
+
+
+@cache
+def _transcoder(dpt: str) -> type[DPTBase]:
+    transcoder = DPTBase.parse_transcoder(dpt)
+    if transcoder is None:
+        raise EncodeError(f"datapoint type {dpt} is not known")
+    return transcoder
+
+
+def _encode_time(value: Published, zone: tzinfo) -> Payload:
+    if not isinstance(value, datetime):
+        return _unfit("10.001", value)
+    local = value.astimezone(zone)
+    day = KNXDay(local.isoweekday())  # 1 = Monday, as KNX counts
+    return DPTTime.to_knx(
+        KNXTime(hour=local.hour, minutes=local.minute, seconds=local.second, day=day)
+    )
+
+
+def _unfit(dpt: str | None, value: Any) -> Payload:  # noqa: ANN401 - names whatever came
+    raise EncodeError(f"{value!r} does not fit datapoint type {dpt}")
+
+
+def _described(payload: Payload) -> str:
+    if isinstance(payload, DPTBinary):
+        return f"{payload.value} within 6 bits"
+    return f"{len(payload.value)} bytes"

@@ -1,0 +1,54 @@
+"""Telegram to command: what a write on a group object asks of the station."""
+
+from collections.abc import Callable
+
+from knxgw.charging.words import PointNumber
+from knxgw.objects.codec import Payload, decode_current_ma, decode_flag
+from knxgw.objects.table import GroupObject
+from knxgw.station.model import (
+    Command,
+    GridControlCommanded,
+    InterruptionCommanded,
+    SetpointCommanded,
+    StartStopCommanded,
+    UnlockCommanded,
+)
+
+
+def _grid_control(_point: PointNumber, payload: Payload) -> Command:
+    return GridControlCommanded(active=decode_flag(payload))
+
+
+def _interruption(point: PointNumber, payload: Payload) -> Command:
+    return InterruptionCommanded(point=point, active=decode_flag(payload))
+
+
+def _start_stop(point: PointNumber, payload: Payload) -> Command:
+    return StartStopCommanded(point=point, start=decode_flag(payload))
+
+
+def _unlock(point: PointNumber, payload: Payload) -> Command:
+    decode_flag(payload)  # both values trigger, but it must be one bit
+    return UnlockCommanded(point=point)
+
+
+def _setpoint(point: PointNumber, payload: Payload) -> Command:
+    return SetpointCommanded(point=point, setpoint_ma=decode_current_ma(payload))
+
+
+_COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
+    "grid_supporting_control": _grid_control,
+    "interruption": _interruption,
+    "start_stop": _start_stop,
+    "unlock": _unlock,
+    "setpoint": _setpoint,
+}
+
+
+def to_command(one: GroupObject, payload: Payload) -> Command | None:
+    """Return the command a payload means; None for objects no rule listens to yet.
+
+    Raises: DecodeError for a payload of the wrong length.
+    """
+    make = _COMMANDS.get(one.key)
+    return make(one.point, payload) if make else None

@@ -1,0 +1,209 @@
+"""The group object server: flags, sending rules, telegram to command, value to telegram. Sans-IO.
+
+A telegram we send also reaches our own other objects on its address. A read is answered on the
+address it came on, by the first object with the R flag linked there; an object without a fresh
+value does not answer.
+Source: reference device's manual, chapter 13 (flags); KNX handbook, group object server.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
+
+from knxgw.catalogue.model import ObjectKind
+from knxgw.charging.publication import Published
+from knxgw.charging.words import PointNumber
+from knxgw.errors import DecodeError
+from knxgw.objects.codec import Payload, encode
+from knxgw.objects.commands import to_command
+from knxgw.objects.outbox import TUNNEL_RESPONSES, Due, Outbox, ResponseLimits
+from knxgw.objects.table import GroupObject
+from knxgw.station.model import Command
+
+log = logging.getLogger(__name__)
+SETTLE_S = 10.0  # a moving value that stands still this long is sent as it is
+
+
+class ObjectServer:
+    """Holds the group objects of the device and speaks for them."""
+
+    def __init__(
+        self,
+        objects: Iterable[GroupObject],
+        zone: tzinfo,
+        limits: ResponseLimits = TUNNEL_RESPONSES,
+    ) -> None:
+        self.objects = tuple(objects)
+        self.outbox = Outbox(limits)
+        self.wrong_telegrams = 0
+        self._zone = zone
+        self._by_key = {(one.point, one.key): one for one in self.objects}
+        self._by_address: dict[int, list[GroupObject]] = {}
+        self._readers: dict[int, GroupObject] = {}
+        self._timers: dict[GroupObject, float] = {}
+        for one in self.objects:
+            for address in one.addresses:
+                self._by_address.setdefault(address.raw, []).append(one)
+                if one.flags.communication and one.flags.read:
+                    self._readers.setdefault(address.raw, one)
+
+    # --- from the station
+
+    def publish(self, point: PointNumber, key: str, value: Published, now_s: float) -> None:
+        """Take a new value of an object; None withdraws it."""
+        one = self._by_key.get((point, key))
+        if one is None:
+            return
+        one.value = value
+        if value is None:
+            one.payload = None
+            self.outbox.withdraw(one)
+            self._timers.pop(one, None)
+            return
+        payload = encode(one.dpt, value, self._zone)
+        if payload != one.payload:
+            one.changed_s = now_s
+        one.payload = payload
+        self._consider(one, now_s)
+
+    def _consider(self, one: GroupObject, now_s: float) -> None:
+        """Send now, later, or not at all, as the object's rule says."""
+        if not (one.flags.communication and one.flags.transmit and one.may_send):
+            return
+        if one.kind is ObjectKind.EVENT or one.sent_s is None:
+            self.outbox.add_value(one)
+            return
+        if one.payload == one.sent_payload:
+            self.outbox.withdraw(one)
+            self._set_timer(one, None if one.cycle_s is None else one.sent_s + one.cycle_s)
+            return
+        if one.rule is None:
+            self.outbox.add_value(one)
+            return
+        self._consider_moving(one, one.rule.min_change, one.rule.min_interval_s, now_s)
+
+    def _consider_moving(
+        self, one: GroupObject, min_change: int, min_interval_s: float, now_s: float
+    ) -> None:
+        sent_s = one.sent_s or 0.0
+        if _distance(one.value, one.sent_value) >= min_change:
+            due_s = sent_s + min_interval_s
+        else:
+            due_s = max(one.changed_s + SETTLE_S, sent_s + min_interval_s)
+            if min_change >= 2**31:  # cyclic only
+                due_s = float("inf")
+        if one.cycle_s is not None:
+            due_s = min(due_s, sent_s + one.cycle_s)
+        if due_s <= now_s:
+            self.outbox.add_value(one)
+        else:
+            self._set_timer(one, due_s)
+
+    def _set_timer(self, one: GroupObject, due_s: float | None) -> None:
+        if due_s is None or due_s == float("inf"):
+            self._timers.pop(one, None)
+        else:
+            self._timers[one] = due_s
+
+    # --- from the bus
+
+    def bus_ready(self) -> None:
+        """Read the values of objects with the I flag: at start-up and after bus recovery."""
+        for one in self.objects:
+            if one.flags.communication and one.flags.read_on_init:
+                self.outbox.add_read(one)
+
+    def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
+        """Take a group telegram; return the commands it means and queue the answer it wants."""
+        if isinstance(apci, GroupValueRead):
+            one = self._readers.get(address.raw)
+            if one is not None and one.payload is not None:
+                self.outbox.add_response(one, address)
+            return []
+        return self._deliver(address, apci, sender=None)
+
+    def _deliver(
+        self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
+    ) -> list[Command]:
+        if isinstance(apci, GroupValueWrite):
+            is_write = True
+        elif isinstance(apci, GroupValueResponse):
+            is_write = False
+        else:
+            return []
+        commands: list[Command] = []
+        for one in self._by_address.get(address.raw, ()):
+            takes = one.flags.write if is_write else one.flags.update
+            if one is not sender and one.flags.communication and takes:
+                commands.extend(self._accept(one, apci.value))
+        return commands
+
+    def _accept(self, one: GroupObject, payload: Payload) -> list[Command]:
+        try:
+            command = to_command(one, payload)
+        except DecodeError as err:
+            self.wrong_telegrams += 1
+            one.wrong_telegrams += 1
+            if one.wrong_telegrams == 1:  # once; the count tells the rest
+                log.warning("GO %d (%s): telegram dropped: %s", one.number, one.name, err)
+            return []
+        return [command] if command is not None else []
+
+    # --- to the bus
+
+    def next_telegram(self, now_s: float) -> tuple[Due, APCI] | None:
+        """Return the telegram that may be sent now."""
+        self._run_timers(now_s)
+        while (due := self.outbox.next_due(now_s)) is not None:
+            if due.is_read:
+                return due, GroupValueRead()
+            payload = due.group_object.payload
+            if payload is None:  # withdrawn while it waited
+                continue
+            if due.is_response:
+                return due, GroupValueResponse(payload)
+            self._note_sent(due.group_object, payload, now_s)
+            return due, GroupValueWrite(payload)
+        return None
+
+    def sent(self, due: Due, apci: APCI) -> list[Command]:
+        """Let a telegram that was sent reach our own other objects on its address."""
+        if isinstance(apci, GroupValueRead):
+            return self.received(due.address, apci)
+        return self._deliver(due.address, apci, sender=due.group_object)
+
+    def unsent(self, due: Due) -> None:
+        """Take back a telegram the link could not carry; a newer value may replace it."""
+        if due.is_read:
+            self.outbox.add_read(due.group_object)
+        elif not due.is_response:
+            due.group_object.sent_payload = None
+            self.outbox.add_value(due.group_object)
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long until something may have to be sent [s]."""
+        timer_s = min(self._timers.values(), default=float("inf"))
+        return max(0.0, min(self.outbox.wait_s(now_s), timer_s - now_s))
+
+    def _run_timers(self, now_s: float) -> None:
+        if not self._timers:
+            return
+        for one in [one for one, due_s in self._timers.items() if due_s <= now_s]:
+            del self._timers[one]
+            self.outbox.add_value(one)
+
+    def _note_sent(self, one: GroupObject, payload: Payload, now_s: float) -> None:
+        one.sent_payload = payload
+        one.sent_value = one.value
+        one.sent_s = now_s
+        self._set_timer(one, None if one.cycle_s is None else now_s + one.cycle_s)
+
+
+def _distance(value: Published, sent: Published) -> int:
+    """Return by how much a value moved; something else than a number moved far."""
+    if isinstance(value, int) and isinstance(sent, int):
+        return abs(value - sent)
+    return 2**31

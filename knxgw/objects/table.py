@@ -1,0 +1,139 @@
+"""The running group object table: which objects this site has, and their sending rules."""
+
+from dataclasses import dataclass, field
+
+from xknx.telegram.address import GroupAddress
+
+from knxgw.catalogue.model import Catalogue, ObjectKind
+from knxgw.charging.publication import Published
+from knxgw.charging.words import PointNumber
+from knxgw.config.model import (
+    Configuration,
+    PointSettings,
+    SendingRule,
+    TemperatureSending,
+)
+from knxgw.config.objects import ExistingObject, existing_objects
+from knxgw.objects.codec import Payload
+
+DURATION_RULE = SendingRule(min_change=60, min_interval_s=10.0, cycle_s=None)  # s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """The six flags of a group object, exactly as ETS names them."""
+
+    communication: bool
+    read: bool
+    write: bool
+    transmit: bool
+    update: bool
+    read_on_init: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Flags":
+        """Return the flags of a text such as "CR-T--"."""
+        values = [letter != "-" for letter in text]
+        return cls(
+            communication=values[0],
+            read=values[1],
+            write=values[2],
+            transmit=values[3],
+            update=values[4],
+            read_on_init=values[5],
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class GroupObject:
+    """One group object at run time; owned by the object server."""
+
+    number: int
+    point: PointNumber  # 0: of the whole device
+    key: str
+    name: str
+    dpt: str | None
+    flags: Flags
+    kind: ObjectKind
+    addresses: tuple[GroupAddress, ...]
+    rule: SendingRule | None  # None: sends on every change
+    cycle_s: float | None
+    may_send: bool
+    value: Published = None
+    payload: Payload | None = None
+    sent_value: Published = None
+    sent_payload: Payload | None = None
+    sent_s: float | None = field(default=None)
+    changed_s: float = 0.0
+    wrong_telegrams: int = 0
+
+    @property
+    def sending_address(self) -> GroupAddress:
+        """Return the first linked group address, the one it sends on."""
+        return self.addresses[0]
+
+
+def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[GroupObject, ...]:
+    """Return the linked group objects of a site, in the order of their numbers."""
+    language = configuration.device.language
+    objects = [
+        _group_object(configuration, existing, language)
+        for existing in existing_objects(configuration, catalogue)
+        if existing.addresses
+    ]
+    return tuple(sorted(objects, key=lambda one: one.number))
+
+
+def _group_object(
+    configuration: Configuration, existing: ExistingObject, language: str
+) -> GroupObject:
+    definition = existing.definition
+    settings = None if existing.point is None else configuration.point(existing.point)
+    function = definition.function.de if language == "de" else definition.function.en
+    rule, cycle_s = _sending(definition.kind, settings)
+    temperature_off = (
+        definition.kind is ObjectKind.TEMPERATURE
+        and settings is not None
+        and settings.temperature.sending is TemperatureSending.OFF
+    )
+    return GroupObject(
+        number=existing.number,
+        point=PointNumber(existing.point or 0),
+        key=definition.key,
+        name=f"{settings.name}: {function}" if settings else function,
+        dpt=existing.dpt,
+        flags=Flags.parse(definition.flags),
+        kind=definition.kind,
+        addresses=tuple(GroupAddress(address) for address in existing.addresses),
+        rule=rule,
+        cycle_s=cycle_s,
+        may_send=not temperature_off,
+    )
+
+
+def _sending(
+    kind: ObjectKind, settings: PointSettings | None
+) -> tuple[SendingRule | None, float | None]:
+    """Return minimum change and interval of a moving value, and the cycle."""
+    if settings is None:
+        return None, None
+    sending = settings.sending
+    rules = {
+        ObjectKind.CURRENT: sending.current,
+        ObjectKind.POWER: sending.power,
+        ObjectKind.ENERGY: sending.energy,
+        ObjectKind.DURATION: DURATION_RULE,
+    }
+    if kind in rules:
+        return rules[kind], rules[kind].cycle_s
+    if kind is ObjectKind.TEMPERATURE:
+        return _temperature_rule(settings)
+    return None, sending.state_cycle_s if kind is ObjectKind.STATE else None
+
+
+def _temperature_rule(settings: PointSettings) -> tuple[SendingRule, float | None]:
+    temperature = settings.temperature
+    cyclic = temperature.sending is TemperatureSending.CYCLIC
+    change = 2**31 if cyclic else round(temperature.change_k * 100)
+    rule = SendingRule(min_change=change, min_interval_s=10.0, cycle_s=None)
+    return rule, temperature.cycle_s if cyclic else None

@@ -1,0 +1,217 @@
+"""A simulated charging point: vehicle, pilot, watchdog and meter behind a register image."""
+
+from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, StepValue, WatchdogTrigger
+from knxgw.modbus.codec import Raw, unscaled
+from knxgw.modbus.interpreter import holds
+from knxgw.sim.registers import RegisterImage
+from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle
+
+DEFAULT_FALLBACK_MA = 6000
+STEP_S = 0.1  # longest step of the simulated physics
+
+
+class SimulatedCharger(RegisterImage):
+    """One socket of a charger; `advance` lets time pass, the registers show the result."""
+
+    def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
+        super().__init__(model, unit_id, address_offset)
+        if model.control is None:
+            raise ValueError(f"{model.id} is not a charger")
+        self.vehicle: Vehicle | None = None
+        self.authorised = True
+        self.has_error = False
+        self.card: int | None = None
+        self.energy_wh = 1_234_560.0
+        self.session_wh = 0.0
+        self._now_s = 0.0
+        self._fed_s = 0.0  # when the watchdog was fed last
+        self._offer_point = next(
+            step.point for step in model.control.offer if step.value is StepValue.OFFER
+        )
+        hardware_a = model.simulation.constants.get("current_max_hw", 32)
+        self._power_up_ma = round(float(hardware_a) * 1000)
+        self._session_over = True
+
+    # --- what people do
+
+    def plug(self, vehicle: Vehicle, *, authorised: bool = True) -> None:
+        """Plug a vehicle in."""
+        self.vehicle = vehicle
+        self.authorised = authorised
+        self._session_over = True
+
+    def unplug(self) -> None:
+        """Unplug the vehicle."""
+        self.vehicle = None
+
+    def restart(self) -> None:
+        """Power cycle: everything written is forgotten."""
+        self._written.clear()
+
+    # --- physics
+
+    @property
+    def offer_ma(self) -> int:
+        """Return the current the pilot offers [mA], 0 when the station withholds it."""
+        if self.has_error or not self.authorised or not self._enabled():
+            return 0
+        limit_ma = self._limit_ma()
+        return limit_ma if limit_ma >= MINIMUM_OFFER_MA else 0
+
+    @property
+    def state(self) -> SimulatedState:
+        """Return what the charging point is in."""
+        if self.has_error:
+            return SimulatedState.ERROR
+        if self.vehicle is None:
+            return SimulatedState.AVAILABLE
+        if not self.authorised:
+            return SimulatedState.UNAUTHORISED
+        if self.offer_ma == 0:
+            return SimulatedState.PAUSED
+        charging = self.vehicle.wants_energy or self.vehicle.draw_ma > 0
+        return SimulatedState.CHARGING if charging else SimulatedState.WAITING
+
+    @property
+    def phases_ma(self) -> tuple[float, float, float]:
+        """Return the current on each terminal [mA]."""
+        vehicle = self.vehicle
+        if vehicle is None:
+            return (0.0, 0.0, 0.0)
+        draws = [vehicle.draw_ma if n < vehicle.phases else 0.0 for n in range(3)]
+        return (draws[0], draws[1], draws[2])
+
+    def advance(self, now_s: float) -> None:
+        """Let time pass until `now_s`."""
+        while self._now_s < now_s:
+            elapsed_s = min(STEP_S, now_s - self._now_s)
+            self._now_s += elapsed_s
+            self._advance_vehicle(elapsed_s)
+
+    def _advance_vehicle(self, elapsed_s: float) -> None:
+        vehicle = self.vehicle
+        if vehicle is None:
+            return
+        vehicle.offer(self.offer_ma, self._now_s)
+        if self.offer_ma == 0 and vehicle.draw_ma > 0 and (self.has_error or not self.authorised):
+            vehicle.draw_ma = 0.0  # the contactor opens
+        drawn_wh = vehicle.advance(self._now_s, elapsed_s)
+        if drawn_wh > 0 and self._session_over:
+            self._session_over = False
+            self.session_wh = 0.0
+        self.energy_wh += drawn_wh
+        self.session_wh += drawn_wh
+
+    # --- registers
+
+    def note_request(self, now_s: float) -> None:
+        """Let time pass, and feed a watchdog that listens to any request."""
+        self.advance(now_s)
+        watchdog = self.model.watchdog
+        if watchdog and watchdog.trigger is WatchdogTrigger.ANY_REQUEST:
+            self._fed_s = now_s
+
+    def note_write(self, point: Point, raw: Raw | None) -> None:
+        """Feed the watchdog."""
+        watchdog = self.model.watchdog
+        if watchdog is None:
+            return
+        by_offer = watchdog.trigger is WatchdogTrigger.OFFER and point.name == self._offer_point
+        if by_offer or watchdog.trigger is WatchdogTrigger.STEPS:
+            self._fed_s = self._now_s
+
+    def raw_value(self, point: Point) -> Raw | None:
+        """Return what the device shows at a point now."""
+        simulation = self.model.simulation
+        shown = simulation.states.get(self.state, {})
+        if point.name in shown:
+            return shown[point.name]
+        value = self._physical(point.name)
+        if value is not None:
+            return unscaled(point, value)
+        if point.name in self._written:
+            return self._written[point.name]
+        if point.name == "rfid":
+            return self._card(point)
+        constant = simulation.constants.get(point.name)
+        if isinstance(constant, str):
+            return constant
+        return unscaled(point, float(constant)) if constant is not None else _nothing(point)
+
+    def _physical(self, name: str) -> float | None:
+        """Return a physical quantity in A, V, W, Wh or s; None when the name is none."""
+        phases_a = [current / 1000 for current in self.phases_ma]
+        control, watchdog = self.model.control, self.model.watchdog
+        values: dict[str, float] = {
+            "current_sum": sum(phases_a),
+            "power": sum(phases_a) * VOLTAGE_V,
+            "energy_total": self.energy_wh,
+            "energy_session": self.session_wh,
+            "current_offered": self._limit_ma() / 1000,
+        }
+        for index, phase in enumerate(("l1", "l2", "l3")):
+            values[f"current_{phase}"] = phases_a[index]
+            values[f"power_{phase}"] = phases_a[index] * VOLTAGE_V
+            values[f"energy_total_{phase}"] = self.energy_wh / 3
+            values[f"voltage_{phase}"] = VOLTAGE_V
+        if control and control.read_back:
+            values[control.read_back] = self._setpoint_ma() / 1000
+        if watchdog and watchdog.remaining_point:
+            values[watchdog.remaining_point] = self._remaining_s()
+        return values.get(name)
+
+    def _card(self, point: Point) -> Raw | None:
+        if self.card is None:
+            return None if point.optional and self.model.read.single else _nothing(point)
+        return self.card if point.count <= 4 and point.type != "bytes" else f"{self.card:08X}"
+
+    def _enabled(self) -> bool:
+        simulation = self.model.simulation
+        for test in simulation.enabled_if:
+            raw = self._written.get(test.point, simulation.constants.get(test.point))
+            if not holds(test, raw):
+                return False
+        return True
+
+    def _setpoint_ma(self) -> int:
+        raw = self._written.get(self._offer_point)
+        if raw is None or isinstance(raw, str):
+            return self._power_up_ma
+        return round(raw * self.model.points[self._offer_point].scale * 1000)
+
+    def _limit_ma(self) -> int:
+        """Return the limit in force [mA]: the setpoint, or the fallback of a hungry watchdog."""
+        watchdog = self.model.watchdog
+        if watchdog is None or self._remaining_s() > 0:
+            return self._setpoint_ma()
+        return self._fallback_ma()
+
+    def _remaining_s(self) -> float:
+        watchdog = self.model.watchdog
+        if watchdog is None:
+            return float("inf")
+        if watchdog.trigger is WatchdogTrigger.OFFER and self._offer_point not in self._written:
+            return 0.0
+        timeout_s = watchdog.timeout_s
+        if watchdog.trigger is WatchdogTrigger.STEPS and watchdog.timeout_point:
+            written = self._written.get(watchdog.timeout_point, 0)
+            timeout_s = float(written or 0)
+            if timeout_s == 0:  # never armed
+                return float("inf")
+        return max(0.0, self._fed_s + timeout_s - self._now_s)
+
+    def _fallback_ma(self) -> int:
+        watchdog = self.model.watchdog
+        name = watchdog.fallback_point if watchdog else None
+        if name is None:
+            return DEFAULT_FALLBACK_MA
+        point = self.model.points[name]
+        raw = self._written.get(name)
+        if raw is None:
+            constant = self.model.simulation.constants.get(name, 6)
+            return round(float(constant) * 1000)
+        return round(float(raw) * point.scale * 1000)
+
+
+def _nothing(point: Point) -> Raw:
+    return "" if point.type in ("str", "strw", "char_lo", "char_hi", "bytes") else 0

@@ -1,0 +1,97 @@
+"""A KNX line in memory: passes cEMI frames between its members and confirms them.
+
+Members are links like any other, so a gateway runs on it unchanged, in virtual time too.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from xknx.cemi import CEMILData
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.errors import LinkError
+from knxgw.links.knx import OnFrame
+
+
+class MemoryLine:
+    """The line; every frame reaches all members but its sender."""
+
+    def __init__(self) -> None:
+        self.members: list[MemoryLink] = []
+        self.is_cut = False
+
+    def join(self, address: str) -> "MemoryLink":
+        """Return a new member with an individual address."""
+        return MemoryLink(self, IndividualAddress(address))
+
+    def cut(self) -> None:
+        """Break the line: members lose it, and nobody can join until it is mended."""
+        self.is_cut = True
+        for member in tuple(self.members):
+            member.lose()
+
+    def mend(self) -> None:
+        """Repair the line."""
+        self.is_cut = False
+
+    def carry(self, sender: "MemoryLink", data: CEMILData) -> None:
+        """Hand a frame to all other members."""
+        loop = asyncio.get_running_loop()
+        for member in self.members:
+            if member is not sender:
+                loop.call_soon(member.receive, data)
+
+
+class MemoryLink:
+    """One member of the line; a `KnxLink`."""
+
+    is_routing = False
+
+    def __init__(self, line: MemoryLine, address: IndividualAddress) -> None:
+        self.malformed = 0
+        self._line = line
+        self._address = address
+        self._on_frame: OnFrame | None = None
+        self._on_lost: Callable[[], None] | None = None
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return our address on the line."""
+        return self._address
+
+    async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
+        """Join the line. Raises: LinkError while it is cut."""
+        if self._line.is_cut:
+            raise LinkError("the line is cut")
+        self._on_frame, self._on_lost = on_frame, on_lost
+        self._line.members.append(self)
+
+    async def send(self, data: CEMILData) -> None:
+        """Send one frame. Raises: LinkError."""
+        await self.check()
+        self._line.carry(self, data)
+
+    async def check(self) -> None:
+        """Make sure that the line is there. Raises: LinkError."""
+        if self not in self._line.members:
+            raise LinkError("the line is cut")
+
+    def note_backlog(self, waiting: int, now_s: float) -> None:
+        """Hear how many answers wait; nobody is asked to slow down here."""
+
+    async def close(self) -> None:
+        """Leave the line."""
+        self._on_frame = self._on_lost = None
+        if self in self._line.members:
+            self._line.members.remove(self)
+
+    def lose(self) -> None:
+        """Lose the line."""
+        self._line.members.remove(self)
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def receive(self, data: CEMILData) -> None:
+        """Take a frame from the line."""
+        if self._on_frame is not None:
+            self._on_frame(data)

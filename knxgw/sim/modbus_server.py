@@ -1,0 +1,162 @@
+"""Serves simulated devices over Modbus TCP, so that any Modbus tool can read them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ModbusPDU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from knxgw.catalogue.model import Table
+from knxgw.errors import DecodeError, PeerRefusedError
+from knxgw.sim.registers import RegisterImage
+
+_TABLES = (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT)
+_WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
+_READS = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
+
+
+@dataclass(slots=True, kw_only=True)
+class Misbehaviour:
+    """What a simulated endpoint does wrong on demand."""
+
+    silent: bool = False  # takes requests, answers nothing
+    short_answers: bool = False  # one register too few
+    exception: int | None = None  # answers every request with this exception code
+
+
+class ModbusSimulator:
+    """One TCP endpoint with the units of one or more simulated devices."""
+
+    def __init__(
+        self,
+        images: Sequence[RegisterImage],
+        *,
+        host: str,
+        port: int,
+        time_s: Callable[[], float],
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.misbehaviour = Misbehaviour()
+        self.writes: list[tuple[float, int, int, tuple[int, ...]]] = []  # when, unit, address, what
+        self._images = tuple(images)
+        self._time_s = time_s
+        self._server: ModbusTcpServer | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises: OSError or RuntimeError when the port is taken."""
+        self._server = ModbusTcpServer(
+            self._devices(),
+            address=(self.host, self.port),
+            trace_pdu=self._trace_pdu,
+            trace_packet=self._trace_packet,
+        )
+        await self._server.serve_forever(background=True)
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening, as a device that loses power."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has no types here
+            await asyncio.sleep(0)
+
+    def _devices(self) -> list[SimDevice]:
+        spans: dict[int, dict[Table, tuple[int, int]]] = {}
+        for image in self._images:
+            for unit, tables in image.units.items():
+                for table, (low, high) in tables.items():
+                    old = spans.setdefault(unit, {}).get(table, (low, high))
+                    spans[unit][table] = (min(low, old[0]), max(high, old[1]))
+        devices = [self._device(unit, tables) for unit, tables in spans.items()]
+        if 0 not in spans:  # stands for every unit that does not exist
+            devices.append(self._device(0, {}))
+        return devices
+
+    def _device(self, unit: int, tables: dict[Table, tuple[int, int]]) -> SimDevice:
+        blocks = []
+        for table in _TABLES:
+            low, high = tables.get(table, (0, 0))
+            bits = table in (Table.COIL, Table.DISCRETE)
+            size = high - low + 1
+            if bits:
+                start = low // 16 * 16
+                count = -(-(high + 1 - start) // 16) * 16
+                blocks.append([SimData(start, values=[False] * count, datatype=DataType.BITS)])
+            else:
+                blocks.append([SimData(low, values=[0] * size, datatype=DataType.REGISTERS)])
+        return SimDevice(
+            id=unit,
+            simdata=(blocks[0], blocks[1], blocks[2], blocks[3]),
+            action=partial(self._action, unit),
+        )
+
+    async def _action(  # noqa: PLR0913, PLR0917 - the shape pymodbus calls
+        self,
+        unit: int,
+        function: int,
+        start: int,
+        address: int,
+        count: int,
+        registers: list[int],
+        values: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:
+        """Answer a request from the images; pymodbus calls this for every access."""
+        if self.misbehaviour.exception is not None:
+            return ExcCodes(self.misbehaviour.exception)
+        if values is None and function in _WRITES:
+            return None  # pymodbus reads back what it has just written
+        now_s = self._time_s()
+        images = [image for image in self._images if unit in image.units]
+        if not images:
+            return ExcCodes.GATEWAY_NO_RESPONSE
+        try:
+            for image in images:
+                image.note_request(now_s)
+            if values is not None:
+                self._write(images, unit, function, address, [int(v) for v in values])
+                self.writes.append((now_s, unit, address, tuple(int(v) for v in values)))
+            else:
+                answer = _read(images, unit, _READS[function], address, count)
+                registers[address - start : address - start + count] = answer
+        except PeerRefusedError as err:
+            return ExcCodes(err.code)
+        except DecodeError:
+            return ExcCodes.ILLEGAL_VALUE
+        return None
+
+    @staticmethod
+    def _write(
+        images: Sequence[RegisterImage], unit: int, function: int, address: int, values: list[int]
+    ) -> None:
+        for index, image in enumerate(images):
+            try:
+                image.write(unit, _WRITES[function], address, function, values)
+            except PeerRefusedError:
+                if index == len(images) - 1:
+                    raise
+            else:
+                return
+
+    def _trace_pdu(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:  # noqa: FBT001 - pymodbus' shape
+        if sending and self.misbehaviour.short_answers and pdu.registers:
+            pdu.registers = pdu.registers[:-1]
+        return pdu
+
+    def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
+        return b"" if sending and self.misbehaviour.silent else data
+
+
+def _read(
+    images: Sequence[RegisterImage], unit: int, table: Table, address: int, count: int
+) -> list[int]:
+    for index, image in enumerate(images):
+        try:
+            return image.read(unit, table, address, count)
+        except PeerRefusedError:
+            if index == len(images) - 1:
+                raise
+    raise PeerRefusedError("no device", int(ExcCodes.GATEWAY_NO_RESPONSE))

@@ -1,0 +1,118 @@
+"""The register image of a simulated device, made from its model file: register exact."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from knxgw.catalogue.model import DeviceModel, Point, Table
+from knxgw.errors import PeerRefusedError
+from knxgw.modbus.codec import Raw, decode, encode
+
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+RESERVED = 0xFFFF  # what devices that allow reading gaps show there
+
+
+class RegisterImage(ABC):
+    """Answers reads and takes writes like the device; raises PeerRefusedError as it would."""
+
+    def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
+        self.model = model
+        self.unit_id = unit_id
+        self._offset = address_offset
+        self._written: dict[str, Raw | None] = {}
+        self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
+        for point in model.points.values():
+            unit = unit_id if point.unit_id is None else point.unit_id
+            places = self._places.setdefault((unit, point.table), {})
+            start = self._address(point)
+            for index in range(point.count):
+                if point.readable or start + index not in places:
+                    places[start + index] = (point, index)
+        self._writable = {
+            (
+                unit_id if point.unit_id is None else point.unit_id,
+                point.table,
+                self._address(point),
+            ): point
+            for point in model.points.values()
+            if point.writable
+        }
+
+    @abstractmethod
+    def raw_value(self, point: Point) -> Raw | None:
+        """Return what the device shows at a point now; None: nothing there."""
+
+    def note_request(self, now_s: float) -> None:  # noqa: B027 - a hook that may stay empty
+        """Hear that somebody asked something (watchdogs listen to this)."""
+
+    def note_write(self, point: Point, raw: Raw | None) -> None:  # noqa: B027 - likewise
+        """Hear that a point was written."""
+
+    @property
+    def units(self) -> Mapping[int, Mapping[Table, tuple[int, int]]]:
+        """Return for each unit id and table the first and last address in use."""
+        units: dict[int, dict[Table, tuple[int, int]]] = {}
+        for (unit, table), places in self._places.items():
+            units.setdefault(unit, {})[table] = (min(places), max(places))
+        return units
+
+    def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+        """Return registers as the device answers. Raises: PeerRefusedError."""
+        places = self._places.get((unit, table))
+        if places is None:
+            raise PeerRefusedError("no such table", ILLEGAL_FUNCTION)
+        rules = self.model.read
+        if count > rules.max_registers:
+            raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
+        registers: list[int] = []
+        encoded: dict[str, Sequence[int]] = {}
+        for here in range(address, address + count):
+            place = places.get(here)
+            if place is None or not place[0].readable:
+                if rules.gap_registers == 0:
+                    raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
+                registers.append(RESERVED)
+                continue
+            point, index = place
+            if rules.single and (here == address) != (index == 0):
+                raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
+            if point.name not in encoded:
+                raw = self.raw_value(point)
+                if raw is None and point.optional:
+                    raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
+                encoded[point.name] = (
+                    [RESERVED] * point.count if raw is None else encode(point, raw)
+                )
+            registers.append(encoded[point.name][index])
+        if rules.single and len(registers) != places[address][0].count:
+            raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
+        return registers
+
+    def write(
+        self, unit: int, table: Table, address: int, function: int, values: Sequence[int]
+    ) -> None:
+        """Take a write as the device does. Raises: PeerRefusedError."""
+        if self.model.write.functions and function not in (*self.model.write.functions, 5, 15):
+            raise PeerRefusedError("function not supported", ILLEGAL_FUNCTION)
+        position = 0
+        while position < len(values):
+            point = self._writable.get((unit, table, address + position))
+            if point is None or position + point.count > len(values):
+                raise PeerRefusedError("not writable", ILLEGAL_ADDRESS)
+            raw = decode(point, list(values[position : position + point.count]))
+            self._check_range(point, raw)
+            self._written[point.name] = raw
+            self.note_write(point, raw)
+            position += point.count
+
+    @staticmethod
+    def _check_range(point: Point, raw: Raw | None) -> None:
+        if isinstance(raw, str) or raw is None:
+            return
+        value = raw * point.scale + point.add
+        too_low = point.low is not None and value < point.low - 1e-6
+        too_high = point.high is not None and value > point.high + 1e-6
+        if too_low or too_high:
+            raise PeerRefusedError(f"{point.name}: {value:g} out of range", ILLEGAL_VALUE)
+
+    def _address(self, point: Point) -> int:
+        return point.address + (self._offset if point.relative else 0)

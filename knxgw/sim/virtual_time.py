@@ -1,0 +1,78 @@
+"""An event loop whose clock jumps to the next timer: hours pass in milliseconds.
+
+The loop raises when every task waits and no timer is set, because then nothing will ever happen.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from concurrent.futures import Executor, Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)  # a Monday
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Never waits: lets the loop's time jump instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout is None:
+            raise RuntimeError("every task waits and no timer is set: deadlock")
+        if not ready and timeout is not None and timeout > 0:
+            self.now_s += timeout
+        return ready
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Event loop in virtual time; starts at 0 s."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """Return the virtual time [s]."""
+        return self._jumping.now_s
+
+
+class VirtualWallClock:
+    """Wall clock that follows a virtual loop; `shift` makes it jump."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, start: datetime = START) -> None:
+        self._loop = loop
+        self._start = start
+
+    def __call__(self) -> datetime:
+        """Return the virtual wall-clock time [aware UTC]."""
+        return self._start + timedelta(seconds=self._loop.time())
+
+    def shift(self, by_s: float) -> None:
+        """Let the wall clock jump, as a time server would."""
+        self._start += timedelta(seconds=by_s)
+
+
+class InlineExecutor(Executor):
+    """Runs everything at once in the calling thread, so that virtual time stays in order."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as Executor
+        """Run `fn` now; its result or exception is in the returned future."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as err:  # noqa: BLE001 - handed to whoever waits, as any executor does
+            future.set_exception(err)
+        return future
+
+
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time and return its result."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(main)

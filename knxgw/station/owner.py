@@ -1,0 +1,64 @@
+"""The one task that owns the station: events in, effects out, in order."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import NoReturn
+
+from knxgw.station.model import Effect, Event, Station, Tick
+from knxgw.station.step import step
+
+log = logging.getLogger(__name__)
+TICK_S = 1.0
+
+
+class Inbox:
+    """Events waiting for the station; anyone on the loop may put one in."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        """Add an event; never blocks."""
+        self._events.append(event)
+        self._filled.set()
+
+    async def get(self, timeout_s: float) -> Event | None:
+        """Return the next event, or None when none came in time."""
+        if not self._events:
+            self._filled.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._filled.wait()
+            except TimeoutError:
+                return None
+        return self._events.popleft()
+
+
+class Owner:
+    """Owns the station: nobody else changes it; others may look at `station`."""
+
+    def __init__(self, station: Station, inbox: Inbox, carry_out: Callable[[Effect], None]) -> None:
+        self.station = station
+        self._inbox = inbox
+        self._carry_out = carry_out
+
+    async def run(self) -> NoReturn:
+        """Take events one by one, and a tick each second."""
+        loop = asyncio.get_running_loop()
+        tick_s = loop.time() + TICK_S
+        while True:
+            event = await self._inbox.get(max(0.0, tick_s - loop.time()))
+            if event is not None:
+                self.handle(event, loop.time())
+            if loop.time() >= tick_s:
+                self.handle(Tick(), loop.time())
+                tick_s = loop.time() + TICK_S
+
+    def handle(self, event: Event, now_s: float) -> None:
+        """Advance the station by one event and hand out the effects."""
+        self.station, effects = step(self.station, event, now_s)
+        for effect in effects:
+            self._carry_out(effect)

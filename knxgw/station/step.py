@@ -1,0 +1,291 @@
+"""The one step of the station: an event in, the new station and the wanted effects out. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, assert_never
+
+from knxgw.charging import point as points
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    ChargerSeen,
+    MeterConditionChanged,
+    MeterSeen,
+    OfferTaken,
+)
+from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.point import ChargingPoint, new_point
+from knxgw.charging.precedence import Wishes, decide
+from knxgw.charging.publication import Published, point_values
+from knxgw.charging.records import from_record, to_record
+from knxgw.charging.words import ChargingState, PointNumber, Quantity, Reason
+from knxgw.config.model import Configuration, LoadManagementMode
+from knxgw.station.model import (
+    GENERAL,
+    ClockSet,
+    Effect,
+    Event,
+    FaultChanged,
+    GridControlCommanded,
+    InterruptionCommanded,
+    Note,
+    Offer,
+    PointEvent,
+    Publish,
+    Remember,
+    Remembered,
+    SessionClosed,
+    SetpointCommanded,
+    Started,
+    StartStopCommanded,
+    Station,
+    Tick,
+    Unlock,
+    UnlockCommanded,
+    WallClock,
+)
+
+REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
+_SLOW_KEYS = ("lifetime_mwh", "reading_mwh")
+
+Change = Callable[[ChargingPoint], ChargingPoint]
+
+
+def initial(
+    configuration: Configuration,
+    records: Mapping[PointNumber, Mapping[str, Any]],
+    now_s: float,
+    now: datetime | None,
+) -> Station:
+    """Return the station as it was stored, or as new; `records` may lack any charging point."""
+    blocked = {number for fault in configuration.faults for number in fault.blocked_points}
+    members: dict[PointNumber, ChargingPoint] = {}
+    for settings in configuration.points:
+        number = PointNumber(settings.number)
+        point = new_point(settings, blocked=number in blocked)
+        if number in records:
+            point = from_record(point, dict(records[number]), now, now_s)
+        members[number] = point
+    station = Station(
+        configuration=configuration,
+        points=members,
+        grid_control=bool(records.get(GENERAL, {}).get("grid_control", False)),
+        clock=WallClock(at=now, at_s=now_s) if now else None,
+    )
+    return _with_configuration_faults(station)
+
+
+def _with_configuration_faults(station: Station) -> Station:
+    for fault in station.configuration.faults:
+        code = FaultCode(fault.code)
+        station = replace(station, faults=station.faults.set(code, present=True))
+        if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
+            point = station.points[number]
+            marked = replace(point, faults=point.faults.set(code, present=True))
+            station = replace(station, points={**station.points, number: marked})
+    return station
+
+
+def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+    """Advance the station by one event. Pure: same arguments, same answer."""
+    match event:
+        case Started() | Tick():
+            return _settle_all(station, station, now_s)
+        case ClockSet(now=moment):
+            clock = WallClock(at=moment, at_s=now_s)
+            return _settle_all(station, replace(station, clock=clock), now_s)
+        case GridControlCommanded(active=active):
+            return _settle_all(station, replace(station, grid_control=active), now_s)
+        case UnlockCommanded(point=number):
+            return station, _unlock(station, number, now_s)
+        case _:
+            return _point(station, event.point, _change(event, now_s, station.now(now_s)), now_s)
+
+
+def _change(event: PointEvent, now_s: float, now: datetime | None) -> Change:
+    """Return what an event does to its charging point."""
+    match event:
+        case ChargerSeen(values=values):
+            change: Change = partial(points.see, values=values, now_s=now_s, now=now)
+        case MeterSeen(values=values):
+            change = partial(points.see_meter, values=values, now_s=now_s, now=now)
+        case ChargerConditionChanged(condition=condition):
+            change = partial(points.link_changed, condition=condition)
+        case MeterConditionChanged(condition=condition):
+            change = partial(points.meter_link_changed, condition=condition)
+        case OfferTaken(offer_ma=offer_ma):
+            change = partial(points.offer_taken, offer_ma=offer_ma, now_s=now_s)
+        case InterruptionCommanded(active=active):
+            change = partial(points.command_interruption, active=active)
+        case SetpointCommanded(setpoint_ma=setpoint_ma):
+            change = partial(points.command_setpoint, wanted_ma=setpoint_ma)
+        case StartStopCommanded(start=start):
+            change = partial(points.command_start_stop, now_s=now_s, start=start)
+        case _:
+            assert_never(event)
+    return change
+
+
+def _point(
+    station: Station, number: PointNumber, change: Change, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Change one charging point and settle what follows from it."""
+    before = station.points[number]
+    changed = replace(station, points={**station.points, number: change(before)})
+    effects: list[Effect] = []
+    settled = _settle_point(changed, number, before, now_s, effects)
+    return settled, tuple(effects)
+
+
+def _settle_all(
+    before: Station, station: Station, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    effects: list[Effect] = []
+    for number in station.points:
+        station = _settle_point(station, number, before.points[number], now_s, effects)
+    station = _publish(station, GENERAL, _general_values(station), effects)
+    record = {"schema": 1, "grid_control": station.grid_control}
+    station = _remember(station, GENERAL, record, now_s, effects)
+    return station, tuple(effects)
+
+
+def _settle_point(
+    station: Station,
+    number: PointNumber,
+    before: ChargingPoint,
+    now_s: float,
+    effects: list[Effect],
+) -> Station:
+    """Decide, offer, publish, remember: everything that follows from a changed point."""
+    point = _decide(station, station.points[number], effects)
+    station = replace(station, points={**station.points, number: point})
+    effects.extend(_faults_changed(number, before.faults, point.faults))
+    if before.session and before.session.is_open and point.session and not point.session.is_open:
+        effects.append(SessionClosed(point=number, session=point.session))
+    values = point_values(point, now_s, grid_pause=_grid_pause(station))
+    _note_state(station, number, values, point, effects)
+    station = _publish(station, number, values, effects)
+    return _remember(station, number, to_record(point), now_s, effects)
+
+
+def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
+    configuration = station.configuration
+    grid_ma = configuration.grid_setpoint_ma if station.grid_control else None
+    wishes = Wishes(
+        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
+        interruption=point.interruption,
+        grid_control_ma=grid_ma,
+        cancelled=point.cancelled,
+        waiting_for_start=point.waits_for_start,
+        managed=configuration.load_management.mode is not LoadManagementMode.OFF,
+        setpoint_ma=point.setpoint_ma,
+    )
+    decision = decide(point.limits, wishes)
+    if point.blocked:
+        return replace(point, decision=replace(decision, offer_ma=0, reason=Reason.CONFIGURATION))
+    if point.decision is None or point.decision.offer_ma != decision.offer_ma:
+        number = PointNumber(point.settings.number)
+        effects.append(Offer(point=number, offer_ma=decision.offer_ma))
+        text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({decision.reason})"
+        effects.append(Note(text=text))
+    return point if point.decision == decision else replace(point, decision=decision)
+
+
+def _grid_pause(station: Station) -> bool:
+    return station.grid_control and station.configuration.grid_setpoint_ma == 0
+
+
+def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
+    point = station.points[number]
+    if point.blocked:
+        return (Note(text=f"cp{number}: unlock ignored, the configuration is faulty"),)
+    if points.may_unlock(point, now_s):
+        return (Unlock(point=number), Note(text=f"cp{number}: cable released"))
+    return (Note(text=f"cp{number}: unlock ignored, the charging process has not finished"),)
+
+
+def _note_state(
+    station: Station,
+    number: PointNumber,
+    values: Mapping[str, Published],
+    point: ChargingPoint,
+    effects: list[Effect],
+) -> None:
+    old, new = station.published.get((number, "state")), values["state"]
+    if old == new:
+        return
+    reason = point.decision.reason if point.decision else "-"
+    offer_a = point.decision.offer_ma / 1000 if point.decision else 0.0
+    text = f"cp{number}: state {_shown(old)} -> {_shown(new)}, offer {offer_a:.1f} A ({reason})"
+    effects.append(Note(text=text))
+
+
+def _shown(state: Published) -> str:
+    return "unknown" if state is None else str(state)
+
+
+def _faults_changed(
+    number: PointNumber, before: FaultRegister, after: FaultRegister
+) -> Iterable[FaultChanged]:
+    if before.present == after.present:
+        return
+    for code in after.present:
+        if code not in before.present:
+            yield FaultChanged(point=number, code=code, present=True)
+    for code in before.present:
+        if code not in after.present:
+            yield FaultChanged(point=number, code=code, present=False)
+
+
+def _general_values(station: Station) -> dict[str, Published]:
+    return {
+        "grid_supporting_control_state": station.grid_control,
+        "fault": station.faults.is_present,
+        "last_fault": station.faults.text,
+    }
+
+
+def _publish(
+    station: Station,
+    number: PointNumber,
+    values: Mapping[str, Published],
+    effects: list[Effect],
+) -> Station:
+    changed: dict[tuple[PointNumber, str], Published] = {}
+    for key, value in values.items():
+        place = (number, key)
+        if station.published.get(place) != value:
+            changed[place] = value
+            effects.append(Publish(point=number, key=key, value=value))
+    if not changed:
+        return station
+    return replace(station, published={**station.published, **changed})
+
+
+def _remember(
+    station: Station,
+    number: PointNumber,
+    record: Mapping[str, Any],
+    now_s: float,
+    effects: list[Effect],
+) -> Station:
+    """Hand to the store what changed: decisions at once, counters now and then."""
+    last = station.remembered.get(number)
+    if last is not None and last.record == record:
+        return station
+    recent = last is not None and now_s - last.at_s < REMEMBER_ENERGY_S
+    if last is not None and recent and _lasting(last.record) == _lasting(record):
+        return station
+    effects.append(Remember(point=number, record=record))
+    remembered = Remembered(record=record, at_s=now_s)
+    return replace(station, remembered={**station.remembered, number: remembered})
+
+
+def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record without its counters."""
+    kept = {key: value for key, value in record.items() if key not in _SLOW_KEYS}
+    session = kept.get("session")
+    if session:
+        kept["session"] = (session["started_at"], session["is_open"])
+    return kept

@@ -1,0 +1,116 @@
+"""What the station looks like to people: frozen plain data for website, terminal and API."""
+
+from dataclasses import dataclass
+
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.words import (
+    PHASE_CURRENTS,
+    REASON_WORDS,
+    STATE_WORDS,
+    ChargingState,
+    LinkCondition,
+    PointNumber,
+)
+from knxgw.station.model import Station
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointView:
+    """One charging point; currents mA, power W, energies Wh, None where not known."""
+
+    number: int
+    name: str
+    model: str
+    state: int | None
+    state_words: str
+    connected: bool | None
+    condition: str
+    offer_ma: int | None
+    reason: str
+    setpoint_ma: int | None  # as the charger reports it
+    phases_ma: tuple[int | None, int | None, int | None]
+    current_ma: int | None
+    power_w: int | None
+    energy_wh: int | None
+    session_wh: int | None
+    interruption: bool
+    complete: bool
+    fault: str
+    fault_present: bool
+    fault_infos: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """The whole site."""
+
+    name: str
+    grid_control: bool
+    fault: str
+    fault_present: bool
+    messages: tuple[str, ...]  # faults of the configuration, in words
+    points: tuple[PointView, ...]
+
+
+def view(station: Station, language: str = "en") -> SiteView:
+    """Return what the station shows now, with words in `language` (en, de)."""
+    return SiteView(
+        name=station.configuration.device.name,
+        grid_control=station.grid_control,
+        fault=station.faults.text,
+        fault_present=station.faults.is_present,
+        messages=tuple(fault.message for fault in station.configuration.faults),
+        points=tuple(
+            _point_view(station, number, point, language)
+            for number, point in station.points.items()
+        ),
+    )
+
+
+def _point_view(
+    station: Station, number: PointNumber, point: ChargingPoint, language: str
+) -> PointView:
+    word = 1 if language == "de" else 0
+    state = _published(station, number, "state")
+    decision = point.decision
+    phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
+    infos = [station.published.get((number, f"fault_info_{part}")) for part in range(1, 5)]
+    return PointView(
+        number=number,
+        name=point.settings.name,
+        model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
+        state=state,
+        state_words=_state_words(point, state, word),
+        connected=point.connected,
+        condition=point.condition.value,
+        offer_ma=decision.offer_ma if decision else None,
+        reason=REASON_WORDS[decision.reason][word] if decision else "",
+        setpoint_ma=_published(station, number, "setpoint_state"),
+        phases_ma=(phases[0], phases[1], phases[2]),
+        current_ma=_published(station, number, "current"),
+        power_w=_published(station, number, "power"),
+        energy_wh=_wh(_published(station, number, "energy")),
+        session_wh=_wh(_published(station, number, "energy_last_charge")),
+        interruption=point.interruption,
+        complete=point.complete,
+        fault=point.faults.text,
+        fault_present=point.faults.is_present,
+        fault_infos=tuple(str(info) for info in infos if info),
+    )
+
+
+def _state_words(point: ChargingPoint, state: int | None, word: int) -> str:
+    if state is not None:
+        return STATE_WORDS[ChargingState(state)][word]
+    if point.condition is LinkCondition.STARTING:
+        return ("not read yet", "noch nicht gelesen")[word]
+    return ("not known", "nicht bekannt")[word]
+
+
+def _published(station: Station, number: PointNumber, key: str) -> int | None:
+    value = station.published.get((number, key))
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _wh(energy_mwh: int | None) -> int | None:
+    return None if energy_mwh is None else round(energy_mwh / 1000)

@@ -1,0 +1,54 @@
+"""The first plain pages: status for people, `/health` for the service manager."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response, render_template
+
+from knxgw import __version__
+from knxgw.station.view import SiteView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """What pages may ask of the gateway: frozen snapshots, safe from any thread."""
+
+    view: Callable[[], SiteView]
+    is_ready: Callable[[], bool]
+    knx_is_up: Callable[[], bool]
+
+
+def create_app(bridge: Bridge) -> Flask:
+    """Return the web application."""
+    app = Flask(__name__)
+    app.jinja_env.filters.update(ampere=_ampere, unit=_unit, kwh=_kwh)
+
+    @app.get("/")
+    def status() -> str:
+        return render_template(
+            "status.html",
+            site=bridge.view(),
+            ready=bridge.is_ready(),
+            knx=bridge.knx_is_up(),
+            version=__version__,
+        )
+
+    @app.get("/health")
+    def health() -> Response:
+        ready = bridge.is_ready()
+        text = "ready\n" if ready else "starting\n"
+        return Response(text, status=200 if ready else 503, mimetype="text/plain")
+
+    return app
+
+
+def _ampere(current_ma: int | None) -> str:
+    return "-" if current_ma is None else f"{current_ma / 1000:.1f} A"
+
+
+def _unit(value: int | None, unit: str) -> str:
+    return "-" if value is None else f"{value} {unit}"
+
+
+def _kwh(energy_wh: int | None) -> str:
+    return "-" if energy_wh is None else f"{energy_wh / 1000:.2f} kWh"

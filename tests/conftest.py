@@ -1,0 +1,41 @@
+"""Every coroutine test runs in virtual time unless it is marked `real`; an ERROR logged fails it."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from knxgw.catalogue.load import catalogue as load
+from knxgw.catalogue.model import Catalogue
+from knxgw.sim.virtual_time import run_virtual
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test on the loop it needs."""
+    function = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(function):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    if pyfuncitem.get_closest_marker("real"):
+        asyncio.run(function(**arguments))
+    else:
+        run_virtual(function(**arguments))
+    return True
+
+
+@pytest.fixture(autouse=True)
+def no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test during which something logged an ERROR."""
+    yield
+    errors = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
+    assert not errors, f"logged: {[record.getMessage() for record in errors]}"
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """Return the shipped catalogue."""
+    return load()
