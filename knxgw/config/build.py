@@ -22,6 +22,7 @@ from knxgw.config.report import Report
 from knxgw.config.values import Values
 
 NEW_DEVICE_ADDRESS = "15.15.255"  # individual address of a device nobody programmed
+LONGEST_PATH_SHOWN = 200  # characters
 _TUNNELS = (KnxLinkKind.TUNNELLING, KnxLinkKind.TUNNELLING_TCP)
 
 
@@ -76,14 +77,13 @@ def _device(values: Values) -> DeviceSettings:
 def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
     link = KnxLinkKind(values.text("link"))
     gateway = values.endpoint("gateway")
-    if link in _TUNNELS and gateway.host is None and "gateway" not in values.given_names:
+    if link in _TUNNELS and "gateway" not in values.given_names:
         report.error(
             values.key_of("gateway"),
             f"is missing, link {link.value} needs it",
             "add `gateway: host` of the KNX IP interface",
         )
-    elif link in _TUNNELS and gateway.host is None and not report.has_errors:
-        report.error(values.key_of("gateway"), "has no host", "write host:port")
+    _check_local_ip(values, report)
     _check_multicast(values, report)
     return KnxSettings(
         link=link,
@@ -112,13 +112,27 @@ def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> st
     return NEW_DEVICE_ADDRESS
 
 
+def _check_local_ip(values: Values, report: Report) -> None:
+    text = values.optional_text("local_ip")
+    if text is not None and _ipv4(text) is None:
+        report.error(
+            values.key_of("local_ip"),
+            f"{text!r} is not an IPv4 address",
+            "write the address of the network card",
+        )
+
+
+def _ipv4(text: str) -> ipaddress.IPv4Address | None:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
+
+
 def _check_multicast(values: Values, report: Report) -> None:
     text = values.text("multicast_group")
-    try:
-        is_multicast = ipaddress.IPv4Address(text).is_multicast
-    except ValueError:
-        is_multicast = False
-    if not is_multicast:
+    address = _ipv4(text)
+    if address is None or not address.is_multicast:
         report.error(
             values.key_of("multicast_group"),
             f"{text!r} is no multicast address",
@@ -142,12 +156,11 @@ def _readable(values: Values, name: str, report: Report, directory: Path) -> str
     if text is None:
         return None
     path = directory / text
-    if not path.is_file():
-        report.error(values.key_of(name), f"there is no file {path}", "check the path")
+    key, shown = values.key_of(name), str(path)[-LONGEST_PATH_SHOWN:]
+    if not os.path.isfile(path):  # noqa: PTH113 - no error for a name the system refuses
+        report.error(key, f"there is no file {shown}", "check the path")
     elif not os.access(path, os.R_OK):
-        report.error(
-            values.key_of(name), f"{path} cannot be read", "give this user the right to read it"
-        )
+        report.error(key, f"{shown} cannot be read", "give this user the right to read it")
     return str(path)
 
 

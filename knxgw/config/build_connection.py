@@ -24,8 +24,10 @@ class Disabled:
     reason: str
 
 
-def build_connection(values: Values, model: DeviceModel, report: Report) -> Connection | Disabled:
-    """Return where the device answers; mistakes go to the report."""
+def build_connection(
+    values: Values, model: DeviceModel, report: Report
+) -> Connection | Disabled | None:
+    """Return where the device answers; mistakes go to the report, None if it stays unknown."""
     kind = ConnectionKind(values.text("type"))
     unit = values.optional_integer("unit")
     host = values.optional_text("host")
@@ -33,6 +35,8 @@ def build_connection(values: Values, model: DeviceModel, report: Report) -> Conn
     connector = _connector(values, model, report)
     if kind is ConnectionKind.SERIAL:
         return _on_the_line(values, unit, connector, report)
+    if "host" in values.wrong_names:
+        return None
     if host is None or host == NO_HOST:
         return Disabled("the host is 0.0.0.0" if host else "no host is given")
     port = values.optional_integer("port")
@@ -48,7 +52,9 @@ def build_connection(values: Values, model: DeviceModel, report: Report) -> Conn
 
 def _on_the_line(
     values: Values, unit: int | None, connector: Connector, report: Report
-) -> Connection | Disabled:
+) -> Connection | Disabled | None:
+    if "unit" in values.wrong_names:
+        return None
     if not unit:
         return Disabled("no client address is given" if unit is None else "the client address is 0")
     if unit > HIGHEST_CLIENT_ADDRESS:

@@ -25,9 +25,9 @@ def build_load_management(
     mode = LoadManagementMode(values.text("mode"))
     _check_limits(values, mode, report)
     meter = values.sections["smart_meter"]
-    if meter.given and mode is not LoadManagementMode.DYNAMIC:
-        report.warning(meter.key, f"has no effect with load management {mode.value}")
     is_dynamic = mode is LoadManagementMode.DYNAMIC
+    if meter.given and not is_dynamic and "mode" not in values.wrong_names:
+        report.warning(meter.key, f"has no effect with load management {mode.value}")
     return LoadManagementSettings(
         mode=mode,
         fuse_ma=values.optional_thousandths("fuse_a"),
@@ -54,7 +54,7 @@ def check_priority(values: Values, keys: Mapping[int, str], report: Report) -> N
 def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> None:
     needed = {LoadManagementMode.DYNAMIC: "fuse_a", LoadManagementMode.STATIC: "static_limit_a"}
     name = needed.get(mode)
-    if name and values.optional_number(name) is None and name not in values.given_names:
+    if name and values.optional_number(name) is None and name not in values.wrong_names:
         report.error(
             values.key_of(name), f"is missing, load management {mode.value} needs it", "add it"
         )
@@ -77,7 +77,7 @@ def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartM
         dpt=_dpt(values, measurement, catalogue, report),
         monitoring=Monitoring(values.text("monitoring")),
         interval_s=values.number("interval_s"),
-        meter=_modbus_meter(values, report) if source == "modbus" else None,
+        meter=_modbus_meter(values, measurement, report) if source == "modbus" else None,
     )
 
 
@@ -101,14 +101,19 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
     return fitting[-1] if fitting else dpt
 
 
-def _modbus_meter(values: Values, report: Report) -> MeterSettings | None:
+def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> MeterSettings | None:
     model = values.model("model")
     if model is None:
-        if "model" not in values.given_names:
+        if "model" not in values.wrong_names:
             report.error(
                 values.key_of("model"), "is missing, source modbus needs it", "add `model: …`"
             )
         return None
+    per_phase = {f"{measurement.value}_l{phase}" for phase in (1, 2, 3)}
+    needed = per_phase if values.text("phases") == "3" else {measurement.value}
+    if not needed <= model.capabilities:
+        wanted = " and ".join(sorted(needed - model.capabilities))
+        report.error(values.key_of("model"), f"{model.id} does not supply {wanted}")
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
         report.error(
@@ -117,4 +122,4 @@ def _modbus_meter(values: Values, report: Report) -> MeterSettings | None:
             "give its address",
         )
         return None
-    return MeterSettings(model=model, connection=connection)
+    return MeterSettings(model=model, connection=connection) if connection else None

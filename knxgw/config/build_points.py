@@ -51,7 +51,7 @@ def build_points(entries: Iterable[Values], language: str, report: Report) -> Po
         point = _build_point(number, values, language, report)
         if isinstance(point, Disabled):
             found.disabled[number] = point.reason
-        else:
+        elif point:
             found.points.append(point)
     found.points.sort(key=lambda point: point.number)
     return found
@@ -59,12 +59,12 @@ def build_points(entries: Iterable[Values], language: str, report: Report) -> Po
 
 def _build_point(
     number: int, values: Values, language: str, report: Report
-) -> PointSettings | Disabled:
+) -> PointSettings | Disabled | None:
     model = values.model("model")
     if model is None:
-        return Disabled("no model is given")
+        return None if "model" in values.wrong_names else Disabled("no model is given")
     connection = build_connection(values.sections["connection"], model, report)
-    if isinstance(connection, Disabled):
+    if connection is None or isinstance(connection, Disabled):
         return connection
     _check_currents(values, model, report)
     meter = _build_meter(values.sections["meter"], report)
@@ -115,14 +115,14 @@ def _build_meter(values: Values, report: Report) -> MeterSettings | None:
         return None
     model = values.model("model")
     if model is None:
-        if "model" not in values.given_names:
+        if "model" not in values.wrong_names:
             report.error(values.key_of("model"), "is missing", "add `model: …` or remove `meter`")
         return None
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
         report.warning(values.key, f"the electricity meter is disabled: {connection.reason}")
         return None
-    return MeterSettings(model=model, connection=connection)
+    return MeterSettings(model=model, connection=connection) if connection else None
 
 
 def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:

@@ -4,7 +4,7 @@ from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
 from knxgw.config.build import Draft
 from knxgw.config.group_objects import POINTS, key_of
 from knxgw.config.model import Configuration, ConfigurationFault, Monitoring
-from knxgw.config.objects import existing_objects, smart_meter_on_knx, why_missing
+from knxgw.config.objects import ExistingObject, existing_objects, smart_meter_on_knx, why_missing
 from knxgw.config.report import Report
 
 ASSOCIATION_FAULT = "DLMAssociation"
@@ -19,7 +19,8 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
     if not missing:
         return []
     listed = ", ".join(str(number) for number in missing)
-    message = f"dynamic load management needs a group address at group object {listed}"
+    objects = "group object" if len(missing) == 1 else "group objects"
+    message = f"dynamic load management needs a group address at {objects} {listed}"
     report.error(
         "group_objects",
         f"{ASSOCIATION_FAULT}: {message}",
@@ -49,7 +50,9 @@ def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
             number = definition.number_of(point or 1)
             if number in draft.configuration.group_objects:
                 _check_link(draft, definition, number, point, report)
-    _check_senders(draft, catalogue, report)
+    existing = [one for one in existing_objects(draft.configuration, catalogue) if one.addresses]
+    _check_senders(existing, report)
+    _check_types(existing, report)
 
 
 def _check_link(
@@ -75,12 +78,11 @@ def _why_absent(draft: Draft, definition: ObjectDefinition, point: int | None) -
     return why_missing(definition, configuration.load_management, configuration.point(point))
 
 
-def _check_senders(draft: Draft, catalogue: Catalogue, report: Report) -> None:
+def _check_senders(objects: list[ExistingObject], report: Report) -> None:
     senders: dict[str, int] = {}
-    for existing in existing_objects(draft.configuration, catalogue):
+    for existing in objects:
         definition = existing.definition
-        sends = "T" in definition.flags and definition.kind is not ObjectKind.COMMAND
-        if not (sends and existing.addresses):
+        if "T" not in definition.flags or definition.kind is ObjectKind.COMMAND:
             continue
         address = existing.addresses[0]
         earlier = senders.setdefault(address, existing.number)
@@ -90,3 +92,23 @@ def _check_senders(draft: Draft, catalogue: Catalogue, report: Report) -> None:
                 f"group objects {earlier} and {existing.number} both send on {address}",
                 "give each its own sending (first) group address",
             )
+
+
+def _check_types(objects: list[ExistingObject], report: Report) -> None:
+    """Warn where objects of different size share an address: a telegram fits only one of them."""
+    first: dict[str, ExistingObject] = {}
+    for existing in objects:
+        for address in existing.addresses:
+            earlier = first.setdefault(address, existing)
+            if _main_type(earlier) != _main_type(existing):
+                report.warning(
+                    key_of(existing.number),
+                    f"group objects {earlier.number} ({earlier.dpt or '1 byte'}) and "
+                    f"{existing.number} ({existing.dpt or '1 byte'}) share {address} but not "
+                    "their datapoint type",
+                    "link each to addresses of its own type",
+                )
+
+
+def _main_type(existing: ExistingObject) -> str | None:
+    return existing.dpt.split(".")[0] if existing.dpt else None

@@ -6,6 +6,7 @@ from knxgw.config.addresses import parse_group_address
 from knxgw.config.convert import SHOWN
 from knxgw.config.report import Report
 from knxgw.config.schema import GROUP_OBJECTS
+from knxgw.config.values import is_empty
 
 POINTS = range(1, 6)  # charging points a device may have
 _FORMS = "write 1/2/3 (0/0/1 to 31/7/255)"
@@ -17,7 +18,7 @@ def read_group_objects(
     """Return the linked group addresses as `main/middle/sub`; mistakes go to the report."""
     known = known_numbers(catalogue)
     linked: dict[int, tuple[str, ...]] = {}
-    for name, child in node.mapping().items() if node else ():
+    for name, child in node.mapping().items() if node and not is_empty(node) else ():
         report.lines[child.key] = child.line
         number = int(name) if name.isascii() and name.isdigit() and len(name) < 6 else None
         if number is None:
@@ -43,7 +44,7 @@ def key_of(number: int) -> str:
 
 
 def _addresses(node: Node, report: Report) -> tuple[str, ...]:
-    if node.is_null:
+    if is_empty(node):
         return ()
     items = node.items() if node.is_list or node.is_mapping else [node]
     addresses: list[str] = []

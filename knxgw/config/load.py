@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from knxgw.catalogue.model import Catalogue
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree
 from knxgw.config.build import build_draft
@@ -15,6 +17,9 @@ from knxgw.config.values import ValuesReader
 from knxgw.errors import Finding
 
 LARGEST_FILE = 1_000_000  # bytes; a site needs a few thousand
+LONGEST_KEY = 120  # characters of a key that a finding repeats
+DEEPEST_NESTING = 50  # levels; a site needs six
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,8 @@ class LoadedConfiguration:
 def load_configuration(path: Path, catalogue: Catalogue) -> LoadedConfiguration:
     """Read a configuration file; anything wrong with it becomes a finding."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
         text = data.decode("utf-8-sig") if len(data) <= LARGEST_FILE else None
     except OSError as err:
         return _unreadable(path, f"cannot be read: {err.strerror}", "check its name and rights")
@@ -46,25 +52,40 @@ def parse_configuration(
     """Read the text of a configuration file; relative paths in it start at `directory`."""
     report = Report(file=name)
     root = _parse(text, report)
-    if root is None:
-        return LoadedConfiguration(configuration=None, findings=tuple(report.findings))
+    if root is None or not root.is_mapping:
+        if root is not None:
+            report.error("", "expected keys and values", "such as `knx: {link: none}`")
+        return LoadedConfiguration(configuration=None, findings=_in_order(report))
     schema = build_schema(catalogue.parameters)
     values = ValuesReader(catalogue, report).read(schema, root, extra=(GROUP_OBJECTS,))
-    links = root.get(GROUP_OBJECTS) if root.is_mapping else None
     draft = build_draft(
         values,
-        read_group_objects(links, catalogue, report),
+        read_group_objects(root.get(GROUP_OBJECTS), catalogue, report),
         catalogue=catalogue,
         report=report,
         directory=directory or Path(),
     )
     must_be_mended = report.has_errors
     faults = check_draft(draft, catalogue, report)
-    findings = tuple(sorted(report.findings, key=lambda finding: finding.line))
     configuration = replace(draft.configuration, faults=faults)
     return LoadedConfiguration(
-        configuration=None if must_be_mended else configuration, findings=findings
+        configuration=None if must_be_mended else configuration, findings=_in_order(report)
     )
+
+
+def _in_order(report: Report) -> tuple[Finding, ...]:
+    """Return the findings by line, each fit to be printed in one line."""
+    findings = [
+        replace(
+            finding, key=_one_line(finding.key)[:LONGEST_KEY], problem=_one_line(finding.problem)
+        )
+        for finding in report.findings
+    ]
+    return tuple(sorted(findings, key=lambda finding: finding.line))
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _parse(text: str, report: Report) -> Node | None:
@@ -72,10 +93,28 @@ def _parse(text: str, report: Report) -> Node | None:
     problems = Problems()
     problems.findings = report.findings
     try:
-        return parse_tree(text, problems, name=report.file)
+        if not _is_too_deep(text):
+            return parse_tree(text, problems, name=report.file)
     except (RecursionError, UnicodeError):
-        report.error("", "not valid YAML: it cannot be parsed", "check brackets and characters")
-        return None
+        pass  # lone surrogates, a key that contains itself
+    report.error("", "not valid YAML: it cannot be parsed", "check brackets and characters")
+    return None
+
+
+def _is_too_deep(text: str) -> bool:
+    """Tell whether levels nest deeper than the YAML library can compose (it would crash)."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > DEEPEST_NESTING:
+                return True
+    except yaml.YAMLError:
+        return False  # the parser says what is wrong, and where
+    return False
 
 
 def _unreadable(path: Path, problem: str, remedy: str, line: int = 1) -> LoadedConfiguration:

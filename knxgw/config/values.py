@@ -14,6 +14,7 @@ class Values:
         self.key = key
         self.given = given  # the section stands in the file
         self.given_names: set[str] = set()
+        self.wrong_names: set[str] = set()  # reported; their default stands in
         self.sections: dict[str, Values] = {}
         self.lists: dict[str, list[Values]] = {}
         self._values: dict[str, Value | tuple[str, ...]] = {}
@@ -88,6 +89,11 @@ class Values:
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
 
 
+def is_empty(node: Node) -> bool:
+    """Tell whether nothing stands behind a key: it counts as left out."""
+    return not (node.is_list or node.is_mapping) and node.text() in {"", "null", "~"}
+
+
 class ValuesReader:
     """Reads sections of one file."""
 
@@ -100,7 +106,7 @@ class ValuesReader:
     ) -> Values:
         """Return the values of a section; `extra` are keys that somebody else reads."""
         values = Values(key, given=node is not None)
-        children = self._children(section, node, extra) if node else {}
+        children = self._children(section, node, extra) if node and not is_empty(node) else {}
         for name, parameter in section.parameters.items():
             self._read_parameter(values, name, parameter, children.get(name))
         for name, below in section.sections.items():
@@ -118,7 +124,7 @@ class ValuesReader:
             self._report.lines[child.key] = child.line
             if name not in known:
                 self._report.error(child.key, "unknown key", closest(name, known))
-            elif not child.is_null:
+            elif not is_empty(child):
                 children[name] = child
         return children
 
@@ -143,7 +149,19 @@ class ValuesReader:
             return
         values.given_names.add(name)
         value = self._read_value(parameter, node)
-        values.put(name, _completed(value, default))
+        if isinstance(value, Endpoint):
+            value = self._completed(value, default, node)
+        if isinstance(value, NotAllowedError):
+            values.wrong_names.add(name)
+        values.put(name, default if isinstance(value, NotAllowedError) else value)
+
+    def _completed(self, value: Endpoint, default: Value, node: Node) -> Endpoint | NotAllowedError:
+        """Return the endpoint; a part left out is taken from the default."""
+        assumed = default if isinstance(default, Endpoint) else Endpoint(None, None)
+        host, port = value.host or assumed.host, value.port or assumed.port
+        if host and port:
+            return Endpoint(host, port)
+        return self._wrong(node, f"has no {'port' if host else 'host'}", "write host:port")
 
     def _default(self, parameter: ParameterDefinition) -> Value:
         if parameter.default is None:
@@ -152,14 +170,15 @@ class ValuesReader:
 
     def _read_value(self, parameter: ParameterDefinition, node: Node) -> Value | NotAllowedError:
         if node.is_list or node.is_mapping:
-            mistake = NotAllowedError("expected a single value", "write it behind its key")
-            self._report.error(node.key, mistake.problem, mistake.remedy)
-            return mistake
+            return self._wrong(node, "expected a single value", "write it behind its key")
         try:
             return convert(parameter, node.text(), self._catalogue)
         except NotAllowedError as err:
-            self._report.error(node.key, err.problem, err.remedy)
-            return err
+            return self._wrong(node, err.problem, err.remedy)
+
+    def _wrong(self, node: Node, problem: str, remedy: str) -> NotAllowedError:
+        self._report.error(node.key, problem, remedy)
+        return NotAllowedError(problem, remedy)
 
     def _read_texts(self, parameter: ParameterDefinition, node: Node | None) -> tuple[str, ...]:
         texts = []
@@ -169,12 +188,3 @@ class ValuesReader:
             if isinstance(value, str):
                 texts.append(value)
         return tuple(texts)
-
-
-def _completed(value: Value | NotAllowedError, default: Value) -> Value:
-    """Return the value; a wrong one gives way to the default, a part left out is taken from it."""
-    if isinstance(value, NotAllowedError):
-        return default
-    if isinstance(value, Endpoint) and isinstance(default, Endpoint):
-        return Endpoint(value.host or default.host, value.port or default.port)
-    return value

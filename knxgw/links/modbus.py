@@ -7,7 +7,8 @@ the connection is made anew, so that a late answer can never be taken for the ne
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NoReturn
 
 from pymodbus import FramerType, ModbusException
@@ -174,7 +175,7 @@ class ModbusBus:
             Table.COIL: client.read_coils,
             Table.DISCRETE: client.read_discrete_inputs,
         }[block.table]
-        call = ask(block.address, count=block.count, device_id=block.unit_id)
+        call = partial(ask, block.address, count=block.count, device_id=block.unit_id)
         answer = await self._answer(call, block.table.read_function, block.unit_id)
         if block.table in (Table.COIL, Table.DISCRETE):
             bits = [int(bit) for bit in answer.bits]
@@ -191,24 +192,27 @@ class ModbusBus:
         values = list(job.registers)
         match job.function:
             case 5:
-                call = client.write_coil(job.address, bool(values[0]), device_id=job.unit_id)
+                write = partial(client.write_coil, job.address, bool(values[0]))
             case 6:
-                call = client.write_register(job.address, values[0], device_id=job.unit_id)
+                write = partial(client.write_register, job.address, values[0])
             case _:
-                call = client.write_registers(job.address, values, device_id=job.unit_id)
+                write = partial(client.write_registers, job.address, values)
+        call = partial(write, device_id=job.unit_id)
         wire.debug("%s: write %s at %d: %s", self.name, job.point, job.address, values)
         answer = await self._answer(call, job.function, job.unit_id)
         if answer.address != job.address:
             raise DecodeError(f"wrote register {job.address}, {answer.address} was acknowledged")
 
-    async def _answer(self, call: object, function: int, unit_id: int) -> ModbusPDU:
+    async def _answer(
+        self, call: Callable[[], Awaitable[ModbusPDU]], function: int, unit_id: int
+    ) -> ModbusPDU:
         """Return the answer to exactly this request.
 
         Raises: LinkTimeoutError, LinkError, PeerRefusedError, DecodeError.
         """
         self.requests += 1
         try:
-            answer: ModbusPDU = await call  # type: ignore[misc]  # pymodbus mixes sync and async
+            answer = await call()
         except ConnectionException as err:
             raise LinkError(f"{self.name}: {err}") from err
         except ModbusIOException as err:

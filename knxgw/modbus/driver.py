@@ -27,6 +27,7 @@ GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
 SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
 COMM_LIMIT = 2  # wrong answers in a row until "Comm"
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
+LOOK_AFTER_WRITE_S = 0.3
 PHASE_POINTS = ("current_l2", "current_l3")
 
 
@@ -150,6 +151,7 @@ class Driver:
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
+        self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
         taken = [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
         return [*self._answered(), *taken]
 

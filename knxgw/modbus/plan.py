@@ -139,6 +139,13 @@ class PollSchedule:
         period_s = PERIODS_S[block.poll]
         self._last_s[block] = min(now_s, now_s - period_s + delay_s)
 
+    def hurry(self, due_s: float) -> None:
+        """Look at state and currents by `due_s`: something was written and will show there."""
+        for block in self.blocks:
+            if block.poll is PollClass.FAST and block in self._last_s:
+                latest_s = due_s - PERIODS_S[block.poll]
+                self._last_s[block] = min(self._last_s[block], latest_s)
+
     def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
         """Read `parts` instead of `block` from now on."""
         index = self.blocks.index(block)

@@ -1,0 +1,56 @@
+# `make` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo sim test check fix bench generate fuzz clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "knxgw needs Python 3.11 or newer; '$(PYTHON)' is missing or older."; \
+	  echo "Install it (Debian, Ubuntu: apt install python3), or name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python cannot create virtual environments: the venv module is missing."; \
+	  echo "Debian, Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## five simulated charging points, cars that come and go
+	@$(BIN)/knxgw demo $(ARGS)
+
+sim: $(STAMP) ## only the simulated chargers, to be used by other tools
+	@$(BIN)/knxgw sim $(ARGS)
+
+test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(STAMP) ## format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+fix: $(STAMP) ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure the budgets of the design, write docs/performance.md (needs root, knxd)
+	$(BIN)/python -m bench.run $(ARGS)
+
+generate: $(STAMP) ## pages of docs/ that are made from product_db/
+	$(BIN)/python -m knxgw.config.document > docs/config.md
+	$(BIN)/python -m knxgw.document objects > docs/objects.md
+	$(BIN)/python -m knxgw.document chargers > docs/chargers.md
+
+fuzz: $(STAMP) ## long property runs
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

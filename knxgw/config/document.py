@@ -1,0 +1,105 @@
+"""Writes the reference of the configuration file, `docs/config.md`, from the catalogue; pure.
+
+`python -m knxgw.config.document > docs/config.md` makes the page anew.
+"""
+
+import sys
+from collections.abc import Iterable
+
+from knxgw.catalogue.load import catalogue as shipped_catalogue
+from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
+from knxgw.config.convert import allowed_range
+from knxgw.config.schema import Section, build_schema
+
+_INTRODUCTION = """\
+# The configuration file
+
+One YAML file describes a site. `knxgw check FILE` reads it and says what is wrong or risky, with
+the line and a remedy for each finding; a complete file to start from is
+[config-example.yaml](config-example.yaml), three sites stand in `examples/`.
+
+- Mistakes in the file (unknown keys, values out of range, what is missing) stop the start.
+- A site that is complete but contradictory (one charger configured twice, a smart meter that is
+  not linked) starts with the fault `Conf Charger`, `Conf EMeter`, `Conf NoCharger` or
+  `DLMAssociation`, and writes nothing to the chargers concerned.
+- Risks are warnings. Values measured here are not suitable for billing.
+
+This page is made from `product_db/parameters.yaml`; change that file, not this page.
+"""
+_GROUP_OBJECTS = """\
+## `group_objects`
+
+Number of a group object → its group addresses: `50: [1/1/50, 1/7/50]`. The object sends on the
+first one and receives on all. An address is written with three levels (`1/2/3`), two (`1/515`) or
+as one number (`2563`). `knxgw objects` lists the objects of a site; with each further charging
+point their numbers are 50 higher.
+"""
+_NOTES = {
+    "charging_points": "A list, one entry for each charging point. A charging point without a "
+    "model or an address is disabled.",
+    "serial": "The one RS485 line; needed when a connection has the type `serial`.",
+    "meter": "Optional: an electricity meter of the catalogue.",
+    "smart_meter": "Only with dynamic load management.",
+}
+_KINDS = {
+    ParameterType.TEXT: "text",
+    ParameterType.BOOLEAN: "true or false",
+    ParameterType.MODEL: "id of a model",
+    ParameterType.HOST: "IPv4 address or host name",
+    ParameterType.ENDPOINT: "host:port",
+    ParameterType.INDIVIDUAL_ADDRESS: "area.line.device",
+    ParameterType.TIME_ZONE: "IANA name",
+    ParameterType.PATH: "file",
+    ParameterType.TEXT_LIST: "list of texts",
+    ParameterType.INTEGER: "whole number",
+    ParameterType.NUMBER: "number",
+}
+
+
+def config_reference(catalogue: Catalogue) -> str:
+    """Return the page as Markdown."""
+    schema = build_schema(catalogue.parameters)
+    parts = [_INTRODUCTION]
+    for section in schema.sections.values():
+        parts.extend(_section(section, ""))
+    return "\n".join([*parts, _GROUP_OBJECTS])
+
+
+def _section(section: Section, above: str) -> Iterable[str]:
+    path = f"{above}.{section.name}" if above else section.name
+    key = f"{path}[]" if section.is_list else path
+    yield f"## `{key}`\n"
+    if section.name in _NOTES:
+        yield f"{_NOTES[section.name]}\n"
+    if section.parameters:
+        yield "| key | values | default | meaning |\n|---|---|---|---|"
+        for name, parameter in section.parameters.items():
+            yield _row(name, parameter)
+        yield ""
+    for below in section.sections.values():
+        yield from _section(below, key)
+
+
+def _row(name: str, parameter: ParameterDefinition) -> str:
+    default = f"`{parameter.default}`" if parameter.default is not None else "none"
+    cells = (
+        f"`{name}`",
+        _values(parameter),
+        "required" if parameter.required else default,
+        f"**{parameter.text.en}.** {parameter.help.en}",
+    )
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _values(parameter: ParameterDefinition) -> str:
+    words = "; ".join(f"`{choice.value}` {choice.text.en}" for choice in parameter.choices)
+    if parameter.type is ParameterType.CHOICE:
+        return words
+    kind = _KINDS[parameter.type]
+    if parameter.type in {ParameterType.INTEGER, ParameterType.NUMBER}:
+        kind = allowed_range(parameter).removeprefix("allowed: ") or kind
+    return f"{kind}; {words}" if words else kind
+
+
+if __name__ == "__main__":
+    sys.stdout.write(config_reference(shipped_catalogue()))

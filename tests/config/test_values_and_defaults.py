@@ -1,0 +1,231 @@
+"""What a file that is right means: values, units, defaults."""
+
+import re
+import time
+from pathlib import Path
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import load_configuration, parse_configuration
+from knxgw.config.model import (
+    ChargingStart,
+    ConnectionKind,
+    KnxLinkKind,
+    LoadManagementMode,
+    Measurement,
+    Monitoring,
+    SendingRule,
+    TemperatureSending,
+)
+from tests.config.sites import DYNAMIC, HOME, KNX, configuration, errors, points, read, warnings
+
+EXAMPLE = """\
+device: {name: Garage, time_zone: Europe/Berlin, language: de}
+knx:
+  link: tunnelling            # routing | tunnelling | tunnelling_tcp | tpuart | none
+  gateway: 127.0.0.1:3671     # tunnelling only
+  local_ip: 127.0.0.1
+  individual_address: 1.1.20  # routing, tpuart
+website: {listen: 127.0.0.1:8080}
+serial: {port: /dev/ttyUSB0, protocol: rtu, baud: 19200, data_bits: 8, parity: E, stop_bits: 1}
+load_management:
+  mode: dynamic               # off | static | dynamic
+  fuse_a: 35
+  reserve_a: 3
+  priority: 1                 # charging point number, optional
+  # static_limit_a: 32        # mode static
+  high_power_wait_s: 30
+  smart_meter: {source: knx, phases: 3, measurement: current, dpt: "14.019", monitoring: values, interval_s: 10}
+grid_supporting_control: {setpoint_a: 6}   # 0 or 6
+charging_points:
+  - number: 1
+    name: Left
+    model: keba_p30
+    connection: {type: tcp, host: 192.168.1.31, port: 502, unit: 255}
+    minimum_a: 6
+    maximum_a: 16
+    phases: 3
+    phase_rotation: "123"
+    dpt: {current: "14.019", power: "14.056", energy: "13.010"}
+    complete: {threshold_a: 1.0, time_s: 300}
+    meter: {model: eastron_sdm630, connection: {type: tcp, host: 192.168.1.41, port: 502, unit: 1}}
+group_objects:                # number -> group addresses, the first one is sent on
+  1: [1/0/1]
+  50: [1/1/50, 1/7/50]
+"""
+
+
+def test_the_example_of_the_design_loads_with_all_its_values() -> None:
+    site = configuration(EXAMPLE)
+    assert (site.device.name, site.device.time_zone, site.device.language) == (
+        "Garage",
+        "Europe/Berlin",
+        "de",
+    )
+    assert site.knx.link is KnxLinkKind.TUNNELLING
+    assert (site.knx.gateway_host, site.knx.gateway_port) == ("127.0.0.1", 3671)
+    assert site.serial is not None
+    assert (site.serial.port, site.serial.baud, site.serial.parity) == ("/dev/ttyUSB0", 19200, "E")
+    assert site.load_management.mode is LoadManagementMode.DYNAMIC
+    assert (site.load_management.fuse_ma, site.load_management.reserve_ma) == (35_000, 3_000)
+    assert site.load_management.priority == 1
+    point = site.point(1)
+    assert (point.name, point.model.id) == ("Left", "keba_p30")
+    assert (point.minimum_ma, point.maximum_ma) == (6_000, 16_000)
+    assert point.meter is not None
+    assert point.meter.connection.host == "192.168.1.41"
+    assert site.group_objects == {1: ("1/0/1",), 50: ("1/1/50", "1/7/50")}
+
+
+def test_a_file_with_one_charger_is_filled_in_with_the_defaults() -> None:
+    site = configuration(HOME)
+    assert (site.website_host, site.website_port) == ("127.0.0.1", 8080)
+    assert site.device.time_zone == "UTC"
+    assert site.grid_setpoint_ma == 6_000
+    assert site.load_management.mode is LoadManagementMode.OFF
+    assert site.load_management.priority is None
+    assert site.serial is None
+    point = site.point(1)
+    assert point.name == "Charging point 1"
+    assert point.connection.kind is ConnectionKind.TCP
+    assert (point.connection.port, point.connection.unit) == (502, 255)
+    assert (point.phases, point.phase_rotation) == (3, "123")
+    assert (point.dpts.current, point.dpts.power, point.dpts.energy) == ("7.012", "9.024", "13.010")
+    assert (point.complete_threshold_ma, point.complete_time_s) == (1_000, 300.0)
+    assert point.start is ChargingStart.AUTOMATIC
+    assert point.sending.current == SendingRule(min_change=500, min_interval_s=10, cycle_s=None)
+    assert point.sending.power == SendingRule(min_change=100, min_interval_s=10, cycle_s=None)
+    assert point.temperature.sending is TemperatureSending.ON_CHANGE
+    assert point.temperature.warning_c == 70
+
+
+def test_a_home_site_has_no_findings() -> None:
+    assert read(HOME).findings == ()
+
+
+def test_an_empty_value_counts_as_left_out() -> None:
+    site = configuration(HOME + "website: {listen: }\ndevice:\n")
+    assert site.website_port == 8080
+
+
+def test_a_name_left_out_is_made_in_the_language_of_the_bus() -> None:
+    assert configuration(HOME + "device: {language: de}\n").point(1).name == "Ladepunkt 1"
+
+
+def test_a_port_or_a_host_left_out_is_taken_from_the_default() -> None:
+    assert configuration(HOME + "website: {listen: 127.0.0.2}\n").website_port == 8080
+    site = configuration(HOME + "website: {listen: ':9000'}\n")
+    assert (site.website_host, site.website_port) == ("127.0.0.1", 9000)
+
+
+def test_sending_rules_are_given_per_kind_of_value() -> None:
+    site = configuration(
+        points(
+            "number: 1, model: keba_p30, connection: {host: 10.0.0.1}, sending: {"
+            "current: {min_change_a: 2.5, cycle_s: 60}, energy: {min_change_wh: 500}, "
+            "state_cycle_s: 900}"
+        )
+    )
+    sending = site.point(1).sending
+    assert sending.current == SendingRule(min_change=2_500, min_interval_s=10, cycle_s=60)
+    assert sending.energy.min_change == 500
+    assert sending.state_cycle_s == 900
+
+
+def test_static_load_management_takes_its_limit() -> None:
+    site = configuration(HOME + "load_management: {mode: static, static_limit_a: 32}\n")
+    assert site.load_management.static_limit_ma == 32_000
+
+
+def test_a_smart_meter_left_out_delivers_three_currents_over_knx() -> None:
+    meter = configuration(HOME + DYNAMIC).load_management.smart_meter
+    assert meter is not None
+    assert (meter.source, meter.phases, meter.dpt) == ("knx", 3, "14.019")
+    assert meter.measurement is Measurement.CURRENT
+    assert meter.monitoring is Monitoring.VALUES
+
+
+def test_a_smart_meter_that_measures_power_gets_a_power_type_by_default() -> None:
+    site = HOME + DYNAMIC.replace("fuse_a: 35", "fuse_a: 35, smart_meter: {measurement: power}")
+    meter = configuration(site).load_management.smart_meter
+    assert meter is not None
+    assert meter.dpt == "14.056"
+
+
+def test_a_smart_meter_can_be_read_over_modbus() -> None:
+    site = configuration(
+        HOME + "load_management: {mode: dynamic, fuse_a: 35, smart_meter: {source: modbus, "
+        "model: eastron_sdm630, connection: {host: 192.168.1.40, unit: 3}}}\n"
+    )
+    meter = site.load_management.smart_meter
+    assert meter is not None
+    assert meter.meter is not None
+    assert (meter.meter.connection.unit, meter.meter.connection.port) == (3, 502)
+    assert site.faults == ()
+
+
+def test_a_meter_adds_what_it_measures_to_the_charging_point() -> None:
+    entry = "number: 1, model: abb_terra_ac, connection: {host: 10.0.0.1}"
+    alone = configuration(points(entry)).point(1).capabilities
+    meter = ", meter: {model: eastron_sdm630, connection: {host: 10.0.0.2}}"
+    assert "energy" not in alone
+    assert configuration(points(entry + meter)).point(1).capabilities == alone | {
+        *("energy", "energy_l1", "energy_l2", "energy_l3", "power_l1", "power_l2", "power_l3")
+    }
+
+
+def test_group_addresses_of_every_form_mean_the_same() -> None:
+    site = configuration(HOME + "group_objects: {50: 1/2/3, 51: [1/515], 52: ['2563']}\n")
+    assert site.group_objects == {50: ("1/2/3",), 51: ("1/2/3",), 52: ("1/2/3",)}
+
+
+def test_routing_without_an_address_takes_that_of_a_new_device_and_warns() -> None:
+    site = HOME.replace(KNX, "knx: {link: routing}\n")
+    assert configuration(site).knx.individual_address == "15.15.255"
+    assert warnings(site) == [
+        "site.yaml:1: warning: knx.individual_address: is missing, 15.15.255 of a new device is "
+        "used; add one such as 1.1.20"
+    ]
+
+
+def test_a_charging_point_with_unit_0_on_tcp_is_an_ordinary_one() -> None:
+    entry = "number: 1, model: keba_p30, connection: {host: 10.0.0.1, unit: 0}"
+    assert configuration(points(entry)).point(1).connection.unit == 0
+
+
+def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "site.knxkeys").write_text("<Keyring/>")
+    (tmp_path / "keyring.password").write_text("geheim")
+    file = tmp_path / "site.yaml"
+    keys = "keyring: site.knxkeys, keyring_password_file: keyring.password"
+    file.write_text(HOME.replace("192.168.1.10}", f"192.168.1.10, {keys}}}"))
+    loaded = load_configuration(file, catalogue())
+    assert loaded.findings == ()
+    assert loaded.configuration is not None
+    assert loaded.configuration.knx.keyring == str(tmp_path / "site.knxkeys")
+
+
+def test_a_file_that_is_missing_or_not_text_is_a_finding(tmp_path: Path) -> None:
+    (missing,) = load_configuration(tmp_path / "none.yaml", catalogue()).findings
+    assert "cannot be read: No such file" in str(missing)
+    (tmp_path / "bytes.yaml").write_bytes(b"device:\n  name: \xff\n")
+    (garbled,) = load_configuration(tmp_path / "bytes.yaml", catalogue()).findings
+    assert str(garbled).endswith("bytes.yaml:2: error: is not UTF-8 text; save it as UTF-8")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + HOME.encode())
+    assert load_configuration(file, catalogue()).findings == ()
+
+
+def test_the_example_of_the_design_is_free_of_mistakes_but_misses_three_links() -> None:
+    (only,) = errors(EXAMPLE)
+    assert re.search(r"DLMAssociation: .* group objects 10, 11, 12", only)
+
+
+def test_reading_a_configuration_takes_well_under_50_ms() -> None:
+    parse_configuration(EXAMPLE, catalogue())
+    started_s = time.perf_counter()
+    for _ in range(10):
+        parse_configuration(EXAMPLE, catalogue())
+    assert (time.perf_counter() - started_s) / 10 < 0.05
