@@ -70,7 +70,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
     KNX runs on loopback multicast (224.0.23.12:3671, interface 127.0.0.1), a status page on
     127.0.0.1. Ctrl-C ends it.
     """
-    from knxgw.run import run_demo  # noqa: PLC0415 - see `run`
+    from knxgw.showcase import run_demo  # noqa: PLC0415 - see `run`
 
     if verbose:
         _set_up_log(verbose - 1)
@@ -85,7 +85,7 @@ def sim(site: Path | None) -> None:
     They answer at the hosts and ports of the file (127.x.x.x); without a file the demo's site is
     used. Lines on the standard input plug vehicles in and out: type `help`.
     """
-    from knxgw.run import run_simulator  # noqa: PLC0415 - see `run`
+    from knxgw.showcase import run_simulator  # noqa: PLC0415 - see `run`
 
     _set_up_log(0)
     run_simulator(site)

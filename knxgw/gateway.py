@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo
 from knxgw.catalogue.model import Catalogue
 from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.config.model import Configuration, Connection, ConnectionKind
+from knxgw.config.device_address import device_address
+from knxgw.config.model import Configuration, ConnectionKind
 from knxgw.errors import GatewayError
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
@@ -88,10 +90,9 @@ class Gateway:
             ZoneInfo(configuration.device.time_zone),
             ROUTING_RESPONSES if routing else TUNNEL_RESPONSES,
         )
-        self.drivers = _make_drivers(configuration)
-        self._chargers = {d.point: d for d in self.drivers if d.model.control is not None}
-        self.buses = _make_buses(self.drivers, configuration, self._inbox.put)
+        self.buses = _make_buses(configuration, self._inbox.put)
         self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
+        self._chargers = {d.point: d for d in self._bus_of if d.model.control is not None}
         self._knx = KnxSession(world.link, self.objects, self._inbox.put) if world.link else None
         self._started_s = loop.time()
 
@@ -112,7 +113,7 @@ class Gateway:
             return False
         return all(
             driver.first_cycle_done or driver.condition is LinkCondition.NOT_REACHABLE
-            for driver in self.drivers
+            for driver in self._bus_of
         )
 
     def view(self) -> SiteView:
@@ -192,15 +193,19 @@ class Gateway:
                 if self._knx is not None:
                     self._knx.wake()
             case Offer(point=point, offer_ma=offer_ma):
-                self._chargers[point].want(offer_ma)
-                self._bus_of[self._chargers[point]].wake()
+                self._tell_charger(point, partial(Driver.want, offer_ma=offer_ma))
             case Unlock(point=point):
-                self._chargers[point].unlock()
-                self._bus_of[self._chargers[point]].wake()
+                self._tell_charger(point, Driver.unlock)
             case Note(text=text):
                 log.info("%s", text)
             case Remember() | SessionClosed() | FaultChanged():
                 self._store(effect)
+
+    def _tell_charger(self, point: PointNumber, tell: Callable[[Driver], None]) -> None:
+        driver = self._chargers.get(point)  # none: its transport is not available yet
+        if driver is not None:
+            tell(driver)
+            self._bus_of[driver].wake()
 
     def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
         match effect:
@@ -222,53 +227,32 @@ class Gateway:
                 self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
 
 
-def _make_drivers(configuration: Configuration) -> tuple[Driver, ...]:
+def _make_buses(
+    configuration: Configuration, on_event: Callable[[DeviceEvent], None]
+) -> tuple[ModbusBus, ...]:
+    """Return one bus per TCP endpoint, with the drivers of all devices behind it."""
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    drivers: list[Driver] = []
+    endpoints: dict[tuple[str, int], list[Driver]] = {}
     for point in configuration.points:
         if point.number in blocked:  # a configuration fault: its charger is left alone
             continue
-        number = PointNumber(point.number)
-        drivers.append(
-            Driver(
-                number,
-                point.model,
-                unit_id=point.connection.unit,
-                connector=point.connection.connector,
+        devices = [(point.model, point.connection)]
+        if point.meter is not None:
+            devices.append((point.meter.model, point.meter.connection))
+        for model, connection in devices:
+            if connection.kind is not ConnectionKind.TCP:
+                log.warning("cp%d: %s is not available yet", point.number, connection.kind)
+                continue
+            host, port, unit, offset = device_address(connection, model)
+            driver = Driver(
+                PointNumber(point.number),
+                model,
+                unit_id=unit,
+                register_offset=offset,
                 minimum_ma=point.minimum_ma,
             )
-        )
-        if point.meter is not None:
-            unit = point.meter.connection.unit
-            drivers.append(Driver(number, point.meter.model, unit_id=unit))
-    return tuple(drivers)
-
-
-def _make_buses(
-    drivers: Sequence[Driver],
-    configuration: Configuration,
-    on_event: Callable[[DeviceEvent], None],
-) -> tuple[ModbusBus, ...]:
-    """Return one bus per TCP endpoint."""
-    endpoints: dict[tuple[str, int], list[Driver]] = {}
-    for driver in drivers:
-        settings = configuration.point(driver.point)
-        is_charger = driver.model.control is not None
-        connection = (
-            settings.connection if is_charger or not settings.meter else settings.meter.connection
-        )
-        if connection.kind is not ConnectionKind.TCP:
-            log.warning("%s: %s is not available in this version", driver.name, connection.kind)
-            continue
-        endpoints.setdefault(_endpoint(driver, connection), []).append(driver)
+            endpoints.setdefault((host, port), []).append(driver)
     return tuple(
-        ModbusBus(host=host, port=port, drivers=members, on_event=on_event)
-        for (host, port), members in endpoints.items()
+        ModbusBus(host=host, port=port, drivers=drivers, on_event=on_event)
+        for (host, port), drivers in endpoints.items()
     )
-
-
-def _endpoint(driver: Driver, connection: Connection) -> tuple[str, int]:
-    offset = next(
-        (c.port_offset for c in driver.model.connectors if c.number == connection.connector), 0
-    )
-    return connection.host or "", connection.port + offset

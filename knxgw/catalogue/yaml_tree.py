@@ -67,7 +67,7 @@ class Node:
         """Tell whether this is an empty value or a plain `null`."""
         return (
             isinstance(self._raw, yaml.ScalarNode)
-            and self._raw.style is None
+            and self._raw.style in {None, ""}  # the C loader says "" for a plain scalar
             and self._raw.value in {"", "null", "~"}
         )
 
@@ -186,7 +186,7 @@ class Node:
 
     def _within(self, value: float, low: float | None, high: float | None) -> bool:
         if (low is not None and value < low) or (high is not None and value > high):
-            self.report(f"{value:g} is out of range", _range_text(low, high))
+            self.report(f"{self.text()} is out of range", _range_text(low, high))
             return False
         return True
 

@@ -7,7 +7,7 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from knxgw.catalogue.model import ZeroMeaning
@@ -17,6 +17,7 @@ from knxgw.charging.precedence import Limits
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.words import (
     FAULT_INFOS,
+    MEASURED_KINDS,
     METERED,
     PHASE_CURRENTS,
     ChargingState,
@@ -27,6 +28,7 @@ from knxgw.charging.words import (
 )
 from knxgw.config.model import ChargingStart, PointSettings
 
+OWN_ENERGY_AFTER_S = 10
 OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
 FRESH_S: Mapping[Quantity, float] = {
     Quantity.STATE: 10.0,
@@ -66,13 +68,14 @@ class ChargingPoint:
     cancelled: bool = False
     started: bool = False  # by GO 54, where the process waits for it
     setpoint_ma: int = 0
+    setpoint_given: bool = False  # by GO 60; else it is the maximum
     has_charged: bool = False  # since the vehicle was plugged in
     below_s: float = 0.0  # how long the current has been below the "complete" threshold
     counted_s: float | None = None  # until when `below_s` is counted [monotonic s]
     complete: bool = False
     session: Session | None = None
     session_started_s: float | None = None  # [monotonic s]
-    session_counter: EnergyCounter = field(default_factory=EnergyCounter)
+    session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
     faults: FaultRegister = field(default_factory=partial(FaultRegister, severities=POINT_SEVERITY))
@@ -92,6 +95,22 @@ class ChargingPoint:
         """Return the highest phase current [mA], else the sum, else None."""
         phases = [v for q in PHASE_CURRENTS if (v := self.number(q)) is not None]
         return max(phases) if phases else self.number(Quantity.CURRENT)
+
+    @property
+    def counts_sessions(self) -> bool:
+        """Tell whether the charger itself supplies the energy of a session."""
+        return "energy_session" in self.settings.model.points
+
+    @property
+    def metered(self) -> frozenset[Quantity]:
+        """Return what the electricity meter behind the charging point supplies.
+
+        Its figures stand for the charger's own of the same kind.
+        """
+        meter = self.settings.meter
+        supplied = meter.model.capabilities if meter else frozenset()
+        kinds = [kind for name, kind in MEASURED_KINDS.items() if name in supplied]
+        return frozenset(quantity for kind in kinds for quantity in kind)
 
     @property
     def waits_for_start(self) -> bool:
@@ -123,17 +142,18 @@ def see(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
     """Take fresh values of the charger."""
-    if point.settings.meter is not None:  # the meter's figures stand for the charger's own
-        metered = point.settings.meter.model.capabilities
-        if "current" in metered or "power" in metered:
-            values = {q: v for q, v in values.items() if q not in METERED}
-    return _take(point, values, now_s, now)
+    metered = point.metered
+    values = {q: v for q, v in values.items() if q not in metered}
+    return _note_charger_error(_take(point, values, now_s, now))
 
 
 def see_meter(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
     """Take fresh values of the electricity meter behind the charging point."""
+    if Quantity.FAULT_INFO_1 in values:
+        error = bool(values[Quantity.FAULT_INFO_1])
+        point = replace(point, faults=point.faults.set(FaultCode.E_METER_ERROR, present=error))
     return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
 
 
@@ -145,17 +165,16 @@ def _take(
     plug = values.get(Quantity.CONNECTED)
     connected = before.connected if plug is None else bool(plug)
     point = replace(point, values={**point.values, **fresh}, connected=connected)
-    if before.connected and point.connected is False:
-        point = _unplugged(point, now)
     point = _count_energy(point, values, now_s)
-    point = _follow_session(point, now_s, now)
-    return _note_charger_error(point)
+    if before.connected is not False and point.connected is False:
+        point = _unplugged(point, now_s, now)
+    return _follow_session(point, now_s, now)
 
 
-def _unplugged(point: ChargingPoint, now: datetime | None) -> ChargingPoint:
+def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     session = point.session
     if session is not None and session.is_open:
-        session = sessions.close(session, now)
+        session = sessions.close(_dated(session, point.session_started_s, now_s, now))
     return replace(
         point,
         session=session,
@@ -180,6 +199,9 @@ def _count_energy(
 ) -> ChargingPoint:
     """Add what flowed since the last value to the session and to the life of the point."""
     energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
+    own_energy = values.get(Quantity.SESSION_ENERGY)
+    if isinstance(own_energy, int):
+        point = _adopt_session_energy(point, own_energy)
     if isinstance(energy, int):
         counter, added_mwh = point.lifetime_counter.by_reading(energy)
         lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
@@ -193,9 +215,23 @@ def _count_energy(
 
 def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
     session = point.session
-    if session is None or not session.is_open or added_mwh == 0:
+    if session is None or not session.is_open or added_mwh == 0 or point.counts_sessions:
         return point
     energy_mwh = session.energy_mwh + added_mwh
+    return replace(point, session=replace(session, energy_mwh=energy_mwh))
+
+
+def _adopt_session_energy(point: ChargingPoint, energy_mwh: int) -> ChargingPoint:
+    """Take the session's energy from a charger that counts it.
+
+    Some still report the session before until current has flowed for a while, and some go back
+    to zero on unplugging.
+    """
+    session = point.session
+    if session is None or not session.is_open or energy_mwh == 0:
+        return point
+    if session.duration_s < OWN_ENERGY_AFTER_S:
+        return point
     return replace(point, session=replace(session, energy_mwh=energy_mwh))
 
 
@@ -209,6 +245,8 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
         return point
     if charging and not (point.session and point.session.is_open):
         point = replace(point, session=sessions.begin(now), session_started_s=now_s)
+    if point.session and point.session.is_open:
+        point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
     current_ma = point.current_ma
     above = current_ma is None or current_ma >= point.settings.complete_threshold_ma
     if charging and above:
@@ -219,10 +257,21 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
     return _follow_complete(point, now_s, above=above and current_ma is not None)
 
 
+def _dated(
+    session: Session, started_s: float | None, now_s: float, now: datetime | None
+) -> Session:
+    """Return the session with its start time, found out later if the clock was not valid then."""
+    if session.started_at is not None or now is None or started_s is None:
+        return session
+    return replace(session, started_at=now - timedelta(seconds=now_s - started_s))
+
+
 def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
     """Count the time below the threshold; it does not run while we hold the point at 0 A."""
-    if above or not point.has_charged or point.current_ma is None:
+    if above or not point.has_charged:
         return replace(point, below_s=0.0, counted_s=None, complete=False)
+    if point.current_ma is None:  # not measured, or not read yet: what was known stays
+        return replace(point, counted_s=None)
     if point.decision is not None and point.decision.offer_ma == 0:
         return replace(point, counted_s=None)
     elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
@@ -239,20 +288,13 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     gone = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.NOT_REACHABLE, present=gone)
     faults = faults.set(FaultCode.COMM, present=condition is LinkCondition.COMM)
-    values = {} if gone else point.values
-    if gone and point.settings.meter is not None:
-        values = {q: timed for q, timed in point.values.items() if q in METERED}
-    if gone and Quantity.CONNECTED in point.values:  # an unplugging meanwhile must be noticed
-        values = {
-            **values,
-            Quantity.CONNECTED: replace(point.values[Quantity.CONNECTED], at_s=-1e9),
-        }
-    return replace(
+    metered = point.metered
+    values = {q: t for q, t in point.values.items() if q in metered} if gone else point.values
+    return replace(  # `connected` stays, so that an unplugging meanwhile is noticed
         point,
         condition=condition,
         faults=faults,
         values=values,
-        taken_ma=None if gone else point.taken_ma,
         counted_s=None,
     )
 
@@ -262,7 +304,8 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     gone = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
     faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
-    values = {q: t for q, t in point.values.items() if q not in METERED} if gone else point.values
+    metered = point.metered
+    values = {q: t for q, t in point.values.items() if q not in metered} if gone else point.values
     return replace(point, meter_condition=condition, faults=faults, values=values)
 
 
@@ -286,12 +329,15 @@ def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoi
         return replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
     if not point.limits.contains(wanted_ma):
         point = replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
-    return replace(point, setpoint_ma=point.limits.clamp_setpoint(wanted_ma))
+    setpoint_ma = point.limits.clamp_setpoint(wanted_ma)
+    return replace(point, setpoint_ma=setpoint_ma, setpoint_given=True)
 
 
-def command_start_stop(point: ChargingPoint, now_s: float, *, start: bool) -> ChargingPoint:
+def command_start_stop(
+    point: ChargingPoint, now_s: float, *, start: bool, grid_pause: bool = False
+) -> ChargingPoint:
     """Start a process that waits for it, or cancel one until the vehicle is plugged in anew."""
-    state = shown_state(point, now_s)
+    state = shown_state(point, now_s, grid_pause=grid_pause)
     if start and state is ChargingState.MANUAL_START and point.waits_for_start:
         return replace(point, started=True)
     stoppable = point.connected and not point.cancelled

@@ -37,7 +37,9 @@ class Limits:
 
     def contains(self, wanted_ma: int) -> bool:
         """Tell whether a wanted setpoint is within the range (0 counts where it pauses)."""
-        return self.minimum_ma <= wanted_ma <= self.maximum_ma or wanted_ma == 0
+        if wanted_ma == 0:
+            return self.zero_allowed
+        return self.minimum_ma <= wanted_ma <= self.maximum_ma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ def _zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
     """Return the highest ranked source of 0 A, or None."""
     grid_ma = wishes.grid_control_ma
     sources = (
+        (limits.lowest_ma > limits.maximum_ma, Reason.CONFIGURATION),  # nothing can be said
         (wishes.charger_error, Reason.FAULT),
         (wishes.interruption, Reason.INTERRUPTION),
         (grid_ma is not None and grid_ma < limits.lowest_ma, Reason.GRID_CONTROL),

@@ -47,15 +47,15 @@ def point_values(
 
 def _states(point: ChargingPoint, now_s: float, *, grid_pause: bool) -> dict[str, Published]:
     state = shown_state(point, now_s, grid_pause=grid_pause)
-    connected = fresh_value(point, Quantity.CONNECTED, now_s)
+    known = fresh_value(point, Quantity.CONNECTED, now_s) is not None or state is not None
     return {
         "state": None if state is None else int(state),
-        "connected": None if connected is None else bool(connected),
+        "connected": point.connected if known else None,
         "charging": None if state is None else state.is_charging,
         "complete": None if state is None else point.complete,
         "interruption_state": point.interruption,
         "temperature_warning": _warning(point, now_s),
-        "rfid": fresh_value(point, Quantity.RFID, now_s) or None,
+        "rfid": fresh_value(point, Quantity.RFID, now_s),  # empty: no card
     }
 
 
@@ -68,18 +68,29 @@ def _warning(point: ChargingPoint, now_s: float) -> bool | None:
 
 def _session(point: ChargingPoint, now_s: float) -> dict[str, Published]:
     session = point.session
-    own_energy = fresh_value(point, Quantity.SESSION_ENERGY, now_s)
+    metered = fresh_value(point, Quantity.ENERGY, now_s) is not None
+    told = session is not None and (not session.is_open or _is_followed(point, now_s))
     return {
-        "energy_last_charge": own_energy
-        if own_energy is not None
-        else session.energy_mwh
-        if session
-        else None,
-        "energy_lifetime": point.lifetime_mwh,
+        "energy_last_charge": _session_energy(point, now_s, told=told),
+        "energy_lifetime": point.lifetime_mwh if metered else None,
         "session_start": session.started_at if session else None,
         "session_end": session.ended_at if session and _over(point, session) else None,
-        "session_duration": session.duration_s if session else None,
+        "session_duration": session.duration_s if session and told else None,
     }
+
+
+def _is_followed(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether the charger still says how the session goes on."""
+    return fresh_value(point, Quantity.STATE, now_s) is not None
+
+
+def _session_energy(point: ChargingPoint, now_s: float, *, told: bool) -> Published:
+    """Return the energy of the current or last session: the charger's figure, else ours.
+
+    Chargers that go back to zero on unplugging do not make us forget the last session.
+    """
+    own = fresh_value(point, Quantity.SESSION_ENERGY, now_s)
+    return own or (point.session.energy_mwh if point.session and told else own)
 
 
 def _over(point: ChargingPoint, session: Session) -> bool:

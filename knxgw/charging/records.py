@@ -17,12 +17,14 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "interruption": point.interruption,
         "cancelled": point.cancelled,
         "started": point.started,
-        "setpoint_ma": point.setpoint_ma,
+        "setpoint_ma": point.setpoint_ma if point.setpoint_given else None,
+        "paused": point.taken_ma == 0,
         "connected": point.connected,
         "has_charged": point.has_charged,
         "complete": point.complete,
         "lifetime_mwh": point.lifetime_mwh,
         "reading_mwh": point.lifetime_counter.reading_mwh,
+        "dropped_mwh": point.lifetime_counter.dropped_mwh,
         "session": _session_record(point.session),
     }
 
@@ -32,7 +34,8 @@ def from_record(
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
-    The setpoint is clamped anew, because limits may have changed meanwhile.
+    A given setpoint is clamped anew, because limits may have changed meanwhile; one that was never
+    given stays the maximum.
     """
     session = _session(record.get("session"))
     started_s = None
@@ -40,18 +43,24 @@ def from_record(
         started_s = now_s - session.duration_s
         if now is not None and session.started_at is not None:
             started_s = now_s - max(0.0, (now - session.started_at).total_seconds())
+    setpoint_ma = record["setpoint_ma"]
+    given = setpoint_ma is not None
     return replace(
         point,
         interruption=bool(record["interruption"]),
         cancelled=bool(record["cancelled"]),
         started=bool(record["started"]),
-        setpoint_ma=point.limits.clamp_setpoint(int(record["setpoint_ma"])),
+        setpoint_ma=point.limits.clamp_setpoint(setpoint_ma) if given else point.setpoint_ma,
+        setpoint_given=given,
+        taken_ma=0 if record.get("paused") else None,
         connected=record["connected"],
         has_charged=bool(record["has_charged"]),
         complete=bool(record["complete"]),
         below_s=point.settings.complete_time_s if record["complete"] else 0.0,
         lifetime_mwh=record["lifetime_mwh"],
-        lifetime_counter=EnergyCounter(reading_mwh=record["reading_mwh"]),
+        lifetime_counter=EnergyCounter(
+            reading_mwh=record["reading_mwh"], dropped_mwh=record.get("dropped_mwh")
+        ),
         session=session,
         session_started_s=started_s,
     )

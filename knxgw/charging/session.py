@@ -5,7 +5,7 @@ belong to the same one. Its end time is the last moment above the "complete" thr
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 
@@ -25,17 +25,26 @@ class Session:
 class EnergyCounter:
     """Adds up energy from meter readings, or from power where there is no meter reading.
 
-    A reading below the last one (meter replaced, counter reset) adds nothing.
+    A reading below the last one (meter replaced, counter reset) adds nothing; one that jumps back
+    over the reading before it (a meter that said 0 for a moment) adds what came since then.
     """
 
     reading_mwh: int | None = None
+    dropped_mwh: int | None = None  # highest reading before it fell
     power_w: int = 0
     power_s: float | None = None  # when the power was measured [monotonic s]
 
     def by_reading(self, reading_mwh: int) -> tuple["EnergyCounter", int]:
         """Take a meter reading; return the counter and the energy since the last one [mWh]."""
         last_mwh = self.reading_mwh if self.reading_mwh is not None else reading_mwh
-        return replace(self, reading_mwh=reading_mwh), max(0, reading_mwh - last_mwh)
+        dropped_mwh = self.dropped_mwh
+        if reading_mwh < last_mwh:
+            dropped_mwh = max(last_mwh, dropped_mwh or last_mwh)
+            return replace(self, reading_mwh=reading_mwh, dropped_mwh=dropped_mwh), 0
+        if dropped_mwh is not None and reading_mwh >= dropped_mwh:
+            last_mwh, dropped_mwh = dropped_mwh, None
+        counter = replace(self, reading_mwh=reading_mwh, dropped_mwh=dropped_mwh)
+        return counter, reading_mwh - last_mwh
 
     def by_power(self, power_w: int, now_s: float) -> tuple["EnergyCounter", int]:
         """Take a power; return the counter and the energy since the last one [mWh].
@@ -62,6 +71,9 @@ def drew(session: Session, now: datetime | None, duration_s: float) -> Session:
     return replace(session, ended_at=now, duration_s=max(session.duration_s, round(duration_s)))
 
 
-def close(session: Session, now: datetime | None) -> Session:
-    """Return the session closed by unplugging."""
-    return replace(session, is_open=False, ended_at=session.ended_at or now)
+def close(session: Session) -> Session:
+    """Return the session closed by unplugging; its end is where its duration ends."""
+    ended_at = session.ended_at
+    if ended_at is None and session.started_at is not None:
+        ended_at = session.started_at + timedelta(seconds=session.duration_s)
+    return replace(session, is_open=False, ended_at=ended_at)

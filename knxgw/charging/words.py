@@ -89,14 +89,12 @@ FAULT_INFOS = (
     Quantity.FAULT_INFO_3,
     Quantity.FAULT_INFO_4,
 )
-METERED = (
-    Quantity.CURRENT,
-    *PHASE_CURRENTS,
-    Quantity.POWER,
-    *PHASE_POWERS,
-    Quantity.ENERGY,
-    *PHASE_ENERGIES,
-)
+MEASURED_KINDS: Mapping[str, tuple[Quantity, ...]] = {  # capability -> sum and phases
+    "current": (Quantity.CURRENT, *PHASE_CURRENTS),
+    "power": (Quantity.POWER, *PHASE_POWERS),
+    "energy": (Quantity.ENERGY, *PHASE_ENERGIES),
+}
+METERED = tuple(quantity for kind in MEASURED_KINDS.values() for quantity in kind)
 
 
 class LinkCondition(StrEnum):

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Connector, DeviceKind, DeviceModel
+from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.config.build import Draft
+from knxgw.config.device_address import device_address
 from knxgw.config.model import Configuration, ConfigurationFault, Connection, ConnectionKind
 from knxgw.config.report import Report
 
 CHARGER_FAULT = "Conf Charger"
 METER_FAULT = "Conf EMeter"
-_LINE = "serial line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,26 +31,6 @@ def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
     faults += _priority(draft, report)
     _warn_about_guests(devices, report)
     return faults
-
-
-def effective_address(connection: Connection, model: DeviceModel) -> tuple[str, int, int, int]:
-    """Return (host or line, TCP port, unit id, register offset): what makes a device this one.
-
-    Source: [spec] section 4; a connector may be addressed by unit, by port or by registers.
-    """
-    connector = _connector(connection, model)
-    unit = connection.unit
-    if connector.unit_id is not None and connector.number != 1:
-        unit = connector.unit_id
-    host = _LINE if connection.host is None else connection.host.lower().rstrip(".")
-    return host, connection.port + connector.port_offset, unit, connector.address_offset
-
-
-def _connector(connection: Connection, model: DeviceModel) -> Connector:
-    for connector in model.connectors:
-        if connector.number == connection.connector:
-            return connector
-    return model.connectors[0]
 
 
 def _devices(draft: Draft) -> list[_Device]:
@@ -94,7 +74,7 @@ def _used_twice(devices: list[_Device], report: Report) -> list[ConfigurationFau
     faults = []
     first: dict[tuple[str, int, int, int], _Device] = {}
     for device in devices:
-        address = effective_address(device.connection, device.model)
+        address = device_address(device.connection, device.model)
         earlier = first.setdefault(address, device)
         if earlier is not device:
             faults.append(_collision(earlier, device, report))

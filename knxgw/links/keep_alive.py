@@ -11,6 +11,17 @@ log = logging.getLogger(__name__)
 STEADY_S = 60.0  # a session that lasted this long starts over with short delays
 
 
+def end_if_cancelled() -> None:
+    """Raise CancelledError if this task was cancelled and something swallowed that.
+
+    `asyncio.wait_for` of Python 3.11, which pymodbus uses, returns its result when the answer
+    arrives in the same turn as the cancellation, which is then lost.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def doubling(*, first_s: float, last_s: float) -> Iterator[float]:
     """Yield growing delays [s] without end."""
     delay_s = first_s
@@ -31,6 +42,7 @@ async def keep_alive(
         try:
             await session()
         except LinkError as err:
+            end_if_cancelled()
             if loop.time() - started_s > STEADY_S:
                 delays = doubling(first_s=1.0, last_s=last_delay_s)
                 reported = ""

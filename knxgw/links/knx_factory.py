@@ -6,10 +6,11 @@ The keyring's password comes from a file or the environment, never from a comman
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
+from xml.sax import SAXException
 
 from xknx import XKNX
-from xknx.exceptions import XKNXException
-from xknx.io.tunnel import SecureTunnel
+from xknx.exceptions import DataSecureError, InvalidSecureConfiguration, XKNXException
 from xknx.io.util import get_default_local_ip, validate_ip
 from xknx.secure.data_secure import DataSecure
 from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
@@ -30,6 +31,7 @@ from knxgw.links.knx import (
 from knxgw.links.knx_transports import (
     GuardedRouting,
     GuardedSecureRouting,
+    GuardedSecureTunnel,
     GuardedTcpTunnel,
     GuardedUdpTunnel,
 )
@@ -50,43 +52,84 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
     """Return the keyring of the configuration, if it names one. Raises: ConfigError."""
     if settings.keyring is None:
         return None
+    password = _password(settings.keyring, settings.keyring_password_file)
     try:
-        return sync_load_keyring(settings.keyring, _password(settings))
-    except (XKNXException, OSError, ValueError) as err:
-        raise _keyring_error(settings.keyring, f"cannot be read: {err}") from err
+        return sync_load_keyring(settings.keyring, password)
+    except InvalidSecureConfiguration as err:
+        raise _finding(
+            settings.keyring,
+            "knx.keyring",
+            "its signature does not match: wrong password, or the file was changed",
+            f"correct the password (knx.keyring_password_file or {PASSWORD_VARIABLE}), "
+            "or export the keyring from ETS again",
+        ) from err
+    except OSError as err:
+        reason = err.strerror or str(err)
+        raise _finding(
+            settings.keyring, "knx.keyring", f"cannot be read: {reason}", "give the path of a file"
+        ) from err
+    except (XKNXException, ValueError, ParseError, SAXException) as err:
+        raise _finding(
+            settings.keyring,
+            "knx.keyring",
+            "is not a keyring file",
+            "export the keyring (.knxkeys) from ETS",
+        ) from err
 
 
-def _password(settings: KnxSettings) -> str:
-    if settings.keyring_password_file is not None:
-        return Path(settings.keyring_password_file).read_text(encoding="utf-8").strip("\r\n")
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if password is None:
-        raise _keyring_error(settings.keyring or "", "its password is not known")
-    return password
+def _password(keyring: str, file: str | None) -> str:
+    """Return the password of the keyring. Raises: ConfigError."""
+    if file is None:
+        password = os.environ.get(PASSWORD_VARIABLE)
+        if password is None:
+            remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
+            raise _finding(keyring, "knx.keyring", "its password is not known", remedy)
+        return password
+    try:
+        return Path(file).read_text(encoding="utf-8-sig").strip("\r\n")
+    except OSError as err:
+        problem = f"cannot be read: {err.strerror or err}"
+    except UnicodeDecodeError:  # its message would quote the password
+        problem = "is not a text in UTF-8"
+    remedy = "give a readable file with nothing but the password of the keyring"
+    raise _finding(file, "knx.keyring_password_file", problem, remedy)
 
 
-def _keyring_error(file: str, problem: str) -> ConfigError:
-    remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
-    return ConfigError(
-        [Finding(file=file, line=1, key="knx.keyring", problem=problem, remedy=remedy)]
-    )
+def _finding(file: str, key: str, problem: str, remedy: str) -> ConfigError:
+    return ConfigError([Finding(file=file, line=1, key=key, problem=problem, remedy=remedy)])
 
 
 def make_link(settings: KnxSettings) -> KnxLink | None:
     """Return the configured link, None for `link: none`. Raises: ConfigError."""
-    keyring = load_keyring(settings)
-    data_secure = DataSecure.init_from_keyring(keyring) if keyring else None
     match settings.link:
         case KnxLinkKind.NONE:
             return None
-        case KnxLinkKind.ROUTING:
-            return RoutingLink(_routing(settings, keyring), data_secure)
-        case KnxLinkKind.TUNNELLING:
-            return TunnelLink(_udp_tunnel(settings), data_secure)
-        case KnxLinkKind.TUNNELLING_TCP:
-            return TunnelLink(_tcp_tunnel(settings, keyring), data_secure)
         case KnxLinkKind.TPUART:
             raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
+        case KnxLinkKind.ROUTING:
+            keyring = load_keyring(settings)
+            return RoutingLink(_routing(settings, keyring), _data_secure(keyring))
+        case KnxLinkKind.TUNNELLING:
+            keyring = load_keyring(settings)
+            return TunnelLink(_udp_tunnel(settings), _data_secure(keyring))
+        case KnxLinkKind.TUNNELLING_TCP:
+            keyring = load_keyring(settings)
+            return TunnelLink(_tcp_tunnel(settings, keyring), _data_secure(keyring))
+
+
+def _data_secure(keyring: Keyring | None) -> DataSecure | None:
+    """Return what secures group telegrams, None without keys. Raises: ConfigError."""
+    if keyring is None:
+        return None
+    try:
+        return DataSecure.init_from_keyring(keyring)
+    except DataSecureError as err:  # telegrams are numbered by the time since 2018
+        raise _finding(
+            "configuration",
+            "knx.keyring",
+            "Data Secure cannot start, the clock of this computer is not set",
+            "set the clock (NTP or a battery) before the gateway starts",
+        ) from err
 
 
 def _not_available(what: str, instead: str) -> Finding:
@@ -135,8 +178,9 @@ def _tcp_tunnel(settings: KnxSettings, keyring: Keyring | None) -> MakeTunnel:
                 individual_address=wanted,
                 auto_reconnect=False,
             )
-        return SecureTunnel(
-            xknx,
+        return GuardedSecureTunnel(
+            malformed,
+            xknx=xknx,
             cemi_received_callback=received,
             gateway_ip=gateway_ip,
             gateway_port=settings.gateway_port,
@@ -171,11 +215,12 @@ def tunnel_credentials(
         if one.type is InterfaceType.TUNNELING and one.user_id is not None
     ]
     if wanted is not None and tunnels:
+        known = ", ".join(str(one.individual_address) for one in tunnels)
         tunnels = [one for one in tunnels if one.individual_address == wanted]
         if not tunnels:
-            problem = f"has no tunnel with the individual address {wanted}"
-            finding = Finding(file="keyring", line=1, key="knx.individual_address", problem=problem)
-            raise ConfigError([finding])
+            problem = f"the keyring has no tunnel with the individual address {wanted}"
+            remedy = f"use one of {known}"
+            raise _finding("configuration", "knx.individual_address", problem, remedy)
     for one in tunnels:
         if one.user_id is not None and one.decrypted_password is not None:
             return TunnelCredentials(

@@ -19,6 +19,7 @@ from pymodbus.pdu import ModbusPDU
 from knxgw.catalogue.model import Table
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
+from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.modbus.commander import Write
 from knxgw.modbus.driver import Driver, Job, Read
 
@@ -71,6 +72,7 @@ class ModbusBus:
             for driver in self.drivers:
                 driver.opened()
             while True:
+                end_if_cancelled()
                 turn = self._next_turn(loop.time())
                 if turn is None:
                     await self._wait(loop)

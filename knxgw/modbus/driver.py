@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Connector, DeviceKind, DeviceModel, TextFormat
+from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -50,15 +50,14 @@ class Driver:
         model: DeviceModel,
         *,
         unit_id: int,
-        connector: int = 1,
+        register_offset: int = 0,
         minimum_ma: int = 6000,
     ) -> None:
         self.point = point
         self.model = model
         self.name = f"cp{point}" if model.kind is DeviceKind.CHARGER else f"cp{point} meter"
-        place = _connector(model, connector)
-        self.unit_id = unit_id if place.unit_id is None or connector == 1 else place.unit_id
-        self._offset = place.address_offset
+        self.unit_id = unit_id
+        self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
         self._schedule = PollSchedule(self._plan(), min_interval_s=model.read.min_interval_s)
         self._commander = (
@@ -236,10 +235,3 @@ class Driver:
         if self.model.kind is DeviceKind.CHARGER:
             return [ChargerConditionChanged(point=self.point, condition=condition)]
         return [MeterConditionChanged(point=self.point, condition=condition)]
-
-
-def _connector(model: DeviceModel, number: int) -> Connector:
-    for connector in model.connectors:
-        if connector.number == number:
-            return connector
-    raise ValueError(f"{model.id} has no connector {number}")

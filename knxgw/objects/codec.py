@@ -21,6 +21,8 @@ TEXT_LENGTH = 14
 _I32_MAX = 2**31 - 1
 _U16_MAX = 2**16 - 1
 _F16_MAX = 670433.28  # largest value of a 2-byte float that is not "invalid"
+_BOUND = 10**30  # no quantity is larger; keeps the arithmetic of a broken reading finite
+_ABSOLUTE_ZERO_C = -273.0  # lower end of DPT 9.001
 
 
 def _clamp_i32(value: int) -> int:
@@ -41,7 +43,7 @@ _NUMBERS: dict[str, Callable[[float], float]] = {
     "13.010": lambda mwh: _clamp_i32(round(mwh / 1000)),
     "13.013": lambda mwh: _clamp_i32(round(mwh / 1_000_000)),
     "13.100": lambda s: _clamp_i32(round(s)),
-    "9.001": lambda centi_c: _clamp_f16(centi_c / 100),
+    "9.001": lambda centi_c: max(_clamp_f16(centi_c / 100), _ABSOLUTE_ZERO_C),
 }
 
 
@@ -50,20 +52,24 @@ def encode(dpt: str | None, value: Published, zone: tzinfo) -> Payload:
 
     Raises: EncodeError.
     """
+    if value is None:
+        return _unfit(dpt, value)
     try:
-        if dpt is None:
-            return DPTArray((int(value),)) if isinstance(value, int) else _unfit(dpt, value)
-        main = dpt.partition(".")[0]
-        if main == "1":
-            return DPTBinary(int(bool(value)))
-        if main == "16":
-            return _transcoder(dpt).to_knx(bus_text(str(value)))
-        if main == "10":
-            return _encode_time(value, zone)
-        if isinstance(value, int):
-            return _transcoder(dpt).to_knx(_NUMBERS[dpt](value))
-    except (ConversionError, KeyError, ValueError) as err:
+        return _encode_byte(value) if dpt is None else _encode_as(dpt, value, zone)
+    except (ConversionError, KeyError, ValueError, OverflowError) as err:
         raise EncodeError(f"{value!r} does not fit datapoint type {dpt}: {err}") from err
+
+
+def _encode_as(dpt: str, value: Published, zone: tzinfo) -> Payload:
+    main = dpt.partition(".")[0]
+    if main == "1":
+        return DPTBinary(int(bool(value)))
+    if main == "16":
+        return _transcoder(dpt).to_knx(bus_text(str(value)))
+    if main == "10":
+        return _encode_time(value, zone)
+    if isinstance(value, int):
+        return _transcoder(dpt).to_knx(_NUMBERS[dpt](min(max(value, -_BOUND), _BOUND)))
     return _unfit(dpt, value)
 
 
@@ -99,6 +105,12 @@ def _transcoder(dpt: str) -> type[DPTBase]:
     if transcoder is None:
         raise EncodeError(f"datapoint type {dpt} is not known")
     return transcoder
+
+
+def _encode_byte(value: Published) -> Payload:
+    if isinstance(value, int) and 0 <= value <= 255:
+        return DPTArray((int(value),))
+    return _unfit(None, value)
 
 
 def _encode_time(value: Published, zone: tzinfo) -> Payload:

@@ -16,11 +16,11 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber
-from knxgw.errors import DecodeError
+from knxgw.errors import DecodeError, EncodeError
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command
 from knxgw.objects.outbox import TUNNEL_RESPONSES, Due, Outbox, ResponseLimits
-from knxgw.objects.table import GroupObject
+from knxgw.objects.table import CYCLE_ONLY, GroupObject
 from knxgw.station.model import Command
 
 log = logging.getLogger(__name__)
@@ -57,23 +57,39 @@ class ObjectServer:
         one = self._by_key.get((point, key))
         if one is None:
             return
-        one.value = value
-        if value is None:
-            one.payload = None
-            self.outbox.withdraw(one)
-            self._timers.pop(one, None)
+        if one.kind is ObjectKind.EVENT and value == "":  # it is over: the next one is new
+            one.sent_payload = None
+            value = None
+        payload = None if value is None else self._encoded(one, value)
+        if payload is None:
+            self._withdraw(one)
             return
-        payload = encode(one.dpt, value, self._zone)
         if payload != one.payload:
             one.changed_s = now_s
-        one.payload = payload
+        one.value, one.payload = value, payload
         self._consider(one, now_s)
+
+    def _withdraw(self, one: GroupObject) -> None:
+        """Neither send nor answer until there is a value again."""
+        one.value = one.payload = None
+        self.outbox.withdraw(one)
+        self._timers.pop(one, None)
+
+    def _encoded(self, one: GroupObject, value: Published) -> Payload | None:
+        """Return the payload of a value; None for one that cannot be said, which is our bug."""
+        try:
+            return encode(one.dpt, value, self._zone)
+        except EncodeError:
+            one.unsayable_values += 1
+            if one.unsayable_values == 1:  # once; the count tells the rest
+                log.exception("GO %d (%s): value dropped", one.number, one.name)
+            return None
 
     def _consider(self, one: GroupObject, now_s: float) -> None:
         """Send now, later, or not at all, as the object's rule says."""
         if not (one.flags.communication and one.flags.transmit and one.may_send):
             return
-        if one.kind is ObjectKind.EVENT or one.sent_s is None:
+        if one.sent_s is None:
             self.outbox.add_value(one)
             return
         if one.payload == one.sent_payload:
@@ -91,15 +107,16 @@ class ObjectServer:
         sent_s = one.sent_s or 0.0
         if _distance(one.value, one.sent_value) >= min_change:
             due_s = sent_s + min_interval_s
+        elif one.kind is ObjectKind.TEMPERATURE:  # on the chosen change, or cyclically, only
+            due_s = float("inf")
         else:
             due_s = max(one.changed_s + SETTLE_S, sent_s + min_interval_s)
-            if min_change >= 2**31:  # cyclic only
-                due_s = float("inf")
         if one.cycle_s is not None:
             due_s = min(due_s, sent_s + one.cycle_s)
         if due_s <= now_s:
             self.outbox.add_value(one)
         else:
+            self.outbox.withdraw(one)
             self._set_timer(one, due_s)
 
     def _set_timer(self, one: GroupObject, due_s: float | None) -> None:
@@ -118,12 +135,17 @@ class ObjectServer:
 
     def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
         """Take a group telegram; return the commands it means and queue the answer it wants."""
-        if isinstance(apci, GroupValueRead):
-            one = self._readers.get(address.raw)
-            if one is not None and one.payload is not None:
-                self.outbox.add_response(one, address)
-            return []
-        return self._deliver(address, apci, sender=None)
+        return self._take(address, apci, sender=None)
+
+    def _take(
+        self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
+    ) -> list[Command]:
+        if not isinstance(apci, GroupValueRead):
+            return self._deliver(address, apci, sender=sender)
+        one = self._readers.get(address.raw)
+        if one is not None and one is not sender and one.payload is not None:
+            self.outbox.add_response(one, address)
+        return []
 
     def _deliver(
         self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
@@ -171,17 +193,18 @@ class ObjectServer:
 
     def sent(self, due: Due, apci: APCI) -> list[Command]:
         """Let a telegram that was sent reach our own other objects on its address."""
-        if isinstance(apci, GroupValueRead):
-            return self.received(due.address, apci)
-        return self._deliver(due.address, apci, sender=due.group_object)
+        return self._take(due.address, apci, sender=due.group_object)
 
     def unsent(self, due: Due) -> None:
         """Take back a telegram the link could not carry; a newer value may replace it."""
+        one = due.group_object
         if due.is_read:
-            self.outbox.add_read(due.group_object)
-        elif not due.is_response:
-            due.group_object.sent_payload = None
-            self.outbox.add_value(due.group_object)
+            self.outbox.add_read(one)
+        elif not due.is_response:  # as if it was never sent: nobody knows who heard it
+            one.sent_value = one.sent_payload = one.sent_s = None
+            self._timers.pop(one, None)
+            if one.payload is not None:
+                self.outbox.add_value(one)
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until something may have to be sent [s]."""
@@ -206,4 +229,4 @@ def _distance(value: Published, sent: Published) -> int:
     """Return by how much a value moved; something else than a number moved far."""
     if isinstance(value, int) and isinstance(sent, int):
         return abs(value - sent)
-    return 2**31
+    return CYCLE_ONLY

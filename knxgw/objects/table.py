@@ -1,6 +1,6 @@
 """The running group object table: which objects this site has, and their sending rules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xknx.telegram.address import GroupAddress
 
@@ -16,6 +16,7 @@ from knxgw.config.model import (
 from knxgw.config.objects import ExistingObject, existing_objects
 from knxgw.objects.codec import Payload
 
+CYCLE_ONLY = 2**31  # a change that no value reaches
 DURATION_RULE = SendingRule(min_change=60, min_interval_s=10.0, cycle_s=None)  # s
 
 
@@ -66,6 +67,7 @@ class GroupObject:
     sent_s: float | None = field(default=None)
     changed_s: float = 0.0
     wrong_telegrams: int = 0
+    unsayable_values: int = 0
 
     @property
     def sending_address(self) -> GroupAddress:
@@ -118,10 +120,11 @@ def _sending(
     if settings is None:
         return None, None
     sending = settings.sending
+    energy_rule = replace(sending.energy, min_change=sending.energy.min_change * 1000)  # mWh
     rules = {
         ObjectKind.CURRENT: sending.current,
         ObjectKind.POWER: sending.power,
-        ObjectKind.ENERGY: sending.energy,
+        ObjectKind.ENERGY: energy_rule,
         ObjectKind.DURATION: DURATION_RULE,
     }
     if kind in rules:
@@ -134,6 +137,6 @@ def _sending(
 def _temperature_rule(settings: PointSettings) -> tuple[SendingRule, float | None]:
     temperature = settings.temperature
     cyclic = temperature.sending is TemperatureSending.CYCLIC
-    change = 2**31 if cyclic else round(temperature.change_k * 100)
+    change = CYCLE_ONLY if cyclic else round(temperature.change_k * 100)
     rule = SendingRule(min_change=change, min_interval_s=10.0, cycle_s=None)
     return rule, temperature.cycle_s if cyclic else None

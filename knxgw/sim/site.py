@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from knxgw.charging.words import PointNumber
+from knxgw.config.device_address import device_address
 from knxgw.config.model import Configuration, ConnectionKind
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
@@ -27,19 +28,15 @@ class SimulatedSite:
             connection = point.connection
             if connection.kind is not ConnectionKind.TCP:
                 continue
-            place = next(c for c in point.model.connectors if c.number == connection.connector)
-            unit = connection.unit
-            if place.unit_id is not None and connection.connector != 1:
-                unit = place.unit_id
-            charger = SimulatedCharger(point.model, unit, place.address_offset)
+            host, port, unit, offset = device_address(connection, point.model)
+            charger = SimulatedCharger(point.model, unit, offset)
             self.chargers[PointNumber(point.number)] = charger
-            endpoint = (connection.host or "", connection.port + place.port_offset)
-            where_is[PointNumber(point.number)] = endpoint
-            images.setdefault(endpoint, []).append(charger)
+            where_is[PointNumber(point.number)] = (host, port)
+            images.setdefault((host, port), []).append(charger)
             if point.meter is not None and point.meter.connection.kind is ConnectionKind.TCP:
-                meter = SimulatedMeter(point.meter.model, point.meter.connection.unit, charger)
-                where = (point.meter.connection.host or "", point.meter.connection.port)
-                images.setdefault(where, []).append(meter)
+                host, port, unit, _ = device_address(point.meter.connection, point.meter.model)
+                meter = SimulatedMeter(point.meter.model, unit, charger)
+                images.setdefault((host, port), []).append(meter)
         for (host, port), members in images.items():
             self.servers[host, port] = ModbusSimulator(members, host=host, port=port, time_s=time_s)
         self._endpoints = {number: self.servers[where] for number, where in where_is.items()}

@@ -47,7 +47,7 @@ from knxgw.station.model import (
 )
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
-_SLOW_KEYS = ("lifetime_mwh", "reading_mwh")
+_SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 Change = Callable[[ChargingPoint], ChargingPoint]
 
@@ -100,11 +100,12 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
         case _:
-            return _point(station, event.point, _change(event, now_s, station.now(now_s)), now_s)
+            return _point(station, event, now_s)
 
 
-def _change(event: PointEvent, now_s: float, now: datetime | None) -> Change:
+def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     """Return what an event does to its charging point."""
+    now = station.now(now_s)
     match event:
         case ChargerSeen(values=values):
             change: Change = partial(points.see, values=values, now_s=now_s, now=now)
@@ -121,21 +122,42 @@ def _change(event: PointEvent, now_s: float, now: datetime | None) -> Change:
         case SetpointCommanded(setpoint_ma=setpoint_ma):
             change = partial(points.command_setpoint, wanted_ma=setpoint_ma)
         case StartStopCommanded(start=start):
-            change = partial(points.command_start_stop, now_s=now_s, start=start)
+            change = partial(
+                points.command_start_stop,
+                now_s=now_s,
+                start=start,
+                grid_pause=_grid_pause(station),
+            )
         case _:
             assert_never(event)
     return change
 
 
-def _point(
-    station: Station, number: PointNumber, change: Change, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Change one charging point and settle what follows from it."""
+    number = event.point
     before = station.points[number]
-    changed = replace(station, points={**station.points, number: change(before)})
-    effects: list[Effect] = []
+    after = _change(station, event, now_s)(before)
+    changed = replace(station, points={**station.points, number: after})
+    effects: list[Effect] = list(_refused(event, before, after))
     settled = _settle_point(changed, number, before, now_s, effects)
     return settled, tuple(effects)
+
+
+def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:
+    """Say in the log which command was not, or not exactly, followed."""
+    number = before.settings.number
+    if isinstance(event, StartStopCommanded):
+        if (before.started, before.cancelled) == (after.started, after.cancelled):
+            word = "start" if event.start else "stop"
+            yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
+    elif isinstance(event, SetpointCommanded):
+        wanted_ma = event.setpoint_ma
+        if wanted_ma is None:
+            yield Note(text=f"cp{number}: setpoint ignored, it is no current")
+        elif not before.limits.contains(wanted_ma):
+            kept_a = after.setpoint_ma / 1000
+            yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {kept_a:g} A")
 
 
 def _settle_all(

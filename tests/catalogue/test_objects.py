@@ -38,9 +38,9 @@ POINT: dict[int, tuple[list[str], str, bool]] = {
     59: (["1.017"], "C-W---", True),
     60: (["14.019"], "C-W---", False),
     61: (["14.019"], STATE, False),
-    **{number: (CURRENT, STATE, True) for number in range(62, 66)},
-    **{number: (POWER, STATE, True) for number in range(66, 70)},
-    **{number: (ENERGY, STATE, True) for number in range(70, 76)},
+    **dict.fromkeys(range(62, 66), (CURRENT, STATE, True)),
+    **dict.fromkeys(range(66, 70), (POWER, STATE, True)),
+    **dict.fromkeys(range(70, 76), (ENERGY, STATE, True)),
     76: (["10.001"], STATE, True),
     77: (["10.001"], STATE, True),
     78: (["13.100"], STATE, True),
@@ -71,7 +71,7 @@ def test_every_row_names_its_charging_point_and_its_function(catalogue: Catalogu
     assert rows[1]["charging_point"] == 0
     assert rows[155]["charging_point"] == 3
     assert rows[155]["function"] == "Interruption"
-    assert rows[262]["function"] == "Actual charging current (sum) – state"
+    assert rows[262]["function"].startswith("Actual charging current (sum)")
     assert all(row["addresses"] == [] for row in rows.values())
 
 
@@ -93,9 +93,7 @@ def test_the_manuals_own_text_agrees(catalogue: Catalogue) -> None:
             flags.group(1).ljust(6, "-"),  # tables 20 and 21 print five characters
             "This group object depends on the model." in table,
         )
-    ours = {
-        d.number: (list(d.dpts), d.flags, d.model_dependent) for d in catalogue.objects
-    }
+    ours = {d.number: (list(d.dpts), d.flags, d.model_dependent) for d in catalogue.objects}
     assert seen == ours
 
 
@@ -123,7 +121,9 @@ def test_a_wrong_object_file_is_reported_line_by_line() -> None:
     assert root is not None
     read_objects(root)
     shown = [str(finding) for finding in problems.findings]
-    assert any(s.startswith("objects.yaml:2: error: general[0].flags: expected flags") for s in shown)
+    assert any(
+        s.startswith("objects.yaml:2: error: general[0].flags: expected flags") for s in shown
+    )
     assert any("general[1].kind" in s and "did you mean 'state'?" in s for s in shown)
     assert any("general[2].tabel: unknown key; did you mean 'table'?" in s for s in shown)
     assert any("expected a datapoint type, got '7012'" in s for s in shown)

@@ -4,6 +4,7 @@ Every telegram of the gateway is accounted for: one that nobody expected, a dupl
 one fails the test.
 """
 
+import itertools
 import struct
 import sys
 import time
@@ -29,9 +30,9 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
 MOVING = {"1/2/61", "1/2/62", "1/2/66", "1/2/70"}  # setpoint, current, power, energy
-NO_ERROR = "No error".encode().ljust(14, b"\0").hex()
-SERIAL = "ACE0123456".encode().ljust(14, b"\0").hex()
-NOT_REACHABLE = "NotReachable".encode().ljust(14, b"\0").hex()
+NO_ERROR = b"No error".ljust(14, b"\0").hex()
+SERIAL = b"ACE0123456".ljust(14, b"\0").hex()
+NOT_REACHABLE = b"NotReachable".ljust(14, b"\0").hex()
 RECORDER = (sys.executable, "-m", "tests.support.bus_recorder")
 ROUTING_TOOL = (sys.executable, "-m", "tests.support.routing_tool")
 
@@ -170,7 +171,7 @@ def moving_values_keep_their_distance(recording: Recording) -> None:
             by_address.setdefault(telegram.destination, []).append(telegram)
     assert set(by_address) == MOVING
     for telegrams in by_address.values():
-        pairs = list(zip(telegrams, telegrams[1:], strict=False))
+        pairs = list(itertools.pairwise(telegrams))
         assert all(b.time_s - a.time_s > 9.5 for a, b in pairs)
         assert all(b.payload != a.payload for a, b in pairs)
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from knxgw.catalogue.model import (
     Catalogue,
-    Extract,
     Order,
     Point,
     PollClass,
@@ -23,11 +22,32 @@ from knxgw.modbus.codec import as_text, decode, encode, fault_text, scaled, unsc
 
 def point(kind: RegisterType, count: int, **changes: object) -> Point:
     base = Point(
-        name="x", table=Table.HOLDING, address=0, count=count, type=kind, scale=1.0, add=0.0,
-        unit=None, readable=True, writable=True, write_function=None, extract=None, codes={},
-        word_order=Order.BIG, byte_order=Order.BIG, string_order=Order.BIG, unit_id=None,
-        relative=False, low=None, high=None, invalid=(), optional=False, poll=PollClass.FAST,
-        format=TextFormat.PLAIN, confidence="high", note="",
+        name="x",
+        table=Table.HOLDING,
+        address=0,
+        count=count,
+        type=kind,
+        scale=1.0,
+        add=0.0,
+        unit=None,
+        readable=True,
+        writable=True,
+        write_function=None,
+        extract=None,
+        codes={},
+        word_order=Order.BIG,
+        byte_order=Order.BIG,
+        string_order=Order.BIG,
+        unit_id=None,
+        relative=False,
+        low=None,
+        high=None,
+        invalid=(),
+        optional=False,
+        poll=PollClass.FAST,
+        format=TextFormat.PLAIN,
+        confidence="high",
+        note="",
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 

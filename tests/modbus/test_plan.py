@@ -1,7 +1,10 @@
 """Poll plans: the fewest reads a model allows, state and currents first."""
 
+import itertools
+
 from knxgw.catalogue.model import Catalogue, PollClass
 from knxgw.charging.words import PointNumber
+from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver, Read
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks
@@ -62,14 +65,14 @@ def test_keba_reads_keep_their_distance_and_state_and_currents_come_first(
 ) -> None:
     schedule = PollSchedule(blocks_of(catalogue, "keba_p30"), min_interval_s=0.5)
     asked = run_schedule(schedule, 120.0)
-    distances = [b[0] - a[0] for a, b in zip(asked, asked[1:], strict=False)]
+    distances = [b[0] - a[0] for a, b in itertools.pairwise(asked)]
     assert min(distances) >= 0.5
     assert {name for _, name in asked[:5]} == {
         "state", "plug", "current_l1", "current_l2", "current_l3"
     }  # fmt: skip
     assert asked[4][0] <= 2.0, "the first look at state and currents is done after 2 s"
     states = [at_s for at_s, name in asked if name == "state"]
-    assert max(b - a for a, b in zip(states[1:], states[2:], strict=False)) < 5.0
+    assert max(b - a for a, b in itertools.pairwise(states)) < 5.0
     assert {"power", "energy_total", "energy_session", "error_1"} <= {name for _, name in asked}
 
 
@@ -82,8 +85,6 @@ def test_a_device_without_limits_is_read_every_second(catalogue: Catalogue) -> N
 def test_a_refused_block_is_read_point_by_point_and_the_absent_ones_are_left_out(
     catalogue: Catalogue,
 ) -> None:
-    from knxgw.errors import PeerRefusedError
-
     driver = Driver(PointNumber(1), catalogue.chargers["abb_terra_ac"], unit_id=1)
     driver.opened()
     job = driver.next_job(0.0)

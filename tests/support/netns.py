@@ -27,7 +27,7 @@ class NamespaceError(Exception):
 
 def ip(*argv: str) -> str:
     """Run `ip`, return what it prints. Raises: NamespaceError."""
-    result = subprocess.run(["ip", *argv], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603, S607
+    result = subprocess.run(["ip", *argv], capture_output=True, text=True, timeout=10, check=False)
     if result.returncode:
         raise NamespaceError(f"ip {' '.join(argv)}: {result.stderr.strip()}")
     return result.stdout
@@ -71,7 +71,7 @@ class Namespace:
         self, *argv: str, timeout_s: float = 10.0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command here to its end. Raises: subprocess.TimeoutExpired."""
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             self._wrapped(argv),
             capture_output=True,
             text=True,
@@ -89,7 +89,7 @@ class Namespace:
         What it prints, errors too, is appended to the file `stdout`, or thrown away.
         """
         with (stdout or Path(os.devnull)).open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 self._wrapped(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -43,7 +43,9 @@ class Heard:
 
     @property
     def payload(self) -> Payload | None:
-        return self.apci.value if isinstance(self.apci, GroupValueWrite | GroupValueResponse) else None
+        return (
+            self.apci.value if isinstance(self.apci, GroupValueWrite | GroupValueResponse) else None
+        )
 
     @property
     def is_write(self) -> bool:

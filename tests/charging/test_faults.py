@@ -1,0 +1,62 @@
+"""The fault register: the last or current fault of one scope."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode, FaultRegister
+
+EMPTY = FaultRegister(severities=POINT_SEVERITY)
+codes = st.sampled_from(sorted(POINT_SEVERITY))
+
+
+def test_before_the_first_fault_the_text_is_no_error() -> None:
+    assert EMPTY.text == "No error"
+    assert not EMPTY.is_present
+
+
+def test_every_text_fits_into_14_characters() -> None:
+    assert all(len(code.value) <= 14 for code in FaultCode)
+    assert set(FaultCode) == set(POINT_SEVERITY) | set(GENERAL_SEVERITY)
+
+
+def test_the_most_severe_present_fault_is_shown() -> None:
+    faults = EMPTY.set(FaultCode.NOT_REACHABLE, present=True).set(FaultCode.COMM, present=True)
+    assert faults.text == "NotReachable"
+    assert faults.set(FaultCode.NOT_REACHABLE, present=False).text == "Comm"
+
+
+def test_the_newest_among_equals_is_shown() -> None:
+    faults = EMPTY.set(FaultCode.NOT_FOLLOWING, present=True).set(FaultCode.COMM, present=True)
+    assert faults.text == "Comm"
+
+
+def test_the_last_fault_stays_readable_when_none_is_left() -> None:
+    faults = EMPTY.set(FaultCode.COMM, present=True).set(FaultCode.COMM, present=False)
+    assert faults.text == "Comm"
+    assert not faults.is_present
+
+
+def test_a_fault_for_information_is_shown_but_not_present() -> None:
+    faults = EMPTY.inform(FaultCode.OPERATION_NOT_POSSIBLE)
+    assert faults.text == "OpNotPossible"
+    assert not faults.is_present
+
+
+def test_a_fault_for_information_does_not_hide_a_more_severe_one() -> None:
+    faults = EMPTY.set(FaultCode.COMM, present=True).inform(FaultCode.VALUE_OUT_OF_RANGE)
+    assert faults.text == "Comm"
+    assert faults.set(FaultCode.COMM, present=False).text == "Comm"
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(codes, st.booleans())))
+def test_the_register_knows_exactly_what_is_present(changes: list[tuple[FaultCode, bool]]) -> None:
+    faults, model = EMPTY, set[FaultCode]()
+    for code, present in changes:
+        faults = faults.set(code, present=present)
+        model = model | {code} if present else model - {code}
+    assert set(faults.present) == model
+    assert faults.is_present == bool(model)
+    if model:
+        worst = max(POINT_SEVERITY[code] for code in model)
+        assert POINT_SEVERITY[FaultCode(faults.text)] == worst

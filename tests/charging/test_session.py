@@ -1,0 +1,191 @@
+"""Sessions: start, end, duration and energy, with a meter or without."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knxgw.charging.point import ChargingPoint, link_changed, see
+from knxgw.charging.publication import point_values
+from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.words import LinkCondition, Quantity
+from tests.charging.points import (
+    AVAILABLE,
+    CHARGING,
+    IDLE,
+    WAITING,
+    at,
+    make_point,
+    seen,
+    seen_for,
+)
+
+
+def session_of(point: ChargingPoint) -> Session:
+    assert point.session is not None
+    return point.session
+
+
+def charged(model: str = "goe_charger") -> ChargingPoint:
+    """Return a point that charges since 10 s, at 30 s."""
+    point = seen(make_point(model=model), WAITING, 5)
+    return seen_for(point, CHARGING, 10, 30)
+
+
+def test_a_session_starts_when_charging_begins_and_not_at_plug_in() -> None:
+    assert seen(make_point(), WAITING, 5).session is None
+    assert session_of(charged()).started_at == at(10)
+
+
+def test_the_end_is_the_last_moment_above_the_threshold() -> None:
+    point = seen_for(charged(), IDLE, 31, 60)
+    point = seen(point, AVAILABLE, 100)
+    session = session_of(point)
+    assert not session.is_open
+    assert session.ended_at == at(30)
+    assert session.duration_s == 20
+
+
+def test_a_pause_and_a_resume_belong_to_the_same_session() -> None:
+    point = seen_for(charged(), IDLE, 31, 60)
+    point = seen(point, CHARGING, 61)
+    assert session_of(point).started_at == at(10)
+    assert session_of(point).duration_s == 51
+
+
+def test_a_new_plug_in_starts_a_new_session() -> None:
+    point = seen(seen(charged(), AVAILABLE, 40), WAITING, 50)
+    assert not session_of(point).is_open, "the last one is still shown"
+    point = seen(point, CHARGING, 60)
+    assert session_of(point).started_at == at(60)
+    assert session_of(point).energy_mwh == 0
+
+
+def test_an_unplugging_during_a_lost_link_ends_the_session() -> None:
+    point = link_changed(charged(), LinkCondition.NOT_REACHABLE)
+    point = seen(link_changed(point, LinkCondition.GOOD), AVAILABLE, 100)
+    assert not session_of(point).is_open
+
+
+def test_a_session_of_a_charger_that_told_no_plug_before_ends_at_unplugging() -> None:
+    unknown = {q: v for q, v in CHARGING.items() if q is not Quantity.CONNECTED}
+    point = seen(make_point(), unknown, 1)
+    assert session_of(point).is_open
+    assert not session_of(seen(point, AVAILABLE, 2)).is_open
+
+
+def test_without_valid_time_there_is_a_duration_but_no_start_and_end() -> None:
+    point = make_point()
+    for now_s in range(10, 31):
+        point = see(point, CHARGING, now_s, None)
+    point = see(point, AVAILABLE, 40, None)
+    values = point_values(point, 40)
+    assert values["session_start"] is None
+    assert values["session_end"] is None
+    assert values["session_duration"] == 20
+
+
+def test_the_start_is_known_later_when_the_clock_is_set_during_the_session() -> None:
+    point = make_point()
+    for now_s in range(10, 31):
+        point = see(point, CHARGING, now_s, None)
+    assert session_of(see(point, IDLE, 40, at(40))).started_at == at(10)
+
+
+def test_the_end_is_right_when_the_clock_was_set_after_the_car_was_full() -> None:
+    point = make_point()
+    for now_s in range(10, 31):
+        point = see(point, CHARGING, now_s, None)
+    assert session_of(see(point, AVAILABLE, 90, at(90))).ended_at == at(30)
+
+
+def test_the_energy_comes_from_the_meter_reading() -> None:
+    point = seen(make_point(model="alfen_eve"), {Quantity.ENERGY: 1_000_000}, 1)
+    point = seen(point, CHARGING, 2)
+    point = seen(point, {Quantity.ENERGY: 1_250_000}, 3)
+    assert session_of(point).energy_mwh == 250_000
+    assert point.lifetime_mwh == 1_250_000
+
+
+def test_the_last_reading_before_unplugging_counts() -> None:
+    point = seen(make_point(model="alfen_eve"), {Quantity.ENERGY: 1_000_000}, 1)
+    point = seen(point, CHARGING, 2)
+    point = seen(point, {**AVAILABLE, Quantity.ENERGY: 1_100_000}, 3)
+    assert session_of(point).energy_mwh == 100_000
+
+
+def test_the_charger_s_own_session_energy_is_the_one_that_is_kept() -> None:
+    point = seen(charged("abb_terra_ac"), {Quantity.SESSION_ENERGY: 5_000_000}, 31)
+    point = seen(point, {**AVAILABLE, Quantity.SESSION_ENERGY: 0}, 32)
+    assert session_of(point).energy_mwh == 5_000_000
+    assert point_values(point, 32)["energy_last_charge"] == 5_000_000
+
+
+def test_the_energy_of_the_session_before_is_not_taken_for_the_new_one() -> None:
+    point = seen(make_point(), {**CHARGING, Quantity.SESSION_ENERGY: 9_000_000}, 1)
+    assert session_of(point).energy_mwh == 0
+
+
+def test_a_running_session_is_not_told_while_the_charger_is_gone() -> None:
+    point = link_changed(charged(), LinkCondition.NOT_REACHABLE)
+    values = point_values(point, 31)
+    assert values["energy_last_charge"] is None
+    assert values["session_duration"] is None
+    assert values["energy_lifetime"] is None
+    assert values["session_start"] == at(10)
+
+
+def test_a_finished_session_is_told_while_the_charger_is_gone() -> None:
+    point = link_changed(seen(charged(), AVAILABLE, 40), LinkCondition.NOT_REACHABLE)
+    assert point_values(point, 41)["session_duration"] == 20
+    assert point_values(point, 41)["session_end"] == at(30)
+
+
+# --- counting energy
+
+
+def test_power_is_counted_where_there_is_no_reading() -> None:
+    counter, added = EnergyCounter().by_power(3600, 0)
+    assert added == 0
+    _, added = counter.by_power(3600, 10)
+    assert added == 10_000
+
+
+def test_a_gap_in_the_power_counts_nothing() -> None:
+    counter, _ = EnergyCounter().by_power(11_000, 0)
+    assert counter.by_power(11_000, 61)[1] == 0
+
+
+def test_a_replaced_meter_adds_nothing() -> None:
+    counter, _ = EnergyCounter().by_reading(5_000_000)
+    counter, added = counter.by_reading(100)
+    assert added == 0
+    assert counter.by_reading(300)[1] == 200
+
+
+def test_a_meter_that_says_zero_for_a_moment_adds_only_what_flowed() -> None:
+    counter, _ = EnergyCounter().by_reading(5_000_000)
+    counter, _ = counter.by_reading(0)
+    assert counter.by_reading(5_000_100)[1] == 100
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(0, 10**9), min_size=2))
+def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
+    readings: list[int],
+) -> None:
+    counter, total = EnergyCounter(), 0
+    for reading in readings:
+        counter, added = counter.by_reading(reading)
+        assert added >= 0
+        total += added
+    rises = sum(max(0, b - a) for a, b in zip(readings, readings[1:], strict=False))
+    assert total <= rises
+
+
+@pytest.mark.parametrize("power_w", [0, 1, 22_000])
+def test_constant_power_gives_the_energy_it_must(power_w: int) -> None:
+    counter, total = EnergyCounter(), 0
+    for second in range(0, 3601, 5):
+        counter, added = counter.by_power(power_w, second)
+        total += added
+    assert total == pytest.approx(power_w * 1000, abs=720)

@@ -1,0 +1,289 @@
+"""Routing over multicast on 127.0.0.1: plain, IP Secure and Data Secure, with xknx as the peer.
+
+Each test has a multicast group of its own, so that tests may run side by side.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from xknx import XKNX
+from xknx.cemi import CEMIFrame, CEMIMessageCode
+from xknx.dpt import DPTArray
+from xknx.io import ConnectionConfig, ConnectionType, SecureConfig
+from xknx.knxip import KNXIPFrame, RoutingIndication
+from xknx.telegram import Telegram
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import GroupValueWrite
+
+from knxgw.config.model import KnxLinkKind, KnxSettings
+from knxgw.links.knx import RoutingLink
+from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_transports import GuardedUdpTransport
+from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
+from tests.support.knxip_server import LOCALHOST, Ear, eventually, group_write, opened, settings
+
+pytestmark = pytest.mark.real
+PASSWORD = "routing-password"  # noqa: S105 - made up here
+OURS, PEER, STRANGER = "1.1.20", "1.1.9", "1.1.66"
+SECURED, PLAIN = "1/1/50", "1/1/51"
+LATENCY_MS = 60  # the timer of secure routing is found within a few of these
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def group() -> str:
+    """Return a multicast group that no other test and no other process uses."""
+    pid = os.getpid()
+    return f"239.{pid >> 8 & 0xFF}.{pid & 0xFF}.{next(_numbers)}"
+
+
+def routing(group: str, address: str = OURS, keyring: Path | None = None) -> RoutingLink:
+    """Return one of our links in that group."""
+    of = settings(KnxLinkKind.ROUTING, individual_address=address, multicast_group=group)
+    if keyring is not None:
+        of = with_keyring(of, keyring)
+    link = make_link(of)
+    assert isinstance(link, RoutingLink)
+    return link
+
+
+def with_keyring(of: KnxSettings, keyring: Path) -> KnxSettings:
+    """Return the settings with a keyring and its password."""
+    password = keyring.with_name("password")
+    password.write_text(PASSWORD, encoding="utf-8")
+    changes = {"keyring": str(keyring), "keyring_password_file": str(password)}
+    return settings(
+        of.link,
+        individual_address=of.individual_address,
+        multicast_group=of.multicast_group,
+        **changes,
+    )
+
+
+def data_secure_keyring(directory: Path, backbone: Backbone | None = None) -> Path:
+    """Write a keyring in which we and the peer share the key of one group address."""
+    data = KeyringData(
+        backbone=backbone,
+        interfaces=(
+            Interface(individual_address=OURS, type="USB", groups={SECURED: [PEER, OURS]}),
+        ),
+        group_keys={SECURED: bytes(range(16))},
+        devices=(Device(individual_address=OURS), Device(individual_address=PEER)),
+    )
+    return write_keyring(directory / "routing.knxkeys", data, PASSWORD)
+
+
+class Peer:
+    """xknx on the same group."""
+
+    def __init__(self, xknx: XKNX) -> None:
+        self._xknx = xknx
+        self.heard: list[tuple[str, str, object]] = []
+
+    def on_telegram(self, telegram: Telegram) -> None:
+        """Note a telegram."""
+        assert isinstance(telegram.payload, GroupValueWrite)
+        value = telegram.payload.value.value
+        said = value[0] if isinstance(value, tuple) else value
+        self.heard.append((str(telegram.source_address), str(telegram.destination_address), said))
+
+    async def write(self, address: str, value: int) -> None:
+        """Write one byte to a group address."""
+        payload = GroupValueWrite(DPTArray((value,)))
+        self._xknx.telegrams.put_nowait(Telegram(GroupAddress(address), payload=payload))
+        await self._xknx.join()
+
+
+@asynccontextmanager
+async def xknx_peer(
+    group: str, kind: ConnectionType = ConnectionType.ROUTING, keyring: Path | None = None
+) -> AsyncGenerator[Peer, None]:
+    """Let xknx take part."""
+    secure = keyring and SecureConfig(knxkeys_file_path=keyring, knxkeys_password=PASSWORD)
+    config = ConnectionConfig(
+        connection_type=kind,
+        local_ip=LOCALHOST,
+        multicast_group=group,
+        individual_address=PEER,
+        secure_config=secure,
+    )
+    async with XKNX(connection_config=config) as xknx:
+        peer = Peer(xknx)
+        xknx.telegram_queue.register_telegram_received_cb(peer.on_telegram)
+        yield peer
+
+
+async def hears(ear: Ear, address: str, value: int) -> None:
+    """Wait until that byte was written to that address."""
+    await eventually(lambda: ear.has(address, value), f"{value} on {address}; heard {ear.heard}")
+
+
+async def test_two_plain_links_exchange_telegrams_and_do_not_hear_themselves(group: str) -> None:
+    one, other = routing(group), routing(group, "1.1.21")
+    async with opened(one) as our_ear, opened(other) as other_ear:
+        assert str(one.individual_address) == OURS
+        await one.send(group_write(PLAIN, 7, OURS))
+        await other.send(group_write(PLAIN, 8, "1.1.21"))
+        await hears(other_ear, PLAIN, 7)
+        await hears(our_ear, PLAIN, 8)
+        assert other_ear.heard == [(OURS, PLAIN, 7)]
+        assert our_ear.heard == [("1.1.21", PLAIN, 8)]
+        await one.check()
+        assert (our_ear.lost, one.malformed, one.confirmations_missed) == (0, 0, 0)
+
+
+async def test_a_closed_link_opens_again(group: str) -> None:
+    one, other = routing(group), routing(group, "1.1.21")
+    async with opened(other) as other_ear:
+        for value in (1, 2):
+            async with opened(one):
+                await one.send(group_write(PLAIN, value, OURS))
+                await hears(other_ear, PLAIN, value)
+
+
+async def test_a_backlog_asks_the_others_to_pause(group: str) -> None:
+    one, other = routing(group), routing(group, "1.1.21")
+    loop = asyncio.get_running_loop()
+    async with opened(one) as our_ear, opened(other):
+        one.note_backlog(10, loop.time())  # 10 answers of 20 ms
+        one.note_backlog(10, loop.time())
+        assert one.busy_sent == 1
+        assert other._routing is not None
+        await eventually(
+            lambda: not other._routing._flow_control._ready.is_set(),  # type: ignore[union-attr]
+            "the other to pause",
+        )
+        started_s = loop.time()
+        await other.send(group_write(PLAIN, 8, "1.1.21"))
+        await hears(our_ear, PLAIN, 8)
+        assert loop.time() - started_s > 0.15
+
+
+async def test_ip_secure_links_exchange_telegrams_with_xknx_and_hear_no_plain_peer(
+    group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = bytes(range(40, 56))
+    backbone = Backbone(key=key, multicast_address=group, latency_ms=LATENCY_MS)
+    data = KeyringData(backbone=backbone)
+    keyring = write_keyring(tmp_path / "backbone.knxkeys", data, PASSWORD)
+    ours = routing("224.0.23.12", OURS, keyring)  # the keyring knows the group better
+    stranger = routing(group, STRANGER)
+    async with (
+        opened(stranger) as stranger_ear,
+        opened(ours) as our_ear,
+        xknx_peer(group, ConnectionType.ROUTING_SECURE, keyring) as peer,
+    ):
+        await stranger.send(group_write(PLAIN, 66, STRANGER))
+        await ours.send(group_write(PLAIN, 7, OURS))
+        await eventually(lambda: (OURS, PLAIN, 7) in peer.heard, "our telegram at the peer")
+        await peer.write(PLAIN, 8)
+        await hears(our_ear, PLAIN, 8)
+        assert our_ear.heard == [(PEER, PLAIN, 8)]
+        assert peer.heard == [(OURS, PLAIN, 7)]
+        assert stranger_ear.heard == [], "nothing secured is readable without the key"
+    assert key.hex() not in caplog.text
+
+
+async def test_a_wrong_backbone_key_is_counted_and_logged_once(
+    group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    links = []
+    for number in (1, 2):
+        backbone = Backbone(key=bytes([number]) * 16, multicast_address=group, latency_ms=20)
+        (tmp_path / str(number)).mkdir()
+        path = tmp_path / str(number) / "k.knxkeys"
+        keyring = write_keyring(path, KeyringData(backbone=backbone), PASSWORD)
+        links.append(routing(group, f"1.1.{number}", keyring))
+    one, other = links
+    async with opened(one), opened(other) as other_ear:
+        for value in range(3):
+            await one.send(group_write(PLAIN, value, "1.1.1"))
+        await eventually(lambda: other.malformed == 3, "three telegrams to be refused")
+        assert other_ear.heard == []
+    assert len([r for r in caplog.records if "malformed" in r.getMessage()]) == 1
+
+
+async def test_a_cancelled_secure_link_does_not_live_on(group: str, tmp_path: Path) -> None:
+    backbone = Backbone(key=bytes(16), multicast_address=group, latency_ms=5000)
+    keyring = write_keyring(tmp_path / "k.knxkeys", KeyringData(backbone=backbone), PASSWORD)
+    link = routing(group, OURS, keyring)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), opened(link):
+            raise AssertionError("its timer cannot have been found yet")
+
+
+async def test_data_secure_telegrams_go_both_ways_over_plain_routing(
+    group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keyring = data_secure_keyring(tmp_path)
+    ours = routing(group, OURS, keyring)
+    listener = routing(group, STRANGER)  # has no key
+    async with (
+        opened(ours) as our_ear,
+        opened(listener) as listener_ear,
+        xknx_peer(group, ConnectionType.ROUTING, keyring) as peer,
+    ):
+        await ours.send(group_write(SECURED, 7, OURS))
+        await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
+        await peer.write(SECURED, 8)
+        await hears(our_ear, SECURED, 8)
+        await ours.send(group_write(PLAIN, 9, OURS))
+        await peer.write(PLAIN, 10)
+        await hears(our_ear, PLAIN, 10)
+        await hears(listener_ear, PLAIN, 9)
+        assert not listener_ear.has(SECURED, 7)
+        assert not listener_ear.has(SECURED, 8)
+        assert ours.insecure == 0
+    assert bytes(range(16)).hex() not in caplog.text
+
+
+async def test_a_plain_telegram_on_a_secured_address_is_dropped_counted_and_logged_once(
+    group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = routing(group, OURS, data_secure_keyring(tmp_path))
+    stranger = routing(group, STRANGER)
+    async with opened(ours) as our_ear, opened(stranger):
+        for value in range(3):
+            await stranger.send(group_write(SECURED, value, STRANGER))
+        await stranger.send(group_write(PLAIN, 9, STRANGER))
+        await hears(our_ear, PLAIN, 9)
+        assert our_ear.heard == [(STRANGER, PLAIN, 9)]
+        assert (ours.insecure, ours.malformed) == (3, 0)
+    assert len([r for r in caplog.records if "Data Secure" in r.getMessage()]) == 1
+
+
+async def test_a_replayed_secured_telegram_is_dropped(group: str, tmp_path: Path) -> None:
+    keyring = data_secure_keyring(tmp_path)
+    ours, peer = routing(group, OURS, keyring), routing(group, PEER, keyring)
+    async with opened(ours) as our_ear, opened(peer):
+        assert peer._data_secure is not None
+        secured = peer._data_secure.outgoing_cemi(group_write(SECURED, 8, PEER))
+        frame = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=secured)
+        assert peer._routing is not None
+        assert isinstance(peer._routing.transport, GuardedUdpTransport)
+        for _ in range(2):
+            body = RoutingIndication(raw_cemi=frame.to_knx())
+            peer._routing.transport.send(KNXIPFrame.init_from_body(body))
+        await eventually(lambda: ours.insecure == 1, "the replay to be refused")
+        assert our_ear.heard == [(PEER, SECURED, 8)]
+
+
+async def test_data_secure_goes_through_ip_secure_routing(group: str, tmp_path: Path) -> None:
+    backbone = Backbone(key=bytes(16), multicast_address=group, latency_ms=LATENCY_MS)
+    keyring = data_secure_keyring(tmp_path, backbone)
+    ours = routing(group, OURS, keyring)
+    async with (
+        opened(ours) as our_ear,
+        xknx_peer(group, ConnectionType.ROUTING_SECURE, keyring) as peer,
+    ):
+        await ours.send(group_write(SECURED, 7, OURS))
+        await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
+        await peer.write(SECURED, 8)
+        await hears(our_ear, SECURED, 8)
