@@ -1,5 +1,7 @@
 """Sessions: start, end, duration and energy, with a meter or without."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -178,7 +180,7 @@ def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
         counter, added = counter.by_reading(reading)
         assert added >= 0
         total += added
-    rises = sum(max(0, b - a) for a, b in zip(readings, readings[1:], strict=False))
+    rises = sum(max(0, b - a) for a, b in itertools.pairwise(readings))
     assert total <= rises
 
 

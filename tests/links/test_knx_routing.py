@@ -105,7 +105,9 @@ async def xknx_peer(
     group: str, kind: ConnectionType = ConnectionType.ROUTING, keyring: Path | None = None
 ) -> AsyncGenerator[Peer, None]:
     """Let xknx take part."""
-    secure = keyring and SecureConfig(knxkeys_file_path=keyring, knxkeys_password=PASSWORD)
+    secure = None
+    if keyring is not None:
+        secure = SecureConfig(knxkeys_file_path=keyring, knxkeys_password=PASSWORD)
     config = ConnectionConfig(
         connection_type=kind,
         local_ip=LOCALHOST,

@@ -180,7 +180,7 @@ class _TcpClient(asyncio.Protocol, Client):
     def __init__(self, server: "KnxIpServer") -> None:
         self._server = server
         self._buffer = b""
-        self._session: _Session | None = None
+        self.session: _Session | None = None
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as asyncio documents it
@@ -208,9 +208,9 @@ class _TcpClient(asyncio.Protocol, Client):
         elif isinstance(frame.body, SessionRequest):
             session = _Session(credentials, frame.body.ecdh_client_public_key)
             self.send(session.response())
-            self._session = session  # from now on everything is wrapped
-        elif isinstance(frame.body, SecureWrapper) and self._session is not None:
-            self._take_unwrapped(self._session.decrypt_frame(frame).body, self._session)
+            self.session = session  # from now on everything is wrapped
+        elif isinstance(frame.body, SecureWrapper) and self.session is not None:
+            self._take_unwrapped(self.session.decrypt_frame(frame).body, self.session)
 
     def _take_unwrapped(self, body: KNXIPBody, session: "_Session") -> None:
         if isinstance(body, SessionAuthenticate):
@@ -222,7 +222,7 @@ class _TcpClient(asyncio.Protocol, Client):
 
     def send(self, body: KNXIPBody) -> None:
         frame = KNXIPFrame.init_from_body(body)
-        self.write((self._session.encrypt_frame(frame) if self._session else frame).to_knx())
+        self.write((self.session.encrypt_frame(frame) if self.session else frame).to_knx())
 
     def write(self, raw: bytes) -> None:
         if self.transport is not None:
@@ -266,12 +266,26 @@ class _Session(_IPSecureTransportLayer):
             return SecureSessionStatusCode.STATUS_AUTHENTICATION_SUCCESS
         return SecureSessionStatusCode.STATUS_AUTHENTICATION_FAILED
 
+    def encrypt_bytes(self, raw: bytes) -> bytes:
+        """Return a wrapper, authentic in every way, around any bytes."""
+        return self.encrypt_frame(_Bytes(raw)).to_knx()
+
     def get_sequence_information(self) -> bytes:
         self._sequence_number += 1
         return self._sequence_number.to_bytes(6, "big")
 
     def get_message_tag(self) -> bytes:
         return MESSAGE_TAG_TUNNELLING
+
+
+class _Bytes(KNXIPFrame):
+    """Any bytes in the place of a frame."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def to_knx(self) -> bytes:
+        return self._raw
 
 
 def _handshake_code(key: bytes, data: bytes) -> bytes:

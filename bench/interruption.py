@@ -1,0 +1,150 @@
+"""Interruption telegram in, Modbus write on the wire: one clock for both ends, a real gateway between.
+
+The simulated chargers live in this process and note when a write arrives; the telegram goes out
+of this process by routing on loopback.
+"""
+
+import asyncio
+import socket
+import statistics
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, sleep
+
+from bench.figures import Figures
+from bench.frames import MULTICAST_GROUP, PORT, frame, group_address, individual_address
+from bench.process import Cost, gateway_process
+from bench.site import site_text
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.words import PointNumber
+from knxgw.config.load import parse_configuration
+from knxgw.sim.site import SimulatedSite
+from knxgw.sim.vehicle import Vehicle
+
+MODBUS_PORT, WEBSITE_PORT = 15021, 18080
+KNX = "link: routing, local_ip: 127.0.0.1, individual_address: 1.1.20"
+POINTS = (2, 3, 4, 5)  # KEBA takes one write in 5 s, so it is measured apart
+SPACING_S = 0.11
+WRITE_TIMEOUT_S = 2.0
+ROUTING_INDICATION = 0x0530
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessFigures:
+    """What one gateway process with five chargers and five meters shows."""
+
+    ready_s: float
+    idle: Cost
+    charging: Cost
+    interruption: Figures
+    keba_ms: tuple[float, ...]
+
+
+class SiteThread:
+    """Simulated chargers and meters on their own loop in a thread."""
+
+    def __init__(self, text: str) -> None:
+        loaded = parse_configuration(text, catalogue(), name="bench")
+        assert loaded.configuration is not None, loaded.findings
+        self.site = SimulatedSite(loaded.configuration, perf_counter)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.site.start(), self._loop).result(10)
+
+    def stop(self) -> None:
+        """Close the simulators."""
+        asyncio.run_coroutine_threadsafe(self.site.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def plug_everywhere(self) -> None:
+        """Let a vehicle charge at every point."""
+        for charger in self.site.chargers.values():
+            charger.plug(Vehicle(capacity_wh=1e9))
+
+    def wait_for_write(self, number: int, seen: int) -> float:
+        """Return when the next write arrived at a charging point [perf_counter s]."""
+        writes = self.site.endpoint_of(PointNumber(number)).writes
+        end_s = perf_counter() + WRITE_TIMEOUT_S
+        while len(writes) <= seen:
+            if perf_counter() > end_s:
+                raise TimeoutError(f"no write at charging point {number}")
+            sleep(0.0002)
+        return writes[seen][0]
+
+    def writes(self, number: int) -> int:
+        """Return how many writes arrived at the endpoint of a charging point."""
+        return len(self.site.endpoint_of(PointNumber(number)).writes)
+
+
+def measure(directory: Path, *, count: int = 300) -> ProcessFigures:
+    """Run the site, the gateway and the telegrams; needs loopback only."""
+    text = site_text(knx=KNX, modbus_port=MODBUS_PORT, website_port=WEBSITE_PORT, with_meters=True)
+    path = directory / "site.yaml"
+    path.write_text(text, encoding="utf-8")
+    site = SiteThread(text)
+    try:
+        ready = []
+        for run in range(4):
+            with gateway_process(path, directory / f"state{run}", WEBSITE_PORT) as process:
+                ready.append(process.ready_s)
+        with gateway_process(path, directory / "state", WEBSITE_PORT) as process:
+            ready.append(process.ready_s)
+            sleep(3.0)
+            idle = process.cost(20.0)
+            site.plug_everywhere()
+            sleep(12.0)
+            charging = process.cost(20.0)
+            figures = _interruptions(site, count)
+            keba = _keba(site, 2)
+    finally:
+        site.stop()
+    return ProcessFigures(
+        ready_s=round(statistics.median(ready), 2),
+        idle=idle,
+        charging=charging,
+        interruption=figures,
+        keba_ms=tuple(round(delay_s * 1000, 1) for delay_s in keba),
+    )
+
+
+def _interruptions(site: SiteThread, count: int) -> Figures:
+    delays_s = []
+    started_s = perf_counter()
+    for turn in range(count):
+        number = POINTS[turn % len(POINTS)]
+        delays_s.append(_toggle(site, number, active=True))
+        sleep(SPACING_S)
+        _toggle(site, number, active=False)
+        sleep(SPACING_S)
+    return Figures.of(delays_s, count=count, duration_s=perf_counter() - started_s)
+
+
+def _keba(site: SiteThread, count: int) -> list[float]:
+    """Interrupt a charger that takes one write in 5 s, always just after another write."""
+    delays_s = []
+    for _ in range(count):
+        sleep(11.0)
+        delays_s.append(_toggle(site, 1, active=True))
+        sleep(11.0)
+        _toggle(site, 1, active=False)
+    return delays_s
+
+
+def _toggle(site: SiteThread, number: int, *, active: bool) -> float:
+    seen = site.writes(number)
+    sent_s = perf_counter()
+    _write(f"1/{number}/55", int(active))
+    return site.wait_for_write(number, seen) - sent_s
+
+
+def _write(address: str, bit: int) -> None:
+    destination = group_address(address)
+    source = individual_address("1.1.99")
+    cemi = bytes((0x29, 0x00, 0xBC, 0xE0)) + source.to_bytes(2, "big")
+    cemi += destination.to_bytes(2, "big") + bytes((0x01, 0x00, 0x80 | bit))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        sender.sendto(frame(ROUTING_INDICATION, cemi), (MULTICAST_GROUP, PORT))

@@ -1,0 +1,412 @@
+"""Writes the reference pages of group objects and chargers from the catalogue; pure.
+
+`python -m knxgw.document objects > docs/objects.md` and `… chargers > docs/chargers.md` make them
+anew; `tests/test_documents.py` compares.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from knxgw.catalogue.load import catalogue as shipped_catalogue
+from knxgw.catalogue.model import (
+    Catalogue,
+    Control,
+    DeviceModel,
+    ObjectDefinition,
+    Watchdog,
+    WatchdogTrigger,
+    ZeroMeaning,
+)
+from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
+from knxgw.charging.words import STATE_WORDS, ChargingState
+from knxgw.config.model import LoadManagementMode, LoadManagementSettings
+from knxgw.config.objects import why_missing
+
+POINTS = range(1, 6)  # charging points of the reference function set
+_GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
+
+# --- group objects -----------------------------------------------------------------------------
+
+_OBJECTS_INTRODUCTION = """\
+# Group objects
+
+The numbers, datapoint types and flags are those of the reference device's manual
+([reference-manual](sources.md#reference-manual), chapter 10), so a parametrisation that exists can
+be taken over number by number. Objects of a charging point lie 50 apart: what is 50 at charging
+point 1 is 100 at the second, and 250 at the fifth. `knxgw objects` prints this map, and
+`knxgw objects --config FILE` the objects one site really has.
+
+How to read the tables:
+
+- **DPT**: the first one is the default; the file chooses another under `charging_points[].dpt` or
+  `load_management.smart_meter.dpt` ([config.md](config.md)). "1 byte" is an object without a
+  datapoint type.
+- **Flags**: C communication, R read, W write, T transmit, U update, I read at start. `-` is off.
+- **M**: the manual marks the object as depending on the model. Which model supplies which object
+  is in [chargers.md](chargers.md). An electricity meter behind a charger adds what it measures.
+- **Needs**: the object exists only when the charger or its meter supplies this.
+- **Table**: number of the table in the manual that defines the object.
+
+The first linked group address is the one an object sends on; it receives on all of them. A read is
+answered on the address it came on. An object whose value is not known yet, or is stale because the
+charger is away, does not answer. Nothing is invented: a sum is computed from its phases, but phases
+are never guessed from a sum.
+"""
+_BEHAVIOUR = """\
+## What the commands do
+
+| GO | telegram | effect |
+|---|---|---|
+| 1 | 1 / 0 | Grid-supporting control on / off. On, every charging point is held to `grid_supporting_control.setpoint_a`: 6 A, or 0 A (a pause). Off, the state before is restored. |
+| 54 | 1 | Starts a charging process that waits in state 7. |
+| 54 | 0 | Cancels it: state 4 until the vehicle is unplugged. What the state does not allow is `OpNotPossible`. |
+| 55 | 1 / 0 | Interruption on / off for this charging point, independent of grid-supporting control. Off, charging goes on with the setpoint that holds then. |
+| 59 | 0 or 1 | Releases the cable, but only when the charging process has finished; never ends a charge. |
+| 60 | current in A | Setpoint per phase, clamped to minimum and maximum; 0 A pauses where the charger allows it. Outside the range it is also `ValOutOfRange`. |
+
+10, 11, 12, 13 and 20 belong to dynamic load management. They can be linked and receive telegrams,
+but **in this version nothing follows from them**: with load management on, every charging point
+stays at its minimum current.
+
+State objects send when their value changes. Currents, powers and energies send on a minimum change
+and not more often than a minimum interval; a value that has stood still for 10 s is sent as it is.
+All but answers go out at no more than 15 telegrams per second, with a burst of 5.
+
+76, 77 and 78 exist for every charger, because the gateway can supply them itself; so does 74
+wherever energy or power is measured. None of the energies is suitable for billing.
+"""
+_FREE = """\
+## Numbers that stay free
+
+3-7, 14-19, 21-49, 57, 58 and 85-93 belong to the future of the reference device. 300-449 are kept
+for charging points 6 to 8, and this project's own objects start at 500; neither exists in this
+version.
+"""
+_NEEDS: Mapping[str, str] = {
+    "current": "current",
+    "current_l1": "current of terminal 1",
+    "current_l2": "current of terminal 2",
+    "current_l3": "current of terminal 3",
+    "power": "power",
+    "power_l1": "power of terminal 1",
+    "power_l2": "power of terminal 2",
+    "power_l3": "power of terminal 3",
+    "energy": "meter reading",
+    "energy_l1": "meter reading of terminal 1",
+    "energy_l2": "meter reading of terminal 2",
+    "energy_l3": "meter reading of terminal 3",
+    "session_energy": "energy of a session, meter reading or power",
+    "start_stop": "a charger that can wait for a start",
+    "unlock": "a charger that can release the cable",
+    "evccid": "EVCCID of the vehicle",
+    "serial": "serial number",
+    "firmware": "firmware version",
+    "temperature": "internal temperature",
+    "rfid": "RFID card",
+    "fault_info_1": "error code, part 1",
+    "fault_info_2": "error code, part 2",
+    "fault_info_3": "error code, part 3",
+    "fault_info_4": "error code, part 4",
+}
+_STATE_MEANINGS: Mapping[ChargingState, str] = {
+    ChargingState.ILLEGAL: "the charger reports a code its model file does not know",
+    ChargingState.START_UP: "the charger starts",
+    ChargingState.ERROR: "the charger reports an error (94-99)",
+    ChargingState.NOT_AVAILABLE: "the charger was taken out of operation",
+    ChargingState.CANCELLED: "ended by 54, or by the charger, until the vehicle is plugged in anew",
+    ChargingState.AVAILABLE: "no vehicle",
+    ChargingState.CONNECTED: "a vehicle is plugged in and does not charge, or waits for current",
+    ChargingState.MANUAL_START: "waits for 54, a card or another release at the charger",
+    ChargingState.CHARGE: "charging",
+    ChargingState.CHARGE_REDUCED: "the charger itself has reduced the current",
+    ChargingState.CHARGE_VENTILATION: "charging, and the vehicle asks for ventilation",
+    ChargingState.INTERRUPTION: "by 55, by grid-supporting control with 0 A, or by the charger",
+}
+_FAULT_MEANINGS: Mapping[FaultCode, str] = {
+    FaultCode.CONTACT_SUPPORT: "internal error; reserved",
+    FaultCode.CONF_NO_CHARGER: "no charging point has both a model and an address",
+    FaultCode.CONF_CHARGER: "two devices share an address, the RS485 line is mixed, or the "
+    "prioritised charging point is disabled",
+    FaultCode.CONF_E_METER: "two electricity meters share an address",
+    FaultCode.DLM_ASSOCIATION: "an object that dynamic load management needs has no group address",
+    FaultCode.SMART_METER_TIMEOUT: "smart meter silent; comes with load management",
+    FaultCode.OVER_CURRENT: "the minimum currents exceed the limit; comes with load management",
+    FaultCode.DLM_INVALID_CURRENT: "invalid measured currents; comes with load management",
+    FaultCode.NOT_REACHABLE: "no connection to the charger",
+    FaultCode.NOT_STOPPING: "draws after 0 A was commanded; comes with load management",
+    FaultCode.WRONG_CHARGER: "another model answers; not raised yet",
+    FaultCode.NOT_FOLLOWING: "draws more than allowed; comes with load management",
+    FaultCode.COMM: "the charger answers, but wrongly",
+    FaultCode.CHARGER_ERROR: "the charger reports an error; its code is in 96-99",
+    FaultCode.OPERATION_NOT_POSSIBLE: "start or stop not allowed now; information only",
+    FaultCode.VALUE_OUT_OF_RANGE: "setpoint out of range; information only",
+    FaultCode.E_METER_NOT_REACHABLE: "no connection to the electricity meter",
+    FaultCode.E_METER_COMM: "the electricity meter answers, but wrongly",
+    FaultCode.E_METER_ERROR: "the electricity meter reports a fault of its own",
+}
+
+
+def objects_page(catalogue: Catalogue) -> str:
+    """Return the reference of group objects as Markdown."""
+    general = [one for one in catalogue.objects if not one.per_point]
+    per_point = [one for one in catalogue.objects if one.per_point]
+    parts = [
+        _GENERATED,
+        _OBJECTS_INTRODUCTION,
+        "## Objects of the whole device\n",
+        *_general_table(general),
+        "\n## Objects of a charging point\n",
+        *_point_table(per_point),
+        "\n" + _BEHAVIOUR,
+        "## Charging point state (50)\n",
+        *_state_table(),
+        "\n## Fault texts (9 and 95)\n",
+        *_fault_table(),
+        "\n" + _FREE,
+    ]
+    return "\n".join(parts)
+
+
+def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+    yield from _head("GO", "function", "Funktion (German)", "DPT", "flags", "exists", "table")
+    for one in objects:
+        yield _row(
+            str(one.number),
+            one.function.en,
+            one.function.de,
+            _dpts(one),
+            f"`{one.flags}`",
+            _condition(one) or "always",
+            str(one.table or ""),
+        )
+
+
+def _point_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+    numbers = ("GO", *(f"CP {point}" for point in POINTS if point > 1))
+    yield from _head(
+        *numbers, "function", "Funktion (German)", "DPT", "flags", "M", "needs", "table"
+    )
+    for one in objects:
+        yield _row(
+            *(str(one.number_of(point)) for point in POINTS),
+            one.function.en,
+            one.function.de,
+            _dpts(one),
+            f"`{one.flags}`",
+            "M" if one.model_dependent else "",
+            _condition(one) or _needs(one),
+            str(one.table or ""),
+        )
+
+
+def _state_table() -> Iterable[str]:
+    yield from _head("value", "word", "German", "when")
+    for state, (english, german) in STATE_WORDS.items():
+        yield _row(str(int(state)), english, german, _STATE_MEANINGS[state])
+
+
+def _fault_table() -> Iterable[str]:
+    yield (
+        "8 and 94 are 1 while any fault of their scope is present. 9 and 95 show the most severe "
+        "one, the newest among equals, and keep the last one when none is left; before the first "
+        "they say `No error`.\n"
+    )
+    yield from _head("text", "severity at 9", "severity at 95", "when")
+    for code in FaultCode:
+        yield _row(
+            f"`{code}`",
+            str(GENERAL_SEVERITY.get(code, "")),
+            str(POINT_SEVERITY.get(code, "")),
+            _FAULT_MEANINGS[code],
+        )
+
+
+def _dpts(one: ObjectDefinition) -> str:
+    return ", ".join(one.dpts) or "1 byte"
+
+
+def _needs(one: ObjectDefinition) -> str:
+    return _NEEDS[one.needs] if one.needs else ""
+
+
+def _condition(one: ObjectDefinition) -> str:
+    """Return when an object exists that depends on the load management, else nothing."""
+    reasons = [why_missing(one, _load_management(mode), None) for mode in LoadManagementMode]
+    reason = next((words for words in reasons if words), "")
+    return reason.removeprefix("it exists ")
+
+
+def _load_management(mode: LoadManagementMode) -> LoadManagementSettings:
+    return LoadManagementSettings(
+        mode=mode,
+        fuse_ma=None,
+        reserve_ma=0,
+        priority=None,
+        static_limit_ma=None,
+        high_power_wait_s=30,
+        smart_meter=None,
+    )
+
+
+# --- chargers and meters -------------------------------------------------------------------------
+
+_CHARGERS_INTRODUCTION = """\
+# Chargers and meters
+
+Every model is one file in `product_db/`; [models.md](models.md) describes the format and how to add
+one. `knxgw models` prints this list. "Confirmed" means that two independent sources agree on the
+registers; it does not mean that this project has tested the device: no test with a real device has
+been reported yet, only with simulators made from the same files.
+"""
+_MATRIX = """\
+## Which model supplies which group objects
+
+Numbers are those of charging point 1. Objects that every model has (50 to 53, 55, 56, 60, 61, 76 to
+78, 94, 95) are left out. ● the charger supplies it. A meter adds its column to that of the
+charger it stands behind.
+"""
+_ZERO: Mapping[ZeroMeaning, str] = {
+    ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO 60 takes 0",
+    ZeroMeaning.FORBIDDEN: "0 A cannot be set; the gateway pauses it by another register, "
+    "GO 60 = 0 gives the minimum",
+    ZeroMeaning.UNLIMITED: "0 A would mean no limit and is never written; the gateway pauses it by "
+    "another register, GO 60 = 0 gives the minimum",
+}
+_TRIGGERS: Mapping[WatchdogTrigger, str] = {
+    WatchdogTrigger.NONE: "nothing has to be repeated",
+    WatchdogTrigger.ANY_REQUEST: "every request feeds it",
+    WatchdogTrigger.OFFER: "the gateway repeats the setpoint every {refresh:g} s",
+    WatchdogTrigger.STEPS: "the gateway feeds it every {refresh:g} s",
+}
+
+
+def chargers_page(catalogue: Catalogue) -> str:
+    """Return the reference of chargers and meters as Markdown."""
+    parts = [_GENERATED, _CHARGERS_INTRODUCTION, *_overview(catalogue.models)]
+    parts += ["\n" + _MATRIX, *_matrix(catalogue)]
+    parts.append("\n# Chargers\n")
+    for model in catalogue.chargers.values():
+        parts.extend(_model_section(model, catalogue.objects))
+    parts.append("# Electricity meters\n")
+    for model in catalogue.meters.values():
+        parts.extend(_model_section(model, catalogue.objects))
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _overview(models: Iterable[DeviceModel]) -> Iterable[str]:
+    yield from _head("id", "manufacturer", "model", "kind", "spoken", "usable now", "confirmed")
+    for model in models:
+        yield _row(
+            f"[`{model.id}`](#{model.id})",
+            model.manufacturer,
+            model.model,
+            model.kind.value,
+            ", ".join(transport.value.upper() for transport in model.transports),
+            "TCP" if "tcp" in model.transports else "not yet",
+            "yes" if model.confirmed else "no",
+        )
+
+
+def _matrix(catalogue: Catalogue) -> Iterable[str]:
+    models = catalogue.models
+    yield from _head("GO", "function", *(f"`{model.id}`" for model in models))
+    for one in catalogue.objects:
+        if one.needs is not None:
+            marks = ("●" if one.needs in model.capabilities else "" for model in models)
+            yield _row(str(one.number), one.function.en, *marks)
+
+
+def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+    yield f'<a id="{model.id}"></a>\n'
+    yield f"## {model.manufacturer} {model.model}\n"
+    yield f"- **Write in the file:** `model: {model.id}`"
+    if model.variants:
+        yield f"- **Also covers:** {'; '.join(model.variants)}"
+    yield f"- **Modbus:** {_modbus(model)}"
+    if len(model.connectors) > 1:
+        yield f"- **Sockets:** {_sockets(model)}"
+    if model.control is not None:
+        yield f"- **Current:** {_control(model.control)}"
+        yield f"- **Watchdog:** {_watchdog(model.watchdog)}"
+    yield f"- **Group objects that depend on the model:** {_supplied(model, objects)}"
+    for title, texts in (
+        ("Set up at the device", model.setup),
+        ("Peculiarities", model.quirks),
+        ("Sources", model.sources),
+    ):
+        yield from _list(title, texts)
+    yield ""
+
+
+def _modbus(model: DeviceModel) -> str:
+    words = [f"port {model.port}", f"unit {model.unit_id}"]
+    if model.max_clients is not None:
+        words.append(f"at most {model.max_clients} clients")
+    if model.idle_timeout_s is not None:
+        words.append(f"closes after {model.idle_timeout_s:g} s of silence")
+    if model.request_gap_s:
+        words.append(f"{model.request_gap_s:g} s between requests")
+    if model.read.min_interval_s:
+        words.append(f"one read each {model.read.min_interval_s:g} s")
+    if model.write.min_interval_s:
+        words.append(f"one write each {model.write.min_interval_s:g} s")
+    return ", ".join(words)
+
+
+def _sockets(model: DeviceModel) -> str:
+    keys = " or ".join(f"`connector: {connector.number}`" for connector in model.connectors)
+    return f"{keys}; each is a charging point of its own"
+
+
+def _control(control: Control) -> str:
+    range_a = f"{control.minimum_ma / 1000:g} to {control.maximum_ma / 1000:g} A"
+    return f"{range_a} in steps of {control.resolution_ma / 1000:g} A; {_ZERO[control.zero]}"
+
+
+def _watchdog(watchdog: Watchdog | None) -> str:
+    if watchdog is None:
+        return "none known: the charger keeps its last setpoint when the gateway is gone"
+    feeding = _TRIGGERS[watchdog.trigger].format(refresh=watchdog.refresh_s)
+    return f"{watchdog.timeout_s:g} s; {feeding}. It falls back to: {watchdog.fallback}"
+
+
+def _supplied(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> str:
+    numbers = [str(one.number) for one in objects if one.needs in model.capabilities]
+    return ", ".join(numbers) or "none"
+
+
+def _list(title: str, texts: Sequence[str]) -> Iterable[str]:
+    if texts:
+        yield f"- **{title}:**"
+        yield from (f"  - {text}" for text in texts)
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+
+def _head(*cells: str) -> Iterable[str]:
+    yield _row(*cells)
+    yield "|" + "---|" * len(cells)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+PAGES: Mapping[str, Callable[[Catalogue], str]] = {
+    "objects": objects_page,
+    "chargers": chargers_page,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print one page; return the exit status."""
+    if len(arguments) != 1 or arguments[0] not in PAGES:
+        sys.stderr.write(f"usage: python -m knxgw.document {'|'.join(PAGES)}\n")
+        return 2
+    sys.stdout.write(PAGES[arguments[0]](shipped_catalogue()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
