@@ -19,10 +19,10 @@ from knxgw.catalogue.model import (
 )
 from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
 from knxgw.charging.words import STATE_WORDS, ChargingState
+from knxgw.config.group_objects import POINTS
 from knxgw.config.model import LoadManagementMode, LoadManagementSettings
 from knxgw.config.objects import why_missing
 
-POINTS = range(1, 6)  # charging points of the reference function set
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
 
 # --- group objects -----------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def objects_page(catalogue: Catalogue) -> str:
 
 
 def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
-    yield from _head("GO", "function", "Funktion (German)", "DPT", "flags", "exists", "table")
+    yield from _head("GO", "function", "in German", "DPT", "flags", "exists", "table")
     for one in objects:
         yield _row(
             str(one.number),
@@ -184,7 +184,7 @@ def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
 def _point_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
     numbers = ("GO", *(f"CP {point}" for point in POINTS if point > 1))
     yield from _head(
-        *numbers, "function", "Funktion (German)", "DPT", "flags", "M", "needs", "table"
+        *numbers, "function", "in German", "DPT", "flags", "M", "needs", "table"
     )
     for one in objects:
         yield _row(
@@ -284,10 +284,10 @@ def chargers_page(catalogue: Catalogue) -> str:
     """Return the reference of chargers and meters as Markdown."""
     parts = [_GENERATED, _CHARGERS_INTRODUCTION, *_overview(catalogue.models)]
     parts += ["\n" + _MATRIX, *_matrix(catalogue)]
-    parts.append("\n# Chargers\n")
+    parts.append("\n## Chargers\n")
     for model in catalogue.chargers.values():
         parts.extend(_model_section(model, catalogue.objects))
-    parts.append("# Electricity meters\n")
+    parts.append("## Electricity meters\n")
     for model in catalogue.meters.values():
         parts.extend(_model_section(model, catalogue.objects))
     return "\n".join(parts).rstrip("\n") + "\n"
@@ -318,7 +318,7 @@ def _matrix(catalogue: Catalogue) -> Iterable[str]:
 
 def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> Iterable[str]:
     yield f'<a id="{model.id}"></a>\n'
-    yield f"## {model.manufacturer} {model.model}\n"
+    yield f"### {model.manufacturer} {model.model}\n"
     yield f"- **Write in the file:** `model: {model.id}`"
     if model.variants:
         yield f"- **Also covers:** {'; '.join(model.variants)}"

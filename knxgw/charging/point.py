@@ -91,12 +91,6 @@ class ChargingPoint:
         return value if isinstance(value, int) else None
 
     @property
-    def current_ma(self) -> int | None:
-        """Return the highest phase current [mA], else the sum, else None."""
-        phases = [v for q in PHASE_CURRENTS if (v := self.number(q)) is not None]
-        return max(phases) if phases else self.number(Quantity.CURRENT)
-
-    @property
     def counts_sessions(self) -> bool:
         """Tell whether the charger itself supplies the energy of a session."""
         return "energy_session" in self.settings.model.points
@@ -247,14 +241,23 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
         point = replace(point, session=sessions.begin(now), session_started_s=now_s)
     if point.session and point.session.is_open:
         point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
-    current_ma = point.current_ma
-    above = current_ma is None or current_ma >= point.settings.complete_threshold_ma
+    current_ma = fresh_current_ma(point, now_s)
+    above = _draws(point, current_ma)
     if charging and above:
         point = replace(point, has_charged=True)
         if point.session and point.session_started_s is not None:
             lasted_s = now_s - point.session_started_s
             point = replace(point, session=sessions.drew(point.session, now, lasted_s))
-    return _follow_complete(point, now_s, above=above and current_ma is not None)
+    if current_ma is None and point.has_charged:  # not measured, or not read yet
+        return replace(point, counted_s=None)
+    return _follow_complete(point, now_s, above=above)
+
+
+def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
+    """Tell whether the current is above the threshold; one that nobody measures counts as such."""
+    if current_ma is None:
+        return "current" not in point.settings.capabilities
+    return current_ma >= point.settings.complete_threshold_ma
 
 
 def _dated(
@@ -270,8 +273,6 @@ def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> Char
     """Count the time below the threshold; it does not run while we hold the point at 0 A."""
     if above or not point.has_charged:
         return replace(point, below_s=0.0, counted_s=None, complete=False)
-    if point.current_ma is None:  # not measured, or not read yet: what was known stays
-        return replace(point, counted_s=None)
     if point.decision is not None and point.decision.offer_ma == 0:
         return replace(point, counted_s=None)
     elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
@@ -352,7 +353,10 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
         return False
     state = shown_state(point, now_s)
     finished = state is ChargingState.CANCELLED or point.complete
-    return finished and (point.current_ma or 0) < point.settings.complete_threshold_ma
+    current_ma = fresh_current_ma(point, now_s)
+    if current_ma is None and "current" in point.settings.capabilities:
+        return False  # it may still draw
+    return finished and (current_ma or 0) < point.settings.complete_threshold_ma
 
 
 # --- what is shown -------------------------------------------------------------------------------
@@ -364,6 +368,14 @@ def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value
     if timed is None or now_s - timed.at_s > FRESH_S.get(quantity, FRESH_DEFAULT_S):
         return None
     return timed.value
+
+
+def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
+    """Return the highest phase current [mA], else the sum, else None; stale ones do not count."""
+    found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
+    phases = [current for current in found if isinstance(current, int)]
+    total = fresh_value(point, Quantity.CURRENT, now_s)
+    return max(phases) if phases else total if isinstance(total, int) else None
 
 
 def shown_state(

@@ -143,7 +143,7 @@ def _pack(point: Point, raw: float) -> bytes:
 
 def _decode_bcd_hms(point: Point, data: bytes) -> int:
     digits = data.hex()
-    if not digits.isdecimal():
+    if not digits.isdecimal() or len(digits) != 8:
         raise DecodeError(f"{point.name}: {digits} is not a BCD time")
     return int(digits[:4]) * 3600 + int(digits[4:6]) * 60 + int(digits[6:8])
 

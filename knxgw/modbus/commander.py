@@ -125,6 +125,8 @@ class Commander:
         if self._unlock and self._unlock[0].point == write.point:
             self._unlock.pop(0)
         self._note_refresh(write, now_s)
+        if self._wanted_ma:  # what follows a setpoint (enabling) only raises
+            self._urgent = False
         if self._pending() is not None or self._wanted_ma is None:
             return None
         self._urgent = False

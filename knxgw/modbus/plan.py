@@ -15,6 +15,7 @@ PERIODS_S = {
     PollClass.SLOW: 30.0,
     PollClass.ONCE: 3600.0,
 }
+NEVER_ASKED = 4.0  # how overdue a first read of something less urgent counts, in periods
 _RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
 
 
@@ -113,17 +114,13 @@ class PollSchedule:
         self._min_interval_s = min_interval_s
         self._last_s: dict[Block, float] = {}
         self._last_read_s = float("-inf")
+        self._first_s = float("inf")  # when the first block was asked
         self._silent_until_s = float("-inf")
 
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether every block of state and currents was asked at least once."""
         return all(b in self._last_s for b in self.blocks if b.poll is PollClass.FAST)
-
-    def restart(self) -> None:
-        """Ask everything again, as after a lost connection."""
-        self._last_s.clear()
-        self._silent_until_s = float("-inf")
 
     def hold_back(self, until_s: float) -> None:
         """Ask nothing before `until_s`: the device does not answer at the moment."""
@@ -133,6 +130,7 @@ class PollSchedule:
         """Note that a block was asked."""
         self._last_s[block] = now_s
         self._last_read_s = now_s
+        self._first_s = min(self._first_s, now_s)
 
     def ask_again_in(self, block: Block, now_s: float, delay_s: float) -> None:
         """Ask a block that failed after `delay_s`, if that is before its turn."""
@@ -175,6 +173,9 @@ class PollSchedule:
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
         last_s = self._last_s.get(block)
-        if last_s is None:  # never asked: in the order of the classes
-            return (1, -_RANKS[block.poll])
-        return (0, (now_s - last_s) / PERIODS_S[block.poll])
+        if last_s is not None:
+            return (0, (now_s - last_s) / PERIODS_S[block.poll])
+        if block.poll is PollClass.FAST:
+            return (1, 0.0)
+        waited = (now_s - self._first_s) / PERIODS_S[PollClass.NORMAL]
+        return (0, NEVER_ASKED - _RANKS[block.poll] + waited)

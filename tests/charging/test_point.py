@@ -283,6 +283,7 @@ def test_the_cable_is_released_only_when_the_process_has_finished() -> None:
     assert may_unlock(done, 71)
     assert not may_unlock(command_interruption(done, active=True), 71)
     assert not may_unlock(link_changed(done, LinkCondition.NOT_REACHABLE), 71)
+    assert not may_unlock(seen(done, {Quantity.STATE: ChargingState.CONNECTED}, 90), 90), "current?"
     cancelled = command_start_stop(charging, 10, start=False)
     assert not may_unlock(cancelled, 10), "current still flows"
     assert may_unlock(seen(cancelled, {**CHARGING, Quantity.CURRENT_L1: 0}, 11), 11)

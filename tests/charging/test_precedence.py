@@ -1,5 +1,7 @@
 """What a charging point may draw, whatever is wished."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,9 +45,9 @@ all_wishes = st.builds(
 )
 
 
-def wishes(**changes: object) -> Wishes:
+def wishes(**changes: Any) -> Wishes:
     fields = {name: getattr(NOTHING, name) for name in Wishes.__dataclass_fields__}
-    return Wishes(**{**fields, **changes})  # type: ignore[arg-type]
+    return Wishes(**{**fields, **changes})
 
 
 @settings(max_examples=100)

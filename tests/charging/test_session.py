@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from knxgw.charging.point import ChargingPoint, link_changed, see
 from knxgw.charging.publication import point_values
 from knxgw.charging.session import EnergyCounter, Session
-from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.charging.words import LinkCondition, Quantity, Value
 from tests.charging.points import (
     AVAILABLE,
     CHARGING,
@@ -69,7 +69,9 @@ def test_an_unplugging_during_a_lost_link_ends_the_session() -> None:
 
 
 def test_a_session_of_a_charger_that_told_no_plug_before_ends_at_unplugging() -> None:
-    unknown = {q: v for q, v in CHARGING.items() if q is not Quantity.CONNECTED}
+    unknown: dict[Quantity, Value] = {
+        q: v for q, v in CHARGING.items() if q is not Quantity.CONNECTED
+    }
     point = seen(make_point(), unknown, 1)
     assert session_of(point).is_open
     assert not session_of(seen(point, AVAILABLE, 2)).is_open
@@ -125,6 +127,13 @@ def test_the_charger_s_own_session_energy_is_the_one_that_is_kept() -> None:
 def test_the_energy_of_the_session_before_is_not_taken_for_the_new_one() -> None:
     point = seen(make_point(), {**CHARGING, Quantity.SESSION_ENERGY: 9_000_000}, 1)
     assert session_of(point).energy_mwh == 0
+
+
+def test_a_current_that_was_not_read_yet_does_not_move_the_end() -> None:
+    point = link_changed(charged(), LinkCondition.NOT_REACHABLE)
+    state_only = {q: v for q, v in CHARGING.items() if q is not Quantity.CURRENT_L1}
+    point = seen(link_changed(point, LinkCondition.GOOD), state_only, 500)
+    assert session_of(point).ended_at == at(30)
 
 
 def test_a_running_session_is_not_told_while_the_charger_is_gone() -> None:

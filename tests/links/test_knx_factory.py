@@ -170,7 +170,7 @@ def test_a_file_that_is_no_keyring_is_said(secured: KnxSettings, content: bytes 
     assert str(path) in problem(secured)
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_no_damaged_keyring_raises_anything_but_a_config_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -53,9 +53,9 @@ ADDRESS = "1/1/50"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for tenths of seconds where a real installation is given up to ten seconds."""
-    monkeypatch.setattr(RequestResponse.__init__, "__defaults__", (0.4,))
+    monkeypatch.setattr(RequestResponse.__init__, "__defaults__", (0.3,))
     name = "xknx.io.request_response.connectionstate.CONNECTIONSTATE_REQUEST_TIMEOUT"
-    monkeypatch.setattr(name, 0.2)
+    monkeypatch.setattr(name, 0.1)
     monkeypatch.setattr("knxgw.links.knx.CONFIRMATION_TIMEOUT_S", 0.2)
     monkeypatch.setattr("knxgw.links.knx_session.ALIVE_CHECK_S", 0.1)
     monkeypatch.setattr("knxgw.links.keep_alive.doubling", lambda **_: itertools.repeat(0.05))

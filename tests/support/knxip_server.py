@@ -5,6 +5,7 @@ rude. It repeats nothing and checks no acknowledgement. Beside it stands what te
 """
 
 import asyncio
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -56,6 +57,8 @@ from knxgw.links.knx import KnxLink
 LOCALHOST = "127.0.0.1"
 TUNNEL_ADDRESS = "1.1.240"
 POLL_S = 0.005
+_AUTHENTICATION_KEY = functools.cache(derive_device_authentication_password)  # both are slow
+_USER_KEY = functools.cache(derive_user_password)
 
 
 def settings(link: KnxLinkKind, **changes: Any) -> KnxSettings:
@@ -249,7 +252,7 @@ class _Session(_IPSecureTransportLayer):
         """Return the answer that proves that we are the device."""
         header = bytes.fromhex("06 10 09 52 00 38")
         code = _handshake_code(
-            derive_device_authentication_password(self._credentials.authentication),
+            _AUTHENTICATION_KEY(self._credentials.authentication),
             header + self.session_id.to_bytes(2, "big") + self._keys_xor,
         )
         return SessionResponse(self.session_id, self._public, code)
@@ -257,7 +260,7 @@ class _Session(_IPSecureTransportLayer):
     def authenticate(self, body: SessionAuthenticate) -> SecureSessionStatusCode:
         """Check the user and the password."""
         code = _handshake_code(
-            derive_user_password(self._credentials.password),
+            _USER_KEY(self._credentials.password),
             bytes.fromhex("06 10 09 53 00 18") + bytes((0, body.user_id)) + self._keys_xor,
         )
         user_is_known = body.user_id == self._credentials.user_id

@@ -1,0 +1,202 @@
+"""What is written to a charger, when, and what is not."""
+
+import itertools
+import math
+
+import pytest
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.modbus.commander import Commander, Write
+
+
+def commander(catalogue: Catalogue, model_id: str, minimum_ma: int = 6000) -> Commander:
+    model = catalogue.chargers[model_id]
+    return Commander("cp1", model, unit_id=model.unit_id, address_offset=0, minimum_ma=minimum_ma)
+
+
+def drain(one: Commander, now_s: float) -> list[tuple[int, tuple[int, ...], int]]:
+    """Write everything that is due at one instant; return (address, registers, function)."""
+    writes = []
+    while (write := one.next_write(now_s)) is not None:
+        one.done(write, now_s)
+        writes.append((write.address, write.registers, write.function))
+        assert len(writes) < 20
+    return writes
+
+
+def test_nothing_is_written_before_the_station_has_decided(catalogue: Catalogue) -> None:
+    for model_id in catalogue.chargers:
+        one = commander(catalogue, model_id)
+        one.forget()
+        assert one.next_write(1000.0) is None
+        assert one.due_s(1000.0) == math.inf
+
+
+def test_each_model_gets_its_offer_in_its_own_way(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "alfen_eve")
+    one.want(13_700)
+    assert drain(one, 0.0) == [(1210, (0x415B, 0x3333), 16)]
+    one = commander(catalogue, "abb_terra_ac")
+    one.want(13_700)
+    assert drain(one, 0.0) == [(0x4100, (0, 13_700), 16)]
+    one = commander(catalogue, "goe_charger")
+    one.want(13_700)
+    assert drain(one, 0.0) == [(299, (13,), 16), (337, (0,), 16)], "whole amperes, never up"
+
+
+def test_each_model_pauses_in_its_own_way(catalogue: Catalogue) -> None:
+    expected = {
+        "alfen_eve": [(1210, (0, 0), 16)],
+        "abb_terra_ac": [(0x4100, (0, 0), 16)],
+        "goe_charger": [(337, (1,), 16)],
+    }
+    for model_id, writes in expected.items():
+        one = commander(catalogue, model_id)
+        one.want(16_000)
+        drain(one, 0.0)
+        one.want(0)
+        assert drain(one, 1.0) == writes
+    keba = commander(catalogue, "keba_p30")
+    keba.want(0)
+    assert drain(keba, 0.0)[0] == (5014, (0,), 6)
+
+
+def test_the_same_offer_is_not_written_again(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "abb_terra_ac")
+    one.want(10_000)
+    assert len(drain(one, 0.0)) == 1
+    one.want(10_000)
+    assert drain(one, 100.0) == []
+
+
+def keba_times(one: Commander, until_s: float) -> list[tuple[float, int]]:
+    now_s, writes = 0.0, []
+    while now_s <= until_s:
+        write = one.next_write(now_s)
+        if write is None:
+            now_s = max(now_s + 0.01, min(one.due_s(now_s), until_s + 1))
+            continue
+        one.done(write, now_s)
+        writes.append((now_s, write.address))
+    return writes
+
+
+def test_a_keba_gets_one_write_in_five_seconds_and_its_fail_safe_is_armed_and_fed(
+    catalogue: Catalogue,
+) -> None:
+    one = commander(catalogue, "keba_p30")
+    one.want(16_000)
+    writes = keba_times(one, 120.0)
+    assert [address for _, address in writes[:4]] == [5004, 5014, 5016, 5018]
+    assert min(b[0] - a[0] for a, b in itertools.pairwise(writes)) >= 5.0
+    fed = [at_s for at_s, address in writes if address == 5018]
+    assert len(fed) >= 4
+    assert max(b - a for a, b in itertools.pairwise(fed)) <= 30.0
+
+
+def test_the_fail_safe_current_of_a_keba_is_the_minimum_of_the_charging_point(
+    catalogue: Catalogue,
+) -> None:
+    one = commander(catalogue, "keba_p30", minimum_ma=8000)
+    one.want(16_000)
+    now_s = 0.0
+    written: dict[int, tuple[int, ...]] = {}
+    while now_s < 30.0:
+        write = one.next_write(now_s)
+        if write is not None:
+            one.done(write, now_s)
+            written[write.address] = write.registers
+        now_s += 0.5
+    assert written[5016] == (8000,)
+    assert written[5018] == (60,)
+
+
+def test_a_pause_breaks_the_spacing_once_a_raise_does_not(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "keba_p30")
+    one.want(16_000)
+    first = one.next_write(0.0)
+    assert isinstance(first, Write)
+    one.done(first, 0.0)
+    one.want(0)
+    pause = one.next_write(0.5)
+    assert pause is not None, "safety does not wait"
+    assert pause.address == 5014
+    one.done(pause, 0.5)
+    one.want(16_000)
+    assert one.next_write(1.0) is None, "a raise waits for its turn"
+    one.want(6000)
+    one.want(0)
+    assert one.next_write(1.0) is None, "the charger knows the pause already"
+    assert one.next_write(5.6) is not None or one.due_s(5.6) <= 11.0
+
+
+def test_an_alfen_is_fed_by_rewriting_its_setpoint(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "alfen_eve")
+    one.want(16_000)
+    drain(one, 0.0)
+    assert drain(one, 20.0) == []
+    assert drain(one, 25.5) == [(1210, (0x4180, 0), 16)]
+    one.want(0)
+    drain(one, 26.0)
+    assert drain(one, 52.0) == [(1210, (0, 0), 16)], "a pause is refreshed too"
+
+
+def test_after_a_lost_connection_everything_is_written_again(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "goe_charger")
+    one.want(10_000)
+    drain(one, 0.0)
+    one.forget()
+    assert drain(one, 1.0) == [(299, (10,), 16), (337, (0,), 16)]
+
+
+def test_a_charger_that_forgot_its_limit_is_told_again(
+    catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = commander(catalogue, "alfen_eve")
+    one.want(10_000)
+    drain(one, 0.0)
+    one.verify("setpoint_read", 16.0, 1.0)
+    one.verify("setpoint_read", 16.0, 2.0)
+    assert drain(one, 2.5) == [], "a read-back may lag behind the write"
+    one.verify("setpoint_read", 16.0, 4.0)
+    one.verify("setpoint_read", 16.0, 5.0)
+    assert drain(one, 5.0) == [(1210, (0x4120, 0), 16)]
+    assert "setpoint_read" in caplog.text
+
+
+def test_a_charger_that_limits_itself_is_not_pestered(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "abb_terra_ac")
+    one.want(20_000)
+    drain(one, 0.0)
+    for second in range(4, 30):
+        one.verify("setpoint_read", 16_000, float(second))
+        assert drain(one, float(second)) == []
+
+
+def test_a_charger_that_resumes_by_itself_is_paused_again(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "goe_charger")
+    one.want(0)
+    drain(one, 0.0)
+    one.verify("session_control", 0, 5.0)
+    one.verify("session_control", 0, 6.0)
+    assert drain(one, 6.0) == [(337, (1,), 16)]
+
+
+def test_a_refused_write_is_repeated_but_not_at_once(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "abb_terra_ac")
+    one.want(10_000)
+    assert one.next_write(0.0) is not None
+    one.refused(0.0)
+    assert one.next_write(1.0) is None
+    assert one.next_write(5.1) is not None
+
+
+def test_the_cable_of_a_keba_is_released_by_two_writes(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "keba_p30")
+    one.want(0)
+    drain(one, 0.0)
+    for now_s in (5.0, 10.0, 15.0):
+        drain(one, now_s)
+    one.unlock()
+    writes = keba_times(one, 60.0)
+    assert 5012 in [address for _, address in writes]

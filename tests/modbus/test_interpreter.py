@@ -1,0 +1,107 @@
+"""What the registers of each model mean, as the reference says."""
+
+import pytest
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.charging.words import Quantity
+from knxgw.modbus.codec import Raw
+from knxgw.modbus.interpreter import Interpreter
+
+STATES: list[tuple[str, dict[str, Raw], int, int | None]] = [
+    # model, raw values, state of GO 50, plug (None: not told)
+    ("keba_p30", {"state": 0, "plug": 0}, 1, 0),
+    ("keba_p30", {"state": 1, "plug": 1}, 5, 0),
+    ("keba_p30", {"state": 1, "plug": 3}, 5, 0),
+    ("keba_p30", {"state": 1, "plug": 5}, 7, 1),
+    ("keba_p30", {"state": 2, "plug": 7}, 6, 1),
+    ("keba_p30", {"state": 3, "plug": 7}, 8, 1),
+    ("keba_p30", {"state": 4, "plug": 7}, 2, 1),
+    ("keba_p30", {"state": 5, "plug": 7}, 11, 1),
+    ("keba_p30", {"state": 5, "plug": 1}, 5, 0),
+    ("alfen_eve", {"state": "A", "availability": 1}, 5, 0),
+    ("alfen_eve", {"state": "B1", "availability": 1}, 7, 1),
+    ("alfen_eve", {"state": "B2", "availability": 1}, 6, 1),
+    ("alfen_eve", {"state": "C1", "availability": 1}, 11, 1),
+    ("alfen_eve", {"state": "C2", "availability": 1}, 8, 1),
+    ("alfen_eve", {"state": "D1", "availability": 1}, 11, 1),
+    ("alfen_eve", {"state": "D2", "availability": 1}, 10, 1),
+    ("alfen_eve", {"state": "E", "availability": 1}, 5, 0),
+    ("alfen_eve", {"state": "F", "availability": 1}, 2, None),
+    ("alfen_eve", {"state": "C2", "availability": 0}, 3, 1),
+    ("abb_terra_ac", {"state": 0, "plug": 0, "error_1": 0}, 5, 0),
+    ("abb_terra_ac", {"state": 1, "plug": 0x101, "error_1": 0}, 7, 1),
+    ("abb_terra_ac", {"state": 2, "plug": 0x111, "error_1": 0}, 6, 1),
+    ("abb_terra_ac", {"state": 3, "plug": 0x111, "error_1": 0}, 11, 1),
+    ("abb_terra_ac", {"state": 4, "plug": 0x111, "error_1": 0}, 8, 1),
+    ("abb_terra_ac", {"state": 5, "plug": 0x111, "error_1": 0}, 4, 1),
+    ("abb_terra_ac", {"state": 5, "plug": 0, "error_1": 0}, 5, 0),
+    ("abb_terra_ac", {"state": 4, "plug": 0x111, "error_1": 16}, 2, 1),
+    ("goe_charger", {"state": 1, "session_control": 0, "error_1": 0}, 5, 0),
+    ("goe_charger", {"state": 2, "session_control": 0, "error_1": 0}, 8, 1),
+    ("goe_charger", {"state": 3, "session_control": 0, "error_1": 0}, 6, 1),
+    ("goe_charger", {"state": 3, "session_control": 1, "error_1": 0}, 11, 1),
+    ("goe_charger", {"state": 4, "session_control": 0, "error_1": 0}, 4, 1),
+    ("goe_charger", {"state": 2, "session_control": 0, "error_1": 8}, 2, 1),
+]
+
+
+@pytest.mark.parametrize(("model_id", "raws", "state", "plug"), STATES)
+def test_state_codes_map_as_the_reference_says(
+    catalogue: Catalogue, model_id: str, raws: dict[str, Raw], state: int, plug: int | None
+) -> None:
+    values = Interpreter("cp1", catalogue.chargers[model_id]).absorb(raws)
+    assert values[Quantity.STATE] == state
+    assert values.get(Quantity.CONNECTED) == plug
+
+
+def test_every_code_of_every_state_table_gives_a_state(catalogue: Catalogue) -> None:
+    for model in catalogue.chargers.values():
+        for code, meaning in model.points["state"].codes.items():
+            assert meaning.state is not None, f"{model.id}: {code}"
+
+
+def test_an_unknown_code_is_state_0_and_logged_once(
+    catalogue: Catalogue, caplog: pytest.LogCaptureFixture
+) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    for _ in range(3):
+        values = interpreter.absorb({"state": "X9", "availability": 1})
+        assert values[Quantity.STATE] == 0
+    assert caplog.text.count("'X9'") == 1
+
+
+def test_no_state_is_given_before_all_it_depends_on_was_read(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    assert Quantity.STATE not in interpreter.absorb({"state": 3})
+    assert interpreter.absorb({"plug": 7})[Quantity.STATE] == 8
+
+
+def test_sums_come_from_phases_but_phases_never_from_a_sum(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["goe_charger"])
+    values = interpreter.absorb({"current_l1": 160, "current_l2": 100, "current_l3": 0})
+    assert values[Quantity.CURRENT] == 26_000
+    assert values[Quantity.CURRENT_L2] == 10_000
+    values = interpreter.absorb({"power": 360_000})
+    assert values == {Quantity.POWER: 3600}, "the vendor's own example"
+
+
+def test_units_become_those_of_the_station(catalogue: Catalogue) -> None:
+    keba = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    values = keba.absorb({"power": 11_040_000, "energy_total": 12_345_600, "current_l1": 15_999})
+    assert values[Quantity.POWER] == 11_040
+    assert values[Quantity.ENERGY] == 1_234_560_000, "mWh; devices deliver 0.1 Wh"
+    assert values[Quantity.CURRENT_L1] == 15_999
+    alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    assert alfen.absorb({"temperature": 31.5}) == {Quantity.TEMPERATURE: 3150}
+
+
+def test_what_is_not_available_is_left_out(catalogue: Catalogue) -> None:
+    alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    values = alfen.absorb({"current_l1": None, "current_l2": 1.0, "current_l3": 2.0})
+    assert Quantity.CURRENT_L1 not in values
+
+
+def test_an_error_code_becomes_readable_hexadecimal(catalogue: Catalogue) -> None:
+    goe = Interpreter("cp1", catalogue.chargers["goe_charger"])
+    assert goe.absorb({"error_1": 8})[Quantity.FAULT_INFO_1] == "0x0008"
+    assert goe.absorb({"error_1": 0})[Quantity.FAULT_INFO_1] == ""

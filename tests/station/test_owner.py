@@ -1,0 +1,67 @@
+"""The one task that owns the station, in virtual time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from knxgw.station.model import Effect, InterruptionCommanded, Offer, Publish, Started
+from knxgw.station.owner import Inbox, Owner
+from tests.charging.points import CHARGING
+from tests.station.sites import CP1, charger, new_station
+
+
+@asynccontextmanager
+async def running(owner: Owner) -> AsyncIterator[None]:
+    """Let the owner run within the block."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(owner.run())
+        yield
+        task.cancel()
+
+
+async def test_events_are_taken_in_order_and_effects_come_out() -> None:
+    effects: list[Effect] = []
+    inbox = Inbox()
+    owner = Owner(new_station(), inbox, effects.append)
+    for event in (
+        Started(),
+        InterruptionCommanded(point=CP1, active=True),
+        InterruptionCommanded(point=CP1, active=False),
+    ):
+        inbox.put(event)
+    async with running(owner):
+        await asyncio.sleep(0.1)
+    assert [e.offer_ma for e in effects if isinstance(e, Offer) and e.point == CP1] == [
+        16_000,
+        0,
+        16_000,
+    ]
+
+
+async def test_a_silent_charger_s_values_are_withdrawn_by_the_tick() -> None:
+    loop = asyncio.get_running_loop()
+    states: list[tuple[int, object]] = []
+
+    def note(effect: Effect) -> None:
+        if isinstance(effect, Publish) and effect.key == "state":
+            states.append((round(loop.time() - start_s), effect.value))
+
+    inbox = Inbox()
+    start_s = loop.time()
+    async with running(Owner(new_station(), inbox, note)):
+        inbox.put(charger(CHARGING))
+        await asyncio.sleep(60)
+    assert [value for _, value in states] == [8, None]
+    assert states[1][0] in (10, 11)
+
+
+async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
+    inbox = Inbox()
+    effects: list[Effect] = []
+    owner = Owner(new_station(), inbox, effects.append)
+    async with running(owner):
+        inbox.put(charger(CHARGING))
+        for _ in range(300):
+            inbox.put(InterruptionCommanded(point=CP1, active=True))
+            await asyncio.sleep(0.1)
+    assert owner.station.published[CP1, "state"] is None

@@ -1,0 +1,128 @@
+"""The file that survives a restart: schema, records, histories."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from knxgw.errors import GatewayError
+from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow
+
+
+def session(point: int, energy_mwh: int = 1) -> SessionRow:
+    return SessionRow(
+        point=point,
+        started_at="2026-07-01T12:00:00+00:00",
+        ended_at=None,
+        duration_s=60,
+        energy_mwh=energy_mwh,
+    )
+
+
+def version(directory: Path) -> int:
+    connection = sqlite3.connect(directory / FILE_NAME)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def reopened(database: Database, directory: Path) -> Database:
+    database.close()
+    return Database(directory)
+
+
+def test_a_new_file_has_the_newest_schema_and_nothing_in_it(tmp_path: Path) -> None:
+    database = Database(tmp_path / "new" / "place")
+    assert database.load_records() == {}
+    assert database.sessions() == []
+    assert database.faults() == []
+    database.close()
+    assert version(tmp_path / "new" / "place") == len(MIGRATIONS)
+
+
+@pytest.mark.parametrize("old", range(len(MIGRATIONS) + 1))
+def test_every_older_schema_is_migrated(old: int, tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    for script in MIGRATIONS[:old]:
+        connection.executescript(script)
+    connection.execute(f"PRAGMA user_version = {old}")
+    connection.close()
+    Database(tmp_path).close()
+    assert version(tmp_path) == len(MIGRATIONS)
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(GatewayError, match=r"written by a newer version \(schema 99\)"):
+        Database(tmp_path)
+    assert version(tmp_path) == 99
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"no database at all" * 100)
+    with pytest.raises(GatewayError, match="give another directory with --state"):
+        Database(tmp_path)
+
+
+def test_records_survive_and_the_newest_wins(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    database.save_records({0: {"grid_control": True}, 1: {"setpoint_ma": 6000}})
+    database.save_records({1: {"setpoint_ma": 8000}})
+    database = reopened(database, tmp_path)
+    assert database.load_records() == {0: {"grid_control": True}, 1: {"setpoint_ma": 8000}}
+    database.close()
+
+
+def test_records_are_stored_all_or_none(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    database.save_records({1: {"a": 1}, 2: {"a": 1}})
+    with pytest.raises(OverflowError):
+        database.save_records({1: {"a": 2}, 2**70: {"a": 2}})  # no such scope: too large
+    database = reopened(database, tmp_path)
+    assert database.load_records() == {1: {"a": 1}, 2: {"a": 1}}
+    database.close()
+
+
+def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    database.save_records({1: {"a": 1}})
+    cut = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    cut.execute("BEGIN")
+    cut.execute("UPDATE state SET record = '{\"a\": 2}'")
+    copy = tmp_path / "after the cut"
+    copy.mkdir()
+    for file in tmp_path.glob(f"{FILE_NAME}*"):
+        (copy / file.name).write_bytes(file.read_bytes())
+    cut.close()
+    database.close()
+    again = Database(copy)
+    assert again.load_records() == {1: {"a": 1}}
+    again.close()
+
+
+def test_sessions_are_listed_newest_first_and_by_point(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    for number in range(1, 5):
+        database.add_session(session(1 + number % 2, number))
+    database = reopened(database, tmp_path)
+    assert [row.energy_mwh for row in database.sessions()] == [4, 3, 2, 1]
+    assert [row.energy_mwh for row in database.sessions(1)] == [4, 2]
+    assert [row.energy_mwh for row in database.sessions(limit=1)] == [4]
+    assert database.sessions(2)[0] == session(2, 3)
+    database.close()
+
+
+def test_the_history_of_faults_says_what_came_and_went(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    rows = [
+        FaultRow(at="2026-07-01T12:00:00+00:00", point=1, code="Comm", present=True),
+        FaultRow(at=None, point=1, code="Comm", present=False),
+    ]
+    for row in rows:
+        database.add_fault(row)
+    database = reopened(database, tmp_path)
+    assert database.faults() == rows[::-1]
+    database.close()

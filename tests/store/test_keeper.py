@@ -1,0 +1,50 @@
+"""The keeper: what must survive goes to the disk, in order, without stopping anybody."""
+
+import asyncio
+from pathlib import Path
+
+from knxgw.sim.virtual_time import InlineExecutor
+from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.keeper import Keeper
+
+
+def fault(code: str) -> FaultRow:
+    return FaultRow(at=None, point=1, code=code, present=True)
+
+
+async def test_the_newest_record_of_a_scope_wins(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    for value in range(100):
+        keeper.remember(1, {"value": value})
+    keeper.remember(2, {"value": 7})
+    await keeper.flush()
+    assert database.load_records() == {1: {"value": 99}, 2: {"value": 7}}
+    database.close()
+
+
+async def test_messages_are_all_kept_in_their_order(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    for code in ("a", "b", "c"):
+        keeper.add_fault(fault(code))
+    keeper.add_session(
+        SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=2)
+    )
+    await keeper.flush()
+    assert [row.code for row in database.faults()] == ["c", "b", "a"]
+    assert len(database.sessions()) == 1
+    database.close()
+
+
+async def test_what_comes_is_written_without_being_asked(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(keeper.run())
+        for value in (1, 2):
+            keeper.remember(1, {"value": value})
+            await asyncio.sleep(1)
+            assert database.load_records() == {1: {"value": value}}
+        task.cancel()
+    database.close()
