@@ -183,9 +183,7 @@ def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
 
 def _point_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
     numbers = ("GO", *(f"CP {point}" for point in POINTS if point > 1))
-    yield from _head(
-        *numbers, "function", "in German", "DPT", "flags", "M", "needs", "table"
-    )
+    yield from _head(*numbers, "function", "in German", "DPT", "flags", "M", "needs", "table")
     for one in objects:
         yield _row(
             *(str(one.number_of(point)) for point in POINTS),

@@ -122,8 +122,12 @@ class XknxLink(ABC):
             await self._send(CEMIFrame(code=CEMIMessageCode.L_DATA_REQ, data=data))
         except (CommunicationError, OSError) as err:
             raise LinkError(f"sending failed: {err}") from err
-        if self._confirmed.is_set():
-            return
+        if not self._confirmed.is_set():
+            await self._wait_confirmed(data)
+        if self._lost is not None:  # it may have got lost on its way
+            raise LinkError(self._lost)
+
+    async def _wait_confirmed(self, data: CEMILData) -> None:
         try:
             async with asyncio.timeout(CONFIRMATION_TIMEOUT_S):
                 await self._confirmed.wait()

@@ -29,6 +29,7 @@ class KnxSession:
         self._server = server
         self._on_command = on_command
         self._wake = asyncio.Event()
+        self._check_s = 0.0  # when the link is to be checked [monotonic s]
         self.is_up = False
         self.received = 0
         self.sent = 0
@@ -41,17 +42,17 @@ class KnxSession:
         """Open the link and serve it. Raises: LinkError when it is lost."""
         loop = asyncio.get_running_loop()
         try:
-            await self._link.open(self._on_frame, self._wake.set)
+            await self._link.open(self._on_frame, self._note_lost)
             self.is_up = True
             log.info("KNX link is up, individual address %s", self._link.individual_address)
             self._server.bus_ready()
-            check_s = loop.time() + ALIVE_CHECK_S
+            self._check_s = loop.time() + ALIVE_CHECK_S
             while True:
                 await self._send_due(loop)
-                if loop.time() >= check_s:
+                if loop.time() >= self._check_s:
+                    self._check_s = loop.time() + ALIVE_CHECK_S
                     await self._link.check()
-                    check_s = loop.time() + ALIVE_CHECK_S
-                await self._wait(loop, check_s)
+                await self._wait(loop)
         finally:
             self.is_up = False
             self._server.outbox.drop_responses()
@@ -70,17 +71,20 @@ class KnxSession:
             for command in self._server.sent(due, apci):
                 self._on_command(command)
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop, check_s: float) -> None:
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
-        timeout_s = min(self._server.wait_s(now_s), check_s - now_s)
+        timeout_s = min(self._server.wait_s(now_s), self._check_s - now_s)
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
                 await self._wake.wait()
         except TimeoutError:
             return
         self._wake.clear()
-        if not self._server.outbox.waiting_responses:
-            return
+
+    def _note_lost(self) -> None:
+        """Check the link in the next turn: it says that it is lost."""
+        self._check_s = 0.0
+        self._wake.set()
 
     def _on_frame(self, data: CEMILData) -> None:
         """Take a frame from the link; called from its receive path, so it only queues."""

@@ -5,7 +5,6 @@ endpoint stumbles over what it cannot parse; the guard turns whatever comes into
 A frame that can be read is handed on outside the guard: an error there is a bug of ours.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,8 @@ from xknx.io.routing import Routing, SecureRouting
 from xknx.io.transport import TCPTransport, UDPTransport
 from xknx.io.tunnel import SecureTunnel, TCPTunnel, UDPTunnel
 from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader, SecureWrapper
+
+from knxgw.links.keep_alive import end_if_cancelled
 
 Malformed = Callable[[bytes], None]
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
@@ -255,6 +256,4 @@ class GuardedSecureRouting(SecureRouting):
     async def connect(self) -> None:
         """Join the group and find its timer, up to some seconds. Raises: CommunicationError."""
         await _connected(super().connect())
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # xknx's timer synchronization swallows it
-            raise asyncio.CancelledError
+        end_if_cancelled()  # xknx's timer synchronization swallows a cancellation

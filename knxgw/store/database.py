@@ -6,7 +6,7 @@ or the new state, never a broken one.
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from knxgw.errors import GatewayError
 
 FILE_NAME = "knxgw.sqlite"
+MOST_FAULTS = 10_000
 
 # One entry per schema version; an entry that was shipped is never changed again.
 MIGRATIONS = (
@@ -90,23 +91,35 @@ class Database:
         rows = self._connection.execute("SELECT scope, record FROM state").fetchall()
         return {int(scope): json.loads(record) for scope, record in rows}
 
-    def save_records(self, records: Mapping[int, Mapping[str, Any]]) -> None:
-        """Store records, all of them or none."""
-        rows = [(scope, json.dumps(record)) for scope, record in records.items()]
+    def save(
+        self,
+        records: Mapping[int, Mapping[str, Any]],
+        sessions: Sequence[SessionRow] = (),
+        faults: Sequence[FaultRow] = (),
+    ) -> None:
+        """Store records, closed sessions and faults: all of them or none."""
         with self._connection:
             self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", rows)
-
-    def add_session(self, row: SessionRow) -> None:
-        """Append a closed session."""
-        values = (row.point, row.started_at, row.ended_at, row.duration_s, row.energy_mwh)
-        with self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.execute(
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO state VALUES (?, ?)",
+                [(scope, json.dumps(record)) for scope, record in records.items()],
+            )
+            self._connection.executemany(
                 "INSERT INTO sessions (point, started_at, ended_at, duration_s, energy_mwh)"
                 " VALUES (?, ?, ?, ?, ?)",
-                values,
+                [(s.point, s.started_at, s.ended_at, s.duration_s, s.energy_mwh) for s in sessions],
             )
+            self._connection.executemany(
+                "INSERT INTO faults (at, point, code, present) VALUES (?, ?, ?, ?)",
+                [(fault.at, fault.point, fault.code, int(fault.present)) for fault in faults],
+            )
+            self._trim()
+
+    def _trim(self) -> None:
+        """Forget the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""
+        self._connection.execute(
+            "DELETE FROM faults WHERE id <= (SELECT max(id) FROM faults) - ?", (MOST_FAULTS,)
+        )
 
     def sessions(self, point: int | None = None, *, limit: int = 100) -> list[SessionRow]:
         """Return closed sessions, the newest first."""
@@ -119,15 +132,6 @@ class Database:
             SessionRow(point=p, started_at=s, ended_at=e, duration_s=d, energy_mwh=w)
             for p, s, e, d, w in rows
         ]
-
-    def add_fault(self, row: FaultRow) -> None:
-        """Append to the history of faults."""
-        with self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.execute(
-                "INSERT INTO faults (at, point, code, present) VALUES (?, ?, ?, ?)",
-                (row.at, row.point, row.code, int(row.present)),
-            )
 
     def faults(self, *, limit: int = 100) -> list[FaultRow]:
         """Return the history of faults, the newest first."""

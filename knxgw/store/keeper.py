@@ -1,19 +1,20 @@
 """The store's own thread: writes in order, acknowledges, and never stops the loop.
 
 Records are wanted state (the newest per scope wins, many changes make one write); sessions and
-faults are messages and are kept in order.
+faults are messages and none is lost. What belongs together is one transaction.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any, NoReturn
 
 from knxgw.store.database import Database, FaultRow, SessionRow
 
 log = logging.getLogger(__name__)
+RETRY_S = 10.0
 
 
 class Keeper:
@@ -23,8 +24,10 @@ class Keeper:
         self._database = database
         self._executor = executor
         self._records: dict[int, Mapping[str, Any]] = {}
-        self._messages: deque[Callable[[], None]] = deque()
+        self._sessions: list[SessionRow] = []
+        self._faults: list[FaultRow] = []
         self._wake = asyncio.Event()
+        self._failing = False
 
     def remember(self, scope: int, record: Mapping[str, Any]) -> None:
         """Store the newest record of a scope soon."""
@@ -33,34 +36,49 @@ class Keeper:
 
     def add_session(self, row: SessionRow) -> None:
         """Store a closed session."""
-        self._messages.append(lambda: self._database.add_session(row))
+        self._sessions.append(row)
         self._wake.set()
 
     def add_fault(self, row: FaultRow) -> None:
         """Store a fault that came or went."""
-        self._messages.append(lambda: self._database.add_fault(row))
+        self._faults.append(row)
         self._wake.set()
 
     async def run(self) -> NoReturn:
-        """Write what waits, as it comes."""
+        """Write what waits, as it comes; what cannot be written is tried again."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.flush()
+            if not await self.flush():
+                self._wake.set()
+                await asyncio.sleep(RETRY_S)
 
-    async def flush(self) -> None:
-        """Write everything that waits and return when it is safe on the disk."""
+    async def flush(self) -> bool:
+        """Write everything that waits; return True when it is safe on the disk."""
         loop = asyncio.get_running_loop()
-        while self._records or self._messages:
-            records, self._records = self._records, {}
-            messages = list(self._messages)
-            self._messages.clear()
-            await loop.run_in_executor(self._executor, self._write, records, messages)
+        while self._records or self._sessions or self._faults:
+            taken = (self._records, self._sessions, self._faults)
+            self._records, self._sessions, self._faults = {}, [], []
+            try:
+                await loop.run_in_executor(self._executor, self._database.save, *taken)
+            except sqlite3.Error as err:
+                self._put_back(*taken)
+                if not self._failing:
+                    log.error("the state cannot be stored (%s); free some space?", err)  # noqa: TRY400 - the cause says it all
+                self._failing = True
+                return False
+            if self._failing:
+                log.warning("the state is stored again")
+            self._failing = False
+        return True
 
-    def _write(
-        self, records: Mapping[int, Mapping[str, Any]], messages: list[Callable[[], None]]
+    def _put_back(
+        self,
+        records: dict[int, Mapping[str, Any]],
+        sessions: list[SessionRow],
+        faults: list[FaultRow],
     ) -> None:
-        if records:
-            self._database.save_records(records)
-        for message in messages:
-            message()
+        """Keep what could not be written, behind nothing newer."""
+        self._records = {**records, **self._records}
+        self._sessions[:0] = sessions
+        self._faults[:0] = faults

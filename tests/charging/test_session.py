@@ -131,7 +131,9 @@ def test_the_energy_of_the_session_before_is_not_taken_for_the_new_one() -> None
 
 def test_a_current_that_was_not_read_yet_does_not_move_the_end() -> None:
     point = link_changed(charged(), LinkCondition.NOT_REACHABLE)
-    state_only = {q: v for q, v in CHARGING.items() if q is not Quantity.CURRENT_L1}
+    state_only: dict[Quantity, Value] = {
+        q: v for q, v in CHARGING.items() if q is not Quantity.CURRENT_L1
+    }
     point = seen(link_changed(point, LinkCondition.GOOD), state_only, 500)
     assert session_of(point).ended_at == at(30)
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.real
 PASSWORD = "routing-password"  # noqa: S105 - made up here
 OURS, PEER, STRANGER = "1.1.20", "1.1.9", "1.1.66"
 SECURED, PLAIN = "1/1/50", "1/1/51"
-LATENCY_MS = 100  # the timer of secure routing is found within a few of these
+LATENCY_MS = 80  # the timer of secure routing is found within a few of these
 _numbers = itertools.count(1)
 
 

@@ -53,10 +53,10 @@ ADDRESS = "1/1/50"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for tenths of seconds where a real installation is given up to ten seconds."""
-    monkeypatch.setattr(RequestResponse.__init__, "__defaults__", (0.3,))
+    monkeypatch.setattr(RequestResponse.__init__, "__defaults__", (0.2,))
     name = "xknx.io.request_response.connectionstate.CONNECTIONSTATE_REQUEST_TIMEOUT"
     monkeypatch.setattr(name, 0.1)
-    monkeypatch.setattr("knxgw.links.knx.CONFIRMATION_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("knxgw.links.knx.CONFIRMATION_TIMEOUT_S", 0.1)
     monkeypatch.setattr("knxgw.links.knx_session.ALIVE_CHECK_S", 0.1)
     monkeypatch.setattr("knxgw.links.keep_alive.doubling", lambda **_: itertools.repeat(0.05))
 
@@ -249,17 +249,19 @@ async def test_a_telegram_nobody_acknowledges_loses_the_udp_tunnel(tmp_path: Pat
             assert ear.lost == 1
 
 
-@pytest.mark.xfail(strict=False, reason="the patch of XknxLink.send is with its owner")
 async def test_a_telegram_on_its_way_when_the_link_is_lost_counts_as_unsent(tmp_path: Path) -> None:
     async with serving("tcp") as server:
-        link = tunnel(server, "tcp", tmp_path)
-        async with opened(link), asyncio.TaskGroup() as group:
-            server.confirms = False
-            sending = group.create_task(link.send(group_write(ADDRESS, 1)))
+        server.confirms = False
+
+        async def break_it() -> None:
             await eventually(lambda: len(server.received) == 1, "the telegram")
             server.break_connections()
-            with pytest.raises(LinkError):
-                await sending
+
+        link = tunnel(server, "tcp", tmp_path)
+        async with opened(link):
+            sending = link.send(group_write(ADDRESS, 1))
+            result, _none = await asyncio.gather(sending, break_it(), return_exceptions=True)
+            assert isinstance(result, LinkError)
 
 
 async def test_a_server_key_that_is_none_is_a_lost_link(
@@ -403,6 +405,19 @@ async def test_a_session_answers_and_comes_back_by_itself(
         await eventually(lambda: len(server.received) == 2, "the answer")
         assert server.received[1].payload == GroupValueResponse(DPTArray((5,)))
     assert server.open_tunnels == 0
+
+
+async def test_a_session_notices_a_loss_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knxgw.links.knx_session.ALIVE_CHECK_S", 30.0)
+    async with (
+        serving("tcp") as server,
+        kept_alive(tunnel(server, "tcp", tmp_path)) as (session, _objects),
+    ):
+        server.break_connections()
+        await eventually(lambda: not session.is_up, "the loss", timeout_s=0.5)
+        await eventually(lambda: session.is_up, "the link again", timeout_s=1.0)
 
 
 async def test_local_ip_is_found_when_it_is_not_given(tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_a_file_that_is_no_database_is_refused_with_a_remedy(tmp_path: Path) -> 
 
 def test_records_survive_and_the_newest_wins(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save_records({0: {"grid_control": True}, 1: {"setpoint_ma": 6000}})
-    database.save_records({1: {"setpoint_ma": 8000}})
+    database.save({0: {"grid_control": True}, 1: {"setpoint_ma": 6000}})
+    database.save({1: {"setpoint_ma": 8000}})
     database = reopened(database, tmp_path)
     assert database.load_records() == {0: {"grid_control": True}, 1: {"setpoint_ma": 8000}}
     database.close()
@@ -78,9 +78,9 @@ def test_records_survive_and_the_newest_wins(tmp_path: Path) -> None:
 
 def test_records_are_stored_all_or_none(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save_records({1: {"a": 1}, 2: {"a": 1}})
+    database.save({1: {"a": 1}, 2: {"a": 1}})
     with pytest.raises(OverflowError):
-        database.save_records({1: {"a": 2}, 2**70: {"a": 2}})  # no such scope: too large
+        database.save({1: {"a": 2}, 2**70: {"a": 2}})  # no such scope: too large
     database = reopened(database, tmp_path)
     assert database.load_records() == {1: {"a": 1}, 2: {"a": 1}}
     database.close()
@@ -88,7 +88,7 @@ def test_records_are_stored_all_or_none(tmp_path: Path) -> None:
 
 def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save_records({1: {"a": 1}})
+    database.save({1: {"a": 1}})
     cut = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     cut.execute("BEGIN")
     cut.execute("UPDATE state SET record = '{\"a\": 2}'")
@@ -106,7 +106,7 @@ def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Pat
 def test_sessions_are_listed_newest_first_and_by_point(tmp_path: Path) -> None:
     database = Database(tmp_path)
     for number in range(1, 5):
-        database.add_session(session(1 + number % 2, number))
+        database.save({}, [session(1 + number % 2, number)])
     database = reopened(database, tmp_path)
     assert [row.energy_mwh for row in database.sessions()] == [4, 3, 2, 1]
     assert [row.energy_mwh for row in database.sessions(1)] == [4, 2]
@@ -122,7 +122,7 @@ def test_the_history_of_faults_says_what_came_and_went(tmp_path: Path) -> None:
         FaultRow(at=None, point=1, code="Comm", present=False),
     ]
     for row in rows:
-        database.add_fault(row)
+        database.save({}, faults=[row])
     database = reopened(database, tmp_path)
     assert database.faults() == rows[::-1]
     database.close()

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from knxgw.sim.virtual_time import InlineExecutor
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.keeper import Keeper
@@ -47,4 +49,23 @@ async def test_what_comes_is_written_without_being_asked(tmp_path: Path) -> None
             await asyncio.sleep(1)
             assert database.load_records() == {1: {"value": value}}
         task.cancel()
+    database.close()
+
+
+async def test_what_cannot_be_written_is_kept_and_written_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    database._connection.execute("PRAGMA query_only = ON")  # like a full or worn-out card
+    keeper.remember(1, {"setpoint_ma": 6000})
+    assert not await keeper.flush()
+    keeper.remember(1, {"setpoint_ma": 8000})
+    keeper.remember(2, {"setpoint_ma": 9000})
+    assert not await keeper.flush()
+    assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
+    caplog.clear()  # the one ERROR was meant
+    database._connection.execute("PRAGMA query_only = OFF")
+    assert await keeper.flush()
+    assert database.load_records() == {1: {"setpoint_ma": 8000}, 2: {"setpoint_ma": 9000}}
     database.close()

@@ -56,7 +56,7 @@ from knxgw.links.knx import KnxLink
 
 LOCALHOST = "127.0.0.1"
 TUNNEL_ADDRESS = "1.1.240"
-POLL_S = 0.005
+POLL_S = 0.002
 _AUTHENTICATION_KEY = functools.cache(derive_device_authentication_password)  # both are slow
 _USER_KEY = functools.cache(derive_user_password)
 

@@ -1,0 +1,212 @@
+"""The commands: what they print, and their exit status (0 good, 1 not good, 2 wrong use)."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from knxgw.cli import main
+from knxgw.sim.demo import _free_port
+from tests.support.waiting import wait_until
+
+GOOD = """
+device: {{name: Test}}
+knx: {{link: none}}
+website: {{listen: "127.0.0.1:{web}"}}
+load_management: {{mode: "off"}}
+charging_points:
+  - {{number: 1, name: One, model: goe_charger, connection: {{type: tcp, host: 127.0.0.1, port: {port}, unit: 1}}}}
+group_objects: {{50: [1/1/50], 55: [1/1/55]}}
+"""
+
+
+def knxgw(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def site(directory: Path, text: str = GOOD) -> Path:
+    path = directory / "site.yaml"
+    path.write_text(text.format(web=_free_port(0), port=_free_port(0)), encoding="utf-8")
+    return path
+
+
+def test_objects_prints_the_whole_map_as_json() -> None:
+    result = knxgw("objects", "--format", "json")
+    assert result.exit_code == 0
+    rows = json.loads(result.output)
+    assert len(rows) == 9 + 5 * 39
+    assert rows[0] == {
+        "number": 1,
+        "charging_point": 0,
+        "function": "Grid-supporting control",
+        "dpts": ["1.001"],
+        "flags": "C-WTUI",
+        "model_dependent": False,
+        "addresses": [],
+    }
+
+
+def test_objects_of_a_site_are_those_it_has(tmp_path: Path) -> None:
+    result = knxgw("objects", "--config", str(site(tmp_path)), "--format", "json")
+    rows = {row["number"]: row for row in json.loads(result.output)}
+    assert rows[50]["addresses"] == ["1/1/50"]
+    assert rows[62]["dpts"] == ["7.012"]
+    assert 10 not in rows, "no smart meter"
+    assert 59 not in rows, "a go-e cannot unlock"
+    assert 100 not in rows, "there is one charging point"
+
+
+def test_the_table_is_one_line_per_object() -> None:
+    lines = knxgw("objects").output.splitlines()
+    assert len(lines) == 9 + 5 * 39
+    assert "Interruption" in next(line for line in lines if line.startswith(" 55 "))
+
+
+def test_models_names_kind_transports_and_confirmation() -> None:
+    rows = json.loads(knxgw("models", "--json").output)
+    assert {row["id"] for row in rows} >= {"keba_p30", "abb_terra_ac", "alfen_eve", "goe_charger"}
+    assert set(rows[0]) == {"id", "kind", "manufacturer", "model", "transports", "confirmed"}
+    assert all(
+        row["kind"] == "meter" for row in json.loads(knxgw("models", "meters", "--json").output)
+    )
+    assert "KEBA" in knxgw("models", "chargers").output
+
+
+def test_check_says_good_for_a_good_file(tmp_path: Path) -> None:
+    result = knxgw("check", str(site(tmp_path)))
+    assert result.exit_code == 0
+    assert result.output.endswith("good\n")
+
+
+def test_check_lists_every_mistake_at_once_with_line_key_and_remedy(tmp_path: Path) -> None:
+    text = GOOD.replace("goe_charger", "goe_chargr").replace(
+        "55: [1/1/55]", "55: [1/9/55], 56: [a]"
+    )
+    path = site(tmp_path, text.replace("link: none", "lnk: none"))
+    result = knxgw("check", str(path))
+    assert result.exit_code == 1
+    output = result.output
+    assert f"{path}:3: error: knx.lnk: unknown key; did you mean 'link'?" in output
+    assert f"{path}:7: error:" in output
+    assert "goe_charger" in output
+    assert output.count(f"{path}:8: error:") == 2
+    assert "errors, the file must be mended" in output
+
+
+def test_check_of_a_missing_file_is_status_1_and_of_no_file_2(tmp_path: Path) -> None:
+    result = knxgw("check", str(tmp_path / "nowhere.yaml"))
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+    assert knxgw("check").exit_code == 2
+
+
+def test_run_refuses_a_wrong_file_and_names_the_place(tmp_path: Path) -> None:
+    path = site(tmp_path, GOOD.replace("link: none", "link: nonne"))
+    result = knxgw("run", "--config", str(path), "--state", str(tmp_path / "state"))
+    assert result.exit_code == 1
+    assert f"{path}:3: error: knx.link" in result.output
+    assert not (tmp_path / "state").exists(), "nothing was started"
+
+
+def test_the_simulator_stays_on_loopback(tmp_path: Path) -> None:
+    path = site(tmp_path, GOOD.replace("host: 127.0.0.1", "host: 192.168.1.5"))
+    result = knxgw("sim", "--site", str(path))
+    assert result.exit_code == 1
+    assert "127.x.x.x" in result.output
+
+
+def test_help_teaches() -> None:
+    output = knxgw("--help").output
+    for word in ("run", "demo", "sim", "check", "objects", "models", "knxgw demo"):
+        assert word in output
+
+
+# --- real processes ------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "knxgw", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    try:
+        yield running
+    finally:
+        if running.poll() is None:
+            running.kill()
+        running.communicate()
+
+
+def health(port: int) -> int | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as err:
+        return err.code
+    except OSError:
+        return None
+
+
+@pytest.mark.real
+def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) -> None:
+    with process("demo") as demo:
+        assert demo.stdout is not None
+        first = demo.stdout.readline()
+        port = int(first.split("http://127.0.0.1:")[1].split("/")[0])
+        wait_until(lambda: health(port) == 200, 20.0, "the demo to be healthy")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            page = answer.read().decode()
+        assert "Demo garage" in page
+        assert page.count('class="point"') == 5
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=2.0)
+        assert demo.returncode == 0
+
+
+@pytest.mark.real
+def test_a_gateway_ends_in_order_on_sigterm_and_reads_its_file_again_on_sighup(
+    tmp_path: Path,
+) -> None:
+    path = site(tmp_path)
+    port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])
+    with process("run", "--config", str(path), "--state", str(tmp_path / "state")) as gateway:
+        # the charger is not there: that must not keep the gateway from being ready
+        wait_until(lambda: health(port) == 200, 20.0, "the gateway to be ready")
+        path.write_text(path.read_text().replace("link: none", "link: nonsense"))
+        gateway.send_signal(signal.SIGHUP)
+        wait_until(lambda: health(port) == 200, 20.0, "the old configuration to go on")
+        other = _free_port(0)
+        good = path.read_text().replace("nonsense", "none").replace(str(port), str(other))
+        path.write_text(good)
+        gateway.send_signal(signal.SIGHUP)
+        wait_until(lambda: health(other) == 200, 20.0, "the new configuration to run")
+        gateway.terminate()
+        output, _ = gateway.communicate(timeout=3.0)
+        assert gateway.returncode == 0
+        assert "nonsense" in output
+        assert "Traceback" not in output
+
+
+@pytest.mark.real
+def test_a_port_in_use_is_said_with_its_remedy(tmp_path: Path) -> None:
+    path = site(tmp_path)
+    with process("run", "--config", str(path), "--state", str(tmp_path / "a")) as first:
+        port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])
+        wait_until(lambda: health(port) is not None, 20.0, "the first gateway to listen")
+        with process("run", "--config", str(path), "--state", str(tmp_path / "b")) as second:
+            output, _ = second.communicate(timeout=20.0)
+        assert second.returncode == 1
+        assert "website.listen" in output
+        assert "Traceback" not in output
+        assert first.poll() is None

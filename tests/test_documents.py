@@ -1,0 +1,232 @@
+"""The documents are true: generated pages are current, links lead somewhere, commands exist."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import product_db
+from knxgw.catalogue import load_models, load_points
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.words import ChargingState
+from knxgw.cli import main
+from knxgw.document import PAGES
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+WRITTEN = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+CODE = re.compile(r"```(\w*)\n(.*?)^\s*```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def name(path: Path) -> str:
+    """Return how a page is called in the output of the tests."""
+    return str(path.relative_to(ROOT))
+
+
+# --- generated pages -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_generated_page_is_what_the_catalogue_says(page: str) -> None:
+    written = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    assert written == PAGES[page](catalogue()), "run `make generate`"
+
+
+@pytest.mark.real
+def test_the_generator_prints_a_page_and_refuses_an_unknown_one() -> None:
+    command = [sys.executable, "-m", "knxgw.document"]
+    good = subprocess.run([*command, "chargers"], capture_output=True, text=True, check=True)
+    assert good.stdout == PAGES["chargers"](catalogue())
+    wrong = subprocess.run([*command, "dishes"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "objects|chargers" in wrong.stderr
+
+
+def test_every_group_object_stands_in_the_objects_page() -> None:
+    page = (DOCS / "objects.md").read_text(encoding="utf-8")
+    for one in catalogue().objects:
+        rows = [line for line in page.splitlines() if line.startswith(f"| {one.number} |")]
+        row = next(line for line in rows if f"| {one.function.en} |" in line)
+        assert f"| {one.function.de} |" in row
+        assert f"`{one.flags}`" in row
+        assert all(dpt in row for dpt in one.dpts)
+        if one.per_point:
+            assert f"| {one.number_of(2)} | {one.number_of(3)} |" in row
+
+
+def test_every_state_and_every_fault_stands_in_the_objects_page() -> None:
+    page = (DOCS / "objects.md").read_text(encoding="utf-8")
+    assert all(f"| {int(state)} | " in page for state in ChargingState)
+    assert all(f"| `{code}` | " in page for code in FaultCode)
+
+
+def test_every_model_stands_in_the_chargers_page_with_its_sources_and_quirks() -> None:
+    page = (DOCS / "chargers.md").read_text(encoding="utf-8")
+    for model in catalogue().models:
+        section = page.split(f'<a id="{model.id}"></a>', 1)[1].split("<a id=", 1)[0]
+        assert f"{model.manufacturer} {model.model}" in section
+        for text in (*model.sources, *model.quirks, *model.setup, *model.variants):
+            assert text in section
+
+
+def test_the_matrix_marks_what_a_model_supplies() -> None:
+    page = (DOCS / "chargers.md").read_text(encoding="utf-8")
+    unlock = next(line for line in page.splitlines() if line.startswith("| 59 |"))
+    models = catalogue().models
+    cells = [cell.strip() for cell in unlock.strip("|").split("|")][2:]
+    marked = {model.id for model, cell in zip(models, cells, strict=True) if cell == "●"}
+    assert marked == {model.id for model in models if "unlock" in model.capabilities}
+
+
+# --- hand-written pages --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    text = CODE.sub("", path.read_text(encoding="utf-8"))
+    for target in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, fragment = target.partition("#")
+        place = (path.parent / file).resolve() if file else path
+        assert place.exists(), f"{target}: no such file"
+        if fragment and place.suffix == ".md":
+            assert fragment in anchors(place), f"{target}: no such heading"
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page: its headings as GitHub names them, and explicit ones."""
+    text = CODE.sub("", path.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.suffix != ".md" or not path.is_file():
+            continue
+        seen.add(path)
+        targets = LINK.findall(CODE.sub("", path.read_text(encoding="utf-8")))
+        waiting += [(path.parent / target.partition("#")[0]).resolve() for target in targets]
+    unreached = {page.relative_to(ROOT) for page in WRITTEN} - {p.relative_to(ROOT) for p in seen}
+    assert unreached == set()
+
+
+def test_the_readme_starts_with_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("## Two commands", 1)[1].split("```sh\n", 1)[1].split("```", 1)[0]
+    assert [line.split("#")[0].strip() for line in block.splitlines()] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
+def test_every_make_target_that_is_quoted_exists(path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for line in quoted(path):
+        if (words := line.split())[0] == "make" and len(words) > 1:
+            assert words[1] in targets, line
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
+def test_every_command_that_is_quoted_is_one(path: Path) -> None:
+    for command in knxgw_commands(path):
+        parse(command)
+
+
+def test_the_check_of_commands_sees_them_and_finds_a_wrong_one() -> None:
+    readme = {tuple(words[:1]) for words in knxgw_commands(ROOT / "README.md")}
+    assert readme >= {("check",), ("objects",), ("run",)}
+    with pytest.raises(click.UsageError):
+        parse(["objects", "--colour"])
+    with pytest.raises(click.UsageError):
+        parse(["fly"])
+
+
+def quoted(path: Path) -> Iterator[str]:
+    """Yield every line of a shell block and every inline code of a page."""
+    text = path.read_text(encoding="utf-8")
+    for language, block in CODE.findall(text):
+        if language in ("sh", "ini"):
+            joined = block.replace("\\\n", " ")
+            yield from (line.strip() for line in joined.splitlines() if line.strip())
+    for inline in re.findall(r"`([^`\n]+)`", CODE.sub("", text)):
+        yield inline.strip() or "-"
+
+
+def knxgw_commands(path: Path) -> Iterator[list[str]]:
+    """Yield the words behind `knxgw` wherever a page quotes a command."""
+    for line in quoted(path):
+        for part in re.split(r"&&|;", line):
+            words = shlex.split(part, comments=True) if part.count('"') % 2 == 0 else part.split()
+            if words and words[0].startswith("ExecStart="):
+                words[0] = words[0].removeprefix("ExecStart=")
+            if len(words) > 1 and Path(words[0]).name == "knxgw" and not words[0].endswith("/"):
+                yield words[1:]
+            elif words[:2] == ["docker", "run"] and "check" in words:
+                yield words[words.index("check") :]
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command as click does; its bare name is enough. Raises: click.UsageError."""
+    context = click.Context(main)
+    found, command, rest = main.resolve_command(context, list(words))
+    assert command is not None, found
+    if rest:
+        command.make_context(found, rest, parent=context)
+
+
+# --- pages that describe data --------------------------------------------------------------------
+
+
+def test_every_key_of_a_device_model_is_explained() -> None:
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    keys = {*load_models._KEYS, *load_models._CONTROL_KEYS, *load_models._WATCHDOG_KEYS}
+    keys |= {*load_models._INTERFACE_KEYS, *load_points._KEYS}
+    keys |= set(load_points._COUNTS) | {"str", "strw", "bytes"}
+    assert {key for key in keys if not re.search(rf"`(\w+\.)?{key}[`.]", page)} == set()
+
+
+def test_the_example_of_a_device_model_is_good(tmp_path: Path) -> None:
+    from knxgw.catalogue.load import load_catalogue  # noqa: PLC0415 - for this test only
+
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    example = next(block for language, block in CODE.findall(page) if language == "yaml")
+    for folder in ("chargers", "meters"):
+        (tmp_path / folder).mkdir()
+    for file in ("objects.yaml", "parameters.yaml"):
+        (tmp_path / file).write_bytes((product_db.DIRECTORY / file).read_bytes())
+    (tmp_path / "chargers" / "example_box.yaml").write_text(example, encoding="utf-8")
+    model = load_catalogue(tmp_path).chargers["example_box"]
+    assert model.capabilities >= {"current", "current_l1", "fault_info_1"}
+
+
+def test_every_room_stands_in_the_architecture() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = [room.strip().removeprefix("knxgw.") for layer in layers for room in layer.split("|")]
+    assert [room for room in rooms if not re.search(rf"`knxgw/{room}(/|\.py)`", page)] == []
+    chart = page.split("```mermaid", 1)[1].split("```", 1)[0]
+    places = [re.search(rf"\b{room}\b", chart) for room in rooms]
+    assert None not in places, "a room is missing in the diagram"
+
+
+def test_a_source_that_is_cited_is_listed() -> None:
+    listed = set(re.findall(r'<a id="([^"]+)"', (DOCS / "sources.md").read_text(encoding="utf-8")))
+    cited: set[str] = set()
+    for path in (*(ROOT / "knxgw").rglob("*.py"), *(ROOT / "bench").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        cited |= set(re.findall(r"Source: \[([\w-]+)\]", text))
+    assert cited <= listed
