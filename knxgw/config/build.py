@@ -142,10 +142,10 @@ def _check_multicast(values: Values, report: Report) -> None:
 
 def _password_file(values: Values, report: Report, directory: Path) -> str | None:
     if "keyring" in values.given_names and "keyring_password_file" not in values.given_names:
-        report.error(
+        report.warning(
             values.key_of("keyring_password_file"),
-            "is missing, a keyring cannot be opened without its password",
-            "write the password into a file of its own and name that file here",
+            "is missing, the keyring's password must be in KNXGW_KEYRING_PASSWORD",
+            "or write it into a file of its own and name that file here",
         )
     return _readable(values, "keyring_password_file", report, directory)
 

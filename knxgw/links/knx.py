@@ -14,7 +14,13 @@ from typing import Protocol
 from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.core import XknxConnectionState
-from xknx.exceptions import CommunicationError, DataSecureError, RequestResponseError, XKNXException
+from xknx.exceptions import (
+    CommunicationError,
+    DataSecureError,
+    RequestResponseError,
+    UnsupportedCEMIMessage,
+    XKNXException,
+)
 from xknx.io.request_response import ConnectionState
 from xknx.io.tunnel import TCPTunnel, UDPTunnel
 from xknx.knxip import KNXIPFrame, RoutingBusy
@@ -77,6 +83,7 @@ class XknxLink(ABC):
         self.malformed = 0
         self.insecure = 0
         self.confirmations_missed = 0
+        self.confirmations_negative = 0
         self._data_secure = data_secure
         self._xknx = XKNX()
         self._on_frame: OnFrame | None = None
@@ -173,12 +180,17 @@ class XknxLink(ABC):
         """Take cEMI bytes from xknx; nothing that comes from the network may raise here."""
         try:
             frame = CEMIFrame.from_knx(raw)
+        except UnsupportedCEMIMessage as err:  # well formed, but a service nobody here speaks
+            wire.debug("not for us: %s", err)
+            return
         except (XKNXException, IndexError, ValueError):
             self._malformed(raw)
             return
         if not isinstance(frame.data, CEMILData):
             return
         if frame.code is CEMIMessageCode.L_DATA_CON:
+            if frame.data.flags.confirm_error:  # the line did not take it; nobody repeats it
+                self.confirmations_negative += 1
             self._confirmed.set()
         elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
             data = self._decrypted(frame.data)

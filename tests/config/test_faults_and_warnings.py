@@ -301,3 +301,9 @@ def test_minimum_currents_are_counted_on_the_phases_they_are_wired_to() -> None:
 def test_one_central_address_for_all_interruptions_is_no_risk() -> None:
     text = points(keba(1, "10.0.0.1"), keba(2, "10.0.0.2"))
     assert warnings(text + "group_objects: {55: 1/0/55, 105: 1/0/55}\n") == []
+
+
+def test_a_keyring_may_take_its_password_from_the_environment() -> None:
+    text = HOME.replace("192.168.1.10", f"192.168.1.10, keyring: {__file__}")
+    assert read(text).configuration is not None
+    assert any("KNXGW_KEYRING_PASSWORD" in warning for warning in warnings(text))

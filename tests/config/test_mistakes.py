@@ -237,11 +237,6 @@ MISTAKES = {
         HOME + "serial: {baud: 9600}\n",
         "4: error: serial.port: is missing; add `port: …`",
     ),
-    "a keyring without the file of its password": (
-        HOME.replace("192.168.1.10", f"192.168.1.10, keyring: {Path(__file__)}"),
-        "1: error: knx.keyring_password_file: is missing, a keyring cannot be opened without its "
-        "password; write the password into a file of its own and name that file here",
-    ),
     "a password file that does not exist": (
         HOME.replace("192.168.1.10", "192.168.1.10, keyring_password_file: /none/password"),
         "1: error: knx.keyring_password_file: there is no file /none/password; check the path",
