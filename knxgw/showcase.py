@@ -118,15 +118,25 @@ async def _simulate(configuration: Configuration) -> None:
         click.echo(f"listening on {host}:{port}")
     click.echo(HELP)
     loop = asyncio.get_running_loop()
-    loop.add_reader(sys.stdin, _take_line, site, stop, loop)
+    listens = _listen_to_stdin(loop, site, stop)
     try:
         async with asyncio.TaskGroup() as group:
             physics = group.create_task(site.run_physics())
             await stop.asked.wait()
             physics.cancel()
     finally:
-        loop.remove_reader(sys.stdin)
+        if listens:
+            loop.remove_reader(sys.stdin)
         await site.stop()
+
+
+def _listen_to_stdin(loop: asyncio.AbstractEventLoop, site: SimulatedSite, stop: Stop) -> bool:
+    """Take typed lines; False where the standard input is a file or /dev/null."""
+    try:
+        loop.add_reader(sys.stdin, _take_line, site, stop, loop)
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True
 
 
 def _take_line(site: SimulatedSite, stop: Stop, loop: asyncio.AbstractEventLoop) -> None:

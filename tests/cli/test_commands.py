@@ -210,3 +210,19 @@ def test_a_port_in_use_is_said_with_its_remedy(tmp_path: Path) -> None:
         assert "website.listen" in output
         assert "Traceback" not in output
         assert first.poll() is None
+
+
+@pytest.mark.real
+def test_the_simulator_runs_without_a_terminal(tmp_path: Path) -> None:
+    path = site(tmp_path)
+    command = [sys.executable, "-m", "knxgw", "sim", "--site", str(path)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment
+    ) as simulator:
+        assert simulator.stdout is not None
+        while "quit" not in simulator.stdout.readline():
+            assert simulator.poll() is None
+        simulator.terminate()
+        simulator.communicate(timeout=5.0)
+        assert simulator.returncode == 0
