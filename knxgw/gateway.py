@@ -171,13 +171,12 @@ class Gateway:
         """Take what was loaded at start out of the garbage collector's rounds.
 
         A full collection would otherwise look at every module and model again and hold up
-        answers for milliseconds.
+        answers for tens of milliseconds; so would one right now.
         """
         while not self.is_ready:  # noqa: ASYNC110 - readiness is the sum of many parts
             await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
         log.info("ready after %.1f s", loop.time() - self._started_s)
-        gc.collect()
         gc.freeze()
 
     def _valid_now(self) -> datetime | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from knxgw.links.knx_factory import make_link
 
 if TYPE_CHECKING:
     from knxgw.website.server import WebsiteServer
+
+
+THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
 
 
 class Stop:
@@ -74,6 +78,7 @@ def _website(gateway: Gateway) -> "WebsiteServer":
 
 def run_gateway(path: Path, state: Path) -> None:
     """Run the gateway of a file until told to stop. Raises: ConfigError, GatewayError."""
+    sys.setswitchinterval(THREAD_SLICE_S)
     loaded = load_configuration(path, catalogue())
     _report(loaded)
     if loaded.configuration is None:

@@ -16,6 +16,7 @@ from xknx.io.tunnel import SecureTunnel, TCPTunnel, UDPTunnel
 from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader, SecureWrapper
 
 from knxgw.links.keep_alive import end_if_cancelled
+from knxgw.links.knx_flow import BucketFlowControl
 
 Malformed = Callable[[bytes], None]
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
@@ -223,6 +224,7 @@ class GuardedRouting(Routing):
     def __init__(self, malformed: Malformed, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._malformed = malformed
         super().__init__(**settings)
+        self._flow_control = BucketFlowControl()
 
     def _init_transport(self) -> None:
         self.transport = GuardedUdpTransport(
@@ -243,6 +245,7 @@ class GuardedSecureRouting(SecureRouting):
     def __init__(self, malformed: Malformed, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._malformed = malformed
         super().__init__(**settings)
+        self._flow_control = BucketFlowControl()
 
     def _init_transport(self) -> None:
         self.transport = GuardedSecureGroup(

@@ -1,0 +1,42 @@
+"""How fast a routing link sends: at most 50 telegrams in any second, and never into a pause."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from xknx.io.routing import _RoutingFlowControl
+
+
+class BucketFlowControl(_RoutingFlowControl):
+    """Keeps to 50 telegrams/s, but lets a few go at once, so that an answer need not wait.
+
+    xknx pauses 20 ms after each telegram, which holds an answer up behind a value that was just
+    sent. A bucket of `BURST` with `RATE_PER_S` sends at most 50 telegrams in any second as well.
+    ROUTING_BUSY is obeyed as xknx does it.
+    """
+
+    BURST = 5.0
+    RATE_PER_S = 45.0
+
+    __slots__ = ("_filled_s", "_tokens")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tokens = self.BURST
+        self._filled_s = self._loop.time()
+
+    @asynccontextmanager
+    async def throttle(self) -> AsyncGenerator[None, None]:
+        """Wait for a token, and for the end of a pause that a receiver asked for."""
+        self._fill()
+        if self._tokens < 1.0:
+            await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
+            self._fill()
+        await self._ready.wait()
+        yield
+        self._tokens -= 1.0
+
+    def _fill(self) -> None:
+        now_s = self._loop.time()
+        self._tokens = min(self.BURST, self._tokens + (now_s - self._filled_s) * self.RATE_PER_S)
+        self._filled_s = now_s
