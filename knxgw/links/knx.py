@@ -67,6 +67,10 @@ class KnxLink(Protocol):
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
 
+    @property
+    def has_room(self) -> bool:
+        """Tell whether something that nobody waits for may be sent now, beside answers."""
+
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Hear how many answers wait, so that senders can be asked to slow down."""
 
@@ -95,6 +99,11 @@ class XknxLink(ABC):
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
         return self._xknx.current_address
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether something that nobody waits for may be sent now, beside answers."""
+        return True
 
     @abstractmethod
     async def _connect(self) -> None:
@@ -273,6 +282,11 @@ class RoutingLink(XknxLink):
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_s = float("-inf")
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether the medium's 50 telegrams/s leave room beside the answers to reads."""
+        return self._routing is None or self._routing.has_room
 
     async def _connect(self) -> None:
         self._routing = await self._make(self._xknx, self._received, self._malformed)

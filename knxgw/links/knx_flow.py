@@ -17,6 +17,7 @@ class BucketFlowControl(_RoutingFlowControl):
 
     BURST = 5.0
     RATE_PER_S = 45.0
+    KEPT_FOR_ANSWERS = 3.0
 
     __slots__ = ("_filled_s", "_tokens")
 
@@ -24,6 +25,12 @@ class BucketFlowControl(_RoutingFlowControl):
         super().__init__()
         self._tokens = self.BURST
         self._filled_s = self._loop.time()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a telegram that nobody waits for may be sent beside the answers."""
+        self._fill()
+        return self._tokens >= self.KEPT_FOR_ANSWERS
 
     @asynccontextmanager
     async def throttle(self) -> AsyncGenerator[None, None]:

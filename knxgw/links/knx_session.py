@@ -11,7 +11,7 @@ from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.errors import LinkError
-from knxgw.links.knx import ALIVE_CHECK_S, KnxLink
+from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
 from knxgw.objects.server import ObjectServer
 from knxgw.station.model import Command
 
@@ -59,7 +59,11 @@ class KnxSession:
             await self._link.close()
 
     async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
-        while (telegram := self._server.next_telegram(loop.time())) is not None:
+        while True:
+            answers_only = not self._link.has_room
+            telegram = self._server.next_telegram(loop.time(), answers_only=answers_only)
+            if telegram is None:
+                return
             due, apci = telegram
             try:
                 await self._link.send(self._frame(due.address, apci))
@@ -74,6 +78,8 @@ class KnxSession:
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
         timeout_s = min(self._server.wait_s(now_s), self._check_s - now_s)
+        if not self._link.has_room:
+            timeout_s = max(timeout_s, ROUTING_SLOT_S)
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
                 await self._wake.wait()

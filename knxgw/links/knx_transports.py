@@ -224,7 +224,12 @@ class GuardedRouting(Routing):
     def __init__(self, malformed: Malformed, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._malformed = malformed
         super().__init__(**settings)
-        self._flow_control = BucketFlowControl()
+        self._flow_control = self._flow = BucketFlowControl()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a telegram that nobody waits for may be sent now."""
+        return self._flow.has_room
 
     def _init_transport(self) -> None:
         self.transport = GuardedUdpTransport(
@@ -245,7 +250,12 @@ class GuardedSecureRouting(SecureRouting):
     def __init__(self, malformed: Malformed, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._malformed = malformed
         super().__init__(**settings)
-        self._flow_control = BucketFlowControl()
+        self._flow_control = self._flow = BucketFlowControl()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a telegram that nobody waits for may be sent now."""
+        return self._flow.has_room
 
     def _init_transport(self) -> None:
         self.transport = GuardedSecureGroup(

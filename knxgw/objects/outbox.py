@@ -96,7 +96,7 @@ class Outbox:
         """Tell whether anything but answers waits."""
         return bool(self._reads or self._states or self._moving)
 
-    def next_due(self, now_s: float) -> Due | None:
+    def next_due(self, now_s: float, *, answers_only: bool = False) -> Due | None:
         """Take the telegram that may be sent now."""
         if self._responses:
             due = self._responses.popleft()
@@ -106,7 +106,7 @@ class Outbox:
             else:
                 del self._waiting[due.address.raw]
             return due
-        if not self.has_spontaneous() or not self._take_token(now_s):
+        if answers_only or not self.has_spontaneous() or not self._take_token(now_s):
             return None
         for queue, is_read in ((self._reads, True), (self._states, False), (self._moving, False)):
             if queue:

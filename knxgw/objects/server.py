@@ -176,10 +176,10 @@ class ObjectServer:
 
     # --- to the bus
 
-    def next_telegram(self, now_s: float) -> tuple[Due, APCI] | None:
-        """Return the telegram that may be sent now."""
+    def next_telegram(self, now_s: float, *, answers_only: bool = False) -> tuple[Due, APCI] | None:
+        """Return the telegram that may be sent now; `answers_only` while the medium is full."""
         self._run_timers(now_s)
-        while (due := self.outbox.next_due(now_s)) is not None:
+        while (due := self.outbox.next_due(now_s, answers_only=answers_only)) is not None:
             if due.is_read:
                 return due, GroupValueRead()
             payload = due.group_object.payload

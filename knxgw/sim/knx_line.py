@@ -59,6 +59,11 @@ class MemoryLink:
         """Return our address on the line."""
         return self._address
 
+    @property
+    def has_room(self) -> bool:
+        """Tell whether something that nobody waits for may be sent now: always."""
+        return True
+
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Join the line. Raises: LinkError while it is cut."""
         if self._line.is_cut:
