@@ -229,9 +229,12 @@ class Gateway:
 def _make_buses(
     configuration: Configuration, on_event: Callable[[DeviceEvent], None]
 ) -> tuple[ModbusBus, ...]:
-    """Return one bus per TCP endpoint, with the drivers of all devices behind it."""
+    """Return one bus per endpoint, with the drivers of all devices behind it.
+
+    A device whose transport is not available yet is told to be not reachable.
+    """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    endpoints: dict[tuple[str, int], list[Driver]] = {}
+    endpoints: dict[tuple[str, int, ConnectionKind], list[Driver]] = {}
     for point in configuration.points:
         if point.number in blocked:  # a configuration fault: its charger is left alone
             continue
@@ -239,9 +242,6 @@ def _make_buses(
         if point.meter is not None:
             devices.append((point.meter.model, point.meter.connection))
         for model, connection in devices:
-            if connection.kind is not ConnectionKind.TCP:
-                log.warning("cp%d: %s is not available yet", point.number, connection.kind)
-                continue
             host, port, unit, offset = device_address(connection, model)
             driver = Driver(
                 PointNumber(point.number),
@@ -250,8 +250,12 @@ def _make_buses(
                 register_offset=offset,
                 minimum_ma=point.minimum_ma,
             )
-            endpoints.setdefault((host, port), []).append(driver)
+            if connection.kind is ConnectionKind.SERIAL:
+                for event in driver.lost(0.0):
+                    on_event(event)
+            else:
+                endpoints.setdefault((host, port, connection.kind), []).append(driver)
     return tuple(
-        ModbusBus(host=host, port=port, drivers=drivers, on_event=on_event)
-        for (host, port), drivers in endpoints.items()
+        ModbusBus(host=host, port=port, kind=kind, drivers=drivers, on_event=on_event)
+        for (host, port, kind), drivers in endpoints.items()
     )

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from knxgw.catalogue.model import Catalogue, DeviceKind
+from knxgw.config.group_objects import POINTS
 from knxgw.config.objects import ExistingObject
-
-POINTS = range(1, 6)  # charging points of the reference function set
 
 
 def object_rows(

@@ -109,7 +109,8 @@ class ChargingPoint:
     @property
     def waits_for_start(self) -> bool:
         """Tell whether a plugged vehicle waits for GO 54."""
-        manual = self.settings.start is ChargingStart.MANUAL
+        settings = self.settings
+        manual = settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
         return manual and not self.started and not self.cancelled
 
 

@@ -18,6 +18,7 @@ from pymodbus.pdu import ModbusPDU
 
 from knxgw.catalogue.model import Table
 from knxgw.charging.events import DeviceEvent
+from knxgw.config.model import ConnectionKind
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.modbus.commander import Write
@@ -43,14 +44,15 @@ class ModbusBus:
         port: int,
         drivers: Sequence[Driver],
         on_event: Callable[[DeviceEvent], None],
-        framer: FramerType = FramerType.SOCKET,
+        kind: ConnectionKind = ConnectionKind.TCP,
     ) -> None:
         self.name = f"{host}:{port}"
         self.drivers = tuple(drivers)
         self.requests = 0
         self._host = host
         self._port = port
-        self._framer = framer
+        rtu = kind is ConnectionKind.RTU_OVER_TCP
+        self._framer = FramerType.RTU if rtu else FramerType.SOCKET
         self._on_event = on_event
         self._wake = asyncio.Event()
         self._turn = 0

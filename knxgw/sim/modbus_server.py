@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from knxgw.catalogue.model import Table
+from knxgw.config.model import ConnectionKind
 from knxgw.errors import DecodeError, PeerRefusedError
 from knxgw.sim.registers import RegisterImage
 
@@ -38,7 +40,9 @@ class ModbusSimulator:
         host: str,
         port: int,
         time_s: Callable[[], float],
+        kind: ConnectionKind = ConnectionKind.TCP,
     ) -> None:
+        self._framer = FramerType.RTU if kind is ConnectionKind.RTU_OVER_TCP else FramerType.SOCKET
         self.host = host
         self.port = port
         self.misbehaviour = Misbehaviour()
@@ -52,6 +56,7 @@ class ModbusSimulator:
         self._server = ModbusTcpServer(
             self._devices(),
             address=(self.host, self.port),
+            framer=self._framer,
             trace_pdu=self._trace_pdu,
             trace_packet=self._trace_packet,
         )

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from knxgw.charging.words import PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, ConnectionKind
+from knxgw.config.model import Configuration, ConnectionKind, PointSettings
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
@@ -16,34 +16,44 @@ PHYSICS_S = 0.25  # how often time passes where nobody asks
 
 
 class SimulatedSite:
-    """Simulators for every TCP device of a configuration, at the addresses it names."""
+    """Simulators for every networked device of a configuration, at the addresses it names."""
 
     def __init__(self, configuration: Configuration, time_s: Callable[[], float]) -> None:
         self.chargers: dict[PointNumber, SimulatedCharger] = {}
-        self.servers: dict[tuple[str, int], ModbusSimulator] = {}
         self._time_s = time_s
-        where_is: dict[PointNumber, tuple[str, int]] = {}
-        images: dict[tuple[str, int], list[RegisterImage]] = {}
+        self._where: dict[PointNumber, tuple[str, int]] = {}
+        self._images: dict[tuple[str, int], list[RegisterImage]] = {}
+        self._kinds: dict[tuple[str, int], ConnectionKind] = {}
         for point in configuration.points:
-            connection = point.connection
-            if connection.kind is not ConnectionKind.TCP:
-                continue
-            host, port, unit, offset = device_address(connection, point.model)
-            charger = SimulatedCharger(point.model, unit, offset)
-            self.chargers[PointNumber(point.number)] = charger
-            where_is[PointNumber(point.number)] = (host, port)
-            images.setdefault((host, port), []).append(charger)
-            if point.meter is not None and point.meter.connection.kind is ConnectionKind.TCP:
-                host, port, unit, _ = device_address(point.meter.connection, point.meter.model)
-                meter = SimulatedMeter(point.meter.model, unit, charger)
-                images.setdefault((host, port), []).append(meter)
-        for (host, port), members in images.items():
-            self.servers[host, port] = ModbusSimulator(members, host=host, port=port, time_s=time_s)
-        self._endpoints = {number: self.servers[where] for number, where in where_is.items()}
+            if point.connection.kind is not ConnectionKind.SERIAL:
+                self._add(point)
+        self.servers = {
+            (host, port): ModbusSimulator(
+                images, host=host, port=port, time_s=time_s, kind=self._kinds[host, port]
+            )
+            for (host, port), images in self._images.items()
+        }
+
+    def _add(self, point: PointSettings) -> None:
+        number = PointNumber(point.number)
+        host, port, unit, offset = device_address(point.connection, point.model)
+        charger = SimulatedCharger(point.model, unit, offset)
+        self.chargers[number] = charger
+        self._where[number] = (host, port)
+        self._place(charger, point.connection.kind, host, port)
+        meter = point.meter
+        if meter is not None and meter.connection.kind is not ConnectionKind.SERIAL:
+            host, port, unit, _ = device_address(meter.connection, meter.model)
+            image = SimulatedMeter(meter.model, unit, charger)
+            self._place(image, meter.connection.kind, host, port)
+
+    def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:
+        self._images.setdefault((host, port), []).append(image)
+        self._kinds[host, port] = kind
 
     def endpoint_of(self, number: PointNumber) -> ModbusSimulator:
         """Return the endpoint of a charging point's charger."""
-        return self._endpoints[number]
+        return self.servers[self._where[number]]
 
     async def start(self) -> None:
         """Listen on every endpoint."""

@@ -21,7 +21,7 @@ class Bridge:
 def create_app(bridge: Bridge) -> Flask:
     """Return the web application."""
     app = Flask(__name__)
-    app.jinja_env.filters.update(ampere=_ampere, unit=_unit, kwh=_kwh)
+    app.jinja_env.filters.update(ampere=_ampere, phases=_phases, unit=_unit, kwh=_kwh)
 
     @app.get("/")
     def status() -> str:
@@ -44,6 +44,11 @@ def create_app(bridge: Bridge) -> Flask:
 
 def _ampere(current_ma: int | None) -> str:
     return "-" if current_ma is None else f"{current_ma / 1000:.1f} A"
+
+
+def _phases(currents_ma: tuple[int | None, ...]) -> str:
+    parts = ["-" if current is None else f"{current / 1000:.1f}" for current in currents_ma]
+    return f"{' / '.join(parts)} A"
 
 
 def _unit(value: int | None, unit: str) -> str:

@@ -234,3 +234,28 @@ async def test_an_electricity_meter_speaks_for_its_charging_point(tmp_path: Path
         await world.until(lambda: text(world.last("1/2/95")) == "EMeterNotReach", 20)
         assert await world.read("1/2/62") is None
         assert await world.read("1/2/50") == DPTArray((8,))
+
+
+async def test_a_meter_behind_a_serial_server_is_read_by_rtu_over_tcp(tmp_path: Path) -> None:
+    meter = "{model: eastron_sdm630, connection: {type: rtu_over_tcp, host: 127.0.0.1, port: 5031, unit: 1}}"
+    site = SITE.replace("port: 5022, unit: 1}", f"port: 5022, unit: 1}}, meter: {meter}")
+    async with World(site, tmp_path) as world:
+        world.strict = False
+        world.charger(2).plug(Vehicle())
+        await world.sleep(20)
+        assert from_payload("9.024", await world.read("1/2/66")) == pytest.approx(11.04, abs=0.02)
+        assert await world.read("1/2/94") == DPTBinary(0)
+
+
+async def test_a_charger_on_a_line_that_is_not_available_yet_is_not_reachable(
+    tmp_path: Path,
+) -> None:
+    site = SITE.replace(
+        "model: goe_charger, connection: {type: tcp, host: 127.0.0.1, port: 5022, unit: 1}",
+        "model: abb_terra_ac, connection: {type: serial, unit: 1}",
+    )
+    site = site.replace("104: [1/2/54], ", "") + "serial: {port: /dev/ttyUSB0}\n"
+    async with World(site, tmp_path) as world:
+        world.strict = False
+        assert text(world.last("1/2/95")) == "NotReachable"
+        assert await world.read("1/1/50") == DPTArray((5,))

@@ -59,7 +59,9 @@ def on_null_modem(configuration: Configuration) -> Configuration:
         meter = point.meter
         if meter is not None:
             meter = replace(meter, connection=replace(meter.connection, host=NULLMODEM_HOST))
-        connection = replace(point.connection, host=NULLMODEM_HOST)
+        connection = point.connection
+        if connection.host is not None:
+            connection = replace(connection, host=NULLMODEM_HOST)
         points.append(replace(point, connection=connection, meter=meter))
     return replace(configuration, points=tuple(points))
 

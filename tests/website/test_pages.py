@@ -32,7 +32,7 @@ def test_the_status_shows_state_current_and_reason() -> None:
     assert "Charge (8)" in text
     assert "maximum current" in text
     assert "16.0 A" in text
-    assert "15.9 A / - / 0.0 A" in text
+    assert "15.9 / - / 0.0 A" in text
     assert "1234.56 kWh" in text
     assert "No fault" in text
     assert "not suitable for billing" in text
