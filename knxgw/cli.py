@@ -164,4 +164,5 @@ def _set_up_log(verbose: int) -> None:
     logging.getLogger("knxgw").setLevel(level)
     logging.getLogger("knxgw.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     logging.getLogger("xknx").setLevel(logging.ERROR)
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # the buses report changes themselves
     logging.getLogger("waitress").setLevel(logging.WARNING)

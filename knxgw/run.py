@@ -88,15 +88,23 @@ def run_gateway(path: Path, state: Path) -> None:
 
 async def _serve(path: Path, state: Path, configuration: Configuration) -> None:
     stop = Stop()
+    following: Configuration | None = configuration
+    while following is not None:
+        async with running(following, state):
+            following = await _next_configuration(stop, path)
+
+
+async def _next_configuration(stop: Stop, path: Path) -> Configuration | None:
+    """Wait until another configuration shall run; None to end. A faulty file changes nothing."""
     while True:
-        async with running(configuration, state):
-            await stop.asked.wait()
+        await stop.asked.wait()
         if not stop.reload:
-            return
+            return None
         stop.taken()
-        loaded = load_configuration(path, catalogue())
+        loaded = await asyncio.to_thread(load_configuration, path, catalogue())
         _report(loaded)
-        configuration = loaded.configuration or configuration
+        if loaded.configuration is not None:
+            return loaded.configuration
 
 
 def _report(loaded: LoadedConfiguration) -> None:

@@ -3,13 +3,20 @@
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from knxgw.catalogue.load import catalogue as load
 from knxgw.catalogue.model import Catalogue
 from knxgw.sim.virtual_time import run_virtual
+
+# The same examples in every run, so that nothing is flaky; `make fuzz` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -59,7 +59,7 @@ class Driver:
         self.unit_id = unit_id
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
-        self._schedule = PollSchedule(self._plan(), min_interval_s=model.read.min_interval_s)
+        self._schedule = self._new_schedule()
         self._commander = (
             Commander(
                 self.name,
@@ -80,13 +80,15 @@ class Driver:
         """Tell whether state and currents were asked once since the connection came up."""
         return self._schedule.first_cycle_done
 
-    def _plan(self) -> Sequence[Block]:
-        return plan_blocks(
+    def _new_schedule(self) -> PollSchedule:
+        blocks = plan_blocks(
             self.model,
             unit_id=self.unit_id,
             address_offset=self._offset,
             wanted=sorted(self._interpreter.wanted_points),
         )
+        phase = self.point / 7 + (0.5 if self.model.kind is DeviceKind.METER else 0.0)
+        return PollSchedule(blocks, min_interval_s=self.model.read.min_interval_s, phase=phase)
 
     # --- commands of the station
 
@@ -105,7 +107,7 @@ class Driver:
     def opened(self) -> None:
         """Start over on a new connection."""
         self._interpreter.forget()
-        self._schedule = PollSchedule(self._plan(), min_interval_s=self.model.read.min_interval_s)
+        self._schedule = self._new_schedule()
         if self._commander is not None:
             self._commander.forget()
         self._silent = self._wrong = 0
@@ -145,7 +147,11 @@ class Driver:
         if self._commander is not None:
             for name, raw in raws.items():
                 self._commander.verify(name, raw, now_s)
-        return [*self._answered(), *self._seen(raws)]
+        answered = self._answered() if block.unit_id == self.unit_id else []
+        events = [*answered, *self._seen(raws)]
+        if self._interpreter.unsettled:
+            self._schedule.hurry_points(self._interpreter.unsettled, now_s)
+        return events
 
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
@@ -160,6 +166,8 @@ class Driver:
             self._schedule.asked(job.block, now_s)
         elif self._commander is not None:
             self._commander.refused(now_s)
+        if isinstance(job, Read) and job.block.unit_id != self.unit_id:
+            return []  # what the station beside the socket says does not make or break it
         if isinstance(error, LinkError):
             return self._silence(now_s)
         if isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES:

@@ -15,6 +15,7 @@ from knxgw.charging.words import (
 from knxgw.modbus.codec import Raw, as_text, fault_text, scaled
 
 log = logging.getLogger(__name__)
+MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
 
 # Scales from the unit of a point (A, W, Wh, °C) to that of its quantity (mA, W, mWh, 0.01 °C).
 _MEASURED: Mapping[str, tuple[Quantity, int]] = {
@@ -65,6 +66,8 @@ class Interpreter:
             self._rule_points.add("state")
         self._setpoint = _setpoint_name(model)
         self._unknown_codes: set[Raw] = set()
+        self.unsettled: set[str] = set()  # points to be read again before a state is given
+        self._rounds = 0
 
     @property
     def wanted_points(self) -> set[str]:
@@ -78,9 +81,12 @@ class Interpreter:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
         self._raws.clear()
         self._values.clear()
+        self.unsettled = set()
+        self._rounds = 0
 
     def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Take raw values of some points; return the quantities they renew."""
+        self._note_changes(raws)
         self._raws.update(raws)
         fresh: dict[Quantity, Value] = {}
         for name, raw in raws.items():
@@ -88,9 +94,25 @@ class Interpreter:
                 fresh.update(self._quantity(self._model.points[name], raw))
         self._values.update(fresh)
         self._add_sums(fresh)
-        if not self._rule_points.isdisjoint(raws):
+        if not self._rule_points.isdisjoint(raws) and not self.unsettled:
             self._add_state(fresh)
         return fresh
+
+    def _note_changes(self, raws: Mapping[str, Raw | None]) -> None:
+        """Have the other points of the rules read again when one of them has changed.
+
+        Where state and plug are two reads, an old plug and a new state would otherwise give a
+        state that never was.
+        """
+        read = self._rule_points.intersection(raws)
+        changed = any(name in self._raws and self._raws[name] != raws[name] for name in read)
+        if changed and self._rounds < MOST_ROUNDS:
+            self._rounds += 1
+            self.unsettled = self._rule_points - read
+        else:
+            self.unsettled -= read
+        if not self.unsettled:
+            self._rounds = 0
 
     def _quantity(self, point: Point, raw: Raw) -> Iterable[tuple[Quantity, Value]]:
         name = point.name

@@ -15,6 +15,8 @@ PERIODS_S = {
     PollClass.SLOW: 30.0,
     PollClass.ONCE: 3600.0,
 }
+GOLDEN = 0.618034  # multiples of it lie far apart within a period
+SPREAD_S = 0.9
 NEVER_ASKED = 4.0  # how overdue a first read of something less urgent counts, in periods
 _RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
 
@@ -109,9 +111,15 @@ def _merge(
 class PollSchedule:
     """Says which block of a device is to be read next, and when."""
 
-    def __init__(self, blocks: Sequence[Block], *, min_interval_s: float) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], *, min_interval_s: float, phase: float = 0.0
+    ) -> None:
+        """Plan `blocks`; `phase` (0…1) tells devices apart, so that they are not asked at once."""
         self.blocks = list(blocks)
         self._min_interval_s = min_interval_s
+        self._phases = {
+            block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
+        }
         self._last_s: dict[Block, float] = {}
         self._last_read_s = float("-inf")
         self._first_s = float("inf")  # when the first block was asked
@@ -128,7 +136,10 @@ class PollSchedule:
 
     def asked(self, block: Block, now_s: float) -> None:
         """Note that a block was asked."""
-        self._last_s[block] = now_s
+        early_s = 0.0
+        if block not in self._last_s:  # from the second time on, spread over the period
+            early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
+        self._last_s[block] = now_s - early_s
         self._last_read_s = now_s
         self._first_s = min(self._first_s, now_s)
 
@@ -140,9 +151,20 @@ class PollSchedule:
     def hurry(self, due_s: float) -> None:
         """Look at state and currents by `due_s`: something was written and will show there."""
         for block in self.blocks:
-            if block.poll is PollClass.FAST and block in self._last_s:
-                latest_s = due_s - PERIODS_S[block.poll]
-                self._last_s[block] = min(self._last_s[block], latest_s)
+            if block.poll is PollClass.FAST:
+                self._bring_forward(block, due_s)
+
+    def hurry_points(self, names: Iterable[str], due_s: float) -> None:
+        """Read some points again by `due_s`, before anything else."""
+        wanted = set(names)
+        for block in self.blocks:
+            if any(point.name in wanted for point in block.points):
+                self._bring_forward(block, due_s - NEVER_ASKED * PERIODS_S[block.poll])
+
+    def _bring_forward(self, block: Block, due_s: float) -> None:
+        if block in self._last_s:
+            latest_s = due_s - PERIODS_S[block.poll]
+            self._last_s[block] = min(self._last_s[block], latest_s)
 
     def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
         """Read `parts` instead of `block` from now on."""

@@ -73,6 +73,21 @@ def _encode_as(dpt: str, value: Published, zone: tzinfo) -> Payload:
     return _unfit(dpt, value)
 
 
+def check_payload(dpt: str | None, payload: Payload) -> None:
+    """Make sure that a payload has the length of its datapoint type. Raises: DecodeError."""
+    if dpt is None:
+        if not isinstance(payload, DPTArray) or len(payload.value) != 1:
+            raise DecodeError(f"expected 1 byte, got {_described(payload)}")
+        return
+    if dpt.startswith("1."):
+        decode_flag(payload)
+        return
+    try:
+        _transcoder(dpt).validate_payload(payload)
+    except CouldNotParseTelegram as err:
+        raise DecodeError(f"expected datapoint type {dpt}, got {_described(payload)}") from err
+
+
 def decode_flag(payload: Payload) -> bool:
     """Return the value of a 1-bit payload. Raises: DecodeError."""
     if isinstance(payload, DPTBinary) and payload.value in (0, 1):

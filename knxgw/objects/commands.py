@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from knxgw.charging.words import PointNumber
-from knxgw.objects.codec import Payload, decode_current_ma, decode_flag
+from knxgw.objects.codec import Payload, check_payload, decode_current_ma, decode_flag
 from knxgw.objects.table import GroupObject
 from knxgw.station.model import (
     Command,
@@ -51,4 +51,7 @@ def to_command(one: GroupObject, payload: Payload) -> Command | None:
     Raises: DecodeError for a payload of the wrong length.
     """
     make = _COMMANDS.get(one.key)
-    return make(one.point, payload) if make else None
+    if make is None:
+        check_payload(one.dpt, payload)
+        return None
+    return make(one.point, payload)

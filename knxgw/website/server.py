@@ -7,6 +7,7 @@ from waitress.server import create_server
 from knxgw.errors import GatewayError
 from knxgw.website.app import Bridge, create_app
 
+SHUTDOWN_S = 1  # whole seconds
 THREADS = 64  # each live view will hold one
 
 
@@ -31,5 +32,6 @@ class WebsiteServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; requests that still run end with the process."""
+        """Stop listening; pages that are being made may take a moment to be finished."""
+        self._server.task_dispatcher.shutdown(timeout=SHUTDOWN_S)
         self._server.close()

@@ -133,19 +133,41 @@ def test_help_teaches() -> None:
 # --- real processes ------------------------------------------------------------------------------
 
 
+class Running:
+    """A gateway as a process of its own; what it says goes into a file."""
+
+    def __init__(self, output: Path, *arguments: str) -> None:
+        self._output = output
+        with output.open("w") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "knxgw", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+
+    @property
+    def said(self) -> str:
+        return self._output.read_text(encoding="utf-8")
+
+    def wait_to_say(self, text: str, seconds: float = 20.0) -> None:
+        wait_until(lambda: text in self.said, seconds, lambda: f"{text!r} in {self.said}")
+
+    def end(self, number: signal.Signals, seconds: float) -> None:
+        self.process.send_signal(number)
+        self.process.wait(seconds)
+
+
 @contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "knxgw", *arguments]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+def process(output: Path, *arguments: str) -> Iterator[Running]:
+    running = Running(output, *arguments)
     try:
         yield running
     finally:
-        if running.poll() is None:
-            running.kill()
-        running.communicate()
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
 
 
 def health(port: int) -> int | None:
@@ -160,18 +182,17 @@ def health(port: int) -> int | None:
 
 @pytest.mark.real
 def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) -> None:
-    with process("demo") as demo:
-        assert demo.stdout is not None
-        first = demo.stdout.readline()
-        port = int(first.split("http://127.0.0.1:")[1].split("/")[0])
+    with process(tmp_path / "demo.log", "demo") as demo:
+        demo.wait_to_say("http://127.0.0.1:")
+        port = int(demo.said.split("http://127.0.0.1:")[1].split("/")[0])
         wait_until(lambda: health(port) == 200, 20.0, "the demo to be healthy")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
             page = answer.read().decode()
         assert "Demo garage" in page
         assert page.count('class="point"') == 5
-        demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=2.0)
-        assert demo.returncode == 0
+        demo.end(signal.SIGINT, 2.0)
+        assert demo.process.returncode == 0
+        assert "Traceback" not in demo.said
 
 
 @pytest.mark.real
@@ -180,49 +201,47 @@ def test_a_gateway_ends_in_order_on_sigterm_and_reads_its_file_again_on_sighup(
 ) -> None:
     path = site(tmp_path)
     port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])
-    with process("run", "--config", str(path), "--state", str(tmp_path / "state")) as gateway:
+    arguments = ("run", "--config", str(path), "--state", str(tmp_path / "state"))
+    with process(tmp_path / "gateway.log", *arguments) as gateway:
         # the charger is not there: that must not keep the gateway from being ready
         wait_until(lambda: health(port) == 200, 20.0, "the gateway to be ready")
         path.write_text(path.read_text().replace("link: none", "link: nonsense"))
-        gateway.send_signal(signal.SIGHUP)
-        wait_until(lambda: health(port) == 200, 20.0, "the old configuration to go on")
+        gateway.process.send_signal(signal.SIGHUP)
+        gateway.wait_to_say("nonsense")
+        assert health(port) == 200, "a faulty file changes nothing"
         other = _free_port(0)
         good = path.read_text().replace("nonsense", "none").replace(str(port), str(other))
         path.write_text(good)
-        gateway.send_signal(signal.SIGHUP)
+        gateway.process.send_signal(signal.SIGHUP)
         wait_until(lambda: health(other) == 200, 20.0, "the new configuration to run")
-        gateway.terminate()
-        output, _ = gateway.communicate(timeout=3.0)
-        assert gateway.returncode == 0
-        assert "nonsense" in output
-        assert "Traceback" not in output
+        assert health(port) is None
+        gateway.end(signal.SIGTERM, 2.0)
+        assert gateway.process.returncode == 0
+        assert "Traceback" not in gateway.said
 
 
 @pytest.mark.real
 def test_a_port_in_use_is_said_with_its_remedy(tmp_path: Path) -> None:
     path = site(tmp_path)
-    with process("run", "--config", str(path), "--state", str(tmp_path / "a")) as first:
-        port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])
+    port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])
+    with process(
+        tmp_path / "a.log", "run", "--config", str(path), "--state", str(tmp_path / "a")
+    ) as first:
         wait_until(lambda: health(port) is not None, 20.0, "the first gateway to listen")
-        with process("run", "--config", str(path), "--state", str(tmp_path / "b")) as second:
-            output, _ = second.communicate(timeout=20.0)
-        assert second.returncode == 1
-        assert "website.listen" in output
-        assert "Traceback" not in output
-        assert first.poll() is None
+        with process(
+            tmp_path / "b.log", "run", "--config", str(path), "--state", str(tmp_path / "b")
+        ) as second:
+            second.process.wait(20.0)
+        assert second.process.returncode == 1
+        assert "website.listen" in second.said
+        assert "Traceback" not in second.said
+        assert first.process.poll() is None
 
 
 @pytest.mark.real
 def test_the_simulator_runs_without_a_terminal(tmp_path: Path) -> None:
     path = site(tmp_path)
-    command = [sys.executable, "-m", "knxgw", "sim", "--site", str(path)]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment
-    ) as simulator:
-        assert simulator.stdout is not None
-        while "quit" not in simulator.stdout.readline():
-            assert simulator.poll() is None
-        simulator.terminate()
-        simulator.communicate(timeout=5.0)
-        assert simulator.returncode == 0
+    with process(tmp_path / "sim.log", "sim", "--site", str(path)) as simulator:
+        simulator.wait_to_say("help, quit")
+        simulator.end(signal.SIGTERM, 5.0)
+        assert simulator.process.returncode == 0

@@ -105,3 +105,24 @@ def test_an_error_code_becomes_readable_hexadecimal(catalogue: Catalogue) -> Non
     goe = Interpreter("cp1", catalogue.chargers["goe_charger"])
     assert goe.absorb({"error_1": 8})[Quantity.FAULT_INFO_1] == "0x0008"
     assert goe.absorb({"error_1": 0})[Quantity.FAULT_INFO_1] == ""
+
+
+def test_a_new_plug_with_an_old_state_gives_no_state_that_never_was(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    interpreter.absorb({"state": 1})
+    assert interpreter.absorb({"plug": 1})[Quantity.STATE] == 5
+    assert Quantity.STATE not in interpreter.absorb({"plug": 7}), "7 would be wrong"
+    assert interpreter.unsettled == {"state"}
+    assert Quantity.STATE not in interpreter.absorb({"state": 3})
+    assert interpreter.absorb({"plug": 7}) == {Quantity.STATE: 8, Quantity.CONNECTED: 1}
+    assert interpreter.unsettled == set()
+
+
+def test_a_device_that_changes_at_every_look_is_believed_in_the_end(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    interpreter.absorb({"state": 1, "plug": 1})
+    given = []
+    for turn in range(8):
+        point, value = (("state", 1 + turn % 3), ("plug", 5 + turn % 4))[turn % 2]
+        given.append(Quantity.STATE in interpreter.absorb({point: value}))
+    assert any(given)
