@@ -12,8 +12,7 @@ from functools import partial
 from typing import NoReturn
 
 from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from knxgw.catalogue.model import Table
@@ -21,11 +20,16 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.config.model import ConnectionKind
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
+from knxgw.links.modbus_client import ModbusClient
 from knxgw.modbus.commander import Write
 from knxgw.modbus.driver import Driver, Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
+
+
+class WrongAnswerError(DecodeError):
+    """Bytes came, but not the answer to this request: the connection is made anew."""
 
 
 def quiet_pymodbus() -> None:
@@ -81,21 +85,15 @@ class ModbusBus:
                     continue
                 try:
                     await self._do(client, *turn, loop)
-                except LinkTimeoutError:
+                except (LinkTimeoutError, WrongAnswerError):
                     client.close()
                     client = await self._connect()
         finally:
             client.close()
 
-    async def _connect(self) -> AsyncModbusTcpClient:
-        client = AsyncModbusTcpClient(
-            self._host,
-            port=self._port,
-            framer=self._framer,
-            timeout=self._timeout_s,
-            retries=0,
-            reconnect_delay=0,
-            trace_connect=lambda up: None if up else self._fail_pending(client),
+    async def _connect(self) -> ModbusClient:
+        client = ModbusClient(
+            self._host, port=self._port, framer=self._framer, timeout_s=self._timeout_s
         )
         connected = False
         try:
@@ -111,14 +109,6 @@ class ModbusBus:
         if self._connect_delay_s:
             await asyncio.sleep(self._connect_delay_s)
         return client
-
-    @staticmethod
-    def _fail_pending(client: AsyncModbusTcpClient) -> None:
-        """Let a request fail at once when its connection closes, not only after its timeout."""
-        pending = client.ctx.response_future
-        if not pending.done():
-            pending.set_exception(ConnectionException("closed by the peer"))
-            pending.exception()  # somebody may have stopped waiting for it
 
     def _next_turn(self, now_s: float) -> tuple[Driver, Job] | None:
         """Return whose turn it is: commands first, then round robin."""
@@ -146,7 +136,7 @@ class ModbusBus:
 
     async def _do(
         self,
-        client: AsyncModbusTcpClient,
+        client: ModbusClient,
         driver: Driver,
         job: Job,
         loop: asyncio.AbstractEventLoop,
@@ -164,14 +154,14 @@ class ModbusBus:
             if isinstance(err, LinkError) and not isinstance(err, LinkTimeoutError):
                 for other in self.drivers:
                     self._tell(other.lost(loop.time()))
-            if isinstance(err, LinkError):
+            if isinstance(err, LinkError | WrongAnswerError):
                 raise
         else:
             self._tell(events)
         finally:
             self._free_s = loop.time() + self._gap_s
 
-    async def _read(self, client: AsyncModbusTcpClient, job: Read) -> Sequence[int]:
+    async def _read(self, client: ModbusClient, job: Read) -> Sequence[int]:
         block = job.block
         ask = {
             Table.HOLDING: client.read_holding_registers,
@@ -180,7 +170,7 @@ class ModbusBus:
             Table.DISCRETE: client.read_discrete_inputs,
         }[block.table]
         call = partial(ask, block.address, count=block.count, device_id=block.unit_id)
-        answer = await self._answer(call, block.table.read_function, block.unit_id)
+        answer = await self._answer(client, call, block.table.read_function, block.unit_id)
         if block.table in (Table.COIL, Table.DISCRETE):
             bits = [int(bit) for bit in answer.bits]
             if len(bits) < block.count:
@@ -192,7 +182,7 @@ class ModbusBus:
             )
         return answer.registers
 
-    async def _write(self, client: AsyncModbusTcpClient, job: Write) -> None:
+    async def _write(self, client: ModbusClient, job: Write) -> None:
         values = list(job.registers)
         match job.function:
             case 5:
@@ -203,31 +193,37 @@ class ModbusBus:
                 write = partial(client.write_registers, job.address, values)
         call = partial(write, device_id=job.unit_id)
         wire.debug("%s: write %s at %d: %s", self.name, job.point, job.address, values)
-        answer = await self._answer(call, job.function, job.unit_id)
+        answer = await self._answer(client, call, job.function, job.unit_id)
         if answer.address != job.address:
             raise DecodeError(f"wrote register {job.address}, {answer.address} was acknowledged")
 
     async def _answer(
-        self, call: Callable[[], Awaitable[ModbusPDU]], function: int, unit_id: int
+        self,
+        client: ModbusClient,
+        call: Callable[[], Awaitable[ModbusPDU]],
+        function: int,
+        unit_id: int,
     ) -> ModbusPDU:
         """Return the answer to exactly this request.
 
-        Raises: LinkTimeoutError, LinkError, PeerRefusedError, DecodeError.
+        Raises: LinkTimeoutError (silence), LinkError (closed), PeerRefusedError, WrongAnswerError.
         """
         self.requests += 1
+        client.ctx.heard = False
+        where = f"{self.name}: unit {unit_id}"
         try:
             answer = await call()
-        except ConnectionException as err:
-            raise LinkError(f"{self.name}: {err}") from err
-        except ModbusIOException as err:
-            raise LinkTimeoutError(f"{self.name}: unit {unit_id}: no answer ({err})") from err
         except ModbusException as err:
-            raise DecodeError(f"{self.name}: unit {unit_id}: {err}") from err
+            if client.ctx.heard:
+                raise WrongAnswerError(f"{where}: not an answer to this request ({err})") from err
+            if isinstance(err, ModbusIOException):
+                raise LinkTimeoutError(f"{where}: no answer") from err
+            raise LinkError(f"{where}: {err}") from err
         if answer.isError():
             code = int(getattr(answer, "exception_code", 0))
             raise PeerRefusedError(f"unit {unit_id} refused with exception {code}", code)
         if answer.function_code != function or answer.dev_id != unit_id:
-            raise LinkTimeoutError(f"{self.name}: unit {unit_id}: an answer to something else")
+            raise WrongAnswerError(f"{where}: an answer to something else")
         return answer
 
     def _tell(self, events: Sequence[DeviceEvent]) -> None:

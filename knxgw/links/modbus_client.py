@@ -1,0 +1,62 @@
+"""pymodbus' TCP client as the bus needs it: bytes that cannot be read fail their request quietly.
+
+As it comes, a malformed answer raises in the event loop, which logs an ERROR with a traceback and
+closes the connection; here it is an error of the one request that waits for it.
+"""
+
+import struct
+from collections.abc import Callable
+
+from pymodbus import FramerType, ModbusException
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.transaction import TransactionManager
+
+_UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
+
+
+class _Transactions(TransactionManager):
+    """Requests and answers of one connection."""
+
+    heard = False  # whether anything came since the last request: nonsense is not silence
+
+    def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
+        """Take received bytes; return how many were used."""
+        self.heard = self.heard or bool(data)
+        try:
+            used: int = super().callback_data(data, addr)
+        except _UNREADABLE as err:
+            self.fail(ModbusIOException(f"unreadable answer: {err}"))
+            return len(data)
+        return used
+
+    def callback_disconnected(self, exc: Exception | None) -> None:
+        """Let a request fail at once when its connection closes, not only after its timeout."""
+        super().callback_disconnected(exc)
+        self.fail(ConnectionException("closed by the peer"))
+
+    def fail(self, error: ModbusException) -> None:
+        """Fail the request that waits, if any."""
+        if not self.response_future.done():
+            self.response_future.set_exception(error)
+            self.response_future.exception()  # somebody may have stopped waiting for it
+
+
+class ModbusClient(AsyncModbusTcpClient):
+    """A client that neither retries nor reconnects by itself: the bus does."""
+
+    ctx: _Transactions
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        port: int,
+        framer: FramerType,
+        timeout_s: float,
+        trace: Callable[[bool, bytes], bytes] | None = None,
+    ) -> None:
+        super().__init__(
+            host, port=port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
+        )
+        self.ctx = _Transactions(self.comm_params, self.ctx.framer, 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape

@@ -1,0 +1,91 @@
+"""Answers that are none: never published, told apart from silence, and the connection heals."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
+from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.links.keep_alive import keep_alive
+from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.modbus.driver import Driver
+
+pytestmark = pytest.mark.real
+
+MODES = ("short", "long", "fewer", "garbage", "unit", "function", "transaction", "empty")
+
+
+def answer(mode: str, request: bytes) -> bytes:
+    """Return what a broken device sends for a read request; all registers are 0."""
+    transaction, _, _, unit, function, _, count = struct.unpack(">HHHBBHH", request[:12])
+    data = bytes(2 * count)
+    pdus = {
+        "short": bytes((function, len(data))) + data[:-3],  # ends before its own byte count
+        "long": bytes((function, len(data) - 4)) + data,
+        "fewer": bytes((function, len(data) - 2)) + data[:-2],
+        "function": bytes((4, len(data))) + data,
+        "empty": bytes((function,)),
+    }
+    pdu = pdus.get(mode, bytes((function, len(data))) + data)
+    if mode == "garbage":
+        return b"\xde\xad\xbe\xef" * 10
+    unit = 9 if mode == "unit" else unit
+    transaction = (transaction + 7) & 0xFFFF if mode == "transaction" else transaction
+    return struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+class Device(asyncio.Protocol):
+    """One connection of a device that answers as `mode` says."""
+
+    mode = "honest"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(answer(Device.mode, data))
+
+
+@asynccontextmanager
+async def listening(mode: str) -> AsyncIterator[int]:
+    Device.mode = mode
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Device, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - events come through a callback
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -> None:
+    quiet_pymodbus()
+    events: list[DeviceEvent] = []
+    model = replace(catalogue().chargers["abb_terra_ac"], response_timeout_s=0.2)
+    driver = Driver(PointNumber(1), model, unit_id=1)
+
+    def condition() -> LinkCondition | None:
+        changes = [e.condition for e in events if isinstance(e, ChargerConditionChanged)]
+        return changes[-1] if changes else None
+
+    async with listening(mode) as port, asyncio.TaskGroup() as group:
+        bus = ModbusBus(host="127.0.0.1", port=port, drivers=[driver], on_event=events.append)
+        task = group.create_task(keep_alive("bus", bus.run, last_delay_s=1.0))
+        await eventually(lambda: condition() is LinkCondition.COMM)
+        assert not any(isinstance(event, ChargerSeen) for event in events)
+        Device.mode = "honest"
+        await eventually(lambda: condition() is LinkCondition.GOOD)
+        assert any(isinstance(event, ChargerSeen) for event in events)
+        task.cancel()
