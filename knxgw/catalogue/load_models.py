@@ -2,6 +2,14 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.fields import (
+    flag_of,
+    number_of,
+    optional_int,
+    optional_number,
+    text_of,
+    texts_of,
+)
 from knxgw.catalogue.load_points import read_points, read_tests
 from knxgw.catalogue.model import (
     Connector,
@@ -124,20 +132,20 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         id=ModelId(id_node.text()),
         ets_id=ets_node.integer(1, 65535) or 0,
         kind=kind,
-        manufacturer=_text(root, "manufacturer"),
-        model=_text(root, "model"),
-        variants=_texts(root, "variants"),
-        sources=_texts(root, "sources"),
-        confirmed=_flag(root, "confirmed"),
+        manufacturer=text_of(root, "manufacturer"),
+        model=text_of(root, "model"),
+        variants=texts_of(root, "variants"),
+        sources=texts_of(root, "sources"),
+        confirmed=flag_of(root, "confirmed"),
         transports=_read_transports(interface),
-        port=int(_number(interface, "port", 502)),
-        unit_id=int(_number(interface, "unit_id", 1)),
+        port=int(number_of(interface, "port", 502)),
+        unit_id=int(number_of(interface, "unit_id", 1)),
         connectors=_read_connectors(root),
-        max_clients=_optional_int(interface, "max_clients"),
-        idle_timeout_s=_optional_number(interface, "idle_timeout_s"),
-        response_timeout_s=_number(interface, "response_timeout_s", 2.0),
-        request_gap_s=_number(interface, "request_gap_s", 0.0),
-        connect_delay_s=_number(interface, "connect_delay_s", 0.0),
+        max_clients=optional_int(interface, "max_clients"),
+        idle_timeout_s=optional_number(interface, "idle_timeout_s"),
+        response_timeout_s=number_of(interface, "response_timeout_s", 2.0),
+        request_gap_s=number_of(interface, "request_gap_s", 0.0),
+        connect_delay_s=number_of(interface, "connect_delay_s", 0.0),
         read=_read_read_rules(root),
         write=_read_write_rules(root),
         control=control,
@@ -146,8 +154,8 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         plug_rules=_read_plug_rules(root, points),
         points=points,
         capabilities=_capabilities(points, control),
-        setup=_texts(root, "setup"),
-        quirks=_texts(root, "quirks"),
+        setup=texts_of(root, "setup"),
+        quirks=texts_of(root, "quirks"),
         simulation=_read_simulation(root, points),
     )
 
@@ -177,10 +185,10 @@ def _read_connectors(root: Node) -> tuple[Connector, ...]:
         item.only_keys(("number", "unit_id", "address_offset", "port_offset"))
         connectors.append(
             Connector(
-                number=int(_number(item, "number", 1)),
-                unit_id=_optional_int(item, "unit_id"),
-                address_offset=int(_number(item, "address_offset", 0)),
-                port_offset=int(_number(item, "port_offset", 0)),
+                number=int(number_of(item, "number", 1)),
+                unit_id=optional_int(item, "unit_id"),
+                address_offset=int(number_of(item, "address_offset", 0)),
+                port_offset=int(number_of(item, "port_offset", 0)),
             )
         )
     return tuple(connectors)
@@ -196,9 +204,9 @@ def _read_read_rules(root: Node) -> ReadRules:
     block = node.get("block")
     return ReadRules(
         single=block is not None and block.choice(("single", "merged")) == "single",
-        max_registers=int(_number(node, "max_registers", MAX_REGISTERS)),
-        gap_registers=int(_number(node, "gap_registers", 0)),
-        min_interval_s=_number(node, "min_interval_s", 0.0),
+        max_registers=int(number_of(node, "max_registers", MAX_REGISTERS)),
+        gap_registers=int(number_of(node, "gap_registers", 0)),
+        min_interval_s=number_of(node, "min_interval_s", 0.0),
     )
 
 
@@ -211,7 +219,7 @@ def _read_write_rules(root: Node) -> WriteRules:
     codes = [item.integer(5, 16) for item in functions.items()] if functions else []
     return WriteRules(
         functions=tuple(code for code in codes if code),
-        min_interval_s=_number(node, "min_interval_s", 0.0),
+        min_interval_s=number_of(node, "min_interval_s", 0.0),
     )
 
 
@@ -223,14 +231,14 @@ def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     zero = node.require("zero_a")
     meaning = zero.choice([meaning.value for meaning in ZeroMeaning]) if zero else None
     control = Control(
-        resolution_ma=round(_number(node, "resolution_a", 1.0) * 1000),
-        minimum_ma=round(_number(node, "minimum_a", 6.0) * 1000),
-        maximum_ma=round(_number(node, "maximum_a", 32.0) * 1000),
+        resolution_ma=round(number_of(node, "resolution_a", 1.0) * 1000),
+        minimum_ma=round(number_of(node, "minimum_a", 6.0) * 1000),
+        maximum_ma=round(number_of(node, "maximum_a", 32.0) * 1000),
         zero=ZeroMeaning(meaning) if meaning else ZeroMeaning.FORBIDDEN,
         offer=_read_steps(node, "offer", points),
         pause=_read_steps(node, "pause", points),
         unlock=_read_steps(node, "unlock", points),
-        start_stop=_flag(node, "start_stop"),
+        start_stop=flag_of(node, "start_stop"),
         read_back=_point_name(node, "read_back", points),
     )
     if not control.offer:
@@ -268,11 +276,11 @@ def _read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
     word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
     return Watchdog(
         trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
-        timeout_s=_number(node, "timeout_s", 60.0),
-        refresh_s=_number(node, "refresh_s", 20.0),
+        timeout_s=number_of(node, "timeout_s", 60.0),
+        refresh_s=number_of(node, "refresh_s", 20.0),
         arm=_read_steps(node, "arm", points),
         refresh=_read_steps(node, "refresh", points),
-        fallback=_text(node, "fallback"),
+        fallback=text_of(node, "fallback"),
         timeout_point=_point_name(node, "timeout_point", points),
         remaining_point=_point_name(node, "remaining_point", points),
         fallback_point=_point_name(node, "fallback_point", points),
@@ -347,33 +355,3 @@ def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | Non
     if child is None:
         return None
     return child.choice(tuple(points))
-
-
-def _text(node: Node, name: str) -> str:
-    child = node.require(name)
-    return child.text() if child else ""
-
-
-def _texts(node: Node, name: str) -> tuple[str, ...]:
-    child = node.get(name)
-    return tuple(item.text() for item in child.items()) if child else ()
-
-
-def _flag(node: Node, name: str) -> bool:
-    child = node.get(name)
-    return bool(child and child.boolean())
-
-
-def _number(node: Node, name: str, default: float) -> float:
-    value = _optional_number(node, name)
-    return default if value is None else value
-
-
-def _optional_number(node: Node, name: str) -> float | None:
-    child = node.get(name)
-    return child.number(0) if child else None
-
-
-def _optional_int(node: Node, name: str) -> int | None:
-    child = node.get(name)
-    return child.integer(0) if child else None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
 from knxgw.catalogue.model import (
     Code,
     Condition,
@@ -88,9 +89,9 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
     number = address.integer(0, 65535)
     if table is None or kind is None or number is None:
         return None
-    access = _choice(node, "access", ("ro", "rw", "wo"), "ro")
+    access = choice_of(node, "access", ("ro", "rw", "wo"), "ro")
     function = node.get("write_function")
-    byte_order = _choice(node, "byte_order", tuple(Order), defaults["byte_order"])
+    byte_order = choice_of(node, "byte_order", tuple(Order), defaults["byte_order"])
     unit_id = node.get("unit_id")
     return Point(
         name=name,
@@ -98,26 +99,26 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         address=number,
         count=_read_count(node, kind),
         type=RegisterType(kind),
-        scale=_number(node, "scale", 1.0),
-        add=_number(node, "add", 0.0),
-        unit=_choice(node, "unit", _UNITS, "") or None,
+        scale=number_of(node, "scale", 1.0),
+        add=number_of(node, "add", 0.0),
+        unit=choice_of(node, "unit", _UNITS, "") or None,
         readable=access != "wo",
         writable=access != "ro",
         write_function=function.integer(5, 16) if function else None,
         extract=_read_extract(node),
         codes=_read_codes(node),
-        word_order=Order(_choice(node, "word_order", tuple(Order), defaults["word_order"])),
+        word_order=Order(choice_of(node, "word_order", tuple(Order), defaults["word_order"])),
         byte_order=Order(byte_order),
-        string_order=Order(_choice(node, "string_order", tuple(Order), byte_order)),
+        string_order=Order(choice_of(node, "string_order", tuple(Order), byte_order)),
         unit_id=unit_id.integer(0, 255) if unit_id else None,
-        relative=_flag(node, "relative"),
-        low=_optional_number(node, "low"),
-        high=_optional_number(node, "high"),
+        relative=flag_of(node, "relative"),
+        low=optional_number(node, "low"),
+        high=optional_number(node, "high"),
         invalid=_read_invalid(node),
-        optional=_flag(node, "optional"),
+        optional=flag_of(node, "optional"),
         poll=_read_poll(name, node, readable=access != "wo"),
-        format=TextFormat(_choice(node, "format", tuple(TextFormat), "plain")),
-        confidence=_choice(node, "confidence", ("high", "medium", "low"), "medium"),
+        format=TextFormat(choice_of(node, "format", tuple(TextFormat), "plain")),
+        confidence=choice_of(node, "confidence", ("high", "medium", "low"), "medium"),
         note=child.text() if (child := node.get("note")) else "",
     )
 
@@ -219,23 +220,3 @@ def _value(text: str) -> int | float | str:
         return int(text, 0)
     except ValueError:
         return text
-
-
-def _choice(node: Node, name: str, words: tuple[str, ...], default: str) -> str:
-    child = node.get(name)
-    return (child.choice(words) if child else None) or default
-
-
-def _number(node: Node, name: str, default: float) -> float:
-    value = _optional_number(node, name)
-    return default if value is None else value
-
-
-def _optional_number(node: Node, name: str) -> float | None:
-    child = node.get(name)
-    return child.number() if child else None
-
-
-def _flag(node: Node, name: str) -> bool:
-    child = node.get(name)
-    return bool(child and child.boolean())

@@ -1,0 +1,45 @@
+"""Small readers of one key of a located node, for files that are data of the product."""
+
+from knxgw.catalogue.yaml_tree import Node
+
+
+def text_of(node: Node, name: str) -> str:
+    """Return a text that must be there."""
+    child = node.require(name)
+    return child.text() if child else ""
+
+
+def texts_of(node: Node, name: str) -> tuple[str, ...]:
+    """Return a list of texts, empty when it is missing."""
+    child = node.get(name)
+    return tuple(item.text() for item in child.items()) if child else ()
+
+
+def choice_of(node: Node, name: str, words: tuple[str, ...], default: str) -> str:
+    """Return one of `words`."""
+    child = node.get(name)
+    return (child.choice(words) if child else None) or default
+
+
+def flag_of(node: Node, name: str) -> bool:
+    """Return a truth value, False when it is missing."""
+    child = node.get(name)
+    return bool(child and child.boolean())
+
+
+def number_of(node: Node, name: str, default: float) -> float:
+    """Return a number."""
+    value = optional_number(node, name)
+    return default if value is None else value
+
+
+def optional_number(node: Node, name: str) -> float | None:
+    """Return a number, None when it is missing."""
+    child = node.get(name)
+    return child.number() if child else None
+
+
+def optional_int(node: Node, name: str) -> int | None:
+    """Return a whole number of 0 or more, None when it is missing."""
+    child = node.get(name)
+    return child.integer(0) if child else None
