@@ -26,7 +26,7 @@ MODBUS_PORT, WEBSITE_PORT = 15021, 18080
 KNX = "link: routing, local_ip: 127.0.0.1, individual_address: 1.1.20"
 POINTS = (2, 3, 4, 5)  # KEBA takes one write in 5 s, so it is measured apart
 SPACING_S = 0.11
-WRITE_TIMEOUT_S = 2.0
+WRITE_TIMEOUT_S = 8.0  # a raise at a KEBA may wait 5 s behind a watchdog refresh
 ROUTING_INDICATION = 0x0530
 
 
