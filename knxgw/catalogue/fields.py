@@ -27,16 +27,16 @@ def flag_of(node: Node, name: str) -> bool:
     return bool(child and child.boolean())
 
 
-def number_of(node: Node, name: str, default: float) -> float:
-    """Return a number."""
-    value = optional_number(node, name)
+def number_of(node: Node, name: str, default: float, *, low: float | None = None) -> float:
+    """Return a number, not below `low`."""
+    value = optional_number(node, name, low=low)
     return default if value is None else value
 
 
-def optional_number(node: Node, name: str) -> float | None:
-    """Return a number, None when it is missing."""
+def optional_number(node: Node, name: str, *, low: float | None = None) -> float | None:
+    """Return a number, not below `low`; None when it is missing."""
     child = node.get(name)
-    return child.number() if child else None
+    return child.number(low) if child else None
 
 
 def optional_int(node: Node, name: str) -> int | None:

@@ -138,14 +138,14 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         sources=texts_of(root, "sources"),
         confirmed=flag_of(root, "confirmed"),
         transports=_read_transports(interface),
-        port=int(number_of(interface, "port", 502)),
-        unit_id=int(number_of(interface, "unit_id", 1)),
+        port=int(number_of(interface, "port", 502, low=0)),
+        unit_id=int(number_of(interface, "unit_id", 1, low=0)),
         connectors=_read_connectors(root),
         max_clients=optional_int(interface, "max_clients"),
-        idle_timeout_s=optional_number(interface, "idle_timeout_s"),
-        response_timeout_s=number_of(interface, "response_timeout_s", 2.0),
-        request_gap_s=number_of(interface, "request_gap_s", 0.0),
-        connect_delay_s=number_of(interface, "connect_delay_s", 0.0),
+        idle_timeout_s=optional_number(interface, "idle_timeout_s", low=0),
+        response_timeout_s=number_of(interface, "response_timeout_s", 2.0, low=0),
+        request_gap_s=number_of(interface, "request_gap_s", 0.0, low=0),
+        connect_delay_s=number_of(interface, "connect_delay_s", 0.0, low=0),
         read=_read_read_rules(root),
         write=_read_write_rules(root),
         control=control,
@@ -185,10 +185,10 @@ def _read_connectors(root: Node) -> tuple[Connector, ...]:
         item.only_keys(("number", "unit_id", "address_offset", "port_offset"))
         connectors.append(
             Connector(
-                number=int(number_of(item, "number", 1)),
+                number=int(number_of(item, "number", 1, low=0)),
                 unit_id=optional_int(item, "unit_id"),
-                address_offset=int(number_of(item, "address_offset", 0)),
-                port_offset=int(number_of(item, "port_offset", 0)),
+                address_offset=int(number_of(item, "address_offset", 0, low=0)),
+                port_offset=int(number_of(item, "port_offset", 0, low=0)),
             )
         )
     return tuple(connectors)
@@ -204,9 +204,9 @@ def _read_read_rules(root: Node) -> ReadRules:
     block = node.get("block")
     return ReadRules(
         single=block is not None and block.choice(("single", "merged")) == "single",
-        max_registers=int(number_of(node, "max_registers", MAX_REGISTERS)),
-        gap_registers=int(number_of(node, "gap_registers", 0)),
-        min_interval_s=number_of(node, "min_interval_s", 0.0),
+        max_registers=int(number_of(node, "max_registers", MAX_REGISTERS, low=0)),
+        gap_registers=int(number_of(node, "gap_registers", 0, low=0)),
+        min_interval_s=number_of(node, "min_interval_s", 0.0, low=0),
     )
 
 
@@ -219,7 +219,7 @@ def _read_write_rules(root: Node) -> WriteRules:
     codes = [item.integer(5, 16) for item in functions.items()] if functions else []
     return WriteRules(
         functions=tuple(code for code in codes if code),
-        min_interval_s=number_of(node, "min_interval_s", 0.0),
+        min_interval_s=number_of(node, "min_interval_s", 0.0, low=0),
     )
 
 
@@ -231,9 +231,9 @@ def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     zero = node.require("zero_a")
     meaning = zero.choice([meaning.value for meaning in ZeroMeaning]) if zero else None
     control = Control(
-        resolution_ma=round(number_of(node, "resolution_a", 1.0) * 1000),
-        minimum_ma=round(number_of(node, "minimum_a", 6.0) * 1000),
-        maximum_ma=round(number_of(node, "maximum_a", 32.0) * 1000),
+        resolution_ma=round(number_of(node, "resolution_a", 1.0, low=0) * 1000),
+        minimum_ma=round(number_of(node, "minimum_a", 6.0, low=0) * 1000),
+        maximum_ma=round(number_of(node, "maximum_a", 32.0, low=0) * 1000),
         zero=ZeroMeaning(meaning) if meaning else ZeroMeaning.FORBIDDEN,
         offer=_read_steps(node, "offer", points),
         pause=_read_steps(node, "pause", points),
@@ -276,8 +276,8 @@ def _read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
     word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
     return Watchdog(
         trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
-        timeout_s=number_of(node, "timeout_s", 60.0),
-        refresh_s=number_of(node, "refresh_s", 20.0),
+        timeout_s=number_of(node, "timeout_s", 60.0, low=0),
+        refresh_s=number_of(node, "refresh_s", 20.0, low=0),
         arm=_read_steps(node, "arm", points),
         refresh=_read_steps(node, "refresh", points),
         fallback=text_of(node, "fallback"),
