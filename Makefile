@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test check fix bench generate fuzz clean
+.PHONY: help demo sim test check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -44,10 +44,15 @@ fix: $(STAMP) ## format, and mend what the linter can mend
 bench: $(STAMP) ## measure the budgets of the design, write docs/performance.md (needs root, knxd)
 	$(BIN)/python -m bench.run $(ARGS)
 
-generate: $(STAMP) ## pages of docs/ that are made from product_db/
+torture: $(STAMP) ## kill the gateway 200 times, look what it left stored (needs root, iproute2)
+	$(BIN)/python -m tests.torture $(ARGS)
+
+generate: $(STAMP) ## pages of docs/ that are made from product_db/ and the tests
 	$(BIN)/python -m knxgw.config.document > docs/config.md
 	$(BIN)/python -m knxgw.document objects > docs/objects.md
 	$(BIN)/python -m knxgw.document chargers > docs/chargers.md
+	$(BIN)/python -m knxgw.document charging-point > docs/charging-point.md
+	$(BIN)/python -m tests.conformance > docs/conformance.md
 
 fuzz: $(STAMP) ## long property runs
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)

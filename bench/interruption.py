@@ -25,6 +25,8 @@ from knxgw.sim.vehicle import Vehicle
 MODBUS_PORT, WEBSITE_PORT = 15021, 18080
 KNX = "link: routing, local_ip: 127.0.0.1, individual_address: 1.1.20"
 POINTS = (2, 3, 4, 5)  # KEBA takes one write in 5 s, so it is measured apart
+SILENT = 5
+GRID_WRITES = {2: 2, 4: 1}  # charging point -> writes at its connection, KEBA left out
 SPACING_S = 0.11
 WRITE_TIMEOUT_S = 8.0  # a raise at a KEBA may wait 5 s behind a watchdog refresh
 ROUTING_INDICATION = 0x0530
@@ -38,6 +40,7 @@ class ProcessFigures:
     idle: Cost
     charging: Cost
     interruption: Figures
+    grid_control: Figures  # to everyone, while one charger does not answer
     keba_ms: tuple[float, ...]
 
 
@@ -99,6 +102,7 @@ def measure(directory: Path, *, count: int = 300) -> ProcessFigures:
             charging = process.cost(20.0)
             figures = _interruptions(site, count)
             keba = _keba(site, 2)
+            grid = _grid_control(site, count // 3)
     finally:
         site.stop()
     return ProcessFigures(
@@ -106,6 +110,7 @@ def measure(directory: Path, *, count: int = 300) -> ProcessFigures:
         idle=idle,
         charging=charging,
         interruption=figures,
+        grid_control=grid,
         keba_ms=tuple(round(delay_s * 1000, 1) for delay_s in keba),
     )
 
@@ -119,6 +124,30 @@ def _interruptions(site: SiteThread, count: int) -> Figures:
         sleep(SPACING_S)
         _toggle(site, number, active=False)
         sleep(SPACING_S)
+    return Figures.of(delays_s, count=count, duration_s=perf_counter() - started_s)
+
+
+def _grid_control(site: SiteThread, count: int) -> Figures:
+    """Limit everyone while one charger is silent: until the last of the others was written to.
+
+    One charger has two points behind one connection: it needs two writes, one after the other.
+    """
+    site.site.endpoint_of(PointNumber(SILENT)).misbehaviour.silent = True
+    sleep(10.0)  # it counts as not reachable by now
+    delays_s = []
+    started_s = perf_counter()
+    for _ in range(count):
+        for active in (True, False):
+            seen = {number: site.writes(number) for number in GRID_WRITES}
+            sent_s = perf_counter()
+            _write("1/0/1", int(active))
+            last_s = max(
+                site.wait_for_write(number, seen[number] + writes - 1)
+                for number, writes in GRID_WRITES.items()
+            )
+            if active:
+                delays_s.append(last_s - sent_s)
+            sleep(SPACING_S)
     return Figures.of(delays_s, count=count, duration_s=perf_counter() - started_s)
 
 

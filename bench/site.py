@@ -27,7 +27,7 @@ def site_text(*, knx: str, modbus_port: int, website_port: int, with_meters: boo
         if with_meters:
             meter = f"type: tcp, host: 127.0.0.1, port: {modbus_port + 20 + number}, unit: 1"
             lines.append(f"    meter: {{model: eastron_sdm630, connection: {{{meter}}}}}")
-    lines.append("group_objects:")
+    lines += ["group_objects:", "  1: [1/0/1]"]
     for number in range(1, 6):
         lines += [
             f"  {offset + 50 * (number - 1)}: [1/{number}/{offset}]"

@@ -17,6 +17,7 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     ZeroMeaning,
 )
+from knxgw.charging.document import charging_point_page
 from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
 from knxgw.charging.words import STATE_WORDS, ChargingState
 from knxgw.config.group_objects import POINTS
@@ -52,6 +53,15 @@ answered on the address it came on. An object whose value is not known yet, or i
 charger is away, does not answer. Nothing is invented: a sum is computed from its phases, but phases
 are never guessed from a sum.
 """
+FIRST_OWN = 500
+_OWN = """\
+## Objects of our own
+
+The reference device does not have these; those of the charging points lie 10 apart. 506 sets the
+clock of the gateway where no time server does: with a valid time server it is ignored. 507 sends
+every `device.alive_cycle_s`. The numbers of 511 are explained in
+[charging-point.md](charging-point.md).
+"""
 _BEHAVIOUR = """\
 ## What the commands do
 
@@ -79,8 +89,7 @@ _FREE = """\
 ## Numbers that stay free
 
 3-7, 14-19, 21-49, 57, 58 and 85-93 belong to the future of the reference device. 300-449 are kept
-for charging points 6 to 8, and this project's own objects start at 500; neither exists in this
-version.
+for charging points 6 to 8, which do not exist in this version; 500 to 505 come with load management.
 """
 _NEEDS: Mapping[str, str] = {
     "current": "current",
@@ -102,6 +111,7 @@ _NEEDS: Mapping[str, str] = {
     "serial": "serial number",
     "firmware": "firmware version",
     "temperature": "internal temperature",
+    "temperature_warning": "internal temperature, or a warning of the charger's own",
     "rfid": "RFID card",
     "fault_info_1": "error code, part 1",
     "fault_info_2": "error code, part 2",
@@ -123,7 +133,8 @@ _STATE_MEANINGS: Mapping[ChargingState, str] = {
     ChargingState.INTERRUPTION: "by 55, by grid-supporting control with 0 A, or by the charger",
 }
 _FAULT_MEANINGS: Mapping[FaultCode, str] = {
-    FaultCode.CONTACT_SUPPORT: "internal error; reserved",
+    FaultCode.CONTACT_SUPPORT: "internal error of the gateway; until a restart nobody gets more "
+    "than the minimum",
     FaultCode.CONF_NO_CHARGER: "no charging point has both a model and an address",
     FaultCode.CONF_CHARGER: "two devices share an address, the RS485 line is mixed, or the "
     "prioritised charging point is disabled",
@@ -133,9 +144,9 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
     FaultCode.OVER_CURRENT: "the minimum currents exceed the limit; comes with load management",
     FaultCode.DLM_INVALID_CURRENT: "invalid measured currents; comes with load management",
     FaultCode.NOT_REACHABLE: "no connection to the charger",
-    FaultCode.NOT_STOPPING: "draws after 0 A was commanded; comes with load management",
+    FaultCode.NOT_STOPPING: "still draws after it was told 0 A for not following",
     FaultCode.WRONG_CHARGER: "another model answers; not raised yet",
-    FaultCode.NOT_FOLLOWING: "draws more than allowed; comes with load management",
+    FaultCode.NOT_FOLLOWING: "draws more than it was offered",
     FaultCode.COMM: "the charger answers, but wrongly",
     FaultCode.CHARGER_ERROR: "the charger reports an error; its code is in 96-99",
     FaultCode.OPERATION_NOT_POSSIBLE: "start or stop not allowed now; information only",
@@ -148,8 +159,9 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
 
 def objects_page(catalogue: Catalogue) -> str:
     """Return the reference of group objects as Markdown."""
-    general = [one for one in catalogue.objects if not one.per_point]
-    per_point = [one for one in catalogue.objects if one.per_point]
+    own = [one for one in catalogue.objects if one.number >= FIRST_OWN]
+    general = [one for one in catalogue.objects if not one.per_point and one not in own]
+    per_point = [one for one in catalogue.objects if one.per_point and one not in own]
     parts = [
         _GENERATED,
         _OBJECTS_INTRODUCTION,
@@ -157,6 +169,10 @@ def objects_page(catalogue: Catalogue) -> str:
         *_general_table(general),
         "\n## Objects of a charging point\n",
         *_point_table(per_point),
+        "\n" + _OWN,
+        *_general_table(one for one in own if not one.per_point),
+        "",
+        *_point_table(one for one in own if one.per_point),
         "\n" + _BEHAVIOUR,
         "## Charging point state (50)\n",
         *_state_table(),
@@ -394,6 +410,7 @@ def _row(*cells: str) -> str:
 PAGES: Mapping[str, Callable[[Catalogue], str]] = {
     "objects": objects_page,
     "chargers": chargers_page,
+    "charging-point": lambda _catalogue: charging_point_page(),
 }
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +17,9 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.config.device_address import device_address
 from knxgw.config.model import Configuration, ConnectionKind
+from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
+from knxgw.host.clock import is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_session import KnxSession
@@ -27,7 +29,9 @@ from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import build_table
 from knxgw.station.model import (
+    EARLIEST_VALID,
     ClockSet,
+    ClockSource,
     Effect,
     Event,
     FaultChanged,
@@ -37,6 +41,7 @@ from knxgw.station.model import (
     Remember,
     SessionClosed,
     Started,
+    Stopping,
     Unlock,
 )
 from knxgw.station.owner import Inbox, Owner
@@ -50,13 +55,8 @@ MODBUS_LAST_DELAY_S = 15.0
 KNX_LAST_DELAY_S = 30.0
 CLOCK_CHECK_S = 10.0
 CLOCK_DRIFT_S = 1.0
-EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
-SHUTDOWN_S = 1.5
-
-
-def system_clock() -> datetime:
-    """Return the machine's wall-clock time [aware UTC]."""
-    return datetime.now(UTC)  # noqa: TID251 - the one wall clock that everybody else is handed
+STORE_S = 1.0  # for what waits to be stored at the end
+GOODBYE_S = 0.8  # for the last writes to the chargers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,7 @@ class World:
     link: KnxLink | None
     state_directory: Path
     wall_clock: Callable[[], datetime] = system_clock
+    is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -77,7 +78,7 @@ class Gateway:
         quiet_pymodbus()
         self.configuration = configuration
         self._world = world
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._database = Database(world.state_directory)
         self._keeper = Keeper(self._database, world.executor)
         self._inbox = Inbox()
@@ -116,9 +117,27 @@ class Gateway:
             for driver in self._bus_of
         )
 
+    @property
+    def _chargers_know(self) -> bool:
+        """Tell whether every charger that can be reached was told what is to be left behind."""
+        stopping = self._owner.station.stopping  # what came before it is decided, too
+        return stopping and all(driver.is_settled for driver in self._chargers.values())
+
     def view(self) -> SiteView:
         """Return what the site looks like now."""
         return view(self._owner.station, self.configuration.device.language)
+
+    def leds(self) -> Leds:
+        """Return which LEDs of the front panel are lit now; safe from any thread."""
+        knx = self._knx
+        state = PanelState(
+            phase=Phase.RUNNING if self.is_ready else Phase.STARTING,
+            knx_connected=self.knx_is_up,
+            knx_lost_s=knx.lost_s if knx else None,
+            telegram_s=knx.telegram_s if knx else None,
+            severity=self._owner.station.severity,
+        )
+        return leds(state, self._loop.time())
 
     def command(self, event: Event) -> None:
         """Hand the station a command of another source than KNX."""
@@ -141,17 +160,34 @@ class Gateway:
                 if self._knx is not None:
                     knx = keep_alive("KNX", self._knx.run, last_delay_s=KNX_LAST_DELAY_S)
                     group.create_task(knx, name="knx")
+                await self._until_cancelled()
         finally:
             await self._close()
         raise GatewayError("the gateway's tasks ended")  # they never do
 
-    async def _close(self) -> None:
-        """Store what waits; the chargers' fail-safe and watchdogs stay armed."""
+    async def _until_cancelled(self) -> NoReturn:
+        """Wait for the end; then, while the buses still work, leave the chargers safe.
+
+        Their fail-safe and watchdogs stay armed.
+        Source: load management specification, section 16.
+        """
         try:
-            async with asyncio.timeout(SHUTDOWN_S):
+            await asyncio.Event().wait()
+        finally:
+            loop = asyncio.get_running_loop()
+            self._inbox.put(Stopping())
+            last_s = loop.time() + GOODBYE_S
+            while loop.time() < last_s and not self._chargers_know:  # noqa: ASYNC110 - many parts
+                await asyncio.sleep(0.02)
+        raise GatewayError("the gateway waits no longer")  # it waits for ever
+
+    async def _close(self) -> None:
+        """Store what waits."""
+        try:
+            async with asyncio.timeout(STORE_S):
                 await self._keeper.flush()
         except TimeoutError:
-            log.exception("the state could not be stored within %.1f s", SHUTDOWN_S)
+            log.exception("the state could not be stored within %.1f s", STORE_S)
         self._world.executor.shutdown(wait=False)
         self._database.close()
 
@@ -160,12 +196,16 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             now = self._valid_now()
-            known = self._owner.station.now(loop.time())
-            if now is not None and (
-                known is None or abs((now - known).total_seconds()) > CLOCK_DRIFT_S
-            ):
-                self._inbox.put(ClockSet(now=now))
+            if now is not None and self._is_news(now, loop.time()):
+                source = ClockSource.NTP if self._world.is_synchronised() else ClockSource.SYSTEM
+                self._inbox.put(ClockSet(now=now, source=source))
             await asyncio.sleep(CLOCK_CHECK_S)
+
+    def _is_news(self, now: datetime, now_s: float) -> bool:
+        clock = self._owner.station.clock
+        if clock is None or clock.source is not ClockSource.NTP:
+            return True
+        return abs((now - clock.at_monotonic(now_s)).total_seconds()) > CLOCK_DRIFT_S
 
     async def _settle_memory(self) -> None:
         """Take what was loaded at start out of the garbage collector's rounds.
@@ -219,10 +259,10 @@ class Gateway:
                     energy_mwh=session.energy_mwh,
                 )
                 self._keeper.add_session(row)
-            case FaultChanged(point=point, code=code, present=present):
-                now = self._valid_now()
-                log.warning("cp%d: fault %s %s", point, code, "raised" if present else "cleared")
-                at = now.isoformat() if now else None
+            case FaultChanged(point=point, code=code, present=present, at=moment):
+                where = f"cp{point}" if point else "general"
+                log.warning("%s: fault %s %s", where, code, "raised" if present else "cleared")
+                at = moment.isoformat() if moment else None
                 self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
 
 

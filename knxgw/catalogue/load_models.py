@@ -109,6 +109,7 @@ _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "serial": ("serial",),
     "firmware": ("firmware",),
     "temperature": ("temperature",),
+    "temperature_warning": ("temperature_warning", "temperature"),
     "rfid": ("rfid",),
     "fault_info_1": ("error_1",),
     "fault_info_2": ("error_2",),
@@ -329,7 +330,10 @@ def _read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
             point: value for point, value in raw.items() if not isinstance(value, float)
         }
     constants = (
-        {name: _scalar(child) for name, child in children["constants"].mapping().items()}
+        {
+            name: child.text() if _is_text(points.get(name)) else _scalar(child)
+            for name, child in children["constants"].mapping().items()
+        }
         if "constants" in children
         else {}
     )
@@ -338,6 +342,11 @@ def _read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
             node.report(f"point {name!r} does not exist", "name a point of this file")
     enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
     return Simulation(states=states, constants=constants, enabled_if=enabled_if)
+
+
+def _is_text(point: Point | None) -> bool:
+    words = ("str", "strw", "char_lo", "char_hi", "bytes")
+    return point is not None and point.type in words
 
 
 def _scalar(node: Node) -> int | float | str:

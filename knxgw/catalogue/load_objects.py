@@ -19,7 +19,12 @@ _KEYS = (
     "only_with",
     "table",
 )
-POINT_OFFSET = 50  # group objects from one charging point to the next
+_SCOPES = {  # section of the file -> group objects from one charging point to the next
+    "general": 0,
+    "charging_point": 50,
+    "own": 0,
+    "own_charging_point": 10,
+}
 _FLAGS = re.compile(r"[C-][R-][W-][T-][U-][I-]")
 _DPT = re.compile(r"\d{1,3}\.\d{3}")
 
@@ -27,10 +32,9 @@ _DPT = re.compile(r"\d{1,3}\.\d{3}")
 def read_objects(root: Node) -> tuple[ObjectDefinition, ...]:
     """Return all group objects, in the order of their numbers."""
     objects: list[ObjectDefinition] = []
-    for name, scope in root.only_keys(("general", "charging_point")).items():
-        offset = POINT_OFFSET if name == "charging_point" else 0
+    for name, scope in root.only_keys(tuple(_SCOPES)).items():
         for node in scope.items():
-            definition = _read_object(node, offset)
+            definition = _read_object(node, _SCOPES[name])
             if definition:
                 objects.append(definition)
     seen: dict[int, ObjectDefinition] = {}

@@ -53,14 +53,12 @@ _COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bc
 _POLL = {
     PollClass.FAST: r"state|plug|availability|enable|session_control|current_(l[123]|sum)|"
     r"error_[1-4]|setpoint_read|current_offered",
-    PollClass.NORMAL: r"power(_l[123])?|energy_.*|session_.*|rfid|voltage_l[123]",
-    PollClass.SLOW: r"temperature|failsafe_.*|setpoint_valid_s",
-    PollClass.ONCE: r"serial|firmware|model|current_max_hw|evccid",
+    PollClass.NORMAL: r"power(_l[123])?|energy_.*|session_.*|rfid|evccid|voltage_l[123]",
+    PollClass.SLOW: r"temperature(_warning)?|failsafe_.*|setpoint_valid_s",
+    PollClass.ONCE: r"serial|firmware|model|current_max_hw",
 }
 # What we do not publish is not read, unless a rule of the file needs it.
-_UNUSED = (
-    r"voltage_.*|current_max_hw|model|failsafe_.*|session_duration|session_start|session_end|soc"
-)
+_UNUSED = r"voltage_.*|current_max_hw|model|failsafe_.*|soc"
 
 
 def read_points(root: Node, interface: Node) -> Mapping[str, Point]:

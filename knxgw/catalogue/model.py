@@ -26,6 +26,7 @@ class ObjectKind(StrEnum):
     DURATION = "duration"  # counts while a session lasts: sent when it ends, or cyclically
     COMMAND = "command"  # received only
     EVENT = "event"  # sends each time it happens, also with an unchanged value
+    ALIVE = "alive"  # sends cyclically as long as the device works
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,8 @@ class FaultRegister:
     severities: dict[FaultCode, int] = field(repr=False)
     present: tuple[FaultCode, ...] = ()
     last: FaultCode | None = None  # shown when nothing is present any more
+    informed: FaultCode | None = None  # last fault that was for information only
+    informed_count: int = 0
 
     @property
     def is_present(self) -> bool:
@@ -80,6 +82,12 @@ class FaultRegister:
         """Return the most severe present fault, the newest among equals."""
         newest_first = reversed(self.present)
         return max(newest_first, key=self.severities.__getitem__, default=None)
+
+    @property
+    def severity(self) -> int:
+        """Return the severity of the most severe present fault; 0: none is present."""
+        current = self.current
+        return 0 if current is None else self.severities[current]
 
     @property
     def text(self) -> str:
@@ -98,6 +106,6 @@ class FaultRegister:
     def inform(self, code: FaultCode) -> "FaultRegister":
         """Return the register after a fault that is for information and resets at once."""
         current = self.current
-        if current is not None and self.severities[current] > self.severities[code]:
-            return self
-        return replace(self, last=code)
+        hidden = current is not None and self.severities[current] > self.severities[code]
+        last = self.last if hidden else code
+        return replace(self, last=last, informed=code, informed_count=self.informed_count + 1)

@@ -7,14 +7,17 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
 from knxgw.catalogue.model import ZeroMeaning
+from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
+from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.states import Process, ProcessInput, advance, hold_of, shown
 from knxgw.charging.words import (
     FAULT_INFOS,
     MEASURED_KINDS,
@@ -29,6 +32,7 @@ from knxgw.charging.words import (
 from knxgw.config.model import ChargingStart, PointSettings
 
 OWN_ENERGY_AFTER_S = 10
+HYSTERESIS_CENTI_C = 200
 OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
 FRESH_S: Mapping[Quantity, float] = {
     Quantity.STATE: 10.0,
@@ -56,6 +60,7 @@ class ChargingPoint:
 
     settings: PointSettings
     limits: Limits
+    zone: tzinfo = UTC  # of the charger's clock
     blocked: bool = False  # a configuration fault: nothing is written to its charger
     condition: LinkCondition = LinkCondition.STARTING
     connected: bool | None = None  # a vehicle is plugged in; None while unknown
@@ -64,15 +69,18 @@ class ChargingPoint:
     decision: Decision | None = None
     taken_ma: int | None = None  # last offer the charger acknowledged
     pause_s: float | None = None  # when our own pause was last in force [monotonic s]
+    process: Process = Process.NO_VEHICLE
+    obedience: Obedience = obeying.NEW
     interruption: bool = False
-    cancelled: bool = False
-    started: bool = False  # by GO 54, where the process waits for it
     setpoint_ma: int = 0
     setpoint_given: bool = False  # by GO 60; else it is the maximum
     has_charged: bool = False  # since the vehicle was plugged in
     below_s: float = 0.0  # how long the current has been below the "complete" threshold
     counted_s: float | None = None  # until when `below_s` is counted [monotonic s]
     complete: bool = False
+    hot: bool = False  # temperature warning by the threshold
+    card: str = ""  # that enabled charging
+    card_before: str | None = None  # what the charger still showed at plug-in; None: not known
     session: Session | None = None
     session_started_s: float | None = None  # [monotonic s]
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
@@ -107,15 +115,23 @@ class ChargingPoint:
         return frozenset(quantity for kind in kinds for quantity in kind)
 
     @property
-    def waits_for_start(self) -> bool:
-        """Tell whether a plugged vehicle waits for GO 54."""
+    def starts_manually(self) -> bool:
+        """Tell whether a process begins by GO 54 only."""
         settings = self.settings
-        manual = settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
-        return manual and not self.started and not self.cancelled
+        return settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
+
+    @property
+    def waits_for_start(self) -> bool:
+        """Tell whether no current is offered before GO 54: also the next vehicle shall wait."""
+        if self.process is Process.NO_VEHICLE:
+            return self.starts_manually
+        return self.process is Process.WAITING
 
 
-def new_point(settings: PointSettings, *, blocked: bool = False) -> ChargingPoint:
-    """Return a charging point of which nothing is known yet."""
+def new_point(
+    settings: PointSettings, *, blocked: bool = False, zone: tzinfo = UTC
+) -> ChargingPoint:
+    """Return a charging point of which nothing is known yet; `zone` is that of its clock."""
     control = settings.model.control
     if control is None:
         raise ValueError(f"{settings.model.id} is not a charger")
@@ -126,7 +142,11 @@ def new_point(settings: PointSettings, *, blocked: bool = False) -> ChargingPoin
         zero_allowed=control.zero is ZeroMeaning.PAUSES,
     )
     return ChargingPoint(
-        settings=settings, limits=limits, blocked=blocked, setpoint_ma=limits.maximum_ma
+        settings=settings,
+        limits=limits,
+        zone=zone,
+        blocked=blocked,
+        setpoint_ma=limits.maximum_ma,
     )
 
 
@@ -161,9 +181,45 @@ def _take(
     connected = before.connected if plug is None else bool(plug)
     point = replace(point, values={**point.values, **fresh}, connected=connected)
     point = _count_energy(point, values, now_s)
+    point = _adopt_session_times(point, values, now)
     if before.connected is not False and point.connected is False:
         point = _unplugged(point, now_s, now)
-    return _follow_session(point, now_s, now)
+    elif not before.connected and point.connected:
+        point = _plugged_in(point, before.value(Quantity.RFID))
+    point = _follow_session(point, now_s, now)
+    return _follow_heat(_follow_card(point))
+
+
+def _plugged_in(point: ChargingPoint, card: Value | None) -> ChargingPoint:
+    manual = point.starts_manually
+    given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
+    process = advance(point.process, given) or point.process
+    return replace(point, process=process, card_before=str(card or ""))
+
+
+def _follow_card(point: ChargingPoint) -> ChargingPoint:
+    """Find the card that enables charging: one that was not there when the vehicle came.
+
+    Chargers may go on showing the card of the last session. The same card again counts when
+    charging begins (see `_begin`). After a restart nothing that was told is told again.
+    """
+    card = point.value(Quantity.RFID)
+    if not isinstance(card, str) or not point.connected:
+        return point
+    if point.card_before is None:
+        return replace(point, card_before=card)
+    if not card or card in (point.card, point.card_before):
+        return point
+    state = point.value(Quantity.STATE)
+    return replace(point, card=card) if state in _ENABLED else point
+
+
+_ENABLED = (
+    ChargingState.CONNECTED,
+    ChargingState.CHARGE,
+    ChargingState.CHARGE_REDUCED,
+    ChargingState.CHARGE_VENTILATION,
+)
 
 
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
@@ -174,8 +230,10 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
         point,
         session=session,
         session_started_s=None,
-        cancelled=False,
-        started=False,
+        process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
+        obedience=obeying.NEW,
+        card="",
+        card_before=None,
         has_charged=False,
         below_s=0.0,
         counted_s=None,
@@ -230,6 +288,39 @@ def _adopt_session_energy(point: ChargingPoint, energy_mwh: int) -> ChargingPoin
     return replace(point, session=replace(session, energy_mwh=energy_mwh))
 
 
+def _adopt_session_times(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now: datetime | None
+) -> ChargingPoint:
+    """Take start, end and duration of the session from a charger that supplies them.
+
+    As with its energy, they may be those of the session before until this one has lasted a while.
+    """
+    session = point.session
+    if session is None or not session.is_open or session.duration_s < OWN_ENERGY_AFTER_S:
+        return point
+    duration = values.get(Quantity.SESSION_DURATION)
+    if isinstance(duration, int) and duration > 0:
+        session = replace(session, duration_s=duration)
+    start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
+    if now is not None and isinstance(start, int):
+        near = session.started_at or now
+        session = replace(session, started_at=sessions.moment_near(near, start, point.zone))
+    if now is not None and isinstance(end, int) and end > 0:
+        near = session.ended_at or now
+        session = replace(session, ended_at=sessions.moment_near(near, end, point.zone))
+    return point if session is point.session else replace(point, session=session)
+
+
+def _follow_heat(point: ChargingPoint) -> ChargingPoint:
+    """Warn from the threshold on, until it is a little cooler: no warning that comes and goes."""
+    temperature = point.number(Quantity.TEMPERATURE)
+    if temperature is None:
+        return point
+    warning = point.settings.temperature.warning_c * 100
+    hot = temperature >= (warning - HYSTERESIS_CENTI_C if point.hot else warning)
+    return point if hot == point.hot else replace(point, hot=hot)
+
+
 # --- session and "charging complete" -------------------------------------------------------------
 
 
@@ -239,7 +330,7 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
     if point.connected is False:
         return point
     if charging and not (point.session and point.session.is_open):
-        point = replace(point, session=sessions.begin(now), session_started_s=now_s)
+        point = _begin(point, now_s, now)
     if point.session and point.session.is_open:
         point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
     current_ma = fresh_current_ma(point, now_s)
@@ -248,10 +339,29 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
         point = replace(point, has_charged=True)
         if point.session and point.session_started_s is not None:
             lasted_s = now_s - point.session_started_s
-            point = replace(point, session=sessions.drew(point.session, now, lasted_s))
+            point = replace(point, session=_drew(point, point.session, now, lasted_s))
     if current_ma is None and point.has_charged:  # not measured, or not read yet
         return replace(point, counted_s=None)
     return _follow_complete(point, now_s, above=above)
+
+
+def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    card = point.value(Quantity.RFID)
+    return replace(
+        point,
+        session=sessions.begin(now),
+        session_started_s=now_s,
+        card=card if isinstance(card, str) and card else point.card,
+    )
+
+
+def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
+    """Return the session after current flowed; what the charger counts itself is left alone."""
+    moved = sessions.drew(session, now, lasted_s)
+    counts = point.number(Quantity.SESSION_DURATION) is not None
+    if counts and session.duration_s >= OWN_ENERGY_AFTER_S:
+        moved = replace(moved, duration_s=session.duration_s)
+    return moved
 
 
 def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
@@ -287,9 +397,10 @@ def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> Char
 
 def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Take a changed link to the charger: what it told goes stale when it is gone."""
-    gone = condition is LinkCondition.NOT_REACHABLE
-    faults = point.faults.set(FaultCode.NOT_REACHABLE, present=gone)
-    faults = faults.set(FaultCode.COMM, present=condition is LinkCondition.COMM)
+    faults = point.faults
+    for fault, cause in _LINK_FAULTS.items():
+        faults = faults.set(fault, present=condition is cause)
+    gone = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
     metered = point.metered
     values = {q: t for q, t in point.values.items() if q in metered} if gone else point.values
     return replace(  # `connected` stays, so that an unplugging meanwhile is noticed
@@ -299,6 +410,13 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
         values=values,
         counted_s=None,
     )
+
+
+_LINK_FAULTS = {
+    FaultCode.NOT_REACHABLE: LinkCondition.NOT_REACHABLE,
+    FaultCode.WRONG_CHARGER: LinkCondition.WRONG_MODEL,
+    FaultCode.COMM: LinkCondition.COMM,
+}
 
 
 def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
@@ -336,28 +454,62 @@ def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoi
 
 
 def command_start_stop(
-    point: ChargingPoint, now_s: float, *, start: bool, grid_pause: bool = False
+    point: ChargingPoint, now_s: float, *, start: bool, paused_all: bool = False
 ) -> ChargingPoint:
     """Start a process that waits for it, or cancel one until the vehicle is plugged in anew."""
-    state = shown_state(point, now_s, grid_pause=grid_pause)
-    if start and state is ChargingState.MANUAL_START and point.waits_for_start:
-        return replace(point, started=True)
-    stoppable = point.connected and not point.cancelled
-    if not start and stoppable:
-        return replace(point, cancelled=True, started=False)
-    return replace(point, faults=point.faults.inform(FaultCode.OPERATION_NOT_POSSIBLE))
+    given = ProcessInput.STOP
+    if start:
+        state = shown_state(point, now_s, paused_all=paused_all)
+        waits = state is ChargingState.MANUAL_START
+        given = ProcessInput.START if waits else ProcessInput.START_OTHERWISE
+    process = advance(point.process, given)
+    if process is None:
+        faults = point.faults.inform(FaultCode.OPERATION_NOT_POSSIBLE)
+        return replace(point, faults=faults)
+    return replace(point, process=process)
 
 
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the charging process has finished, so that the cable may be released."""
     if point.interruption or point.condition is not LinkCondition.GOOD:
         return False
-    state = shown_state(point, now_s)
-    finished = state is ChargingState.CANCELLED or point.complete
+    finished = point.process is Process.CANCELLED or point.complete
     current_ma = fresh_current_ma(point, now_s)
     if current_ma is None and "current" in point.settings.capabilities:
         return False  # it may still draw
     return finished and (current_ma or 0) < point.settings.complete_threshold_ma
+
+
+# --- obedience -----------------------------------------------------------------------------------
+
+
+def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
+    """Compare what the vehicle draws with what was decided, and raise or clear the faults of it."""
+    offer_ma = None if point.decision is None else point.decision.offer_ma
+    current_ma = phase_current_ma(point, now_s)
+    obedience = obeying.follow(point.obedience, offer_ma, current_ma, now_s)
+    if obedience == point.obedience:
+        return point
+    faults = point.faults
+    for code, cause in _OBEDIENCE_FAULTS.items():
+        faults = faults.set(code, present=obedience.obeys is cause)
+    return replace(point, obedience=obedience, faults=faults)
+
+
+_OBEDIENCE_FAULTS = {
+    FaultCode.NOT_FOLLOWING: Obeys.NOT_FOLLOWING,
+    FaultCode.NOT_STOPPING: Obeys.NOT_STOPPING,
+}
+
+
+def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
+    """Return the highest phase current [mA]; of a sum the mean, which is never too high."""
+    found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
+    phases = [current for current in found if isinstance(current, int)]
+    total = fresh_value(point, Quantity.CURRENT, now_s)
+    if phases:
+        return max(phases)
+    return total // point.settings.phases if isinstance(total, int) else None
 
 
 # --- what is shown -------------------------------------------------------------------------------
@@ -380,31 +532,21 @@ def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 
 def shown_state(
-    point: ChargingPoint, now_s: float, *, grid_pause: bool = False
+    point: ChargingPoint, now_s: float, *, paused_all: bool = False
 ) -> ChargingState | None:
-    """Return the value of GO 50, None while the charger's state is not known."""
+    """Return the value of GO 50, None while the charger's state is not known.
+
+    `paused_all`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    """
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):
         return None
-    state = ChargingState(own)
-    if state is ChargingState.ERROR:
-        return state
-    held = _held_state(point, grid_pause=grid_pause)
-    if held is not None:
-        return held
-    paused = state in (ChargingState.INTERRUPTION, ChargingState.MANUAL_START)
-    return ChargingState.CONNECTED if paused and _own_pause(point, now_s) else state
-
-
-def _held_state(point: ChargingPoint, *, grid_pause: bool) -> ChargingState | None:
-    """Return the state that our own hold on the charging point shows, if any."""
-    if point.interruption or grid_pause:
-        return ChargingState.INTERRUPTION
-    if not point.connected:
-        return None
-    if point.cancelled:
-        return ChargingState.CANCELLED
-    return ChargingState.MANUAL_START if point.waits_for_start else None
+    hold = hold_of(
+        point.process,
+        interrupted=point.interruption or paused_all,
+        paused=_own_pause(point, now_s),
+    )
+    return shown(ChargingState(own), hold)
 
 
 def _own_pause(point: ChargingPoint, now_s: float) -> bool:

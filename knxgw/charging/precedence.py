@@ -4,7 +4,7 @@ Source: load management specification, sections 6 and 17.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knxgw.charging.words import Decision, Reason
 
@@ -46,13 +46,16 @@ class Limits:
 class Wishes:
     """Everything that has a say about one charging point, highest rank first."""
 
-    charger_error: bool
-    interruption: bool
-    grid_control_ma: int | None  # None: not active; 0 or 6000
-    cancelled: bool
-    waiting_for_start: bool
-    managed: bool  # load management is on
-    setpoint_ma: int  # used when load management is off
+    configuration: bool = False  # nobody may charge with this configuration
+    charger_error: bool = False
+    not_following: bool = False  # it draws more than it was offered
+    interruption: bool = False
+    grid_control_ma: int | None = None  # None: not active; 0 or 6000
+    lock_out: bool = False  # after an overcurrent
+    cancelled: bool = False
+    waiting_for_start: bool = False
+    minimum_because: Reason | None = None  # no more than the minimum, and why
+    setpoint_ma: int | None = None  # None: load management is on
 
 
 def decide(limits: Limits, wishes: Wishes) -> Decision:
@@ -60,24 +63,42 @@ def decide(limits: Limits, wishes: Wishes) -> Decision:
     zero = _zero_source(limits, wishes)
     if zero is not None:
         return Decision(offer_ma=0, reason=zero)
-    if wishes.managed:
+    wish = _wish(limits, wishes)
+    if wish.offer_ma == 0:
+        return wish
+    caps = [
+        Decision(offer_ma=cap_ma, reason=reason)
+        for cap_ma, reason in (
+            (wishes.grid_control_ma, Reason.GRID_CONTROL),
+            (limits.lowest_ma, wishes.minimum_because),
+        )
+        if cap_ma is not None and reason is not None and cap_ma < wish.offer_ma
+    ]
+    decision = min([*caps, wish], key=lambda one: one.offer_ma)  # the first among equals
+    return replace(decision, offer_ma=limits.round_down(decision.offer_ma))
+
+
+def _wish(limits: Limits, wishes: Wishes) -> Decision:
+    """Return what would hold if nothing limited it: the setpoint, or the load management's."""
+    if wishes.setpoint_ma is None:
         return Decision(offer_ma=limits.lowest_ma, reason=Reason.LOAD_MANAGEMENT_MISSING)
     offer_ma = limits.clamp_setpoint(wishes.setpoint_ma)
     if offer_ma == 0:
         return Decision(offer_ma=0, reason=Reason.SETPOINT)
-    reason = _setpoint_reason(limits, offer_ma)
-    if wishes.grid_control_ma is not None and offer_ma > wishes.grid_control_ma:
-        offer_ma, reason = wishes.grid_control_ma, Reason.GRID_CONTROL
-    return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
+    return Decision(offer_ma=offer_ma, reason=_setpoint_reason(limits, offer_ma))
 
 
 def _zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
     """Return the highest ranked source of 0 A, or None."""
     grid_ma = wishes.grid_control_ma
     sources = (
+        (wishes.configuration, Reason.CONFIGURATION),
         (limits.lowest_ma > limits.maximum_ma, Reason.CONFIGURATION),  # nothing can be said
         (wishes.charger_error, Reason.FAULT),
+        (wishes.not_following, Reason.NOT_FOLLOWING),
         (wishes.interruption, Reason.INTERRUPTION),
+        (grid_ma == 0, Reason.GRID_CONTROL),
+        (wishes.lock_out, Reason.LOCK_OUT),
         (grid_ma is not None and grid_ma < limits.lowest_ma, Reason.GRID_CONTROL),
         (wishes.cancelled, Reason.CANCELLED),
         (wishes.waiting_for_start, Reason.WAITING_FOR_START),

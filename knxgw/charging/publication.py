@@ -4,7 +4,12 @@ from datetime import datetime
 
 from knxgw.charging.point import ChargingPoint, fresh_value, shown_state
 from knxgw.charging.session import Session
-from knxgw.charging.words import FAULT_INFOS, LinkCondition, Quantity
+from knxgw.charging.words import (
+    FAULT_INFOS,
+    REASON_WORDS,
+    LinkCondition,
+    Quantity,
+)
 
 Published = bool | int | str | datetime | None  # None: not known, or stale: no answer to a read
 
@@ -30,7 +35,7 @@ _MEASURED = {
 
 
 def point_values(
-    point: ChargingPoint, now_s: float, *, grid_pause: bool = False
+    point: ChargingPoint, now_s: float, *, paused_all: bool = False, language: str = "en"
 ) -> dict[str, Published]:
     """Return the value of every object of the charging point, by key.
 
@@ -39,14 +44,24 @@ def point_values(
     values: dict[str, Published] = {
         key: fresh_value(point, quantity, now_s) for key, quantity in _MEASURED.items()
     }
-    values |= _states(point, now_s, grid_pause=grid_pause)
+    values |= _states(point, now_s, paused_all=paused_all)
+    values |= _decision(point, language)
     values |= _session(point, now_s)
     values |= _faults(point, now_s)
     return values
 
 
-def _states(point: ChargingPoint, now_s: float, *, grid_pause: bool) -> dict[str, Published]:
-    state = shown_state(point, now_s, grid_pause=grid_pause)
+def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
+    decision = point.decision
+    return {
+        "offer": decision.offer_ma if decision else None,
+        "reason": int(decision.reason) if decision else None,
+        "reason_text": REASON_WORDS[decision.reason].bus(language) if decision else None,
+    }
+
+
+def _states(point: ChargingPoint, now_s: float, *, paused_all: bool) -> dict[str, Published]:
+    state = shown_state(point, now_s, paused_all=paused_all)
     known = fresh_value(point, Quantity.CONNECTED, now_s) is not None or state is not None
     return {
         "state": None if state is None else int(state),
@@ -55,15 +70,17 @@ def _states(point: ChargingPoint, now_s: float, *, grid_pause: bool) -> dict[str
         "complete": None if state is None else point.complete,
         "interruption_state": point.interruption,
         "temperature_warning": _warning(point, now_s),
-        "rfid": fresh_value(point, Quantity.RFID, now_s),  # empty: no card
+        "rfid": point.card or "",  # empty: no card has enabled charging
     }
 
 
 def _warning(point: ChargingPoint, now_s: float) -> bool | None:
-    temperature = fresh_value(point, Quantity.TEMPERATURE, now_s)
-    if not isinstance(temperature, int):
-        return None
-    return temperature >= point.settings.temperature.warning_c * 100
+    """Return the charger's own warning where it has one, else that of the threshold."""
+    own = fresh_value(point, Quantity.TEMPERATURE_WARNING, now_s)
+    if own is not None:
+        return bool(own)
+    known = fresh_value(point, Quantity.TEMPERATURE, now_s) is not None
+    return point.hot if known else None
 
 
 def _session(point: ChargingPoint, now_s: float) -> dict[str, Published]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.states import Process
 
 SCHEMA = 1
 
@@ -15,8 +16,8 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "interruption": point.interruption,
-        "cancelled": point.cancelled,
-        "started": point.started,
+        "cancelled": point.process is Process.CANCELLED,
+        "started": point.process is Process.FREE,
         "setpoint_ma": point.setpoint_ma if point.setpoint_given else None,
         "paused": point.taken_ma == 0,
         "connected": point.connected,
@@ -48,8 +49,7 @@ def from_record(
     return replace(
         point,
         interruption=bool(record["interruption"]),
-        cancelled=bool(record["cancelled"]),
-        started=bool(record["started"]),
+        process=_process(point, record),
         setpoint_ma=point.limits.clamp_setpoint(setpoint_ma) if given else point.setpoint_ma,
         setpoint_given=given,
         taken_ma=0 if record.get("paused") else None,
@@ -64,6 +64,16 @@ def from_record(
         session=session,
         session_started_s=started_s,
     )
+
+
+def _process(point: ChargingPoint, record: dict[str, Any]) -> Process:
+    """Return how far the process was; the way it starts may have been configured anew."""
+    if not record["connected"]:
+        return Process.NO_VEHICLE
+    if record["cancelled"]:
+        return Process.CANCELLED
+    waits = point.starts_manually and not record["started"]
+    return Process.WAITING if waits else Process.FREE
 
 
 def _session_record(session: Session | None) -> dict[str, Any] | None:

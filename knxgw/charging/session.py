@@ -5,7 +5,7 @@ belong to the same one. Its end time is the last moment above the "complete" thr
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 
@@ -77,3 +77,17 @@ def close(session: Session) -> Session:
     if ended_at is None and session.started_at is not None:
         ended_at = session.started_at + timedelta(seconds=session.duration_s)
     return replace(session, is_open=False, ended_at=ended_at)
+
+
+def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
+    """Return the moment [aware UTC] nearest to another at which a clock of the zone shows a time.
+
+    Chargers tell the time of day only [s since midnight].
+    """
+    midnight = near.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    wall = [
+        midnight.replace(tzinfo=None) + timedelta(days=day, seconds=second_of_day)
+        for day in (-1, 0, 1)
+    ]
+    moments = [moment.replace(tzinfo=zone).astimezone(UTC) for moment in wall]
+    return min(moments, key=lambda moment: abs(moment - near))

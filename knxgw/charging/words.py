@@ -68,10 +68,14 @@ class Quantity(StrEnum):
     ENERGY_L2 = "energy_l2"
     ENERGY_L3 = "energy_l3"
     SESSION_ENERGY = "session_energy"
+    SESSION_DURATION = "session_duration"  # s
+    SESSION_START = "session_start"  # time of day [s since midnight], by the charger's clock
+    SESSION_END = "session_end"  # the same; 0 while the session runs
     EVCCID = "evccid"
     SERIAL = "serial"
     FIRMWARE = "firmware"
     TEMPERATURE = "temperature"
+    TEMPERATURE_WARNING = "temperature_warning"  # the charger's own flag: 0, 1
     RFID = "rfid"
     FAULT_INFO_1 = "fault_info_1"
     FAULT_INFO_2 = "fault_info_2"
@@ -104,40 +108,126 @@ class LinkCondition(StrEnum):
     GOOD = "good"
     NOT_REACHABLE = "not_reachable"  # no connection
     COMM = "comm"  # connected, but wrong answers
+    WRONG_MODEL = "wrong_model"  # another model answers than the configured one
 
 
-class Reason(StrEnum):
+class Reason(IntEnum):
     """Why a charging point gets what it gets; the highest effective rank is shown.
 
-    Source: load management specification, section 6.
+    The numbers are the values of our own reason object (511 at charging point 1); one that was
+    given once never changes its meaning.
+    Source: load management specification, section 6; product specification, section 16.
     """
 
-    CONFIGURATION = "configuration"
-    FAULT = "fault"
-    INTERRUPTION = "interruption"
-    GRID_CONTROL = "grid_control"
-    LOAD_MANAGEMENT_MISSING = "load_management_missing"
-    CANCELLED = "cancelled"
-    WAITING_FOR_START = "waiting_for_start"
-    SETPOINT = "setpoint"
-    MINIMUM = "minimum"
-    MAXIMUM = "maximum"
+    CONFIGURATION = 1
+    FAULT = 2
+    NOT_FOLLOWING = 3
+    INTERRUPTION = 4
+    GRID_CONTROL = 5
+    LOCK_OUT = 6
+    CANCELLED = 7
+    WAITING_FOR_START = 8
+    RESTORING = 9
+    INTERNAL_ERROR = 10
+    STOPPING = 11
+    LOAD_MANAGEMENT_MISSING = 12
+    SETPOINT = 13
+    MINIMUM = 14
+    MAXIMUM = 15
 
 
-REASON_WORDS: Mapping[Reason, tuple[str, str]] = {  # (English, German)
-    Reason.CONFIGURATION: ("configuration fault", "Konfigurationsfehler"),
-    Reason.FAULT: ("charger reports an error", "Ladepunkt meldet einen Fehler"),
-    Reason.INTERRUPTION: ("interruption", "Unterbrechung"),
-    Reason.GRID_CONTROL: ("grid-supporting control", "netzdienliche Steuerung"),
-    Reason.LOAD_MANAGEMENT_MISSING: (
-        "load management not available: minimum",
-        "Lastmanagement nicht verfügbar: Minimum",
-    ),
-    Reason.CANCELLED: ("cancelled until replugged", "abgebrochen bis zum Umstecken"),
-    Reason.WAITING_FOR_START: ("waiting for start", "wartet auf Start"),
-    Reason.SETPOINT: ("setpoint", "Sollwert"),
-    Reason.MINIMUM: ("minimum current", "Mindeststrom"),
-    Reason.MAXIMUM: ("maximum current", "Höchststrom"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonWords:
+    """One reason in words, and as the text on the bus [at most 14 characters]."""
+
+    en: str
+    de: str
+    bus_en: str
+    bus_de: str
+
+    def words(self, language: str) -> str:
+        """Return the words for people."""
+        return self.de if language == "de" else self.en
+
+    def bus(self, language: str) -> str:
+        """Return the text of GO 512."""
+        return self.bus_de if language == "de" else self.bus_en
+
+
+REASON_WORDS: Mapping[Reason, ReasonWords] = {
+    reason: ReasonWords(en=en, de=de, bus_en=bus_en, bus_de=bus_de)
+    for reason, (en, de, bus_en, bus_de) in {
+        Reason.CONFIGURATION: (
+            "configuration fault",
+            "Konfigurationsfehler",
+            "Configuration",
+            "Konfiguration",
+        ),
+        Reason.FAULT: (
+            "charger reports an error",
+            "Ladepunkt meldet einen Fehler",
+            "Charger error",
+            "Fehler Ladepkt",
+        ),
+        Reason.NOT_FOLLOWING: (
+            "draws more than allowed: paused",
+            "zieht mehr als erlaubt: angehalten",
+            "Not following",
+            "Folgt nicht",
+        ),
+        Reason.INTERRUPTION: ("interruption", "Unterbrechung", "Interruption", "Unterbrechung"),
+        Reason.GRID_CONTROL: (
+            "grid-supporting control",
+            "netzdienliche Steuerung",
+            "Grid control",
+            "Netzsteuerung",
+        ),
+        Reason.LOCK_OUT: (
+            "overcurrent lock-out",
+            "Überstromsperre",
+            "Overcurrent",
+            "Überstrom",
+        ),
+        Reason.CANCELLED: (
+            "cancelled until replugged",
+            "abgebrochen bis zum Umstecken",
+            "Cancelled",
+            "Abgebrochen",
+        ),
+        Reason.WAITING_FOR_START: (
+            "waiting for start",
+            "wartet auf Start",
+            "Wait for start",
+            "Warte: Start",
+        ),
+        Reason.RESTORING: (
+            "minimum until the state before the restart is known",
+            "Minimum, bis der Zustand vor dem Neustart bekannt ist",
+            "Starting",
+            "Startet",
+        ),
+        Reason.INTERNAL_ERROR: (
+            "internal error of the gateway: minimum",
+            "interner Fehler des Gateways: Minimum",
+            "Internal error",
+            "Gatewayfehler",
+        ),
+        Reason.STOPPING: (
+            "gateway is stopping: minimum",
+            "Gateway wird beendet: Minimum",
+            "Stopping",
+            "Wird beendet",
+        ),
+        Reason.LOAD_MANAGEMENT_MISSING: (
+            "load management not available: minimum",
+            "Lastmanagement nicht verfügbar: Minimum",
+            "No load mgmt",
+            "Kein Lastmgmt",
+        ),
+        Reason.SETPOINT: ("setpoint", "Sollwert", "Setpoint", "Sollwert"),
+        Reason.MINIMUM: ("minimum current", "Mindeststrom", "Minimum", "Minimum"),
+        Reason.MAXIMUM: ("maximum current", "Höchststrom", "Maximum", "Maximum"),
+    }.items()
 }
 
 

@@ -71,6 +71,7 @@ def _device(values: Values) -> DeviceSettings:
         time_zone=values.text("time_zone"),
         language=values.text("language"),
         ntp_servers=values.texts("ntp_servers"),
+        alive_cycle_s=values.number("alive_cycle_s"),
     )
 
 

@@ -1,5 +1,8 @@
 """Whether the currents of a configuration fit the mains connection; pure."""
 
+from collections.abc import Callable
+
+from knxgw.catalogue.model import StepValue
 from knxgw.config.build import Draft
 from knxgw.config.model import LoadManagementMode, LoadManagementSettings, PointSettings
 from knxgw.config.report import Report
@@ -12,6 +15,7 @@ def check_limits(draft: Draft, report: Report) -> None:
     """Warn where minimum currents or a datapoint type are too small or too large."""
     configuration = draft.configuration
     _check_minimums(configuration.load_management, configuration.points, report)
+    _check_fallbacks(configuration.load_management, configuration.points, report)
     _check_smart_meter(configuration.load_management, report)
     for point in configuration.points:
         total_ma = point.maximum_ma * point.phases
@@ -26,11 +30,54 @@ def check_limits(draft: Draft, report: Report) -> None:
 
 def phase_minimums(points: tuple[PointSettings, ...]) -> tuple[int, int, int]:
     """Return the sum of minimum currents [mA] on (L1, L2, L3), by wiring and rotation."""
+    return _phase_sums(points, lambda point: point.minimum_ma)
+
+
+def fallback_ma(point: PointSettings) -> int | None:
+    """Return what a charger gives [mA] when the gateway is gone; None: it is set in the charger.
+
+    Without a watchdog the last offer stays for ever.
+    """
+    watchdog = point.model.watchdog
+    if watchdog is None:
+        return point.maximum_ma
+    armed = any(step.value is StepValue.MINIMUM for step in watchdog.arm)
+    return point.minimum_ma if armed else None
+
+
+def _phase_sums(
+    points: tuple[PointSettings, ...], current_ma: Callable[[PointSettings], int]
+) -> tuple[int, int, int]:
     sums = [0, 0, 0]
     for point in points:
         for phase in point.phase_rotation[: point.phases]:
-            sums[int(phase) - 1] += point.minimum_ma
+            sums[int(phase) - 1] += current_ma(point)
     return sums[0], sums[1], sums[2]
+
+
+def _check_fallbacks(
+    settings: LoadManagementSettings, points: tuple[PointSettings, ...], report: Report
+) -> None:
+    """Warn where the chargers together take too much without the gateway.
+
+    One whose safe current is set at the device counts with its minimum: more is not known.
+    Source: load management specification, section 16, orderly shutdown.
+    """
+    limit = _limit(settings)
+    if limit is None:
+        return
+    key, limit_ma = limit
+    sums = _phase_sums(points, lambda point: fallback_ma(point) or point.minimum_ma)
+    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma > limit_ma]
+    if over:
+        held = [str(p.number) for p in points if p.model.watchdog is None]
+        without = f" ({', '.join(held)} have no watchdog and keep their last current)"
+        report.warning(
+            key,
+            f"without the gateway the chargers may take {', '.join(over)}, above the limit of "
+            f"{limit_ma / 1000:g} A{without if held else ''}",
+            "lower maximum_a there, use chargers with a watchdog, or fuse them apart",
+        )
 
 
 def _check_minimums(

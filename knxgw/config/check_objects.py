@@ -26,10 +26,9 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
         f"{ASSOCIATION_FAULT}: {message}",
         "link it to what the smart meter sends on",
     )
-    blocked = frozenset(point.number for point in configuration.points)
-    return [
+    return [  # nobody is left alone: everybody is told 0 A
         ConfigurationFault(
-            code=ASSOCIATION_FAULT, point=None, blocked_points=blocked, message=message
+            code=ASSOCIATION_FAULT, point=None, blocked_points=frozenset(), message=message
         )
     ]
 

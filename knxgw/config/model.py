@@ -73,6 +73,7 @@ class DeviceSettings:
     time_zone: str  # IANA name
     language: str  # of texts on the bus: en, de
     ntp_servers: tuple[str, ...]
+    alive_cycle_s: float  # GO 507
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

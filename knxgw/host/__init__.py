@@ -1,1 +1,1 @@
-"""What belongs to the machine; part 9 furnishes this room."""
+"""What belongs to the machine: its clock; later network, restart and reset."""

@@ -31,6 +31,8 @@ class KnxSession:
         self._wake = asyncio.Event()
         self._check_s = 0.0  # when the link is to be checked [monotonic s]
         self.is_up = False
+        self.lost_s: float | None = None  # when the link went [monotonic s]
+        self.telegram_s: float | None = None  # when the last telegram came or went [monotonic s]
         self.received = 0
         self.sent = 0
 
@@ -54,6 +56,8 @@ class KnxSession:
                     await self._link.check()
                 await self._wait(loop)
         finally:
+            if self.is_up:
+                self.lost_s = loop.time()
             self.is_up = False
             self._server.outbox.drop_responses()
             await self._link.close()
@@ -71,6 +75,7 @@ class KnxSession:
                 self._server.unsent(due)
                 raise
             self.sent += 1
+            self.telegram_s = loop.time()
             wire.debug("sent %s %s", due.address, apci)
             for command in self._server.sent(due, apci):
                 self._on_command(command)
@@ -97,6 +102,7 @@ class KnxSession:
         if not isinstance(data.dst_addr, GroupAddress) or data.payload is None:
             return
         self.received += 1
+        self.telegram_s = asyncio.get_running_loop().time()
         wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, data.payload)
         for command in self._server.received(data.dst_addr, data.payload):
             self._on_command(command)

@@ -74,6 +74,11 @@ class Commander:
         if self._acknowledged_ma != offer_ma:
             self._acknowledged_ma = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether the charger knows everything that is wanted of it."""
+        return self._pending() is None
+
     def unlock(self) -> None:
         """Release the cable at the next opportunity."""
         self._unlock = list(self._control.unlock)

@@ -97,6 +97,12 @@ class Driver:
         if self._commander is not None:
             self._commander.want(offer_ma)
 
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nothing waits to be written to a charger that can be reached."""
+        reachable = self.condition is not LinkCondition.NOT_REACHABLE
+        return not reachable or self._commander is None or self._commander.is_settled
+
     def unlock(self) -> None:
         """Release the cable."""
         if self._commander is not None:
@@ -237,9 +243,12 @@ class Driver:
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self.condition:
             return []
+        returned = self.condition is LinkCondition.NOT_REACHABLE
         self.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
             self._interpreter.forget()
+        elif returned and self._commander is not None:
+            self._commander.forget()  # it may have been without power: tell it everything again
         if self.model.kind is DeviceKind.CHARGER:
             return [ChargerConditionChanged(point=self.point, condition=condition)]
         return [MeterConditionChanged(point=self.point, condition=condition)]

@@ -17,7 +17,7 @@ from knxgw.modbus.codec import Raw, as_text, fault_text, scaled
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
 
-# Scales from the unit of a point (A, W, Wh, °C) to that of its quantity (mA, W, mWh, 0.01 °C).
+# Scales from the unit of a point (A, W, Wh, s, °C) to that of its quantity (mA, W, mWh, s, 0.01 °C).
 _MEASURED: Mapping[str, tuple[Quantity, int]] = {
     "current_sum": (Quantity.CURRENT, 1000),
     "current_l1": (Quantity.CURRENT_L1, 1000),
@@ -32,7 +32,11 @@ _MEASURED: Mapping[str, tuple[Quantity, int]] = {
     "energy_total_l2": (Quantity.ENERGY_L2, 1000),
     "energy_total_l3": (Quantity.ENERGY_L3, 1000),
     "energy_session": (Quantity.SESSION_ENERGY, 1000),
+    "session_duration": (Quantity.SESSION_DURATION, 1),
+    "session_start": (Quantity.SESSION_START, 1),
+    "session_end": (Quantity.SESSION_END, 1),
     "temperature": (Quantity.TEMPERATURE, 100),
+    "temperature_warning": (Quantity.TEMPERATURE_WARNING, 1),
 }
 _TEXTS: Mapping[str, Quantity] = {
     "serial": Quantity.SERIAL,

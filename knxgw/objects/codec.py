@@ -5,12 +5,13 @@ Station units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC date
 
 import math
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
 from xknx.dpt import DPTArray, DPTBase, DPTBinary, DPTTime
 from xknx.dpt.dpt_10 import KNXDay, KNXTime
+from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.exceptions import ConversionError, CouldNotParseTelegram
 
 from knxgw.charging.publication import Published
@@ -107,6 +108,27 @@ def decode_current_ma(payload: Payload) -> int | None:
     if not math.isfinite(current_a) or current_a < 0:
         return None
     return round(min(current_a, 1e6) * 1000)
+
+
+def decode_date_time(payload: Payload, zone: tzinfo) -> datetime:
+    """Return the moment [aware UTC] a payload of DPT 19.001 tells in the local time of a zone.
+
+    Raises: DecodeError for a wrong length, a faulty sender, or a date that is not complete.
+    """
+    try:
+        told: KNXDateTime = DPTDateTime.from_knx(payload)
+    except (CouldNotParseTelegram, ConversionError) as err:
+        raise DecodeError(f"expected date and time in 8 bytes: {err}") from err
+    parts = (told.year, told.month, told.day, told.hour, told.minutes, told.seconds)
+    if told.fault or any(part is None for part in parts):
+        raise DecodeError("the sender's clock is faulty, or the date is not complete")
+    try:
+        local = datetime(*(part or 0 for part in parts), tzinfo=zone)  # type: ignore[misc,arg-type]
+    except ValueError as err:
+        raise DecodeError(f"there is no such moment: {err}") from err
+    if not told.dst and local.dst() and not local.replace(fold=1).dst():
+        local = local.replace(fold=1)  # the hour that comes twice: it is winter time already
+    return local.astimezone(UTC)
 
 
 def bus_text(text: str) -> str:

@@ -1,11 +1,22 @@
 """Telegram to command: what a write on a group object asks of the station."""
 
 from collections.abc import Callable
+from datetime import tzinfo
 
 from knxgw.charging.words import PointNumber
-from knxgw.objects.codec import Payload, check_payload, decode_current_ma, decode_flag
+from knxgw.errors import DecodeError
+from knxgw.objects.codec import (
+    Payload,
+    check_payload,
+    decode_current_ma,
+    decode_date_time,
+    decode_flag,
+)
 from knxgw.objects.table import GroupObject
 from knxgw.station.model import (
+    EARLIEST_VALID,
+    ClockSet,
+    ClockSource,
     Command,
     GridControlCommanded,
     InterruptionCommanded,
@@ -45,11 +56,16 @@ _COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
 }
 
 
-def to_command(one: GroupObject, payload: Payload) -> Command | None:
+def to_command(one: GroupObject, payload: Payload, zone: tzinfo) -> Command | None:
     """Return the command a payload means; None for objects no rule listens to yet.
 
-    Raises: DecodeError for a payload of the wrong length.
+    Raises: DecodeError for a payload of the wrong length, or a date that is none.
     """
+    if one.key == "date_time":
+        now = decode_date_time(payload, zone)
+        if now < EARLIEST_VALID:
+            raise DecodeError(f"the sender's clock was never set: it says {now:%Y-%m-%d}")
+        return ClockSet(now=now, source=ClockSource.KNX)
     make = _COMMANDS.get(one.key)
     if make is None:
         check_payload(one.dpt, payload)

@@ -75,7 +75,7 @@ class Outbox:
 
     def add_value(self, group_object: GroupObject) -> None:
         """Have an object send its value; states go before moving values."""
-        states = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT)
+        states = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
         (self._states if states else self._moving)[group_object] = None
 
     def add_read(self, group_object: GroupObject) -> None:

@@ -165,7 +165,7 @@ class ObjectServer:
 
     def _accept(self, one: GroupObject, payload: Payload) -> list[Command]:
         try:
-            command = to_command(one, payload)
+            command = to_command(one, payload, self._zone)
         except DecodeError as err:
             self.wrong_telegrams += 1
             one.wrong_telegrams += 1

@@ -93,6 +93,8 @@ def _group_object(
     settings = None if existing.point is None else configuration.point(existing.point)
     function = definition.function.de if language == "de" else definition.function.en
     rule, cycle_s = _sending(definition.kind, settings)
+    if definition.kind is ObjectKind.ALIVE:
+        cycle_s = configuration.device.alive_cycle_s
     temperature_off = (
         definition.kind is ObjectKind.TEMPERATURE
         and settings is not None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.model import DeviceModel, Point, Table
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.codec import Raw, decode, encode
+from knxgw.modbus.codec import Raw, decode, encode, unscaled
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
@@ -17,6 +17,7 @@ class RegisterImage(ABC):
     def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
         self.model = model
         self.unit_id = unit_id
+        self.fixed: dict[str, Raw] = {}  # points that show what a person has set, come what may
         self._offset = address_offset
         self._written: dict[str, Raw | None] = {}
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
@@ -36,6 +37,11 @@ class RegisterImage(ABC):
             for point in model.points.values()
             if point.writable
         }
+
+    def show(self, name: str, value: float | str) -> None:
+        """Have a point show a value [in its unit, or text] from now on."""
+        point = self.model.points[name]
+        self.fixed[name] = value if isinstance(value, str) else unscaled(point, value)
 
     @abstractmethod
     def raw_value(self, point: Point) -> Raw | None:
@@ -76,7 +82,8 @@ class RegisterImage(ABC):
             if rules.single and (here == address) != (index == 0):
                 raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
             if point.name not in encoded:
-                raw = self.raw_value(point)
+                raw = self.fixed.get(point.name)
+                raw = self.raw_value(point) if raw is None else raw
                 if raw is None and point.optional:
                     raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
                 encoded[point.name] = (

@@ -20,6 +20,7 @@ class SimulatedSite:
 
     def __init__(self, configuration: Configuration, time_s: Callable[[], float]) -> None:
         self.chargers: dict[PointNumber, SimulatedCharger] = {}
+        self.meters: dict[PointNumber, SimulatedMeter] = {}
         self._time_s = time_s
         self._where: dict[PointNumber, tuple[str, int]] = {}
         self._images: dict[tuple[str, int], list[RegisterImage]] = {}
@@ -44,7 +45,7 @@ class SimulatedSite:
         meter = point.meter
         if meter is not None and meter.connection.kind is not ConnectionKind.SERIAL:
             host, port, unit, _ = device_address(meter.connection, meter.model)
-            image = SimulatedMeter(meter.model, unit, charger)
+            image = self.meters[number] = SimulatedMeter(meter.model, unit, charger)
             self._place(image, meter.connection.kind, host, port)
 
     def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:

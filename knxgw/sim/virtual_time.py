@@ -4,6 +4,7 @@ The loop raises when every task waits and no timer is set, because then nothing 
 """
 
 import asyncio
+import math
 import selectors
 from collections.abc import Coroutine
 from concurrent.futures import Executor, Future
@@ -41,6 +42,19 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time [s]."""
         return self._jumping.now_s
+
+    @property
+    def _clock_resolution(self) -> float:
+        """Return how early asyncio may fire timers [s]: not at all.
+
+        With a fixed resolution two tasks that wait for the same moment, which rounding has put a
+        little into the future, wake each other for ever while the clock stands still before it.
+        """
+        return math.ulp(self._jumping.now_s)
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, value: float) -> None:
+        """Ignore what asyncio assumes of the machine's clock."""
 
 
 class VirtualWallClock:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,17 @@ from knxgw.charging.session import Session
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration
 
+EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
 GENERAL = PointNumber(0)  # stands for "not of a charging point" in keys of published values
+
+
+class ClockSource(IntEnum):
+    """Who told the wall-clock time; the higher one is believed."""
+
+    SYSTEM = 1  # the machine's clock, which nobody sets
+    KNX = 2  # GO 506
+    NTP = 3  # the machine's clock, set by a time server
+
 
 # --- events ------------------------------------------------------------------------------------
 
@@ -34,6 +45,24 @@ class ClockSet:
     """The wall clock is known: `now` belongs to the event's monotonic time."""
 
     now: datetime  # aware, UTC
+    source: ClockSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """The gateway ends in order: leave the chargers with what is safe without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalErrorFound:
+    """The program could not handle something: `ContactSupport`, and no more than the minimum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOutChanged:
+    """The overcurrent lock-out of the load management begins or ends."""
+
+    active: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +104,16 @@ class UnlockCommanded:
 
 
 Command = (
-    GridControlCommanded
+    ClockSet
+    | GridControlCommanded
     | InterruptionCommanded
     | SetpointCommanded
     | StartStopCommanded
     | UnlockCommanded
 )
 PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
-Event = Started | Tick | ClockSet | GridControlCommanded | UnlockCommanded | PointEvent
+SiteEvent = Tick | ClockSet | GridControlCommanded | LockOutChanged | Stopping | InternalErrorFound
+Event = Started | UnlockCommanded | SiteEvent | PointEvent
 
 # --- effects -----------------------------------------------------------------------------------
 
@@ -131,9 +162,10 @@ class SessionClosed:
 class FaultChanged:
     """Message to store and log: a fault came or went."""
 
-    point: PointNumber
+    point: PointNumber  # GENERAL: of the whole device
     code: FaultCode
     present: bool
+    at: datetime | None  # aware UTC; None: the clock is not valid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +186,7 @@ class WallClock:
 
     at: datetime  # aware, UTC
     at_s: float
+    source: ClockSource
 
     def at_monotonic(self, now_s: float) -> datetime:
         """Return the wall-clock time [aware UTC] at a monotonic time."""
@@ -175,12 +208,21 @@ class Station:
     configuration: Configuration
     points: Mapping[PointNumber, ChargingPoint]
     grid_control: bool = False
+    lock_out: bool = False  # after an overcurrent; by the load management
+    restore_until_s: float | None = None  # until then the state before the start may be unknown
+    stopping: bool = False
     faults: FaultRegister = field(
         default_factory=partial(FaultRegister, severities=GENERAL_SEVERITY)
     )
     clock: WallClock | None = None
     published: Mapping[tuple[PointNumber, str], Published] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
+
+    @property
+    def severity(self) -> int:
+        """Return the severity of the most severe present fault of all scopes; 0: none."""
+        registers = (self.faults, *(point.faults for point in self.points.values()))
+        return max(register.severity for register in registers)
 
     def now(self, now_s: float) -> datetime | None:
         """Return the wall-clock time [aware UTC], None while it is not valid."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
-from knxgw.station.model import Effect, Event, Station, Tick
+from knxgw.station.model import Effect, Event, InternalErrorFound, Station, Tick
 from knxgw.station.step import step
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Owner:
         self.station = station
         self._inbox = inbox
         self._carry_out = carry_out
+        self._said: set[tuple[type[Event], type[Exception]]] = set()
 
     async def run(self) -> NoReturn:
         """Take events one by one, and a tick each second."""
@@ -58,7 +59,29 @@ class Owner:
                 tick_s = loop.time() + TICK_S
 
     def handle(self, event: Event, now_s: float) -> None:
-        """Advance the station by one event and hand out the effects."""
+        """Advance the station by one event and hand out the effects.
+
+        An event that our own rules cannot handle is dropped: everyone else stays protected, the
+        fault says what happened, and nobody gets more than the minimum from then on.
+        """
+        try:
+            self._advance(event, now_s)
+        except Exception as error:
+            if isinstance(event, InternalErrorFound):
+                raise
+            kind = (type(event), type(error))
+            if kind not in self._said:
+                self._said.add(kind)
+                log.exception("internal error, the event is dropped: %s", event)
+            self.handle(InternalErrorFound(), now_s)
+
+    def _advance(self, event: Event, now_s: float) -> None:
         self.station, effects = step(self.station, event, now_s)
-        for effect in effects:
-            self._carry_out(effect)
+        failed: Exception | None = None
+        for effect in effects:  # one that fails must not keep an offer from its charger
+            try:
+                self._carry_out(effect)
+            except Exception as error:  # noqa: BLE001 - raised below, after the others
+                failed = failed or error
+        if failed is not None:
+            raise failed

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 from knxgw.charging import point as points
 from knxgw.charging.events import (
@@ -15,20 +16,25 @@ from knxgw.charging.events import (
     OfferTaken,
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.obedience import Obeys
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.precedence import Wishes, decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.records import from_record, to_record
+from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, PointNumber, Quantity, Reason
-from knxgw.config.model import Configuration, LoadManagementMode
+from knxgw.config.model import Configuration, KnxLinkKind, LoadManagementMode
 from knxgw.station.model import (
     GENERAL,
     ClockSet,
+    ClockSource,
     Effect,
     Event,
     FaultChanged,
     GridControlCommanded,
+    InternalErrorFound,
     InterruptionCommanded,
+    LockOutChanged,
     Note,
     Offer,
     PointEvent,
@@ -37,16 +43,20 @@ from knxgw.station.model import (
     Remembered,
     SessionClosed,
     SetpointCommanded,
+    SiteEvent,
     Started,
     StartStopCommanded,
     Station,
+    Stopping,
     Tick,
     Unlock,
     UnlockCommanded,
     WallClock,
 )
 
+RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
+GRID_CONTROL_OBJECT = 1
 _SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 Change = Callable[[ChargingPoint], ChargingPoint]
@@ -61,9 +71,10 @@ def initial(
     """Return the station as it was stored, or as new; `records` may lack any charging point."""
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     members: dict[PointNumber, ChargingPoint] = {}
+    zone = ZoneInfo(configuration.device.time_zone)
     for settings in configuration.points:
         number = PointNumber(settings.number)
-        point = new_point(settings, blocked=number in blocked)
+        point = new_point(settings, blocked=number in blocked, zone=zone)
         if number in records:
             point = from_record(point, dict(records[number]), now, now_s)
         members[number] = point
@@ -71,9 +82,16 @@ def initial(
         configuration=configuration,
         points=members,
         grid_control=bool(records.get(GENERAL, {}).get("grid_control", False)),
-        clock=WallClock(at=now, at_s=now_s) if now else None,
+        restore_until_s=now_s + RESTORE_S if _asks_for_grid_control(configuration) else None,
+        clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
     )
     return _with_configuration_faults(station)
+
+
+def _asks_for_grid_control(configuration: Configuration) -> bool:
+    """Tell whether the bus is asked at the start whether the grid operator limits the site."""
+    linked = bool(configuration.group_objects.get(GRID_CONTROL_OBJECT))
+    return linked and configuration.knx.link is not KnxLinkKind.NONE
 
 
 def _with_configuration_faults(station: Station) -> Station:
@@ -83,24 +101,72 @@ def _with_configuration_faults(station: Station) -> Station:
         if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
             point = station.points[number]
             marked = replace(point, faults=point.faults.set(code, present=True))
-            station = replace(station, points={**station.points, number: marked})
+            station = _with_point(station, number, marked)
     return station
 
 
 def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Advance the station by one event. Pure: same arguments, same answer."""
     match event:
-        case Started() | Tick():
-            return _settle_all(station, station, now_s)
-        case ClockSet(now=moment):
-            clock = WallClock(at=moment, at_s=now_s)
-            return _settle_all(station, replace(station, clock=clock), now_s)
-        case GridControlCommanded(active=active):
-            return _settle_all(station, replace(station, grid_control=active), now_s)
+        case Started():
+            return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
+        case (
+            Tick()
+            | ClockSet()
+            | GridControlCommanded()
+            | LockOutChanged()
+            | Stopping()
+            | InternalErrorFound()
+        ):
+            return _settle_all(station, _site(station, event, now_s), now_s)
         case _:
             return _point(station, event, now_s)
+
+
+def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
+    """Return the station after an event that concerns the whole site."""
+    match event:
+        case Tick():
+            return _restored_in_time(station, now_s)
+        case ClockSet():
+            return _set_clock(station, event, now_s)
+        case GridControlCommanded(active=active):
+            return replace(station, grid_control=active, restore_until_s=None)
+        case LockOutChanged(active=active):
+            return replace(station, lock_out=active)
+        case Stopping():
+            return replace(station, stopping=True)
+        case InternalErrorFound():
+            faults = station.faults.set(FaultCode.CONTACT_SUPPORT, present=True)
+            return replace(station, faults=faults)
+        case _:
+            assert_never(event)
+
+
+def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+    """Say and offer what holds; the faults of the configuration begin now."""
+    unsaid = replace(station, faults=FaultRegister(severities=station.faults.severities))
+    for number, point in station.points.items():
+        none = FaultRegister(severities=point.faults.severities)
+        unsaid = _with_point(unsaid, number, replace(point, faults=none))
+    return _settle_all(unsaid, station, now_s)
+
+
+def _restored_in_time(station: Station, now_s: float) -> Station:
+    """Return the station after the bus had time to answer: what was stored holds."""
+    if station.restore_until_s is None or now_s < station.restore_until_s:
+        return station
+    return replace(station, restore_until_s=None)
+
+
+def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
+    """Take a time unless a better source told it before."""
+    if station.clock is not None and event.source < station.clock.source:
+        return station
+    clock = WallClock(at=event.now, at_s=now_s, source=event.source)
+    return replace(station, clock=clock)
 
 
 def _change(station: Station, event: PointEvent, now_s: float) -> Change:
@@ -126,7 +192,7 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
                 points.command_start_stop,
                 now_s=now_s,
                 start=start,
-                grid_pause=_grid_pause(station),
+                paused_all=_paused_all(station),
             )
         case _:
             assert_never(event)
@@ -138,7 +204,7 @@ def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, 
     number = event.point
     before = station.points[number]
     after = _change(station, event, now_s)(before)
-    changed = replace(station, points={**station.points, number: after})
+    changed = _with_point(station, number, after)
     effects: list[Effect] = list(_refused(event, before, after))
     settled = _settle_point(changed, number, before, now_s, effects)
     return settled, tuple(effects)
@@ -148,7 +214,7 @@ def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> 
     """Say in the log which command was not, or not exactly, followed."""
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
-        if (before.started, before.cancelled) == (after.started, after.cancelled):
+        if before.process is after.process:
             word = "start" if event.start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):
@@ -166,6 +232,7 @@ def _settle_all(
     effects: list[Effect] = []
     for number in station.points:
         station = _settle_point(station, number, before.points[number], now_s, effects)
+    effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
     station = _publish(station, GENERAL, _general_values(station), effects)
     record = {"schema": 1, "grid_control": station.grid_control}
     station = _remember(station, GENERAL, record, now_s, effects)
@@ -181,28 +248,23 @@ def _settle_point(
 ) -> Station:
     """Decide, offer, publish, remember: everything that follows from a changed point."""
     point = _decide(station, station.points[number], effects)
-    station = replace(station, points={**station.points, number: point})
-    effects.extend(_faults_changed(number, before.faults, point.faults))
+    obeying = points.follow_obedience(point, now_s)
+    if obeying.faults is not point.faults:  # it does not follow, or does again
+        obeying = _decide(station, obeying, effects)
+    point = obeying
+    station = _with_point(station, number, point)
+    effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
     if before.session and before.session.is_open and point.session and not point.session.is_open:
         effects.append(SessionClosed(point=number, session=point.session))
-    values = point_values(point, now_s, grid_pause=_grid_pause(station))
+    language = station.configuration.device.language
+    values = point_values(point, now_s, paused_all=_paused_all(station), language=language)
     _note_state(station, number, values, point, effects)
     station = _publish(station, number, values, effects)
     return _remember(station, number, to_record(point), now_s, effects)
 
 
 def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
-    configuration = station.configuration
-    grid_ma = configuration.grid_setpoint_ma if station.grid_control else None
-    wishes = Wishes(
-        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
-        interruption=point.interruption,
-        grid_control_ma=grid_ma,
-        cancelled=point.cancelled,
-        waiting_for_start=point.waits_for_start,
-        managed=configuration.load_management.mode is not LoadManagementMode.OFF,
-        setpoint_ma=point.setpoint_ma,
-    )
+    wishes = _wishes(station, point)
     decision = decide(point.limits, wishes)
     if point.blocked:
         return replace(point, decision=replace(decision, offer_ma=0, reason=Reason.CONFIGURATION))
@@ -214,8 +276,37 @@ def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> Ch
     return point if point.decision == decision else replace(point, decision=decision)
 
 
-def _grid_pause(station: Station) -> bool:
-    return station.grid_control and station.configuration.grid_setpoint_ma == 0
+def _wishes(station: Station, point: ChargingPoint) -> Wishes:
+    configuration = station.configuration
+    managed = configuration.load_management.mode is not LoadManagementMode.OFF
+    unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
+    return Wishes(
+        configuration=managed and unlinked,
+        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
+        not_following=point.obedience.obeys is not Obeys.YES,
+        interruption=point.interruption,
+        grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,
+        lock_out=station.lock_out,
+        cancelled=point.process is Process.CANCELLED,
+        waiting_for_start=point.waits_for_start,
+        minimum_because=_minimum_because(station, managed=managed),
+        setpoint_ma=None if managed else point.setpoint_ma,
+    )
+
+
+def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
+    """Return why nobody gets more than the minimum, None: they may."""
+    if FaultCode.CONTACT_SUPPORT in station.faults.present:
+        return Reason.INTERNAL_ERROR
+    if station.stopping and managed:
+        return Reason.STOPPING
+    return Reason.RESTORING if station.restore_until_s is not None else None
+
+
+def _paused_all(station: Station) -> bool:
+    """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
+    grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
+    return grid_pause or station.lock_out
 
 
 def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
@@ -248,16 +339,22 @@ def _shown(state: Published) -> str:
 
 
 def _faults_changed(
-    number: PointNumber, before: FaultRegister, after: FaultRegister
+    number: PointNumber, before: FaultRegister, after: FaultRegister, at: datetime | None
 ) -> Iterable[FaultChanged]:
+    def changed(code: FaultCode, *, present: bool) -> FaultChanged:
+        return FaultChanged(point=number, code=code, present=present, at=at)
+
+    if after.informed is not None and after.informed_count != before.informed_count:
+        yield changed(after.informed, present=True)
+        yield changed(after.informed, present=False)
     if before.present == after.present:
         return
     for code in after.present:
         if code not in before.present:
-            yield FaultChanged(point=number, code=code, present=True)
+            yield changed(code, present=True)
     for code in before.present:
         if code not in after.present:
-            yield FaultChanged(point=number, code=code, present=False)
+            yield changed(code, present=False)
 
 
 def _general_values(station: Station) -> dict[str, Published]:
@@ -265,7 +362,12 @@ def _general_values(station: Station) -> dict[str, Published]:
         "grid_supporting_control_state": station.grid_control,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,
+        "alive": True,
     }
+
+
+def _with_point(station: Station, number: PointNumber, point: ChargingPoint) -> Station:
+    return replace(station, points={**station.points, number: point})
 
 
 def _publish(

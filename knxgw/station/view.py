@@ -84,7 +84,7 @@ def _point_view(
         connected=point.connected,
         condition=point.condition.value,
         offer_ma=decision.offer_ma if decision else None,
-        reason=REASON_WORDS[decision.reason][word] if decision else "",
+        reason=REASON_WORDS[decision.reason].words(language) if decision else "",
         setpoint_ma=_published(station, number, "setpoint_state"),
         phases_ma=(phases[0], phases[1], phases[2]),
         current_ma=_published(station, number, "current"),

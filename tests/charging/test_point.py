@@ -20,6 +20,7 @@ from knxgw.charging.point import (
     shown_state,
 )
 from knxgw.charging.publication import point_values
+from knxgw.charging.states import Process
 from knxgw.charging.words import (
     ChargingState,
     Decision,
@@ -117,7 +118,7 @@ def test_unplugged_during_an_interruption_shows_5_when_it_ends() -> None:
 
 
 def test_grid_control_with_0_a_shows_11_but_the_interruption_object_stays_0() -> None:
-    values = point_values(seen(make_point(), CHARGING, 0), 1, grid_pause=True)
+    values = point_values(seen(make_point(), CHARGING, 0), 1, paused_all=True)
     assert values["state"] == ChargingState.INTERRUPTION
     assert values["interruption_state"] is False
     assert values["charging"] is False
@@ -248,7 +249,7 @@ def test_a_process_that_waits_is_started_once() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
     assert shown_state(point, 0) is ChargingState.MANUAL_START
     point = command_start_stop(point, 0, start=True)
-    assert point.started
+    assert point.process is Process.FREE
     assert point.faults.text == "No error"
     assert command_start_stop(point, 0, start=True).faults.text == "OpNotPossible"
 
@@ -256,23 +257,24 @@ def test_a_process_that_waits_is_started_once() -> None:
 def test_a_start_is_not_possible_while_interrupted_in_any_way() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
     interrupted = command_interruption(point, active=True)
-    assert not command_start_stop(interrupted, 0, start=True).started
-    assert not command_start_stop(point, 0, start=True, grid_pause=True).started
+    assert command_start_stop(interrupted, 0, start=True).process is Process.WAITING
+    paused = command_start_stop(point, 0, start=True, paused_all=True)
+    assert paused.process is Process.WAITING
 
 
 def test_a_cancelled_process_waits_until_the_vehicle_was_replugged() -> None:
     point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
     assert shown_state(point, 0) is ChargingState.CANCELLED
     again = command_start_stop(point, 0, start=True)
-    assert again.cancelled
+    assert again.process is Process.CANCELLED
     assert again.faults.text == "OpNotPossible"
     assert command_start_stop(point, 0, start=False).faults.text == "OpNotPossible"
-    assert not seen(point, AVAILABLE, 1).cancelled
+    assert seen(point, AVAILABLE, 1).process is Process.NO_VEHICLE
 
 
 def test_there_is_nothing_to_stop_without_a_vehicle() -> None:
     point = command_start_stop(seen(make_point(), AVAILABLE, 0), 0, start=False)
-    assert not point.cancelled
+    assert point.process is Process.NO_VEHICLE
     assert point.faults.text == "OpNotPossible"
 
 
@@ -308,4 +310,5 @@ def test_the_shown_state_is_5_or_11_without_a_vehicle(deeds: list[str]) -> None:
     elif not point.connected:
         assert state is ChargingState.AVAILABLE
     else:
-        assert state is (ChargingState.CANCELLED if point.cancelled else ChargingState.CHARGE)
+        cancelled = point.process is Process.CANCELLED
+        assert state is (ChargingState.CANCELLED if cancelled else ChargingState.CHARGE)

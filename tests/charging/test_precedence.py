@@ -1,5 +1,6 @@
 """What a charging point may draw, whatever is wished."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,18 +11,13 @@ from knxgw.charging.precedence import Limits, Wishes, decide
 from knxgw.charging.words import Decision, Reason
 
 LIMITS = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, zero_allowed=True)
-NOTHING = Wishes(
-    charger_error=False,
-    interruption=False,
-    grid_control_ma=None,
-    cancelled=False,
-    waiting_for_start=False,
-    managed=False,
-    setpoint_ma=16_000,
-)
+NOTHING = Wishes(setpoint_ma=16_000)
 ZERO_SOURCES = {
+    "configuration": Reason.CONFIGURATION,
     "charger_error": Reason.FAULT,
+    "not_following": Reason.NOT_FOLLOWING,
     "interruption": Reason.INTERRUPTION,
+    "lock_out": Reason.LOCK_OUT,
     "cancelled": Reason.CANCELLED,
     "waiting_for_start": Reason.WAITING_FOR_START,
 }
@@ -35,13 +31,16 @@ all_limits = st.builds(
 ).filter(lambda limits: limits.minimum_ma <= limits.maximum_ma)
 all_wishes = st.builds(
     Wishes,
+    configuration=st.booleans(),
     charger_error=st.booleans(),
+    not_following=st.booleans(),
     interruption=st.booleans(),
+    lock_out=st.booleans(),
     grid_control_ma=st.sampled_from((None, 0, 6000)),
     cancelled=st.booleans(),
     waiting_for_start=st.booleans(),
-    managed=st.booleans(),
-    setpoint_ma=st.integers(0, 100_000),
+    minimum_because=st.sampled_from((None, Reason.RESTORING, Reason.STOPPING)),
+    setpoint_ma=st.none() | st.integers(0, 100_000),
 )
 
 
@@ -129,3 +128,26 @@ def test_whole_amperes_are_rounded_down_but_not_below_the_minimum() -> None:
 def test_a_range_in_which_the_charger_can_say_nothing_gives_0_a() -> None:
     limits = Limits(minimum_ma=6200, maximum_ma=6900, resolution_ma=1000, zero_allowed=True)
     assert decide(limits, NOTHING) == Decision(offer_ma=0, reason=Reason.CONFIGURATION)
+
+
+def test_no_more_than_the_minimum_while_the_state_is_restored() -> None:
+    wish = wishes(minimum_because=Reason.RESTORING)
+    assert decide(LIMITS, wish) == Decision(offer_ma=6000, reason=Reason.RESTORING)
+    paused = wishes(minimum_because=Reason.RESTORING, setpoint_ma=0)
+    assert decide(LIMITS, paused) == Decision(offer_ma=0, reason=Reason.SETPOINT)
+
+
+def test_of_two_caps_that_give_the_same_the_higher_rank_is_named() -> None:
+    wish = wishes(minimum_because=Reason.RESTORING, grid_control_ma=6000)
+    assert decide(LIMITS, wish) == Decision(offer_ma=6000, reason=Reason.GRID_CONTROL)
+
+
+@settings(max_examples=100)
+@given(all_limits, all_wishes)
+def test_interruption_and_grid_control_commute(limits: Limits, wish: Wishes) -> None:
+    interrupted = replace(wish, interruption=True)
+    limited = replace(wish, grid_control_ma=0)
+    both = replace(interrupted, grid_control_ma=0)
+    assert both == replace(limited, interruption=True)
+    assert decide(limits, both).offer_ma == decide(limits, interrupted).offer_ma == 0
+    assert decide(limits, limited).offer_ma == 0

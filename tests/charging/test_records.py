@@ -7,9 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.point import ChargingPoint, command_setpoint, offer_taken, shown_state
+from knxgw.charging.point import (
+    ChargingPoint,
+    command_setpoint,
+    command_start_stop,
+    offer_taken,
+    shown_state,
+)
 from knxgw.charging.records import from_record, to_record
 from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, Quantity
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, at, make_point, seen, seen_for
 
@@ -32,18 +39,20 @@ def restarted(
 
 
 @settings(max_examples=100)
-@given(st.booleans(), st.booleans(), st.booleans() | st.none(), st.integers(6000, 16_000), sessions)
+@given(st.booleans(), st.booleans(), st.booleans(), st.integers(6000, 16_000), sessions)
 def test_a_record_says_everything_that_must_survive(
     interruption: bool,  # noqa: FBT001 - drawn by hypothesis
     cancelled: bool,  # noqa: FBT001 - drawn by hypothesis
-    connected: bool | None,  # noqa: FBT001 - drawn by hypothesis
+    connected: bool,  # noqa: FBT001 - drawn by hypothesis
     setpoint_ma: int,
     session: Session | None,
 ) -> None:
+    plugged = Process.CANCELLED if cancelled else Process.FREE
+    process = plugged if connected else Process.NO_VEHICLE
     point = replace(
         make_point(),
         interruption=interruption,
-        cancelled=cancelled,
+        process=process,
         connected=connected,
         setpoint_ma=setpoint_ma,
         setpoint_given=True,
@@ -74,10 +83,10 @@ def test_a_vehicle_that_left_during_the_restart_ends_its_session() -> None:
 
 
 def test_cancelled_survives_a_restart_until_replugged() -> None:
-    point = replace(seen(make_point(), CHARGING, 0), cancelled=True)
+    point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
     again = seen(restarted(point, 10), CHARGING, 11)
     assert shown_state(again, 11) is ChargingState.CANCELLED
-    assert not seen(again, AVAILABLE, 12).cancelled
+    assert seen(again, AVAILABLE, 12).process is Process.NO_VEHICLE
 
 
 def test_complete_survives_a_restart() -> None:

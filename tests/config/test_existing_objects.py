@@ -52,7 +52,8 @@ def test_objects_that_the_gateway_supplies_itself_exist_for_every_model() -> Non
 def test_the_numbers_of_each_further_charging_point_are_50_higher() -> None:
     found = objects(points(f"number: 1, {ALFEN}", f"number: 3, {ALFEN.replace('1}', '2}')}"))
     assert (found[50].point, found[150].point, 100 in found) == (1, 3, False)
-    assert {n - 100 for n in found if n >= 150} == {n for n in found if 50 <= n < 100}
+    assert {n - 100 for n in found if 150 <= n < 500} == {n for n in found if 50 <= n < 100}
+    assert {n for n in found if n >= 510} == {510, 511, 512, 530, 531, 532}, "our own: 10 apart"
 
 
 def test_the_chosen_datapoint_types_are_those_of_the_parameters() -> None:

@@ -156,7 +156,7 @@ def test_a_file_without_charging_points_has_no_charger() -> None:
         ("monitoring: values_and_in_operation", "13: 1/0/1", "objects 10, 11, 12, 20"),
     ],
 )
-def test_dynamic_load_management_without_its_objects_blocks_every_charging_point(
+def test_dynamic_load_management_without_its_objects_is_a_fault_of_the_whole_device(
     smart_meter: str, linked: str, missing: str
 ) -> None:
     text = (
@@ -165,11 +165,8 @@ def test_dynamic_load_management_without_its_objects_blocks_every_charging_point
         + f"group_objects: {{{linked}}}\n"
     )
     fault = only_fault(text)
-    assert (fault.code, fault.point, fault.blocked_points) == (
-        "DLMAssociation",
-        None,
-        frozenset({1, 2}),
-    )
+    assert (fault.code, fault.point) == ("DLMAssociation", None)
+    assert not fault.blocked_points, "every charger shall be told 0 A"
     assert fault.message.endswith(f"needs a group address at group {missing}")
 
 
@@ -201,6 +198,17 @@ WARNINGS = {
         "site.yaml:5: warning: load_management.fuse_a: the minimum currents of all charging points "
         "(L1 12 A) reach the limit of 12 A; not all can charge at once: use fewer charging points "
         "or other phases",
+    ),
+    "chargers that take too much without the gateway": (
+        points(
+            "number: 1, model: goe_charger, connection: {host: 10.0.0.1}",
+            "number: 2, model: goe_charger, connection: {host: 10.0.0.2}",
+            keba(3, "10.0.0.3"),
+        )
+        + "load_management: {fuse_a: 40}\n",
+        "site.yaml:6: warning: load_management.fuse_a: without the gateway the chargers may take "
+        "L1 38 A, L2 38 A, L3 38 A, above the limit of 37 A (1, 2 have no watchdog and keep their "
+        "last current); lower maximum_a there, use chargers with a watchdog, or fuse them apart",
     ),
     "a smart meter type too small for the fuse": (
         HOME + DYNAMIC.replace("35", '63, smart_meter: {dpt: "7.012"}'),

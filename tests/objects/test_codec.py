@@ -82,6 +82,8 @@ def test_every_object_of_the_product_can_be_encoded(catalogue: Catalogue) -> Non
     moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
     for definition in catalogue.objects:
         for dpt in definition.dpts:
+            if dpt == "19.001":  # received only
+                continue
             value: Published = moment if dpt.startswith("10.") else 1
             assert isinstance(encode(dpt, value, BERLIN), DPTArray | DPTBinary)
 

@@ -14,10 +14,12 @@ from knxgw.charging.events import (
     OfferTaken,
 )
 from knxgw.charging.faults import FaultCode
+from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Reason
 from knxgw.station.model import (
     GENERAL,
     ClockSet,
+    ClockSource,
     Effect,
     Event,
     FaultChanged,
@@ -242,6 +244,10 @@ def test_a_configuration_fault_stands_in_both_scopes() -> None:
     assert all(published(effects, "last_point_fault", n) == ["Conf Charger"] for n in marked)
 
 
+def fault_changes(effects: list[Effect]) -> list[tuple[PointNumber, FaultCode, bool]]:
+    return [(e.point, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
+
+
 def test_a_fault_of_one_point_is_no_general_fault() -> None:
     gone = ChargerConditionChanged(point=CP1, condition=LinkCondition.NOT_REACHABLE)
     station, effects = after(started(), gone, Tick())
@@ -249,12 +255,12 @@ def test_a_fault_of_one_point_is_no_general_fault() -> None:
     assert published(effects, "last_point_fault") == ["NotReachable"]
     assert published(effects, "fault", GENERAL) == []
     assert published(effects, "point_fault", CP2) == []
-    assert FaultChanged(point=CP1, code=FaultCode.NOT_REACHABLE, present=True) in effects
+    assert fault_changes(effects) == [(CP1, FaultCode.NOT_REACHABLE, True)]
     back = ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD)
     _, effects = after(station, back)
     assert published(effects, "point_fault") == [False]
     assert published(effects, "last_point_fault") == [], "the last one stays"
-    assert FaultChanged(point=CP1, code=FaultCode.NOT_REACHABLE, present=False) in effects
+    assert fault_changes(effects) == [(CP1, FaultCode.NOT_REACHABLE, False)]
 
 
 def test_at_the_start_there_is_no_error() -> None:
@@ -278,7 +284,8 @@ def test_a_command_that_is_not_followed_is_said_but_is_no_present_fault(
     _, effects = after(station, event)
     assert published(effects, "last_point_fault") == [code]
     assert published(effects, "point_fault") == []
-    assert not [e for e in effects if isinstance(e, FaultChanged)]
+    changes = [(CP1, FaultCode(code), True), (CP1, FaultCode(code), False)]
+    assert fault_changes(effects) == changes, "it stands in the history"
     assert [e for e in effects if isinstance(e, Note)]
 
 
@@ -314,7 +321,7 @@ def test_times_of_day_are_published_once_the_clock_is_set() -> None:
     station = initial(configuration(points(LEFT)), {}, 0.0, None)
     station, effects = after(station, Started(), charger(CHARGING), now_s=10.0)
     assert published(effects, "session_start") == []
-    station, _ = after(station, ClockSet(now=at(30)), now_s=30.0)
+    station, _ = after(station, ClockSet(now=at(30), source=ClockSource.SYSTEM), now_s=30.0)
     _, effects = after(station, charger(CHARGING), now_s=31.0)
     assert published(effects, "session_start") == [at(10)]
 
@@ -344,7 +351,7 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert published(effects, "interruption_state") == [True]
     assert published(effects, "grid_supporting_control_state", GENERAL) == [True]
-    assert again.points[CP2].cancelled
+    assert again.points[CP2].process is Process.CANCELLED
     again, effects = after(again, InterruptionCommanded(point=CP1, active=False))
     assert offers(effects) == [6000]
     assert offers(after(again, GridControlCommanded(active=False))[1]) == [9000]

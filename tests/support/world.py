@@ -19,6 +19,7 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import Catalogue
 from knxgw.charging.words import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
@@ -66,9 +67,9 @@ def on_null_modem(configuration: Configuration) -> Configuration:
     return replace(configuration, points=tuple(points))
 
 
-def configure(text: str) -> Configuration:
+def configure(text: str, models: Catalogue | None = None) -> Configuration:
     """Return the configuration of a YAML text that must be good."""
-    loaded = parse_configuration(text, catalogue(), name="site.yaml")
+    loaded = parse_configuration(text, models or catalogue(), name="site.yaml")
     assert loaded.configuration is not None, [str(f) for f in loaded.findings]
     return loaded.configuration
 
@@ -76,11 +77,15 @@ def configure(text: str) -> Configuration:
 class World:
     """Use as `async with World(text, tmp_path) as world`."""
 
-    def __init__(self, text: str, state: Path, *, run_gateway: bool = True) -> None:
-        self.configuration = on_null_modem(configure(text))
+    def __init__(
+        self, text: str, state: Path, *, run_gateway: bool = True, models: Catalogue | None = None
+    ) -> None:
+        self.models = models or catalogue()
+        self.configuration = on_null_modem(configure(text, self.models))
         self.line = MemoryLine()
         self.heard: list[Heard] = []
         self.strict = True
+        self.answers: dict[str, Payload] = {}  # what the peer answers to reads of the gateway
         self._state = state
         self._unexpected_from = 0
         self._run_gateway = run_gateway
@@ -124,7 +129,7 @@ class World:
             wall_clock=self.clock,
             executor=InlineExecutor(),
         )
-        self.gateway = Gateway(self.configuration, catalogue(), outside)
+        self.gateway = Gateway(self.configuration, self.models, outside)
         self._task = self._group.create_task(self.gateway.run())
 
     async def stop_gateway(self) -> None:
@@ -154,7 +159,11 @@ class World:
     def _hear(self, data: CEMILData) -> None:
         if isinstance(data.dst_addr, GroupAddress) and data.payload is not None:
             at_s = asyncio.get_running_loop().time()
-            self.heard.append(Heard(at_s, str(data.dst_addr), data.payload))
+            address = str(data.dst_addr)
+            if isinstance(data.payload, GroupValueRead) and address in self.answers:
+                answer = GroupValueResponse(self.answers[address])
+                self._group.create_task(self.send(address, answer))
+            self.heard.append(Heard(at_s, address, data.payload))
 
     async def send(self, address: str, apci: APCI) -> None:
         """Send any telegram to the gateway."""

@@ -1,0 +1,273 @@
+"""Writes the page on the behaviour of a charging point, drawn from the tables that run; pure."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from itertools import product
+
+from knxgw.charging.states import (
+    PROCESS_TABLE,
+    SHOWN_TABLE,
+    Hold,
+    Process,
+    ProcessInput,
+    advance,
+    hold_of,
+    shown,
+)
+from knxgw.charging.words import REASON_WORDS, STATE_WORDS, ChargingState, Reason
+
+# --- the machine as people see it: what GO 50 shows, and what happens ------------------------------
+
+
+class Input(StrEnum):
+    """What can happen to a charging point."""
+
+    PLUGGED_IN = "plugged in"
+    UNPLUGGED = "unplugged"
+    START = "54 = 1"
+    STOP = "54 = 0"
+    INTERRUPTED = "55 = 1"
+    RELEASED = "55 = 0"
+    GRID_CONTROL_BEGINS = "1 = 1 (0 A)"
+    GRID_CONTROL_ENDS = "1 = 0 (0 A)"
+    LOCK_OUT_BEGINS = "lock-out begins"
+    LOCK_OUT_ENDS = "lock-out ends"
+    PAUSE_BEGINS = "our own 0 A begins"
+    PAUSE_ENDS = "our own 0 A has ended"
+
+
+INTERRUPTIONS: Mapping[Input, Input] = {  # begins -> ends
+    Input.INTERRUPTED: Input.RELEASED,
+    Input.GRID_CONTROL_BEGINS: Input.GRID_CONTROL_ENDS,
+    Input.LOCK_OUT_BEGINS: Input.LOCK_OUT_ENDS,
+}
+_WITHOUT_VEHICLE = (0, 1, 2, 3, 5, 11)  # what a charger may report then
+Situation = tuple[ChargingState, Process, frozenset[Input], bool]
+"""Reported state, process, interruptions in force (by what began them), our own pause."""
+
+
+def situations() -> Iterable[Situation]:
+    """Yield every situation a charging point can be in."""
+    for reported, process, chosen, paused in product(
+        ChargingState,
+        Process,
+        product((False, True), repeat=len(INTERRUPTIONS)),
+        (False, True),
+    ):
+        empty = process is Process.NO_VEHICLE
+        if reported not in _WITHOUT_VEHICLE if empty else reported is ChargingState.AVAILABLE:
+            continue
+        held = frozenset(one for one, on in zip(INTERRUPTIONS, chosen, strict=True) if on)
+        yield reported, process, held, paused
+
+
+def shown_in(situation: Situation) -> ChargingState:
+    """Return what GO 50 shows in a situation."""
+    reported, process, held, paused = situation
+    return shown(reported, hold_of(process, interrupted=bool(held), paused=paused))
+
+
+def after(situation: Situation, given: Input, *, manual: bool) -> Situation | None:
+    """Return the situation after an input; None when it is not possible (`OpNotPossible`).
+
+    The charger reports what it reported before, but 6 after plugging in and 5 after unplugging.
+    """
+    reported, process, held, paused = situation
+    for begins, ends in INTERRUPTIONS.items():
+        if given in (begins, ends):
+            kept = held | {begins} if given is begins else held - {begins}
+            return reported, process, kept, paused
+    if given in (Input.PAUSE_BEGINS, Input.PAUSE_ENDS):
+        return reported, process, held, given is Input.PAUSE_BEGINS
+    if given is Input.PLUGGED_IN and process is Process.NO_VEHICLE:
+        reported = ChargingState.CONNECTED
+    elif given is Input.UNPLUGGED and process is not Process.NO_VEHICLE:
+        reported = ChargingState.AVAILABLE
+    following = advance(process, _process_input(situation, given, manual=manual))
+    return None if following is None else (reported, following, held, paused)
+
+
+def _process_input(situation: Situation, given: Input, *, manual: bool) -> ProcessInput:
+    if given is Input.START and shown_in(situation) is not ChargingState.MANUAL_START:
+        return ProcessInput.START_OTHERWISE
+    return {
+        Input.PLUGGED_IN: ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN,
+        Input.UNPLUGGED: ProcessInput.UNPLUGGED,
+        Input.START: ProcessInput.START,
+    }.get(given, ProcessInput.STOP)
+
+
+def transitions() -> Mapping[ChargingState, Mapping[Input, tuple[ChargingState, ...]]]:
+    """Return, for every value of GO 50 and every input, which values may follow.
+
+    No value at all: the input is not possible in that state.
+    """
+    found: dict[ChargingState, dict[Input, set[ChargingState]]] = {
+        state: {given: set() for given in Input} for state in ChargingState
+    }
+    for situation in situations():
+        for given, manual in product(Input, (False, True)):
+            following = after(situation, given, manual=manual)
+            if following is not None:
+                found[shown_in(situation)][given].add(shown_in(following))
+    return {
+        state: {given: tuple(sorted(values)) for given, values in row.items()}
+        for state, row in found.items()
+    }
+
+
+# --- the page --------------------------------------------------------------------------------------
+
+_INTRODUCTION = """\
+<!-- Made by `make generate` from knxgw/charging/: change the tables there, not this page. -->
+
+# A charging point
+
+What group object 50 shows, what may follow on what, and who decides the current. All tables on
+this page are drawn from the tables that the gateway runs on. Numbers are those of charging point 1.
+
+A charger reports its own state; the gateway knows what the charger does not: that a process was
+cancelled, that it waits for a start, that KNX or the grid operator interrupts it, that a pause was
+our own. So there are two tables. The first says how a charging process moves on, the second what
+is shown, from what the charger reports and from the strongest hold on the charging point. When a
+hold ends, nothing is "restored": the state that holds then is shown.
+
+## The charging process
+"""
+_SHOWN = """\
+## What is shown
+
+Rows: what the charger reports; columns: the strongest hold. "Our own 0 A" includes its echo: for
+8 s after the pause, what the charger says about it is not taken for its own wish.
+"""
+_TRANSITIONS = """\
+## Every state and every input
+
+Computed from the two tables over all situations. More than one value: it depends on what holds
+beneath (an interruption that ends shows the state that holds now). "-" means that the state does
+not allow it: nothing changes, `OpNotPossible` is told. Plugging in is shown for automatic and
+manual start together.
+"""
+_REASONS = """\
+## Who decides the current
+
+Any source of 0 A wins; otherwise the smallest cap; otherwise the setpoint. What is shown is the
+highest effective rank, as number (511), as text (512, in the language of the bus) and in words on
+the status page. 510 is the current offered. The offer is always 0 A or within minimum and maximum.
+"""
+_EXPLAINED = """\
+The ranks, from the highest: a configuration fault (nothing is written to the chargers concerned;
+without an object that the load management needs nobody charges), a fault of the charger, a vehicle
+that does not follow, interruption (55), grid-supporting control with 0 A (1), the overcurrent
+lock-out, grid-supporting control with 6 A where the minimum is higher, cancelled, waiting for a
+start; then the caps: grid-supporting control with 6 A, the minimum while the gateway starts, stops
+or has had an internal error; last the setpoint (60).
+
+Interruption and grid-supporting control are independent and may begin and end in any order. A
+setpoint written meanwhile is remembered and applies at the end.
+
+## Faults of the vehicle
+
+- `NotFollowing` (60): the current stays above the offer by more than 1.5 A (or a tenth of it) for
+  10 s, counted from 6 s after the last lowering. The charging point is offered 0 A.
+- `NotStopping` (80): it still draws more than 1 A 10 s later.
+- Both end when the vehicle is unplugged, and when it has drawn nothing for 5 minutes.
+
+## Start, restart and end
+
+| event | interruption (55) | grid-supporting control (1) | setpoint (60) | cancelled |
+|---|---|---|---|---|
+| restart of the gateway, power return | as stored | read from the bus for 4 s, else as stored | as stored, clamped anew | as stored |
+| KNX comes back | kept | read again | kept | kept |
+| the charger comes back | told again | told again | told again | kept |
+| another configuration | kept | read from the bus | kept, clamped anew | kept |
+
+Until grid-supporting control is known after a start, nobody gets more than the minimum; without a
+group address on 1 there is nothing to wait for. What holds then reaches every charger within 10 s
+of the start of the process.
+
+When the gateway ends in order, every charger is told what shall hold without it: under load
+management the minimum, or 0 A while something interrupts; without load management what holds
+already. Fail-safe and watchdogs of the chargers stay armed.
+
+An error inside the gateway that it cannot handle is `ContactSupport`: it goes on working for
+everyone, but until a restart nobody gets more than the minimum.
+"""
+
+
+def charging_point_page() -> str:
+    """Return the page as Markdown."""
+    parts = [
+        _INTRODUCTION,
+        *_diagram(),
+        "",
+        *_process_table(),
+        "",
+        _SHOWN,
+        *_shown_table(),
+        "",
+        _TRANSITIONS,
+        *_transition_table(),
+        "",
+        _REASONS,
+        *_reason_table(),
+        "",
+        _EXPLAINED,
+    ]
+    return "\n".join(parts)
+
+
+def _diagram() -> Iterable[str]:
+    names = {process: process.name.title().replace("_", "") for process in Process}
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for process, name in names.items():
+        yield f"    {name}: {process.value}"
+    yield f"    [*] --> {names[Process.NO_VEHICLE]}"
+    for process, row in PROCESS_TABLE.items():
+        for given, following in row.items():
+            if following is not None and following is not process:
+                yield f"    {names[process]} --> {names[following]}: {given.value}"
+    yield "```"
+
+
+def _process_table() -> Iterable[str]:
+    yield from _head("process", *(given.value for given in ProcessInput))
+    for process, row in PROCESS_TABLE.items():
+        yield _row(process.value, *(following or "-" for following in row.values()))
+
+
+def _shown_table() -> Iterable[str]:
+    yield from _head("the charger reports", *(hold.value for hold in Hold))
+    for reported, row in SHOWN_TABLE.items():
+        yield _row(_named(reported), *(str(int(state)) for state in row.values()))
+
+
+def _transition_table() -> Iterable[str]:
+    yield from _head("50 shows", *(given.value for given in Input))
+    for state, row in transitions().items():
+        yield _row(_named(state), *(_values(following) for following in row.values()))
+
+
+def _values(following: tuple[ChargingState, ...]) -> str:
+    return ", ".join(str(int(state)) for state in following) or "-"
+
+
+def _reason_table() -> Iterable[str]:
+    yield from _head("511", "512 (en)", "512 (de)", "in words")
+    for reason in Reason:
+        words = REASON_WORDS[reason]
+        yield _row(str(int(reason)), words.bus_en, words.bus_de, words.en)
+
+
+def _named(state: ChargingState) -> str:
+    return f"{int(state)} {STATE_WORDS[state][0]}"
+
+
+def _head(*cells: str) -> Iterable[str]:
+    yield _row(*cells)
+    yield "|" + "---|" * len(cells)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

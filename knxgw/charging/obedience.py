@@ -1,0 +1,80 @@
+"""Whether a vehicle obeys what was decided: `NotFollowing`, then `NotStopping`.
+
+A current clearly above the offer for a while is a fault: the charging point is then told 0 A; what
+still flows later does not stop at all. A vehicle that obeyed the 0 A gets another chance after a
+while, and at once when it was plugged in anew.
+Source: load management specification, section 13.3. When the faults end is ours.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+SETTLE_S = 6.0  # T_ev: what an EV is given to obey a lower limit
+OVER_S = 10.0  # clearly above the offer for this long
+STOP_S = 10.0  # after 0 A was decided because of it
+DRAWS_MA = 1000  # more than this is still charging
+RETRY_S = 300.0  # without any draw
+
+
+class Obeys(Enum):
+    """What a vehicle makes of its limits."""
+
+    YES = "follows"
+    NOT_FOLLOWING = "draws more than allowed"
+    NOT_STOPPING = "draws after 0 A was commanded because of that"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obedience:
+    """What is known of it; all times are monotonic seconds."""
+
+    obeys: Obeys = Obeys.YES
+    offer_ma: int | None = None
+    settled_s: float = 0.0  # from when on the offer must be obeyed
+    over_s: float | None = None  # since when the current is above the offer
+    fault_s: float = 0.0  # when the vehicle was found not to follow
+    quiet_s: float | None = None  # since when it has not drawn any more
+
+
+NEW = Obedience()
+
+
+def follow(
+    known: Obedience, offer_ma: int | None, current_ma: int | None, now_s: float
+) -> Obedience:
+    """Take the decided offer and the measured current [mA], None: not known."""
+    known = _offered(known, offer_ma, now_s)
+    if offer_ma is None or current_ma is None:
+        return replace(known, over_s=None, quiet_s=None)
+    if known.obeys is Obeys.YES:
+        return _watch(known, offer_ma, current_ma, now_s)
+    return _wait(known, current_ma, now_s)
+
+
+def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
+    """Note a changed offer: the vehicle has time to obey a lower one."""
+    if offer_ma == known.offer_ma:
+        return known
+    lowered = offer_ma is not None and (known.offer_ma is None or offer_ma < known.offer_ma)
+    settled_s = now_s + SETTLE_S if lowered else known.settled_s
+    return replace(known, offer_ma=offer_ma, settled_s=settled_s, over_s=None)
+
+
+def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Obedience:
+    if now_s < known.settled_s or current_ma <= offer_ma + max(1500, offer_ma // 10):
+        return known if known.over_s is None else replace(known, over_s=None)
+    if known.over_s is None:
+        return replace(known, over_s=now_s)
+    if now_s - known.over_s < OVER_S:
+        return known
+    return replace(known, obeys=Obeys.NOT_FOLLOWING, over_s=None, fault_s=now_s, quiet_s=None)
+
+
+def _wait(known: Obedience, current_ma: int, now_s: float) -> Obedience:
+    """Follow what the vehicle makes of the 0 A it is offered for not following."""
+    if current_ma > DRAWS_MA:
+        late = now_s - known.fault_s >= STOP_S
+        return replace(known, obeys=Obeys.NOT_STOPPING if late else known.obeys, quiet_s=None)
+    if known.quiet_s is None:  # it stopped at last
+        return replace(known, obeys=Obeys.NOT_FOLLOWING, quiet_s=now_s)
+    return NEW if now_s - known.quiet_s >= RETRY_S else known

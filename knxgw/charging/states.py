@@ -1,0 +1,103 @@
+"""The state machine of a charging point, as two complete tables.
+
+What the gateway itself knows of a charging process (`Process`) changes by `PROCESS_TABLE`:
+process, input → process. What GO 50 shows follows from what the charger reports and the
+strongest hold on the charging point by `SHOWN_TABLE`: reported state, hold → shown state. When a
+hold ends, the state that holds then is simply the next column; nothing has to be restored.
+Source: reference device's manual, chapter 10.3, tables 23, 27 and 28; load management
+specification, sections 5, 6 and 16.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from knxgw.charging.words import ChargingState
+
+
+class Process(StrEnum):
+    """How far a charging process is, as far as the charger does not know it."""
+
+    NO_VEHICLE = "no vehicle"
+    FREE = "free to charge"  # starts by itself, or was started
+    WAITING = "waits for start"
+    CANCELLED = "cancelled"
+
+
+class ProcessInput(StrEnum):
+    """What moves a process on."""
+
+    PLUGGED_IN = "plugged in, automatic start"
+    PLUGGED_IN_TO_WAIT = "plugged in, manual start"
+    UNPLUGGED = "unplugged"
+    START = "GO 54 = 1 while GO 50 shows 7"
+    START_OTHERWISE = "GO 54 = 1 in any other state"
+    STOP = "GO 54 = 0"
+
+
+_N, _F, _W, _C = Process.NO_VEHICLE, Process.FREE, Process.WAITING, Process.CANCELLED
+
+PROCESS_TABLE: Mapping[Process, Mapping[ProcessInput, Process | None]] = {
+    # None: not possible in this state (`OpNotPossible`), nothing changes
+    # plugged in | plugged in to wait | unplugged | start | start otherwise | stop
+    process: dict(zip(ProcessInput, row, strict=True))
+    for process, row in {
+        _N: (_F, _W, _N, None, None, None),
+        _F: (_F, _F, _N, None, None, _C),
+        _W: (_W, _W, _N, _F, None, _C),
+        _C: (_C, _C, _N, None, None, None),
+    }.items()
+}
+
+
+class Hold(StrEnum):
+    """What holds a charging point back beside the charger itself, the strongest last."""
+
+    NONE = "none"
+    PAUSE_EMPTY = "our own 0 A, no vehicle"
+    PAUSE = "our own 0 A, or its echo"  # setpoint, load management; the charger may lag behind
+    WAITING = "waits for start"
+    CANCELLED = "cancelled"
+    INTERRUPTION = "interruption"  # GO 55, grid control with 0 A, overcurrent lock-out
+
+
+SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
+    # per reported state: none | pause without vehicle | pause | waiting | cancelled | interruption
+    ChargingState(reported): dict(zip(Hold, map(ChargingState, row), strict=True))
+    for reported, row in {
+        0: (0, 0, 0, 7, 4, 11),
+        1: (1, 1, 1, 7, 4, 11),
+        2: (2, 2, 2, 2, 2, 2),  # the charger's own fault has the highest rank
+        3: (3, 3, 3, 7, 4, 11),
+        4: (4, 4, 4, 7, 4, 11),
+        5: (5, 5, 5, 7, 4, 11),
+        6: (6, 6, 6, 7, 4, 11),
+        7: (7, 5, 6, 7, 4, 11),  # a pause of ours must not look like the car's wish
+        8: (8, 8, 8, 7, 4, 11),
+        9: (9, 9, 9, 7, 4, 11),
+        10: (10, 10, 10, 7, 4, 11),
+        11: (11, 5, 6, 7, 4, 11),
+    }.items()
+}
+
+
+def advance(process: Process, given: ProcessInput) -> Process | None:
+    """Return the process after an input; None when the state does not allow it."""
+    return PROCESS_TABLE[process][given]
+
+
+def hold_of(process: Process, *, interrupted: bool, paused: bool) -> Hold:
+    """Return the strongest hold on a charging point."""
+    if interrupted:
+        return Hold.INTERRUPTION
+    if process is Process.CANCELLED:
+        return Hold.CANCELLED
+    if process is Process.WAITING:
+        return Hold.WAITING
+    if not paused:
+        return Hold.NONE
+    return Hold.PAUSE_EMPTY if process is Process.NO_VEHICLE else Hold.PAUSE
+
+
+def shown(reported: ChargingState, hold: Hold) -> ChargingState:
+    """Return the value of GO 50."""
+    return SHOWN_TABLE[reported][hold]

@@ -1,0 +1,111 @@
+"""The programming button: programming mode, and the press sequence of a factory reset. Pure.
+
+A short press toggles programming mode. The factory reset begins with the button held while power
+comes, so that nobody does it by chance: hold until all LEDs flash slowly, release briefly, hold
+again until all flash rapidly, release. A button that is stuck gives the sequence up, so that the
+LEDs show again how the device is. Whoever reads the contact takes its bouncing away.
+Source: reference device's manual, chapter 8.3.5 ("usual duration: approx. 30 seconds"). The times
+after the first hold are not in the manual; they are ours.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+ARM_S = 30.0  # held since power came, until all LEDs flash slowly
+RELEASE_S = 10.0  # "release briefly": longer is giving up
+CONFIRM_S = 5.0  # held again, until all LEDs flash rapidly
+STUCK_S = 60.0  # nobody holds it that long once the LEDs ask for its release
+SHORT_S = 2.0  # a longer press in operation means nothing
+
+
+class Stage(Enum):
+    """Where in the sequence the button is."""
+
+    IDLE = "not pressed"
+    PRESSED = "pressed in operation"
+    HELD_FROM_POWER = "held since power came"
+    ARMED = "held until all LEDs flash slowly"
+    RELEASED = "released briefly"
+    HELD_AGAIN = "held again"
+    READY = "held again until all LEDs flash rapidly"
+    STUCK = "not released for a long time, until it is"
+
+
+class Outcome(Enum):
+    """What a change of the button, or time, brings about."""
+
+    NOTHING = "nothing"
+    TOGGLE_PROGRAMMING = "programming mode is toggled"
+    FACTORY_RESET = "the device is reset to its factory settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """The programming button and since when it is in its stage [monotonic s]."""
+
+    stage: Stage = Stage.IDLE
+    since_s: float = 0.0
+
+    @property
+    def flashes_slowly(self) -> bool:
+        """Tell whether all LEDs flash slowly: the button may be released."""
+        return self.stage in (Stage.ARMED, Stage.RELEASED, Stage.HELD_AGAIN)
+
+    @property
+    def flashes_rapidly(self) -> bool:
+        """Tell whether all LEDs flash rapidly: releasing the button resets the device."""
+        return self.stage is Stage.READY
+
+
+_BY_TIME = {  # stage -> (after how long, the next one)
+    Stage.HELD_FROM_POWER: (ARM_S, Stage.ARMED),
+    Stage.ARMED: (STUCK_S, Stage.STUCK),
+    Stage.RELEASED: (RELEASE_S, Stage.IDLE),
+    Stage.HELD_AGAIN: (CONFIRM_S, Stage.READY),
+    Stage.READY: (STUCK_S, Stage.STUCK),
+}
+_BY_PRESS = {Stage.IDLE: Stage.PRESSED, Stage.RELEASED: Stage.HELD_AGAIN}
+_BY_RELEASE = {
+    Stage.PRESSED: Stage.IDLE,
+    Stage.HELD_FROM_POWER: Stage.IDLE,
+    Stage.ARMED: Stage.RELEASED,
+    Stage.HELD_AGAIN: Stage.IDLE,  # given up
+    Stage.READY: Stage.IDLE,
+    Stage.STUCK: Stage.IDLE,
+}
+
+
+def power_on(*, pressed: bool, now_s: float) -> Button:
+    """Return the button as it is when power comes."""
+    return Button(stage=Stage.HELD_FROM_POWER if pressed else Stage.IDLE, since_s=now_s)
+
+
+def tick(button: Button, now_s: float) -> Button:
+    """Let time pass; call it often enough to see the stages (every 0.1 s or so)."""
+    while button.stage in _BY_TIME:
+        lasts_s, following = _BY_TIME[button.stage]
+        if now_s - button.since_s < lasts_s:
+            break
+        button = Button(stage=following, since_s=button.since_s + lasts_s)
+    return button
+
+
+def press(button: Button, now_s: float) -> Button:
+    """Take a press; one while it is pressed already changes nothing."""
+    button = tick(button, now_s)
+    following = _BY_PRESS.get(button.stage)
+    return button if following is None else Button(stage=following, since_s=now_s)
+
+
+def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
+    """Take a release; return what it brings about."""
+    button = tick(button, now_s)
+    following = _BY_RELEASE.get(button.stage)
+    if following is None:
+        return button, Outcome.NOTHING
+    outcome = Outcome.NOTHING
+    if button.stage is Stage.READY:
+        outcome = Outcome.FACTORY_RESET
+    elif button.stage is Stage.PRESSED and now_s - button.since_s <= SHORT_S:
+        outcome = Outcome.TOGGLE_PROGRAMMING
+    return replace(button, stage=following, since_s=now_s), outcome
