@@ -81,6 +81,7 @@ class Gateway:
         self._loop = loop = asyncio.get_running_loop()
         self._database = Database(world.state_directory)
         self._keeper = Keeper(self._database, world.executor)
+        self._end_faults_of_before()
         self._inbox = Inbox()
         records = {PointNumber(n): r for n, r in self._database.load_records().items()}
         station = initial(configuration, records, loop.time(), self._valid_now())
@@ -218,6 +219,13 @@ class Gateway:
         loop = asyncio.get_running_loop()
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
+
+    def _end_faults_of_before(self) -> None:
+        """Note that faults of the run before are over: what still holds is raised anew."""
+        now = self._valid_now()
+        at = now.isoformat() if now else None
+        for point, code in self._database.open_faults():
+            self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=False))
 
     def _valid_now(self) -> datetime | None:
         now = self._world.wall_clock()

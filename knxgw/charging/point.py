@@ -181,7 +181,7 @@ def _take(
     connected = before.connected if plug is None else bool(plug)
     point = replace(point, values={**point.values, **fresh}, connected=connected)
     point = _count_energy(point, values, now_s)
-    point = _adopt_session_times(point, values, now)
+    point = _adopt_session_times(point, values, now_s, now)
     if before.connected is not False and point.connected is False:
         point = _unplugged(point, now_s, now)
     elif not before.connected and point.connected:
@@ -254,7 +254,7 @@ def _count_energy(
     energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
     own_energy = values.get(Quantity.SESSION_ENERGY)
     if isinstance(own_energy, int):
-        point = _adopt_session_energy(point, own_energy)
+        point = _adopt_session_energy(point, own_energy, now_s)
     if isinstance(energy, int):
         counter, added_mwh = point.lifetime_counter.by_reading(energy)
         lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
@@ -274,29 +274,37 @@ def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
     return replace(point, session=replace(session, energy_mwh=energy_mwh))
 
 
-def _adopt_session_energy(point: ChargingPoint, energy_mwh: int) -> ChargingPoint:
+def _adopt_session_energy(point: ChargingPoint, energy_mwh: int, now_s: float) -> ChargingPoint:
     """Take the session's energy from a charger that counts it.
 
     Some still report the session before until current has flowed for a while, and some go back
     to zero on unplugging.
     """
     session = point.session
-    if session is None or not session.is_open or energy_mwh == 0:
-        return point
-    if session.duration_s < OWN_ENERGY_AFTER_S:
+    if session is None or energy_mwh == 0 or not _counts_itself_by_now(point, now_s):
         return point
     return replace(point, session=replace(session, energy_mwh=energy_mwh))
 
 
+def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether what the charger counts is of the running session and not of the one before.
+
+    The time since its start counts, also while the gateway was off.
+    """
+    if point.session is None or not point.session.is_open or point.session_started_s is None:
+        return False
+    return now_s - point.session_started_s >= OWN_ENERGY_AFTER_S
+
+
 def _adopt_session_times(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now: datetime | None
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
     """Take start, end and duration of the session from a charger that supplies them.
 
     As with its energy, they may be those of the session before until this one has lasted a while.
     """
     session = point.session
-    if session is None or not session.is_open or session.duration_s < OWN_ENERGY_AFTER_S:
+    if session is None or not _counts_itself_by_now(point, now_s):
         return point
     duration = values.get(Quantity.SESSION_DURATION)
     if isinstance(duration, int) and duration > 0:
@@ -359,7 +367,7 @@ def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s
     """Return the session after current flowed; what the charger counts itself is left alone."""
     moved = sessions.drew(session, now, lasted_s)
     counts = point.number(Quantity.SESSION_DURATION) is not None
-    if counts and session.duration_s >= OWN_ENERGY_AFTER_S:
+    if counts and lasted_s >= OWN_ENERGY_AFTER_S:
         moved = replace(moved, duration_s=session.duration_s)
     return moved
 

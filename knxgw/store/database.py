@@ -133,6 +133,14 @@ class Database:
             for p, s, e, d, w in rows
         ]
 
+    def open_faults(self) -> list[tuple[int, str]]:
+        """Return point and code of faults that came and, as far as the history says, never went."""
+        rows = self._connection.execute(
+            "SELECT point, code FROM faults WHERE present = 1"
+            " AND id IN (SELECT max(id) FROM faults GROUP BY point, code) ORDER BY id"
+        ).fetchall()
+        return [(int(point), str(code)) for point, code in rows]
+
     def faults(self, *, limit: int = 100) -> list[FaultRow]:
         """Return the history of faults, the newest first."""
         rows = self._connection.execute(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ def test_a_vehicle_that_left_during_the_restart_ends_its_session() -> None:
     assert again.session.ended_at == at(20)
 
 
+@pytest.mark.proves("3.34", "D16.4")
 def test_cancelled_survives_a_restart_until_replugged() -> None:
     point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
     again = seen(restarted(point, 10), CHARGING, 11)
@@ -103,6 +105,7 @@ def test_a_pause_of_ours_is_still_known_as_ours_after_a_restart() -> None:
     assert shown_state(seen(restarted(point, 60), paused, 61), 61) is ChargingState.CONNECTED
 
 
+@pytest.mark.proves("D16.42")
 def test_a_given_setpoint_is_kept_and_clamped_anew() -> None:
     point = command_setpoint(make_point(), 14_000)
     assert restarted(point, 1, make_point("maximum_a: 20")).setpoint_ma == 14_000
@@ -113,6 +116,7 @@ def test_a_setpoint_that_was_never_given_follows_the_maximum() -> None:
     assert restarted(make_point(), 1, make_point("maximum_a: 32")).setpoint_ma == 32_000
 
 
+@pytest.mark.proves("7.7")
 def test_faults_do_not_survive_a_restart() -> None:
     point = make_point()
     point = replace(point, faults=point.faults.set(FaultCode.COMM, present=True))
@@ -123,3 +127,12 @@ def test_a_record_of_an_earlier_build_is_read() -> None:
     record = to_record(command_setpoint(make_point(), 9000))
     del record["paused"], record["dropped_mwh"]
     assert from_record(make_point(), record, None, 0).setpoint_ma == 9000
+
+
+def test_energy_that_flowed_while_the_gateway_was_off_is_the_session_s() -> None:
+    point = seen_for(make_point(model="goe_charger"), CHARGING, 1, 5)
+    again = restarted(point, 3600, make_point(model="goe_charger"))
+    again = seen(again, {**CHARGING, Quantity.SESSION_ENERGY: 11_000_000}, 3601)
+    again = seen(again, AVAILABLE, 3602)
+    assert again.session is not None
+    assert again.session.energy_mwh == 11_000_000

@@ -13,6 +13,7 @@ from xknx.telegram.apci import GroupValueWrite
 from knxgw.charging.words import PointNumber
 from knxgw.sim.vehicle import Vehicle
 from knxgw.station.model import InterruptionCommanded
+from knxgw.store.database import Database
 from tests.support.world import World, from_payload
 
 MODELS = {1: ("keba_p30", 255), 2: ("alfen_eve", 1), 3: ("abb_terra_ac", 1), 4: ("goe_charger", 1)}
@@ -236,3 +237,20 @@ async def test_without_a_valid_clock_the_bus_sets_the_time(tmp_path: Path) -> No
         assert start.hour == 12
         assert start.minutes in (28, 29)
         assert start.day is KNXDay.WEDNESDAY
+
+
+async def test_a_fault_of_the_run_before_does_not_stay_open_in_the_history(tmp_path: Path) -> None:
+    async with World(UNLINKED, tmp_path) as world:
+        world.strict = False
+        server = world.site.endpoint_of(PointNumber(2))
+        await server.stop()
+        await world.sleep(20)
+        await world.stop_gateway()
+        await server.start()
+        world.start_gateway()
+        await world.sleep(20)
+    database = Database(tmp_path)
+    assert database.open_faults() == []
+    found = [(f.point, f.code, f.present) for f in reversed(database.faults())]
+    assert found == [(2, "NotReachable", True), (2, "NotReachable", False)]
+    database.close()

@@ -86,6 +86,7 @@ def test_records_are_stored_all_or_none(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.proves("H.22")
 def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Path) -> None:
     database = Database(tmp_path)
     database.save({1: {"a": 1}})
@@ -125,4 +126,17 @@ def test_the_history_of_faults_says_what_came_and_went(tmp_path: Path) -> None:
         database.save({}, faults=[row])
     database = reopened(database, tmp_path)
     assert database.faults() == rows[::-1]
+    database.close()
+
+
+def test_faults_that_never_went_are_known_as_open(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+
+    def change(point: int, code: str, *, present: bool) -> FaultRow:
+        return FaultRow(at=None, point=point, code=code, present=present)
+
+    came = [change(1, "Comm", present=True), change(2, "Comm", present=True)]
+    database.save({}, [], [*came, change(0, "OverCurrent", present=True)])
+    database.save({}, [], [change(1, "Comm", present=False), change(3, "Comm", present=False)])
+    assert database.open_faults() == [(2, "Comm"), (0, "OverCurrent")]
     database.close()

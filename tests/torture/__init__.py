@@ -1,0 +1,1 @@
+"""Kills a running gateway again and again and looks what it left behind."""
