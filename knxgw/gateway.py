@@ -97,6 +97,7 @@ class Gateway:
         self._chargers = {d.point: d for d in self._bus_of if d.model.control is not None}
         self._knx = KnxSession(world.link, self.objects, self._inbox.put) if world.link else None
         self._started_s = loop.time()
+        self._was_ready = False  # once: a lost KNX link is no new start
 
     # --- what others may see
 
@@ -132,7 +133,7 @@ class Gateway:
         """Return which LEDs of the front panel are lit now; safe from any thread."""
         knx = self._knx
         state = PanelState(
-            phase=Phase.RUNNING if self.is_ready else Phase.STARTING,
+            phase=Phase.RUNNING if self._was_ready else Phase.STARTING,
             knx_connected=self.knx_is_up,
             knx_lost_s=knx.lost_s if knx else None,
             telegram_s=knx.telegram_s if knx else None,
@@ -217,6 +218,7 @@ class Gateway:
         while not self.is_ready:  # noqa: ASYNC110 - readiness is the sum of many parts
             await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
+        self._was_ready = True
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
 

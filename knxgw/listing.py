@@ -35,7 +35,7 @@ def _existing_rows(existing: Sequence[ExistingObject]) -> Iterable[dict[str, Any
         yield {
             "number": one.number,
             "charging_point": one.point or 0,
-            "function": one.definition.function.en,
+            "function": one.function.en,
             "dpts": [one.dpt] if one.dpt else [],
             "flags": one.definition.flags,
             "model_dependent": one.definition.model_dependent,

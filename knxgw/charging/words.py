@@ -134,6 +134,17 @@ class Reason(IntEnum):
     SETPOINT = 13
     MINIMUM = 14
     MAXIMUM = 15
+    METER_LOST = 16
+    HIGH_POWER = 17
+    WAITING_FOR_CURRENT = 18
+    INVALID_CURRENT = 19
+    PRIORITY = 20
+    FUSE_L1 = 21
+    FUSE_L2 = 22
+    FUSE_L3 = 23
+    UNDER_USE = 24
+    IDLE = 25
+    RAISING = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +238,72 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
         Reason.SETPOINT: ("setpoint", "Sollwert", "Setpoint", "Sollwert"),
         Reason.MINIMUM: ("minimum current", "Mindeststrom", "Minimum", "Minimum"),
         Reason.MAXIMUM: ("maximum current", "Höchststrom", "Maximum", "Maximum"),
+        Reason.METER_LOST: (
+            "smart meter silent: minimum",
+            "Smart Meter meldet sich nicht: Minimum",
+            "Meter lost",
+            "Zähler fehlt",
+        ),
+        Reason.HIGH_POWER: (
+            "high power-consuming device: minimum",
+            "leistungsstarker Verbraucher: Minimum",
+            "High power dev",
+            "Großgerät",
+        ),
+        Reason.WAITING_FOR_CURRENT: (
+            "waiting for current",
+            "wartet auf Strom",
+            "Waiting",
+            "Wartet",
+        ),
+        Reason.INVALID_CURRENT: (
+            "charger gives invalid currents",
+            "Ladepunkt liefert ungültige Ströme",
+            "Invalid values",
+            "Werte ungültig",
+        ),
+        Reason.PRIORITY: (
+            "another charging point has priority",
+            "anderer Ladepunkt hat Vorrang",
+            "Priority other",
+            "Vorrang",
+        ),
+        Reason.FUSE_L1: (
+            "fuse and reserve on L1",
+            "Sicherung und Reserve auf L1",
+            "Fuse L1",
+            "Sicherung L1",
+        ),
+        Reason.FUSE_L2: (
+            "fuse and reserve on L2",
+            "Sicherung und Reserve auf L2",
+            "Fuse L2",
+            "Sicherung L2",
+        ),
+        Reason.FUSE_L3: (
+            "fuse and reserve on L3",
+            "Sicherung und Reserve auf L3",
+            "Fuse L3",
+            "Sicherung L3",
+        ),
+        Reason.UNDER_USE: (
+            "the vehicle takes no more",
+            "das Fahrzeug nimmt nicht mehr",
+            "Vehicle limit",
+            "Fahrzeuggrenze",
+        ),
+        Reason.IDLE: (
+            "the vehicle does not charge: minimum",
+            "das Fahrzeug lädt nicht: Minimum",
+            "Idle",
+            "Lädt nicht",
+        ),
+        Reason.RAISING: (
+            "being raised step by step",
+            "wird schrittweise erhöht",
+            "Raising",
+            "Steigt",
+        ),
     }.items()
 }
 

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Catalogue, ObjectDefinition
+from knxgw.catalogue.model import Catalogue, ObjectDefinition, Text
 from knxgw.config.model import (
     Configuration,
     LoadManagementMode,
     LoadManagementSettings,
+    Measurement,
     Monitoring,
     PointSettings,
     SmartMeterSettings,
 )
+
+PHASES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,7 @@ class ExistingObject:
     number: int
     point: int | None  # None: of the whole device
     definition: ObjectDefinition
+    function: Text  # what it is called here: that of the smart meter depends on the settings
     dpt: str | None  # the chosen one; None: no datapoint type, 1 byte
     addresses: tuple[str, ...]  # linked group addresses, the first one is sent on
 
@@ -34,6 +38,7 @@ def existing_objects(
             number=definition.number_of(point.number if point else 1),
             point=point.number if point else None,
             definition=definition,
+            function=_function(definition, configuration.load_management),
             dpt=_chosen_dpt(definition, configuration.load_management, point),
             addresses=configuration.group_objects.get(
                 definition.number_of(point.number if point else 1), ()
@@ -44,6 +49,22 @@ def existing_objects(
         if why_missing(definition, configuration.load_management, point) is None
     ]
     return tuple(sorted(found, key=lambda existing: existing.number))
+
+
+def _function(definition: ObjectDefinition, settings: LoadManagementSettings) -> Text:
+    """Return the name of an object; that of a smart meter value says what it is and where.
+
+    Source: reference device's manual, tables 17 to 19.
+    """
+    meter = settings.smart_meter
+    if definition.dpt_choice != "smart_meter" or meter is None:
+        return definition.function
+    is_power = meter.measurement is Measurement.POWER
+    phase = f" {definition.key[-2:].upper()}" if meter.phases == PHASES else ""
+    return Text(
+        en=f"Smart meter {'power' if is_power else 'current'} value{phase}",
+        de=f"Smart-Meter-{'Leistungswert' if is_power else 'Stromwert'}{phase}",
+    )
 
 
 def why_missing(

@@ -1,6 +1,7 @@
 """Turns the points of a device model into quantities: state, plug, currents, energies, texts."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.model import Condition, DeviceModel, Point, Test
@@ -44,6 +45,7 @@ _TEXTS: Mapping[str, Quantity] = {
     "evccid": Quantity.EVCCID,
     "rfid": Quantity.RFID,
 }
+_NO_HEX = re.compile(r"[^0-9A-Fa-f]")  # separators within an EVCCID
 _FAULTS: Mapping[str, Quantity] = {
     "error_1": Quantity.FAULT_INFO_1,
     "error_2": Quantity.FAULT_INFO_2,
@@ -124,7 +126,8 @@ class Interpreter:
             quantity, factor = _MEASURED[name]
             yield quantity, round(scaled(point, raw) * factor)
         elif name in _TEXTS:
-            yield _TEXTS[name], as_text(point, raw)
+            text = as_text(point, raw)
+            yield _TEXTS[name], _NO_HEX.sub("", text).upper() if name == "evccid" else text
         elif name in _FAULTS:
             yield _FAULTS[name], fault_text(point, raw)
         if name == self._setpoint:

@@ -91,7 +91,7 @@ def _group_object(
 ) -> GroupObject:
     definition = existing.definition
     settings = None if existing.point is None else configuration.point(existing.point)
-    function = definition.function.de if language == "de" else definition.function.en
+    function = existing.function.de if language == "de" else existing.function.en
     rule, cycle_s = _sending(definition.kind, settings)
     if definition.kind is ObjectKind.ALIVE:
         cycle_s = configuration.device.alive_cycle_s

@@ -63,6 +63,7 @@ OWN_POINT: dict[int, tuple[list[str], str, bool]] = {
 MANUAL = Path(__file__).parents[3] / "shared/manuals/002_8f1e0605e12445d3.txt"
 
 
+@pytest.mark.proves("2.1", "2.2", "2.3", "2.4")
 def test_the_map_has_the_manuals_objects_and_our_own_from_500_on(catalogue: Catalogue) -> None:
     expected = {**GENERAL, **OWN}
     for point in range(5):
@@ -82,6 +83,7 @@ def test_every_row_names_its_charging_point_and_its_function(catalogue: Catalogu
     assert all(row["addresses"] == [] for row in rows.values())
 
 
+@pytest.mark.proves("2.2", "H.1")
 @pytest.mark.skipif(not MANUAL.exists(), reason="the manual is not part of the repository")
 def test_the_manuals_own_text_agrees(catalogue: Catalogue) -> None:
     text = MANUAL.read_text(encoding="utf-8")

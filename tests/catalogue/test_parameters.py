@@ -71,6 +71,7 @@ def test_the_datapoint_types_of_the_smart_meter_are_those_of_its_objects() -> No
         assert tuple(choice.value for choice in offered.choices) == definition.dpts
 
 
+@pytest.mark.proves("3.47")
 @pytest.mark.parametrize(
     ("key", "low", "high", "default"),
     [

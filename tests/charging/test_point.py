@@ -57,24 +57,28 @@ def good(point: ChargingPoint) -> ChargingPoint:
 # --- charging complete
 
 
+@pytest.mark.proves("3.35")
 def test_charging_is_complete_after_the_whole_time_below_the_threshold() -> None:
     point = seen_for(charged(), IDLE, 11, 70)
     assert not point.complete
     assert seen(point, IDLE, 71).complete
 
 
+@pytest.mark.proves("3.36")
 def test_one_moment_above_the_threshold_starts_the_time_anew() -> None:
     point = seen_for(charged(), IDLE, 11, 60)
     point = seen(point, CHARGING, 61)
     assert not seen_for(point, IDLE, 62, 121).complete
 
 
+@pytest.mark.proves("3.38", "3.39")
 def test_complete_falls_at_once_when_current_flows_and_on_unplugging() -> None:
     point = seen_for(charged(), IDLE, 11, 71)
     assert not seen(point, CHARGING, 72).complete
     assert not seen(point, AVAILABLE, 72).complete
 
 
+@pytest.mark.proves("3.37")
 def test_a_vehicle_that_never_charged_is_not_complete() -> None:
     assert not seen_for(make_point(COMPLETE), {**WAITING, Quantity.CURRENT_L1: 0}, 1, 200).complete
 
@@ -110,6 +114,7 @@ def test_an_interruption_shows_11_also_where_nothing_is_plugged() -> None:
     assert shown_state(command_interruption(point, active=False), 1) is ChargingState.AVAILABLE
 
 
+@pytest.mark.proves("3.22")
 def test_unplugged_during_an_interruption_shows_5_when_it_ends() -> None:
     point = command_interruption(seen(make_point(), CHARGING, 0), active=True)
     point = seen(point, AVAILABLE, 5)
@@ -117,6 +122,7 @@ def test_unplugged_during_an_interruption_shows_5_when_it_ends() -> None:
     assert shown_state(command_interruption(point, active=False), 6) is ChargingState.AVAILABLE
 
 
+@pytest.mark.proves("3.18", "3.23")
 def test_grid_control_with_0_a_shows_11_but_the_interruption_object_stays_0() -> None:
     values = point_values(seen(make_point(), CHARGING, 0), 1, paused_all=True)
     assert values["state"] == ChargingState.INTERRUPTION
@@ -236,6 +242,7 @@ def test_a_setpoint_that_is_no_current_is_ignored_and_said() -> None:
     assert point.faults.text == "ValOutOfRange"
 
 
+@pytest.mark.proves("3.45")
 def test_a_setpoint_of_0_a_is_out_of_range_where_the_model_cannot_pause() -> None:
     point = command_setpoint(make_point(model="keba_p30"), 0)
     assert point.setpoint_ma == 6000
@@ -278,6 +285,7 @@ def test_there_is_nothing_to_stop_without_a_vehicle() -> None:
     assert point.faults.text == "OpNotPossible"
 
 
+@pytest.mark.proves("2.23", "2.24")
 def test_the_cable_is_released_only_when_the_process_has_finished() -> None:
     charging = good(charged())
     assert not may_unlock(charging, 10)

@@ -49,6 +49,7 @@ def wishes(**changes: Any) -> Wishes:
     return Wishes(**{**fields, **changes})
 
 
+@pytest.mark.proves("3.48", "H.21", "D6.15")
 @settings(max_examples=100)
 @given(all_limits, all_wishes)
 def test_an_offer_is_zero_or_within_the_limits_and_sayable(limits: Limits, wish: Wishes) -> None:
@@ -57,6 +58,7 @@ def test_an_offer_is_zero_or_within_the_limits_and_sayable(limits: Limits, wish:
     assert offer_ma % limits.resolution_ma == 0
 
 
+@pytest.mark.proves("5.1")
 @settings(max_examples=100)
 @given(all_limits, all_wishes)
 def test_any_zero_source_wins(limits: Limits, wish: Wishes) -> None:
@@ -65,6 +67,7 @@ def test_any_zero_source_wins(limits: Limits, wish: Wishes) -> None:
         assert decide(limits, wish).offer_ma == 0
 
 
+@pytest.mark.proves("5.2")
 @settings(max_examples=100)
 @given(all_limits, all_wishes)
 def test_grid_control_is_never_exceeded(limits: Limits, wish: Wishes) -> None:
@@ -77,12 +80,14 @@ def test_each_zero_source_is_named(name: str, reason: Reason) -> None:
     assert decide(LIMITS, wishes(**{name: True})) == Decision(offer_ma=0, reason=reason)
 
 
+@pytest.mark.proves("D6.1")
 def test_the_highest_rank_is_named_when_several_hold() -> None:
     wish = wishes(interruption=True, grid_control_ma=0, cancelled=True)
     assert decide(LIMITS, wish).reason is Reason.INTERRUPTION
     assert decide(LIMITS, wishes(grid_control_ma=0, cancelled=True)).reason is Reason.GRID_CONTROL
 
 
+@pytest.mark.proves("5.3")
 def test_the_setpoint_decides_when_nothing_else_holds() -> None:
     assert decide(LIMITS, wishes(setpoint_ma=10_000)) == Decision(
         offer_ma=10_000, reason=Reason.SETPOINT
@@ -91,11 +96,13 @@ def test_the_setpoint_decides_when_nothing_else_holds() -> None:
     assert decide(LIMITS, wishes(setpoint_ma=6000)).reason is Reason.MINIMUM
 
 
+@pytest.mark.proves("D6.14", "3.43")
 def test_a_setpoint_outside_the_range_is_clamped() -> None:
     assert decide(LIMITS, wishes(setpoint_ma=99_000)).offer_ma == 16_000
     assert decide(LIMITS, wishes(setpoint_ma=1)).offer_ma == 6000
 
 
+@pytest.mark.proves("3.44", "3.45")
 def test_a_setpoint_of_zero_pauses_only_where_the_model_allows_it() -> None:
     other = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, zero_allowed=False)
     assert decide(LIMITS, wishes(setpoint_ma=0)) == Decision(offer_ma=0, reason=Reason.SETPOINT)
@@ -104,6 +111,7 @@ def test_a_setpoint_of_zero_pauses_only_where_the_model_allows_it() -> None:
     assert not other.contains(0)
 
 
+@pytest.mark.proves("5.2")
 def test_grid_control_caps_at_6_a_and_leaves_less_alone() -> None:
     assert decide(LIMITS, wishes(grid_control_ma=6000)) == Decision(
         offer_ma=6000, reason=Reason.GRID_CONTROL
@@ -111,6 +119,7 @@ def test_grid_control_caps_at_6_a_and_leaves_less_alone() -> None:
     assert decide(LIMITS, wishes(grid_control_ma=6000, setpoint_ma=0)).offer_ma == 0
 
 
+@pytest.mark.proves("D6.13", "D15.4")
 def test_a_minimum_above_6_a_gives_0_a_under_grid_control_with_6_a() -> None:
     limits = Limits(minimum_ma=8000, maximum_ma=16_000, resolution_ma=100, zero_allowed=True)
     assert decide(limits, wishes(grid_control_ma=6000)) == Decision(
@@ -137,6 +146,7 @@ def test_no_more_than_the_minimum_while_the_state_is_restored() -> None:
     assert decide(LIMITS, paused) == Decision(offer_ma=0, reason=Reason.SETPOINT)
 
 
+@pytest.mark.proves("D6.1")
 def test_of_two_caps_that_give_the_same_the_higher_rank_is_named() -> None:
     wish = wishes(minimum_because=Reason.RESTORING, grid_control_ma=6000)
     assert decide(LIMITS, wish) == Decision(offer_ma=6000, reason=Reason.GRID_CONTROL)

@@ -33,11 +33,13 @@ def charged(model: str = "goe_charger") -> ChargingPoint:
     return seen_for(point, CHARGING, 10, 30)
 
 
+@pytest.mark.proves("3.49")
 def test_a_session_starts_when_charging_begins_and_not_at_plug_in() -> None:
     assert seen(make_point(), WAITING, 5).session is None
     assert session_of(charged()).started_at == at(10)
 
 
+@pytest.mark.proves("3.50", "3.52", "3.56")
 def test_the_end_is_the_last_moment_above_the_threshold() -> None:
     point = seen_for(charged(), IDLE, 31, 60)
     point = seen(point, AVAILABLE, 100)
@@ -47,6 +49,7 @@ def test_the_end_is_the_last_moment_above_the_threshold() -> None:
     assert session.duration_s == 20
 
 
+@pytest.mark.proves("3.51")
 def test_a_pause_and_a_resume_belong_to_the_same_session() -> None:
     point = seen_for(charged(), IDLE, 31, 60)
     point = seen(point, CHARGING, 61)
@@ -77,6 +80,7 @@ def test_a_session_of_a_charger_that_told_no_plug_before_ends_at_unplugging() ->
     assert not session_of(seen(point, AVAILABLE, 2)).is_open
 
 
+@pytest.mark.proves("2.35", "3.56")
 def test_without_valid_time_there_is_a_duration_but_no_start_and_end() -> None:
     point = make_point()
     for now_s in range(10, 31):
@@ -102,6 +106,7 @@ def test_the_end_is_right_when_the_clock_was_set_after_the_car_was_full() -> Non
     assert session_of(see(point, AVAILABLE, 90, at(90))).ended_at == at(30)
 
 
+@pytest.mark.proves("3.54")
 def test_the_energy_comes_from_the_meter_reading() -> None:
     point = seen(make_point(model="alfen_eve"), {Quantity.ENERGY: 1_000_000}, 1)
     point = seen(point, CHARGING, 2)
@@ -117,6 +122,7 @@ def test_the_last_reading_before_unplugging_counts() -> None:
     assert session_of(point).energy_mwh == 100_000
 
 
+@pytest.mark.proves("2.32", "3.53")
 def test_the_charger_s_own_session_energy_is_the_one_that_is_kept() -> None:
     point = seen(charged("abb_terra_ac"), {Quantity.SESSION_ENERGY: 5_000_000}, 31)
     point = seen(point, {**AVAILABLE, Quantity.SESSION_ENERGY: 0}, 32)
@@ -156,6 +162,7 @@ def test_a_finished_session_is_told_while_the_charger_is_gone() -> None:
 # --- counting energy
 
 
+@pytest.mark.proves("3.54")
 def test_power_is_counted_where_there_is_no_reading() -> None:
     counter, added = EnergyCounter().by_power(3600, 0)
     assert added == 0
@@ -168,6 +175,7 @@ def test_a_gap_in_the_power_counts_nothing() -> None:
     assert counter.by_power(11_000, 61)[1] == 0
 
 
+@pytest.mark.proves("2.33")
 def test_a_replaced_meter_adds_nothing() -> None:
     counter, _ = EnergyCounter().by_reading(5_000_000)
     counter, added = counter.by_reading(100)

@@ -87,6 +87,7 @@ def test_check_says_good_for_a_good_file(tmp_path: Path) -> None:
     assert result.output.endswith("good\n")
 
 
+@pytest.mark.proves("H.23")
 def test_check_lists_every_mistake_at_once_with_line_key_and_remedy(tmp_path: Path) -> None:
     text = GOOD.replace("goe_charger", "goe_chargr").replace(
         "55: [1/1/55]", "55: [1/9/55], 56: [a]"
@@ -109,6 +110,7 @@ def test_check_of_a_missing_file_is_status_1_and_of_no_file_2(tmp_path: Path) ->
     assert knxgw("check").exit_code == 2
 
 
+@pytest.mark.proves("H.24")
 def test_run_refuses_a_wrong_file_and_names_the_place(tmp_path: Path) -> None:
     path = site(tmp_path, GOOD.replace("link: none", "link: nonne"))
     result = knxgw("run", "--config", str(path), "--state", str(tmp_path / "state"))
@@ -180,6 +182,7 @@ def health(port: int) -> int | None:
         return None
 
 
+@pytest.mark.proves("H.26")
 @pytest.mark.real
 def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) -> None:
     with process(tmp_path / "demo.log", "demo") as demo:

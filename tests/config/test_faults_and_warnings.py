@@ -38,6 +38,7 @@ def only_fault(text: str) -> ConfigurationFault:
 # --- Conf Charger --------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("7.52", "7.57")
 def test_a_charger_used_twice_marks_the_later_one_and_blocks_both() -> None:
     text = points(keba(1, "10.0.0.1"), keba(2, "10.0.0.2"), keba(4, "10.0.0.1"))
     fault = only_fault(text)
@@ -50,6 +51,7 @@ def test_a_charger_used_twice_marks_the_later_one_and_blocks_both() -> None:
     ]
 
 
+@pytest.mark.proves("7.52")
 @pytest.mark.parametrize(
     ("left", "right"),
     [
@@ -75,12 +77,14 @@ def test_two_sockets_of_one_charger_are_two_charging_points(left: str, right: st
     assert configuration(points(alfen(1, left), alfen(2, right))).faults == ()
 
 
+@pytest.mark.proves("7.53")
 def test_a_charger_and_a_meter_at_one_address_are_a_charger_used_twice() -> None:
     meter = ", meter: {model: eastron_sdm630, connection: {host: 10.0.0.1, unit: 255}}"
     fault = only_fault(points(keba(1, "10.0.0.1"), keba(2, "10.0.0.2", meter)))
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 2, frozenset({1, 2}))
 
 
+@pytest.mark.proves("7.52")
 def test_one_client_address_twice_on_the_line_is_a_charger_used_twice() -> None:
     fault = only_fault(points(abb(1, 7), abb(2, 7)) + LINE)
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 2, frozenset({1, 2}))
@@ -90,12 +94,14 @@ def test_a_host_written_in_capitals_is_the_same_host() -> None:
     assert only_fault(points(keba(1, "Box.local"), keba(2, "box.local"))).point == 2
 
 
+@pytest.mark.proves("7.54")
 def test_a_line_of_the_other_protocol_blocks_what_cannot_speak_it() -> None:
     fault = only_fault(points(abb(1, 1)) + LINE.replace("}", ", protocol: ascii}"))
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 1, frozenset({1}))
     assert "RTU and ASCII must not be mixed" in fault.message
 
 
+@pytest.mark.proves("7.56")
 def test_a_prioritised_charging_point_that_is_disabled_is_a_fault_of_the_device() -> None:
     text = points(keba(1, "10.0.0.1"), keba(2, NOWHERE))
     fault = only_fault(text + "load_management: {priority: 2}\n")
@@ -106,6 +112,7 @@ def test_a_prioritised_charging_point_that_is_disabled_is_a_fault_of_the_device(
 # --- Conf EMeter, Conf NoCharger, DLMAssociation -------------------------------------------------
 
 
+@pytest.mark.proves("7.58")
 def test_a_meter_used_twice_marks_the_later_charging_point_and_blocks_both() -> None:
     meter = ", meter: {model: eastron_sdm630, connection: {type: serial, unit: 9}}"
     fault = only_fault(points(abb(1, 1, meter), abb(3, 2, meter)) + LINE)
@@ -116,6 +123,7 @@ def test_a_meter_used_twice_marks_the_later_charging_point_and_blocks_both() -> 
     )
 
 
+@pytest.mark.proves("7.51")
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -140,6 +148,7 @@ def test_an_incomplete_charging_point_is_disabled_and_alone_means_no_charger(
     ]
 
 
+@pytest.mark.proves("7.51")
 def test_a_file_without_charging_points_has_no_charger() -> None:
     assert errors(KNX) == [
         "site.yaml:1: error: charging_points: Conf NoCharger: no charging point is completely "
@@ -147,6 +156,7 @@ def test_a_file_without_charging_points_has_no_charger() -> None:
     ]
 
 
+@pytest.mark.proves("7.59")
 @pytest.mark.parametrize(
     ("smart_meter", "linked", "missing"),
     [
@@ -168,6 +178,11 @@ def test_dynamic_load_management_without_its_objects_is_a_fault_of_the_whole_dev
     assert (fault.code, fault.point) == ("DLMAssociation", None)
     assert not fault.blocked_points, "every charger shall be told 0 A"
     assert fault.message.endswith(f"needs a group address at group {missing}")
+
+
+@pytest.mark.proves("7.59")
+def test_high_power_devices_may_lack_an_address() -> None:
+    assert configuration(HOME + DYNAMIC).faults == ()
 
 
 def test_a_smart_meter_on_modbus_needs_no_objects() -> None:
@@ -292,6 +307,7 @@ WARNINGS = {
 }
 
 
+@pytest.mark.proves("2.30", "D16.63")
 @pytest.mark.parametrize(("text", "expected"), WARNINGS.values(), ids=list(WARNINGS))
 def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: str) -> None:
     assert expected in warnings(text)

@@ -291,6 +291,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.proves("H.23", "3.48", "D6.15")
 @pytest.mark.parametrize(("text", "expected"), MISTAKES.values(), ids=list(MISTAKES))
 def test_a_mistake_is_named_with_line_key_and_remedy(text: str, expected: str) -> None:
     found = errors(text)
@@ -299,6 +300,7 @@ def test_a_mistake_is_named_with_line_key_and_remedy(text: str, expected: str) -
     assert read(text).configuration is None
 
 
+@pytest.mark.proves("H.23")
 def test_every_mistake_is_reported_at_once_and_in_order() -> None:
     text = """\
     device: {time_zone: Mars/Olympus, langage: de}

@@ -4,6 +4,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.model import (
@@ -76,6 +78,7 @@ def test_the_example_of_the_design_loads_with_all_its_values() -> None:
     assert site.group_objects == {1: ("1/0/1",), 50: ("1/1/50", "1/7/50")}
 
 
+@pytest.mark.proves("2.5")
 def test_a_file_with_one_charger_is_filled_in_with_the_defaults() -> None:
     site = configuration(HOME)
     assert (site.website_host, site.website_port) == ("127.0.0.1", 8080)
@@ -117,6 +120,7 @@ def test_a_port_or_a_host_left_out_is_taken_from_the_default() -> None:
     assert (site.website_host, site.website_port) == ("127.0.0.1", 9000)
 
 
+@pytest.mark.proves("2.70")
 def test_sending_rules_are_given_per_kind_of_value() -> None:
     site = configuration(
         points(

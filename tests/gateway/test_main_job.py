@@ -20,6 +20,7 @@ group_objects: {50: [1/1/50], 51: [1/1/51], 52: [1/1/52], 53: [1/1/53], 55: [1/1
 MODELS = [("keba_p30", 255), ("alfen_eve", 1), ("abb_terra_ac", 1), ("goe_charger", 1)]
 
 
+@pytest.mark.proves("H.20", "3.12", "3.17", "5.10")
 @pytest.mark.parametrize(("model", "unit"), MODELS)
 async def test_a_car_charges_is_interrupted_and_goes_on(
     model: str, unit: int, tmp_path: Path

@@ -30,6 +30,7 @@ def text(payload: object) -> str:
     return str(from_payload("16.001", payload))  # type: ignore[arg-type]
 
 
+@pytest.mark.proves("2.63", "7.64")
 async def test_a_charger_that_is_gone_gives_no_stale_values_and_comes_back(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
@@ -87,6 +88,7 @@ async def test_an_interruption_is_kept_over_a_restart(tmp_path: Path) -> None:
         assert world.charger(2).offer_ma == 10_000, "the setpoint of before"
 
 
+@pytest.mark.proves("3.57")
 async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
@@ -163,6 +165,7 @@ async def test_a_setpoint_is_clamped_and_reported(tmp_path: Path) -> None:
         assert world.charger(2).offer_ma == 16_000
 
 
+@pytest.mark.proves("H.6")
 async def test_telegrams_of_the_wrong_length_are_dropped_counted_and_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,6 +199,7 @@ async def test_grid_supporting_control_of_6_a_and_its_end(tmp_path: Path) -> Non
         assert world.charger(2).offer_ma == 12_000, "a setpoint of meanwhile applies at the end"
 
 
+@pytest.mark.proves("5.5")
 async def test_a_charger_configured_twice_is_never_written_to(tmp_path: Path) -> None:
     site = SITE.replace("model: goe_charger", "model: keba_p30").replace(
         "port: 5022, unit: 1", "port: 5021, unit: 255"
@@ -222,6 +226,7 @@ async def test_load_management_leaves_everyone_at_the_minimum_until_it_is_there(
         assert world.charger(1).offer_ma == world.charger(2).offer_ma == 6000
 
 
+@pytest.mark.proves("2.9", "7.72")
 async def test_an_electricity_meter_speaks_for_its_charging_point(tmp_path: Path) -> None:
     meter = "{model: eastron_sdm630, connection: {type: tcp, host: 127.0.0.1, port: 5031, unit: 1}}"
     site = SITE.replace("port: 5022, unit: 1}", f"port: 5022, unit: 1}}, meter: {meter}")

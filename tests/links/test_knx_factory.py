@@ -221,6 +221,7 @@ def test_a_clock_before_2018_is_said(secured: KnxSettings, monkeypatch: pytest.M
     assert "the clock of this computer is not set" in problem(secured)
 
 
+@pytest.mark.proves("H.8")
 def test_the_first_secured_tunnel_is_taken(secured: KnxSettings) -> None:
     read = load_keyring(secured)
     assert read is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from xknx.knxip import RoutingBusy
 
 from knxgw.links.knx_flow import BucketFlowControl
@@ -20,6 +21,7 @@ async def test_a_few_telegrams_go_at_once() -> None:
     assert await sent_at(BucketFlowControl(), 5) == [0.0] * 5
 
 
+@pytest.mark.proves("H.10")
 async def test_no_second_ever_carries_more_than_fifty() -> None:
     times_s = await sent_at(BucketFlowControl(), 500)
     for start_s in times_s:
@@ -37,6 +39,7 @@ async def test_forty_telegrams_in_a_second_are_never_held_up() -> None:
         await asyncio.sleep(1 / 40)
 
 
+@pytest.mark.proves("H.11")
 async def test_a_pause_that_a_receiver_asks_for_is_kept() -> None:
     loop = asyncio.get_running_loop()
     flow = BucketFlowControl()

@@ -198,6 +198,7 @@ def try_tunnel(kind: KnxLinkKind, trial: Callable[[TunnelLink, Ear], None]) -> N
     asyncio.run(run())
 
 
+@pytest.mark.proves("H.7")
 @pytest.mark.real
 @hundred
 @given(wire())
@@ -216,6 +217,7 @@ def test_a_udp_tunnel_survives_any_datagram(raw: bytes) -> None:
     try_tunnel(KnxLinkKind.TUNNELLING, trial)
 
 
+@pytest.mark.proves("H.7")
 @pytest.mark.real
 @hundred
 @given(st.lists(wire(), max_size=3), st.integers(1, 200))
@@ -315,6 +317,7 @@ def try_routing(*, is_secure: bool, trial: Callable[[RoutingLink, Ear], Awaitabl
     run_virtual(run())
 
 
+@pytest.mark.proves("H.7")
 @pytest.mark.real
 @hundred
 @given(wire())
@@ -344,6 +347,7 @@ class _Inside(KNXIPFrame):
         return self._raw
 
 
+@pytest.mark.proves("H.7")
 @pytest.mark.real
 @hundred
 @given(wire(), st.booleans())
@@ -397,6 +401,7 @@ def secured_cemi(apdu: bytes, sequence_number: int) -> bytes:
     return cemi(payload=SecureAPDU(scf=control, secured_data=secured))
 
 
+@pytest.mark.proves("H.7")
 @hundred
 @given(cemi_bytes())
 def test_any_cemi_is_taken(raw: bytes) -> None:

@@ -149,6 +149,7 @@ async def test_a_closed_link_opens_again(group: str) -> None:
                 await hears(other_ear, PLAIN, value)
 
 
+@pytest.mark.proves("H.11")
 async def test_a_backlog_asks_the_others_to_pause(group: str) -> None:
     one, other = routing(group), routing(group, "1.1.21")
     loop = asyncio.get_running_loop()
@@ -167,6 +168,7 @@ async def test_a_backlog_asks_the_others_to_pause(group: str) -> None:
         assert loop.time() - started_s > 0.15
 
 
+@pytest.mark.proves("H.8")
 async def test_ip_secure_links_exchange_telegrams_with_xknx_and_hear_no_plain_peer(
     group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -221,6 +223,7 @@ async def test_a_cancelled_secure_link_does_not_live_on(group: str, tmp_path: Pa
             raise AssertionError("its timer cannot have been found yet")
 
 
+@pytest.mark.proves("H.9")
 async def test_data_secure_telegrams_go_both_ways_over_plain_routing(
     group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -277,6 +280,7 @@ async def test_a_replayed_secured_telegram_is_dropped(group: str, tmp_path: Path
         assert our_ear.heard == [(PEER, SECURED, 8)]
 
 
+@pytest.mark.proves("H.9")
 async def test_data_secure_goes_through_ip_secure_routing(group: str, tmp_path: Path) -> None:
     backbone = Backbone(key=bytes(16), multicast_address=group, latency_ms=LATENCY_MS)
     keyring = data_secure_keyring(tmp_path, backbone)

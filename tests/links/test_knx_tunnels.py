@@ -104,6 +104,7 @@ async def serving(kind: str) -> AsyncGenerator[KnxIpServer, None]:
         yield server
 
 
+@pytest.mark.proves("H.8")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_tunnel_opens_sends_hears_and_closes(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -310,6 +311,7 @@ async def test_a_closed_secure_tunnel_closes_its_session(tmp_path: Path) -> None
         assert server.session_statuses == [SecureSessionStatusCode.STATUS_CLOSE]
 
 
+@pytest.mark.proves("H.7")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_garbage_from_the_server_is_counted_logged_once_and_survived(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -91,6 +91,7 @@ async def test_a_command_overtakes_the_polls_that_wait() -> None:
         assert rig.server.writes[0][2:] == (5014, (0,))
 
 
+@pytest.mark.proves("H.14")
 async def test_only_changes_and_watchdog_refreshes_are_written() -> None:
     async with running(Rig("alfen_eve")) as rig:
         rig.drivers[0].want(16_000)
@@ -101,6 +102,7 @@ async def test_only_changes_and_watchdog_refreshes_are_written() -> None:
         assert rig.events.count(OfferTaken(point=CP1, offer_ma=16_000)) == 1
 
 
+@pytest.mark.proves("7.64")
 async def test_a_silent_charger_is_not_reachable_and_heals_by_itself() -> None:
     async with running(Rig("abb_terra_ac")) as rig:
         await asyncio.sleep(5.0)
@@ -115,6 +117,7 @@ async def test_a_silent_charger_is_not_reachable_and_heals_by_itself() -> None:
         assert rig.conditions()[-1] is LinkCondition.GOOD
 
 
+@pytest.mark.proves("H.17", "7.68")
 async def test_answers_of_the_wrong_length_are_comm_and_never_published() -> None:
     async with running(Rig("abb_terra_ac")) as rig:
         await asyncio.sleep(5.0)
@@ -129,6 +132,7 @@ async def test_answers_of_the_wrong_length_are_comm_and_never_published() -> Non
         assert rig.conditions()[-1] is LinkCondition.GOOD
 
 
+@pytest.mark.proves("H.16")
 async def test_exception_answers_are_comm_a_silent_target_behind_a_gateway_is_not_reachable() -> (
     None
 ):
@@ -145,6 +149,7 @@ async def test_exception_answers_are_comm_a_silent_target_behind_a_gateway_is_no
         assert rig.conditions()[-1] is LinkCondition.GOOD
 
 
+@pytest.mark.proves("5.20")
 async def test_a_charger_that_lost_power_is_told_again_when_it_is_back() -> None:
     async with running(Rig("goe_charger")) as rig:
         rig.drivers[0].want(10_000)
@@ -160,6 +165,7 @@ async def test_a_charger_that_lost_power_is_told_again_when_it_is_back() -> None
         assert rig.chargers[0].offer_ma == 10_000
 
 
+@pytest.mark.proves("5.20")
 async def test_a_charger_that_forgot_without_losing_its_connection_is_corrected() -> None:
     async with running(Rig("abb_terra_ac")) as rig:
         rig.chargers[0].plug(Vehicle())

@@ -69,6 +69,7 @@ async def eventually(condition: Callable[[], bool], seconds: float = 8.0) -> Non
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.proves("H.17", "7.68")
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -> None:
     quiet_pymodbus()

@@ -102,6 +102,7 @@ def test_the_state_of_an_abb_charger_is_taken_out_of_its_32_bits(catalogue: Cata
     assert decode(state, encode(state, 3)) == 3
 
 
+@pytest.mark.proves("2.41")
 def test_texts_on_the_bus_have_the_form_of_their_maker(catalogue: Catalogue) -> None:
     keba = catalogue.chargers["keba_p30"].points
     assert as_text(keba["firmware"], 0x030A0D00) == "3.10.13"

@@ -61,6 +61,7 @@ def test_each_model_pauses_in_its_own_way(catalogue: Catalogue) -> None:
     assert drain(keba, 0.0)[0] == (5014, (0,), 6)
 
 
+@pytest.mark.proves("H.14")
 def test_the_same_offer_is_not_written_again(catalogue: Catalogue) -> None:
     one = commander(catalogue, "abb_terra_ac")
     one.want(10_000)
@@ -111,6 +112,7 @@ def test_the_fail_safe_current_of_a_keba_is_the_minimum_of_the_charging_point(
     assert written[5018] == (60,)
 
 
+@pytest.mark.proves("H.15")
 def test_a_pause_breaks_the_spacing_once_a_raise_does_not(catalogue: Catalogue) -> None:
     one = commander(catalogue, "keba_p30")
     one.want(16_000)

@@ -45,6 +45,7 @@ STATES: list[tuple[str, dict[str, Raw], int, int | None]] = [
 ]
 
 
+@pytest.mark.proves("H.18")
 @pytest.mark.parametrize(("model_id", "raws", "state", "plug"), STATES)
 def test_state_codes_map_as_the_reference_says(
     catalogue: Catalogue, model_id: str, raws: dict[str, Raw], state: int, plug: int | None
@@ -60,6 +61,7 @@ def test_every_code_of_every_state_table_gives_a_state(catalogue: Catalogue) -> 
             assert meaning.state is not None, f"{model.id}: {code}"
 
 
+@pytest.mark.proves("3.1", "H.19")
 def test_an_unknown_code_is_state_0_and_logged_once(
     catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -76,6 +78,7 @@ def test_no_state_is_given_before_all_it_depends_on_was_read(catalogue: Catalogu
     assert interpreter.absorb({"plug": 7})[Quantity.STATE] == 8
 
 
+@pytest.mark.proves("2.28")
 def test_sums_come_from_phases_but_phases_never_from_a_sum(catalogue: Catalogue) -> None:
     interpreter = Interpreter("cp1", catalogue.chargers["goe_charger"])
     values = interpreter.absorb({"current_l1": 160, "current_l2": 100, "current_l3": 0})
@@ -101,6 +104,7 @@ def test_what_is_not_available_is_left_out(catalogue: Catalogue) -> None:
     assert Quantity.CURRENT_L1 not in values
 
 
+@pytest.mark.proves("2.43", "2.45")
 def test_an_error_code_becomes_readable_hexadecimal(catalogue: Catalogue) -> None:
     goe = Interpreter("cp1", catalogue.chargers["goe_charger"])
     assert goe.absorb({"error_1": 8})[Quantity.FAULT_INFO_1] == "0x0008"

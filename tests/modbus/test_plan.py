@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from knxgw.catalogue.model import Catalogue, PollClass
 from knxgw.charging.words import PointNumber
 from knxgw.errors import PeerRefusedError
@@ -16,6 +18,7 @@ def blocks_of(catalogue: Catalogue, model_id: str) -> tuple[Block, ...]:
     return plan_blocks(model, unit_id=model.unit_id, address_offset=0, wanted=wanted)
 
 
+@pytest.mark.proves("H.13")
 def test_a_keba_is_read_value_by_value(catalogue: Catalogue) -> None:
     blocks = blocks_of(catalogue, "keba_p30")
     assert all(block.count == 2 and len(block.points) == 1 for block in blocks)
@@ -23,6 +26,7 @@ def test_a_keba_is_read_value_by_value(catalogue: Catalogue) -> None:
     assert fast == {"state", "plug", "current_l1", "current_l2", "current_l3"}
 
 
+@pytest.mark.proves("H.13")
 def test_an_alfen_socket_needs_two_reads_and_its_station_two(catalogue: Catalogue) -> None:
     blocks = blocks_of(catalogue, "alfen_eve")
     spans = {(b.unit_id, b.address, b.count) for b in blocks}
@@ -32,6 +36,7 @@ def test_an_alfen_socket_needs_two_reads_and_its_station_two(catalogue: Catalogu
     assert len([b for b in blocks if b.unit_id == 200]) == 2
 
 
+@pytest.mark.proves("H.13")
 def test_an_abb_is_read_within_its_block(catalogue: Catalogue) -> None:
     blocks = blocks_of(catalogue, "abb_terra_ac")
     assert [(b.address, b.count) for b in blocks] == [(0x4000, 0x20)]
@@ -60,6 +65,7 @@ def run_schedule(schedule: PollSchedule, seconds: float) -> list[tuple[float, st
     return asked
 
 
+@pytest.mark.proves("H.13")
 def test_keba_reads_keep_their_distance_and_state_and_currents_come_first(
     catalogue: Catalogue,
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_current_comes_back_as_it_was_sent(current_ma: int) -> None:
     assert decode_current_ma(encode("14.019", current_ma, UTC)) == current_ma
 
 
+@pytest.mark.proves("2.7")
 @settings(max_examples=100)
 @given(st.integers(-(10**6), 10**6))
 def test_whole_numbers_of_an_object_keep_their_sense(value: int) -> None:
@@ -88,6 +89,7 @@ def test_every_object_of_the_product_can_be_encoded(catalogue: Catalogue) -> Non
             assert isinstance(encode(dpt, value, BERLIN), DPTArray | DPTBinary)
 
 
+@pytest.mark.proves("2.29")
 @pytest.mark.parametrize(("sum_ma", "shown"), [(65_535, 65_535), (96_000, 65_535), (-5, 0)])
 def test_7_012_saturates(sum_ma: int, shown: int) -> None:
     assert value_of("7.012", encode("7.012", sum_ma, UTC)) == shown
@@ -110,6 +112,7 @@ def test_numbers_arrive_in_the_unit_of_their_type(dpt: str, value: int, shown: f
     assert value_of(dpt, encode(dpt, value, UTC)) == pytest.approx(shown, rel=0.001)
 
 
+@pytest.mark.proves("2.72", "2.73")
 @pytest.mark.parametrize(
     ("text", "shown"),
     [("0123456789ABCDEF", "0123456789ABCD"), ("Grün 5 €", "Grün 5 ?"), ("日本", "??")],
@@ -121,6 +124,7 @@ def test_a_text_is_cut_to_14_and_foreign_characters_become_question_marks(
     assert bus_text(text) == shown
 
 
+@pytest.mark.proves("2.34")
 def test_a_time_of_day_is_local_with_monday_as_1() -> None:
     monday = datetime(2026, 7, 6, 22, 30, 15, tzinfo=UTC)  # Tuesday in Berlin, summer time
     assert encode("10.001", monday, BERLIN) == DPTArray((2 << 5 | 0, 30, 15))

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xknx.dpt import DPTArray
+from xknx.dpt import DPTArray, DPTBinary
 from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 
 from knxgw.errors import DecodeError
@@ -18,7 +18,7 @@ from tests.objects.objects import group_object
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def payload(local: datetime, *, dst: bool | None = None) -> DPTArray:
+def payload(local: datetime, *, dst: bool | None = None) -> DPTArray | DPTBinary:
     """Return what a KNX clock sends at a local time."""
     return DPTDateTime.to_knx(
         KNXDateTime(

@@ -1,5 +1,6 @@
 """What waits to be sent: answers at once, the rest at a calm pace."""
 
+import pytest
 from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.model import ObjectKind
@@ -26,6 +27,7 @@ def all_due(outbox: Outbox, now_s: float) -> list[Due]:
     return found
 
 
+@pytest.mark.proves("2.71")
 def test_a_burst_goes_at_once_and_the_rest_at_the_pace() -> None:
     outbox = Outbox(TUNNEL_RESPONSES)
     for one in MANY:
@@ -47,6 +49,7 @@ def test_the_wait_is_long_enough_for_the_next_telegram() -> None:
         assert outbox.next_due(now_s) is not None
 
 
+@pytest.mark.proves("H.12")
 def test_answers_are_not_held_back_and_cost_nothing() -> None:
     outbox = Outbox(TUNNEL_RESPONSES)
     for one in MANY:

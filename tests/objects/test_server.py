@@ -103,6 +103,7 @@ def test_without_i_nothing_is_read() -> None:
 # --- addresses
 
 
+@pytest.mark.proves("2.58", "2.59")
 def test_the_first_linked_address_sends_and_all_of_them_receive() -> None:
     bus = state("1/1/1", "1/1/2")
     bus.publish("state", 5)
@@ -111,6 +112,7 @@ def test_the_first_linked_address_sends_and_all_of_them_receive() -> None:
     assert len(commanding().receive("1/1/56", on())) == 1
 
 
+@pytest.mark.proves("2.60")
 def test_a_read_is_answered_on_the_address_it_came_on() -> None:
     bus = state("1/1/1", "1/1/2")
     bus.publish("state", 5)
@@ -119,6 +121,7 @@ def test_a_read_is_answered_on_the_address_it_came_on() -> None:
     assert bus.answers() == [("1/1/2", byte(5))]
 
 
+@pytest.mark.proves("2.61", "2.62")
 def test_the_first_object_with_r_answers_even_when_it_has_no_value() -> None:
     bus = Bus(
         group_object(10, "deaf", "1/1/1", dpt=None, flags="C-WTU-"),
@@ -134,6 +137,7 @@ def test_the_first_object_with_r_answers_even_when_it_has_no_value() -> None:
     assert bus.answers() == [("1/1/1", byte(5))]
 
 
+@pytest.mark.proves("2.64")
 def test_a_telegram_we_send_reaches_our_own_other_objects() -> None:
     bus = Bus(
         group_object(55, "interruption", "1/1/55", dpt="1.002", flags="C-WTU-"),
@@ -190,6 +194,7 @@ def test_commands_carry_their_point_and_value() -> None:
     assert bus.receive("1/1/60", ten) == [SetpointCommanded(point=CP1, setpoint_ma=10_000)]
 
 
+@pytest.mark.proves("H.6")
 def test_a_telegram_of_the_wrong_length_is_dropped_counted_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -219,6 +224,7 @@ def test_no_telegram_harms_the_server(data: bytes, is_write: bool) -> None:  # n
 # --- sending: states
 
 
+@pytest.mark.proves("2.65")
 def test_a_state_is_sent_once_when_its_first_value_is_known() -> None:
     bus = state()
     assert bus.sent_until(5) == []
@@ -226,6 +232,7 @@ def test_a_state_is_sent_once_when_its_first_value_is_known() -> None:
     assert bus.values_until(100) == [(5, byte(5))]
 
 
+@pytest.mark.proves("2.66")
 def test_a_state_is_sent_on_change_only() -> None:
     bus = state()
     for value in (5, 5, 6, 6, 8):
@@ -251,6 +258,7 @@ def test_a_value_that_returned_before_it_was_sent_is_not_sent() -> None:
     assert bus.values_until(10) == []
 
 
+@pytest.mark.proves("2.63")
 def test_a_withdrawn_value_is_neither_sent_nor_answered() -> None:
     bus = state()
     bus.publish("state", 5)
@@ -281,6 +289,7 @@ def test_the_same_value_coming_back_is_answered_but_not_sent_again() -> None:
     assert bus.values_until(200) == [(100, byte(6))]
 
 
+@pytest.mark.proves("2.67")
 def test_a_state_is_sent_cyclically_where_that_is_wanted() -> None:
     bus = state(cycle_s=30)
     bus.publish("state", 5)
@@ -352,6 +361,7 @@ def test_a_small_change_that_moves_on_is_not_sent() -> None:
         assert bus.values_until(now_s + 1) == []
 
 
+@pytest.mark.proves("2.68", "2.69")
 def test_a_large_change_is_sent_at_once_but_not_before_the_interval() -> None:
     bus = moving()
     bus.publish("current", 6000)
@@ -380,6 +390,7 @@ def test_a_moving_value_is_sent_cyclically_where_that_is_wanted() -> None:
     assert [at_s for at_s, _ in bus.values_until(200)] == [0, 60, 120, 180]
 
 
+@pytest.mark.proves("2.38")
 def test_a_temperature_is_sent_on_the_chosen_change_only() -> None:
     rule = SendingRule(min_change=200, min_interval_s=10.0, cycle_s=None)
     bus = moving(rule, ObjectKind.TEMPERATURE)
@@ -391,6 +402,7 @@ def test_a_temperature_is_sent_on_the_chosen_change_only() -> None:
     assert len(bus.values_until(200)) == 1
 
 
+@pytest.mark.proves("2.38")
 def test_a_temperature_that_is_sent_cyclically_is_not_sent_on_change() -> None:
     rule = SendingRule(min_change=CYCLE_ONLY, min_interval_s=10.0, cycle_s=None)
     bus = moving(rule, ObjectKind.TEMPERATURE, cycle_s=60)
@@ -400,6 +412,7 @@ def test_a_temperature_that_is_sent_cyclically_is_not_sent_on_change() -> None:
     assert bus.values_until(100) == [(60, raw(9000))]
 
 
+@pytest.mark.proves("2.69")
 def test_a_moving_value_never_breaks_its_interval() -> None:
     bus = moving()
     times: list[float] = []
@@ -413,6 +426,7 @@ def test_a_moving_value_never_breaks_its_interval() -> None:
 # --- sending: events
 
 
+@pytest.mark.proves("2.42")
 def test_a_card_is_sent_each_time_it_is_shown() -> None:
     bus = Bus(group_object(84, "rfid", "1/1/84", dpt="16.001", kind=ObjectKind.EVENT))
     bus.publish("rfid", "")
@@ -437,6 +451,7 @@ def test_a_card_known_before_the_charger_was_gone_is_no_new_event() -> None:
 # --- pace
 
 
+@pytest.mark.proves("2.71")
 def test_a_hundred_changes_at_once_leave_room_on_the_line() -> None:
     objects = [group_object(n, f"state{n}", f"1/2/{n}", dpt=None) for n in range(100)]
     bus = Bus(*objects)

@@ -1,5 +1,7 @@
 """The table of a site: which objects run, and how they send."""
 
+import pytest
+
 from knxgw.catalogue.load import catalogue
 from knxgw.objects.table import CYCLE_ONLY, GroupObject, build_table
 from tests.config.sites import KNX, configuration
@@ -33,6 +35,7 @@ def test_states_send_on_every_change_and_moving_values_by_their_rule() -> None:
     assert objects[66].rule.min_change == 100
 
 
+@pytest.mark.proves("2.38")
 def test_a_temperature_is_sent_as_the_parameter_says() -> None:
     for sending, may_send in (("off", False), ("on_change", True), ("cyclic", True)):
         one = table(f"{ALFEN}, temperature: {{sending: '{sending}'}}", "82: 1/1/82")[82]

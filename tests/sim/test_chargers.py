@@ -21,6 +21,7 @@ def test_every_state_of_every_model_is_simulated(catalogue: Catalogue) -> None:
         assert set(model.simulation.states) == set(SimulatedState), model.id
 
 
+@pytest.mark.proves("H.25")
 def test_every_readable_point_of_every_model_answers_at_its_address(catalogue: Catalogue) -> None:
     for model in catalogue.chargers.values():
         one = SimulatedCharger(model, model.unit_id)
@@ -33,6 +34,7 @@ def test_every_readable_point_of_every_model_answers_at_its_address(catalogue: C
             decode(point, registers)  # does not raise
 
 
+@pytest.mark.proves("H.25")
 def test_a_keba_answers_single_values_of_two_registers_only(catalogue: Catalogue) -> None:
     one = charger(catalogue, "keba_p30")
     assert one.read(255, HOLDING, 1000, 2) == [0, 1]
@@ -47,6 +49,7 @@ def test_a_keba_answers_single_values_of_two_registers_only(catalogue: Catalogue
         one.read(255, HOLDING, 1500, 2)  # nobody has shown a card
 
 
+@pytest.mark.proves("H.25")
 def test_an_alfen_allows_reserved_registers_in_a_block(catalogue: Catalogue) -> None:
     one = charger(catalogue, "alfen_eve")
     block = one.read(1, HOLDING, 1200, 16)
@@ -81,6 +84,7 @@ def test_a_keba_falls_back_only_when_its_fail_safe_is_armed(catalogue: Catalogue
     assert one.offer_ma == 8000
 
 
+@pytest.mark.proves("H.25")
 def test_a_goe_takes_single_registers_with_function_16_only(catalogue: Catalogue) -> None:
     one = charger(catalogue, "goe_charger")
     with pytest.raises(PeerRefusedError):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from xknx.dpt import DPTArray, DPTBinary
 
 from knxgw.sim.vehicle import Vehicle
@@ -27,6 +28,7 @@ async def restart(world: World, pause_s: float) -> None:
     await world.sleep(10.0)
 
 
+@pytest.mark.proves("3.57")
 async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
@@ -52,6 +54,7 @@ async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
         assert 225 <= duration_s <= 250
 
 
+@pytest.mark.proves("2.65")
 async def test_every_state_is_sent_once_after_a_restart(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False

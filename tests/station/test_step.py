@@ -109,6 +109,7 @@ def test_the_same_arguments_give_the_same_answer_and_change_nothing(
         station = first[0]
 
 
+@pytest.mark.proves("H.21", "3.48")
 @settings(max_examples=60)
 @given(st.sampled_from((BOTH, PAUSED)), histories)
 def test_whatever_happens_an_offer_is_zero_or_within_the_limits(
@@ -127,6 +128,7 @@ def test_whatever_happens_an_offer_is_zero_or_within_the_limits(
         view(station)
 
 
+@pytest.mark.proves("5.6")
 @settings(max_examples=60)
 @given(st.permutations([0, 1, 2, 3]), st.booleans())
 def test_interruption_and_grid_control_run_independently_in_any_order(
@@ -169,6 +171,7 @@ def test_an_offer_is_made_once_per_change() -> None:
     assert offers(effects) == []
 
 
+@pytest.mark.proves("5.12", "D16.2")
 def test_an_interruption_blocks_also_a_point_where_nothing_charges() -> None:
     station = after(started(), charger(AVAILABLE))[0]
     station, effects = after(station, InterruptionCommanded(point=CP1, active=True))
@@ -198,6 +201,7 @@ def test_grid_control_reaches_every_point_and_is_undone() -> None:
     assert (offers(effects, CP1), offers(effects, CP2)) == ([16_000], [16_000])
 
 
+@pytest.mark.proves("D15.4")
 def test_grid_control_with_6_a_pauses_a_point_with_a_higher_minimum_without_state_11() -> None:
     station = after(started(f"{LEFT}, minimum_a: 8"), charger(CHARGING))[0]
     station, effects = after(station, GridControlCommanded(active=True))
@@ -213,6 +217,7 @@ def test_a_charger_with_an_error_is_offered_nothing_until_it_is_gone() -> None:
     assert offers(after(station, charger(AVAILABLE))[1]) == [16_000]
 
 
+@pytest.mark.proves("5.5")
 def test_a_configuration_fault_blocks_every_offer_to_the_points_concerned() -> None:
     station, effects = after(new_station(*COLLIDING), Started())
     blocked = [n for n, point in station.points.items() if point.blocked]

@@ -27,6 +27,7 @@ def page(site: SiteView, *, ready: bool = True) -> str:
     return answer.get_data(as_text=True)
 
 
+@pytest.mark.proves("3.13", "3.58", "5.15")
 def test_the_status_shows_state_current_and_reason() -> None:
     text = page(SITE)
     assert "Charge (8)" in text

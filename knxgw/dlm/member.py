@@ -1,0 +1,344 @@
+"""What load management knows of one charging point, and what its readings mean.
+
+All arithmetic is done in grid phases 0 to 2; currents are mA, times monotonic seconds. A `Member`
+is the working copy of one cycle: `copy()` it, change the copy, keep the copy.
+Source: load management specification, sections 3.3, 4, 13 and 14.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
+
+from knxgw.charging.words import ChargingState
+from knxgw.dlm.settings import Settings
+
+STRONG_MA, WEAK_MA = 3000, 1000  # a phase below the weak one for a while is not used
+SHRINK_S = 15.0
+DRAWS_MA = 1000
+HISTORY_S = 70.0
+VALID_AGAIN_S = 5.0
+UNDER_USE_FROM_MA = 500
+CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
+ROTATIONS = ("123", "231", "312", "132", "213", "321")
+Phases = tuple[int, int, int]
+NONE: Phases = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSettings:
+    """What is fixed of a charging point."""
+
+    number: int
+    minimum_ma: int  # that the charger can express
+    maximum_ma: int
+    resolution_ma: int
+    wired: tuple[int, ...]  # grid phases by wiring and rotation, in the order of the terminals
+    measures: bool  # false: the setpoint counts as the current while it charges
+    fallback_ma: int  # what it may take without the gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a charging point is like at the moment of a cycle."""
+
+    state: ChargingState | None  # the charger's own, without the echo of our pause; None: unknown
+    connected: bool
+    reachable: bool
+    allowed: bool  # no zero source is active
+    cap_ma: int  # smallest cap of what is not load management
+    currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
+    read_s: float | None  # when they were read
+    energy_mwh: int = 0  # of the session
+
+
+@dataclass(slots=True)
+class Member:
+    """State of one charging point in the load management."""
+
+    settings: MemberSettings
+    offer_ma: int = 0  # s_i
+    phases: tuple[int, ...] = ()  # it counts for
+    actual_ma: Phases = NONE  # a_i
+    history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
+    read_s: float | None = None
+    connected: bool = False
+    reachable: bool = False
+    valid: bool = True
+    good_s: float | None = None  # since when its values are valid again
+    wants: bool = False
+    allowed: bool = False
+    cap_ma: int = 0
+    energy_mwh: int = 0
+    strong_s: float | None = None  # since when it charges clearly
+    weak_s: dict[int, float] = field(default_factory=dict)  # phase -> since when it is not used
+    changed_s: float = -1e9  # last change of the offer
+    before_ma: int = 0  # the offer before that
+    settled_s: float = -1e9  # from when on the offer must be obeyed
+    overdraw_ma: Phases = NONE  # D_i
+    reserve_ma: Phases = NONE  # R_i
+    raised_s: float = -1e9
+    raised_set: int = -1  # meter set of the last raise
+    under_s: float | None = None  # since when it draws less than allowed
+    use_cap_ma: int | None = None
+    cap_raised_s: float = -1e9
+    offered_s: float | None = None  # since when it has at least its minimum
+    idle_s: float | None = None  # since when it has not drawn
+    has_charged: bool = False
+    released: bool = False  # counts for nothing until it draws again
+
+    def clone(self) -> "Member":
+        """Return a copy that can be changed without changing this one."""
+        other = copy(self)
+        other.weak_s = dict(self.weak_s)
+        return other
+
+    @property
+    def is_member(self) -> bool:
+        """Tell whether it takes part in the allocation (K)."""
+        return self.wants and self.allowed and self.valid and self.reachable
+
+    @property
+    def draws_ma(self) -> int:
+        """Return the highest phase current."""
+        return max(self.actual_ma)
+
+    @property
+    def limit_ma(self) -> int:
+        """Return the smallest cap that holds for it."""
+        cap_ma = min(self.cap_ma, self.settings.maximum_ma)
+        return cap_ma if self.use_cap_ma is None else min(cap_ma, self.use_cap_ma)
+
+
+def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Phases | None:
+    """Take what is seen; return what its draw adds to the base load of before, None: nothing.
+
+    A charging point whose draw cannot be known any more moves, with its last draw, into the base.
+    """
+    was_counted = member.valid and member.reachable
+    before_ma = member.actual_ma
+    if member.connected and not seen.connected:
+        _unplugged(member)
+    member.connected, member.allowed = seen.connected, seen.allowed
+    member.cap_ma, member.energy_mwh = seen.cap_ma, seen.energy_mwh
+    _follow_reach(member, seen)
+    _follow_currents(member, seen, settings, now_s)
+    member.wants = _wants(member, seen)
+    if was_counted and not (member.valid and member.reachable):
+        member.actual_ma = NONE
+        member.phases = member.settings.wired
+        return before_ma
+    return None
+
+
+def _unplugged(member: Member) -> None:
+    member.phases = member.settings.wired
+    member.strong_s = None
+    member.weak_s = {}
+    member.use_cap_ma = member.under_s = None
+    member.idle_s = member.offered_s = None
+    member.has_charged = member.released = False
+
+
+def _follow_reach(member: Member, seen: Seen) -> None:
+    if member.reachable and not seen.reachable:
+        stays_ma = max(member.offer_ma, member.settings.fallback_ma)
+        actual = member.actual_ma
+        member.reserve_ma = _phases(
+            member.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
+        )
+    elif seen.reachable:
+        member.reserve_ma = NONE
+    member.reachable = seen.reachable
+
+
+def _phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:
+    return (
+        value(0) if 0 in used else 0,
+        value(1) if 1 in used else 0,
+        value(2) if 2 in used else 0,
+    )
+
+
+def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: float) -> None:
+    if not member.reachable:
+        member.good_s = None
+        return
+    if not member.settings.measures:
+        member.actual_ma = _assumed(member, seen, settings, now_s)
+        member.valid = True
+    elif seen.read_s is None or seen.currents_ma is None:
+        return
+    elif seen.read_s != member.read_s or now_s - seen.read_s > STALE_S:
+        member.read_s = seen.read_s
+        _judge(member, seen.currents_ma, now_s - seen.read_s <= STALE_S, now_s)
+        if member.valid:
+            member.actual_ma = _in_grid_phases(member.settings.wired, seen.currents_ma)
+    else:
+        return
+    if member.valid:
+        oldest_s = now_s - HISTORY_S
+        history = (*member.history, (now_s, member.actual_ma))
+        member.history = history[1:] if history[0][0] < oldest_s else history
+        _follow_phases(member, now_s)
+
+
+STALE_S = 10.0
+
+
+def _judge(member: Member, currents_ma: tuple[int | None, ...], fresh: bool, now_s: float) -> None:  # noqa: FBT001 - it is a finding
+    """Note whether the values can be believed; after bad ones only when they are good for a while."""
+    highest_ma = member.settings.maximum_ma * 13 // 10 + 2000
+    good = fresh and all(
+        current is not None and -1000 <= current <= highest_ma for current in currents_ma
+    )
+    if not good:
+        member.valid, member.good_s = False, None
+    elif not member.valid:
+        member.good_s = now_s if member.good_s is None else member.good_s
+        member.valid = now_s - member.good_s >= VALID_AGAIN_S
+
+
+def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
+    result = [0, 0, 0]
+    for phase, current_ma in zip(wired, currents_ma, strict=False):
+        result[phase] += max(0, current_ma or 0)
+    return result[0], result[1], result[2]
+
+
+def _assumed(member: Member, seen: Seen, settings: Settings, now_s: float) -> Phases:
+    """Return what a charger without measurement is taken to draw: its setpoint while it charges.
+
+    After a change the vehicle follows within a while: a straight line instead of a jump.
+    """
+    if seen.state is None or not seen.state.is_charging:
+        return NONE
+    share = min(1.0, max(0.0, (now_s - member.changed_s) / settings.obey_s))
+    current_ma = round(member.before_ma + share * (member.offer_ma - member.before_ma))
+    return _phases(member.phases, lambda _phase: current_ma)
+
+
+def _follow_phases(member: Member, now_s: float) -> None:
+    """Let unused phases leave, and used ones join at once."""
+    actual = member.actual_ma
+    if max(actual) < STRONG_MA:
+        member.strong_s = None
+    elif member.strong_s is None:
+        member.strong_s = now_s
+    weak = {p: member.weak_s.get(p, now_s) for p in member.settings.wired if actual[p] < WEAK_MA}
+    member.weak_s = weak
+    if not member.settings.measures:
+        return
+    joined = [p for p in member.settings.wired if p in member.phases or actual[p] > WEAK_MA]
+    if member.strong_s is not None and now_s - member.strong_s >= SHRINK_S:
+        joined = [p for p in joined if p not in weak or now_s - weak[p] < SHRINK_S]
+    member.phases = tuple(joined)
+
+
+def _wants(member: Member, seen: Seen) -> bool:
+    if not seen.connected or seen.state is None:
+        return False
+    return seen.state in _WANTING
+
+
+_WANTING = (
+    ChargingState.CANCELLED,  # the charger's own word for "finished": an idle vehicle
+    ChargingState.CONNECTED,
+    ChargingState.CHARGE,
+    ChargingState.CHARGE_REDUCED,
+    ChargingState.CHARGE_VENTILATION,
+)
+
+
+def actual_at(member: Member, moment_s: float) -> Phases:
+    """Return what it drew at a moment of the last minute, by straight lines between readings."""
+    history = member.history
+    later: tuple[float, Phases] | None = None
+    for entry in reversed(history):
+        if entry[0] <= moment_s:
+            if later is None:
+                return entry[1]
+            share = (moment_s - entry[0]) / (later[0] - entry[0])
+            one, two = entry[1], later[1]
+            return (
+                round(one[0] + share * (two[0] - one[0])),
+                round(one[1] + share * (two[1] - one[1])),
+                round(one[2] + share * (two[2] - one[2])),
+            )
+        later = entry
+    return later[1] if later is not None else NONE
+
+
+# --- what it makes of its offer --------------------------------------------------------------------
+
+
+def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -> None:
+    """Give it another offer."""
+    if offer_ma == member.offer_ma:
+        return
+    if offer_ma < member.offer_ma and not any(member.overdraw_ma):
+        member.settled_s = now_s + settings.obey_s
+    member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
+
+
+def follow_use(member: Member, settings: Settings, now_s: float) -> None:
+    """Learn from what it draws: more than offered, less than offered, or nothing at all."""
+    _follow_overdraw(member, now_s)
+    if not member.is_member or member.offer_ma < member.settings.minimum_ma:
+        member.offered_s = member.idle_s = member.under_s = None
+        member.released = False
+        return
+    if member.offered_s is None:
+        member.offered_s = now_s
+        member.has_charged = False
+    _follow_idle(member, settings, now_s)
+    _follow_under_use(member, settings, now_s)
+
+
+def _follow_overdraw(member: Member, now_s: float) -> None:
+    offer_ma, actual = member.offer_ma, member.actual_ma
+    if now_s < member.settled_s or not member.valid or max(actual) <= offer_ma:
+        member.overdraw_ma = NONE
+        return
+    member.overdraw_ma = (
+        max(0, actual[0] - offer_ma),
+        max(0, actual[1] - offer_ma),
+        max(0, actual[2] - offer_ma),
+    )
+
+
+def _follow_idle(member: Member, settings: Settings, now_s: float) -> None:
+    if not member.settings.measures:
+        return
+    if member.draws_ma > DRAWS_MA:
+        member.has_charged = True
+        member.idle_s = None
+        member.released = False
+        return
+    if member.idle_s is None:
+        member.idle_s = now_s
+    limit_s = settings.idle_s if member.has_charged else settings.wait_s
+    if now_s - member.idle_s >= limit_s:
+        member.released = True
+        member.use_cap_ma = member.under_s = None
+
+
+def _follow_under_use(member: Member, settings: Settings, now_s: float) -> None:
+    """Keep little more for a vehicle than it takes; give it more as soon as it takes all of it."""
+    if not member.settings.measures or member.released:
+        return
+    draws_ma, cap_ma = member.draws_ma, member.use_cap_ma
+    if cap_ma is not None and draws_ma >= cap_ma - 500:
+        if now_s - member.cap_raised_s >= CAP_STEP_S:
+            cap_ma += CAP_STEP_MA
+            member.cap_raised_s = now_s
+            member.use_cap_ma = None if cap_ma >= member.settings.maximum_ma else cap_ma
+        member.under_s = None
+        return
+    if not UNDER_USE_FROM_MA < draws_ma < member.offer_ma - settings.headroom_ma:
+        member.under_s = None
+        return
+    if member.under_s is None:
+        member.under_s = now_s
+    if now_s - member.under_s >= settings.observe_s:
+        member.use_cap_ma = max(member.settings.minimum_ma, draws_ma + settings.headroom_ma)
+        member.under_s = None

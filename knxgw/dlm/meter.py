@@ -1,0 +1,113 @@
+"""The smart meter at the mains connection: values, complete sets, supervision. Pure.
+
+Source: load management specification, sections 3.1 and 3.2.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from knxgw.dlm.settings import UNKNOWN_SPACING_S, Settings, Supervision
+
+OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
+OVER_RANGE_LIMIT_MA = 60_000  # with a smaller limit the end of the range says enough
+MOST_SPACINGS = 9
+FEWEST_SPACINGS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseValue:
+    """The last valid value of one phase."""
+
+    current_ma: int  # negative: export
+    at_s: float  # when the telegram came
+    over_range: bool = False  # the true current is higher, nobody knows how much
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What is known of the smart meter; all times are monotonic seconds."""
+
+    values: tuple[PhaseValue | None, ...] = (None, None, None)
+    fresh: frozenset[int] = frozenset()  # phases that came since the last complete set
+    set_s: float | None = None  # when the last set became complete
+    sets: int = 0  # how many sets there were
+    spacings_s: tuple[float, ...] = ()
+    operation_s: float | None = None  # last In-operation telegram
+    since_s: float = 0.0  # when the supervision began
+    dropped: int = 0  # implausible values
+
+    @property
+    def spacing_s(self) -> float:
+        """Return T_mon_eff: the median spacing of complete sets, if there were some."""
+        if len(self.spacings_s) < FEWEST_SPACINGS:
+            return UNKNOWN_SPACING_S
+        return sorted(self.spacings_s)[len(self.spacings_s) // 2]
+
+
+def current_of_power(settings: Settings, power_w: float) -> float:
+    """Return the current [mA] of a power [W]; the sign is kept."""
+    return power_w * 1000 / (settings.voltage_v * settings.power_factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReading:
+    """A telegram of the smart meter."""
+
+    phase: int  # 0 to 2
+    current_ma: float  # negative: export; NaN and infinity may come from the bus
+    saturating: bool = False  # the datapoint type ends at 65.535 A (7.012)
+
+
+def take(
+    meter: Meter, settings: Settings, reading: MeterReading, now_s: float
+) -> tuple[Meter, bool]:
+    """Take a telegram; return the meter and whether the value was plausible."""
+    phase, current_ma = reading.phase, reading.current_ma
+    plausible = math.isfinite(current_ma) and (
+        -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
+    )
+    if not plausible or phase >= settings.phases:
+        return replace(meter, dropped=meter.dropped + 1), False
+    over = (
+        reading.saturating
+        and current_ma >= OVER_RANGE_MA
+        and settings.limit_ma >= OVER_RANGE_LIMIT_MA
+    )
+    values = list(meter.values)
+    values[phase] = PhaseValue(current_ma=round(current_ma), at_s=now_s, over_range=over)
+    meter = replace(meter, values=tuple(values), fresh=meter.fresh | {phase})
+    return _completed(meter, settings, now_s), True
+
+
+def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
+    """Note a complete set: every phase came, none of them too long ago."""
+    if len(meter.fresh) < settings.phases:
+        return meter
+    oldest_s = min(value.at_s for value in meter.values[: settings.phases] if value)
+    if now_s - oldest_s > meter.spacing_s + 1.0:
+        return meter
+    spacings = meter.spacings_s
+    if meter.set_s is not None:
+        spacings = (*spacings, now_s - meter.set_s)[-MOST_SPACINGS:]
+    return replace(meter, fresh=frozenset(), set_s=now_s, sets=meter.sets + 1, spacings_s=spacings)
+
+
+def in_operation(meter: Meter, now_s: float) -> Meter:
+    """Take an In-operation telegram."""
+    return replace(meter, operation_s=now_s)
+
+
+def alive_s(meter: Meter, settings: Settings) -> float | None:
+    """Return when the meter was last known to be alive; None before its first complete set."""
+    times = [value.at_s for value in meter.values[: settings.phases] if value]
+    if meter.set_s is None or len(times) < settings.phases:
+        return None
+    if settings.supervision is Supervision.VALUES:
+        return min(times)
+    return max(*times, meter.operation_s or meter.set_s)
+
+
+def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
+    """Return the age of the oldest phase value, None before the first complete set."""
+    times = [value.at_s for value in meter.values[: settings.phases] if value]
+    return now_s - min(times) if len(times) == settings.phases else None

@@ -1,0 +1,108 @@
+"""Overcurrent although everybody is at the minimum: confirm it, interrupt all, restart. Pure.
+
+Source: load management specification, section 12.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from knxgw.dlm.settings import Settings
+
+RECURS_S = 600.0
+LONGEST_RESTART_S = 900.0
+RESTART_ROOM_MA = 1000
+SEVERE_SAMPLES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One phase as the supervision sees it [mA]."""
+
+    measured_ma: int  # M_p
+    base_ma: int  # B_p
+    minimums_ma: int  # sum of the minima of all who want to charge on it
+    at_minimum: bool  # all members on it are there, and there is at least one
+    is_new: bool  # the value came since the last cycle
+    room_ma: int  # what is available to chargers: A_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overcurrent:
+    """What the supervision remembers; times are monotonic seconds."""
+
+    locked: bool = False
+    above_fuse_s: tuple[float | None, ...] = (None, None, None)
+    above_limit_s: tuple[float | None, ...] = (None, None, None)
+    severe: tuple[int, ...] = (0, 0, 0)  # consecutive samples
+    good_s: float | None = None  # since when a restart would do
+    restart_after_s: float = 0.0  # how long that must last
+    restarted_s: float = -1e9
+
+
+def supervise(
+    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
+) -> Overcurrent:
+    """Return what is known after a cycle in which the meter is alive."""
+    return (_locked if known.locked else _watching)(known, settings, loads, now_s)
+
+
+def suspended(known: Overcurrent) -> Overcurrent:
+    """Return what is known while the meter is silent: nothing is counted."""
+    nothing = (None, None, None)
+    return replace(
+        known, above_fuse_s=nothing, above_limit_s=nothing, severe=(0, 0, 0), good_s=None
+    )
+
+
+def _watching(
+    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
+) -> Overcurrent:
+    fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
+    severe_ma = settings.severe_factor * fuse_ma
+    above_fuse, above_limit = list(known.above_fuse_s), list(known.above_limit_s)
+    severe = list(known.severe)
+    for phase, load in enumerate(loads):
+        fuse = load.at_minimum and load.measured_ma > fuse_ma
+        limit = load.at_minimum and load.measured_ma > limit_ma
+        above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
+        above_limit[phase] = (above_limit[phase] or now_s) if limit else None
+        if load.is_new:
+            too_much = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
+            severe[phase] = severe[phase] + 1 if too_much else 0
+    confirmed = (
+        any(now_s - since_s >= settings.overcurrent_fuse_s for since_s in above_fuse if since_s)
+        or any(
+            now_s - since_s >= settings.overcurrent_limit_s for since_s in above_limit if since_s
+        )
+        or max(severe) >= SEVERE_SAMPLES
+    )
+    if confirmed:
+        return _lock(known, settings, now_s)
+    if severe == list(known.severe) and not any(above_limit) and not any(known.above_limit_s):
+        return known
+    return replace(
+        known,
+        above_fuse_s=tuple(above_fuse),
+        above_limit_s=tuple(above_limit),
+        severe=tuple(severe),
+    )
+
+
+def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
+    after_s = settings.restart_s
+    if now_s - known.restarted_s <= RECURS_S:
+        after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
+    return Overcurrent(locked=True, restart_after_s=after_s, restarted_s=known.restarted_s)
+
+
+def _locked(
+    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
+) -> Overcurrent:
+    del settings
+    good = all(load.minimums_ma <= load.room_ma - RESTART_ROOM_MA for load in loads)
+    if not good:
+        return known if known.good_s is None else replace(known, good_s=None)
+    good_s = now_s if known.good_s is None else known.good_s
+    if now_s - good_s >= known.restart_after_s:
+        return Overcurrent(restart_after_s=known.restart_after_s, restarted_s=now_s)
+    return known if known.good_s is not None else replace(known, good_s=good_s)

@@ -1,0 +1,72 @@
+"""The named numbers of load management; the defaults are normative.
+
+Source: load management specification, section 2. Currents are mA per phase, times are seconds.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Supervision(Enum):
+    """What tells that the smart meter is alive."""
+
+    VALUES = "measured values"
+    VALUES_AND_IN_OPERATION = "measured values and In operation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the mains connection is shared."""
+
+    fuse_ma: int
+    reserve_ma: int = 3000
+    feeder_ma: int | None = None  # limit of the chargers' own line; None: as the mains
+    static_limit_ma: int | None = None  # given: no meter, this is what there is to share
+    phases: int = 3  # of the connection: 1, 3
+    priority: int | None = None  # number of the prioritised charging point
+    voltage_v: float = 230.0  # nominal, for power -> current
+    power_factor: float = 1.0
+    supervision: Supervision = Supervision.VALUES
+    interval_s: float = 10.0  # T_mon
+    meter_delay_s: float = 1.0  # tau_m: from the sampling in the meter to the telegram
+    high_power_s: float = 30.0  # T_hp
+    raise_ma: int = 2000  # dI_up
+    raise_spacing_s: float = 5.0  # T_up
+    lower_from_ma: int = 500  # delta_dn
+    raise_from_ma: int = 500  # delta_up
+    obey_s: float = 6.0  # T_ev
+    overcurrent_fuse_s: float = 6.0  # T_och
+    overcurrent_limit_s: float = 60.0  # T_ocs
+    severe_factor: float = 1.25  # k_sev
+    restart_s: float = 60.0  # T_rst
+    headroom_ma: int = 2000  # h
+    observe_s: float = 30.0  # T_obs
+    idle_s: float = 60.0  # T_idle
+    wait_s: float = 300.0  # T_wait
+    queue: bool = False  # rotation instead of interrupting everybody
+    rotation_s: float = 900.0  # T_rot
+
+    @property
+    def limit_ma(self) -> int:
+        """Return I_lim: what the protected line may carry per phase."""
+        if self.static_limit_ma is not None:
+            return self.static_limit_ma
+        return self.fuse_ma - self.reserve_ma
+
+    @property
+    def chargers_ma(self) -> int:
+        """Return I_feeder: what all chargers together may draw per phase."""
+        return self.limit_ma if self.feeder_ma is None else self.feeder_ma
+
+    @property
+    def timeout_s(self) -> float:
+        """Return T_to: how long the smart meter may be silent."""
+        return self.interval_s + max(1.0, 0.2 * self.interval_s)
+
+
+PEAK_HOLD_S = 15.0  # shortest window W of the peak-hold
+UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
+MOST_BACK_OFF = 3
+BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise: back off
+BACK_OFF_ENDS_S = 600.0
+LOW_EXCESS_S = 10.0  # a smaller excess than delta_dn is lowered after this time

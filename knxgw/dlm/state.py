@@ -1,0 +1,47 @@
+"""The state of load management: what a cycle starts from and what it leaves. Plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.words import Reason
+from knxgw.dlm.member import Member, Phases
+from knxgw.dlm.meter import Meter
+from knxgw.dlm.overcurrent import Overcurrent
+
+LONG_AGO_S = -1e9
+
+
+@dataclass(slots=True)
+class PhaseState:
+    """What load management remembers of one phase of the mains connection."""
+
+    base_ma: int | None = None  # B_p of the last meter value; None: there was none
+    history: tuple[tuple[float, int], ...] = ()  # B_p over the peak-hold window
+    reduced_s: float = LONG_AGO_S  # last safety reduction
+    raised_s: float = LONG_AGO_S  # last raise
+    excess_s: float | None = None  # since when the offers are above what there is
+    back_off: int = 0  # k
+
+    def clone(self) -> "PhaseState":
+        """Return a copy that can be changed without changing this one."""
+        return PhaseState(
+            self.base_ma, self.history, self.reduced_s, self.raised_s, self.excess_s, self.back_off
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadManagement:
+    """Everything between two cycles; only the functions of this room make a new one."""
+
+    members: Mapping[int, Member]
+    meter: Meter = field(default_factory=Meter)
+    phases: tuple[PhaseState, ...] = ()
+    emergency: bool = True  # until the first complete set
+    high_power_until_s: float = LONG_AGO_S
+    overcurrent: Overcurrent = field(default_factory=Overcurrent)
+    faults: frozenset[FaultCode] = frozenset()  # general ones
+    reasons: Mapping[int, Reason] = field(default_factory=dict)
+    available_ma: Phases | None = None  # A_now, None: not known
+    queue_order: tuple[int, ...] = ()
+    rotated_s: float | None = None

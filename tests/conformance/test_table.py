@@ -1,0 +1,109 @@
+"""The conformance table is complete: every promise has a test, every mark a promise."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.errors import ConfigError
+from tests.conformance.collect import ROOT, collect
+from tests.conformance.render import conformance_page
+from tests.conformance.rules import RULES, Section, read_rules, row_of, unproven
+
+EXAMPLE = """\
+- title: One
+  rows: {1.1: Water is wet., 1.2: Fire is hot., 1.10: Air is thin.}
+  open: {1.2: part 9}
+"""
+
+
+@pytest.fixture(scope="module")
+def sections() -> Sequence[Section]:
+    return read_rules(RULES.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def proofs() -> Mapping[str, Sequence[str]]:
+    return collect()
+
+
+def test_every_row_that_is_not_open_has_a_test(
+    sections: Sequence[Section], proofs: Mapping[str, Sequence[str]], catalogue: Catalogue
+) -> None:
+    missing = unproven(sections, catalogue.objects, proofs)
+    assert missing == [], "write the test, or mark the one that proves it with `proves`"
+
+
+def test_every_mark_names_a_row(
+    sections: Sequence[Section], proofs: Mapping[str, Sequence[str]], catalogue: Catalogue
+) -> None:
+    known = {row.id for section in sections for row in section.rows}
+    known |= {row_of(one) for one in catalogue.objects}
+    assert {row: tests for row, tests in proofs.items() if row not in known} == {}
+
+
+def test_the_page_is_the_generated_one(
+    sections: Sequence[Section], proofs: Mapping[str, Sequence[str]], catalogue: Catalogue
+) -> None:
+    written = (ROOT / "docs/conformance.md").read_text(encoding="utf-8")
+    page = conformance_page(catalogue.objects, sections, proofs)
+    assert written == page, "run `make generate`"
+
+
+def test_every_table_of_the_manual_has_its_rows(
+    sections: Sequence[Section], catalogue: Catalogue
+) -> None:
+    tables = {one.table for one in catalogue.objects if one.table is not None}
+    assert tables == set(range(13, 62)) - {23}
+    values = next(section for section in sections if "table 23" in section.title)
+    words = [row.promise.partition(" ")[0] for row in values.rows[:12]]
+    assert words == [str(value) for value in range(12)]
+
+
+# --- the table itself
+
+
+def test_a_row_without_a_test_is_found_unless_it_is_open() -> None:
+    rows = read_rules(EXAMPLE)
+    assert unproven(rows, (), {"1.1": ("a",)}) == ["1.10: Air is thin."]
+    assert unproven(rows, (), {"1.1": ("a",), "1.10": ("b",)}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("1.10:", "1.1:"), "key repeated"),
+        (("  open", "- title: Two\n  rows: {1.1: Again.}\n  open"), "row 1.1 is defined twice"),
+        (("{1.2: part", "{1.3: part"), "open names 1.3, which is no row"),
+        (("open:", "opne:"), "unknown key"),
+    ],
+)
+def test_a_mistake_in_the_rules_is_named(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        read_rules(EXAMPLE.replace(*change))
+
+
+def test_marks_are_found_at_plain_and_coroutine_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "@pytest.mark.proves('1.1', 'GO 50')\n@given(x)\ndef test_a(x): ...\n"
+        "@pytest.mark.proves('1.1')\nasync def test_b(): ...\n"
+        "@pytest.mark.proves('1.2')\ndef helper(): ...\n"
+    )
+    found = collect(tmp_path, tmp_path)
+    assert found == {
+        "1.1": ("test_it.py::test_a", "test_it.py::test_b"),
+        "GO 50": ("test_it.py::test_a",),
+    }
+
+
+def test_a_mark_that_is_no_plain_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("@pytest.mark.proves(ROW)\ndef test_a(): ...\n")
+    with pytest.raises(TypeError, match=r"test_it\.py:1: write the row as a plain text"):
+        collect(tmp_path, tmp_path)
+
+
+def test_the_page_shows_proofs_and_what_is_open() -> None:
+    page = conformance_page((), read_rules(EXAMPLE), {"1.1": ("t::a", "t::b"), "1.2": ("t::c",)})
+    assert "| 1.1 | Water is wet. | `t::a`<br>`t::b` |" in page
+    assert "| 1.2 | Fire is hot. | *open*: part 9; `t::c` |" in page
