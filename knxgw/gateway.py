@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, ConnectionKind
+from knxgw.config.model import Configuration, Connection, ConnectionKind, LoadManagementMode
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
@@ -30,6 +30,7 @@ from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import build_table
 from knxgw.station.model import (
     EARLIEST_VALID,
+    GENERAL,
     ClockSet,
     ClockSource,
     Effect,
@@ -276,6 +277,24 @@ class Gateway:
                 self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
 
 
+def _devices(
+    configuration: Configuration,
+) -> Iterator[tuple[PointNumber, int, DeviceModel, Connection]]:
+    """Yield charging point, minimum current [mA], model and place of every device on Modbus.
+
+    The smart meter at the mains connection belongs to no charging point: GENERAL.
+    """
+    for point in configuration.points:
+        number = PointNumber(point.number)
+        yield number, point.minimum_ma, point.model, point.connection
+        if point.meter is not None:
+            yield number, point.minimum_ma, point.meter.model, point.meter.connection
+    smart_meter = configuration.load_management.smart_meter
+    dynamic = configuration.load_management.mode is LoadManagementMode.DYNAMIC
+    if dynamic and smart_meter is not None and smart_meter.meter is not None:
+        yield GENERAL, 0, smart_meter.meter.model, smart_meter.meter.connection
+
+
 def _make_buses(
     configuration: Configuration, on_event: Callable[[DeviceEvent], None]
 ) -> tuple[ModbusBus, ...]:
@@ -285,26 +304,16 @@ def _make_buses(
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     endpoints: dict[tuple[str, int, ConnectionKind], list[Driver]] = {}
-    for point in configuration.points:
-        if point.number in blocked:  # a configuration fault: its charger is left alone
+    for number, minimum_ma, model, connection in _devices(configuration):
+        if number in blocked:  # a configuration fault: its charger is left alone
             continue
-        devices = [(point.model, point.connection)]
-        if point.meter is not None:
-            devices.append((point.meter.model, point.meter.connection))
-        for model, connection in devices:
-            host, port, unit, offset = device_address(connection, model)
-            driver = Driver(
-                PointNumber(point.number),
-                model,
-                unit_id=unit,
-                register_offset=offset,
-                minimum_ma=point.minimum_ma,
-            )
-            if connection.kind is ConnectionKind.SERIAL:
-                for event in driver.lost(0.0):
-                    on_event(event)
-            else:
-                endpoints.setdefault((host, port, connection.kind), []).append(driver)
+        host, port, unit, offset = device_address(connection, model)
+        driver = Driver(number, model, unit_id=unit, register_offset=offset, minimum_ma=minimum_ma)
+        if connection.kind is ConnectionKind.SERIAL:
+            for event in driver.lost(0.0):
+                on_event(event)
+        else:
+            endpoints.setdefault((host, port, connection.kind), []).append(driver)
     return tuple(
         ModbusBus(host=host, port=port, kind=kind, drivers=drivers, on_event=on_event)
         for (host, port, kind), drivers in endpoints.items()

@@ -17,7 +17,7 @@ from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import EnergyCounter, Session
-from knxgw.charging.states import Process, ProcessInput, advance, hold_of, shown
+from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
 from knxgw.charging.words import (
     FAULT_INFOS,
     MEASURED_KINDS,
@@ -555,6 +555,17 @@ def shown_state(
         paused=_own_pause(point, now_s),
     )
     return shown(ChargingState(own), hold)
+
+
+def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
+    """Return the charger's own state without the echo of a pause of ours, None while not known.
+
+    Source: load management specification, section 5.
+    """
+    own = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(own, int):
+        return None
+    return shown(ChargingState(own), Hold.PAUSE if _own_pause(point, now_s) else Hold.NONE)
 
 
 def _own_pause(point: ChargingPoint, now_s: float) -> bool:

@@ -55,12 +55,13 @@ class Wishes:
     cancelled: bool = False
     waiting_for_start: bool = False
     minimum_because: Reason | None = None  # no more than the minimum, and why
-    setpoint_ma: int | None = None  # None: load management is on
+    setpoint_ma: int | None = None  # with load management off
+    allocation: Decision | None = None  # of the load management
 
 
 def decide(limits: Limits, wishes: Wishes) -> Decision:
     """Return the decision that holds now; the reason is the highest rank that is effective."""
-    zero = _zero_source(limits, wishes)
+    zero = zero_source(limits, wishes)
     if zero is not None:
         return Decision(offer_ma=0, reason=zero)
     wish = _wish(limits, wishes)
@@ -79,16 +80,24 @@ def decide(limits: Limits, wishes: Wishes) -> Decision:
 
 
 def _wish(limits: Limits, wishes: Wishes) -> Decision:
-    """Return what would hold if nothing limited it: the setpoint, or the load management's."""
+    """Return what would hold if nothing limited it: the allocation, or the setpoint."""
     if wishes.setpoint_ma is None:
-        return Decision(offer_ma=limits.lowest_ma, reason=Reason.LOAD_MANAGEMENT_MISSING)
+        return wishes.allocation or Decision(offer_ma=0, reason=Reason.WAITING_FOR_CURRENT)
     offer_ma = limits.clamp_setpoint(wishes.setpoint_ma)
     if offer_ma == 0:
         return Decision(offer_ma=0, reason=Reason.SETPOINT)
     return Decision(offer_ma=offer_ma, reason=_setpoint_reason(limits, offer_ma))
 
 
-def _zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
+def cap_ma(limits: Limits, wishes: Wishes) -> int:
+    """Return the smallest cap [mA] beside load management."""
+    cap_ma = limits.maximum_ma
+    if wishes.grid_control_ma is not None:
+        cap_ma = min(cap_ma, wishes.grid_control_ma)
+    return cap_ma if wishes.minimum_because is None else min(cap_ma, limits.lowest_ma)
+
+
+def zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
     """Return the highest ranked source of 0 A, or None."""
     grid_ma = wishes.grid_control_ma
     sources = (

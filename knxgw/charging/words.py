@@ -130,21 +130,20 @@ class Reason(IntEnum):
     RESTORING = 9
     INTERNAL_ERROR = 10
     STOPPING = 11
-    LOAD_MANAGEMENT_MISSING = 12
+    METER_LOST = 12
     SETPOINT = 13
     MINIMUM = 14
     MAXIMUM = 15
-    METER_LOST = 16
-    HIGH_POWER = 17
-    WAITING_FOR_CURRENT = 18
-    INVALID_CURRENT = 19
-    PRIORITY = 20
-    FUSE_L1 = 21
-    FUSE_L2 = 22
-    FUSE_L3 = 23
-    UNDER_USE = 24
-    IDLE = 25
-    RAISING = 26
+    HIGH_POWER = 16
+    WAITING_FOR_CURRENT = 17
+    INVALID_CURRENT = 18
+    PRIORITY = 19
+    FUSE_L1 = 20
+    FUSE_L2 = 21
+    FUSE_L3 = 22
+    UNDER_USE = 23
+    IDLE = 24
+    RAISING = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,12 +227,6 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
             "Gateway wird beendet: Minimum",
             "Stopping",
             "Wird beendet",
-        ),
-        Reason.LOAD_MANAGEMENT_MISSING: (
-            "load management not available: minimum",
-            "Lastmanagement nicht verfügbar: Minimum",
-            "No load mgmt",
-            "Kein Lastmgmt",
         ),
         Reason.SETPOINT: ("setpoint", "Sollwert", "Setpoint", "Sollwert"),
         Reason.MINIMUM: ("minimum current", "Mindeststrom", "Minimum", "Minimum"),

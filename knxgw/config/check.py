@@ -12,7 +12,6 @@ from knxgw.config.model import (
     ConfigurationFault,
     Connection,
     ConnectionKind,
-    LoadManagementMode,
     PointSettings,
 )
 from knxgw.config.report import Report
@@ -61,12 +60,6 @@ def _check_surroundings(draft: Draft, report: Report) -> None:
             "website.listen",
             f"the website can be reached from the network at {host} without encryption",
             "listen on 127.0.0.1 behind a proxy with TLS, or keep the network closed",
-        )
-    if draft.configuration.load_management.mode is not LoadManagementMode.OFF:
-        report.warning(
-            "load_management.mode",
-            "load management is not available in this version: every charging point stays at its "
-            "minimum current",
         )
 
 

@@ -21,6 +21,7 @@ from knxgw.dlm.member import (
     actual_at,
     follow_use,
     observe,
+    range_at,
     set_offer,
 )
 from knxgw.dlm.meter import Meter, MeterReading
@@ -42,7 +43,12 @@ def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> 
     static = settings.static_limit_ma is not None
     return LoadManagement(
         members={
-            one.number: Member(settings=one, phases=one.wired, cap_ma=one.maximum_ma)
+            one.number: Member(
+                settings=one,
+                phases=one.wired,
+                cap_ma=one.maximum_ma,
+                offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
+            )
             for one in members
         },
         meter=Meter(since_s=now_s),
@@ -66,12 +72,7 @@ def meter_value(
     phases = list(state.phases)
     one = phases[phase] = phases[phase].clone()
     sampled_s = now_s - settings.meter_delay_s
-    drawn_ma = sum(
-        actual_at(member, sampled_s)[phase]
-        for member in state.members.values()
-        if member.valid and member.reachable
-    )
-    one.base_ma = round(current_ma) - drawn_ma
+    one.base_ma = _base_ma(state, phase, round(current_ma), sampled_s)
     window_s = _window_s(meter) * 2**MOST_BACK_OFF
     kept = [entry for entry in one.history if now_s - entry[0] <= window_s]
     one.history = (*kept, (now_s, one.base_ma))
@@ -79,6 +80,25 @@ def meter_value(
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state
+
+
+def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: float) -> int:
+    """Return the load of the building on a phase: what is measured, less what chargers drew then.
+
+    While a charger's current moves, its draw at the very instant of the sample is uncertain; then
+    the base changes only as much as the measurement demands. Otherwise every step of a vehicle
+    would look like one of the building.
+    """
+    drawn_ma = low_ma = high_ma = 0
+    for member in state.members.values():
+        if member.valid and member.reachable:
+            least_ma, most_ma = range_at(member, sampled_s, phase)
+            low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
+            drawn_ma += actual_at(member, sampled_s)[phase]
+    before_ma = state.phases[phase].base_ma
+    if before_ma is None:
+        return measured_ma - drawn_ma
+    return min(max(before_ma, measured_ma - high_ma), measured_ma - low_ma)
 
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
@@ -160,7 +180,10 @@ class _Cycle:
     def observe(self, seen: Mapping[int, Seen]) -> None:
         """Take what is seen of every charging point."""
         for number, member in self.members.items():
+            was_member = member.is_member
             moved = observe(member, seen[number], self.settings, self.now_s)
+            if member.is_member and not was_member:  # what it had while it stood by is its start
+                member.raised_s, member.raised_set = self.now_s, self.state.meter.sets
             if moved is not None:
                 self._add_to_base(moved)
             follow_use(member, self.settings, self.now_s)

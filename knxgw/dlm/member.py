@@ -268,6 +268,29 @@ def actual_at(member: Member, moment_s: float) -> Phases:
     return later[1] if later is not None else NONE
 
 
+def range_at(member: Member, moment_s: float, phase: int) -> tuple[int, int]:
+    """Return between which currents [mA] it drew about a moment.
+
+    The meter samples a little earlier or later than we know, and between two readings a current
+    may have jumped at any time: from the last reading well before to the first one after.
+    """
+    low_ma = high_ma = None
+    for at_s, currents in reversed(member.history):
+        current_ma = currents[phase]
+        low_ma = (
+            current_ma if low_ma is None or at_s >= moment_s + LATE_S else min(low_ma, current_ma)
+        )
+        high_ma = (
+            current_ma if high_ma is None or at_s >= moment_s + LATE_S else max(high_ma, current_ma)
+        )
+        if at_s <= moment_s - EARLY_S:
+            break
+    return low_ma or 0, high_ma or 0
+
+
+EARLY_S, LATE_S = 1.0, 0.5  # by how much a telegram's sample may be older or newer than assumed
+
+
 # --- what it makes of its offer --------------------------------------------------------------------
 
 

@@ -41,6 +41,13 @@ class Read:
 Job = Read | Write
 
 
+def _name(point: PointNumber, model: DeviceModel) -> str:
+    """Return what a device is called in the log; the smart meter belongs to no charging point."""
+    if model.kind is DeviceKind.CHARGER:
+        return f"cp{point}"
+    return f"cp{point} meter" if point else "smart meter"
+
+
 class Driver:
     """Poll plan, interpretation and, for a charger, the commands of one device."""
 
@@ -55,7 +62,7 @@ class Driver:
     ) -> None:
         self.point = point
         self.model = model
-        self.name = f"cp{point}" if model.kind is DeviceKind.CHARGER else f"cp{point} meter"
+        self.name = _name(point, model)
         self.unit_id = unit_id
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)

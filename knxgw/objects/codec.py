@@ -43,6 +43,7 @@ _NUMBERS: dict[str, Callable[[float], float]] = {
     "14.056": lambda w: w,
     "13.010": lambda mwh: _clamp_i32(round(mwh / 1000)),
     "13.013": lambda mwh: _clamp_i32(round(mwh / 1_000_000)),
+    "7.005": lambda s: min(max(round(s), 0), _U16_MAX),
     "13.100": lambda s: _clamp_i32(round(s)),
     "9.001": lambda centi_c: max(_clamp_f16(centi_c / 100), _ABSOLUTE_ZERO_C),
 }
@@ -108,6 +109,37 @@ def decode_current_ma(payload: Payload) -> int | None:
     if not math.isfinite(current_a) or current_a < 0:
         return None
     return round(min(current_a, 1e6) * 1000)
+
+
+# Datapoint types of a smart meter: what one unit is in mA or W, and whether it is a power.
+_METER: dict[str, tuple[float, bool]] = {
+    "7.012": (1.0, False),
+    "9.021": (1.0, False),
+    "14.019": (1000.0, False),
+    "9.024": (1000.0, True),
+    "14.056": (1.0, True),
+}
+INVALID_F16 = (0x7F, 0xFF)  # 2-byte floats: "invalid data"
+
+
+def decode_meter_value(dpt: str, payload: Payload) -> tuple[float, bool]:
+    """Return a smart meter's value, and whether it is a power [W] and not a current [mA].
+
+    Encodings that mean "invalid" are NaN. Raises: DecodeError for a wrong length.
+    """
+    factor, is_power = _METER[dpt]
+    transcoder = _transcoder(dpt)
+    try:
+        raw = transcoder.validate_payload(payload)
+    except CouldNotParseTelegram as err:
+        raise DecodeError(f"expected datapoint type {dpt}, got {_described(payload)}") from err
+    if dpt.startswith("9.") and tuple(raw) == INVALID_F16:
+        return math.nan, is_power
+    try:
+        value = float(transcoder.from_knx(payload))
+    except (ConversionError, CouldNotParseTelegram):
+        return math.nan, is_power
+    return value * factor, is_power
 
 
 def decode_date_time(payload: Payload, zone: tzinfo) -> datetime:

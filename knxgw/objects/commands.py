@@ -11,6 +11,7 @@ from knxgw.objects.codec import (
     decode_current_ma,
     decode_date_time,
     decode_flag,
+    decode_meter_value,
 )
 from knxgw.objects.table import GroupObject
 from knxgw.station.model import (
@@ -19,8 +20,11 @@ from knxgw.station.model import (
     ClockSource,
     Command,
     GridControlCommanded,
+    HighPowerStarted,
+    InOperationSeen,
     InterruptionCommanded,
     SetpointCommanded,
+    SmartMeterTelegram,
     StartStopCommanded,
     UnlockCommanded,
 )
@@ -47,12 +51,39 @@ def _setpoint(point: PointNumber, payload: Payload) -> Command:
     return SetpointCommanded(point=point, setpoint_ma=decode_current_ma(payload))
 
 
+def _smart_meter(one: GroupObject, payload: Payload) -> Command:
+    dpt = one.dpt or ""
+    value, is_power = decode_meter_value(dpt, payload)
+    return SmartMeterTelegram(
+        phase=SMART_METER_KEYS.index(one.key),
+        value=value,
+        is_power=is_power,
+        saturating=dpt == "7.012",
+    )
+
+
+def _high_power(payload: Payload) -> Command | None:
+    return HighPowerStarted() if decode_flag(payload) else None
+
+
+def _in_operation(payload: Payload) -> Command:
+    decode_flag(payload)  # both values trigger, but it must be one bit
+    return InOperationSeen()
+
+
+SMART_METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
 _COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
     "grid_supporting_control": _grid_control,
     "interruption": _interruption,
     "start_stop": _start_stop,
     "unlock": _unlock,
     "setpoint": _setpoint,
+}
+
+
+_OF_THE_DEVICE: dict[str, Callable[[Payload], Command | None]] = {
+    "high_power_devices": _high_power,
+    "in_operation": _in_operation,
 }
 
 
@@ -66,6 +97,10 @@ def to_command(one: GroupObject, payload: Payload, zone: tzinfo) -> Command | No
         if now < EARLIEST_VALID:
             raise DecodeError(f"the sender's clock was never set: it says {now:%Y-%m-%d}")
         return ClockSet(now=now, source=ClockSource.KNX)
+    if one.key in SMART_METER_KEYS:
+        return _smart_meter(one, payload)
+    if one.key in _OF_THE_DEVICE:
+        return _OF_THE_DEVICE[one.key](payload)
     make = _COMMANDS.get(one.key)
     if make is None:
         check_payload(one.dpt, payload)

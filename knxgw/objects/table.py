@@ -17,6 +17,10 @@ from knxgw.config.objects import ExistingObject, existing_objects
 from knxgw.objects.codec import Payload
 
 CYCLE_ONLY = 2**31  # a change that no value reaches
+_DEVICE_RULES = {  # of the whole device, which has no parameters for it
+    ObjectKind.CURRENT: SendingRule(min_change=500, min_interval_s=10.0, cycle_s=None),
+    ObjectKind.DURATION: SendingRule(min_change=10, min_interval_s=10.0, cycle_s=None),
+}
 DURATION_RULE = SendingRule(min_change=60, min_interval_s=10.0, cycle_s=None)  # s
 
 
@@ -120,7 +124,7 @@ def _sending(
 ) -> tuple[SendingRule | None, float | None]:
     """Return minimum change and interval of a moving value, and the cycle."""
     if settings is None:
-        return None, None
+        return _DEVICE_RULES.get(kind), None
     sending = settings.sending
     energy_rule = replace(sending.energy, min_change=sending.energy.min_change * 1000)  # mWh
     rules = {

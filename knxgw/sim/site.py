@@ -6,8 +6,9 @@ from typing import NoReturn
 
 from knxgw.charging.words import PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, ConnectionKind, PointSettings
+from knxgw.config.model import Configuration, ConnectionKind, MeterSettings, PointSettings
 from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.house import House, MainsMeter
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
 from knxgw.sim.registers import RegisterImage
@@ -28,6 +29,10 @@ class SimulatedSite:
         for point in configuration.points:
             if point.connection.kind is not ConnectionKind.SERIAL:
                 self._add(point)
+        self.house = House(self.chargers)
+        smart_meter = configuration.load_management.smart_meter
+        if smart_meter is not None and smart_meter.meter is not None:
+            self._add_smart_meter(smart_meter.meter)
         self.servers = {
             (host, port): ModbusSimulator(
                 images, host=host, port=port, time_s=time_s, kind=self._kinds[host, port]
@@ -47,6 +52,10 @@ class SimulatedSite:
             host, port, unit, _ = device_address(meter.connection, meter.model)
             image = self.meters[number] = SimulatedMeter(meter.model, unit, charger)
             self._place(image, meter.connection.kind, host, port)
+
+    def _add_smart_meter(self, meter: MeterSettings) -> None:
+        host, port, unit, _ = device_address(meter.connection, meter.model)
+        self._place(MainsMeter(meter.model, unit, self.house), meter.connection.kind, host, port)
 
     def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:
         self._images.setdefault((host, port), []).append(image)

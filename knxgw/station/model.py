@@ -14,6 +14,8 @@ from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration
+from knxgw.dlm.settings import Settings
+from knxgw.dlm.state import LoadManagement
 
 EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
 GENERAL = PointNumber(0)  # stands for "not of a charging point" in keys of published values
@@ -59,13 +61,6 @@ class InternalErrorFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockOutChanged:
-    """The overcurrent lock-out of the load management begins or ends."""
-
-    active: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GridControlCommanded:
     """GO 1 was written."""
 
@@ -103,17 +98,41 @@ class UnlockCommanded:
     point: PointNumber
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmartMeterTelegram:
+    """GO 10, 11 or 12 was written, or the smart meter was read."""
+
+    phase: int  # 0 to 2
+    value: float  # mA, or W; negative: export; may be no number
+    is_power: bool = False
+    saturating: bool = False  # the datapoint type ends at 65.535 A
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InOperationSeen:
+    """GO 20 was written: the smart meter is alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighPowerStarted:
+    """GO 13 was written with 1: a large consumer starts."""
+
+
 Command = (
     ClockSet
     | GridControlCommanded
+    | HighPowerStarted
+    | InOperationSeen
     | InterruptionCommanded
     | SetpointCommanded
+    | SmartMeterTelegram
     | StartStopCommanded
     | UnlockCommanded
 )
 PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
-SiteEvent = Tick | ClockSet | GridControlCommanded | LockOutChanged | Stopping | InternalErrorFound
-Event = Started | UnlockCommanded | SiteEvent | PointEvent
+SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
+SiteEvent = Tick | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
+Event = Started | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
 
 # --- effects -----------------------------------------------------------------------------------
 
@@ -208,7 +227,8 @@ class Station:
     configuration: Configuration
     points: Mapping[PointNumber, ChargingPoint]
     grid_control: bool = False
-    lock_out: bool = False  # after an overcurrent; by the load management
+    sharing: LoadManagement | None = None  # None: load management is off
+    sharing_settings: Settings | None = None
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     faults: FaultRegister = field(
@@ -217,6 +237,11 @@ class Station:
     clock: WallClock | None = None
     published: Mapping[tuple[PointNumber, str], Published] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
+
+    @property
+    def lock_out(self) -> bool:
+        """Tell whether load management interrupts everybody after an overcurrent."""
+        return self.sharing is not None and self.sharing.overcurrent.locked
 
     @property
     def severity(self) -> int:

@@ -16,14 +16,14 @@ from knxgw.charging.events import (
     OfferTaken,
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
-from knxgw.charging.obedience import Obeys
 from knxgw.charging.point import ChargingPoint, new_point
-from knxgw.charging.precedence import Wishes, decide
+from knxgw.charging.precedence import decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.records import from_record, to_record
-from knxgw.charging.states import Process
-from knxgw.charging.words import ChargingState, PointNumber, Quantity, Reason
-from knxgw.config.model import Configuration, KnxLinkKind, LoadManagementMode
+from knxgw.charging.words import PointNumber, Reason
+from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.dlm.settings import Settings
+from knxgw.station import sharing
 from knxgw.station.model import (
     GENERAL,
     ClockSet,
@@ -32,9 +32,10 @@ from knxgw.station.model import (
     Event,
     FaultChanged,
     GridControlCommanded,
+    HighPowerStarted,
+    InOperationSeen,
     InternalErrorFound,
     InterruptionCommanded,
-    LockOutChanged,
     Note,
     Offer,
     PointEvent,
@@ -44,6 +45,7 @@ from knxgw.station.model import (
     SessionClosed,
     SetpointCommanded,
     SiteEvent,
+    SmartMeterTelegram,
     Started,
     StartStopCommanded,
     Station,
@@ -53,6 +55,7 @@ from knxgw.station.model import (
     UnlockCommanded,
     WallClock,
 )
+from knxgw.station.wishes import paused_all, wishes_of
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
@@ -67,8 +70,12 @@ def initial(
     records: Mapping[PointNumber, Mapping[str, Any]],
     now_s: float,
     now: datetime | None,
+    sharing_settings: Settings | None = None,
 ) -> Station:
-    """Return the station as it was stored, or as new; `records` may lack any charging point."""
+    """Return the station as it was stored, or as new; `records` may lack any charging point.
+
+    `sharing_settings` stand for those that the configuration gives load management.
+    """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     members: dict[PointNumber, ChargingPoint] = {}
     zone = ZoneInfo(configuration.device.time_zone)
@@ -78,9 +85,12 @@ def initial(
         if number in records:
             point = from_record(point, dict(records[number]), now, now_s)
         members[number] = point
+    numbers = sharing_settings or sharing.sharing_settings(configuration)
     station = Station(
         configuration=configuration,
         points=members,
+        sharing=sharing.start(numbers, members, now_s) if numbers else None,
+        sharing_settings=numbers,
         grid_control=bool(records.get(GENERAL, {}).get("grid_control", False)),
         restore_until_s=now_s + RESTORE_S if _asks_for_grid_control(configuration) else None,
         clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
@@ -112,15 +122,13 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
             return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
-        case (
-            Tick()
-            | ClockSet()
-            | GridControlCommanded()
-            | LockOutChanged()
-            | Stopping()
-            | InternalErrorFound()
-        ):
-            return _settle_all(station, _site(station, event, now_s), now_s)
+        case Tick() | ClockSet() | GridControlCommanded() | Stopping() | InternalErrorFound():
+            shared = sharing.share(_site(station, event, now_s), now_s)
+            return _settle_all(station, shared, now_s)
+        case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
+            fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
+            shared = sharing.share(sharing.take(station, event, now_s), now_s, fresh)
+            return _settle_shared(station, shared, now_s)
         case _:
             return _point(station, event, now_s)
 
@@ -134,8 +142,6 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             return _set_clock(station, event, now_s)
         case GridControlCommanded(active=active):
             return replace(station, grid_control=active, restore_until_s=None)
-        case LockOutChanged(active=active):
-            return replace(station, lock_out=active)
         case Stopping():
             return replace(station, stopping=True)
         case InternalErrorFound():
@@ -151,7 +157,7 @@ def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]
     for number, point in station.points.items():
         none = FaultRegister(severities=point.faults.severities)
         unsaid = _with_point(unsaid, number, replace(point, faults=none))
-    return _settle_all(unsaid, station, now_s)
+    return _settle_all(unsaid, sharing.share(station, now_s), now_s)
 
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
@@ -192,7 +198,7 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
                 points.command_start_stop,
                 now_s=now_s,
                 start=start,
-                paused_all=_paused_all(station),
+                paused_all=paused_all(station),
             )
         case _:
             assert_never(event)
@@ -202,12 +208,64 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
 def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Change one charging point and settle what follows from it."""
     number = event.point
+    if number == GENERAL:
+        return _smart_meter(station, event, now_s)
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     changed = _with_point(station, number, after)
     effects: list[Effect] = list(_refused(event, before, after))
-    settled = _settle_point(changed, number, before, now_s, effects)
+    settled = _settle_point(sharing.share(changed, now_s), number, before, now_s, effects)
+    if station.sharing is not None:
+        settled, more = _settle_shared(station, settled, now_s, without=number)
+        effects.extend(more)
     return settled, tuple(effects)
+
+
+def _smart_meter(
+    station: Station, event: PointEvent, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Take what the smart meter on Modbus shows, or that it cannot be talked to."""
+    match event:
+        case MeterSeen(values=values):
+            taken, fresh = sharing.take_meter(station, values, now_s)
+            return _settle_shared(station, sharing.share(taken, now_s, fresh), now_s)
+        case MeterConditionChanged(condition=condition):
+            return station, (Note(text=f"smart meter: {condition}"),)
+        case _:
+            return station, ()  # the site as a whole has no such thing
+
+
+def _settle_shared(
+    before: Station, station: Station, now_s: float, *, without: PointNumber | None = None
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Settle what load management has changed, at all points but one and for the whole site."""
+    effects: list[Effect] = []
+    for number in station.points:
+        if number != without and _is_shared_anew(before, station, number):
+            station = _settle_point(station, number, before.points[number], now_s, effects)
+    if station.faults is not before.faults or without is None:
+        station = _settle_general(before, station, now_s, effects)
+    return station, tuple(effects)
+
+
+def _is_shared_anew(before: Station, station: Station, number: PointNumber) -> bool:
+    """Tell whether load management decided something else for a point than before."""
+    old, new = before.sharing, station.sharing
+    if old is None or new is None:
+        return False
+    return (
+        before.lock_out != station.lock_out
+        or new.members[number].offer_ma != old.members[number].offer_ma
+        or new.reasons.get(number) is not old.reasons.get(number)
+        or station.points[number] is not before.points[number]
+    )
+
+
+def _settle_general(
+    before: Station, station: Station, now_s: float, effects: list[Effect]
+) -> Station:
+    effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
+    return _publish(station, GENERAL, _general_values(station, now_s), effects)
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:
@@ -232,8 +290,7 @@ def _settle_all(
     effects: list[Effect] = []
     for number in station.points:
         station = _settle_point(station, number, before.points[number], now_s, effects)
-    effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
-    station = _publish(station, GENERAL, _general_values(station), effects)
+    station = _settle_general(before, station, now_s, effects)
     record = {"schema": 1, "grid_control": station.grid_control}
     station = _remember(station, GENERAL, record, now_s, effects)
     return station, tuple(effects)
@@ -257,15 +314,14 @@ def _settle_point(
     if before.session and before.session.is_open and point.session and not point.session.is_open:
         effects.append(SessionClosed(point=number, session=point.session))
     language = station.configuration.device.language
-    values = point_values(point, now_s, paused_all=_paused_all(station), language=language)
+    values = point_values(point, now_s, paused_all=paused_all(station), language=language)
     _note_state(station, number, values, point, effects)
     station = _publish(station, number, values, effects)
     return _remember(station, number, to_record(point), now_s, effects)
 
 
 def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
-    wishes = _wishes(station, point)
-    decision = decide(point.limits, wishes)
+    decision = decide(point.limits, wishes_of(station, point))
     if point.blocked:
         return replace(point, decision=replace(decision, offer_ma=0, reason=Reason.CONFIGURATION))
     if point.decision is None or point.decision.offer_ma != decision.offer_ma:
@@ -274,39 +330,6 @@ def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> Ch
         text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({decision.reason})"
         effects.append(Note(text=text))
     return point if point.decision == decision else replace(point, decision=decision)
-
-
-def _wishes(station: Station, point: ChargingPoint) -> Wishes:
-    configuration = station.configuration
-    managed = configuration.load_management.mode is not LoadManagementMode.OFF
-    unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
-    return Wishes(
-        configuration=managed and unlinked,
-        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
-        not_following=point.obedience.obeys is not Obeys.YES,
-        interruption=point.interruption,
-        grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,
-        lock_out=station.lock_out,
-        cancelled=point.process is Process.CANCELLED,
-        waiting_for_start=point.waits_for_start,
-        minimum_because=_minimum_because(station, managed=managed),
-        setpoint_ma=None if managed else point.setpoint_ma,
-    )
-
-
-def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
-    """Return why nobody gets more than the minimum, None: they may."""
-    if FaultCode.CONTACT_SUPPORT in station.faults.present:
-        return Reason.INTERNAL_ERROR
-    if station.stopping and managed:
-        return Reason.STOPPING
-    return Reason.RESTORING if station.restore_until_s is not None else None
-
-
-def _paused_all(station: Station) -> bool:
-    """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
-    grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
-    return grid_pause or station.lock_out
 
 
 def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
@@ -357,8 +380,9 @@ def _faults_changed(
             yield changed(code, present=False)
 
 
-def _general_values(station: Station) -> dict[str, Published]:
+def _general_values(station: Station, now_s: float) -> dict[str, Published]:
     return {
+        **sharing.published(station, now_s),
         "grid_supporting_control_state": station.grid_control,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,

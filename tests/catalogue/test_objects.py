@@ -54,7 +54,13 @@ POINT: dict[int, tuple[list[str], str, bool]] = {
     95: (["16.001"], STATE, False),
     **{number: (["16.001"], STATE, True) for number in range(96, 100)},
 }
-OWN = {506: (["19.001"], "C-WTUI", False), 507: (["1.017"], STATE, False)}  # not in the manual
+OWN: dict[int, tuple[list[str], str, bool]] = {  # not in the manual
+    **dict.fromkeys(range(500, 504), (["14.019"], STATE, False)),
+    504: ([], STATE, False),
+    505: (["7.005"], STATE, False),
+    506: (["19.001"], "C-WTUI", False),
+    507: (["1.017"], STATE, False),
+}
 OWN_POINT: dict[int, tuple[list[str], str, bool]] = {
     510: (["14.019"], STATE, False),
     511: ([], STATE, False),

@@ -43,7 +43,7 @@ def test_objects_prints_the_whole_map_as_json() -> None:
     result = knxgw("objects", "--format", "json")
     assert result.exit_code == 0
     rows = json.loads(result.output)
-    assert len(rows) == (9 + 2) + 5 * (39 + 3)
+    assert len(rows) == (9 + 8) + 5 * (39 + 3)
     assert rows[0] == {
         "number": 1,
         "charging_point": 0,
@@ -67,7 +67,7 @@ def test_objects_of_a_site_are_those_it_has(tmp_path: Path) -> None:
 
 def test_the_table_is_one_line_per_object() -> None:
     lines = knxgw("objects").output.splitlines()
-    assert len(lines) == (9 + 2) + 5 * (39 + 3)
+    assert len(lines) == (9 + 8) + 5 * (39 + 3)
     assert "Interruption" in next(line for line in lines if line.startswith(" 55 "))
 
 

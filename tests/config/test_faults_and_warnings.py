@@ -7,10 +7,6 @@ from tests.config.sites import DYNAMIC, HOME, KNX, configuration, errors, points
 
 NOWHERE = "0.0.0.0"  # noqa: S104 - means "no device", nothing is bound to it
 LINE = "serial: {port: /dev/ttyUSB0}\n"
-NOT_YET = (
-    "load_management.mode: load management is not available in this version: every charging point "
-    "stays at its minimum current"
-)
 
 
 def keba(number: int, host: str, addition: str = "") -> str:
@@ -206,7 +202,6 @@ def test_several_faults_stand_side_by_side() -> None:
 # --- warnings ------------------------------------------------------------------------------------
 
 WARNINGS = {
-    "load management": (HOME + DYNAMIC, f"site.yaml:4: warning: {NOT_YET}"),
     "minimum currents that reach the limit": (
         points(keba(1, "10.0.0.1"), keba(2, "10.0.0.2", ", phases: 1"))
         + "load_management: {fuse_a: 15}\n",
@@ -313,7 +308,7 @@ def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: st
     assert expected in warnings(text)
     assert errors(text) == []
     assert read(text).configuration is not None
-    assert len(warnings(text)) - (f"site.yaml:4: warning: {NOT_YET}" in warnings(text)) <= 1
+    assert len(warnings(text)) <= 1
 
 
 def test_minimum_currents_are_counted_on_the_phases_they_are_wired_to() -> None:

@@ -11,7 +11,7 @@ from knxgw.errors import Severity
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-NOT_YET = "not available in this version"
+NOT_YET = "serial lines are not available in this version"
 
 
 def load(name: str) -> Configuration:

@@ -214,18 +214,6 @@ async def test_a_charger_configured_twice_is_never_written_to(tmp_path: Path) ->
         assert text(world.last("1/2/95")) == "Conf Charger"
 
 
-async def test_load_management_leaves_everyone_at_the_minimum_until_it_is_there(
-    tmp_path: Path,
-) -> None:
-    site = SITE.replace('mode: "off"', "mode: static, static_limit_a: 40")
-    site = site.replace("60: [1/1/60], ", "").replace("110: [1/2/60], ", "")
-    async with World(site, tmp_path) as world:
-        world.strict = False
-        world.charger(2).plug(Vehicle())
-        await world.sleep(20)
-        assert world.charger(1).offer_ma == world.charger(2).offer_ma == 6000
-
-
 @pytest.mark.proves("2.9", "7.72")
 async def test_an_electricity_meter_speaks_for_its_charging_point(tmp_path: Path) -> None:
     meter = "{model: eastron_sdm630, connection: {type: tcp, host: 127.0.0.1, port: 5031, unit: 1}}"

@@ -21,7 +21,6 @@ from knxgw.station.model import (
     GridControlCommanded,
     InternalErrorFound,
     InterruptionCommanded,
-    LockOutChanged,
     SetpointCommanded,
     Started,
     Station,
@@ -45,6 +44,7 @@ from tests.station.sites import (
 
 GRID_LINKED = "group_objects: {1: [1/0/1]}\n"
 PAUSING = "grid_supporting_control: {setpoint_a: '0'}\n"
+LINKED = "group_objects: {10: [1/0/10], 11: [1/0/11], 12: [1/0/12]}\n"
 DYNAMIC = "load_management: {mode: dynamic, fuse_a: 35}\n"
 
 
@@ -101,8 +101,7 @@ def test_without_load_management_the_end_changes_nothing() -> None:
 
 @pytest.mark.proves("D16.61")
 def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> None:
-    more = DYNAMIC + "group_objects: {10: [1/0/10], 11: [1/0/11], 12: [1/0/12]}\n"
-    station = started(more=more)
+    station = started(more=DYNAMIC + LINKED)
     station = after(station, InterruptionCommanded(point=CP2, active=True))[0]
     station, _ = after(station, Stopping())
     decisions = [point.decision for point in station.points.values()]
@@ -112,16 +111,26 @@ def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> Non
 # --- lock-out, configuration
 
 
+def locked(station: Station, *, on: bool) -> Station:
+    """Return the station after its load management has locked everybody out, or no longer."""
+    assert station.sharing is not None
+    overcurrent = replace(station.sharing.overcurrent, locked=on, restart_after_s=60.0)
+    return replace(station, sharing=replace(station.sharing, overcurrent=overcurrent))
+
+
 @pytest.mark.proves("3.20", "D6.6")
 def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds() -> None:
-    station = after(started(), charger(CHARGING))[0]
-    station, effects = after(station, LockOutChanged(active=True))
-    assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
+    station = started(more=DYNAMIC + LINKED)
+    good = [ChargerConditionChanged(point=cp, condition=LinkCondition.GOOD) for cp in (CP1, CP2)]
+    station = after(station, *good, charger(CHARGING))[0]
+    station, effects = after(locked(station, on=True), Tick())
+    assert offers(effects, CP1) == [0]
     assert published(effects, "state") == [11]
     assert published(effects, "interruption_state") == []
+    assert published(effects, "sharing_state", GENERAL) == [4]
     assert reason(station) is Reason.LOCK_OUT
-    station, effects = after(station, LockOutChanged(active=False))
-    assert offers(effects) == [16_000]
+    station, effects = after(locked(station, on=False), Tick())
+    assert offers(effects) == [6000]
     assert published(effects, "state") == [8]
 
 
@@ -142,7 +151,6 @@ _SWITCHES: Mapping[str, tuple[Event, Event]] = {
         InterruptionCommanded(point=CP1, active=False),
     ),
     "grid control": (GridControlCommanded(active=True), GridControlCommanded(active=False)),
-    "lock-out": (LockOutChanged(active=True), LockOutChanged(active=False)),
 }
 
 
@@ -173,7 +181,7 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
         station, _ = after(station, event)
         decision = station.points[CP1].decision
         assert decision is not None
-        zero = active["interruption"] or active["lock-out"] or (active["grid control"] and pausing)
+        zero = active["interruption"] or (active["grid control"] and pausing)
         cap_ma = 6000 if active["grid control"] else 80_000
         assert decision.offer_ma == (0 if zero else min(setpoint_ma, cap_ma))
         state = station.published[CP1, "state"]

@@ -64,7 +64,13 @@ def on_null_modem(configuration: Configuration) -> Configuration:
         if connection.host is not None:
             connection = replace(connection, host=NULLMODEM_HOST)
         points.append(replace(point, connection=connection, meter=meter))
-    return replace(configuration, points=tuple(points))
+    sharing = configuration.load_management
+    smart_meter = sharing.smart_meter
+    if smart_meter is not None and smart_meter.meter is not None:
+        meter = smart_meter.meter
+        meter = replace(meter, connection=replace(meter.connection, host=NULLMODEM_HOST))
+        sharing = replace(sharing, smart_meter=replace(smart_meter, meter=meter))
+    return replace(configuration, points=tuple(points), load_management=sharing)
 
 
 def configure(text: str, models: Catalogue | None = None) -> Configuration:

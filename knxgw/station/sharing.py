@@ -1,0 +1,281 @@
+"""The station's side of load management: what it is told, and what it decides for the points. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from enum import IntEnum
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.point import ChargingPoint, intrinsic_state
+from knxgw.charging.precedence import Limits, cap_ma, zero_source
+from knxgw.charging.publication import Published
+from knxgw.charging.words import (
+    PHASE_CURRENTS,
+    PHASE_POWERS,
+    LinkCondition,
+    PointNumber,
+    Quantity,
+    Value,
+)
+from knxgw.config.model import (
+    Configuration,
+    LoadManagementMode,
+    Measurement,
+    Monitoring,
+    PointSettings,
+)
+from knxgw.dlm.cycle import cycle, high_power, in_operation, meter_value, new
+from knxgw.dlm.member import MemberSettings, Seen
+from knxgw.dlm.meter import MeterReading, age_s, current_of_power
+from knxgw.dlm.settings import Settings, Supervision
+from knxgw.dlm.state import LoadManagement
+from knxgw.station.model import (
+    HighPowerStarted,
+    InOperationSeen,
+    SharingEvent,
+    SmartMeterTelegram,
+    Station,
+)
+from knxgw.station.wishes import wishes_of
+
+GENERAL_FAULTS = (
+    FaultCode.SMART_METER_TIMEOUT,
+    FaultCode.OVER_CURRENT,
+    FaultCode.DLM_INVALID_CURRENT,
+)
+NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that makes sense
+
+
+def sharing_settings(configuration: Configuration) -> Settings | None:
+    """Return the numbers of load management, None when it is off."""
+    given = configuration.load_management
+    if given.mode is LoadManagementMode.OFF:
+        return None
+    if given.mode is LoadManagementMode.STATIC:
+        limit_ma = given.static_limit_ma or NO_FUSE_MA
+        return Settings(
+            fuse_ma=given.fuse_ma or limit_ma,
+            reserve_ma=given.reserve_ma,
+            static_limit_ma=limit_ma,
+            priority=given.priority,
+        )
+    settings = Settings(
+        fuse_ma=given.fuse_ma or NO_FUSE_MA,
+        reserve_ma=given.reserve_ma,
+        priority=given.priority,
+        high_power_s=given.high_power_wait_s,
+    )
+    meter = given.smart_meter
+    if meter is None:
+        return settings
+    on_operation = meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+    return replace(
+        settings,
+        phases=meter.phases,
+        interval_s=meter.interval_s,
+        supervision=Supervision.VALUES_AND_IN_OPERATION if on_operation else Supervision.VALUES,
+    )
+
+
+def member_settings(point: PointSettings, limits: Limits, phases: int) -> MemberSettings:
+    """Return what load management must know of a charging point.
+
+    A connection with one phase carries every charging point on it.
+    """
+    terminals = point.phase_rotation[: point.phases]
+    wired = tuple(int(phase) - 1 for phase in terminals) if phases > 1 else (0,)
+    return MemberSettings(
+        number=point.number,
+        minimum_ma=limits.lowest_ma,
+        maximum_ma=limits.maximum_ma,
+        resolution_ma=limits.resolution_ma,
+        wired=wired,
+        measures="current" in point.capabilities,
+        fallback_ma=_fallback_ma(point, limits),
+    )
+
+
+def _fallback_ma(point: PointSettings, limits: Limits) -> int:
+    """Return what the charger falls back to [mA]: its minimum, where it has a watchdog.
+
+    Without one it keeps its last offer; a safe current that is set at the device should be the
+    minimum, as the documentation of the models says.
+    """
+    watchdog = point.model.watchdog
+    if watchdog is None:
+        return 0
+    return limits.lowest_ma
+
+
+def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> Seen:
+    """Return what load management sees of a charging point."""
+    state = intrinsic_state(point, now_s)
+    session = point.session
+    return Seen(
+        state=state,
+        connected=bool(point.connected),
+        reachable=point.condition is LinkCondition.GOOD and not point.blocked and state is not None,
+        allowed=allowed,
+        cap_ma=cap_ma,
+        currents_ma=_currents(point),
+        read_s=_read_s(point),
+        energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
+    )
+
+
+def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
+    """Return the currents at the terminals [mA], None while they were not read.
+
+    Of a sum equal parts; a terminal that nobody measures counts like the first one.
+    """
+    settings = point.settings
+    if "current_l1" not in settings.capabilities:
+        total = point.number(Quantity.CURRENT)
+        return None if total is None else (total // settings.phases,) * settings.phases
+    currents = [point.number(quantity) for quantity in _measured(settings)]
+    if None in currents:
+        return None
+    return tuple(currents + currents[:1] * (settings.phases - len(currents)))
+
+
+def _measured(settings: PointSettings) -> list[Quantity]:
+    found = (q for q in PHASE_CURRENTS[: settings.phases] if q.value in settings.capabilities)
+    return list(found)
+
+
+def _read_s(point: ChargingPoint) -> float | None:
+    """Return when the oldest of the currents was read [monotonic s]."""
+    timed = [point.values.get(quantity) for quantity in _measured(point.settings)]
+    times = [one.at_s for one in timed if one is not None]
+    if not times and (total := point.values.get(Quantity.CURRENT)) is not None:
+        times = [total.at_s]
+    return min(times, default=None)
+
+
+# --- what happens ------------------------------------------------------------------------------
+
+
+def start(
+    settings: Settings, points: Mapping[PointNumber, ChargingPoint], now_s: float
+) -> LoadManagement:
+    """Return load management as it is when the gateway starts."""
+    members = [
+        member_settings(point.settings, point.limits, settings.phases) for point in points.values()
+    ]
+    return new(settings, members, now_s)
+
+
+def take(station: Station, event: SharingEvent, now_s: float) -> Station:
+    """Take what the smart meter or a large consumer says."""
+    sharing, settings = station.sharing, station.sharing_settings
+    if sharing is None or settings is None:
+        return station
+    match event:
+        case SmartMeterTelegram(phase=phase, value=value, saturating=saturating):
+            current_ma = current_of_power(settings, value) if event.is_power else value
+            reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
+            sharing = meter_value(sharing, settings, reading, now_s)
+        case InOperationSeen():
+            sharing = in_operation(sharing, now_s)
+        case HighPowerStarted():
+            sharing = high_power(sharing, settings, now_s)
+    return replace(station, sharing=sharing)
+
+
+def take_meter(
+    station: Station, values: Mapping[Quantity, Value], now_s: float
+) -> tuple[Station, tuple[int, ...]]:
+    """Take fresh values of a smart meter on Modbus; return the phases they are of."""
+    meter = station.configuration.load_management.smart_meter
+    is_power = meter is not None and meter.measurement is Measurement.POWER
+    quantities = PHASE_POWERS if is_power else PHASE_CURRENTS
+    phases = []
+    for phase, quantity in enumerate(quantities):
+        value = values.get(quantity)
+        if isinstance(value, int):
+            event = SmartMeterTelegram(phase=phase, value=value, is_power=is_power)
+            station = take(station, event, now_s)
+            phases.append(phase)
+    return station, tuple(phases)
+
+
+def share(station: Station, now_s: float, new_phases: Iterable[int] = ()) -> Station:
+    """Return the station after a cycle of load management: offers, reasons, faults."""
+    sharing, settings = station.sharing, station.sharing_settings
+    if sharing is None or settings is None:
+        return station
+    members = {
+        int(number): _seen_by(station, point, now_s) for number, point in station.points.items()
+    }
+    sharing = cycle(sharing, settings, members, now_s, new_phases=tuple(new_phases))
+    faults = station.faults
+    for code in GENERAL_FAULTS:
+        faults = faults.set(code, present=code in sharing.faults)
+    points = _with_invalid_points(station.points, sharing)
+    return replace(station, sharing=sharing, faults=faults, points=points)
+
+
+def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:
+    wishes = replace(wishes_of(station, point), lock_out=False)  # it decides that itself
+    return seen(
+        point,
+        allowed=zero_source(point.limits, wishes) is None and not point.blocked,
+        cap_ma=cap_ma(point.limits, wishes),
+        now_s=now_s,
+    )
+
+
+def _with_invalid_points(
+    points: Mapping[PointNumber, ChargingPoint], sharing: LoadManagement
+) -> Mapping[PointNumber, ChargingPoint]:
+    """Return the points with the fault of those that give invalid currents."""
+    for number, point in points.items():
+        member = sharing.members[number]
+        invalid = member.reachable and not member.valid
+        faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, present=invalid)
+        if faults is not point.faults:
+            points = {**points, number: replace(point, faults=faults)}
+    return points
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+class SharingState(IntEnum):
+    """Value of GO 504. Source: product specification, section 16."""
+
+    OFF = 0
+    NORMAL = 1
+    HIGH_POWER = 2
+    EMERGENCY = 3
+    LOCK_OUT = 4
+    NOT_ASSOCIATED = 5
+
+
+def sharing_state(station: Station, now_s: float) -> SharingState:
+    """Return what load management is doing."""
+    sharing = station.sharing
+    if sharing is None:
+        return SharingState.OFF
+    if FaultCode.DLM_ASSOCIATION in station.faults.present:
+        return SharingState.NOT_ASSOCIATED
+    if sharing.overcurrent.locked:
+        return SharingState.LOCK_OUT
+    if sharing.emergency:
+        return SharingState.EMERGENCY
+    window = now_s < sharing.high_power_until_s
+    return SharingState.HIGH_POWER if window else SharingState.NORMAL
+
+
+def published(station: Station, now_s: float) -> dict[str, Published]:
+    """Return the values of our own objects 500 to 505."""
+    sharing, settings = station.sharing, station.sharing_settings
+    values: dict[str, Published] = {"sharing_state": int(sharing_state(station, now_s))}
+    if sharing is None or settings is None:
+        return values
+    known = sharing.available_ma
+    for phase in range(settings.phases):
+        values[f"available_l{phase + 1}"] = None if known is None else max(0, known[phase])
+    age = age_s(sharing.meter, settings, now_s)
+    values["limit"] = settings.limit_ma
+    values["smart_meter_age"] = None if age is None else round(age)
+    return values

@@ -1,0 +1,54 @@
+"""What has a say about a charging point, gathered from the whole site. Pure."""
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.obedience import Obeys
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import Wishes
+from knxgw.charging.states import Process
+from knxgw.charging.words import ChargingState, Decision, PointNumber, Quantity, Reason
+from knxgw.station.model import Station
+
+
+def wishes_of(station: Station, point: ChargingPoint) -> Wishes:
+    """Return everything that has a say about a charging point now."""
+    configuration = station.configuration
+    managed = station.sharing is not None
+    unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
+    return Wishes(
+        configuration=managed and unlinked,
+        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
+        not_following=point.obedience.obeys is not Obeys.YES,
+        interruption=point.interruption,
+        grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,
+        lock_out=station.lock_out,
+        cancelled=point.process is Process.CANCELLED,
+        waiting_for_start=point.waits_for_start,
+        minimum_because=_minimum_because(station, managed=managed),
+        setpoint_ma=None if managed else point.setpoint_ma,
+        allocation=_allocation(station, point),
+    )
+
+
+def _allocation(station: Station, point: ChargingPoint) -> Decision | None:
+    """Return what load management gives the charging point, None while it is off."""
+    sharing = station.sharing
+    if sharing is None:
+        return None
+    number = PointNumber(point.settings.number)
+    reason = sharing.reasons.get(number, Reason.WAITING_FOR_CURRENT)
+    return Decision(offer_ma=sharing.members[number].offer_ma, reason=reason)
+
+
+def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
+    """Return why nobody gets more than the minimum, None: they may."""
+    if FaultCode.CONTACT_SUPPORT in station.faults.present:
+        return Reason.INTERNAL_ERROR
+    if station.stopping and managed:
+        return Reason.STOPPING
+    return Reason.RESTORING if station.restore_until_s is not None else None
+
+
+def paused_all(station: Station) -> bool:
+    """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
+    grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
+    return grid_pause or station.lock_out
