@@ -128,7 +128,7 @@ class Gateway:
 
     def view(self) -> SiteView:
         """Return what the site looks like now."""
-        return view(self._owner.station, self.configuration.device.language)
+        return view(self._owner.station, self._loop.time(), self.configuration.device.language)
 
     def leds(self) -> Leds:
         """Return which LEDs of the front panel are lit now; safe from any thread."""

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,9 +15,18 @@ from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, GatewayError, RejectedError
 from knxgw.gateway import Gateway
+from knxgw.links.knx_factory import make_link
 from knxgw.run import Stop, run_to_end, running
 from knxgw.sim.console import HELP, obey
-from knxgw.sim.demo import come_and_go, demo_site, live_table, plain_lines
+from knxgw.sim.demo import (
+    METER_ADDRESS,
+    come_and_go,
+    demo_site,
+    live_in,
+    live_table,
+    measure,
+    plain_lines,
+)
 from knxgw.sim.site import SimulatedSite
 
 TABLE_S = 0.5
@@ -42,10 +52,17 @@ async def _demo(*, seconds: float | None, seed: int, show_log: bool) -> None:
                 actors = [group.create_task(site.run_physics())]
                 for number, charger in site.chargers.items():
                     actors.append(group.create_task(come_and_go(number, charger, seed)))
+                meter = replace(configuration.knx, individual_address=METER_ADDRESS)
+                link = make_link(meter)
+                if link is not None:
+                    actors.append(group.create_task(live_in(site.house, seed)))
+                    actors.append(group.create_task(measure(site.house, link)))
                 async with running(configuration, Path(state)) as gateway:
                     await _show(gateway, stop, seconds=seconds, show_log=show_log)
                 for actor in actors:
                     actor.cancel()
+                if link is not None:
+                    await link.close()
         finally:
             await site.stop()
 

@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.table import Table
+from xknx.cemi import CEMILData
+from xknx.dpt import DPTBase
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import GroupValueWrite
+from xknx.telegram.tpci import TDataGroup
 
 from knxgw.charging.words import PointNumber
+from knxgw.links.knx import KnxLink
 from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.house import House
 from knxgw.sim.vehicle import Vehicle
 from knxgw.station.view import PointView, SiteView
 
 SITE = Path(__file__).with_name("demo_site.yaml")
 FIRST_WEB_PORT = 8080
+METER_S = 2.0  # the smart meter sends this often
+METER_ADDRESS = "1.1.30"
 SHORT_STAY_S, LONG_STAY_S = 40.0, 120.0
 SHORT_GAP_S, LONG_GAP_S = 5.0, 40.0
 
@@ -63,9 +72,57 @@ def _some_vehicle(dice: random.Random) -> Vehicle:
     )
 
 
+async def live_in(house: House, seed: int) -> NoReturn:
+    """Let things be switched on and off in the building for ever, each on one phase or on all."""
+    dice = random.Random(seed)  # noqa: S311 - a simulation, no secret
+    running: list[tuple[float, float, tuple[int, ...]]] = []  # until when, mA, phases
+    loop = asyncio.get_running_loop()
+    while True:
+        now_s = loop.time()
+        running = [one for one in running if one[0] > now_s]
+        phases = dice.choice(((0,), (1,), (2,), (0, 1, 2)))
+        running.append((now_s + dice.uniform(10, 60), dice.uniform(1000, 12_000), phases))
+        for index in range(3):
+            house.base_ma[index] = 2000.0 + sum(ma for _, ma, on in running if index in on)
+        await asyncio.sleep(dice.uniform(5.0, 20.0))
+
+
+async def measure(house: House, link: KnxLink) -> NoReturn:
+    """Send what flows at the mains connection, as a smart meter on KNX does."""
+    await link.open(lambda _frame: None, lambda: None)
+    while True:
+        for phase, current_ma in enumerate(house.phases_ma()):
+            payload = GroupValueWrite(DPTBase.parse_transcoder("14.019").to_knx(current_ma / 1000))  # type: ignore[union-attr]
+            data = CEMILData(
+                src_addr=link.individual_address,
+                dst_addr=GroupAddress(f"1/0/{10 + phase}"),
+                tpci=TDataGroup(),
+                payload=payload,
+            )
+            await link.send(data)
+        await asyncio.sleep(METER_S)
+
+
+def sharing_line(site: SiteView) -> str:
+    """Return load management in one line."""
+    sharing = site.sharing
+    if sharing is None:
+        return ""
+    phases = ", ".join(
+        f"{one.name} {_ampere(one.measured_ma)} (building {_ampere(one.base_ma)})"
+        for one in sharing.phases
+    )
+    return f"load management {sharing.state_words}, limit {_ampere(sharing.limit_ma)}: {phases}"
+
+
+def _ampere(current_ma: int | None) -> str:
+    return "-" if current_ma is None else f"{current_ma / 1000:.1f} A"
+
+
 def live_table(site: SiteView, footer: str) -> Table:
     """Return the table of the terminal."""
-    table = Table(title=f"knxgw demo: {site.name}", caption=footer, expand=True)
+    title = f"knxgw demo: {site.name}\n{sharing_line(site)}"
+    table = Table(title=title, caption=footer, expand=True)
     for heading in ("CP", "Name", "State", "Offer", "L1 / L2 / L3", "Power", "Session", "Reason"):
         table.add_column(heading, justify="left")
     for point in site.points:
@@ -75,7 +132,7 @@ def live_table(site: SiteView, footer: str) -> Table:
 
 def plain_lines(site: SiteView) -> str:
     """Return the table as plain lines, for an output that is no terminal."""
-    return "\n".join("  ".join(_row(point)) for point in site.points)
+    return "\n".join([sharing_line(site), *("  ".join(_row(point)) for point in site.points)])
 
 
 def _row(point: PointView) -> tuple[str, ...]:

@@ -251,6 +251,19 @@ class SharingState(IntEnum):
     NOT_ASSOCIATED = 5
 
 
+SHARING_WORDS: Mapping[SharingState, tuple[str, str]] = {  # (English, German)
+    SharingState.OFF: ("off", "aus"),
+    SharingState.NORMAL: ("normal", "normal"),
+    SharingState.HIGH_POWER: ("large consumer: minimum", "Großverbraucher: Minimum"),
+    SharingState.EMERGENCY: ("smart meter silent: minimum", "Smart Meter schweigt: Minimum"),
+    SharingState.LOCK_OUT: ("overcurrent: all interrupted", "Überstrom: alle unterbrochen"),
+    SharingState.NOT_ASSOCIATED: (
+        "group addresses are missing: nobody charges",
+        "Gruppenadressen fehlen: niemand lädt",
+    ),
+}
+
+
 def sharing_state(station: Station, now_s: float) -> SharingState:
     """Return what load management is doing."""
     sharing = station.sharing

@@ -11,7 +11,10 @@ from knxgw.charging.words import (
     LinkCondition,
     PointNumber,
 )
+from knxgw.dlm.meter import age_s
+from knxgw.dlm.state import LoadManagement
 from knxgw.station.model import Station
+from knxgw.station.sharing import SHARING_WORDS, sharing_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,27 @@ class PointView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseView:
+    """One phase of the mains connection [mA]; None where not known."""
+
+    name: str  # "L1"
+    measured_ma: int | None
+    base_ma: int | None  # the building without the chargers
+    available_ma: int | None
+    allocated_ma: int  # offered to those who charge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharingView:
+    """Load management."""
+
+    state_words: str
+    limit_ma: int
+    meter_age_s: float | None
+    phases: tuple[PhaseView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteView:
     """The whole site."""
 
@@ -49,10 +73,11 @@ class SiteView:
     fault: str
     fault_present: bool
     messages: tuple[str, ...]  # faults of the configuration, in words
+    sharing: SharingView | None  # None: load management is off
     points: tuple[PointView, ...]
 
 
-def view(station: Station, language: str = "en") -> SiteView:
+def view(station: Station, now_s: float, language: str = "en") -> SiteView:
     """Return what the station shows now, with words in `language` (en, de)."""
     return SiteView(
         name=station.configuration.device.name,
@@ -60,10 +85,36 @@ def view(station: Station, language: str = "en") -> SiteView:
         fault=station.faults.text,
         fault_present=station.faults.is_present,
         messages=tuple(fault.message for fault in station.configuration.faults),
+        sharing=_sharing_view(station, now_s, language),
         points=tuple(
             _point_view(station, number, point, language)
             for number, point in station.points.items()
         ),
+    )
+
+
+def _sharing_view(station: Station, now_s: float, language: str) -> SharingView | None:
+    sharing, settings = station.sharing, station.sharing_settings
+    if sharing is None or settings is None:
+        return None
+    return SharingView(
+        state_words=SHARING_WORDS[sharing_state(station, now_s)][1 if language == "de" else 0],
+        limit_ma=settings.limit_ma,
+        meter_age_s=age_s(sharing.meter, settings, now_s),
+        phases=tuple(_phase_view(sharing, index) for index in range(settings.phases)),
+    )
+
+
+def _phase_view(sharing: LoadManagement, index: int) -> PhaseView:
+    value = sharing.meter.values[index]
+    available = sharing.available_ma
+    members = sharing.members.values()
+    return PhaseView(
+        name=f"L{index + 1}",
+        measured_ma=value.current_ma if value else None,
+        base_ma=sharing.phases[index].base_ma,
+        available_ma=available[index] if available else None,
+        allocated_ma=sum(m.offer_ma for m in members if m.is_member and index in m.phases),
     )
 
 

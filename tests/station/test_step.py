@@ -125,7 +125,7 @@ def test_whatever_happens_an_offer_is_zero_or_within_the_limits(
             if point.interruption and point.decision:
                 assert point.decision.offer_ma == 0
         assert json.dumps([dict(e.record) for e in effects if isinstance(e, Remember)])
-        view(station)
+        view(station, 1.0)
 
 
 @pytest.mark.proves("5.6")
@@ -408,9 +408,9 @@ def test_a_tick_in_which_nothing_happened_has_no_effect() -> None:
 
 def test_the_view_says_why_a_point_gets_what_it_gets() -> None:
     station = after(started(), InterruptionCommanded(point=CP1, active=True))[0]
-    assert view(station).points[0].reason == "interruption"
-    assert view(station, "de").points[0].reason == "Unterbrechung"
-    assert view(station).points[0].state_words == "not read yet"
+    assert view(station, 1.0).points[0].reason == "interruption"
+    assert view(station, 1.0, "de").points[0].reason == "Unterbrechung"
+    assert view(station, 1.0).points[0].state_words == "not read yet"
     station = after(station, charger(CHARGING))[0]
-    assert view(station).points[0].state_words == "Interruption"
-    assert view(station).points[0].phases_ma == (16_000, None, None)
+    assert view(station, 1.0).points[0].state_words == "Interruption"
+    assert view(station, 1.0).points[0].phases_ma == (16_000, None, None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.station.view import PointView, SiteView
+from knxgw.station.view import PhaseView, PointView, SharingView, SiteView
 from knxgw.website.app import Bridge, create_app
 
 POINT = PointView(
@@ -14,7 +14,18 @@ POINT = PointView(
     session_wh=None, interruption=False, complete=False, fault="No error", fault_present=False,
     fault_infos=(),
 )  # fmt: skip
+SHARING = SharingView(
+    state_words="normal",
+    limit_ma=32_000,
+    meter_age_s=1.4,
+    phases=(
+        PhaseView(
+            name="L1", measured_ma=20_100, base_ma=-400, available_ma=31_000, allocated_ma=12_000
+        ),
+    ),
+)
 SITE = SiteView(
+    sharing=None,
     name="Garage <1>", grid_control=False, fault="No error", fault_present=False, messages=(),
     points=(POINT,),
 )  # fmt: skip
@@ -54,3 +65,12 @@ def test_a_fault_and_its_code_are_shown() -> None:
 def test_health_is_503_until_the_gateway_is_ready(ready: bool, status: int) -> None:  # noqa: FBT001
     bridge = Bridge(view=lambda: SITE, is_ready=lambda: ready, knx_is_up=lambda: ready)
     assert create_app(bridge).test_client().get("/health").status_code == status
+
+
+def test_the_page_shows_how_the_mains_connection_is_shared() -> None:
+    assert "Load management" not in page(SITE)
+    shown = page(replace(SITE, sharing=SHARING))
+    assert "Load management: normal" in shown
+    assert "limit 32.0 A per phase, smart meter 1 s ago" in shown
+    for cell in ("20.1 A", "-0.4 A", "31.0 A", "12.0 A"):
+        assert f"<td>{cell}</td>" in shown

@@ -18,7 +18,7 @@ WORDS = (
 
 
 def page(station: Station) -> str:
-    bridge = Bridge(view=lambda: view(station), is_ready=lambda: True, knx_is_up=lambda: True)
+    bridge = Bridge(view=lambda: view(station, 1.0), is_ready=lambda: True, knx_is_up=lambda: True)
     return create_app(bridge).test_client().get("/").get_data(as_text=True)
 
 
