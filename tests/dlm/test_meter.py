@@ -1,0 +1,113 @@
+"""The smart meter: plausible values, complete sets, supervision."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knxgw.dlm.meter import (
+    Meter,
+    MeterReading,
+    age_s,
+    alive_s,
+    current_of_power,
+    in_operation,
+    take,
+)
+from knxgw.dlm.settings import Settings, Supervision
+
+HOUSE = Settings(fuse_ma=35_000)
+LARGE = Settings(fuse_ma=63_000)
+ON_CHANGE = Settings(fuse_ma=35_000, supervision=Supervision.VALUES_AND_IN_OPERATION, interval_s=60)
+
+
+def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:
+    """Return the meter after a telegram of each of some phases."""
+    for phase in phases:
+        meter, plausible = take(meter, settings, MeterReading(phase=phase, current_ma=5000), now_s)
+        assert plausible
+    return meter
+
+
+@pytest.mark.parametrize(
+    "current_ma", [math.nan, math.inf, -math.inf, -52_501, 700_001, 1e30], ids=str
+)
+def test_what_cannot_be_is_dropped_and_counted_and_proves_no_life(current_ma: float) -> None:
+    meter = told(Meter(), 1.0, 0, 1, 2)
+    after, plausible = take(meter, HOUSE, MeterReading(phase=0, current_ma=current_ma), 9.0)
+    assert not plausible
+    assert after.dropped == 1
+    assert alive_s(after, HOUSE) == 1.0
+    assert after.values == meter.values
+
+
+def test_a_set_is_complete_when_every_phase_came() -> None:
+    meter = told(Meter(), 1.0, 0, 1)
+    assert meter.sets == 0
+    assert alive_s(meter, HOUSE) is None
+    assert told(meter, 1.5, 2).sets == 1
+    assert told(meter, 1.5, 2).set_s == 1.5
+    late = told(meter, 13.0, 2)
+    assert late.sets == 0, "the first two are too old to be of one set with the third"
+    assert told(late, 13.5, 0, 1).sets == 1
+
+
+def test_one_phase_is_enough_for_a_connection_with_one() -> None:
+    one = Settings(fuse_ma=35_000, phases=1)
+    assert told(Meter(), 1.0, 0, settings=one).sets == 1
+    assert not take(Meter(), one, MeterReading(phase=1, current_ma=0), 1.0)[1]
+
+
+def test_the_spacing_is_the_median_of_the_last_ones() -> None:
+    meter = Meter()
+    assert meter.spacing_s == 10.0, "not known yet"
+    for now_s in (0, 2, 4, 11, 13, 15):
+        meter = told(meter, float(now_s), 0, 1, 2)
+    assert meter.spacing_s == 2.0
+
+
+def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
+    meter = told(Meter(), 1.0, 0, 1, 2)
+    meter = told(meter, 9.0, 0, 1)
+    assert alive_s(meter, HOUSE) == 1.0
+    assert age_s(meter, HOUSE, 11.0) == 10.0
+    assert HOUSE.timeout_s == 12.0
+
+
+def test_in_operation_counts_after_one_complete_set() -> None:
+    assert alive_s(in_operation(Meter(), 5.0), ON_CHANGE) is None
+    meter = told(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
+    assert alive_s(in_operation(meter, 50.0), ON_CHANGE) == 50.0
+    assert alive_s(told(meter, 60.0, 1, settings=ON_CHANGE), ON_CHANGE) == 60.0
+    assert ON_CHANGE.timeout_s == 72.0
+
+
+@pytest.mark.parametrize(("settings", "over"), [(HOUSE, False), (LARGE, True)])
+def test_the_end_of_a_range_is_no_value_where_the_limit_is_near_it(
+    settings: Settings,
+    over: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    reading = MeterReading(phase=0, current_ma=65_535, saturating=True)
+    value = take(Meter(), settings, reading, 1.0)[0].values[0]
+    assert value is not None
+    assert value.over_range is over
+    other = take(Meter(), settings, MeterReading(phase=0, current_ma=65_535), 1.0)[0].values[0]
+    assert other is not None
+    assert not other.over_range, "another datapoint type goes on"
+
+
+def test_power_is_divided_by_voltage_and_power_factor_and_keeps_its_sign() -> None:
+    settings = Settings(fuse_ma=35_000, power_factor=0.95)
+    assert current_of_power(settings, 6900) == pytest.approx(31_579, abs=1)
+    assert current_of_power(HOUSE, -2300) == pytest.approx(-10_000)
+    assert current_of_power(HOUSE, 14_490) == pytest.approx(63_000, abs=50)
+
+
+@given(st.integers(-52_500, 700_000))
+def test_everything_plausible_is_taken_as_it_is(current_ma: int) -> None:
+    meter, plausible = take(Meter(), HOUSE, MeterReading(phase=2, current_ma=current_ma), 1.0)
+    value = meter.values[2]
+    assert plausible
+    assert value is not None
+    assert value.current_ma == current_ma
