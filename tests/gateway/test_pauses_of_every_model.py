@@ -1,0 +1,59 @@
+"""A pause of ours, whatever ordered it, ends with the same car charging again: on every model."""
+
+from pathlib import Path
+
+import pytest
+from xknx.dpt import DPTArray
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import Transport
+from knxgw.sim.vehicle import Vehicle
+from tests.gateway.test_load_management import House
+from tests.support.world import World
+
+MODELS = [m for m in catalogue().chargers.values() if Transport.TCP in m.transports]
+SITE = """
+knx: {{link: none}}
+load_management: {{mode: dynamic, fuse_a: 35, reserve_a: 3}}
+grid_supporting_control: {{setpoint_a: "0"}}
+charging_points:
+  - {{number: 1, model: {model}, connection: {{host: 127.0.0.1, port: 5021, unit: {unit}}}}}
+  - {{number: 2, model: alfen_eve, connection: {{host: 127.0.0.1, port: 5022}}}}
+group_objects: {{1: [1/0/1], 10: [1/0/10], 11: [1/0/11], 12: [1/0/12], 13: [1/0/13],
+  50: [1/1/50], 55: [1/1/55]}}
+"""
+
+
+async def charges(world: World, seconds: float) -> None:
+    await world.until(lambda: world.charger().phases_ma[0] >= 5900, seconds)
+    await world.until(lambda: world.last("1/1/50") in (DPTArray((8,)), DPTArray((9,))), 15)
+
+
+async def rests(world: World, seconds: float) -> None:
+    await world.until(lambda: world.charger().phases_ma[0] == 0, seconds)
+
+
+@pytest.mark.proves("H.20")
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: str(model.id))
+async def test_a_car_that_we_held_at_0_a_charges_again(model: object, tmp_path: Path) -> None:
+    site = SITE.format(model=model.id, unit=model.unit_id)  # type: ignore[attr-defined]
+    async with World(site, tmp_path) as world:
+        world.strict = False
+        house = House(world, 4.0)
+        running = world._group.create_task(house.run())
+        world.charger().plug(Vehicle(capacity_wh=1e9))
+        await charges(world, 30)
+        for address in ("1/1/55", "1/0/1"):  # interruption, grid-supporting control with 0 A
+            await world.write(address, True)
+            await rests(world, 15)
+            await world.sleep(20)
+            await world.write(address, False)
+            await charges(world, 40)
+        house.base_a = 40.0  # the building alone is too much: everybody is locked out
+        await rests(world, 40)
+        await world.sleep(30)
+        house.base_a = 4.0
+        await charges(world, 100)
+        states = [h.payload for h in world.heard if h.address == "1/1/50"]
+        assert DPTArray((7,)) not in states, "our own pause must not look like the car's wish"
+        running.cancel()
