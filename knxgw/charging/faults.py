@@ -4,8 +4,10 @@ Source: reference device's manual, chapter 11.1, tables 62 and 63; `NotStopping`
 `NotFollowing` are ours.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from knxgw.frozen import replace
 
 NO_ERROR = "No error"
 
@@ -62,7 +64,7 @@ POINT_SEVERITY = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class FaultRegister:
     """Present faults of one scope (general, or one charging point), oldest first."""
 

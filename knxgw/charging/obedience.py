@@ -6,8 +6,10 @@ while, and at once when it was plugged in anew.
 Source: load management specification, section 13.3. When the faults end is ours.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+
+from knxgw.frozen import replace
 
 SETTLE_S = 6.0  # T_ev: what an EV is given to obey a lower limit
 OVER_S = 10.0  # clearly above the offer for this long

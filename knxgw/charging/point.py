@@ -6,7 +6,7 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
@@ -30,6 +30,7 @@ from knxgw.charging.words import (
     Value,
 )
 from knxgw.config.model import ChargingStart, PointSettings
+from knxgw.frozen import replace
 
 OWN_ENERGY_AFTER_S = 10
 HYSTERESIS_CENTI_C = 200
@@ -54,7 +55,7 @@ class Timed:
     at_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class ChargingPoint:
     """Everything known about one charging point."""
 

@@ -4,9 +4,10 @@ Source: load management specification, sections 6 and 17.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from knxgw.charging.words import Decision, Reason
+from knxgw.frozen import replace
 
 GRID_CAP_MA = 6000
 
@@ -42,7 +43,7 @@ class Limits:
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Wishes:
     """Everything that has a say about one charging point, highest rank first."""
 

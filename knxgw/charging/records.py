@@ -1,12 +1,12 @@
 """What of a charging point survives a restart, as plain data with a schema version."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.states import Process
+from knxgw.frozen import replace
 
 SCHEMA = 1
 

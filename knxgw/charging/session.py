@@ -4,8 +4,10 @@ A session starts when charging first begins after plug-in and ends at unplug; a 
 belong to the same one. Its end time is the last moment above the "complete" threshold.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from knxgw.frozen import replace
 
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 

@@ -6,7 +6,6 @@ Source: load management specification, sections 6 to 14.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
@@ -36,6 +35,7 @@ from knxgw.dlm.settings import (
     Supervision,
 )
 from knxgw.dlm.state import LoadManagement, PhaseState
+from knxgw.frozen import replace
 
 
 def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> LoadManagement:
@@ -73,13 +73,22 @@ def meter_value(
     one = phases[phase] = phases[phase].clone()
     sampled_s = now_s - settings.meter_delay_s
     one.base_ma = _base_ma(state, phase, round(current_ma), sampled_s)
-    window_s = _window_s(meter) * 2**MOST_BACK_OFF
-    kept = [entry for entry in one.history if now_s - entry[0] <= window_s]
-    one.history = (*kept, (now_s, one.base_ma))
+    one.history = _with_peak(one.history, one.base_ma, now_s - _window_s(meter) * 2**MOST_BACK_OFF)
+    one.history = (*one.history, (now_s, one.base_ma))
     state = replace(state, meter=meter, phases=tuple(phases))
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state
+
+
+def _with_peak(
+    history: tuple[tuple[float, int], ...], base_ma: int, from_s: float
+) -> tuple[tuple[float, int], ...]:
+    """Return what must still be remembered beside a new value: what is newer than `from_s` and higher.
+
+    A lower one that is older can never be the peak of any window again.
+    """
+    return tuple(entry for entry in history if entry[1] > base_ma and entry[0] >= from_s)
 
 
 def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: float) -> int:
@@ -180,12 +189,14 @@ class _Cycle:
     def observe(self, seen: Mapping[int, Seen]) -> None:
         """Take what is seen of every charging point."""
         for number, member in self.members.items():
-            was_member = member.is_member
+            was_member, was_counted = member.is_member, member.valid and member.reachable
             moved = observe(member, seen[number], self.settings, self.now_s)
             if member.is_member and not was_member:  # what it had while it stood by is its start
                 member.raised_s, member.raised_set = self.now_s, self.state.meter.sets
             if moved is not None:
                 self._add_to_base(moved)
+            elif not was_counted and member.valid and member.reachable:
+                self._take_from_base(member.actual_ma)
             follow_use(member, self.settings, self.now_s)
         invalid = any(not m.valid and m.reachable for m in self.members.values())
         self._set_fault(FaultCode.DLM_INVALID_CURRENT, invalid)
@@ -197,6 +208,12 @@ class _Cycle:
                 phase.base_ma += moved[index]
                 phase.history = tuple((at, base + moved[index]) for at, base in phase.history)
 
+    def _take_from_base(self, known: Phases) -> None:
+        """A draw that is known again was the building's so far; its peaks stay for raising."""
+        for index, phase in enumerate(self.phases):
+            if phase.base_ma is not None:
+                phase.base_ma -= known[index]
+
     def supervise_meter(self) -> None:
         """Begin the emergency when the meter has been silent for too long."""
         if self.is_static:
@@ -206,9 +223,8 @@ class _Cycle:
         silent = self.now_s - last_s >= self.settings.timeout_s
         if silent:
             self.emergency = True
-        self._set_fault(FaultCode.SMART_METER_TIMEOUT, silent)
-        if self.emergency and not silent and alive_s is not None:
-            self.emergency = self.state.emergency
+        lasts = self.emergency and FaultCode.SMART_METER_TIMEOUT in self.faults  # until a full set
+        self._set_fault(FaultCode.SMART_METER_TIMEOUT, silent or lasts)
         if self.emergency:
             self.overcurrent = overcurrents.suspended(self.overcurrent)
 
@@ -229,7 +245,7 @@ class _Cycle:
                 phase.back_off = 0
             base_ma = phase.base_ma or 0
             kept_s = self.now_s - window_s * 2**phase.back_off
-            peak_ma = max((ma for at, ma in phase.history if at > kept_s), default=base_ma)
+            peak_ma = next((ma for at, ma in phase.history if at > kept_s), base_ma)  # falling
             taken_ma = sum(
                 member.reserve_ma[index] + member.overdraw_ma[index]
                 for member in self.members.values()

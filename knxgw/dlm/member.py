@@ -6,7 +6,6 @@ Source: load management specification, sections 3.3, 4, 13 and 14.
 """
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field
 
 from knxgw.charging.words import ChargingState
@@ -51,7 +50,7 @@ class Seen:
     energy_mwh: int = 0  # of the session
 
 
-@dataclass(slots=True)
+@dataclass
 class Member:
     """State of one charging point in the load management."""
 
@@ -88,8 +87,8 @@ class Member:
 
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""
-        other = copy(self)
-        other.weak_s = dict(self.weak_s)
+        other = Member.__new__(Member)
+        other.__dict__.update(self.__dict__)  # all values are immutable, or replaced as a whole
         return other
 
     @property

@@ -4,9 +4,10 @@ Source: load management specification, sections 3.1 and 3.2.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from knxgw.dlm.settings import UNKNOWN_SPACING_S, Settings, Supervision
+from knxgw.frozen import replace
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
 OVER_RANGE_LIMIT_MA = 60_000  # with a smaller limit the end of the range says enough
@@ -23,7 +24,7 @@ class PhaseValue:
     over_range: bool = False  # the true current is higher, nobody knows how much
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Meter:
     """What is known of the smart meter; all times are monotonic seconds."""
 

@@ -4,9 +4,10 @@ Source: load management specification, section 12.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from knxgw.dlm.settings import Settings
+from knxgw.frozen import replace
 
 RECURS_S = 600.0
 LONGEST_RESTART_S = 900.0

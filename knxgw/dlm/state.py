@@ -30,7 +30,7 @@ class PhaseState:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class LoadManagement:
     """Everything between two cycles; only the functions of this room make a new one."""
 

@@ -14,6 +14,7 @@ from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration
+from knxgw.dlm.member import Seen
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 
@@ -220,7 +221,7 @@ class Remembered:
     at_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Station:
     """The whole site."""
 
@@ -229,6 +230,7 @@ class Station:
     grid_control: bool = False
     sharing: LoadManagement | None = None  # None: load management is off
     sharing_settings: Settings | None = None
+    seen: Mapping[int, Seen] = field(default_factory=dict)  # what the last cycle was told
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     faults: FaultRegister = field(

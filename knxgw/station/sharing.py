@@ -1,8 +1,8 @@
 """The station's side of load management: what it is told, and what it decides for the points. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
+from itertools import combinations
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, intrinsic_state
@@ -28,6 +28,7 @@ from knxgw.dlm.member import MemberSettings, Seen
 from knxgw.dlm.meter import MeterReading, age_s, current_of_power
 from knxgw.dlm.settings import Settings, Supervision
 from knxgw.dlm.state import LoadManagement
+from knxgw.frozen import replace
 from knxgw.station.model import (
     HighPowerStarted,
     InOperationSeen,
@@ -137,9 +138,17 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
 
 
-def _measured(settings: PointSettings) -> list[Quantity]:
-    found = (q for q in PHASE_CURRENTS[: settings.phases] if q.value in settings.capabilities)
-    return list(found)
+def _measured(settings: PointSettings) -> Sequence[Quantity]:
+    return _MEASURED[settings.phases, settings.capabilities & _PHASE_NAMES]
+
+
+_PHASE_NAMES = frozenset(quantity.value for quantity in PHASE_CURRENTS)
+_MEASURED: Mapping[tuple[int, frozenset[str]], Sequence[Quantity]] = {
+    (phases, frozenset(names)): [q for q in PHASE_CURRENTS[:phases] if q.value in names]
+    for phases in range(1, 4)
+    for count in range(4)
+    for names in combinations(sorted(_PHASE_NAMES), count)
+}
 
 
 def _read_s(point: ChargingPoint) -> float | None:
@@ -198,20 +207,30 @@ def take_meter(
     return station, tuple(phases)
 
 
-def share(station: Station, now_s: float, new_phases: Iterable[int] = ()) -> Station:
-    """Return the station after a cycle of load management: offers, reasons, faults."""
+def share(
+    station: Station,
+    now_s: float,
+    new_phases: Iterable[int] = (),
+    *,
+    changed: Iterable[PointNumber] | None = None,
+) -> Station:
+    """Return the station after a cycle of load management: offers, reasons, faults.
+
+    `changed`: the charging points that have changed since the last cycle; None: any may have.
+    """
     sharing, settings = station.sharing, station.sharing_settings
     if sharing is None or settings is None:
         return station
-    members = {
-        int(number): _seen_by(station, point, now_s) for number, point in station.points.items()
-    }
+    anew = station.points if changed is None or not station.seen else changed
+    members = dict(station.seen)
+    for number in anew:
+        members[number] = _seen_by(station, station.points[number], now_s)
     sharing = cycle(sharing, settings, members, now_s, new_phases=tuple(new_phases))
     faults = station.faults
     for code in GENERAL_FAULTS:
         faults = faults.set(code, present=code in sharing.faults)
     points = _with_invalid_points(station.points, sharing)
-    return replace(station, sharing=sharing, faults=faults, points=points)
+    return replace(station, sharing=sharing, seen=members, faults=faults, points=points)
 
 
 def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:

@@ -1,7 +1,6 @@
 """The one step of the station: an event in, the new station and the wanted effects out. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
@@ -23,6 +22,7 @@ from knxgw.charging.records import from_record, to_record
 from knxgw.charging.words import PointNumber, Reason
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.settings import Settings
+from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import (
     GENERAL,
@@ -127,7 +127,8 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
             return _settle_all(station, shared, now_s)
         case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
             fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
-            shared = sharing.share(sharing.take(station, event, now_s), now_s, fresh)
+            taken = sharing.take(station, event, now_s)
+            shared = sharing.share(taken, now_s, fresh, changed=())
             return _settle_shared(station, shared, now_s)
         case _:
             return _point(station, event, now_s)
@@ -214,7 +215,9 @@ def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, 
     after = _change(station, event, now_s)(before)
     changed = _with_point(station, number, after)
     effects: list[Effect] = list(_refused(event, before, after))
-    settled = _settle_point(sharing.share(changed, now_s), number, before, now_s, effects)
+    settled = _settle_point(
+        sharing.share(changed, now_s, changed=(number,)), number, before, now_s, effects
+    )
     if station.sharing is not None:
         settled, more = _settle_shared(station, settled, now_s, without=number)
         effects.extend(more)
@@ -228,7 +231,8 @@ def _smart_meter(
     match event:
         case MeterSeen(values=values):
             taken, fresh = sharing.take_meter(station, values, now_s)
-            return _settle_shared(station, sharing.share(taken, now_s, fresh), now_s)
+            shared = sharing.share(taken, now_s, fresh, changed=())
+            return _settle_shared(station, shared, now_s)
         case MeterConditionChanged(condition=condition):
             return station, (Note(text=f"smart meter: {condition}"),)
         case _:
