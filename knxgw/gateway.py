@@ -115,6 +115,11 @@ class Gateway:
         """
         if self._knx is not None and not self._knx.is_up:
             return False
+        return self._is_polled
+
+    @property
+    def _is_polled(self) -> bool:
+        """Tell whether the first poll of every charger that can be reached is done."""
         return all(
             driver.first_cycle_done or driver.condition is LinkCondition.NOT_REACHABLE
             for driver in self._bus_of
@@ -134,7 +139,7 @@ class Gateway:
         """Return which LEDs of the front panel are lit now; safe from any thread."""
         knx = self._knx
         state = PanelState(
-            phase=Phase.RUNNING if self._was_ready else Phase.STARTING,
+            phase=Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING,
             knx_connected=self.knx_is_up,
             knx_lost_s=knx.lost_s if knx else None,
             telegram_s=knx.telegram_s if knx else None,

@@ -97,23 +97,27 @@ def _process_input(situation: Situation, given: Input, *, manual: bool) -> Proce
     }.get(given, ProcessInput.STOP)
 
 
-def transitions() -> Mapping[ChargingState, Mapping[Input, tuple[ChargingState, ...]]]:
+def transitions() -> Mapping[ChargingState, Mapping[Input, tuple[ChargingState | None, ...]]]:
     """Return, for every value of GO 50 and every input, which values may follow.
 
-    No value at all: the input is not possible in that state.
+    None among them: the input may be impossible in that state.
     """
-    found: dict[ChargingState, dict[Input, set[ChargingState]]] = {
+    found: dict[ChargingState, dict[Input, set[ChargingState | None]]] = {
         state: {given: set() for given in Input} for state in ChargingState
     }
     for situation in situations():
         for given, manual in product(Input, (False, True)):
             following = after(situation, given, manual=manual)
-            if following is not None:
-                found[shown_in(situation)][given].add(shown_in(following))
+            value = None if following is None else shown_in(following)
+            found[shown_in(situation)][given].add(value)
     return {
-        state: {given: tuple(sorted(values)) for given, values in row.items()}
+        state: {given: tuple(sorted(values, key=_order)) for given, values in row.items()}
         for state, row in found.items()
     }
+
+
+def _order(state: ChargingState | None) -> int:
+    return -1 if state is None else int(state)
 
 
 # --- the page --------------------------------------------------------------------------------------
@@ -144,8 +148,8 @@ _TRANSITIONS = """\
 ## Every state and every input
 
 Computed from the two tables over all situations. More than one value: it depends on what holds
-beneath (an interruption that ends shows the state that holds now). "-" means that the state does
-not allow it: nothing changes, `OpNotPossible` is told. Plugging in is shown for automatic and
+beneath (an interruption that ends shows the state that holds now). "-" means that the situation
+may not allow it: then nothing changes, `OpNotPossible` is told. Plugging in is shown for automatic and
 manual start together.
 """
 _REASONS = """\
@@ -171,20 +175,23 @@ setpoint written meanwhile is remembered and applies at the end.
 - `NotFollowing` (60): the current stays above the offer by more than 1.5 A (or a tenth of it) for
   10 s, counted from 6 s after the last lowering. The charging point is offered 0 A.
 - `NotStopping` (80): it still draws more than 1 A 10 s later.
-- Both end when the vehicle is unplugged, and when it has drawn nothing for 5 minutes.
+- `NotStopping` ends when the draw falls to 1 A or below; `NotFollowing` when the vehicle is
+  unplugged, or has drawn no more than 1 A for 5 minutes. A restart of the gateway ends both.
 
 ## Start, restart and end
 
 | event | interruption (55) | grid-supporting control (1) | setpoint (60) | cancelled |
 |---|---|---|---|---|
-| restart of the gateway, power return | as stored | read from the bus for 4 s, else as stored | as stored, clamped anew | as stored |
+| restart of the gateway, power return | as stored | read from the bus, else as stored | as stored, clamped anew | as stored |
 | KNX comes back | kept | read again | kept | kept |
 | the charger comes back | told again | told again | told again | kept |
 | another configuration | kept | read from the bus | kept, clamped anew | kept |
 
-Until grid-supporting control is known after a start, nobody gets more than the minimum; without a
-group address on 1 there is nothing to wait for. What holds then reaches every charger within 10 s
-of the start of the process.
+After a start nobody gets more than the minimum until the bus has answered whether grid-supporting
+control is active: at most 4 s after the bus was asked, and 8.5 s after the start where the KNX link
+is not there yet. Then what was stored holds; an answer that comes later is followed at once.
+Without a group address on 1 there is nothing to wait for. What was stored of an object that has no
+group address any more is not restored, because no telegram could end it.
 
 When the gateway ends in order, every charger is told what shall hold without it: under load
 management the minimum, or 0 A while something interrupts; without load management what holds
@@ -249,8 +256,8 @@ def _transition_table() -> Iterable[str]:
         yield _row(_named(state), *(_values(following) for following in row.values()))
 
 
-def _values(following: tuple[ChargingState, ...]) -> str:
-    return ", ".join(str(int(state)) for state in following) or "-"
+def _values(following: tuple[ChargingState | None, ...]) -> str:
+    return ", ".join("-" if state is None else str(int(state)) for state in following)
 
 
 def _reason_table() -> Iterable[str]:

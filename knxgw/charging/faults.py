@@ -73,6 +73,7 @@ class FaultRegister:
     last: FaultCode | None = None  # shown when nothing is present any more
     informed: FaultCode | None = None  # last fault that was for information only
     informed_count: int = 0
+    informing: FaultCode | None = None  # it is being shown, until the next moment
 
     @property
     def is_present(self) -> bool:
@@ -95,6 +96,8 @@ class FaultRegister:
     def text(self) -> str:
         """Return the text of GO 9 / 95: the last or current fault."""
         shown = self.current or self.last
+        if self.informing is not None and self.severity <= self.severities[self.informing]:
+            shown = self.informing
         return shown.value if shown else NO_ERROR
 
     def set(self, code: FaultCode, *, present: bool) -> "FaultRegister":
@@ -110,4 +113,14 @@ class FaultRegister:
         current = self.current
         hidden = current is not None and self.severities[current] > self.severities[code]
         last = self.last if hidden else code
-        return replace(self, last=last, informed=code, informed_count=self.informed_count + 1)
+        return replace(
+            self,
+            last=last,
+            informed=code,
+            informed_count=self.informed_count + 1,
+            informing=None if hidden else code,
+        )
+
+    def calmed(self) -> "FaultRegister":
+        """Return the register after a fault for information was reset."""
+        return replace(self, informing=None)

@@ -71,6 +71,7 @@ class ChargingPoint:
     taken_ma: int | None = None  # last offer the charger acknowledged
     pause_s: float | None = None  # when our own pause was last in force [monotonic s]
     process: Process = Process.NO_VEHICLE
+    in_error: bool = False  # the charger's own state, as it was last told
     obedience: Obedience = obeying.NEW
     interruption: bool = False
     setpoint_ma: int = 0
@@ -81,9 +82,11 @@ class ChargingPoint:
     complete: bool = False
     hot: bool = False  # temperature warning by the threshold
     card: str = ""  # that enabled charging
-    card_before: str | None = None  # what the charger still showed at plug-in; None: not known
+    asked_for_card: bool = False  # the charger waited for one since plug-in
+    card_before: str | None = None  # what the charger showed when the last vehicle left, if known
     session: Session | None = None
     session_started_s: float | None = None  # [monotonic s]
+    session_restored: bool = False  # it began before the gateway's last start
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
@@ -186,32 +189,34 @@ def _take(
     if before.connected is not False and point.connected is False:
         point = _unplugged(point, now_s, now)
     elif not before.connected and point.connected:
-        point = _plugged_in(point, before.value(Quantity.RFID))
+        point = _plugged_in(point)
     point = _follow_session(point, now_s, now)
     return _follow_heat(_follow_card(point))
 
 
-def _plugged_in(point: ChargingPoint, card: Value | None) -> ChargingPoint:
+def _plugged_in(point: ChargingPoint) -> ChargingPoint:
     manual = point.starts_manually
     given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
     process = advance(point.process, given) or point.process
-    return replace(point, process=process, card_before=str(card or ""))
+    return replace(point, process=process)
 
 
 def _follow_card(point: ChargingPoint) -> ChargingPoint:
-    """Find the card that enables charging: one that was not there when the vehicle came.
+    """Find the card that enables charging: one that was not there when the last vehicle left.
 
     Chargers may go on showing the card of the last session. The same card again counts when
     charging begins (see `_begin`). After a restart nothing that was told is told again.
     """
     card = point.value(Quantity.RFID)
-    if not isinstance(card, str) or not point.connected:
-        return point
-    if point.card_before is None:
-        return replace(point, card_before=card)
-    if not card or card in (point.card, point.card_before):
+    if not isinstance(card, str):
         return point
     state = point.value(Quantity.STATE)
+    if point.connected and state == ChargingState.MANUAL_START and not point.asked_for_card:
+        point = replace(point, asked_for_card=True)
+    if point.card_before is None or (not point.connected and not card and point.card_before):
+        return replace(point, card_before=card)
+    if not point.connected or not card or card in (point.card, point.card_before):
+        return point
     return replace(point, card=card) if state in _ENABLED else point
 
 
@@ -234,7 +239,8 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
         process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
         obedience=obeying.NEW,
         card="",
-        card_before=None,
+        asked_for_card=False,
+        card_before=str(point.value(Quantity.RFID) or ""),
         has_charged=False,
         below_s=0.0,
         counted_s=None,
@@ -243,9 +249,13 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
 
 
 def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
-    reported = any(point.value(quantity) for quantity in FAULT_INFOS)
-    error = reported or point.value(Quantity.STATE) == ChargingState.ERROR
-    return replace(point, faults=point.faults.set(FaultCode.CHARGER_ERROR, present=error))
+    state = point.value(Quantity.STATE)
+    if state is None:  # not read since it came back: what it said before still holds
+        return point
+    in_error = state == ChargingState.ERROR
+    error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
+    faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
+    return replace(point, in_error=in_error, faults=faults)
 
 
 def _count_energy(
@@ -257,7 +267,7 @@ def _count_energy(
     if isinstance(own_energy, int):
         point = _adopt_session_energy(point, own_energy, now_s)
     if isinstance(energy, int):
-        counter, added_mwh = point.lifetime_counter.by_reading(energy)
+        counter, added_mwh = point.lifetime_counter.by_reading(energy, now_s)
         lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
         point = replace(point, lifetime_counter=counter, lifetime_mwh=lifetime)
         return _add_to_session(point, added_mwh)
@@ -356,12 +366,35 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
 
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     card = point.value(Quantity.RFID)
+    known = isinstance(card, str) and card and (point.asked_for_card or card != point.card_before)
     return replace(
         point,
         session=sessions.begin(now),
         session_started_s=now_s,
-        card=card if isinstance(card, str) and card else point.card,
+        session_restored=False,
+        card=str(card) if known else point.card,
     )
+
+
+def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
+    """Return the point after the wall clock was corrected: a running session follows it.
+
+    One that began in this run has its start by the monotonic clock; of one from before a restart
+    the stored start is what is known.
+    """
+    session, started_s = point.session, point.session_started_s
+    if session is None or not session.is_open or started_s is None:
+        return point
+    if point.session_restored and session.started_at is not None:
+        lasted_s = max(0.0, (now - session.started_at).total_seconds())
+        return replace(point, session_started_s=now_s - lasted_s)
+    drew_at = now - timedelta(seconds=now_s - started_s - session.duration_s)
+    dated = replace(
+        session,
+        started_at=now - timedelta(seconds=now_s - started_s),
+        ended_at=None if session.ended_at is None else drew_at,
+    )
+    return replace(point, session=dated)
 
 
 def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
@@ -486,7 +519,10 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     current_ma = fresh_current_ma(point, now_s)
     if current_ma is None and "current" in point.settings.capabilities:
         return False  # it may still draw
-    return finished and (current_ma or 0) < point.settings.complete_threshold_ma
+    if current_ma is None:
+        state = fresh_value(point, Quantity.STATE, now_s)
+        return finished and not (isinstance(state, ChargingState) and state.is_charging)
+    return finished and current_ma <= obeying.DRAWS_MA
 
 
 # --- obedience -----------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ def from_record(
         ),
         session=session,
         session_started_s=started_s,
+        session_restored=True,
     )
 
 

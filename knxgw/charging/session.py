@@ -32,21 +32,34 @@ class EnergyCounter:
     """
 
     reading_mwh: int | None = None
+    reading_s: float | None = None  # when it was read [monotonic s]; None: before the last start
     dropped_mwh: int | None = None  # highest reading before it fell
     power_w: int = 0
     power_s: float | None = None  # when the power was measured [monotonic s]
 
-    def by_reading(self, reading_mwh: int) -> tuple["EnergyCounter", int]:
-        """Take a meter reading; return the counter and the energy since the last one [mWh]."""
+    def by_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
+        """Take a meter reading; return the counter and the energy since the last one [mWh].
+
+        A rise that no charging point can draw in the time is another meter, or a bad reading.
+        """
+        if self._is_another_meter(reading_mwh, now_s):
+            return replace(self, reading_mwh=reading_mwh, reading_s=now_s, dropped_mwh=None), 0
         last_mwh = self.reading_mwh if self.reading_mwh is not None else reading_mwh
         dropped_mwh = self.dropped_mwh
         if reading_mwh < last_mwh:
             dropped_mwh = max(last_mwh, dropped_mwh or last_mwh)
-            return replace(self, reading_mwh=reading_mwh, dropped_mwh=dropped_mwh), 0
+            fallen = replace(self, reading_mwh=reading_mwh, dropped_mwh=dropped_mwh)
+            return replace(fallen, reading_s=now_s), 0
         if dropped_mwh is not None and reading_mwh >= dropped_mwh:
             last_mwh, dropped_mwh = dropped_mwh, None
-        counter = replace(self, reading_mwh=reading_mwh, dropped_mwh=dropped_mwh)
+        counter = replace(self, reading_mwh=reading_mwh, reading_s=now_s, dropped_mwh=dropped_mwh)
         return counter, reading_mwh - last_mwh
+
+    def _is_another_meter(self, reading_mwh: int, now_s: float) -> bool:
+        if self.reading_mwh is None or self.reading_s is None or self.dropped_mwh is not None:
+            return False
+        most_mwh = MOST_W * (now_s - self.reading_s) * MWH_PER_WS + SLACK_MWH
+        return reading_mwh - self.reading_mwh > most_mwh
 
     def by_power(self, power_w: int, now_s: float) -> tuple["EnergyCounter", int]:
         """Take a power; return the counter and the energy since the last one [mWh].
@@ -61,6 +74,8 @@ class EnergyCounter:
 
 
 MAX_GAP_S = 60.0
+MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
+SLACK_MWH = 2_000_000  # meters that count in whole kWh jump
 
 
 def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
@@ -91,5 +106,7 @@ def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
         midnight.replace(tzinfo=None) + timedelta(days=day, seconds=second_of_day)
         for day in (-1, 0, 1)
     ]
-    moments = [moment.replace(tzinfo=zone).astimezone(UTC) for moment in wall]
+    moments = [
+        moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for moment in wall for fold in (0, 1)
+    ]
     return min(moments, key=lambda moment: abs(moment - near))

@@ -13,7 +13,7 @@ from xknx.telegram.tpci import TDataGroup
 from knxgw.errors import LinkError
 from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
 from knxgw.objects.server import ObjectServer
-from knxgw.station.model import Command
+from knxgw.station.model import BusAsked, Command
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.knx")
@@ -48,6 +48,7 @@ class KnxSession:
             self.is_up = True
             log.info("KNX link is up, individual address %s", self._link.individual_address)
             self._server.bus_ready()
+            self._on_command(BusAsked())
             self._check_s = loop.time() + ALIVE_CHECK_S
             while True:
                 await self._send_due(loop)

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
 LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
 RETRY_S = 5.0
+UNLOCK_S = 30.0  # KEBA takes one write in 5 s
+MOST_REWRITES = 3  # in a row; then a charger that does not take it is told again calmly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +61,24 @@ class Commander:
         self._written: dict[str, tuple[int, ...]] = {}
         self._written_s: dict[str, float] = {}
         self._unlock: list[WriteStep] = []
+        self._unlock_until_s: float | None = None
         self._armed = False
         self._last_write_s = -math.inf
         self._broken_s = -math.inf
         self._refreshed_s = -math.inf
         self._retry_s = -math.inf
         self._mismatches = 0
+        self._rewrites = 0
 
     def want(self, offer_ma: int) -> None:
         """Take the newest offer [mA], 0 to pause."""
         previous = self._wanted_ma
         self._urgent = previous is None or offer_ma < previous or self._urgent
+        if offer_ma != previous:
+            self._retry_s = -math.inf  # what was refused was something else
+        if previous == 0 and offer_ma > 0:  # never enable what the charger may have forgotten
+            for step in self._control.offer:
+                self._written.pop(step.point, None)
         self._wanted_ma = offer_ma
         if self._acknowledged_ma != offer_ma:
             self._acknowledged_ma = None
@@ -82,6 +91,7 @@ class Commander:
     def unlock(self) -> None:
         """Release the cable at the next opportunity."""
         self._unlock = list(self._control.unlock)
+        self._unlock_until_s = None
 
     def forget(self) -> None:
         """Count everything as unwritten, as after a lost connection."""
@@ -95,7 +105,7 @@ class Commander:
 
     def due_s(self, now_s: float) -> float:
         """Return when the next write may be made [monotonic s]; infinity when none is needed."""
-        if self._pending() is not None:
+        if self._pending() is not None and (self._urgent or not self._unlock):
             return max(self._gate_s(urgent=self._urgent), self._retry_s)
         if self._unlock or self._arm_steps():
             return max(self._gate_s(urgent=False), self._retry_s)
@@ -109,11 +119,12 @@ class Commander:
         """Return the write that is due now."""
         if now_s < self.due_s(now_s):
             return None
+        self._give_up_unlock(now_s)
         step = self._pending()
+        if self._unlock and not (step and self._urgent):  # its steps belong together
+            return self._write(self._unlock[0], urgent=False)
         if step is not None:
             return self._write(step, urgent=self._urgent)
-        if self._unlock:
-            return self._write(self._unlock[0], urgent=False)
         arm = self._arm_steps()
         if arm:
             return self._write(arm[0], urgent=False)
@@ -140,8 +151,22 @@ class Commander:
         self._acknowledged_ma = self._wanted_ma
         return self._wanted_ma
 
-    def refused(self, now_s: float) -> None:
-        """Note that the charger refused the write: it is repeated, but not at once."""
+    def _give_up_unlock(self, now_s: float) -> None:
+        """Forget an unlock that could not be carried out in time: the next car may be there."""
+        if not self._unlock:
+            return
+        if self._unlock_until_s is None:
+            self._unlock_until_s = now_s + UNLOCK_S
+        elif now_s > self._unlock_until_s:
+            self._unlock.clear()
+
+    def refused(self, write: Write, now_s: float) -> None:
+        """Note that the charger refused the write: it is repeated, but not at once.
+
+        A refused unlock is not repeated: who pressed the button sees that nothing happened.
+        """
+        if self._unlock and self._unlock[0].point == write.point:
+            self._unlock.clear()
         self._retry_s = now_s + RETRY_S
 
     def verify(self, name: str, raw: Raw | None, now_s: float) -> None:
@@ -156,15 +181,16 @@ class Commander:
             return
         difference = self._difference(name, target, raw)
         if abs(difference) < 1e-9 or self._within_resolution(name, difference):
-            self._mismatches = 0
+            self._mismatches = self._rewrites = 0
             return
-        calm = difference < 0 and not self._is_zero(name, raw)
+        calm = self._rewrites >= MOST_REWRITES or (difference < 0 and not self._is_zero(name, raw))
         if calm and now_s - self._written_s[target] < LIMITED_REWRITE_S:
             return
         self._mismatches += 1
         if self._mismatches >= 2:
             log.warning("%s: charger reports %s = %s, written again", self._name, name, raw)
             self._mismatches = 0
+            self._rewrites += 1
             del self._written[target]
             self._urgent = True
 

@@ -14,7 +14,7 @@ from knxgw.charging.events import (
     MeterSeen,
     OfferTaken,
 )
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
@@ -81,6 +81,8 @@ class Driver:
         self.condition = LinkCondition.STARTING
         self._silent = 0
         self._wrong = 0
+        self._refused_writes = 0  # in a row
+        self._starts_up = False
 
     @property
     def first_cycle_done(self) -> bool:
@@ -123,7 +125,7 @@ class Driver:
         self._schedule = self._new_schedule()
         if self._commander is not None:
             self._commander.forget()
-        self._silent = self._wrong = 0
+        self._silent = self._wrong = self._refused_writes = 0
 
     def due_s(self, now_s: float) -> float:
         """Return when the next job may start [monotonic s]."""
@@ -169,6 +171,7 @@ class Driver:
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
+        self._refused_writes = 0
         self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
         taken = [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
         return [*self._answered(), *taken]
@@ -178,7 +181,7 @@ class Driver:
         if isinstance(job, Read):
             self._schedule.asked(job.block, now_s)
         elif self._commander is not None:
-            self._commander.refused(now_s)
+            self._commander.refused(job, now_s)
         if isinstance(job, Read) and job.block.unit_id != self.unit_id:
             return []  # what the station beside the socket says does not make or break it
         if isinstance(error, LinkError):
@@ -191,6 +194,8 @@ class Driver:
                 return handled
         if isinstance(job, Read):
             self._schedule.ask_again_in(job.block, now_s, BACK_OFF_FIRST_S)
+        else:
+            self._refused_writes += 1
         return self._wrong_answer(error)
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
@@ -204,8 +209,18 @@ class Driver:
         if not values:
             return []
         if self.model.kind is DeviceKind.CHARGER:
+            self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(point=self.point, values=values)]
         return [MeterSeen(point=self.point, values=values)]
+
+    def _notice_restart(self, state: Value | None) -> None:
+        """Tell a charger everything again that says that it starts up: it has forgotten it."""
+        if state is None:
+            return
+        starts = state == ChargingState.START_UP
+        if starts and not self._starts_up and self._commander is not None:
+            self._commander.forget()
+        self._starts_up = starts
 
     def _read_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
         if block.optional:
@@ -229,6 +244,10 @@ class Driver:
 
     def _answered(self) -> list[DeviceEvent]:
         self._silent = self._wrong = 0
+        if self._refused_writes >= COMM_LIMIT:
+            return self._change(
+                LinkCondition.COMM
+            )  # it can be read, but does not do what it is told
         return self._change(LinkCondition.GOOD)
 
     def _silence(self, now_s: float) -> list[DeviceEvent]:
@@ -243,7 +262,7 @@ class Driver:
         self._wrong += 1
         if self._wrong == 1:
             log.info("%s: wrong answer: %s", self.name, error)
-        if self._wrong < COMM_LIMIT:
+        if max(self._wrong, self._refused_writes) < COMM_LIMIT:
             return []
         return self._change(LinkCondition.COMM)
 

@@ -28,6 +28,7 @@ class Misbehaviour:
     silent: bool = False  # takes requests, answers nothing
     short_answers: bool = False  # one register too few
     exception: int | None = None  # answers every request with this exception code
+    refuses_writes: bool = False  # answers reads, but refuses whatever is written
 
 
 class ModbusSimulator:
@@ -112,6 +113,8 @@ class ModbusSimulator:
         """Answer a request from the images; pymodbus calls this for every access."""
         if self.misbehaviour.exception is not None:
             return ExcCodes(self.misbehaviour.exception)
+        if values is not None and self.misbehaviour.refuses_writes:
+            return ExcCodes.DEVICE_FAILURE
         if values is None and function in _WRITES:
             return None  # pymodbus reads back what it has just written
         now_s = self._time_s()

@@ -52,6 +52,11 @@ class ClockSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BusAsked:
+    """The KNX link is up, and what must be read from the bus is being read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """The gateway ends in order: leave the chargers with what is safe without it."""
 
@@ -120,7 +125,8 @@ class HighPowerStarted:
 
 
 Command = (
-    ClockSet
+    BusAsked
+    | ClockSet
     | GridControlCommanded
     | HighPowerStarted
     | InOperationSeen
@@ -132,7 +138,7 @@ Command = (
 )
 PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
 SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
-SiteEvent = Tick | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
+SiteEvent = Tick | BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
 Event = Started | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
 
 # --- effects -----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import (
     GENERAL,
+    BusAsked,
     ClockSet,
     ClockSource,
     Effect,
@@ -58,8 +59,11 @@ from knxgw.station.model import (
 from knxgw.station.wishes import paused_all, wishes_of
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
+RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
-GRID_CONTROL_OBJECT = 1
+GRID_CONTROL_OBJECT, INTERRUPTION_OBJECT, SETPOINT_OBJECT = 1, 55, 60
+POINT_OFFSET = 50
+CORRECTION_S = 1.0  # the clock was wrong, not only a little late
 _SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 Change = Callable[[ChargingPoint], ChargingPoint]
@@ -84,6 +88,7 @@ def initial(
         point = new_point(settings, blocked=number in blocked, zone=zone)
         if number in records:
             point = from_record(point, dict(records[number]), now, now_s)
+            point = _without_unlinked(configuration, point)
         members[number] = point
     numbers = sharing_settings or sharing.sharing_settings(configuration)
     station = Station(
@@ -91,17 +96,33 @@ def initial(
         points=members,
         sharing=sharing.start(numbers, members, now_s) if numbers else None,
         sharing_settings=numbers,
-        grid_control=bool(records.get(GENERAL, {}).get("grid_control", False)),
-        restore_until_s=now_s + RESTORE_S if _asks_for_grid_control(configuration) else None,
+        grid_control=_is_linked(configuration, GRID_CONTROL_OBJECT)
+        and bool(records.get(GENERAL, {}).get("grid_control", False)),
+        restore_until_s=now_s + RESTORE_LAST_S if _asks_for_grid_control(configuration) else None,
         clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
     )
     return _with_configuration_faults(station)
 
 
+def _without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
+    """Return the point without a hold whose group object has no address any more."""
+    offset = POINT_OFFSET * (point.settings.number - 1)
+    if not _is_linked(configuration, INTERRUPTION_OBJECT + offset):
+        point = replace(point, interruption=False)
+    if point.setpoint_ma == 0 and not _is_linked(configuration, SETPOINT_OBJECT + offset):
+        point = replace(point, setpoint_ma=point.limits.maximum_ma, setpoint_given=False)
+    return point
+
+
 def _asks_for_grid_control(configuration: Configuration) -> bool:
     """Tell whether the bus is asked at the start whether the grid operator limits the site."""
-    linked = bool(configuration.group_objects.get(GRID_CONTROL_OBJECT))
+    linked = _is_linked(configuration, GRID_CONTROL_OBJECT)
     return linked and configuration.knx.link is not KnxLinkKind.NONE
+
+
+def _is_linked(configuration: Configuration, number: int) -> bool:
+    """Tell whether a group object has an address: nothing else can end what it began."""
+    return bool(configuration.group_objects.get(number))
 
 
 def _with_configuration_faults(station: Station) -> Station:
@@ -122,7 +143,14 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
             return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
-        case Tick() | ClockSet() | GridControlCommanded() | Stopping() | InternalErrorFound():
+        case (
+            Tick()
+            | BusAsked()
+            | ClockSet()
+            | GridControlCommanded()
+            | Stopping()
+            | InternalErrorFound()
+        ):
             shared = sharing.share(_site(station, event, now_s), now_s)
             return _settle_all(station, shared, now_s)
         case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
@@ -138,13 +166,17 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site."""
     match event:
         case Tick():
-            return _restored_in_time(station, now_s)
+            return _restored_in_time(_calmed(station), now_s)
+        case BusAsked():
+            until_s = station.restore_until_s
+            soon_s = None if until_s is None else min(until_s, now_s + RESTORE_S)
+            return replace(station, restore_until_s=soon_s)
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(active=active):
             return replace(station, grid_control=active, restore_until_s=None)
         case Stopping():
-            return replace(station, stopping=True)
+            return replace(station, stopping=True, restore_until_s=None)
         case InternalErrorFound():
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, present=True)
             return replace(station, faults=faults)
@@ -154,11 +186,24 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
 
 def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Say and offer what holds; the faults of the configuration begin now."""
-    unsaid = replace(station, faults=FaultRegister(severities=station.faults.severities))
+    unsaid = replace(station, faults=_unsaid(station.faults))
     for number, point in station.points.items():
-        none = FaultRegister(severities=point.faults.severities)
-        unsaid = _with_point(unsaid, number, replace(point, faults=none))
+        unsaid = _with_point(unsaid, number, replace(point, faults=_unsaid(point.faults)))
     return _settle_all(unsaid, sharing.share(station, now_s), now_s)
+
+
+def _unsaid(faults: FaultRegister) -> FaultRegister:
+    """Return a register as it is before the faults of the configuration were told."""
+    kept = tuple(code for code in faults.present if code not in _CONFIGURATION_FAULTS)
+    return replace(faults, present=kept)
+
+
+_CONFIGURATION_FAULTS = (
+    FaultCode.CONF_NO_CHARGER,
+    FaultCode.CONF_CHARGER,
+    FaultCode.CONF_E_METER,
+    FaultCode.DLM_ASSOCIATION,
+)
 
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
@@ -169,11 +214,29 @@ def _restored_in_time(station: Station, now_s: float) -> Station:
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
-    """Take a time unless a better source told it before."""
-    if station.clock is not None and event.source < station.clock.source:
+    """Take a time unless a better source told it before; running sessions follow a correction."""
+    old = station.clock
+    if old is not None and event.source < old.source:
         return station
     clock = WallClock(at=event.now, at_s=now_s, source=event.source)
-    return replace(station, clock=clock)
+    station = replace(station, clock=clock)
+    if old is None or abs((event.now - old.at_monotonic(now_s)).total_seconds()) <= CORRECTION_S:
+        return station
+    dated = {
+        number: points.date_session_anew(point, event.now, now_s)
+        for number, point in station.points.items()
+    }
+    return replace(station, points=dated)
+
+
+def _calmed(station: Station) -> Station:
+    """Return the station with faults for information reset: they were shown."""
+    calm = {
+        number: replace(point, faults=point.faults.calmed())
+        for number, point in station.points.items()
+        if point.faults.informing is not None
+    }
+    return replace(station, points={**station.points, **calm}) if calm else station
 
 
 def _change(station: Station, event: PointEvent, now_s: float) -> Change:
@@ -331,7 +394,8 @@ def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> Ch
     if point.decision is None or point.decision.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
         effects.append(Offer(point=number, offer_ma=decision.offer_ma))
-        text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({decision.reason})"
+        why = decision.reason.name.lower()
+        text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({why})"
         effects.append(Note(text=text))
     return point if point.decision == decision else replace(point, decision=decision)
 
@@ -355,7 +419,7 @@ def _note_state(
     old, new = station.published.get((number, "state")), values["state"]
     if old == new:
         return
-    reason = point.decision.reason if point.decision else "-"
+    reason = point.decision.reason.name.lower() if point.decision else "-"
     offer_a = point.decision.offer_ma / 1000 if point.decision else 0.0
     text = f"cp{number}: state {_shown(old)} -> {_shown(new)}, offer {offer_a:.1f} A ({reason})"
     effects.append(Note(text=text))

@@ -5,7 +5,7 @@ from knxgw.charging.obedience import Obeys
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Wishes
 from knxgw.charging.states import Process
-from knxgw.charging.words import ChargingState, Decision, PointNumber, Quantity, Reason
+from knxgw.charging.words import Decision, PointNumber, Reason
 from knxgw.station.model import Station
 
 
@@ -16,7 +16,7 @@ def wishes_of(station: Station, point: ChargingPoint) -> Wishes:
     unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
     return Wishes(
         configuration=managed and unlinked,
-        charger_error=point.value(Quantity.STATE) == ChargingState.ERROR,
+        charger_error=point.in_error,
         not_following=point.obedience.obeys is not Obeys.YES,
         interruption=point.interruption,
         grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,

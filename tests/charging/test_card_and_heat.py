@@ -40,9 +40,9 @@ def test_a_card_after_plug_in_is_told_when_it_enables_charging() -> None:
     assert shown == ["", "", "", "04A1B2C3", ""]
 
 
-def test_a_card_before_plug_in_is_told_when_charging_begins() -> None:
+def test_a_card_before_plug_in_is_told_when_the_vehicle_comes() -> None:
     shown = card_of({**AVAILABLE, **NO_CARD}, {**AVAILABLE, **CARD}, WAITING, CHARGING)
-    assert shown == ["", "", "", "04A1B2C3"]
+    assert shown == ["", "", "04A1B2C3", "04A1B2C3"]
 
 
 def test_the_card_of_the_session_before_is_not_told_for_the_next_vehicle() -> None:
@@ -50,8 +50,13 @@ def test_the_card_of_the_session_before_is_not_told_for_the_next_vehicle() -> No
     assert shown == ["", "", "", "0BADCAFE"]
 
 
+def test_a_vehicle_that_needed_no_card_is_not_told_as_the_card_of_before() -> None:
+    old = {**CARD}
+    assert card_of({**AVAILABLE, **old}, {**WAITING, **old}, {**CHARGING, **old})[-1] == ""
+
+
 def test_the_same_card_counts_again_for_the_next_session() -> None:
-    session: tuple[Mapping[Quantity, Value], ...] = ({**WAITING, **CARD}, CHARGING)
+    session: tuple[Mapping[Quantity, Value], ...] = ({**REFUSED, **CARD}, CHARGING)
     assert card_of(AVAILABLE, *session, AVAILABLE, *session)[-1] == "04A1B2C3"
 
 

@@ -177,16 +177,29 @@ def test_a_gap_in_the_power_counts_nothing() -> None:
 
 @pytest.mark.proves("2.33")
 def test_a_replaced_meter_adds_nothing() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000)
-    counter, added = counter.by_reading(100)
+    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
+    counter, added = counter.by_reading(100, 0.0)
     assert added == 0
-    assert counter.by_reading(300)[1] == 200
+    assert counter.by_reading(300, 0.0)[1] == 200
+
+
+@pytest.mark.proves("2.33")
+def test_a_meter_replaced_by_one_that_has_counted_more_adds_nothing() -> None:
+    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
+    counter, added = counter.by_reading(900_000_000, 5.0)
+    assert added == 0
+    assert counter.by_reading(900_020_000, 10.0)[1] == 20_000
+
+
+def test_what_flowed_while_a_charger_was_away_counts() -> None:
+    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
+    assert counter.by_reading(27_000_000, 7200.0)[1] == 22_000_000
 
 
 def test_a_meter_that_says_zero_for_a_moment_adds_only_what_flowed() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000)
-    counter, _ = counter.by_reading(0)
-    assert counter.by_reading(5_000_100)[1] == 100
+    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
+    counter, _ = counter.by_reading(0, 0.0)
+    assert counter.by_reading(5_000_100, 0.0)[1] == 100
 
 
 @settings(max_examples=100)
@@ -196,7 +209,7 @@ def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
 ) -> None:
     counter, total = EnergyCounter(), 0
     for reading in readings:
-        counter, added = counter.by_reading(reading)
+        counter, added = counter.by_reading(reading, 0.0)
         assert added >= 0
         total += added
     rises = sum(max(0, b - a) for a, b in itertools.pairwise(readings))

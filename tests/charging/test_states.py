@@ -74,9 +74,9 @@ def test_the_drawn_table_has_every_state_and_every_input() -> None:
     assert [int(state) for state in table] == list(range(12))
     assert all(tuple(row) == tuple(Input) for row in table.values())
     assert table[ChargingState.CHARGE][Input.STOP] == (ChargingState.CANCELLED,)
-    assert table[ChargingState.CHARGE][Input.START] == ()
-    assert table[ChargingState.AVAILABLE][Input.STOP] == ()
-    starts = {state for state, row in table.items() if row[Input.START]}
+    assert table[ChargingState.CHARGE][Input.START] == (None,)
+    assert table[ChargingState.AVAILABLE][Input.STOP] == (None,)
+    starts = {state for state, row in table.items() if row[Input.START] != (None,)}
     assert starts == {ChargingState.MANUAL_START}
 
 

@@ -202,6 +202,23 @@ async def test_a_silent_charger_does_not_keep_the_others_from_being_told(
                 await world.write(address.format(point=point), False)
 
 
+@pytest.mark.proves("7.68")
+async def test_a_charger_that_does_not_do_what_it_is_told_has_a_fault(tmp_path: Path) -> None:
+    site = UNLINKED.replace("507: ", "144: [1/2/94], 145: [1/2/95], 507: ")
+    async with World(site, tmp_path) as world:
+        await charging(world)
+        server = world.site.endpoint_of(PointNumber(2))
+        server.misbehaviour.refuses_writes = True
+        await world.write("1/2/60", 8.0, "14.019")
+        await world.sleep(9)
+        assert from_payload("16.001", await world.read("1/2/95")) == "Comm"
+        assert await world.read("1/2/94") == DPTBinary(1)
+        server.misbehaviour.refuses_writes = False
+        await world.sleep(20)
+        assert world.charger(2).offer_ma == 8000
+        assert await world.read("1/2/94") == DPTBinary(0)
+
+
 @pytest.mark.proves("2.4")
 async def test_the_gateway_says_that_it_lives_and_what_it_offers(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:

@@ -187,10 +187,65 @@ def test_a_charger_that_resumes_by_itself_is_paused_again(catalogue: Catalogue) 
 def test_a_refused_write_is_repeated_but_not_at_once(catalogue: Catalogue) -> None:
     one = commander(catalogue, "abb_terra_ac")
     one.want(10_000)
-    assert one.next_write(0.0) is not None
-    one.refused(0.0)
+    write = one.next_write(0.0)
+    assert write is not None
+    one.refused(write, 0.0)
     assert one.next_write(1.0) is None
-    assert one.next_write(5.1) is not None
+    one.want(0)
+    assert one.next_write(1.0) is not None, "a pause does not wait for what was refused before"
+    one.refused(write, 1.0)
+    assert one.next_write(6.1) is not None
+
+
+def settled_keba(catalogue: Catalogue) -> Commander:
+    """Return a KEBA that knows its offer and has its watchdog armed, after a minute."""
+    one = commander(catalogue, "keba_p30")
+    one.want(10_000)
+    for now_s in range(0, 60, 5):
+        drain(one, float(now_s))
+    return one
+
+
+def test_a_refused_unlock_is_not_tried_again(catalogue: Catalogue) -> None:
+    one = settled_keba(catalogue)
+    one.unlock()
+    assert drain(one, 65.0) == [(5014, (0,), 6)]
+    write = one.next_write(70.0)
+    assert write is not None
+    assert write.address == 5012
+    one.refused(write, 70.0)
+    later = [entry for now_s in range(75, 120, 5) for entry in drain(one, float(now_s))]
+    assert (5012, (0,), 6) not in later, "the next car may be there"
+    assert (5014, (1,), 6) in later
+
+
+def test_an_unlock_that_cannot_be_carried_out_in_time_is_given_up(catalogue: Catalogue) -> None:
+    one = settled_keba(catalogue)
+    one.unlock()
+    assert one.next_write(65.0) is not None  # it is not acknowledged
+    write = one.next_write(100.0)
+    assert write is None or write.address != 5012
+
+
+def test_the_steps_of_an_unlock_are_not_undone_in_between(catalogue: Catalogue) -> None:
+    one = settled_keba(catalogue)
+    one.unlock()
+    written = [write for now_s in range(60, 90, 5) for write in drain(one, float(now_s))]
+    registers = [(address, values) for address, values, _ in written if address in (5012, 5014)]
+    assert registers[:3] == [(5014, (0,)), (5012, (0,)), (5014, (1,))]
+
+
+def test_a_charger_is_told_the_current_before_it_is_enabled_again(catalogue: Catalogue) -> None:
+    one = commander(catalogue, "abb_terra_ac")
+    one.want(6000)
+    drain(one, 0.0)
+    one.want(0)
+    drain(one, 10.0)
+    one.want(6000)
+    addresses = [address for address, _, _ in drain(one, 20.0)]
+    offer = [step.point for step in catalogue.chargers["abb_terra_ac"].control.offer]  # type: ignore[union-attr]
+    points = catalogue.chargers["abb_terra_ac"].points
+    assert addresses == [points[name].address for name in offer], "it may have forgotten it"
 
 
 def test_the_cable_of_a_keba_is_released_by_two_writes(catalogue: Catalogue) -> None:

@@ -13,6 +13,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Reason
 from knxgw.station.model import (
     GENERAL,
+    BusAsked,
     ClockSet,
     ClockSource,
     Effect,
@@ -28,7 +29,7 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.step import RESTORE_S
+from knxgw.station.step import RESTORE_LAST_S, RESTORE_S
 from tests.charging.points import CHARGING, at
 from tests.station.sites import (
     CP1,
@@ -59,7 +60,7 @@ def reason(station: Station, point: PointNumber = CP1) -> Reason:
 
 @pytest.mark.proves("D16.64", "D16.12")
 def test_nobody_gets_more_than_the_minimum_until_the_bus_has_answered_or_had_its_time() -> None:
-    station, effects = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)
+    station, effects = after(new_station(more=GRID_LINKED), Started(), BusAsked(), now_s=0.0)
     assert offers(effects) == [6000]
     assert reason(station) is Reason.RESTORING
     station, effects = after(station, Tick(), now_s=RESTORE_S - 0.1)
@@ -86,7 +87,7 @@ def test_a_pause_that_was_stored_holds_during_the_restore() -> None:
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
     station, effects = after(station, SetpointCommanded(point=CP1, setpoint_ma=0), now_s=1.0)
     assert offers(effects) == [0]
-    _, effects = after(station, Tick(), now_s=RESTORE_S)
+    _, effects = after(station, Tick(), now_s=RESTORE_LAST_S)
     assert offers(effects) == [], "no raise in between"
 
 

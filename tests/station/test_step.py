@@ -351,7 +351,9 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
         StartStopCommanded(point=CP2, start=False),
         GridControlCommanded(active=True),
     )
-    again = initial(configuration(points(LEFT, RIGHT)), stored(effects), 0.0, at(100))
+    linked = "group_objects: {1: [1/0/1], 55: [1/1/55]}\n"
+    site = configuration(points(LEFT, RIGHT) + linked)
+    again = initial(site, stored(effects), 0.0, at(100))
     again, effects = after(again, Started())
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert published(effects, "interruption_state") == [True]
