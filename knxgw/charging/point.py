@@ -529,8 +529,13 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
 
 
 def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Compare what the vehicle draws with what was decided, and raise or clear the faults of it."""
+    """Compare what the vehicle draws with what was decided, and raise or clear the faults of it.
+
+    A charger that has not taken a lower offer yet is no fault of its vehicle.
+    """
     offer_ma = None if point.decision is None else point.decision.offer_ma
+    if offer_ma is not None and point.taken_ma is not None:
+        offer_ma = max(offer_ma, point.taken_ma)
     current_ma = phase_current_ma(point, now_s)
     obedience = obeying.follow(point.obedience, offer_ma, current_ma, now_s)
     if obedience == point.obedience:
