@@ -74,9 +74,12 @@ _BEHAVIOUR = """\
 | 59 | 0 or 1 | Releases the cable, but only when the charging process has finished; never ends a charge. |
 | 60 | current in A | Setpoint per phase, clamped to minimum and maximum; 0 A pauses where the charger allows it. Outside the range it is also `ValOutOfRange`. |
 
-10, 11, 12, 13 and 20 belong to dynamic load management. They can be linked and receive telegrams,
-but **in this version nothing follows from them**: with load management on, every charging point
-stays at its minimum current.
+10, 11, 12, 13 and 20 belong to dynamic load management: 10 to 12 are the smart meter's values per
+phase (negative: export), 13 = 1 says that a large consumer starts (every 1 counts, also a repeated
+one), 20 says that the smart meter is alive where it sends on change only.
+
+504 says what load management does: 0 off, 1 normal, 2 a large consumer was announced, 3 the smart
+meter is silent, 4 locked out after an overcurrent, 5 group addresses are missing.
 
 State objects send when their value changes. Currents, powers and energies send on a minimum change
 and not more often than a minimum interval; a value that has stood still for 10 s is sent as it is.
@@ -89,7 +92,7 @@ _FREE = """\
 ## Numbers that stay free
 
 3-7, 14-19, 21-49, 57, 58 and 85-93 belong to the future of the reference device. 300-449 are kept
-for charging points 6 to 8, which do not exist in this version; 500 to 505 come with load management.
+for charging points 6 to 8, which do not exist in this version.
 """
 _NEEDS: Mapping[str, str] = {
     "current": "current",
@@ -140,9 +143,9 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
     "prioritised charging point is disabled",
     FaultCode.CONF_E_METER: "two electricity meters share an address",
     FaultCode.DLM_ASSOCIATION: "an object that dynamic load management needs has no group address",
-    FaultCode.SMART_METER_TIMEOUT: "smart meter silent; comes with load management",
-    FaultCode.OVER_CURRENT: "the minimum currents exceed the limit; comes with load management",
-    FaultCode.DLM_INVALID_CURRENT: "invalid measured currents; comes with load management",
+    FaultCode.SMART_METER_TIMEOUT: "the smart meter was silent for longer than its interval: everybody at the minimum",
+    FaultCode.OVER_CURRENT: "the minimum currents alone exceed the limit: all charging is interrupted",
+    FaultCode.DLM_INVALID_CURRENT: "a charging point gives currents that cannot be: it is not charged",
     FaultCode.NOT_REACHABLE: "no connection to the charger",
     FaultCode.NOT_STOPPING: "still draws after it was told 0 A for not following",
     FaultCode.WRONG_CHARGER: "another model answers; not raised yet",

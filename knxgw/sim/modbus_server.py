@@ -30,6 +30,12 @@ class Misbehaviour:
     exception: int | None = None  # answers every request with this exception code
     refuses_writes: bool = False  # answers reads, but refuses whatever is written
 
+    def refusal(self, *, is_write: bool) -> ExcCodes | None:
+        """Return the exception that a request is answered with, None: it is served."""
+        if self.exception is not None:
+            return ExcCodes(self.exception)
+        return ExcCodes.DEVICE_FAILURE if is_write and self.refuses_writes else None
+
 
 class ModbusSimulator:
     """One TCP endpoint with the units of one or more simulated devices."""
@@ -111,10 +117,9 @@ class ModbusSimulator:
         values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         """Answer a request from the images; pymodbus calls this for every access."""
-        if self.misbehaviour.exception is not None:
-            return ExcCodes(self.misbehaviour.exception)
-        if values is not None and self.misbehaviour.refuses_writes:
-            return ExcCodes.DEVICE_FAILURE
+        refusal = self.misbehaviour.refusal(is_write=values is not None)
+        if refusal is not None:
+            return refusal
         if values is None and function in _WRITES:
             return None  # pymodbus reads back what it has just written
         now_s = self._time_s()
