@@ -1,8 +1,9 @@
-"""Showing things: the demo in the terminal, and the simulator alone."""
+"""Showing things: the demo in the terminal, the simulator alone, and the scenario bench."""
 
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from knxgw.errors import ConfigError, GatewayError, RejectedError
 from knxgw.gateway import Gateway
 from knxgw.links.knx_factory import make_link
 from knxgw.run import Stop, run_to_end, running
+from knxgw.sim.bench.read_scenario import load_scenario
+from knxgw.sim.bench.report import as_json as results_as_json
+from knxgw.sim.bench.report import as_text, run_scenario
+from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.console import HELP, obey
 from knxgw.sim.demo import (
     METER_ADDRESS,
@@ -168,3 +173,37 @@ def _take_line(site: SimulatedSite, stop: Stop, loop: asyncio.AbstractEventLoop)
     except EOFError:
         stop.asked.set()
     sys.stdout.flush()
+
+
+# --- scenarios -----------------------------------------------------------------------------------
+
+
+def run_bench(paths: Sequence[Path], *, as_json: bool) -> int:
+    """Run scenario files and print what came of them; return the exit status.
+
+    All files are read before the first one runs: 2 if one of them is faulty.
+    """
+    scenarios = _scenarios(paths)
+    if scenarios is None:
+        return 2
+    results = []
+    for scenario in scenarios:
+        results.append(run_scenario(scenario))
+        if not as_json:
+            click.echo(as_text(results[-1]) + "\n")
+    if as_json:
+        click.echo(results_as_json(results))
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _scenarios(paths: Sequence[Path]) -> list[Scenario] | None:
+    """Return the scenarios of some files; None, and every mistake is printed, if one is faulty."""
+    scenarios, faulty = [], False
+    for path in paths:
+        try:
+            scenarios.append(load_scenario(path))
+        except ConfigError as err:
+            faulty = True
+            for finding in err.findings:
+                click.echo(str(finding), err=True)
+    return None if faulty else scenarios

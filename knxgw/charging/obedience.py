@@ -45,12 +45,30 @@ def follow(
     known: Obedience, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> Obedience:
     """Take the decided offer and the measured current [mA], None: not known."""
+    if current_ma is not None and _is_over(known, current_ma, now_s):
+        known = _lowered_again(known, offer_ma, now_s)
     known = _offered(known, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
         return replace(known, over_s=None, quiet_s=None)
     if known.obeys is Obeys.YES:
         return _watch(known, offer_ma, current_ma, now_s)
     return _wait(known, current_ma, now_s)
+
+
+def _is_over(known: Obedience, current_ma: int, now_s: float) -> bool:
+    """Tell whether it draws clearly more than what it was offered until now."""
+    offer_ma = known.offer_ma
+    if known.obeys is not Obeys.YES or offer_ma is None or now_s < known.settled_s:
+        return False
+    return current_ma > offer_ma + max(1500, offer_ma // 10)
+
+
+def _lowered_again(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
+    """Go on counting when others are given room by lowering one that does not follow anyway."""
+    if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
+        return known
+    over_s = now_s if known.over_s is None else known.over_s
+    return replace(known, offer_ma=offer_ma, over_s=over_s)
 
 
 def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:

@@ -536,7 +536,8 @@ def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
     offer_ma = None if point.decision is None else point.decision.offer_ma
     if offer_ma is not None and point.taken_ma is not None:
         offer_ma = max(offer_ma, point.taken_ma)
-    current_ma = phase_current_ma(point, now_s)
+    invalid = FaultCode.DLM_INVALID_CURRENT in point.faults.present  # what cannot be says nothing
+    current_ma = None if invalid else phase_current_ma(point, now_s)
     obedience = obeying.follow(point.obedience, offer_ma, current_ma, now_s)
     if obedience == point.obedience:
         return point

@@ -360,7 +360,7 @@ class _Cycle:
         for member in admitted:
             if self._has_room(self.up_ma, member):
                 self._start(member)
-        self._raise(running, up_ma)
+        self._raise(running, {number: min(ma, down_ma[number]) for number, ma in up_ma.items()})
         for member in running:
             self.reasons[member.settings.number] = self._why(member, up_ma)
         for member in waiting:

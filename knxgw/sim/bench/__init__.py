@@ -1,0 +1,1 @@
+"""The scenario bench: the station against a simulated plant, in virtual time, with figures."""

@@ -1,0 +1,221 @@
+"""What must hold in every state, as far as it can be seen from outside the gateway.
+
+Source: load management specification, section 9.5. I6 (order does not matter) needs two runs and
+is a test. Currents are mA per phase, times s.
+"""
+
+from collections.abc import Iterable
+
+from knxgw.sim.bench.curve import Curve
+from knxgw.sim.bench.plant import Plant
+from knxgw.sim.bench.recording import Recording, Violation
+from knxgw.sim.bench.scenario import CarChanged, ConnectionModel, Scenario
+from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
+
+LOWER_FROM_MA = 500  # delta_dn
+SLACK_MA = 100  # rounding of readings and of coarse datapoint types
+STEADY_S = 4.0  # nothing moved for so long: the gateway can know the base load exactly
+HOLD_S = 15.0  # T_hold
+RESERVED_MA = 1000  # a vehicle that draws more than this counts
+EARLY_S = 1e-6
+
+
+class Watch:
+    """Looks at the run while it goes on; each invariant is reported once."""
+
+    def __init__(self, scenario: Scenario, plant: Plant, found: list[Violation]) -> None:
+        self.scenario = scenario
+        self._plant = plant
+        self._found = found
+        self._reported: set[str] = set()
+        self._grid_control = False
+        self._interrupted: set[int] = set()
+        self._moved_s = -1e9  # when a vehicle came, went or changed
+        self._was_over = False
+        self._offers: list[int] = []  # before the telegram
+        self._reduced = [-1e9, -1e9, -1e9]
+        self._offered = 0  # how many offers there were
+        self._good = [(-1, 0)] * 3  # what was so when a phase was found in order
+        self._hold_s = max(HOLD_S, 1.5 * scenario.meter.sample_s)
+        self._is_shared = scenario.connection.load_management == "dynamic"
+
+    def told(self, event: Event) -> None:
+        """Note a command that orders or ends a pause."""
+        if isinstance(event, GridControlCommanded):
+            self._grid_control = event.active
+        elif isinstance(event, InterruptionCommanded):
+            change = self._interrupted.add if event.active else self._interrupted.discard
+            change(event.point)
+
+    def vehicle_changed(self, at_s: float) -> None:
+        """Note that a vehicle came, went or changed."""
+        self._moved_s = at_s
+
+    def after_command(self, at_s: float) -> None:
+        """Check I5: a zero source is in force at once."""
+        for charger in self._plant.chargers:
+            offer_ma = charger.log.offers.last
+            if offer_ma and self._must_pause(charger.number):
+                self._report(at_s, "I5", f"CP{charger.number} has {_a(offer_ma)}, 0 A was ordered")
+
+    def offered(self, at_s: float, number: int, before_ma: int, offer_ma: int) -> None:
+        """Check a new offer: I2 (range), I4 (hold after a reduction), I5 (pause)."""
+        self._offered += 1
+        charger = self._plant.chargers[number - 1]
+        model = charger.model
+        if offer_ma and not model.minimum_ma <= offer_ma <= self._cap_ma(number):
+            limits = f"{_a(model.minimum_ma)} to {_a(self._cap_ma(number))}"
+            self._report(at_s, "I2", f"CP{number} is offered {_a(offer_ma)}, allowed is {limits}")
+        if offer_ma and self._must_pause(number):
+            self._report(at_s, "I5", f"CP{number} is offered {_a(offer_ma)}, 0 A was ordered")
+        if self._is_shared and offer_ma > before_ma > 0:
+            for phase in charger.used:
+                since_s = at_s - self._reduced[phase]
+                if since_s < self._hold_s - EARLY_S:
+                    words = (
+                        f"CP{number} is raised {since_s:.1f} s after a reduction on L{phase + 1}"
+                    )
+                    self._report(at_s, "I4", words)
+
+    def must_look(self, phase: int) -> bool:
+        """Tell whether a meter value of a phase can tell anything that the last one did not."""
+        key = (self._plant.changes, self._offered)
+        return self._is_shared and self._good[phase] != key
+
+    def before_telegram(self, phase: int, sampled_s: float) -> None:
+        """Note whether the offers are above what a meter value will tell."""
+        excess_ma = self._excess_ma(phase, sampled_s)
+        self._was_over = excess_ma is not None and excess_ma > LOWER_FROM_MA + SLACK_MA
+        self._offers = [charger.log.offers.last for charger in self._plant.chargers]
+
+    def after_telegram(self, at_s: float, phase: int, sampled_s: float) -> None:
+        """Check I1: after a meter value the offers fit; note the safety reduction."""
+        chargers = self._plant.chargers
+        if self._was_over and any(
+            charger.log.offers.last < offer_ma and phase in charger.used
+            for charger, offer_ma in zip(chargers, self._offers, strict=True)
+        ):
+            self._reduced[phase] = at_s
+        excess_ma = self._excess_ma(phase, sampled_s)
+        if excess_ma is None:
+            return
+        if excess_ma <= LOWER_FROM_MA + SLACK_MA:
+            self._good[phase] = (self._plant.changes, self._offered)
+        else:
+            offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
+            words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
+            self._report(at_s, "I1", words)
+
+    def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
+        """Return by how much the offers exceed what a sample leaves.
+
+        None: the sample cannot tell it (something moved), or the minima alone do not fit.
+        """
+        plant = self._plant
+        if sampled_s - max(self._moved_s, plant.still_s) < STEADY_S:
+            return None
+        users = [
+            one
+            for one in plant.chargers
+            if phase in one.used and one.vehicle.draw_ma(sampled_s) > RESERVED_MA
+        ]
+        base_ma = plant.base[phase].at(sampled_s)
+        available_ma = _available_ma(self.scenario.connection, base_ma)
+        if sum(one.model.minimum_ma for one in users) > available_ma:
+            return None
+        return sum(one.log.offers.last for one in users) - available_ma
+
+    def _must_pause(self, number: int) -> bool:
+        grid_pause = self._grid_control and self.scenario.connection.grid_setpoint_ma == 0
+        return grid_pause or number in self._interrupted
+
+    def _cap_ma(self, number: int) -> int:
+        model = self.scenario.points[number - 1]
+        grid_ma = self.scenario.connection.grid_setpoint_ma
+        return min(model.maximum_ma, grid_ma) if self._grid_control else model.maximum_ma
+
+    def _report(self, at_s: float, invariant: str, words: str) -> None:
+        if invariant not in self._reported:
+            self._reported.add(invariant)
+            self._found.append(Violation(at_s=at_s, invariant=invariant, words=words))
+
+
+def _a(current_ma: float) -> str:
+    return f"{current_ma / 1000:.1f} A"
+
+
+def _available_ma(connection: ConnectionModel, base_ma: float) -> float:
+    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
+    return min(connection.limit_ma - base_ma, feeder_ma)
+
+
+# --- I3, after the run -------------------------------------------------------------------------
+
+
+def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]:
+    """Return the first violation of I3: with a constant base load the line is never overloaded.
+
+    Not looked at: the time a change of the base load may take to be answered, vehicles that do not
+    obey, vehicles that resume or add phases by themselves, and minima that do not fit.
+    """
+    obedient = all(
+        one.car.deaf_from_s is None and not one.car.overdraw_ma for one in scenario.points
+    )
+    if scenario.connection.load_management != "dynamic" or not obedient:
+        return []
+    limit_ma = scenario.connection.limit_ma + LOWER_FROM_MA + SLACK_MA
+    found = []
+    for from_s, to_s in _quiet(scenario, recording):
+        for phase, load in enumerate(recording.load):
+            over = load.above(limit_ma, from_s, to_s)
+            if over and not _is_infeasible(scenario, recording, phase, over[0]):
+                highest_ma = load.highest(*over[0])
+                words = f"L{phase + 1} carries {_a(highest_ma)} with a constant base load"
+                found.append(Violation(at_s=over[0][0], invariant="I3", words=words))
+    return sorted(found, key=lambda one: one.at_s)[:1]
+
+
+def answer_s(scenario: Scenario) -> float:
+    """Return how long an excess may last that the building causes: T_int + tau_m + 1 s + T_EV."""
+    meter = scenario.meter
+    cars = [point.car for point in scenario.points]
+    latency_s = max((point.latency_s for point in scenario.points), default=0.0)
+    obeys_s = max(
+        (car.delay_s + 16_000 / car.fall_ma_per_s if car.settle_s is None else car.settle_s)
+        for car in cars
+    )
+    return meter.sample_s + max(meter.delay_s) + 1.0 + latency_s + obeys_s
+
+
+def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, float]]:
+    """Give the times in which every change of the base load has been answered."""
+    grace_s = answer_s(scenario)
+    busy = list(recording.base_changes)
+    busy += [
+        happening.at_s for happening in scenario.happenings if isinstance(happening, CarChanged)
+    ]
+    lost_s = [(lost.from_s, lost.to_s) for lost in scenario.meter.lost]
+    start_s = recording.start_s
+    for at_s in sorted(busy):
+        if at_s > start_s:
+            yield start_s, at_s
+        until_s = at_s + grace_s
+        for from_s, to_s in lost_s:  # the meter cannot tell it before it is back
+            if from_s <= until_s and at_s <= to_s:
+                until_s = to_s + grace_s
+        start_s = max(start_s, until_s)
+    if start_s < recording.end_s:
+        yield start_s, recording.end_s
+
+
+def _is_infeasible(
+    scenario: Scenario, recording: Recording, phase: int, over: tuple[float, float]
+) -> bool:
+    """Tell whether the minima of all plugged vehicles do not fit at that time."""
+    base: Curve = recording.base[phase]
+    minimums_ma = sum(
+        model.minimum_ma
+        for model, log in zip(scenario.points, recording.points, strict=True)
+        if phase in log.used.at(over[0])
+    )
+    return base.at(over[0]) + minimums_ma > scenario.connection.limit_ma

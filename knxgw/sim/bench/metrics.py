@@ -1,0 +1,225 @@
+"""The figures of a run. Currents inside are mA, what is reported is A, A·s, s and kWh.
+
+Source: load management specification, section 22.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+
+from knxgw.dlm.allocation import Share, solve
+from knxgw.sim.bench.counterfactual import controller_caused_as
+from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.sim.bench.plant import MWH_PER_AS
+from knxgw.sim.bench.recording import PointLog, Recording
+from knxgw.sim.bench.scenario import ConnectionModel, Scenario
+from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
+
+EXCURSION_FROM_MA = 500
+SETTLED_MA = 1000
+MINUTE_S, HOUR_S = 60.0, 3600.0
+Metrics = dict[str, object]
+
+
+def metrics(scenario: Scenario, recording: Recording) -> Metrics:
+    """Return every figure of a run, from 0 s to its end."""
+    connection, end_s = scenario.connection, recording.end_s
+    levels = {"limit": connection.limit_ma, "fuse": connection.fuse_ma}
+    writes = [log.offers.changes(0.0, end_s) for log in recording.points]
+    return {
+        "highest_load_a": [_round(load.highest(0.0, end_s) / 1000) for load in recording.load],
+        "excursion_s": {
+            name: _round(
+                max(longest_s(load, ma + EXCURSION_FROM_MA, end_s) for load in recording.load)
+            )
+            for name, ma in levels.items()
+        },
+        "overcurrent_as": {
+            name: _round(sum(load.integral_above(ma, 0.0, end_s) for load in recording.load) / 1000)
+            for name, ma in levels.items()
+        },
+        "controller_caused_as": {
+            name: _round(controller_caused_as(scenario, recording, ma))
+            for name, ma in levels.items()
+        },
+        "breaker_stress": {
+            name: _round(
+                max(stress(load, connection.fuse_ma, safe, 0.0, end_s) for load in recording.load)
+            )
+            for name, safe in (("b", B_TYPE), ("gg", GG_TYPE))
+        },
+        "utilisation": _round(utilisation(scenario, recording, 0.0, end_s)),
+        "settling_s": settling_s(recording),
+        "fairness": {
+            "current": _round(jain(_last_offers(recording))),
+            "energy": _round(jain(energies_as(recording, end_s))),
+        },
+        "switch_offs": [switch_offs(log, end_s) for log in recording.points],
+        "writes": [len(changes) for changes in writes],
+        "writes_per_hour": _round(max(map(len, writes)) * HOUR_S / end_s),
+        "writes_peak_per_minute": max(most_in(MINUTE_S, [at for at, _ in one]) for one in writes),
+        "explanation_lag_s": _round(recording.explanation_lag_s),
+        "energy_kwh": [_round(one * MWH_PER_AS / 1e6) for one in energies_as(recording, end_s)],
+        "meter_telegrams": recording.telegrams,
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def longest_s(load: Curve, limit_ma: float, end_s: float) -> float:
+    """Return the longest time without a break above a limit [s]."""
+    return max((to_s - from_s for from_s, to_s in load.above(limit_ma, 0.0, end_s)), default=0.0)
+
+
+def jain(values: Sequence[float]) -> float:
+    """Return Jain's index: 1 is perfectly fair; of nothing it is 1."""
+    total, squares = sum(values), sum(value * value for value in values)
+    return total * total / (len(values) * squares) if squares else 1.0
+
+
+def _last_offers(recording: Recording) -> list[int]:
+    """Return the last offers of those who have a vehicle."""
+    return [log.offers.last for log in recording.points if log.used.last]
+
+
+def energy_as(log: PointLog, from_s: float, to_s: float) -> float:
+    """Return what a vehicle drew on all its phases [A·s]."""
+    total = 0.0
+    for start_s, end_s, used in _stretches(log.used, from_s, to_s):
+        if used:
+            total += len(used) * log.draw.integral(start_s, end_s)
+    return total / 1000
+
+
+def energies_as(recording: Recording, to_s: float) -> list[float]:
+    """Return what was drawn at each charging point since the start [A·s]."""
+    return [energy_as(log, recording.start_s, to_s) for log in recording.points]
+
+
+def _stretches(
+    line: Steps[tuple[int, ...]], from_s: float, to_s: float
+) -> list[tuple[float, float, tuple[int, ...]]]:
+    moments = [from_s, *(at_s for at_s, _ in line.changes(from_s, to_s)), to_s]
+    return [
+        (start_s, end_s, line.at(start_s))
+        for start_s, end_s in pairwise(moments)
+        if end_s > start_s
+    ]
+
+
+# --- how much of what was possible ---------------------------------------------------------------
+
+
+def utilisation(
+    scenario: Scenario, recording: Recording, from_s: float, to_s: float
+) -> float | None:
+    """Return the share of what an all-knowing allocation without ramps would have given.
+
+    None where there was nothing to give, or nothing is shared.
+    """
+    if scenario.connection.load_management == "off":
+        return None
+    possible = oracle_as(scenario, recording, from_s, to_s)
+    taken = sum(energy_as(log, from_s, to_s) for log in recording.points)
+    return taken / possible if possible else None
+
+
+def oracle_as(scenario: Scenario, recording: Recording, from_s: float, to_s: float) -> float:
+    """Return what solve() gives with the true base load and the true limits of the cars [A·s]."""
+    lines: list[Sequence[float]] = [curve.times for curve in recording.base]
+    lines += [log.used.times for log in recording.points]
+    lines += [log.can_use.times for log in recording.points]
+    inside = {at_s for line in lines for at_s in line if from_s < at_s < to_s}
+    total = 0.0
+    for start_s, end_s in pairwise([from_s, *sorted(inside), to_s]):
+        total += _ideal_ma(scenario, recording, start_s) * (end_s - start_s) / 1000
+    return total
+
+
+def _ideal_ma(scenario: Scenario, recording: Recording, at_s: float) -> float:
+    """Return the sum of all phase currents an all-knowing allocation gives at a moment."""
+    connection = scenario.connection
+    available = [_available_ma(connection, base.at(at_s)) for base in recording.base]
+    shares: list[Share] = []
+    can_use: list[int] = []
+    room = list(available)
+    for number, (model, log) in enumerate(
+        zip(scenario.points, recording.points, strict=True), start=1
+    ):
+        used, maximum_ma = log.used.at(at_s), log.can_use.at(at_s)
+        if not used or not maximum_ma or any(room[phase] < model.minimum_ma for phase in used):
+            continue
+        for phase in used:
+            room[phase] -= model.minimum_ma
+        cap_ma = max(model.minimum_ma, min(model.maximum_ma, maximum_ma))
+        shares.append(
+            Share(
+                minimum_ma=model.minimum_ma,
+                cap_ma=cap_ma,
+                constraints=used,
+                prioritised=number == connection.priority,
+            )
+        )
+        can_use.append(maximum_ma)
+    given = solve(available, shares) if shares else []
+    return sum(
+        min(ma, most) * len(share.constraints)
+        for ma, most, share in zip(given, can_use, shares, strict=True)
+    )
+
+
+def _available_ma(connection: ConnectionModel, base_ma: float) -> int:
+    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
+    base = 0.0 if connection.load_management == "static" else base_ma
+    return round(min(connection.limit_ma - base, feeder_ma))
+
+
+# --- how calmly ------------------------------------------------------------------------------------
+
+
+def settling_s(recording: Recording) -> dict[str, float]:
+    """Return the longest time from an event until all offers stay within 1 A of the final ones."""
+    moments = sorted({at_s for at_s in recording.happenings if 0.0 <= at_s < recording.end_s})
+    longest = {"lowering": 0.0, "raising": 0.0}
+    for at_s, next_s in pairwise([*moments, recording.end_s]):
+        before = sum(log.offers.before(at_s) for log in recording.points)
+        final = [log.offers.before(next_s) for log in recording.points]
+        settled_s = at_s
+        for log, final_ma in zip(recording.points, final, strict=True):
+            settled_s = max(settled_s, _settled_s(log.offers, final_ma, at_s, next_s))
+        kind = "lowering" if sum(final) < before else "raising"
+        longest[kind] = max(longest[kind], round(settled_s - at_s, 3))
+    return longest
+
+
+def _settled_s(offers: Steps[int], final_ma: int, from_s: float, to_s: float) -> float:
+    """Return from when on the offers stay near the final one."""
+    settled_s = from_s
+    was_near = abs(offers.before(from_s) - final_ma) <= SETTLED_MA
+    for at_s, offer_ma in [(from_s, offers.at(from_s)), *offers.changes(from_s, to_s)]:
+        if at_s >= to_s:
+            break
+        is_near = abs(offer_ma - final_ma) <= SETTLED_MA
+        if is_near and not was_near:
+            settled_s = at_s
+        was_near = is_near
+    return settled_s
+
+
+def switch_offs(log: PointLog, end_s: float) -> int:
+    """Return how often a charging point with a vehicle was taken its current."""
+    count = 0
+    for at_s, offer_ma in log.offers.changes(0.0, end_s):
+        if offer_ma == 0 and log.offers.before(at_s) > 0 and log.used.at(at_s):
+            count += 1
+    return count
+
+
+def most_in(length_s: float, moments: Sequence[float]) -> int:
+    """Return the highest number of moments within a time of this length."""
+    return max(
+        (index + 1 - bisect_left(moments, at_s - length_s) for index, at_s in enumerate(moments)),
+        default=0,
+    )

@@ -1,0 +1,145 @@
+"""The plant of a scenario: mains with a building, chargers with latency, vehicles. No clock.
+
+Everything moves along straight lines between events, so the current of the line is known exactly.
+Currents are mA per phase, times s.
+"""
+
+from collections.abc import Mapping
+
+from knxgw.charging.events import ChargerSeen
+from knxgw.charging.words import PHASE_CURRENTS, ChargingState, PointNumber, Quantity, Value
+from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.sim.bench.recording import PointLog
+from knxgw.sim.bench.scenario import BaseChanged, PointModel, Scenario, Trouble
+from knxgw.sim.bench.vehicle import MINIMUM_OFFER_MA, Vehicle
+
+IMPOSSIBLE_MA = 99_900  # what a charger reports that gives invalid currents
+ENERGY_POLLS = 10  # the energy is read with every tenth poll
+MWH_PER_AS = 230 / 3.6  # at the nominal voltage
+
+
+class Charger:
+    """A charger and the vehicle at it."""
+
+    def __init__(self, number: int, model: PointModel, start_s: float) -> None:
+        self.number = PointNumber(number)
+        self.model = model
+        self.wired = model.wired
+        self.used: tuple[int, ...] = ()  # grid phases the vehicle uses; none without a vehicle
+        self.vehicle = Vehicle(model=model.car)
+        self.limit_ma = 0  # it announces
+        self.wanted_ma: int | None = None  # the newest command
+        self.trouble = Trouble.GOOD
+        self.scheduled_s = float("inf")  # when the vehicle is looked at next
+        self.log = PointLog(
+            offers=Steps(start_s, 0),
+            limits=Steps(start_s, 0),
+            draw=Curve(start_s, 0.0),
+            used=Steps(start_s, ()),
+            can_use=Steps(start_s, 0),
+            reserved=Steps(start_s, value=True),
+            charge_as=Steps(start_s, 0.0),
+        )
+        self._polls = 0
+        self._seen: ChargerSeen | None = None
+        self._key: tuple[int, int, Trouble] | None = None
+
+    def seen(self, at_s: float) -> ChargerSeen:
+        """Return what a poll reads."""
+        self._polls += 1
+        vehicle = self.vehicle
+        key = (vehicle.version, self.limit_ma, self.trouble)
+        if self._polls % ENERGY_POLLS == 0:
+            energy_mwh = round(vehicle.charge_as(at_s) * MWH_PER_AS)
+            values = {**self._values(at_s), Quantity.ENERGY: energy_mwh}
+            return ChargerSeen(point=self.number, values=values)
+        if self._seen is None or key != self._key or vehicle.slope:
+            self._seen = ChargerSeen(point=self.number, values=self._values(at_s))
+            self._key = key
+        return self._seen
+
+    def _values(self, at_s: float) -> dict[Quantity, Value]:
+        vehicle = self.vehicle
+        draw_ma = round(vehicle.draw_ma(at_s))
+        values: dict[Quantity, Value] = {
+            Quantity.STATE: self._state(draw_ma),
+            Quantity.CONNECTED: int(vehicle.plugged),
+            Quantity.SETPOINT: self.limit_ma,
+        }
+        if self.model.is_measured:
+            for terminal in range(self.model.phases):
+                used = terminal < vehicle.phases
+                current_ma = draw_ma if used else 0
+                invalid = self.trouble is Trouble.INVALID
+                values[PHASE_CURRENTS[terminal]] = IMPOSSIBLE_MA if invalid else current_ma
+        return values
+
+    def _state(self, draw_ma: int) -> ChargingState:
+        if not self.vehicle.plugged:
+            return ChargingState.AVAILABLE
+        if draw_ma > 0:
+            return ChargingState.CHARGE
+        paused = self.limit_ma < MINIMUM_OFFER_MA
+        return ChargingState.INTERRUPTION if paused else ChargingState.CONNECTED
+
+
+class Plant:
+    """All that carries current, and what it has carried."""
+
+    def __init__(self, scenario: Scenario, start_s: float) -> None:
+        self.base_ma = [float(ma) for ma in scenario.base_ma]
+        self.chargers = [
+            Charger(number, model, start_s) for number, model in enumerate(scenario.points, 1)
+        ]
+        self.base = [Curve(start_s, ma) for ma in self.base_ma]
+        self.load = [Curve(start_s, ma) for ma in self.base_ma]
+        self.still_s = start_s  # since when no vehicle has moved; infinite while one does
+        self.changes = 0  # of anything
+
+    def change_base(self, at_s: float, change: BaseChanged) -> None:
+        """Let the building draw something else."""
+        for phase, given_ma in enumerate(change.load_ma):
+            if given_ma is None:
+                continue
+            self.base_ma[phase] = given_ma + (self.base_ma[phase] if change.is_added else 0)
+            self.base[phase].add(at_s, self.base_ma[phase], 0.0)
+        self.refresh(at_s)
+
+    def vehicle_changed(self, at_s: float, charger: Charger) -> None:
+        """Note what a vehicle does now."""
+        vehicle, log = charger.vehicle, charger.log
+        charger.used = charger.wired[: vehicle.phases] if vehicle.plugged else ()
+        moves = any(one.vehicle.slope for one in self.chargers)
+        self.still_s = float("inf") if moves else at_s
+        log.draw.add(at_s, vehicle.draw_ma(at_s), vehicle.slope)
+        log.charge_as.add(at_s, vehicle.charge_as(at_s))
+        if log.used.last != charger.used:
+            log.used.add(at_s, charger.used)
+        can_use_ma = vehicle.maximum_ma if vehicle.plugged else 0
+        if log.can_use.last != can_use_ma:
+            log.can_use.add(at_s, can_use_ma)
+        self.refresh(at_s)
+
+    def refresh(self, at_s: float) -> None:
+        """Begin new lines of the load."""
+        self.changes += 1
+        values, slopes = list(self.base_ma), [0.0, 0.0, 0.0]
+        for charger in self.chargers:
+            vehicle = charger.vehicle
+            if not vehicle.plugged:
+                continue
+            draw_ma, slope = vehicle.draw_ma(at_s), vehicle.slope
+            for phase in charger.used:
+                values[phase] += draw_ma
+                slopes[phase] += slope
+        for phase, curve in enumerate(self.load):
+            curve.add(at_s, values[phase], slopes[phase])
+
+    def load_ma(self, at_s: float, phase: int) -> float:
+        """Return what the line carries now."""
+        curve = self.load[phase]
+        return curve.values[-1] + curve.slopes[-1] * (at_s - curve.times[-1])
+
+    def energies_mwh(self, at_s: float) -> Mapping[int, float]:
+        """Return the energy each charging point has given since the start."""
+        return {one.number: one.vehicle.charge_as(at_s) * MWH_PER_AS for one in self.chargers}

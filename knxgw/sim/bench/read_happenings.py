@@ -1,0 +1,200 @@
+"""Reads what happens in a scenario: the entries of `events` and `periodic`."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+from knxgw.catalogue.yaml_tree import Node
+from knxgw.charging.words import PointNumber
+from knxgw.sim.bench.fields import (
+    Place,
+    current_ma,
+    number_or_nan,
+    optional_ma,
+    phase_of,
+    point_of,
+    seconds,
+)
+from knxgw.sim.bench.scenario import (
+    BaseChanged,
+    CarChanged,
+    CarMoved,
+    ChargerTroubled,
+    Happening,
+    Restarted,
+    Told,
+    Trouble,
+)
+from knxgw.station.model import (
+    GridControlCommanded,
+    HighPowerStarted,
+    InOperationSeen,
+    InterruptionCommanded,
+    SetpointCommanded,
+    SmartMeterTelegram,
+    StartStopCommanded,
+)
+
+Reader = Callable[[Node, Node, Place, float], Happening | None]
+_OPTIONS = ("at", "point", "phase", "off_s")
+
+
+def read_happenings(root: Node, place: Place) -> tuple[Happening, ...]:
+    """Return everything that happens, in the order of the file."""
+    found: list[Happening] = []
+    events = root.get("events")
+    for node in events.items() if events else ():
+        happening = _read(node, place)
+        if happening is not None:
+            found.append(happening)
+    periodic = root.get("periodic")
+    for node in periodic.items() if periodic else ():
+        found += _periodic(node)
+    return tuple(found)
+
+
+def _read(node: Node, place: Place) -> Happening | None:
+    children = node.only_keys((*_OPTIONS, *_READERS))
+    words = [word for word in _READERS if word in children]
+    if len(words) != 1:
+        told = ", ".join(_READERS)
+        node.report(f"expected one thing that happens, got {len(words)}", f"known are: {told}")
+        return None
+    at = node.require("at")
+    at_s = at.number(None, place.duration_s) if at else None
+    if at_s is None:
+        return None
+    return _READERS[words[0]](children[words[0]], node, place, at_s)
+
+
+def _base(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
+    return BaseChanged(at_s=at_s, load_ma=_phases(value, node))
+
+
+def _added(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
+    return BaseChanged(at_s=at_s, load_ma=_phases(value, node), is_added=True)
+
+
+def _phases(value: Node, node: Node) -> tuple[int | None, int | None, int | None]:
+    phase = phase_of(node)
+    if value.is_list:
+        items = value.items()
+        if len(items) != 3:
+            value.report(f"expected 3 values, got {len(items)}", "write L1, L2 and L3")
+            return None, None, None
+        one, two, three = (current_ma(item, None) for item in items)
+        return one, two, three
+    load_ma = current_ma(value, None)
+    if phase is None:
+        return load_ma, load_ma, load_ma
+    return (
+        load_ma if phase == 0 else None,
+        load_ma if phase == 1 else None,
+        load_ma if phase == 2 else None,
+    )
+
+
+def _high_power(value: Node, _node: Node, _place: Place, at_s: float) -> Happening | None:
+    """Return the message; a 0 does nothing, as on the bus."""
+    return Told(at_s=at_s, event=HighPowerStarted()) if value.boolean() else None
+
+
+def _grid_control(value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
+    return Told(at_s=at_s, event=GridControlCommanded(active=bool(value.boolean())))
+
+
+def _interruption(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    point = PointNumber(point_of(node, place))
+    event = InterruptionCommanded(point=point, active=bool(value.boolean()))
+    return Told(at_s=at_s, event=event)
+
+
+def _setpoint(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    """Return the command; what is no current reaches the station as None, as from the bus."""
+    setpoint_a = number_or_nan(value)
+    usable = math.isfinite(setpoint_a) and setpoint_a >= 0
+    point = PointNumber(point_of(node, place))
+    setpoint_ma = round(setpoint_a * 1000) if usable else None
+    return Told(at_s=at_s, event=SetpointCommanded(point=point, setpoint_ma=setpoint_ma))
+
+
+def _start_stop(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    point = PointNumber(point_of(node, place))
+    start = value.choice(("start", "stop")) == "start"
+    return Told(at_s=at_s, event=StartStopCommanded(point=point, start=start))
+
+
+def _in_operation(_value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
+    return Told(at_s=at_s, event=InOperationSeen())
+
+
+def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    """Return a telegram of the smart meter beside those it sends by itself: A, or W."""
+    phase = phase_of(node)
+    number = number_or_nan(value)
+    telegram = SmartMeterTelegram(
+        phase=phase or 0,
+        value=number if place.is_power else number * 1000,
+        is_power=place.is_power,
+        saturating=not place.is_power and number >= 65.0,
+    )
+    return Told(at_s=at_s, event=telegram)
+
+
+def _car(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    plugged = value.choice(("plug", "unplug")) == "plug"
+    return CarMoved(at_s=at_s, point=point_of(node, place) or 1, plugged=plugged)
+
+
+def _car_maximum(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    point = point_of(node, place) or 1
+    return CarChanged(at_s=at_s, point=point, maximum_ma=current_ma(value))
+
+
+def _car_phases(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    return CarChanged(at_s=at_s, point=point_of(node, place) or 1, phases=value.integer(1, 3))
+
+
+def _charger(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    word = value.choice(tuple(Trouble)) or Trouble.GOOD
+    return ChargerTroubled(at_s=at_s, point=point_of(node, place) or 1, trouble=Trouble(word))
+
+
+def _gateway(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
+    value.choice(("restart",))
+    return Restarted(at_s=at_s, off_s=seconds(node, "off_s", 0.0))
+
+
+_READERS: Mapping[str, Reader] = {
+    "base_a": _base,
+    "base_added_a": _added,
+    "high_power": _high_power,
+    "grid_control": _grid_control,
+    "interruption": _interruption,
+    "setpoint_a": _setpoint,
+    "start_stop": _start_stop,
+    "in_operation": _in_operation,
+    "meter_value": _meter_value,
+    "car": _car,
+    "car_maximum_a": _car_maximum,
+    "car_phases": _car_phases,
+    "charger": _charger,
+    "gateway": _gateway,
+}
+
+
+def _periodic(node: Node) -> Iterator[Happening]:
+    """Give the steps of a load that goes on and off."""
+    node.only_keys(("from", "to", "on_s", "off_s", "add_a", "phase"))
+    value = node.require("add_a")
+    on_s, off_s = seconds(node, "on_s", 20.0, 0.1), seconds(node, "off_s", 20.0, 0.1)
+    at_s, to_s = seconds(node, "from", 0.0), seconds(node, "to", 0.0)
+    if value is None or optional_ma(node, "add_a", 0, None) == 0:
+        return
+    load_ma = _phases(value, node)
+    back_ma = tuple(None if ma is None else -ma for ma in load_ma)
+    while at_s < to_s:
+        yield BaseChanged(at_s=at_s, load_ma=load_ma, is_added=True)
+        end_s = min(to_s, at_s + on_s)
+        one, two, three = back_ma
+        yield BaseChanged(at_s=end_s, load_ma=(one, two, three), is_added=True)
+        at_s += on_s + off_s

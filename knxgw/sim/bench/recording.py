@@ -1,0 +1,100 @@
+"""What a run of the bench leaves: every offer, limit, state, fault and current, over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.publication import Published
+from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.station.model import Station
+
+WATCHED = frozenset({"state", "reason", "offer", "fault", "last_fault"}) | {
+    "point_fault",
+    "last_point_fault",
+    "grid_supporting_control_state",
+    "interruption_state",
+    "sharing_state",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A fault that came or went."""
+
+    at_s: float
+    point: int  # 0: of the whole device
+    code: FaultCode
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """An invariant that did not hold."""
+
+    at_s: float
+    invariant: str
+    words: str
+
+
+@dataclass(slots=True)
+class PointLog:
+    """One charging point over time."""
+
+    offers: Steps[int]  # the gateway's command [mA]
+    limits: Steps[int]  # what the charger announces [mA]
+    draw: Curve  # per used phase [mA]
+    used: Steps[tuple[int, ...]]  # grid phases the vehicle uses; none without a vehicle
+    can_use: Steps[int]  # what the vehicle can use [mA], 0 without one
+    reserved: Steps[bool]  # the load management keeps current for it
+    charge_as: Steps[float]  # drawn on all phases [A·s]
+    # What reached the vehicle: when, what, how much, and when that was decided.
+    inputs: list[tuple[float, str, int, float]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Recording:
+    """Everything of one run."""
+
+    start_s: float
+    end_s: float
+    points: list[PointLog]
+    base: list[Curve]  # of the building, per phase [mA]
+    load: list[Curve]  # of the line, per phase [mA]
+    objects: dict[tuple[int, str], Steps[Published]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    samples: list[float] = field(default_factory=list)  # when the meter looked
+    base_changes: list[float] = field(default_factory=list)
+    happenings: list[float] = field(default_factory=list)  # moments of the scenario
+    probes: dict[float, Station] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+    explanation_lag_s: float = 0.0
+    telegrams: int = 0
+
+    def object_at(self, point: int, key: str, at_s: float) -> Published:
+        """Return what a group object said; None before it said anything."""
+        line = self.objects.get((point, key))
+        return None if line is None else line.at(at_s)
+
+    def is_present(self, code: FaultCode, point: int, at_s: float) -> bool:
+        """Tell whether a fault was present at a moment."""
+        present = False
+        for fault in self.faults:
+            if fault.at_s > at_s:
+                break
+            if (fault.code, fault.point) == (code, point):
+                present = fault.present
+        return present
+
+    def offers_at(self, at_s: float) -> list[int]:
+        """Return the offers [mA]."""
+        return [log.offers.at(at_s) for log in self.points]
+
+    def moments(self, from_s: float, to_s: float) -> list[float]:
+        """Return when anything that steps changed between two moments, and the first of them."""
+        lines: list[Sequence[float]] = [log.offers.times for log in self.points]
+        lines += [log.limits.times for log in self.points]
+        lines += [log.reserved.times for log in self.points]
+        lines += [line.times for line in self.objects.values()]
+        lines.append([fault.at_s for fault in self.faults])
+        inside = {at_s for line in lines for at_s in line if from_s < at_s <= to_s}
+        return [from_s, *sorted(inside)]

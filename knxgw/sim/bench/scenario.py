@@ -1,0 +1,184 @@
+"""What a scenario file says: the bench, what happens, and what is expected. Frozen data.
+
+The file format is described in `docs/bench.md`. Currents are mA per phase, times are seconds of
+the scenario: 0 is where it begins, the gateway has then been running for `idle_s`.
+Source: load management specification, sections 21 and 23.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from knxgw.sim.bench.expectation import Expectation
+from knxgw.station.model import Event as StationEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarModel:
+    """A vehicle and when it is there."""
+
+    plug_s: float | None = 0.0  # None: it comes by an event, or never
+    unplug_s: float | None = None
+    phases: int = 3
+    maximum_ma: int = 16_000  # it can use
+    delay_s: float = 1.0  # from a changed limit until it reacts
+    rise_ma_per_s: float = 3000.0
+    fall_ma_per_s: float = 10_000.0
+    settle_s: float | None = None  # given: it falls so that it is there so long after the change
+    overdraw_ma: int = 0  # it draws so much more than the limit
+    deaf_from_s: float | None = None  # from then on it keeps what it has
+    contactor_s: float | None = None  # the charger opens so long after the command of 0 A
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointModel:
+    """A charging point and its charger."""
+
+    minimum_ma: int = 6000
+    maximum_ma: int = 16_000
+    resolution_ma: int = 100
+    phases: int = 3  # wired
+    rotation: str = "123"
+    is_measured: bool = True  # the charger reports currents
+    zero_pauses: bool = True  # a setpoint of 0 A is possible
+    poll_s: float = 1.0
+    poll_offset_s: float | None = None  # None: a tenth of a second for each number
+    latency_s: float = 0.5  # from the command until the charger announces it
+    car: CarModel = field(default_factory=CarModel)
+
+    @property
+    def wired(self) -> tuple[int, ...]:
+        """Return the grid phases (0 to 2) of its terminals, in their order."""
+        return tuple(int(phase) - 1 for phase in self.rotation[: self.phases])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionModel:
+    """The mains connection and how it is shared."""
+
+    load_management: str = "dynamic"  # dynamic, static, off
+    fuse_ma: int = 35_000
+    reserve_ma: int = 3000
+    feeder_ma: int | None = None
+    phases: int = 3
+    priority: int | None = None
+    static_limit_ma: int | None = None
+    grid_setpoint_ma: int = 6000  # 0, 6000
+    voltage_v: float = 230.0
+    power_factor: float = 1.0
+
+    @property
+    def limit_ma(self) -> int:
+        """Return what the line may carry per phase (I_lim)."""
+        if self.load_management == "static" and self.static_limit_ma is not None:
+            return self.static_limit_ma
+        return self.fuse_ma - self.reserve_ma
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostTelegrams:
+    """Telegrams that arrive between two moments (ends included) are lost, or late."""
+
+    from_s: float
+    to_s: float
+    phase: int | None = None  # 0 to 2; None: all
+    late_s: float | None = None  # None: lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterModel:
+    """The smart meter at the mains connection."""
+
+    sample_s: float = 2.0
+    first_s: float = 0.0  # a moment of sampling
+    delay_s: tuple[float, float, float] = (1.0, 1.0, 1.0)  # from sampling to telegram, per phase
+    dpt: str = "14.019"
+    monitoring_s: float = 10.0  # T_mon, the gateway is told
+    min_change_ma: int | None = None  # given: values are sent on change only
+    in_operation_s: float | None = None  # spacing of In-operation telegrams
+    in_operation_until_s: float | None = None
+    lost: tuple[LostTelegrams, ...] = ()
+
+
+# --- what happens ------------------------------------------------------------------------------
+
+
+class Trouble(StrEnum):
+    """How a charger misbehaves."""
+
+    GOOD = "good"
+    UNREACHABLE = "unreachable"  # it keeps its limit
+    INVALID = "invalid"  # it reports currents that cannot be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseChanged:
+    """The building draws something else on (L1, L2, L3); None: as before."""
+
+    at_s: float
+    load_ma: tuple[int | None, int | None, int | None]
+    is_added: bool = False  # to what it draws now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarMoved:
+    """A vehicle is plugged in or out."""
+
+    at_s: float
+    point: int
+    plugged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarChanged:
+    """A vehicle can use more or less from now on."""
+
+    at_s: float
+    point: int
+    maximum_ma: int | None = None
+    phases: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerTroubled:
+    """A charger misbehaves, or works again."""
+
+    at_s: float
+    point: int
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The station is told something over KNX."""
+
+    at_s: float
+    event: StationEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted:
+    """The gateway loses its power and is up again after a while."""
+
+    at_s: float
+    off_s: float
+
+
+Happening = BaseChanged | CarMoved | CarChanged | ChargerTroubled | Told | Restarted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One file."""
+
+    name: str
+    about: str
+    duration_s: float
+    idle_s: float
+    connection: ConnectionModel
+    settings: Mapping[str, float | int | bool]  # named numbers of load management
+    meter: MeterModel
+    base_ma: tuple[int, int, int]
+    points: tuple[PointModel, ...]
+    happenings: tuple[Happening, ...]
+    expectations: tuple[Expectation, ...]

@@ -1,0 +1,130 @@
+"""A vehicle whose current moves along straight lines, so that it is known exactly at any moment.
+
+Source: load management specification, section 21. Currents are mA per phase, times s.
+"""
+
+from dataclasses import dataclass, field
+
+from knxgw.sim.bench.scenario import CarModel
+
+MINIMUM_OFFER_MA = 6000  # below this the pilot signals nothing
+NEVER_S = float("inf")
+
+
+@dataclass(slots=True)
+class Vehicle:
+    """One place for a vehicle: plugged in or not, and what it draws per phase."""
+
+    model: CarModel
+    plugged: bool = False
+    phases: int = 0  # it uses
+    maximum_ma: int = 0  # it can use just now
+    limit_ma: int = 0  # it obeys
+    since_s: float = -NEVER_S  # of the present line
+    value_ma: float = 0.0  # then
+    slope: float = 0.0  # mA/s
+    end_s: float = NEVER_S  # of the line
+    target_ma: float = 0.0  # there
+    is_open: bool = False  # the charger's contactor
+    drawn_as: float = 0.0  # A·s of one phase times the phases, until `since_s`
+    version: int = 0  # of the line
+    pending: list[tuple[float, int, float]] = field(default_factory=list)  # when, limit, changed
+    opens_s: float = NEVER_S
+
+    def draw_ma(self, at_s: float) -> float:
+        """Return the draw per used phase."""
+        return self.value_ma + self.slope * (at_s - self.since_s) if self.slope else self.value_ma
+
+    def charge_as(self, at_s: float) -> float:
+        """Return what was drawn on all phases together [A·s]."""
+        if self.since_s < -1e300:
+            return 0.0
+        mean_ma = (self.value_ma + self.draw_ma(at_s)) / 2
+        return self.drawn_as + mean_ma * self.phases * (at_s - self.since_s) / 1000
+
+    @property
+    def next_s(self) -> float:
+        """Return when something happens in it by itself."""
+        first_s = self.pending[0][0] if self.pending else NEVER_S
+        return min(first_s, self.end_s, self.opens_s)
+
+    def plug(self, at_s: float, limit_ma: int) -> None:
+        """Plug it in; it starts at once with what is offered."""
+        self._line(at_s, 0.0, 0.0, 0.0)
+        self.plugged, self.is_open = True, False
+        self.phases, self.maximum_ma = self.model.phases, self.model.maximum_ma
+        self.limit_ma = limit_ma
+        self._aim(at_s, None)
+
+    def unplug(self, at_s: float) -> None:
+        """Pull the plug."""
+        self.plugged = False
+        self.pending, self.opens_s = [], NEVER_S
+        self._line(at_s, 0.0, 0.0, 0.0)
+
+    def offer(self, at_s: float, limit_ma: int) -> None:
+        """Show it another limit; it reacts after its delay."""
+        if not self.plugged:
+            return
+        self.pending.append((at_s + self.model.delay_s, limit_ma, at_s))
+        opens = self.model.contactor_s is not None and limit_ma < MINIMUM_OFFER_MA
+        self.opens_s = at_s + (self.model.contactor_s or 0.0) if opens else NEVER_S
+
+    def can_use(self, at_s: float, *, maximum_ma: int | None, phases: int | None) -> None:
+        """Change what it can use."""
+        draw_ma = self.draw_ma(at_s)
+        self._line(at_s, draw_ma, 0.0, draw_ma)
+        self.maximum_ma = self.maximum_ma if maximum_ma is None else maximum_ma
+        self.phases = self.phases if phases is None else phases
+        self._aim(at_s, None)
+
+    def advance(self, at_s: float) -> None:
+        """Let happen what is due."""
+        while self.next_s <= at_s:
+            moment_s = self.next_s
+            if self.end_s == moment_s:
+                self._line(moment_s, self.target_ma, 0.0, self.target_ma)
+            elif self.opens_s == moment_s:
+                self.opens_s, self.is_open = NEVER_S, True
+                self._line(moment_s, 0.0, 0.0, 0.0)
+            else:
+                _, limit_ma, changed_s = self.pending.pop(0)
+                self._react(moment_s, limit_ma, changed_s)
+
+    def _react(self, at_s: float, limit_ma: int, changed_s: float) -> None:
+        deaf_s = self.model.deaf_from_s
+        self.is_open = self.is_open and limit_ma < MINIMUM_OFFER_MA
+        if deaf_s is None or at_s < deaf_s:
+            self.limit_ma = limit_ma
+            self._aim(at_s, changed_s)
+
+    def _aim(self, at_s: float, changed_s: float | None) -> None:
+        """Start the line to what the limit allows now."""
+        target_ma = self._target_ma()
+        now_ma = self.draw_ma(at_s)
+        if target_ma == now_ma:
+            self._line(at_s, now_ma, 0.0, target_ma)
+            return
+        rate = self.model.rise_ma_per_s
+        if target_ma < now_ma:
+            rate = -self._fall(at_s, now_ma - target_ma, changed_s)
+        self._line(at_s, now_ma, rate, target_ma)
+
+    def _fall(self, at_s: float, difference_ma: float, changed_s: float | None) -> float:
+        """Return how fast the draw falls [mA/s]: by a rate, or to be there in time."""
+        settle_s = self.model.settle_s
+        if settle_s is None or changed_s is None:
+            return self.model.fall_ma_per_s
+        return difference_ma / max(0.001, changed_s + settle_s - at_s)
+
+    def _target_ma(self) -> float:
+        if not self.plugged or self.is_open or self.limit_ma < MINIMUM_OFFER_MA:
+            return 0.0
+        return float(min(self.limit_ma + self.model.overdraw_ma, self.maximum_ma))
+
+    def _line(self, at_s: float, value_ma: float, slope: float, target_ma: float) -> None:
+        self.drawn_as = self.charge_as(at_s)
+        self.since_s, self.value_ma, self.slope = at_s, value_ma, slope
+        self.target_ma = target_ma
+        self.end_s = at_s + (target_ma - value_ma) / slope if slope else NEVER_S
+        self.version += 1

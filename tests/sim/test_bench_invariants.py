@@ -1,0 +1,116 @@
+"""The bench notices a gateway that breaks its own invariants."""
+
+from knxgw.charging.words import PointNumber
+from knxgw.sim.bench.invariants import Watch, answer_s, load_violations
+from knxgw.sim.bench.plant import Plant
+from knxgw.sim.bench.read_scenario import parse_scenario
+from knxgw.sim.bench.recording import Recording, Violation
+from knxgw.sim.bench.runner import Run
+from knxgw.station.model import GridControlCommanded, InterruptionCommanded
+
+CP1 = PointNumber(1)
+
+
+class World:
+    """A plant with cars that draw 14 A each, and the watch over it."""
+
+    def __init__(self, text: str = "points: 2") -> None:
+        scenario = parse_scenario(text)
+        self.plant = Plant(scenario, 0.0)
+        self.found: list[Violation] = []
+        self.watch = Watch(scenario, self.plant, self.found)
+        for charger in self.plant.chargers:
+            charger.vehicle.plug(0.0, 14_000)
+            charger.vehicle.advance(60.0)
+            charger.log.offers.add(0.0, 14_000)
+            self.plant.vehicle_changed(10.0, charger)
+
+    @property
+    def names(self) -> list[str]:
+        return [one.invariant for one in self.found]
+
+    def telegram(self, at_s: float) -> None:
+        self.watch.before_telegram(0, at_s - 1.0)
+        self.watch.after_telegram(at_s, 0, at_s - 1.0)
+
+
+def test_offers_that_fit_are_fine() -> None:
+    world = World()
+    world.telegram(41.0)
+    assert not world.found
+
+
+def test_offers_above_what_the_line_has_are_noticed() -> None:
+    world = World("points: 2\nbase_a: 8")
+    world.telegram(41.0)
+    world.telegram(43.0)
+    assert world.names == ["I1"]
+    assert world.found[0].words == "offers 14/14 A are 4.0 A above what L1 has"
+
+
+def test_an_offer_outside_the_range_is_noticed() -> None:
+    world = World()
+    world.watch.offered(50.0, 1, 14_000, 5000)
+    world.watch.offered(50.0, 1, 14_000, 0)
+    assert world.names == ["I2"]
+
+
+def test_an_offer_above_the_cap_of_the_grid_operator_is_noticed() -> None:
+    world = World()
+    world.watch.told(GridControlCommanded(active=True))
+    world.watch.offered(50.0, 1, 6000, 7000)
+    assert world.names == ["I2"]
+
+
+def test_a_raise_soon_after_a_reduction_is_noticed() -> None:
+    world = World("points: 2\nbase_a: 8")
+    world.watch.before_telegram(0, 40.0)
+    world.plant.chargers[0].log.offers.add(41.0, 12_000)
+    world.plant.chargers[1].log.offers.add(41.0, 12_000)
+    world.watch.after_telegram(41.0, 0, 40.0)
+    world.watch.offered(55.9, 1, 12_000, 14_000)
+    assert world.names == ["I4"]
+
+
+def test_a_raise_after_the_hold_is_fine() -> None:
+    world = World("points: 2\nbase_a: 8")
+    world.watch.before_telegram(0, 40.0)
+    for charger in world.plant.chargers:
+        charger.log.offers.add(41.0, 12_000)
+    world.watch.after_telegram(41.0, 0, 40.0)
+    world.watch.offered(56.0, 1, 12_000, 14_000)
+    assert not world.found
+
+
+def test_a_pause_that_is_not_obeyed_is_noticed() -> None:
+    world = World()
+    world.watch.told(InterruptionCommanded(point=CP1, active=True))
+    world.watch.after_command(50.0)
+    assert world.names == ["I5"]
+    assert world.found[0].words == "CP1 has 14.0 A, 0 A was ordered"
+
+
+def overloaded(change_s: float | None) -> list[Violation]:
+    """Return what is said of a line that is overloaded from 30 to 40 s."""
+    scenario = parse_scenario("points: 2")
+    recording: Recording = Run(scenario).run()
+    recording.load[0].add(70.0, 0.0, 0.0)  # beyond the end
+    for at_s, load_ma in ((30.0, 36_000.0), (40.0, 20_000.0)):
+        curve = recording.load[0]
+        keep = [index for index, moment_s in enumerate(curve.times) if moment_s < at_s]
+        for values in (curve.times, curve.values, curve.slopes):
+            del values[len(keep) :]
+        curve.add(at_s, load_ma, 0.0)
+    if change_s is not None:
+        recording.base_changes.append(change_s)
+    return load_violations(scenario, recording)
+
+
+def test_an_overload_with_a_constant_building_is_noticed() -> None:
+    (one,) = overloaded(None)
+    assert (one.invariant, one.at_s) == ("I3", 30.0)
+
+
+def test_an_overload_that_the_building_causes_may_last_until_it_is_answered() -> None:
+    scenario = parse_scenario("points: 2")
+    assert overloaded(29.9)[0].at_s == 29.9 + answer_s(scenario)
