@@ -11,6 +11,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
+from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import Share, rounded, solve
 from knxgw.dlm.member import (
     Member,
@@ -172,6 +173,7 @@ class _Cycle:
         self.faults = set(state.faults)
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
+        self.rotated_s = state.rotated_s
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
         self.up_ma = [0] * count  # A_up
@@ -266,8 +268,9 @@ class _Cycle:
         for index, phase in enumerate(self.phases):
             value = self.state.meter.values[index]
             here = [m for m in self.members.values() if m.is_member and index in m.phases]
-            minimums = sum(m.settings.minimum_ma for m in here)
             running = [m for m in here if m.offer_ma]
+            counted = here if self.overcurrent.locked else running  # to restart: all who want
+            minimums = sum(m.settings.minimum_ma for m in counted)
             at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
             loads.append(
                 Load(
@@ -282,7 +285,19 @@ class _Cycle:
         self.overcurrent = overcurrents.supervise(
             self.overcurrent, self.settings, loads, self.now_s
         )
+        if self.settings.queue and self.overcurrent.locked and not self.state.overcurrent.locked:
+            self._shed()
         self._set_fault(FaultCode.OVER_CURRENT, self.overcurrent.locked)
+
+    def _shed(self) -> None:
+        """Send away those who do not fit instead of interrupting everybody."""
+        running = [m for m in self.members.values() if m.is_member and m.offer_ma > 0]
+        leaving = queues.shed(running, self.now_ma, self.settings)
+        for member in leaving:
+            self._set(member, 0)
+            member.was_shed, member.room_s = True, None
+        if leaving:
+            self.overcurrent = overcurrents.Overcurrent()
 
     # --- zero, minimum
 
@@ -352,6 +367,7 @@ class _Cycle:
         active = [member for member in self.active if not member.released]
         running = [member for member in active if member.offer_ma > 0]
         waiting = sorted((m for m in active if m.offer_ma == 0), key=self._urgency)
+        self._turn(running, waiting)
         admitted = self._admit(running, waiting)
         shares = {m.settings.number: self._share(m) for m in (*running, *admitted)}
         down_ma = self._solved(self.now_ma, shares)
@@ -372,6 +388,42 @@ class _Cycle:
                 self._set(member, member.settings.minimum_ma)
                 self.reasons[member.settings.number] = Reason.IDLE
 
+    def _turn(self, running: list[Member], waiting: list[Member]) -> None:
+        """Let one who was served for a turn yield to the first of those who wait."""
+        settings = self.settings
+        since_s = self.now_s - self.rotated_s
+        if not settings.queue or not waiting or since_s < settings.rotation_s - queues.SLACK_S:
+            return
+        if self._admit(running, waiting[:1]):
+            return  # it fits without
+        room = self._room(running, waiting)
+        leaving = queues.yielding(running, waiting[0], room, settings, self.now_s)
+        if leaving is not None:
+            self._set(leaving, 0)
+            self.rotated_s = self.now_s
+            running.remove(leaving)
+            self.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
+
+    def _room(self, running: list[Member], waiting: list[Member]) -> list[int]:
+        """Return what there is for these members, beside what others draw."""
+        inside = {m.settings.number: m for m in (*running, *waiting)}
+        return [up_ma - self._others(inside, index) for index, up_ma in enumerate(self.up_ma)]
+
+    def _may_come_back(self, member: Member, minimums: list[int], room: list[int]) -> bool:
+        """Tell whether there has been room for one that was shed for long enough."""
+        if not member.was_shed:
+            return True
+        need_ma = member.settings.minimum_ma + queues.ROOM_MA
+        if any(minimums[index] + need_ma > room[index] for index in member.phases):
+            member.room_s = None
+            return False
+        if member.room_s is None:
+            member.room_s = self.now_s
+        if self.now_s - member.room_s < queues.ROOM_S:
+            return False
+        member.was_shed, member.room_s = False, None
+        return True
+
     def _urgency(self, member: Member) -> tuple[bool, int, int]:
         number = member.settings.number
         return number != self.settings.priority, member.energy_mwh, number
@@ -389,8 +441,16 @@ class _Cycle:
         )
 
     def _others(self, numbers: Mapping[int, object], index: int) -> int:
-        """Return what those draw who take no part in the sharing."""
-        return sum(m.actual_ma[index] for n, m in self.members.items() if n not in numbers)
+        """Return what those draw who take no part in the sharing.
+
+        One that was just told to stop is leaving: its part is there again in a moment, and nobody
+        gets it before it was released.
+        """
+        return sum(
+            m.actual_ma[index]
+            for n, m in self.members.items()
+            if n not in numbers and not (m.offer_ma == 0 and self.now_s < m.settled_s)
+        )
 
     def _admit(self, running: list[Member], waiting: list[Member]) -> list[Member]:
         """Return the waiting members whose minimum fits when the others make room."""
@@ -400,12 +460,13 @@ class _Cycle:
             sum(m.settings.minimum_ma for m in running if index in m.phases)
             for index in range(len(self.phases))
         ]
-        inside = {m.settings.number: m for m in (*running, *waiting)}
-        room = [up_ma - self._others(inside, index) for index, up_ma in enumerate(self.up_ma)]
+        room = self._room(running, waiting)
         admitted = []
         for member in waiting:
             need_ma = member.settings.minimum_ma
-            if all(minimums[index] + need_ma <= room[index] for index in member.phases):
+            if self._may_come_back(member, minimums, room) and all(
+                minimums[index] + need_ma <= room[index] for index in member.phases
+            ):
                 admitted.append(member)
                 for index in member.phases:
                     minimums[index] += need_ma
@@ -449,8 +510,11 @@ class _Cycle:
         return lasts or excess_ma > self.settings.lower_from_ma
 
     def _drawn_by_others(self, running: list[Member], index: int) -> int:
-        numbers = {m.settings.number: m for m in running}
-        return self._others(numbers, index)
+        return sum(
+            m.actual_ma[index]
+            for m in self.members.values()
+            if all(m is not one for one in running)
+        )
 
     def _note_reduction(self, phase: PhaseState) -> None:
         if phase.reduced_s == self.now_s:
@@ -551,6 +615,7 @@ class _Cycle:
             overcurrent=self.overcurrent,
             faults=frozenset(self.faults),
             reasons=self.reasons,
+            rotated_s=self.rotated_s,
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
 

@@ -84,6 +84,8 @@ class Member:
     idle_s: float | None = None  # since when it has not drawn
     has_charged: bool = False
     released: bool = False  # counts for nothing until it draws again
+    was_shed: bool = False  # it had to go for too much current (queue)
+    room_s: float | None = None  # since when there has been room for it again
 
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""
@@ -135,7 +137,7 @@ def _unplugged(member: Member) -> None:
     member.weak_s = {}
     member.use_cap_ma = member.under_s = None
     member.idle_s = member.offered_s = None
-    member.has_charged = member.released = False
+    member.has_charged = member.released = member.was_shed = False
 
 
 def _follow_reach(member: Member, seen: Seen) -> None:

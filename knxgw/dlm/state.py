@@ -43,5 +43,4 @@ class LoadManagement:
     faults: frozenset[FaultCode] = frozenset()  # general ones
     reasons: Mapping[int, Reason] = field(default_factory=dict)
     available_ma: Phases | None = None  # A_now, None: not known
-    queue_order: tuple[int, ...] = ()
-    rotated_s: float | None = None
+    rotated_s: float = LONG_AGO_S  # last turn of the queue

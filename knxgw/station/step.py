@@ -64,6 +64,7 @@ REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 GRID_CONTROL_OBJECT, INTERRUPTION_OBJECT, SETPOINT_OBJECT = 1, 55, 60
 POINT_OFFSET = 50
 CORRECTION_S = 1.0  # the clock was wrong, not only a little late
+RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
 _SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 Change = Callable[[ChargingPoint], ChargingPoint]
@@ -277,6 +278,8 @@ def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, 
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     changed = _with_point(station, number, after)
+    if isinstance(event, ChargerSeen) and _shows_nothing_new(event, before, after, now_s):
+        return changed, ()  # the next tick settles what time alone has moved
     effects: list[Effect] = list(_refused(event, before, after))
     settled = _settle_point(
         sharing.share(changed, now_s, changed=(number,)), number, before, now_s, effects
@@ -333,6 +336,30 @@ def _settle_general(
 ) -> Station:
     effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
     return _publish(station, GENERAL, _general_values(station, now_s), effects)
+
+
+def _shows_nothing_new(
+    event: ChargerSeen, before: ChargingPoint, after: ChargingPoint, now_s: float
+) -> bool:
+    """Tell whether a charger was only seen to be as it was a moment ago: most polls are like that."""
+    values = before.values
+    recent_s = now_s - RECENT_S
+    return (
+        all(
+            (old := values.get(quantity)) is not None
+            and old.value == value
+            and old.at_s >= recent_s
+            for quantity, value in event.values.items()
+        )
+        and before.faults is after.faults
+        and not after.faults.is_present
+        and before.process is after.process
+        and before.complete == after.complete
+        and before.hot == after.hot
+        and before.card == after.card
+        and before.connected == after.connected
+        and (before.session is None) == (after.session is None)
+    )
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:

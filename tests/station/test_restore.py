@@ -266,7 +266,7 @@ def test_a_vehicle_that_does_not_follow_is_paused_and_then_not_stopping() -> Non
     station = after(started(), good, setpoint, now_s=0.0)[0]
     effects: list[Effect] = []
     for now_s in range(1, 40):
-        station, more = after(station, charger(CHARGING), now_s=float(now_s))
+        station, more = after(station, charger(CHARGING), Tick(), now_s=float(now_s))
         effects += more
     assert offers(effects) == [0]
     assert reason(station) is Reason.NOT_FOLLOWING

@@ -327,7 +327,7 @@ def test_times_of_day_are_published_once_the_clock_is_set() -> None:
     station, effects = after(station, Started(), charger(CHARGING), now_s=10.0)
     assert published(effects, "session_start") == []
     station, _ = after(station, ClockSet(now=at(30), source=ClockSource.SYSTEM), now_s=30.0)
-    _, effects = after(station, charger(CHARGING), now_s=31.0)
+    _, effects = after(station, charger(CHARGING), Tick(), now_s=31.0)
     assert published(effects, "session_start") == [at(10)]
 
 

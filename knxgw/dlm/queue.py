@@ -1,0 +1,75 @@
+"""The queue with rotation: who yields when not all minima fit. Pure.
+
+Off by default; then everybody who came first stays, and too much current at the minimum interrupts
+all. Source: load management specification, section 18.1.
+"""
+
+from collections.abc import Sequence
+
+from knxgw.dlm.member import Member
+from knxgw.dlm.settings import Settings
+
+SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
+NEARLY = 0.98  # energies that differ less are equal
+ROOM_S = 60.0  # room for a member that was shed must last this long
+ROOM_MA = 1000  # and be this much more than its minimum
+
+
+def yielding(
+    running: Sequence[Member],
+    first: Member,
+    room_ma: Sequence[int],
+    settings: Settings,
+    now_s: float,
+) -> Member | None:
+    """Return who yields to the first of those who wait, None: nobody.
+
+    The one with the most energy in this session, if it was served for a turn and the other one
+    can be served in its place; of equal ones who was served longest, then the lowest number.
+    """
+    turned = [
+        member
+        for member in running
+        if member.offered_s is not None
+        and now_s - member.offered_s >= settings.rotation_s - SLACK_S
+        and member.settings.number != settings.priority
+        and _can_replace(running, member, first, room_ma)
+    ]
+    most_mwh = max((member.energy_mwh for member in turned), default=0)
+    equals = [member for member in turned if member.energy_mwh >= most_mwh * NEARLY]
+    return min(equals, key=_served_order, default=None)
+
+
+def shed(running: Sequence[Member], room_ma: Sequence[int], settings: Settings) -> list[Member]:
+    """Return who must go so that the minima of the others fit on every phase."""
+    leaving: list[Member] = []
+    staying = list(running)
+    for member in sorted(running, key=_shed_order):
+        full = {p for p in range(len(room_ma)) if _minimums(staying, p) > room_ma[p]}
+        if not full:
+            break
+        if full.intersection(member.phases) and member.settings.number != settings.priority:
+            leaving.append(member)
+            staying.remove(member)
+    return leaving
+
+
+def _shed_order(member: Member) -> tuple[int, float, int]:
+    return (-member.energy_mwh, *_served_order(member))
+
+
+def _served_order(member: Member) -> tuple[float, int]:
+    served_s = member.offered_s if member.offered_s is not None else float("inf")
+    return served_s, member.settings.number
+
+
+def _can_replace(
+    running: Sequence[Member], leaving: Member, coming: Member, room_ma: Sequence[int]
+) -> bool:
+    others = [member for member in running if member is not leaving]
+    need_ma = coming.settings.minimum_ma
+    return all(_minimums(others, phase) + need_ma <= room_ma[phase] for phase in coming.phases)
+
+
+def _minimums(members: Sequence[Member], phase: int) -> int:
+    return sum(m.settings.minimum_ma for m in members if phase in m.phases)
