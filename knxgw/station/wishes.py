@@ -36,6 +36,8 @@ def _allocation(station: Station, point: ChargingPoint) -> Decision | None:
         return None
     number = PointNumber(point.settings.number)
     reason = sharing.reasons.get(number, Reason.WAITING_FOR_CURRENT)
+    if reason is Reason.GRID_CONTROL and not station.grid_control:  # another cap of the site
+        reason = _minimum_because(station, managed=True) or Reason.MINIMUM
     return Decision(offer_ma=sharing.members[number].offer_ma, reason=reason)
 
 

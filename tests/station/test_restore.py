@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Reason
+from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Quantity, Reason
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
@@ -23,6 +23,7 @@ from knxgw.station.model import (
     InternalErrorFound,
     InterruptionCommanded,
     SetpointCommanded,
+    SmartMeterTelegram,
     Started,
     Station,
     Stopping,
@@ -107,6 +108,24 @@ def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> Non
     station, _ = after(station, Stopping())
     decisions = [point.decision for point in station.points.values()]
     assert [d.offer_ma for d in decisions if d] == [6000, 0]
+
+
+@pytest.mark.proves("D16.61")
+def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
+    station = started(more=DYNAMIC + LINKED)
+    station = after(station, ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD))[0]
+    for now_s in range(1, 60):
+        offer_ma = station.sharing.members[1].offer_ma if station.sharing else 0
+        values = {**CHARGING, Quantity.CURRENT_L1: offer_ma, Quantity.CURRENT_L2: offer_ma}
+        values[Quantity.CURRENT_L3] = offer_ma
+        telegrams = [SmartMeterTelegram(phase=p, value=4000 + offer_ma) for p in range(3)]
+        station = after(station, charger(values), *telegrams, Tick(), now_s=float(now_s))[0]
+    decision = station.points[CP1].decision
+    assert decision is not None
+    assert decision.offer_ma == 16_000
+    station, effects = after(station, Stopping(), now_s=60.0)
+    assert offers(effects) == [6000]
+    assert reason(station) is Reason.STOPPING
 
 
 # --- lock-out, configuration

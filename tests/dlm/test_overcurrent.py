@@ -1,0 +1,91 @@
+"""Too much current although everybody is at the minimum."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, suspended
+from knxgw.dlm.settings import Settings
+
+HOUSE = Settings(fuse_ma=35_000)
+CALM = Load(
+    measured_ma=20_000,
+    base_ma=8000,
+    minimums_ma=12_000,
+    at_minimum=True,
+    is_new=True,
+    room_ma=24_000,
+)
+ABOVE_FUSE = replace(CALM, measured_ma=38_000, base_ma=26_000, room_ma=6000)
+ABOVE_LIMIT = replace(CALM, measured_ma=33_000, base_ma=21_000, room_ma=11_000)
+SEVERE = replace(CALM, measured_ma=52_000, base_ma=40_000, room_ma=-8000)
+
+
+def watched(
+    known: Overcurrent, load: Load, start_s: int, end_s: int, settings: Settings = HOUSE
+) -> Overcurrent:
+    """Return what is known after one phase was like that every second, the others calm."""
+    for now_s in range(start_s, end_s + 1):
+        known = supervise(known, settings, (CALM, load, CALM), now_s)
+    return known
+
+
+@pytest.mark.proves("7.62")
+def test_above_the_fuse_is_confirmed_after_6_s() -> None:
+    known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
+    assert not known.locked
+    assert watched(known, ABOVE_FUSE, 7, 7).locked
+
+
+def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
+    known = watched(Overcurrent(), ABOVE_LIMIT, 1, 60)
+    assert not known.locked
+    assert watched(known, ABOVE_LIMIT, 61, 61).locked
+    never = replace(HOUSE, overcurrent_limit_s=math.inf)
+    assert not watched(Overcurrent(), ABOVE_LIMIT, 1, 2000, never).locked
+
+
+@pytest.mark.parametrize("good", [CALM, replace(ABOVE_FUSE, at_minimum=False)])
+def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) -> None:
+    known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
+    known = watched(known, good, 7, 7)
+    assert not watched(known, ABOVE_FUSE, 8, 13).locked
+    assert watched(known, ABOVE_FUSE, 8, 14).locked
+
+
+def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
+    moving = replace(SEVERE, at_minimum=False)
+    known = watched(Overcurrent(), moving, 1, 1)
+    same = watched(known, replace(moving, is_new=False), 2, 9)
+    assert not same.locked, "the same sample looked at again is no second one"
+    assert watched(same, moving, 10, 10).locked
+    assert not watched(watched(known, CALM, 2, 2), moving, 3, 3).locked
+
+
+def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
+    locked = watched(Overcurrent(), ABOVE_FUSE, 1, 7)
+    almost = replace(CALM, room_ma=12_999)
+    assert watched(locked, almost, 8, 500).locked, "1 A more than the minima"
+    waiting = watched(watched(locked, CALM, 8, 60), almost, 61, 61)
+    assert watched(waiting, CALM, 62, 121).locked
+    assert not watched(waiting, CALM, 62, 122).locked
+
+
+def test_a_silent_meter_starts_the_minute_anew() -> None:
+    waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60))
+    assert waiting.locked
+    assert watched(waiting, CALM, 61, 120).locked
+    assert not watched(waiting, CALM, 61, 121).locked
+
+
+def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
+    known = watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 68)
+    assert not known.locked
+    again = watched(known, ABOVE_FUSE, 100, 106)
+    assert again.restart_after_s == 120
+    late = watched(known, ABOVE_FUSE, 700, 706)
+    assert late.restart_after_s == 60
+    for _ in range(8):
+        again = replace(watched(replace(again, locked=False), ABOVE_FUSE, 100, 106))
+    assert again.restart_after_s == 900
