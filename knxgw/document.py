@@ -261,6 +261,7 @@ def _load_management(mode: LoadManagementMode) -> LoadManagementSettings:
         priority=None,
         static_limit_ma=None,
         high_power_wait_s=30,
+        queue=False,
         smart_meter=None,
     )
 

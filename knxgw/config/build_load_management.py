@@ -35,6 +35,7 @@ def build_load_management(
         priority=values.optional_integer("priority"),
         static_limit_ma=values.optional_thousandths("static_limit_a"),
         high_power_wait_s=values.number("high_power_wait_s"),
+        queue=values.text("queue") == "on",
         smart_meter=_smart_meter(meter, catalogue, report) if is_dynamic else None,
     )
 
