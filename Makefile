@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test check fix bench torture generate fuzz clean
+.PHONY: help demo sim test scenarios check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
+	$(BIN)/python -m tests.scenarios $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -205,6 +205,8 @@ class _Cycle:
 
     def _add_to_base(self, moved: Phases) -> None:
         """A draw that is not known any more counts as the building's, now and in the past."""
+        if self.is_static:  # there is no building in it; the reserve stands for all of it
+            return
         for index, phase in enumerate(self.phases):
             if phase.base_ma is not None and moved[index]:
                 phase.base_ma += moved[index]
@@ -212,6 +214,8 @@ class _Cycle:
 
     def _take_from_base(self, known: Phases) -> None:
         """A draw that is known again was the building's so far; its peaks stay for raising."""
+        if self.is_static:
+            return
         for index, phase in enumerate(self.phases):
             if phase.base_ma is not None:
                 phase.base_ma -= known[index]

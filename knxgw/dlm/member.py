@@ -121,7 +121,7 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
         _unplugged(member)
     member.connected, member.allowed = seen.connected, seen.allowed
     member.cap_ma, member.energy_mwh = seen.cap_ma, seen.energy_mwh
-    _follow_reach(member, seen)
+    _follow_reach(member, seen, settings)
     _follow_currents(member, seen, settings, now_s)
     member.wants = _wants(member, seen)
     if was_counted and not (member.valid and member.reachable):
@@ -140,10 +140,14 @@ def _unplugged(member: Member) -> None:
     member.has_charged = member.released = member.was_shed = False
 
 
-def _follow_reach(member: Member, seen: Seen) -> None:
+def _follow_reach(member: Member, seen: Seen, settings: Settings) -> None:
+    """Reserve what an unreachable charger may take, beside its draw that the meter shows.
+
+    Without a meter nothing shows it: then all of it is reserved.
+    """
     if member.reachable and not seen.reachable:
         stays_ma = max(member.offer_ma, member.settings.fallback_ma)
-        actual = member.actual_ma
+        actual = NONE if settings.static_limit_ma is not None else member.actual_ma
         member.reserve_ma = _phases(
             member.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
         )

@@ -1,6 +1,7 @@
 """Single rules of a cycle that no scenario shows by itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,6 +155,24 @@ def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
         for phase in range(3):
             offered_ma = sum(m.offer_ma for m in state.members.values() if phase in m.phases)
             assert offered_ma + base[phase] <= LIMIT_MA + HOUSE.lower_from_ma
+
+
+def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
+    static = Settings(fuse_ma=35_000, static_limit_ma=24_000)
+    state = new(static, [member(1), member(2)], 0.0)
+    for now_s in range(60):
+        seen = {n: plugged(m.offer_ma, float(now_s)) for n, m in state.members.items()}
+        state = cycle(state, static, seen, float(now_s))
+    assert offers(state) == [12_000, 12_000], "what they drew at the start is no room"
+    for now_s in range(60, 120):
+        gone = replace(plugged(12_000, 59.0), reachable=False)
+        seen = {1: gone, 2: plugged(state.members[2].offer_ma, float(now_s))}
+        state = cycle(state, static, seen, float(now_s))
+    assert offers(state)[1] == 12_000
+    for now_s in range(120, 160):
+        seen = {1: plugged(12_000, now_s), 2: plugged(state.members[2].offer_ma, float(now_s))}
+        state = cycle(state, static, seen, float(now_s))
+    assert sum(offers(state)) <= 24_000
 
 
 def test_a_cycle_changes_nothing_it_was_given() -> None:

@@ -199,3 +199,5 @@ class Expectation:
     to_s: float
     subject: Subject
     words: str  # as the file has it
+    early_s: float = 0.0  # so much earlier what is stated may happen
+    late_s: float = 0.0  # so much later

@@ -61,7 +61,8 @@ WHOLE = (
 def probes(scenario: Scenario) -> tuple[float, ...]:
     """Return the moments at which the inside of the gateway is looked at."""
     inside = (GatewayMeasures, GatewayHas)
-    return tuple(one.to_s for one in scenario.expectations if isinstance(one.subject, inside))
+    wanted = [one for one in scenario.expectations if isinstance(one.subject, inside)]
+    return tuple(min(one.to_s + one.late_s, scenario.duration_s) for one in wanted)
 
 
 def failures(scenario: Scenario, recording: Recording) -> list[str]:
@@ -81,7 +82,7 @@ def failures(scenario: Scenario, recording: Recording) -> list[str]:
 def _judge(scenario: Scenario, recording: Recording, expectation: Expectation) -> str | None:
     """Return what is wrong, None: nothing."""
     subject = expectation.subject
-    from_s, to_s = expectation.from_s, expectation.to_s
+    from_s, to_s = _times(recording, expectation)
     if isinstance(subject, WHOLE):
         start_s = from_s if expectation.when in (When.DURING, When.BETWEEN) else recording.start_s
         return _over(scenario, recording, subject, start_s, to_s)
@@ -93,11 +94,36 @@ def _judge(scenario: Scenario, recording: Recording, expectation: Expectation) -
         return None
     if expectation.when is When.BETWEEN and _at(recording, subject, from_s - EARLY_S) is None:
         return f"was so before {from_s:g} s"
-    problem = _at(recording, subject, to_s)
-    if problem is None and expectation.when is When.BY and isinstance(subject, OffersAre):
-        limits = [log.limits.at(to_s) for log in recording.points]
-        problem = _differ(limits, subject.offers_ma, subject.tolerance_ma, "the chargers announce")
-    return problem
+    return _reached(recording, expectation, from_s, to_s)
+
+
+def _times(recording: Recording, expectation: Expectation) -> tuple[float, float]:
+    """Return from when to when to look, with what may happen earlier or later than stated."""
+    early_s, late_s = expectation.early_s, expectation.late_s
+    from_s, to_s = expectation.from_s, expectation.to_s
+    if expectation.when is not When.DURING:
+        return from_s - early_s, min(to_s + late_s, recording.end_s)
+    is_open = to_s >= recording.end_s
+    return (from_s + late_s if from_s else from_s), (to_s if is_open else to_s - early_s)
+
+
+def _reached(
+    recording: Recording, expectation: Expectation, from_s: float, to_s: float
+) -> str | None:
+    """Return what is wrong at the end of a time; where it may move, some moment will do."""
+    subject = expectation.subject
+    moments: Iterable[float] = (to_s,)
+    if to_s > expectation.to_s or from_s < expectation.from_s:
+        moments = [to_s, *_moments(recording, subject, from_s, to_s)]
+    problems = [_at(recording, subject, at_s) for at_s in moments]
+    if all(problems):
+        return problems[0]
+    if expectation.when is not When.BY or not isinstance(subject, OffersAre):
+        return None
+    limits = [[log.limits.at(at_s) for log in recording.points] for at_s in moments]
+    wanted, tolerance_ma = subject.offers_ma, subject.tolerance_ma
+    problems = [_differ(one, wanted, tolerance_ma, "the chargers announce") for one in limits]
+    return problems[0] if all(problems) else None
 
 
 def _moments(recording: Recording, subject: Subject, from_s: float, to_s: float) -> Iterable[float]:

@@ -1,0 +1,130 @@
+"""Invariants I1 to I6 over short random mixes; load management specification, section 9.5.
+
+Vehicles obey within 5 s, as IEC 61851-1 has it; the building does what it likes.
+"""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knxgw.charging.words import PointNumber
+from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.scenario import (
+    BaseChanged,
+    CarModel,
+    ConnectionModel,
+    Happening,
+    MeterModel,
+    PointModel,
+    Scenario,
+    Told,
+)
+from knxgw.station.model import (
+    Event,
+    GridControlCommanded,
+    HighPowerStarted,
+    InterruptionCommanded,
+)
+from tests.scenarios.variations import Variation, varied
+
+FUZZ = settings().max_examples > 100
+EXAMPLES = settings().max_examples if FUZZ else 25
+
+
+def amperes(low: int, high: int) -> st.SearchStrategy[int]:
+    return st.integers(low, high).map(lambda value: value * 1000)
+
+
+def tenths(low: int, high: int) -> st.SearchStrategy[float]:
+    return st.integers(low * 10, high * 10).map(lambda value: value / 10)
+
+
+@st.composite
+def cars(draw: st.DrawFn) -> CarModel:
+    return CarModel(
+        plug_s=draw(tenths(0, 60)),
+        unplug_s=draw(st.none() | tenths(70, 200)),
+        phases=draw(st.sampled_from([1, 2, 3])),
+        maximum_ma=draw(amperes(6, 16)),
+        delay_s=draw(st.sampled_from([0.5, 1.0, 1.5])),
+        rise_ma_per_s=draw(amperes(1, 4)),
+        fall_ma_per_s=draw(amperes(5, 10)),
+    )
+
+
+@st.composite
+def points(draw: st.DrawFn) -> PointModel:
+    minimum_ma = draw(amperes(6, 10))
+    return PointModel(
+        minimum_ma=minimum_ma,
+        maximum_ma=draw(amperes(minimum_ma // 1000, 32)),
+        resolution_ma=draw(st.sampled_from([100, 1000])),
+        phases=draw(st.sampled_from([1, 3])),
+        rotation=draw(st.sampled_from(["123", "231", "312"])),
+        car=draw(cars()),
+    )
+
+
+@st.composite
+def happenings(draw: st.DrawFn, count: int) -> Happening:
+    at_s = draw(tenths(1, 150))
+    number = PointNumber(draw(st.integers(1, count)))
+    load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
+    commands: list[Event] = [
+        InterruptionCommanded(point=number, active=True),
+        InterruptionCommanded(point=number, active=False),
+        GridControlCommanded(active=True),
+        GridControlCommanded(active=False),
+        HighPowerStarted(),
+    ]
+    told = st.sampled_from(commands).map(lambda event: Told(at_s=at_s, event=event))
+    base = st.just(BaseChanged(at_s=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2])))
+    return draw(st.one_of(base, base, base, told))
+
+
+@st.composite
+def mixes(draw: st.DrawFn) -> Scenario:
+    chosen = draw(st.lists(points(), min_size=2, max_size=4))
+    sample_s, delay_s = draw(st.sampled_from([(2.0, 1.0), (10.0, 2.0)]))
+    events = draw(st.lists(happenings(len(chosen)), max_size=5))
+    return Scenario(
+        name="mix",
+        about="random",
+        duration_s=float(draw(st.integers(60, 200))),
+        idle_s=30.0,
+        connection=ConnectionModel(
+            fuse_ma=draw(amperes(32, 63)),
+            priority=draw(st.none() | st.integers(1, len(chosen))),
+        ),
+        settings={},
+        meter=MeterModel(
+            sample_s=sample_s, first_s=draw(tenths(0, int(sample_s) - 1)), delay_s=(delay_s,) * 3
+        ),
+        base_ma=(draw(amperes(0, 15)), draw(amperes(0, 15)), draw(amperes(0, 15))),
+        points=tuple(chosen),
+        happenings=tuple(sorted(events, key=lambda one: one.at_s)),
+        expectations=(),
+    )
+
+
+def ran(scenario: Scenario) -> Recording:
+    return Run(scenario).run()
+
+
+@settings(max_examples=EXAMPLES)
+@given(mixes())
+def test_no_invariant_is_violated(scenario: Scenario) -> None:
+    found = ran(scenario).violations
+    assert not found, [f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in found]
+
+
+@settings(max_examples=max(8, EXAMPLES // 3))
+@given(mixes(), st.data())
+def test_other_numbers_get_the_same_offers(scenario: Scenario, data: st.DataObject) -> None:
+    numbers = range(1, len(scenario.points) + 1)
+    order = tuple(data.draw(st.permutations(numbers)))
+    turned = ran(varied(scenario, Variation(order=order)))
+    pinned = ran(varied(scenario, Variation(order=tuple(numbers))))
+    for new, old in enumerate(order):
+        offers = turned.points[new].offers
+        assert offers.changes(0.0, 200.0) == pinned.points[old - 1].offers.changes(0.0, 200.0)
