@@ -37,6 +37,11 @@ class Obedience:
     fault_s: float = 0.0  # when the vehicle was found not to follow
     quiet_s: float | None = None  # since when it has not drawn any more
 
+    @property
+    def is_counting(self) -> bool:
+        """Tell whether something is found out by waiting."""
+        return self.obeys is not Obeys.YES or self.over_s is not None
+
 
 NEW = Obedience()
 

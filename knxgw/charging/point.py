@@ -8,7 +8,7 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from functools import cached_property, partial
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
@@ -90,6 +90,8 @@ class ChargingPoint:
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
+    renewed_s: float | None = None  # last reading that showed nothing new and is not followed yet
+    wake_s: float = 0.0  # when it must be looked at again even if nothing happens [monotonic s]
     faults: FaultRegister = field(default_factory=partial(FaultRegister, severities=POINT_SEVERITY))
 
     def value(self, quantity: Quantity) -> Value | None:
@@ -107,7 +109,7 @@ class ChargingPoint:
         """Tell whether the charger itself supplies the energy of a session."""
         return "energy_session" in self.settings.model.points
 
-    @property
+    @cached_property
     def metered(self) -> frozenset[Quantity]:
         """Return what the electricity meter behind the charging point supplies.
 
@@ -152,286 +154,6 @@ def new_point(
         blocked=blocked,
         setpoint_ma=limits.maximum_ma,
     )
-
-
-# --- values ------------------------------------------------------------------------------------
-
-
-def see(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
-) -> ChargingPoint:
-    """Take fresh values of the charger."""
-    metered = point.metered
-    values = {q: v for q, v in values.items() if q not in metered}
-    return _note_charger_error(_take(point, values, now_s, now))
-
-
-def see_meter(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
-) -> ChargingPoint:
-    """Take fresh values of the electricity meter behind the charging point."""
-    if Quantity.FAULT_INFO_1 in values:
-        error = bool(values[Quantity.FAULT_INFO_1])
-        point = replace(point, faults=point.faults.set(FaultCode.E_METER_ERROR, present=error))
-    return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
-
-
-def _take(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
-) -> ChargingPoint:
-    before = point
-    fresh = {quantity: Timed(value=value, at_s=now_s) for quantity, value in values.items()}
-    plug = values.get(Quantity.CONNECTED)
-    connected = before.connected if plug is None else bool(plug)
-    point = replace(point, values={**point.values, **fresh}, connected=connected)
-    point = _count_energy(point, values, now_s)
-    point = _adopt_session_times(point, values, now_s, now)
-    if before.connected is not False and point.connected is False:
-        point = _unplugged(point, now_s, now)
-    elif not before.connected and point.connected:
-        point = _plugged_in(point)
-    point = _follow_session(point, now_s, now)
-    return _follow_heat(_follow_card(point))
-
-
-def _plugged_in(point: ChargingPoint) -> ChargingPoint:
-    manual = point.starts_manually
-    given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
-    process = advance(point.process, given) or point.process
-    return replace(point, process=process)
-
-
-def _follow_card(point: ChargingPoint) -> ChargingPoint:
-    """Find the card that enables charging: one that was not there when the last vehicle left.
-
-    Chargers may go on showing the card of the last session. The same card again counts when
-    charging begins (see `_begin`). After a restart nothing that was told is told again.
-    """
-    card = point.value(Quantity.RFID)
-    if not isinstance(card, str):
-        return point
-    state = point.value(Quantity.STATE)
-    if point.connected and state == ChargingState.MANUAL_START and not point.asked_for_card:
-        point = replace(point, asked_for_card=True)
-    if point.card_before is None or (not point.connected and not card and point.card_before):
-        return replace(point, card_before=card)
-    if not point.connected or not card or card in (point.card, point.card_before):
-        return point
-    return replace(point, card=card) if state in _ENABLED else point
-
-
-_ENABLED = (
-    ChargingState.CONNECTED,
-    ChargingState.CHARGE,
-    ChargingState.CHARGE_REDUCED,
-    ChargingState.CHARGE_VENTILATION,
-)
-
-
-def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    session = point.session
-    if session is not None and session.is_open:
-        session = sessions.close(_dated(session, point.session_started_s, now_s, now))
-    return replace(
-        point,
-        session=session,
-        session_started_s=None,
-        process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
-        obedience=obeying.NEW,
-        card="",
-        asked_for_card=False,
-        card_before=str(point.value(Quantity.RFID) or ""),
-        has_charged=False,
-        below_s=0.0,
-        counted_s=None,
-        complete=False,
-    )
-
-
-def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
-    state = point.value(Quantity.STATE)
-    if state is None:  # not read since it came back: what it said before still holds
-        return point
-    in_error = state == ChargingState.ERROR
-    error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
-    faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
-    return replace(point, in_error=in_error, faults=faults)
-
-
-def _count_energy(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
-) -> ChargingPoint:
-    """Add what flowed since the last value to the session and to the life of the point."""
-    energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
-    own_energy = values.get(Quantity.SESSION_ENERGY)
-    if isinstance(own_energy, int):
-        point = _adopt_session_energy(point, own_energy, now_s)
-    if isinstance(energy, int):
-        counter, added_mwh = point.lifetime_counter.by_reading(energy, now_s)
-        lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
-        point = replace(point, lifetime_counter=counter, lifetime_mwh=lifetime)
-        return _add_to_session(point, added_mwh)
-    if isinstance(power, int) and "energy" not in point.settings.capabilities:
-        counter, added_mwh = point.session_counter.by_power(power, now_s)
-        return _add_to_session(replace(point, session_counter=counter), added_mwh)
-    return point
-
-
-def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
-    session = point.session
-    if session is None or not session.is_open or added_mwh == 0 or point.counts_sessions:
-        return point
-    energy_mwh = session.energy_mwh + added_mwh
-    return replace(point, session=replace(session, energy_mwh=energy_mwh))
-
-
-def _adopt_session_energy(point: ChargingPoint, energy_mwh: int, now_s: float) -> ChargingPoint:
-    """Take the session's energy from a charger that counts it.
-
-    Some still report the session before until current has flowed for a while, and some go back
-    to zero on unplugging.
-    """
-    session = point.session
-    if session is None or energy_mwh == 0 or not _counts_itself_by_now(point, now_s):
-        return point
-    return replace(point, session=replace(session, energy_mwh=energy_mwh))
-
-
-def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether what the charger counts is of the running session and not of the one before.
-
-    The time since its start counts, also while the gateway was off.
-    """
-    if point.session is None or not point.session.is_open or point.session_started_s is None:
-        return False
-    return now_s - point.session_started_s >= OWN_ENERGY_AFTER_S
-
-
-def _adopt_session_times(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
-) -> ChargingPoint:
-    """Take start, end and duration of the session from a charger that supplies them.
-
-    As with its energy, they may be those of the session before until this one has lasted a while.
-    """
-    session = point.session
-    if session is None or not _counts_itself_by_now(point, now_s):
-        return point
-    duration = values.get(Quantity.SESSION_DURATION)
-    if isinstance(duration, int) and duration > 0:
-        session = replace(session, duration_s=duration)
-    start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
-    if now is not None and isinstance(start, int):
-        near = session.started_at or now
-        session = replace(session, started_at=sessions.moment_near(near, start, point.zone))
-    if now is not None and isinstance(end, int) and end > 0:
-        near = session.ended_at or now
-        session = replace(session, ended_at=sessions.moment_near(near, end, point.zone))
-    return point if session is point.session else replace(point, session=session)
-
-
-def _follow_heat(point: ChargingPoint) -> ChargingPoint:
-    """Warn from the threshold on, until it is a little cooler: no warning that comes and goes."""
-    temperature = point.number(Quantity.TEMPERATURE)
-    if temperature is None:
-        return point
-    warning = point.settings.temperature.warning_c * 100
-    hot = temperature >= (warning - HYSTERESIS_CENTI_C if point.hot else warning)
-    return point if hot == point.hot else replace(point, hot=hot)
-
-
-# --- session and "charging complete" -------------------------------------------------------------
-
-
-def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    state = point.value(Quantity.STATE)
-    charging = isinstance(state, ChargingState) and state.is_charging
-    if point.connected is False:
-        return point
-    if charging and not (point.session and point.session.is_open):
-        point = _begin(point, now_s, now)
-    if point.session and point.session.is_open:
-        point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
-    current_ma = fresh_current_ma(point, now_s)
-    above = _draws(point, current_ma)
-    if charging and above:
-        point = replace(point, has_charged=True)
-        if point.session and point.session_started_s is not None:
-            lasted_s = now_s - point.session_started_s
-            point = replace(point, session=_drew(point, point.session, now, lasted_s))
-    if current_ma is None and point.has_charged:  # not measured, or not read yet
-        return replace(point, counted_s=None)
-    return _follow_complete(point, now_s, above=above)
-
-
-def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    card = point.value(Quantity.RFID)
-    known = isinstance(card, str) and card and (point.asked_for_card or card != point.card_before)
-    return replace(
-        point,
-        session=sessions.begin(now),
-        session_started_s=now_s,
-        session_restored=False,
-        card=str(card) if known else point.card,
-    )
-
-
-def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
-    """Return the point after the wall clock was corrected: a running session follows it.
-
-    One that began in this run has its start by the monotonic clock; of one from before a restart
-    the stored start is what is known.
-    """
-    session, started_s = point.session, point.session_started_s
-    if session is None or not session.is_open or started_s is None:
-        return point
-    if point.session_restored and session.started_at is not None:
-        lasted_s = max(0.0, (now - session.started_at).total_seconds())
-        return replace(point, session_started_s=now_s - lasted_s)
-    drew_at = now - timedelta(seconds=now_s - started_s - session.duration_s)
-    dated = replace(
-        session,
-        started_at=now - timedelta(seconds=now_s - started_s),
-        ended_at=None if session.ended_at is None else drew_at,
-    )
-    return replace(point, session=dated)
-
-
-def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
-    """Return the session after current flowed; what the charger counts itself is left alone."""
-    moved = sessions.drew(session, now, lasted_s)
-    counts = point.number(Quantity.SESSION_DURATION) is not None
-    if counts and lasted_s >= OWN_ENERGY_AFTER_S:
-        moved = replace(moved, duration_s=session.duration_s)
-    return moved
-
-
-def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
-    """Tell whether the current is above the threshold; one that nobody measures counts as such."""
-    if current_ma is None:
-        return "current" not in point.settings.capabilities
-    return current_ma >= point.settings.complete_threshold_ma
-
-
-def _dated(
-    session: Session, started_s: float | None, now_s: float, now: datetime | None
-) -> Session:
-    """Return the session with its start time, found out later if the clock was not valid then."""
-    if session.started_at is not None or now is None or started_s is None:
-        return session
-    return replace(session, started_at=now - timedelta(seconds=now_s - started_s))
-
-
-def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
-    """Count the time below the threshold; it does not run while we hold the point at 0 A."""
-    if above or not point.has_charged:
-        return replace(point, below_s=0.0, counted_s=None, complete=False)
-    if point.decision is not None and point.decision.offer_ma == 0:
-        return replace(point, counted_s=None)
-    elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
-    below_s = point.below_s + elapsed_s
-    complete = point.complete or below_s >= point.settings.complete_time_s
-    return replace(point, below_s=below_s, counted_s=now_s, complete=complete)
 
 
 # --- link ----------------------------------------------------------------------------------------
@@ -618,3 +340,31 @@ def _own_pause(point: ChargingPoint, now_s: float) -> bool:
     if point.taken_ma == 0:
         return True
     return point.pause_s is not None and now_s - point.pause_s <= OWN_PAUSE_ECHO_S
+
+
+# --- when to look again ---------------------------------------------------------------------------
+
+
+def wake_s(point: ChargingPoint, now_s: float) -> float:
+    """Return until when nothing about the point changes by time alone [monotonic s].
+
+    Values grow stale, the echo of a pause fades, a disobedient vehicle uses up its time; and what
+    moves slowly, like the length of a session, is looked at every few seconds, each point in its
+    own second.
+    """
+    if point.obedience.is_counting or (point.counted_s is not None and not point.complete):
+        return now_s
+    slot_s = point.settings.number % LOOK_AGAIN_S
+    soonest_s = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
+    if now_s < point.obedience.settled_s < soonest_s:
+        soonest_s = point.obedience.settled_s
+    if point.pause_s is not None and now_s <= point.pause_s + OWN_PAUSE_ECHO_S < soonest_s:
+        soonest_s = point.pause_s + OWN_PAUSE_ECHO_S
+    for quantity, timed in point.values.items():
+        stale_s = timed.at_s + FRESH_S.get(quantity, FRESH_DEFAULT_S)
+        if now_s <= stale_s < soonest_s:
+            soonest_s = stale_s
+    return soonest_s
+
+
+LOOK_AGAIN_S = 5

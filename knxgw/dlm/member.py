@@ -36,7 +36,7 @@ class MemberSettings:
     fallback_ma: int  # what it may take without the gateway
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Seen:
     """What a charging point is like at the moment of a cycle."""
 
@@ -97,6 +97,13 @@ class Member:
     def is_member(self) -> bool:
         """Tell whether it takes part in the allocation (K)."""
         return self.wants and self.allowed and self.valid and self.reachable
+
+    def held_ma(self, phase: int, *, counts: bool) -> int:
+        """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw."""
+        actual_ma = self.actual_ma[phase]
+        if counts and self.offer_ma > actual_ma and phase in self.phases:
+            return self.offer_ma
+        return actual_ma
 
     @property
     def draws_ma(self) -> int:
@@ -181,10 +188,19 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
     else:
         return
     if member.valid:
-        oldest_s = now_s - HISTORY_S
-        history = (*member.history, (now_s, member.actual_ma))
-        member.history = history[1:] if history[0][0] < oldest_s else history
+        at_s = seen.read_s if member.settings.measures and seen.read_s is not None else now_s
+        member.history = _grown(member.history, at_s, member.actual_ma)
         _follow_phases(member, now_s)
+
+
+def _grown(
+    history: tuple[tuple[float, Phases], ...], at_s: float, actual: Phases
+) -> tuple[tuple[float, Phases], ...]:
+    """Return the history with one more reading; of equal ones in a row the ends are enough."""
+    if len(history) >= 2 and history[-1][1] == actual == history[-2][1]:  # noqa: PLR2004 - two ends
+        return (*history[:-1], (at_s, actual))
+    start = 1 if history and len(history) > 1 and history[1][0] < at_s - HISTORY_S else 0
+    return (*history[start:], (at_s, actual))
 
 
 STALE_S = 10.0

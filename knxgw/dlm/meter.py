@@ -6,7 +6,7 @@ Source: load management specification, sections 3.1 and 3.2.
 import math
 from dataclasses import dataclass
 
-from knxgw.dlm.settings import UNKNOWN_SPACING_S, Settings, Supervision
+from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings, Supervision
 from knxgw.frozen import replace
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
@@ -33,16 +33,15 @@ class Meter:
     set_s: float | None = None  # when the last set became complete
     sets: int = 0  # how many sets there were
     spacings_s: tuple[float, ...] = ()
+    spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
     operation_s: float | None = None  # last In-operation telegram
     since_s: float = 0.0  # when the supervision began
     dropped: int = 0  # implausible values
 
-    @property
-    def spacing_s(self) -> float:
-        """Return T_mon_eff: the median spacing of complete sets, if there were some."""
-        if len(self.spacings_s) < FEWEST_SPACINGS:
-            return UNKNOWN_SPACING_S
-        return sorted(self.spacings_s)[len(self.spacings_s) // 2]
+
+def window_s(meter: Meter) -> float:
+    """Return W: how long a peak of the base load is remembered."""
+    return max(PEAK_HOLD_S, 1.5 * meter.spacing_s)
 
 
 def current_of_power(settings: Settings, power_w: float) -> float:
@@ -87,10 +86,19 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     oldest_s = min(value.at_s for value in meter.values[: settings.phases] if value)
     if now_s - oldest_s > meter.spacing_s + 1.0:
         return meter
-    spacings = meter.spacings_s
+    spacings, spacing_s = meter.spacings_s, meter.spacing_s
     if meter.set_s is not None:
         spacings = (*spacings, now_s - meter.set_s)[-MOST_SPACINGS:]
-    return replace(meter, fresh=frozenset(), set_s=now_s, sets=meter.sets + 1, spacings_s=spacings)
+        if len(spacings) >= FEWEST_SPACINGS:
+            spacing_s = sorted(spacings)[len(spacings) // 2]
+    return replace(
+        meter,
+        fresh=frozenset(),
+        set_s=now_s,
+        sets=meter.sets + 1,
+        spacings_s=spacings,
+        spacing_s=spacing_s,
+    )
 
 
 def in_operation(meter: Meter, now_s: float) -> Meter:

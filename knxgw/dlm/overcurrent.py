@@ -39,6 +39,11 @@ class Overcurrent:
     restart_after_s: float = 0.0  # how long that must last
     restarted_s: float = -1e9
 
+    @property
+    def is_counting(self) -> bool:
+        """Tell whether an overcurrent is being confirmed, or was."""
+        return self.locked or any(self.severe) or any(self.above_limit_s) or any(self.above_fuse_s)
+
 
 def supervise(
     known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float

@@ -23,7 +23,9 @@ from knxgw.config.model import (
     Monitoring,
     PointSettings,
 )
-from knxgw.dlm.cycle import cycle, high_power, in_operation, meter_value, new
+from knxgw.dlm.cycle import cycle
+from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new
+from knxgw.dlm.inputs import look as look_at
 from knxgw.dlm.member import MemberSettings, Seen
 from knxgw.dlm.meter import MeterReading, age_s, current_of_power
 from knxgw.dlm.settings import Settings, Supervision
@@ -207,6 +209,45 @@ def take_meter(
             station = take(station, event, now_s)
             phases.append(phase)
     return station, tuple(phases)
+
+
+def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: float) -> bool:
+    """Tell whether new values of some phases need nothing to be done before the next tick."""
+    sharing, settings = station.sharing, station.sharing_settings
+    if sharing is None or settings is None or before.sharing is None:
+        return True
+    return not before.sharing.emergency and not any(
+        is_urgent(sharing, settings, phase, now_s)
+        for phase in phases
+        if 0 <= phase < settings.phases
+    )
+
+
+def renew(station: Station, point: ChargingPoint, now_s: float) -> Station:
+    """Return the station after a reading that showed nothing new of a charging point."""
+    number = PointNumber(point.settings.number)
+    changed = {**station.points, number: point}
+    known = station.seen.get(number)
+    if known is None:
+        return replace(station, points=changed)
+    read_s = _read_s(point) if known.read_s != now_s else now_s
+    return replace(
+        station, points=changed, seen={**station.seen, number: replace(known, read_s=read_s)}
+    )
+
+
+def look(station: Station, number: PointNumber, now_s: float) -> Station:
+    """Return the station after a change of one charging point: with a cycle where it matters."""
+    sharing, settings = station.sharing, station.sharing_settings
+    if sharing is None or settings is None:
+        return station
+    if not station.seen:
+        return share(station, now_s)
+    one = _seen_by(station, station.points[number], now_s)
+    looked = look_at(sharing, settings, number, one, now_s)
+    if looked is None:
+        return share(station, now_s, changed=(number,))
+    return replace(station, sharing=looked, seen={**station.seen, number: one})
 
 
 def share(

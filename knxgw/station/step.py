@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from knxgw.charging import point as points
+from knxgw.charging import readings
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -64,7 +65,6 @@ REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 GRID_CONTROL_OBJECT, INTERRUPTION_OBJECT, SETPOINT_OBJECT = 1, 55, 60
 POINT_OFFSET = 50
 CORRECTION_S = 1.0  # the clock was wrong, not only a little late
-RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
 _SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 Change = Callable[[ChargingPoint], ChargingPoint]
@@ -144,9 +144,10 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
             return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
+        case Tick():
+            return _tick(station, now_s)
         case (
-            Tick()
-            | BusAsked()
+            BusAsked()
             | ClockSet()
             | GridControlCommanded()
             | Stopping()
@@ -157,6 +158,9 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
         case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
             fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
             taken = sharing.take(station, event, now_s)
+            calm = not isinstance(event, HighPowerStarted)
+            if calm and sharing.can_wait(station, taken, fresh, now_s):
+                return taken, ()
             shared = sharing.share(taken, now_s, fresh, changed=())
             return _settle_shared(station, shared, now_s)
         case _:
@@ -166,8 +170,6 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
 def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site."""
     match event:
-        case Tick():
-            return _restored_in_time(_calmed(station), now_s)
         case BusAsked():
             until_s = station.restore_until_s
             soon_s = None if until_s is None else min(until_s, now_s + RESTORE_S)
@@ -183,6 +185,27 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             return replace(station, faults=faults)
         case _:
             assert_never(event)
+
+
+def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+    """Let time pass: for load management, and for those charging points it means something to."""
+    station = _restored_in_time(_calmed(before), now_s)
+    if station.restore_until_s != before.restore_until_s:
+        return _settle_all(before, sharing.share(station, now_s), now_s)
+    due = [
+        number
+        for number, point in station.points.items()
+        if point.wake_s <= now_s or point is not before.points[number]
+    ]
+    now = station.now(now_s)
+    followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
+    station = replace(station, points={**station.points, **followed})
+    station = sharing.share(station, now_s, changed=due)
+    effects: list[Effect] = []
+    for number in station.points:
+        if number in followed or _is_shared_anew(before, station, number):
+            station = _settle_point(station, number, before.points[number], now_s, effects)
+    return _settle_general(before, station, now_s, effects), tuple(effects)
 
 
 def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
@@ -224,7 +247,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     if old is None or abs((event.now - old.at_monotonic(now_s)).total_seconds()) <= CORRECTION_S:
         return station
     dated = {
-        number: points.date_session_anew(point, event.now, now_s)
+        number: readings.date_session_anew(point, event.now, now_s)
         for number, point in station.points.items()
     }
     return replace(station, points=dated)
@@ -245,9 +268,9 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     now = station.now(now_s)
     match event:
         case ChargerSeen(values=values):
-            change: Change = partial(points.see, values=values, now_s=now_s, now=now)
+            change: Change = partial(readings.see, values=values, now_s=now_s, now=now)
         case MeterSeen(values=values):
-            change = partial(points.see_meter, values=values, now_s=now_s, now=now)
+            change = partial(readings.see_meter, values=values, now_s=now_s, now=now)
         case ChargerConditionChanged(condition=condition):
             change = partial(points.link_changed, condition=condition)
         case MeterConditionChanged(condition=condition):
@@ -276,14 +299,14 @@ def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, 
     if number == GENERAL:
         return _smart_meter(station, event, now_s)
     before = station.points[number]
+    if isinstance(event, ChargerSeen):
+        renewed = readings.renewed(before, event.values, now_s)
+        if renewed is not None:
+            return sharing.renew(station, renewed, now_s), ()
     after = _change(station, event, now_s)(before)
-    changed = _with_point(station, number, after)
-    if isinstance(event, ChargerSeen) and _shows_nothing_new(event, before, after, now_s):
-        return changed, ()  # the next tick settles what time alone has moved
     effects: list[Effect] = list(_refused(event, before, after))
-    settled = _settle_point(
-        sharing.share(changed, now_s, changed=(number,)), number, before, now_s, effects
-    )
+    looked = sharing.look(_with_point(station, number, after), number, now_s)
+    settled = _settle_point(looked, number, before, now_s, effects)
     if station.sharing is not None:
         settled, more = _settle_shared(station, settled, now_s, without=number)
         effects.extend(more)
@@ -297,6 +320,8 @@ def _smart_meter(
     match event:
         case MeterSeen(values=values):
             taken, fresh = sharing.take_meter(station, values, now_s)
+            if sharing.can_wait(station, taken, fresh, now_s):
+                return taken, ()
             shared = sharing.share(taken, now_s, fresh, changed=())
             return _settle_shared(station, shared, now_s)
         case MeterConditionChanged(condition=condition):
@@ -336,30 +361,6 @@ def _settle_general(
 ) -> Station:
     effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
     return _publish(station, GENERAL, _general_values(station, now_s), effects)
-
-
-def _shows_nothing_new(
-    event: ChargerSeen, before: ChargingPoint, after: ChargingPoint, now_s: float
-) -> bool:
-    """Tell whether a charger was only seen to be as it was a moment ago: most polls are like that."""
-    values = before.values
-    recent_s = now_s - RECENT_S
-    return (
-        all(
-            (old := values.get(quantity)) is not None
-            and old.value == value
-            and old.at_s >= recent_s
-            for quantity, value in event.values.items()
-        )
-        and before.faults is after.faults
-        and not after.faults.is_present
-        and before.process is after.process
-        and before.complete == after.complete
-        and before.hot == after.hot
-        and before.card == after.card
-        and before.connected == after.connected
-        and (before.session is None) == (after.session is None)
-    )
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:
@@ -402,7 +403,7 @@ def _settle_point(
     obeying = points.follow_obedience(point, now_s)
     if obeying.faults is not point.faults:  # it does not follow, or does again
         obeying = _decide(station, obeying, effects)
-    point = obeying
+    point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
     station = _with_point(station, number, point)
     effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
     if before.session and before.session.is_open and point.session and not point.session.is_open:

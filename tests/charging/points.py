@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from knxgw.charging.point import ChargingPoint, new_point, see
+from knxgw.charging.point import ChargingPoint, new_point
+from knxgw.charging.readings import see
 from knxgw.charging.words import ChargingState, Quantity, Value
 from tests.config.sites import KNX, configuration
 

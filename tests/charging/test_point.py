@@ -16,10 +16,10 @@ from knxgw.charging.point import (
     may_unlock,
     meter_link_changed,
     offer_taken,
-    see_meter,
     shown_state,
 )
 from knxgw.charging.publication import point_values
+from knxgw.charging.readings import see_meter
 from knxgw.charging.states import Process
 from knxgw.charging.words import (
     ChargingState,

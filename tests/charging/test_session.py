@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.point import ChargingPoint, link_changed, see
+from knxgw.charging.point import ChargingPoint, link_changed
 from knxgw.charging.publication import point_values
+from knxgw.charging.readings import see
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.words import LinkCondition, Quantity, Value
 from tests.charging.points import (

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState, Reason
-from knxgw.dlm.cycle import cycle, meter_value, new
+from knxgw.dlm.cycle import cycle
+from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.member import MemberSettings, Seen
 from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.settings import Settings
@@ -70,7 +71,7 @@ def lived(
         seen = {
             n: plugged(m.offer_ma, float(now_s), **more)
             if n <= cars
-            else Seen(**{**{f: getattr(EMPTY, f) for f in EMPTY.__slots__}, "read_s": now_s})
+            else replace(EMPTY, read_s=float(now_s))
             for n, m in state.members.items()
         }
         drawn = sum(m.offer_ma for n, m in state.members.items() if n <= cars)

@@ -1,0 +1,350 @@
+"""What readings of charger and meter make of a charging point: session, energy, heat, card. Pure.
+
+A reading that shows nothing new only renews the age of the values; what time alone moves is
+followed later, at latest with the next one that does.
+Source: load management specification, section 14.3; reference manual, tables 36-61.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from knxgw.charging import obedience as obeying
+from knxgw.charging import session as sessions
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.point import ChargingPoint, Timed, fresh_current_ma
+from knxgw.charging.session import Session
+from knxgw.charging.states import ProcessInput, advance
+from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
+from knxgw.frozen import replace
+
+OWN_ENERGY_AFTER_S = 10
+HYSTERESIS_CENTI_C = 200
+RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
+
+
+def see(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take fresh values of the charger."""
+    metered = point.metered
+    values = {q: v for q, v in values.items() if q not in metered}
+    return _note_charger_error(_take(point, values, now_s, now))
+
+
+def see_meter(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take fresh values of the electricity meter behind the charging point."""
+    if Quantity.FAULT_INFO_1 in values:
+        error = bool(values[Quantity.FAULT_INFO_1])
+        point = replace(point, faults=point.faults.set(FaultCode.E_METER_ERROR, present=error))
+    return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
+
+
+def renewed(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
+) -> ChargingPoint | None:
+    """Return the point after a reading that shows nothing new, None: it shows something.
+
+    Most readings are like that, so this is the path that must be quick.
+    """
+    known, recent_s = point.values, now_s - RECENT_S
+    for quantity, value in values.items():
+        old = known.get(quantity)
+        if old is None or old.value != value or old.at_s < recent_s:
+            return None
+    counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
+    if counts_power or point.faults.is_present or not point.metered.isdisjoint(values):
+        return None
+    again = {q: Timed(value=value, at_s=now_s) for q, value in values.items()}
+    return replace(point, values={**known, **again}, renewed_s=now_s)
+
+
+def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    """Take in what readings without news have not moved yet: how long the session lasts."""
+    seen_s = point.renewed_s
+    if seen_s is None:
+        return point
+    if now is not None:
+        now -= timedelta(seconds=now_s - seen_s)
+    point = replace(point, renewed_s=None)
+    if point.session is None or point.session_started_s is None:
+        return _follow_session(point, seen_s, now)
+    since_s = point.session_started_s + OWN_ENERGY_AFTER_S
+    told = {
+        quantity: timed.value
+        for quantity, timed in point.values.items()
+        if quantity in _OF_SESSION and timed.at_s >= since_s
+    }
+    own_energy = told.get(Quantity.SESSION_ENERGY)
+    if isinstance(own_energy, int):
+        point = _adopt_session_energy(point, own_energy, seen_s)
+    return _follow_session(_adopt_session_times(point, told, seen_s, now), seen_s, now)
+
+
+_OF_SESSION = frozenset(
+    (
+        Quantity.SESSION_ENERGY,
+        Quantity.SESSION_DURATION,
+        Quantity.SESSION_START,
+        Quantity.SESSION_END,
+    )
+)
+
+
+def _take(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    before = point = follow(point, now_s, now)
+    fresh = {quantity: Timed(value=value, at_s=now_s) for quantity, value in values.items()}
+    plug = values.get(Quantity.CONNECTED)
+    connected = before.connected if plug is None else bool(plug)
+    point = replace(point, values={**point.values, **fresh}, connected=connected)
+    point = _count_energy(point, values, now_s)
+    point = _adopt_session_times(point, values, now_s, now)
+    if before.connected is not False and point.connected is False:
+        point = _unplugged(point, now_s, now)
+    elif not before.connected and point.connected:
+        point = _plugged_in(point)
+    point = _follow_session(point, now_s, now)
+    return _follow_heat(_follow_card(point))
+
+
+def _plugged_in(point: ChargingPoint) -> ChargingPoint:
+    manual = point.starts_manually
+    given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
+    process = advance(point.process, given) or point.process
+    return replace(point, process=process)
+
+
+def _follow_card(point: ChargingPoint) -> ChargingPoint:
+    """Find the card that enables charging: one that was not there when the last vehicle left.
+
+    Chargers may go on showing the card of the last session. The same card again counts when
+    charging begins (see `_begin`). After a restart nothing that was told is told again.
+    """
+    card = point.value(Quantity.RFID)
+    if not isinstance(card, str):
+        return point
+    state = point.value(Quantity.STATE)
+    if point.connected and state == ChargingState.MANUAL_START and not point.asked_for_card:
+        point = replace(point, asked_for_card=True)
+    if point.card_before is None or (not point.connected and not card and point.card_before):
+        return replace(point, card_before=card)
+    if not point.connected or not card or card in (point.card, point.card_before):
+        return point
+    return replace(point, card=card) if state in _ENABLED else point
+
+
+_ENABLED = (
+    ChargingState.CONNECTED,
+    ChargingState.CHARGE,
+    ChargingState.CHARGE_REDUCED,
+    ChargingState.CHARGE_VENTILATION,
+)
+
+
+def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    session = point.session
+    if session is not None and session.is_open:
+        session = sessions.close(_dated(session, point.session_started_s, now_s, now))
+    return replace(
+        point,
+        session=session,
+        session_started_s=None,
+        process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
+        obedience=obeying.NEW,
+        card="",
+        asked_for_card=False,
+        card_before=str(point.value(Quantity.RFID) or ""),
+        has_charged=False,
+        below_s=0.0,
+        counted_s=None,
+        complete=False,
+    )
+
+
+def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
+    state = point.value(Quantity.STATE)
+    if state is None:  # not read since it came back: what it said before still holds
+        return point
+    in_error = state == ChargingState.ERROR
+    error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
+    faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
+    return replace(point, in_error=in_error, faults=faults)
+
+
+def _count_energy(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
+) -> ChargingPoint:
+    """Add what flowed since the last value to the session and to the life of the point."""
+    energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
+    own_energy = values.get(Quantity.SESSION_ENERGY)
+    if isinstance(own_energy, int):
+        point = _adopt_session_energy(point, own_energy, now_s)
+    if isinstance(energy, int):
+        counter, added_mwh = point.lifetime_counter.by_reading(energy, now_s)
+        lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
+        point = replace(point, lifetime_counter=counter, lifetime_mwh=lifetime)
+        return _add_to_session(point, added_mwh)
+    if isinstance(power, int) and "energy" not in point.settings.capabilities:
+        counter, added_mwh = point.session_counter.by_power(power, now_s)
+        return _add_to_session(replace(point, session_counter=counter), added_mwh)
+    return point
+
+
+def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
+    session = point.session
+    if session is None or not session.is_open or added_mwh == 0 or point.counts_sessions:
+        return point
+    energy_mwh = session.energy_mwh + added_mwh
+    return replace(point, session=replace(session, energy_mwh=energy_mwh))
+
+
+def _adopt_session_energy(point: ChargingPoint, energy_mwh: int, now_s: float) -> ChargingPoint:
+    """Take the session's energy from a charger that counts it.
+
+    Some still report the session before until current has flowed for a while, and some go back
+    to zero on unplugging.
+    """
+    session = point.session
+    if session is None or energy_mwh == 0 or not _counts_itself_by_now(point, now_s):
+        return point
+    return replace(point, session=replace(session, energy_mwh=energy_mwh))
+
+
+def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether what the charger counts is of the running session and not of the one before.
+
+    The time since its start counts, also while the gateway was off.
+    """
+    if point.session is None or not point.session.is_open or point.session_started_s is None:
+        return False
+    return now_s - point.session_started_s >= OWN_ENERGY_AFTER_S
+
+
+def _adopt_session_times(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take start, end and duration of the session from a charger that supplies them.
+
+    As with its energy, they may be those of the session before until this one has lasted a while.
+    """
+    session = point.session
+    if session is None or not _counts_itself_by_now(point, now_s):
+        return point
+    duration = values.get(Quantity.SESSION_DURATION)
+    if isinstance(duration, int) and duration > 0:
+        session = replace(session, duration_s=duration)
+    start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
+    if now is not None and isinstance(start, int):
+        near = session.started_at or now
+        session = replace(session, started_at=sessions.moment_near(near, start, point.zone))
+    if now is not None and isinstance(end, int) and end > 0:
+        near = session.ended_at or now
+        session = replace(session, ended_at=sessions.moment_near(near, end, point.zone))
+    return point if session is point.session else replace(point, session=session)
+
+
+def _follow_heat(point: ChargingPoint) -> ChargingPoint:
+    """Warn from the threshold on, until it is a little cooler: no warning that comes and goes."""
+    temperature = point.number(Quantity.TEMPERATURE)
+    if temperature is None:
+        return point
+    warning = point.settings.temperature.warning_c * 100
+    hot = temperature >= (warning - HYSTERESIS_CENTI_C if point.hot else warning)
+    return point if hot == point.hot else replace(point, hot=hot)
+
+
+# --- session and "charging complete" -------------------------------------------------------------
+
+
+def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    state = point.value(Quantity.STATE)
+    charging = isinstance(state, ChargingState) and state.is_charging
+    if point.connected is False:
+        return point
+    if charging and not (point.session and point.session.is_open):
+        point = _begin(point, now_s, now)
+    if point.session and point.session.is_open:
+        point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
+    current_ma = fresh_current_ma(point, now_s)
+    above = _draws(point, current_ma)
+    if charging and above:
+        point = replace(point, has_charged=True)
+        if point.session and point.session_started_s is not None:
+            lasted_s = now_s - point.session_started_s
+            point = replace(point, session=_drew(point, point.session, now, lasted_s))
+    if current_ma is None and point.has_charged:  # not measured, or not read yet
+        return replace(point, counted_s=None)
+    return _follow_complete(point, now_s, above=above)
+
+
+def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    card = point.value(Quantity.RFID)
+    known = isinstance(card, str) and card and (point.asked_for_card or card != point.card_before)
+    return replace(
+        point,
+        session=sessions.begin(now),
+        session_started_s=now_s,
+        session_restored=False,
+        card=str(card) if known else point.card,
+    )
+
+
+def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
+    """Return the point after the wall clock was corrected: a running session follows it.
+
+    One that began in this run has its start by the monotonic clock; of one from before a restart
+    the stored start is what is known.
+    """
+    session, started_s = point.session, point.session_started_s
+    if session is None or not session.is_open or started_s is None:
+        return point
+    if point.session_restored and session.started_at is not None:
+        lasted_s = max(0.0, (now - session.started_at).total_seconds())
+        return replace(point, session_started_s=now_s - lasted_s)
+    drew_at = now - timedelta(seconds=now_s - started_s - session.duration_s)
+    dated = replace(
+        session,
+        started_at=now - timedelta(seconds=now_s - started_s),
+        ended_at=None if session.ended_at is None else drew_at,
+    )
+    return replace(point, session=dated)
+
+
+def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
+    """Return the session after current flowed; what the charger counts itself is left alone."""
+    moved = sessions.drew(session, now, lasted_s)
+    counts = point.number(Quantity.SESSION_DURATION) is not None
+    if counts and lasted_s >= OWN_ENERGY_AFTER_S:
+        moved = replace(moved, duration_s=session.duration_s)
+    return moved
+
+
+def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
+    """Tell whether the current is above the threshold; one that nobody measures counts as such."""
+    if current_ma is None:
+        return "current" not in point.settings.capabilities
+    return current_ma >= point.settings.complete_threshold_ma
+
+
+def _dated(
+    session: Session, started_s: float | None, now_s: float, now: datetime | None
+) -> Session:
+    """Return the session with its start time, found out later if the clock was not valid then."""
+    if session.started_at is not None or now is None or started_s is None:
+        return session
+    return replace(session, started_at=now - timedelta(seconds=now_s - started_s))
+
+
+def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
+    """Count the time below the threshold; it does not run while we hold the point at 0 A."""
+    if above or not point.has_charged:
+        return replace(point, below_s=0.0, counted_s=None, complete=False)
+    if point.decision is not None and point.decision.offer_ma == 0:
+        return replace(point, counted_s=None)
+    elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
+    below_s = point.below_s + elapsed_s
+    complete = point.complete or below_s >= point.settings.complete_time_s
+    return replace(point, below_s=below_s, counted_s=now_s, complete=complete)

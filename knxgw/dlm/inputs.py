@@ -1,0 +1,142 @@
+"""What load management is told between two cycles: meter values, readings of a charger. Pure.
+
+Only what makes the line too full is urgent; everything else waits for the next cycle.
+Source: load management specification, sections 3, 7 and 10.
+"""
+
+from collections.abc import Iterable
+
+from knxgw.charging.faults import FaultCode
+from knxgw.dlm import meter as meters
+from knxgw.dlm.member import Member, MemberSettings, Seen, actual_at, observe, range_at
+from knxgw.dlm.meter import Meter, MeterReading, window_s
+from knxgw.dlm.settings import MOST_BACK_OFF, Settings
+from knxgw.dlm.state import LoadManagement, PhaseState
+from knxgw.frozen import replace
+
+
+def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> LoadManagement:
+    """Return load management as it is before anything was measured: an emergency."""
+    static = settings.static_limit_ma is not None
+    return LoadManagement(
+        members={
+            one.number: Member(
+                settings=one,
+                phases=one.wired,
+                cap_ma=one.maximum_ma,
+                offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
+            )
+            for one in members
+        },
+        meter=Meter(since_s=now_s),
+        phases=tuple(PhaseState(base_ma=0 if static else None) for _ in range(settings.phases)),
+        emergency=not static,
+    )
+
+
+def meter_value(
+    state: LoadManagement, settings: Settings, reading: MeterReading, now_s: float
+) -> LoadManagement:
+    """Take a telegram of the smart meter."""
+    sets = state.meter.sets
+    meter, plausible = meters.take(state.meter, settings, reading, now_s)
+    if not plausible:
+        return replace(state, meter=meter)
+    phase, current_ma = reading.phase, reading.current_ma
+    phases = list(state.phases)
+    one = phases[phase] = phases[phase].clone()
+    sampled_s = now_s - settings.meter_delay_s
+    one.base_ma = _base_ma(state, phase, round(current_ma), sampled_s)
+    one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
+    one.history = (*one.history, (now_s, one.base_ma))
+    state = replace(state, meter=meter, phases=tuple(phases))
+    if state.emergency and meter.sets > sets:
+        return _emergency_ends(state, now_s)
+    return state
+
+
+def _with_peak(
+    history: tuple[tuple[float, int], ...], base_ma: int, from_s: float
+) -> tuple[tuple[float, int], ...]:
+    """Return what must still be remembered beside a new value: what is newer than `from_s` and higher.
+
+    A lower one that is older can never be the peak of any window again.
+    """
+    return tuple(entry for entry in history if entry[1] > base_ma and entry[0] >= from_s)
+
+
+def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: float) -> int:
+    """Return the load of the building on a phase: what is measured, less what chargers drew then.
+
+    While a charger's current moves, its draw at the very instant of the sample is uncertain; then
+    the base changes only as much as the measurement demands. Otherwise every step of a vehicle
+    would look like one of the building.
+    """
+    drawn_ma = low_ma = high_ma = 0
+    for member in state.members.values():
+        if member.valid and member.reachable:
+            least_ma, most_ma = range_at(member, sampled_s, phase)
+            low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
+            drawn_ma += actual_at(member, sampled_s)[phase]
+    before_ma = state.phases[phase].base_ma
+    if before_ma is None:
+        return measured_ma - drawn_ma
+    return min(max(before_ma, measured_ma - high_ma), measured_ma - low_ma)
+
+
+def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
+    phases = [phase.clone() for phase in state.phases]
+    was_raised = FaultCode.SMART_METER_TIMEOUT in state.faults
+    for phase in phases:
+        if was_raised:  # not after a start: then there is nothing to be careful about
+            phase.reduced_s = now_s
+    return replace(state, emergency=False, phases=tuple(phases))
+
+
+def in_operation(state: LoadManagement, now_s: float) -> LoadManagement:
+    """Take an In-operation telegram of the smart meter."""
+    return replace(state, meter=meters.in_operation(state.meter, now_s))
+
+
+def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
+    """Take the message that a large consumer starts: everybody to the minimum for a while."""
+    lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
+    phases = [phase.clone() for phase in state.phases]
+    for phase in phases:
+        phase.history = ()
+    return replace(state, phases=tuple(phases), high_power_until_s=now_s + lasts_s)
+
+
+def look(
+    state: LoadManagement, settings: Settings, number: int, seen: Seen, now_s: float
+) -> LoadManagement | None:
+    """Take a reading of a charging point; None: it needs a whole cycle, because its part changed."""
+    member = state.members[number].clone()
+    was = member.wants, member.allowed, member.valid, member.reachable, member.connected
+    cap_ma = member.cap_ma
+    moved = observe(member, seen, settings, now_s)
+    has = member.wants, member.allowed, member.valid, member.reachable, member.connected
+    if moved is not None or was != has or cap_ma != member.cap_ma:
+        return None
+    return replace(state, members={**state.members, number: member})
+
+
+def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
+    """Tell whether a new value of a phase must be acted on at once.
+
+    A phase on which everybody's offer fits, and on which nothing is counted, can wait for the
+    regular cycle: raising is never urgent.
+    """
+    value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
+    if value is None or base_ma is None or state.emergency or now_s < state.high_power_until_s:
+        return True
+    over = value.over_range or value.current_ma > settings.limit_ma
+    if over or state.overcurrent.is_counting or state.phases[phase].excess_s is not None:
+        return True
+    held_ma = taken_ma = minimums_ma = 0
+    for member in state.members.values():
+        held_ma += member.held_ma(phase, counts=member.is_member and not member.released)
+        taken_ma += member.reserve_ma[phase] + member.overdraw_ma[phase]
+        minimums_ma += member.settings.minimum_ma
+    severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
+    return severe or held_ma + taken_ma > min(settings.limit_ma - base_ma, settings.chargers_ma)

@@ -1,0 +1,303 @@
+"""The part of a cycle that shares what there is: admit, lower, start, raise, explain.
+
+Lowering is fast; raising is slow, needs a complete meter set, and gives only what was released
+before (the sum of the larger of offer and draw never exceeds what there is).
+Source: load management specification, sections 8, 9, 14 and 18.1.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+
+from knxgw.charging.words import Reason
+from knxgw.dlm import queue as queues
+from knxgw.dlm.allocation import Share, rounded, solve
+from knxgw.dlm.member import Member
+from knxgw.dlm.meter import window_s
+from knxgw.dlm.settings import (
+    BACK_OFF_AFTER_RAISE_S,
+    LOW_EXCESS_S,
+    MOST_BACK_OFF,
+    Supervision,
+)
+from knxgw.dlm.state import PhaseState
+from knxgw.dlm.work import Work
+
+CLOCK_SLACK_S = 1e-6
+FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
+
+
+def share(work: Work) -> None:
+    """Admit, lower, start and raise."""
+    taking_part = work.active
+    active = [member for member in taking_part if not member.released]
+    running = [member for member in active if member.offer_ma > 0]
+    waiting = [member for member in active if member.offer_ma == 0]
+    admitted: list[Member] = []
+    if waiting:
+        waiting.sort(key=lambda member: _urgency(work, member))
+        _turn(work, running, waiting)
+        admitted = _admit(work, running, waiting)
+    shares = {m.settings.number: _share(work, m) for m in (*running, *admitted)}
+    others_ma = _others_ma(work, shares)
+    down_ma = _solved(work.now_ma, others_ma, shares)
+    up_ma = down_ma if work.up_ma == work.now_ma else _solved(work.up_ma, others_ma, shares)
+    _lower(work, running, down_ma)
+    for member in admitted:
+        if work.has_room(work.up_ma, member):
+            work.start(member)
+    _raise(work, running, {number: min(ma, down_ma[number]) for number, ma in up_ma.items()})
+    _explain(work, running, waiting, up_ma)
+    for member in taking_part:
+        if member.released:
+            work.set_offer(member, member.settings.minimum_ma)
+            work.reasons[member.settings.number] = Reason.IDLE
+
+
+def _share(work: Work, member: Member) -> Share:
+    one = member.settings
+    return Share(
+        minimum_ma=one.minimum_ma,
+        cap_ma=max(one.minimum_ma, member.limit_ma),
+        constraints=member.phases,
+        prioritised=one.number == work.settings.priority,
+        resolution_ma=one.resolution_ma,
+        current_ma=member.offer_ma,
+        energy_mwh=member.energy_mwh,
+    )
+
+
+def _others_ma(work: Work, numbers: Container[int]) -> list[int]:
+    """Return what those draw of each phase who take no part in the sharing.
+
+    One that was just told to stop is leaving: its part is there again in a moment, and nobody
+    gets it before it was released.
+    """
+    drawn_ma = [0] * len(work.phases)
+    for number, member in work.members.items():
+        leaving = member.offer_ma == 0 and work.now_s < member.settled_s
+        if number not in numbers and not leaving:
+            for index in range(len(drawn_ma)):
+                drawn_ma[index] += member.actual_ma[index]
+    return drawn_ma
+
+
+def _solved(
+    available_ma: Sequence[int], others_ma: Sequence[int], shares: Mapping[int, Share]
+) -> dict[int, int]:
+    if not shares:
+        return {}
+    room = [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
+    ordered = list(shares.values())
+    return dict(zip(shares, rounded(room, ordered, solve(room, ordered)), strict=True))
+
+
+# --- who comes next ------------------------------------------------------------------------------
+
+
+def _urgency(work: Work, member: Member) -> tuple[bool, int, int]:
+    number = member.settings.number
+    return number != work.settings.priority, member.energy_mwh, number
+
+
+def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
+    """Let one who was served for a turn yield to the first of those who wait."""
+    settings = work.settings
+    since_s = work.now_s - work.rotated_s
+    if not settings.queue or since_s < settings.rotation_s - queues.SLACK_S:
+        return
+    if _admit(work, running, waiting[:1]):
+        return  # it fits without
+    room = _room(work, running, waiting)
+    leaving = queues.yielding(running, waiting[0], room, settings, work.now_s)
+    if leaving is not None:
+        work.set_offer(leaving, 0)
+        work.rotated_s = work.now_s
+        running.remove(leaving)
+        work.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
+
+
+def _room(work: Work, running: list[Member], waiting: list[Member]) -> list[int]:
+    """Return what there is for these members, beside what others draw."""
+    others_ma = _others_ma(work, {m.settings.number for m in (*running, *waiting)})
+    return [up_ma - other_ma for up_ma, other_ma in zip(work.up_ma, others_ma, strict=True)]
+
+
+def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Member]:
+    """Return the waiting members whose minimum fits when the others make room."""
+    minimums = [
+        sum(m.settings.minimum_ma for m in running if index in m.phases)
+        for index in range(len(work.phases))
+    ]
+    room = _room(work, running, waiting)
+    admitted = []
+    for member in waiting:
+        need_ma = member.settings.minimum_ma
+        if _may_come_back(work, member, minimums, room) and all(
+            minimums[index] + need_ma <= room[index] for index in member.phases
+        ):
+            admitted.append(member)
+            for index in member.phases:
+                minimums[index] += need_ma
+    return admitted
+
+
+def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[int]) -> bool:
+    """Tell whether there has been room for one that was shed for long enough."""
+    if not member.was_shed:
+        return True
+    need_ma = member.settings.minimum_ma + queues.ROOM_MA
+    if any(minimums[index] + need_ma > room[index] for index in member.phases):
+        member.room_s = None
+        return False
+    if member.room_s is None:
+        member.room_s = work.now_s
+    if work.now_s - member.room_s < queues.ROOM_S:
+        return False
+    member.was_shed, member.room_s = False, None
+    return True
+
+
+# --- lower ---------------------------------------------------------------------------------------
+
+
+def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> None:
+    """Lower at once who has too much; remember it where the line was in danger."""
+    settings = work.settings
+    danger = _dangers(work, running)
+    for member in running:
+        target_ma = down_ma[member.settings.number]
+        if target_ma >= member.offer_ma:
+            continue
+        safety = any(danger[index] for index in member.phases)
+        shrunk = member.offer_ma - target_ma > settings.lower_from_ma
+        capped = member.limit_ma < member.offer_ma
+        if safety or shrunk or capped:
+            work.set_offer(member, target_ma)
+            for index in member.phases:
+                if danger[index]:
+                    _note_reduction(work, work.phases[index])
+
+
+def _dangers(work: Work, running: list[Member]) -> list[bool]:
+    """Return for each phase whether the offers are too much, clearly or for a while."""
+    others_ma = [0] * len(work.phases)
+    offered_ma = [0] * len(work.phases)
+    for member in work.members.values():
+        runs = any(member is one for one in running)
+        for index in range(len(others_ma)):
+            if not runs:
+                others_ma[index] += member.actual_ma[index]
+            elif index in member.phases:
+                offered_ma[index] += member.offer_ma
+    return [
+        _is_in_danger(work, phase, offered_ma[index], work.now_ma[index] - others_ma[index])
+        for index, phase in enumerate(work.phases)
+    ]
+
+
+def _is_in_danger(work: Work, phase: PhaseState, offered_ma: int, room_ma: int) -> bool:
+    if offered_ma <= room_ma or not offered_ma:
+        phase.excess_s = None
+        return False
+    if phase.excess_s is None:
+        phase.excess_s = work.now_s
+    lasts = work.now_s - phase.excess_s >= LOW_EXCESS_S
+    return lasts or offered_ma - room_ma > work.settings.lower_from_ma
+
+
+def _note_reduction(work: Work, phase: PhaseState) -> None:
+    """Remember a reduction for safety; soon after a raise it makes the next raise wait longer."""
+    if phase.reduced_s == work.now_s:
+        return
+    if work.now_s - phase.raised_s <= BACK_OFF_AFTER_RAISE_S:
+        phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
+    phase.reduced_s = work.now_s
+
+
+# --- raise ---------------------------------------------------------------------------------------
+
+
+def _raise(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> None:
+    """Give more to those who may have it, as much as was released."""
+    wants = _wants(work, running, up_ma)
+    if not wants:
+        return
+    held_ma = work.committed_ma()
+    head = [up - held for up, held in zip(work.up_ma, held_ma, strict=True)]
+    shares = [
+        Share(
+            minimum_ma=0,
+            cap_ma=want_ma,
+            constraints=member.phases,
+            prioritised=member.settings.number == work.settings.priority,
+        )
+        for member, want_ma in wants
+    ]
+    for (member, _), grant_ma in zip(wants, solve(head, shares), strict=True):
+        step_ma = member.settings.resolution_ma
+        granted_ma = grant_ma // step_ma * step_ma
+        if granted_ma > 0:
+            work.set_offer(member, member.offer_ma + granted_ma)
+            member.raised_s, member.raised_set = work.now_s, work.state.meter.sets
+            for index in member.phases:
+                work.phases[index].raised_s = work.now_s
+
+
+def _wants(
+    work: Work, running: list[Member], up_ma: Mapping[int, int]
+) -> list[tuple[Member, int]]:
+    """Return who may rise now, and by how much at most [mA]."""
+    settings = work.settings
+    wants: list[tuple[Member, int]] = []
+    for member in running:
+        want_ma = min(up_ma[member.settings.number] - member.offer_ma, settings.raise_ma)
+        step_ma = max(settings.raise_from_ma, member.settings.resolution_ma)
+        if want_ma >= step_ma and _may_rise(work, member):
+            wants.append((member, want_ma))
+    return wants
+
+
+def _may_rise(work: Work, member: Member) -> bool:
+    if work.now_s - member.raised_s < work.settings.raise_spacing_s - CLOCK_SLACK_S:
+        return False
+    on_change = work.settings.supervision is Supervision.VALUES_AND_IN_OPERATION
+    seen = on_change or work.is_static or work.state.meter.sets > member.raised_set
+    return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
+
+
+def _may_raise(work: Work, phase: PhaseState) -> bool:
+    hold_s = window_s(work.state.meter) * 2**phase.back_off
+    return work.is_static or work.now_s - phase.reduced_s >= hold_s
+
+
+# --- why -----------------------------------------------------------------------------------------
+
+
+def _explain(
+    work: Work, running: list[Member], waiting: list[Member], up_ma: Mapping[int, int]
+) -> None:
+    for member in running:
+        work.reasons[member.settings.number] = _why(work, member, up_ma)
+    for member in waiting:
+        started = member.offer_ma > 0
+        reason = _why(work, member, up_ma) if started else Reason.WAITING_FOR_CURRENT
+        work.reasons[member.settings.number] = reason
+
+
+def _why(work: Work, member: Member, up_ma: Mapping[int, int]) -> Reason:
+    """Return what keeps a running member from having more."""
+    one = member.settings
+    if member.offer_ma >= one.maximum_ma:
+        return Reason.MAXIMUM
+    if member.offer_ma >= member.cap_ma:
+        return Reason.GRID_CONTROL
+    if member.use_cap_ma is not None and member.offer_ma >= member.use_cap_ma:
+        return Reason.UNDER_USE
+    if up_ma.get(one.number, 0) > member.offer_ma + work.settings.raise_from_ma:
+        return Reason.RAISING
+    priority = work.settings.priority
+    if priority is not None and priority != one.number:
+        first = work.members.get(priority)
+        if first is not None and first.is_member and first.offer_ma > first.settings.minimum_ma:
+            return Reason.PRIORITY
+    tightest = min(member.phases, key=lambda index: work.up_ma[index], default=0)
+    return FUSES[tightest]

@@ -1,0 +1,124 @@
+"""The working copy of one cycle of load management, and what every rule of a cycle asks it."""
+
+from collections.abc import Sequence
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.words import Reason
+from knxgw.dlm.member import NONE, Member, set_offer
+from knxgw.dlm.meter import window_s
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
+from knxgw.dlm.state import LoadManagement
+from knxgw.frozen import replace
+
+
+class Work:
+    """State that a cycle may change; lives as long as the cycle."""
+
+    def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
+        self.state = state
+        self.settings = settings
+        self.now_s = now_s
+        self.members = {number: member.clone() for number, member in state.members.items()}
+        self.phases = [phase.clone() for phase in state.phases]
+        self.emergency = state.emergency
+        self.faults = state.faults
+        self.overcurrent = state.overcurrent
+        self.reasons: dict[int, Reason] = {}
+        self.rotated_s = state.rotated_s
+        count = len(self.phases)
+        self.now_ma = [0] * count  # A_now
+        self.up_ma = [0] * count  # A_up
+        self.is_static = settings.static_limit_ma is not None
+        self.in_window = now_s < state.high_power_until_s
+
+    @property
+    def at_minimum_only(self) -> bool:
+        """Tell whether nobody may have more than the minimum."""
+        return self.emergency or self.in_window
+
+    @property
+    def active(self) -> list[Member]:
+        """Return who takes part in the allocation."""
+        if self.overcurrent.locked:
+            return []
+        return [
+            member
+            for member in self.members.values()
+            if member.is_member and member.limit_ma >= member.settings.minimum_ma
+        ]
+
+    def set_fault(self, code: FaultCode, present: bool) -> None:  # noqa: FBT001 - a finding
+        """Note whether a general fault is there."""
+        if present != (code in self.faults):
+            self.faults = self.faults | {code} if present else self.faults - {code}
+
+    def set_offer(self, member: Member, offer_ma: int) -> None:
+        """Give a member another offer."""
+        set_offer(member, offer_ma, self.settings, self.now_s)
+
+    def start(self, member: Member) -> None:
+        """Give a newcomer its minimum."""
+        self.set_offer(member, member.settings.minimum_ma)
+        member.raised_s, member.raised_set = self.now_s, self.state.meter.sets
+
+    def find_room(self) -> None:
+        """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
+        limit_ma, feeder_ma = self.settings.limit_ma, self.settings.chargers_ma
+        window = window_s(self.state.meter)
+        taken_ma = self._taken_ma()
+        for index, phase in enumerate(self.phases):
+            if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
+                phase.back_off = 0
+            base_ma = phase.base_ma or 0
+            peak_ma = base_ma
+            kept_s = self.now_s - window * 2**phase.back_off
+            for at_s, ma in phase.history:  # falling: the first one inside is the highest
+                if at_s > kept_s:
+                    peak_ma = max(ma, base_ma)
+                    break
+            self.now_ma[index] = min(limit_ma - base_ma, feeder_ma) - taken_ma[index]
+            self.up_ma[index] = min(limit_ma - peak_ma, feeder_ma) - taken_ma[index]
+            value = self.state.meter.values[index]
+            if value is not None and value.over_range:
+                self.now_ma[index] = self.up_ma[index] = min(self.now_ma[index], 0)
+
+    def _taken_ma(self) -> list[int]:
+        """Return what unreachable and disobedient chargers take of each phase beside their offers."""
+        taken_ma = [0] * len(self.phases)
+        for member in self.members.values():
+            if member.reserve_ma != NONE or member.overdraw_ma != NONE:
+                for index in range(len(taken_ma)):
+                    taken_ma[index] += member.reserve_ma[index] + member.overdraw_ma[index]
+        return taken_ma
+
+    def committed_ma(self, *, without: Member | None = None) -> list[int]:
+        """Return what members hold of each phase, all together: the larger of offer and draw."""
+        held_ma = [0] * len(self.phases)
+        for member in self.members.values():
+            if member is not without:
+                counts = member.is_member and not member.released
+                for index in range(len(held_ma)):
+                    held_ma[index] += member.held_ma(index, counts=counts)
+        return held_ma
+
+    def has_room(self, available_ma: Sequence[int], member: Member) -> bool:
+        """Tell whether the minimum of a newcomer fits beside what everybody holds."""
+        held_ma = self.committed_ma(without=member)
+        need_ma = member.settings.minimum_ma
+        return all(available_ma[index] - held_ma[index] >= need_ma for index in member.phases)
+
+    def finish(self) -> LoadManagement:
+        """Return the state that this cycle leaves."""
+        known = not self.emergency and all(phase.base_ma is not None for phase in self.phases)
+        padded = (*self.now_ma, 0, 0)
+        return replace(
+            self.state,
+            members=self.members,
+            phases=tuple(self.phases),
+            emergency=self.emergency,
+            overcurrent=self.overcurrent,
+            faults=self.faults,
+            reasons=self.reasons,
+            rotated_s=self.rotated_s,
+            available_ma=(padded[0], padded[1], padded[2]) if known else None,
+        )
