@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
@@ -47,8 +48,7 @@ FRESH_S: Mapping[Quantity, float] = {
 FRESH_DEFAULT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
+class Timed(NamedTuple):
     """A value and when it was taken [monotonic s]."""
 
     value: Value
@@ -103,6 +103,12 @@ class ChargingPoint:
         """Return the last numeric value of a quantity."""
         value = self.value(quantity)
         return value if isinstance(value, int) else None
+
+    @cached_property
+    def measured(self) -> tuple[Quantity, ...]:
+        """Return the phase currents that are measured, in the order of the terminals."""
+        phases = PHASE_CURRENTS[: self.settings.phases]
+        return tuple(one for one in phases if one.value in self.settings.capabilities)
 
     @property
     def counts_sessions(self) -> bool:

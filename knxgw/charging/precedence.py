@@ -5,14 +5,14 @@ Source: load management specification, sections 6 and 17.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from knxgw.charging.words import Decision, Reason
-from knxgw.frozen import replace
 
 GRID_CAP_MA = 6000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is derived is kept
 class Limits:
     """What charger and installation allow a charging point [mA]."""
 
@@ -21,7 +21,7 @@ class Limits:
     resolution_ma: int
     zero_allowed: bool  # a setpoint of 0 A pauses
 
-    @property
+    @cached_property
     def lowest_ma(self) -> int:
         """Return the smallest offer the charger can express that is not below the minimum."""
         return math.ceil(self.minimum_ma / self.resolution_ma) * self.resolution_ma
@@ -66,18 +66,15 @@ def decide(limits: Limits, wishes: Wishes) -> Decision:
     if zero is not None:
         return Decision(offer_ma=0, reason=zero)
     wish = _wish(limits, wishes)
-    if wish.offer_ma == 0:
+    offer_ma, reason = wish
+    if offer_ma == 0:
         return wish
-    caps = [
-        Decision(offer_ma=cap_ma, reason=reason)
-        for cap_ma, reason in (
-            (wishes.grid_control_ma, Reason.GRID_CONTROL),
-            (limits.lowest_ma, wishes.minimum_because),
-        )
-        if cap_ma is not None and reason is not None and cap_ma < wish.offer_ma
-    ]
-    decision = min([*caps, wish], key=lambda one: one.offer_ma)  # the first among equals
-    return replace(decision, offer_ma=limits.round_down(decision.offer_ma))
+    grid_ma, lowest_ma = wishes.grid_control_ma, limits.lowest_ma
+    if grid_ma is not None and grid_ma < offer_ma:
+        offer_ma, reason = grid_ma, Reason.GRID_CONTROL
+    if wishes.minimum_because is not None and lowest_ma < offer_ma:
+        offer_ma, reason = lowest_ma, wishes.minimum_because
+    return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
 
 
 def _wish(limits: Limits, wishes: Wishes) -> Decision:
@@ -100,20 +97,22 @@ def cap_ma(limits: Limits, wishes: Wishes) -> int:
 
 def zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
     """Return the highest ranked source of 0 A, or None."""
-    grid_ma = wishes.grid_control_ma
-    sources = (
+    grid_ma, lowest_ma = wishes.grid_control_ma, limits.lowest_ma
+    for active, reason in (
         (wishes.configuration, Reason.CONFIGURATION),
-        (limits.lowest_ma > limits.maximum_ma, Reason.CONFIGURATION),  # nothing can be said
+        (lowest_ma > limits.maximum_ma, Reason.CONFIGURATION),  # nothing can be said
         (wishes.charger_error, Reason.FAULT),
         (wishes.not_following, Reason.NOT_FOLLOWING),
         (wishes.interruption, Reason.INTERRUPTION),
         (grid_ma == 0, Reason.GRID_CONTROL),
         (wishes.lock_out, Reason.LOCK_OUT),
-        (grid_ma is not None and grid_ma < limits.lowest_ma, Reason.GRID_CONTROL),
+        (grid_ma is not None and grid_ma < lowest_ma, Reason.GRID_CONTROL),
         (wishes.cancelled, Reason.CANCELLED),
         (wishes.waiting_for_start, Reason.WAITING_FOR_START),
-    )
-    return next((reason for active, reason in sources if active), None)
+    ):
+        if active:
+            return reason
+    return None
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:

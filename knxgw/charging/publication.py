@@ -42,7 +42,8 @@ def point_values(
     Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes.
     """
     values: dict[str, Published] = {
-        key: fresh_value(point, quantity, now_s) for key, quantity in _MEASURED.items()
+        key: fresh_value(point, quantity, now_s) if quantity in point.values else None
+        for key, quantity in _MEASURED.items()
     }
     values |= _states(point, now_s, paused_all=paused_all)
     values |= _decision(point, language)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 PointNumber = NewType("PointNumber", int)  # 1…5
 
@@ -30,8 +30,12 @@ class ChargingState(IntEnum):
     @property
     def is_charging(self) -> bool:
         """Tell whether energy flows in this state."""
-        return self in (self.CHARGE, self.CHARGE_REDUCED, self.CHARGE_VENTILATION)
+        return self in _CHARGING
 
+
+_CHARGING = frozenset(
+    (ChargingState.CHARGE, ChargingState.CHARGE_REDUCED, ChargingState.CHARGE_VENTILATION)
+)
 
 STATE_WORDS: Mapping[ChargingState, tuple[str, str]] = {  # (English, German)
     ChargingState.ILLEGAL: ("Illegal", "Ungültig"),
@@ -301,8 +305,7 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What a charging point may draw per phase [mA], 0 or in range, and why."""
 
     offer_ma: int

@@ -7,11 +7,10 @@ Source: load management specification, section 8.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(NamedTuple):
     """One member: its limits [mA] and the constraints it counts for, by index."""
 
     minimum_ma: int
@@ -28,60 +27,69 @@ def solve(available_ma: Sequence[int], shares: Sequence[Share]) -> list[int]:
 
     A share on a constraint that not even the minima fit into stays at its minimum.
     """
-    rest = list(available_ma)
     result = [share.minimum_ma for share in shares]
-    for share in shares:
-        for index in share.constraints:
-            rest[index] -= share.minimum_ma
-    free = [
-        number
-        for number, share in enumerate(shares)
-        if share.cap_ma > share.minimum_ma and all(rest[index] > 0 for index in share.constraints)
-    ]
-    for number in [number for number in free if shares[number].prioritised]:
-        share = shares[number]
-        added_ma = min(share.cap_ma - result[number], *(rest[index] for index in share.constraints))
-        result[number] += added_ma
-        for index in share.constraints:
-            rest[index] -= added_ma
-        free.remove(number)
+    rest = _merged(available_ma, shares)
+    free = 0  # the shares that may still rise, as bits
+    for number, share in enumerate(shares):
+        if share.cap_ma > share.minimum_ma:
+            free |= 1 << number
+        for users in rest:
+            if users >> number & 1:
+                rest[users] -= share.minimum_ma
+    for users, rest_ma in rest.items():
+        if rest_ma <= 0:
+            free &= ~users
+    for number, share in enumerate(shares):
+        if share.prioritised and free >> number & 1:
+            mine = [users for users in rest if users >> number & 1]
+            added_ma = min(share.cap_ma - share.minimum_ma, *(rest[users] for users in mine))
+            result[number] += added_ma
+            for users in mine:
+                rest[users] -= added_ma
+            free &= ~(1 << number)
     _fill(rest, shares, free, result)
     return result
 
 
-def _fill(rest: list[int], shares: Sequence[Share], free: list[int], result: list[int]) -> None:
+def _merged(available_ma: Sequence[int], shares: Sequence[Share]) -> dict[int, int]:
+    """Return what is available to every set of shares, as bits: the tightest of their constraints.
+
+    Mostly all vehicles use the same phases; then one constraint says it all.
+    """
+    users = [0] * len(available_ma)
+    for number, share in enumerate(shares):
+        bit = 1 << number
+        for index in share.constraints:
+            users[index] |= bit
+    tightest: dict[int, int] = {}
+    for mask, ma in zip(users, available_ma, strict=True):
+        if mask:
+            tightest[mask] = min(ma, tightest.get(mask, ma))
+    return tightest
+
+
+def _fill(rest: dict[int, int], shares: Sequence[Share], free: int, result: list[int]) -> None:
     """Raise all free shares by equal increments until caps and constraints end it."""
-    users = [0] * len(rest)
-    for number in free:
-        for index in shares[number].constraints:
-            users[index] += 1
-    while free:
-        step_ma = _common_step(rest, users, shares, free, result)
+    numbers = [number for number in range(len(shares)) if free >> number & 1]
+    while numbers:
+        step_ma = min([shares[number].cap_ma - result[number] for number in numbers])
+        for users, rest_ma in rest.items():
+            if count := (users & free).bit_count():
+                step_ma = min(step_ma, rest_ma // count)
         if step_ma > 0:
-            for number in free:
+            for number in numbers:
                 result[number] += step_ma
-            for index, count in enumerate(users):
-                rest[index] -= step_ma * count
-        staying = [
-            number for number in free if _may_rise(rest, users, shares[number], result[number])
-        ]
-        for number in set(free).difference(staying):
-            for index in shares[number].constraints:
-                users[index] -= 1
-        free = staying
-
-
-def _common_step(
-    rest: list[int], users: list[int], shares: Sequence[Share], free: list[int], result: list[int]
-) -> int:
-    """Return by how much all free shares can rise together."""
-    step_ma = min(shares[number].cap_ma - result[number] for number in free)
-    return min(step_ma, *(rest[index] // count for index, count in enumerate(users) if count))
-
-
-def _may_rise(rest: list[int], users: list[int], share: Share, has_ma: int) -> bool:
-    """Tell whether there is at least 1 mA more for everybody on its constraints."""
-    return has_ma < share.cap_ma and all(rest[index] >= users[index] for index in share.constraints)
+        ended = 0
+        for users in rest:
+            count = (users & free).bit_count()
+            rest[users] -= step_ma * count
+            if rest[users] < count:  # not 1 mA more for everybody
+                ended |= users
+        for number in numbers:
+            if result[number] >= shares[number].cap_ma:
+                ended |= 1 << number
+        free &= ~ended
+        numbers = [number for number in numbers if free >> number & 1]
 
 
 def rounded(

@@ -49,7 +49,9 @@ def meter_value(
     one.base_ma = _base_ma(state, phase, round(current_ma), sampled_s)
     one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
     one.history = (*one.history, (now_s, one.base_ma))
-    state = replace(state, meter=meter, phases=tuple(phases))
+    moved = one.base_ma != state.phases[phase].base_ma or state.meter.values[phase] is None
+    due_s = now_s if moved else state.due_s
+    state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state
@@ -90,7 +92,7 @@ def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     for phase in phases:
         if was_raised:  # not after a start: then there is nothing to be careful about
             phase.reduced_s = now_s
-    return replace(state, emergency=False, phases=tuple(phases))
+    return replace(state, emergency=False, phases=tuple(phases), due_s=now_s)
 
 
 def in_operation(state: LoadManagement, now_s: float) -> LoadManagement:
@@ -104,7 +106,9 @@ def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadM
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
         phase.history = ()
-    return replace(state, phases=tuple(phases), high_power_until_s=now_s + lasts_s)
+    return replace(
+        state, phases=tuple(phases), high_power_until_s=now_s + lasts_s, due_s=now_s
+    )
 
 
 def look(
@@ -118,7 +122,9 @@ def look(
     has = member.wants, member.allowed, member.valid, member.reachable, member.connected
     if moved is not None or was != has or cap_ma != member.cap_ma:
         return None
-    return replace(state, members={**state.members, number: member})
+    moved = member.actual_ma != state.members[number].actual_ma
+    members = {**state.members, number: member}
+    return replace(state, members=members, due_s=now_s if moved else state.due_s)
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:

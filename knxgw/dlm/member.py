@@ -59,6 +59,7 @@ class Member:
     phases: tuple[int, ...] = ()  # it counts for
     actual_ma: Phases = NONE  # a_i
     history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
+    currents_ma: tuple[int | None, ...] | None = None  # as they were read
     read_s: float | None = None
     connected: bool = False
     reachable: bool = False
@@ -132,7 +133,7 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
     _follow_currents(member, seen, settings, now_s)
     member.wants = _wants(member, seen)
     if was_counted and not (member.valid and member.reachable):
-        member.actual_ma = NONE
+        member.actual_ma, member.currents_ma = NONE, None
         member.phases = member.settings.wired
         return before_ma
     return None
@@ -180,13 +181,16 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
         member.valid = True
     elif seen.read_s is None or seen.currents_ma is None:
         return
-    elif seen.read_s != member.read_s or now_s - seen.read_s > STALE_S:
-        member.read_s = seen.read_s
-        _judge(member, seen.currents_ma, now_s - seen.read_s <= STALE_S, now_s)
-        if member.valid:
-            member.actual_ma = _in_grid_phases(member.settings.wired, seen.currents_ma)
     else:
-        return
+        fresh = now_s - seen.read_s <= STALE_S
+        if fresh and seen.read_s == member.read_s:
+            return
+        same = fresh and member.valid and seen.currents_ma is member.currents_ma
+        member.read_s, member.currents_ma = seen.read_s, seen.currents_ma
+        if not same:
+            _judge(member, seen.currents_ma, fresh, now_s)
+        if member.valid and not same:
+            member.actual_ma = _in_grid_phases(member.settings.wired, seen.currents_ma)
     if member.valid:
         at_s = seen.read_s if member.settings.measures and seen.read_s is not None else now_s
         member.history = _grown(member.history, at_s, member.actual_ma)
@@ -247,7 +251,7 @@ def _follow_phases(member: Member, now_s: float) -> None:
         member.strong_s = now_s
     weak = {p: member.weak_s.get(p, now_s) for p in member.settings.wired if actual[p] < WEAK_MA}
     member.weak_s = weak
-    if not member.settings.measures:
+    if not member.settings.measures or (not weak and member.phases == member.settings.wired):
         return
     joined = [p for p in member.settings.wired if p in member.phases or actual[p] > WEAK_MA]
     if member.strong_s is not None and now_s - member.strong_s >= SHRINK_S:
@@ -386,3 +390,40 @@ def _follow_under_use(member: Member, settings: Settings, now_s: float) -> None:
     if now_s - member.under_s >= settings.observe_s:
         member.use_cap_ma = max(member.settings.minimum_ma, draws_ma + settings.headroom_ma)
         member.under_s = None
+
+
+def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
+    """Return until when nothing is learned about it by waiting; `now_s`: something is."""
+    if not member.reachable:
+        return NEVER_S
+    counts = not member.valid or member.was_shed or any(member.overdraw_ma)
+    if counts or (member.is_member and member.offer_ma == 0):
+        return now_s
+    soonest_s = NEVER_S
+    for at_s in _moments(member, settings):
+        if now_s <= at_s < soonest_s:
+            soonest_s = at_s
+    return soonest_s
+
+
+def _moments(member: Member, settings: Settings) -> list[float]:
+    """Return when something that is being waited for will be known."""
+    moments = [member.settled_s]
+    if not member.settings.measures:
+        moments.append(member.changed_s + settings.obey_s)
+    elif member.read_s is not None:
+        moments.append(member.read_s + STALE_S)
+    if member.idle_s is not None and not member.released:
+        limit_s = settings.idle_s if member.has_charged else settings.wait_s
+        moments.append(member.idle_s + limit_s)
+    if member.under_s is not None:
+        moments.append(member.under_s + settings.observe_s)
+    if member.use_cap_ma is not None:
+        moments.append(member.cap_raised_s + CAP_STEP_S)
+    if member.strong_s is not None and member.weak_s:
+        unused = [since_s for p, since_s in member.weak_s.items() if p in member.phases]
+        moments += [max(member.strong_s, since_s) + SHRINK_S for since_s in unused]
+    return moments
+
+
+NEVER_S = float("inf")

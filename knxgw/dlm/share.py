@@ -251,8 +251,10 @@ def _wants(
     for member in running:
         want_ma = min(up_ma[member.settings.number] - member.offer_ma, settings.raise_ma)
         step_ma = max(settings.raise_from_ma, member.settings.resolution_ma)
-        if want_ma >= step_ma and _may_rise(work, member):
-            wants.append((member, want_ma))
+        if want_ma >= step_ma:
+            work.is_settled = False
+            if _may_rise(work, member):
+                wants.append((member, want_ma))
     return wants
 
 

@@ -44,3 +44,4 @@ class LoadManagement:
     reasons: Mapping[int, Reason] = field(default_factory=dict)
     available_ma: Phases | None = None  # A_now, None: not known
     rotated_s: float = LONG_AGO_S  # last turn of the queue
+    due_s: float = LONG_AGO_S  # until then the next cycle would change nothing

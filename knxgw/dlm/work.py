@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
-from knxgw.dlm.member import NONE, Member, set_offer
-from knxgw.dlm.meter import window_s
+from knxgw.dlm import meter as meters
+from knxgw.dlm.member import NONE, Member, patience_until_s, set_offer
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
@@ -25,9 +25,11 @@ class Work:
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
         self.rotated_s = state.rotated_s
+        self.is_settled = True  # nobody waits for more
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
         self.up_ma = [0] * count  # A_up
+        self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.in_window = now_s < state.high_power_until_s
 
@@ -64,7 +66,7 @@ class Work:
     def find_room(self) -> None:
         """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
         limit_ma, feeder_ma = self.settings.limit_ma, self.settings.chargers_ma
-        window = window_s(self.state.meter)
+        window = meters.window_s(self.state.meter)
         taken_ma = self._taken_ma()
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
@@ -74,7 +76,8 @@ class Work:
             kept_s = self.now_s - window * 2**phase.back_off
             for at_s, ma in phase.history:  # falling: the first one inside is the highest
                 if at_s > kept_s:
-                    peak_ma = max(ma, base_ma)
+                    if ma > base_ma:
+                        peak_ma, self.expires_s[index] = ma, at_s + self.now_s - kept_s
                     break
             self.now_ma[index] = min(limit_ma - base_ma, feeder_ma) - taken_ma[index]
             self.up_ma[index] = min(limit_ma - peak_ma, feeder_ma) - taken_ma[index]
@@ -120,5 +123,26 @@ class Work:
             faults=self.faults,
             reasons=self.reasons,
             rotated_s=self.rotated_s,
+            due_s=self._due_s(),
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
+
+    def _due_s(self) -> float:
+        """Return until when time alone changes nothing: then the next cycle is due at latest."""
+        now_s, static = self.now_s, self.is_static
+        counting = self.overcurrent.is_counting or any(p.excess_s is not None for p in self.phases)
+        if counting or self.at_minimum_only or not self.is_settled:
+            return now_s
+        alive_s = None if static else meters.alive_s(self.state.meter, self.settings)
+        due_s = float("inf") if alive_s is None else alive_s + self.settings.timeout_s
+        window = meters.window_s(self.state.meter)
+        for phase, expires_s in zip(self.phases, self.expires_s, strict=True):
+            hold_s = window * 2**phase.back_off
+            due_s = min(due_s, expires_s)
+            if now_s <= phase.reduced_s + hold_s < due_s:
+                due_s = phase.reduced_s + hold_s
+            if phase.back_off:
+                due_s = min(due_s, phase.reduced_s + BACK_OFF_ENDS_S)
+        for member in self.members.values():
+            due_s = min(due_s, patience_until_s(member, self.settings, now_s))
+        return due_s

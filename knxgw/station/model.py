@@ -243,7 +243,7 @@ class Station:
         default_factory=partial(FaultRegister, severities=GENERAL_SEVERITY)
     )
     clock: WallClock | None = None
-    published: Mapping[tuple[PointNumber, str], Published] = field(default_factory=dict)
+    published: Mapping[PointNumber, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
 
     @property
@@ -256,6 +256,11 @@ class Station:
         """Return the severity of the most severe present fault of all scopes; 0: none."""
         registers = (self.faults, *(point.faults for point in self.points.values()))
         return max(register.severity for register in registers)
+
+    def told(self, number: PointNumber, key: str) -> Published:
+        """Return what was last published for a key, None if nothing was."""
+        values = self.published.get(number)
+        return None if values is None else values.get(key)
 
     def now(self, now_s: float) -> datetime | None:
         """Return the wall-clock time [aware UTC], None while it is not valid."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
-from itertools import combinations
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, intrinsic_state
@@ -136,31 +135,18 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     if "current_l1" not in settings.capabilities:
         total = point.number(Quantity.CURRENT)
         return None if total is None else (total // settings.phases,) * settings.phases
-    currents = [point.number(quantity) for quantity in _measured(settings)]
+    currents = [point.number(quantity) for quantity in point.measured]
     if None in currents:
         return None
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
 
 
-def _measured(settings: PointSettings) -> Sequence[Quantity]:
-    return _MEASURED[settings.phases, settings.capabilities & _PHASE_NAMES]
-
-
-_PHASE_NAMES = frozenset(quantity.value for quantity in PHASE_CURRENTS)
-_MEASURED: Mapping[tuple[int, frozenset[str]], Sequence[Quantity]] = {
-    (phases, frozenset(names)): [q for q in PHASE_CURRENTS[:phases] if q.value in names]
-    for phases in range(1, 4)
-    for count in range(4)
-    for names in combinations(sorted(_PHASE_NAMES), count)
-}
-
-
 def _read_s(point: ChargingPoint) -> float | None:
     """Return when the oldest of the currents was read [monotonic s]."""
-    timed = [point.values.get(quantity) for quantity in _measured(point.settings)]
-    times = [one.at_s for one in timed if one is not None]
-    if not times and (total := point.values.get(Quantity.CURRENT)) is not None:
-        times = [total.at_s]
+    values = point.values
+    times = [values[quantity].at_s for quantity in point.measured if quantity in values]
+    if not times and (total := values.get(Quantity.CURRENT)) is not None:
+        return total.at_s
     return min(times, default=None)
 
 
@@ -230,10 +216,8 @@ def renew(station: Station, point: ChargingPoint, now_s: float) -> Station:
     known = station.seen.get(number)
     if known is None:
         return replace(station, points=changed)
-    read_s = _read_s(point) if known.read_s != now_s else now_s
-    return replace(
-        station, points=changed, seen={**station.seen, number: replace(known, read_s=read_s)}
-    )
+    again = replace(known, read_s=_read_s(point))
+    return replace(station, points=changed, seen={**station.seen, number: again})
 
 
 def look(station: Station, number: PointNumber, now_s: float) -> Station:
@@ -276,8 +260,16 @@ def share(
     return replace(station, sharing=sharing, seen=members, faults=faults, points=points)
 
 
+def share_if_due(station: Station, now_s: float) -> Station:
+    """Return the station after a cycle, if one could change anything now."""
+    sharing = station.sharing
+    if sharing is None or (station.seen and now_s < sharing.due_s):
+        return station
+    return share(station, now_s, changed=())
+
+
 def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:
-    wishes = replace(wishes_of(station, point), lock_out=False)  # it decides that itself
+    wishes = wishes_of(station, point, outside=True)
     return seen(
         point,
         allowed=zero_source(point.limits, wishes) is None and not point.blocked,

@@ -20,7 +20,7 @@ from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.precedence import decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.records import from_record, to_record
-from knxgw.charging.words import PointNumber, Reason
+from knxgw.charging.words import Decision, PointNumber, Reason
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
@@ -200,7 +200,9 @@ def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     now = station.now(now_s)
     followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
     station = replace(station, points={**station.points, **followed})
-    station = sharing.share(station, now_s, changed=due)
+    for number in due:
+        station = sharing.look(station, number, now_s)
+    station = sharing.share_if_due(station, now_s)
     effects: list[Effect] = []
     for number in station.points:
         if number in followed or _is_shared_anew(before, station, number):
@@ -418,7 +420,7 @@ def _settle_point(
 def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
     decision = decide(point.limits, wishes_of(station, point))
     if point.blocked:
-        return replace(point, decision=replace(decision, offer_ma=0, reason=Reason.CONFIGURATION))
+        return replace(point, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION))
     if point.decision is None or point.decision.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
         effects.append(Offer(point=number, offer_ma=decision.offer_ma))
@@ -444,7 +446,7 @@ def _note_state(
     point: ChargingPoint,
     effects: list[Effect],
 ) -> None:
-    old, new = station.published.get((number, "state")), values["state"]
+    old, new = station.told(number, "state"), values["state"]
     if old == new:
         return
     reason = point.decision.reason.name.lower() if point.decision else "-"
@@ -496,15 +498,15 @@ def _publish(
     values: Mapping[str, Published],
     effects: list[Effect],
 ) -> Station:
-    changed: dict[tuple[PointNumber, str], Published] = {}
-    for key, value in values.items():
-        place = (number, key)
-        if station.published.get(place) != value:
-            changed[place] = value
-            effects.append(Publish(point=number, key=key, value=value))
+    told = station.published.get(number, _NOTHING)
+    changed = {key: value for key, value in values.items() if told.get(key) != value}
     if not changed:
         return station
-    return replace(station, published={**station.published, **changed})
+    effects.extend(Publish(point=number, key=key, value=value) for key, value in changed.items())
+    return replace(station, published={**station.published, number: {**told, **changed}})
+
+
+_NOTHING: Mapping[str, Published] = {}
 
 
 def _remember(

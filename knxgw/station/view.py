@@ -125,7 +125,7 @@ def _point_view(
     state = _published(station, number, "state")
     decision = point.decision
     phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
-    infos = [station.published.get((number, f"fault_info_{part}")) for part in range(1, 5)]
+    infos = [station.told(number, f"fault_info_{part}") for part in range(1, 5)]
     return PointView(
         number=number,
         name=point.settings.name,
@@ -159,7 +159,7 @@ def _state_words(point: ChargingPoint, state: int | None, word: int) -> str:
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:
-    value = station.published.get((number, key))
+    value = station.told(number, key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

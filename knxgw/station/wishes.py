@@ -9,8 +9,11 @@ from knxgw.charging.words import Decision, PointNumber, Reason
 from knxgw.station.model import Station
 
 
-def wishes_of(station: Station, point: ChargingPoint) -> Wishes:
-    """Return everything that has a say about a charging point now."""
+def wishes_of(station: Station, point: ChargingPoint, *, outside: bool = False) -> Wishes:
+    """Return everything that has a say about a charging point now.
+
+    `outside`: only what is not load management's own decision.
+    """
     configuration = station.configuration
     managed = station.sharing is not None
     unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
@@ -20,12 +23,12 @@ def wishes_of(station: Station, point: ChargingPoint) -> Wishes:
         not_following=point.obedience.obeys is not Obeys.YES,
         interruption=point.interruption,
         grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,
-        lock_out=station.lock_out,
+        lock_out=station.lock_out and not outside,
         cancelled=point.process is Process.CANCELLED,
         waiting_for_start=point.waits_for_start,
         minimum_because=_minimum_because(station, managed=managed),
         setpoint_ma=None if managed else point.setpoint_ma,
-        allocation=_allocation(station, point),
+        allocation=None if outside else _allocation(station, point),
     )
 
 

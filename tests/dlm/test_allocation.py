@@ -1,7 +1,7 @@
 """Minimum for everyone, the prioritised one first, the rest in equal increments."""
 
 import random
-from dataclasses import replace
+
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -
 
 
 def prioritised(one: Share) -> Share:
-    return replace(one, prioritised=True)
+    return one._replace(prioritised=True)
 
 
 def amperes(available_a: int | list[int], *shares: Share) -> list[float]:
@@ -53,10 +53,10 @@ def test_any_set_of_constraints_can_be_given() -> None:
 
 
 def test_a_left_over_ampere_goes_to_one_who_keeps_it() -> None:
-    room, coarse = [25_000] * 3, replace(share(), resolution_ma=1000)
+    room, coarse = [25_000] * 3, share()._replace(resolution_ma=1000)
     exact = solve(room, [coarse, coarse])
     assert rounded(room, [coarse, coarse], exact) == [13_000, 12_000]
-    second = [replace(coarse, current_ma=12_000), replace(coarse, current_ma=13_000)]
+    second = [coarse._replace(current_ma=12_000), coarse._replace(current_ma=13_000)]
     assert rounded(room, second, exact) == [12_000, 13_000], "no swapping"
     three = [coarse] * 3
     assert rounded([32_000] * 3, three, solve([32_000] * 3, three)) == [11_000, 11_000, 10_000]
@@ -136,6 +136,6 @@ def test_nobody_could_have_more_without_somebody_having_less(
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_equal_members_get_equal_increments(room: list[int], shares: list[Share]) -> None:
-    twins = [replace(shares[-1], prioritised=False)] * 2
+    twins = [shares[-1]._replace(prioritised=False)] * 2
     found = solve(room, [*shares, *twins])
     assert found[-1] == found[-2]

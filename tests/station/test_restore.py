@@ -204,10 +204,10 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
         zero = active["interruption"] or (active["grid control"] and pausing)
         cap_ma = 6000 if active["grid control"] else 80_000
         assert decision.offer_ma == (0 if zero else min(setpoint_ma, cap_ma))
-        state = station.published[CP1, "state"]
+        state = station.told(CP1, "state")
         assert state == (11 if zero else 8)
-        assert station.published[CP1, "interruption_state"] == active["interruption"]
-        assert station.published[GENERAL, "grid_supporting_control_state"] == active["grid control"]
+        assert station.told(CP1, "interruption_state") == active["interruption"]
+        assert station.told(GENERAL, "grid_supporting_control_state") == active["grid control"]
 
 
 # --- faults of the whole device, and the history
