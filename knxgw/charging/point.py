@@ -7,22 +7,19 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from functools import cached_property, partial
 from typing import NamedTuple
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
-from knxgw.charging import session as sessions
 from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
 from knxgw.charging.words import (
-    FAULT_INFOS,
     MEASURED_KINDS,
-    METERED,
     PHASE_CURRENTS,
     ChargingState,
     Decision,

@@ -80,9 +80,9 @@ def _fill(rest: dict[int, int], shares: Sequence[Share], free: int, result: list
             for number in numbers:
                 result[number] += step_ma
         ended = 0
-        for users in rest:
+        for users, rest_ma in rest.items():
             count = (users & free).bit_count()
-            rest[users] -= step_ma * count
+            rest[users] = rest_ma - step_ma * count
             if rest[users] < count:  # not 1 mA more for everybody
                 ended |= users
         for number in numbers:

@@ -100,7 +100,9 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
     if work.is_static or work.emergency:
         return
     if work.overcurrent.is_counting or _may_be_too_much(work):
-        loads = [_load(work, index, is_new=index in new_phases) for index in range(len(work.phases))]
+        loads = [
+            _load(work, index, is_new=index in new_phases) for index in range(len(work.phases))
+        ]
         before = work.overcurrent
         work.overcurrent = overcurrents.supervise(before, work.settings, loads, work.now_s)
         if work.settings.queue and work.overcurrent.locked and not before.locked:

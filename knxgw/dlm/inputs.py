@@ -106,9 +106,7 @@ def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadM
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
         phase.history = ()
-    return replace(
-        state, phases=tuple(phases), high_power_until_s=now_s + lasts_s, due_s=now_s
-    )
+    return replace(state, phases=tuple(phases), high_power_until_s=now_s + lasts_s, due_s=now_s)
 
 
 def look(
@@ -118,9 +116,9 @@ def look(
     member = state.members[number].clone()
     was = member.wants, member.allowed, member.valid, member.reachable, member.connected
     cap_ma = member.cap_ma
-    moved = observe(member, seen, settings, now_s)
+    lost = observe(member, seen, settings, now_s)
     has = member.wants, member.allowed, member.valid, member.reachable, member.connected
-    if moved is not None or was != has or cap_ma != member.cap_ma:
+    if lost is not None or was != has or cap_ma != member.cap_ma:
         return None
     moved = member.actual_ma != state.members[number].actual_ma
     members = {**state.members, number: member}

@@ -201,7 +201,7 @@ def _grown(
     history: tuple[tuple[float, Phases], ...], at_s: float, actual: Phases
 ) -> tuple[tuple[float, Phases], ...]:
     """Return the history with one more reading; of equal ones in a row the ends are enough."""
-    if len(history) >= 2 and history[-1][1] == actual == history[-2][1]:  # noqa: PLR2004 - two ends
+    if len(history) >= 2 and history[-1][1] == actual == history[-2][1]:
         return (*history[:-1], (at_s, actual))
     start = 1 if history and len(history) > 1 and history[1][0] < at_s - HISTORY_S else 0
     return (*history[start:], (at_s, actual))

@@ -242,9 +242,7 @@ def _raise(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> None:
                 work.phases[index].raised_s = work.now_s
 
 
-def _wants(
-    work: Work, running: list[Member], up_ma: Mapping[int, int]
-) -> list[tuple[Member, int]]:
+def _wants(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> list[tuple[Member, int]]:
     """Return who may rise now, and by how much at most [mA]."""
     settings = work.settings
     wants: list[tuple[Member, int]] = []

@@ -143,6 +143,8 @@ class Work:
                 due_s = phase.reduced_s + hold_s
             if phase.back_off:
                 due_s = min(due_s, phase.reduced_s + BACK_OFF_ENDS_S)
-        for member in self.members.values():
+        for number, member in self.members.items():
+            if member.offer_ma != self.state.members[number].offer_ma:
+                return now_s  # what follows from it is seen the next time
             due_s = min(due_s, patience_until_s(member, self.settings, now_s))
         return due_s

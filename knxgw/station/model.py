@@ -138,8 +138,8 @@ Command = (
 )
 PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
 SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
-SiteEvent = Tick | BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
-Event = Started | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
+SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
+Event = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
 
 # --- effects -----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The station's side of load management: what it is told, and what it decides for the points. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from knxgw.charging.faults import FaultCode

@@ -46,6 +46,7 @@ from knxgw.station.model import (
     Remembered,
     SessionClosed,
     SetpointCommanded,
+    SharingEvent,
     SiteEvent,
     SmartMeterTelegram,
     Started,
@@ -146,25 +147,26 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
             return station, _unlock(station, number, now_s)
         case Tick():
             return _tick(station, now_s)
-        case (
-            BusAsked()
-            | ClockSet()
-            | GridControlCommanded()
-            | Stopping()
-            | InternalErrorFound()
-        ):
+        case BusAsked() | ClockSet() | GridControlCommanded() | Stopping() | InternalErrorFound():
             shared = sharing.share(_site(station, event, now_s), now_s)
             return _settle_all(station, shared, now_s)
         case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
-            fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
-            taken = sharing.take(station, event, now_s)
-            calm = not isinstance(event, HighPowerStarted)
-            if calm and sharing.can_wait(station, taken, fresh, now_s):
-                return taken, ()
-            shared = sharing.share(taken, now_s, fresh, changed=())
-            return _settle_shared(station, shared, now_s)
+            return _metered(station, event, now_s)
         case _:
             return _point(station, event, now_s)
+
+
+def _metered(
+    station: Station, event: SharingEvent, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Take what the bus tells load management; what is not urgent waits for the next tick."""
+    fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
+    taken = sharing.take(station, event, now_s)
+    calm = not isinstance(event, HighPowerStarted)
+    if calm and sharing.can_wait(station, taken, fresh, now_s):
+        return taken, ()
+    shared = sharing.share(taken, now_s, fresh, changed=())
+    return _settle_shared(station, shared, now_s)
 
 
 def _site(station: Station, event: SiteEvent, now_s: float) -> Station:

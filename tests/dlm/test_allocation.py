@@ -2,7 +2,6 @@
 
 import random
 
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
