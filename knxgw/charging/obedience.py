@@ -26,7 +26,7 @@ class Obeys(Enum):
     NOT_STOPPING = "draws after 0 A was commanded because of that"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Obedience:
     """What is known of it; all times are monotonic seconds."""
 

@@ -355,10 +355,13 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     moves slowly, like the length of a session, is looked at every few seconds, each point in its
     own second.
     """
-    if point.obedience.is_counting or (point.counted_s is not None and not point.complete):
+    if point.obedience.is_counting:
         return now_s
     slot_s = point.settings.number % LOOK_AGAIN_S
     soonest_s = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
+    if point.counted_s is not None and not point.complete:
+        left_s = point.settings.complete_time_s - point.below_s
+        soonest_s = min(soonest_s, point.counted_s + left_s)
     if now_s < point.obedience.settled_s < soonest_s:
         soonest_s = point.obedience.settled_s
     if point.pause_s is not None and now_s <= point.pause_s + OWN_PAUSE_ECHO_S < soonest_s:

@@ -12,7 +12,7 @@ from knxgw.frozen import replace
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Session:
     """The current or last session of a charging point."""
 
@@ -23,7 +23,7 @@ class Session:
     is_open: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class EnergyCounter:
     """Adds up energy from meter readings, or from power where there is no meter reading.
 

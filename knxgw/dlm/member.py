@@ -396,8 +396,7 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
     """Return until when nothing is learned about it by waiting; `now_s`: something is."""
     if not member.reachable:
         return NEVER_S
-    counts = not member.valid or member.was_shed or any(member.overdraw_ma)
-    if counts or (member.is_member and member.offer_ma == 0):
+    if not member.valid or member.was_shed or any(member.overdraw_ma):
         return now_s
     soonest_s = NEVER_S
     for at_s in _moments(member, settings):

@@ -27,7 +27,7 @@ class Load:
     room_ma: int  # what is available to chargers: A_now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Overcurrent:
     """What the supervision remembers; times are monotonic seconds."""
 

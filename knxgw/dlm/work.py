@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
+from knxgw.dlm import queue as queues
 from knxgw.dlm.member import NONE, Member, patience_until_s, set_offer
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
 from knxgw.dlm.state import LoadManagement
@@ -147,4 +148,13 @@ class Work:
             if member.offer_ma != self.state.members[number].offer_ma:
                 return now_s  # what follows from it is seen the next time
             due_s = min(due_s, patience_until_s(member, self.settings, now_s))
-        return due_s
+        return min(due_s, self._next_turn_s())
+
+    def _next_turn_s(self) -> float:
+        """Return when one who is served may have to yield to one who waits."""
+        members = [member for member in self.members.values() if member.is_member]
+        served = [one.offered_s or self.now_s for one in members if one.offer_ma > 0]
+        if not self.settings.queue or not served or len(served) == len(members):
+            return float("inf")
+        turn_s = max(self.rotated_s, min(served)) + self.settings.rotation_s - queues.SLACK_S
+        return max(turn_s, self.now_s)
