@@ -181,13 +181,19 @@ def _hold_at_minimum(work: Work) -> None:
 
 
 def _stand_by(work: Work) -> None:
-    """Offer those without a vehicle what a newcomer would get at once."""
+    """Offer those without a vehicle what a newcomer would get at once.
+
+    What the first of them would get is not there for the next: two may plug in at the same moment.
+    """
+    room_ma = list(work.now_ma if work.at_minimum_only else work.up_ma)
     for number, member in work.members.items():
         if member.is_member or not (member.allowed and member.valid and member.reachable):
             continue
         if work.overcurrent.locked or member.limit_ma < member.settings.minimum_ma:
             continue
-        available_ma = work.now_ma if work.at_minimum_only else work.up_ma
-        fits = work.emergency or work.has_room(available_ma, member)
+        fits = work.emergency or work.has_room(room_ma, member)
+        if fits:
+            for index in member.phases:
+                room_ma[index] -= member.settings.minimum_ma
         work.set_offer(member, member.settings.minimum_ma if fits else 0)
         work.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT

@@ -3,10 +3,11 @@
 Vehicles obey within 5 s, as IEC 61851-1 has it; the building does what it likes.
 """
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, Reason
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import (
@@ -27,8 +28,9 @@ from knxgw.station.model import (
 )
 from tests.scenarios.variations import Variation, varied
 
+COUNTS = (2, 3, 4, 5)  # charging points; each count is a test of its own, for the sake of speed
 FUZZ = settings().max_examples > 100
-EXAMPLES = settings().max_examples if FUZZ else 25
+EXAMPLES = (settings().max_examples if FUZZ else 500) // len(COUNTS)
 
 
 def amperes(low: int, high: int) -> st.SearchStrategy[int]:
@@ -42,8 +44,8 @@ def tenths(low: int, high: int) -> st.SearchStrategy[float]:
 @st.composite
 def cars(draw: st.DrawFn) -> CarModel:
     return CarModel(
-        plug_s=draw(tenths(0, 60)),
-        unplug_s=draw(st.none() | tenths(70, 200)),
+        plug_s=draw(tenths(0, 40)),
+        unplug_s=draw(st.none() | tenths(50, 110)),
         phases=draw(st.sampled_from([1, 2, 3])),
         maximum_ma=draw(amperes(6, 16)),
         delay_s=draw(st.sampled_from([0.5, 1.0, 1.5])),
@@ -67,7 +69,7 @@ def points(draw: st.DrawFn) -> PointModel:
 
 @st.composite
 def happenings(draw: st.DrawFn, count: int) -> Happening:
-    at_s = draw(tenths(1, 150))
+    at_s = draw(tenths(1, 90))
     number = PointNumber(draw(st.integers(1, count)))
     load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
     commands: list[Event] = [
@@ -83,15 +85,15 @@ def happenings(draw: st.DrawFn, count: int) -> Happening:
 
 
 @st.composite
-def mixes(draw: st.DrawFn) -> Scenario:
-    chosen = draw(st.lists(points(), min_size=2, max_size=4))
+def mixes(draw: st.DrawFn, count: int) -> Scenario:
+    chosen = [draw(points()) for _ in range(count)]
     sample_s, delay_s = draw(st.sampled_from([(2.0, 1.0), (10.0, 2.0)]))
     events = draw(st.lists(happenings(len(chosen)), max_size=5))
     return Scenario(
         name="mix",
         about="random",
-        duration_s=float(draw(st.integers(60, 200))),
-        idle_s=30.0,
+        duration_s=float(draw(st.integers(40, 110))),
+        idle_s=15.0,
         connection=ConnectionModel(
             fuse_ma=draw(amperes(32, 63)),
             priority=draw(st.none() | st.integers(1, len(chosen))),
@@ -111,20 +113,33 @@ def ran(scenario: Scenario) -> Recording:
     return Run(scenario).run()
 
 
-@settings(max_examples=EXAMPLES)
-@given(mixes())
-def test_no_invariant_is_violated(scenario: Scenario) -> None:
-    found = ran(scenario).violations
-    assert not found, [f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in found]
+def waited(recording: Recording) -> set[int]:
+    """Return the numbers of the charging points that were ever kept waiting for current."""
+    waiting = int(Reason.WAITING_FOR_CURRENT)
+    return {
+        number
+        for (number, key), line in recording.objects.items()
+        if key == "reason" and waiting in line.values
+    }
 
 
-@settings(max_examples=max(8, EXAMPLES // 3))
-@given(mixes(), st.data())
-def test_other_numbers_get_the_same_offers(scenario: Scenario, data: st.DataObject) -> None:
-    numbers = range(1, len(scenario.points) + 1)
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.timeout(3600 if FUZZ else 90)
+@settings(max_examples=EXAMPLES, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(data=st.data())
+def test_no_invariant_is_violated_and_other_numbers_get_the_same(
+    count: int, data: st.DataObject
+) -> None:
+    scenario = data.draw(mixes(count))
+    numbers = range(1, count + 1)
     order = tuple(data.draw(st.permutations(numbers)))
     turned = ran(varied(scenario, Variation(order=order)))
     pinned = ran(varied(scenario, Variation(order=tuple(numbers))))
+    for found in (turned.violations, pinned.violations):
+        assert not found, [f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in found]
+    late = {order[number - 1] for number in waited(turned)}
+    if len(late) > 1 or late != waited(pinned):
+        return  # who comes first among equals is decided by the number
     for new, old in enumerate(order):
         offers = turned.points[new].offers
         assert offers.changes(0.0, 200.0) == pinned.points[old - 1].offers.changes(0.0, 200.0)
