@@ -72,8 +72,8 @@ def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: flo
 
     While a charger's current moves, its draw at the very instant of the sample is uncertain; then
     the base changes only as much as the measurement demands. Otherwise every step of a vehicle
-    would look like one of the building. A clear rise is one of the building; then what the chargers
-    most likely drew counts, because the least that is possible may be too little.
+    would look like one of the building. What certainly rose is the building's load; then what the
+    chargers most likely drew counts, because the least that is possible would be too little.
     """
     drawn_ma = low_ma = high_ma = 0
     for member in state.members.values():
@@ -85,12 +85,9 @@ def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: flo
     if before_ma is None:
         return measured_ma - drawn_ma
     least_ma = measured_ma - high_ma
-    if least_ma - before_ma > CLEAR_RISE_MA:
+    if least_ma > before_ma:
         return max(least_ma, measured_ma - drawn_ma)
-    return min(max(before_ma, least_ma), measured_ma - low_ma)
-
-
-CLEAR_RISE_MA = 1000
+    return min(before_ma, measured_ma - low_ma)
 
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
