@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test scenarios check fix bench torture generate fuzz clean
+.PHONY: help demo sim test scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: $(STAMP) ## every test; tests that need an outside peer say why they are s
 
 scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
 	$(BIN)/python -m tests.scenarios $(ARGS)
+
+days: $(STAMP) ## 20 days at random, each four ways, judged and compared (docs/load-management.md)
+	$(BIN)/python -m knxgw.sim.bench.days $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -123,19 +123,32 @@ def _may_be_too_much(work: Work) -> bool:
 
 
 def _load(work: Work, index: int, *, is_new: bool) -> Load:
-    value = work.state.meter.values[index]
     here = [m for m in work.members.values() if m.is_member and index in m.phases]
     running = [m for m in here if m.offer_ma]
     counted = here if work.overcurrent.locked else running  # to restart: all who want
     at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
     return Load(
-        measured_ma=value.current_ma if value else 0,
+        measured_ma=_measured_ma(work, index, sum(m.settings.minimum_ma for m in running)),
         base_ma=work.phases[index].base_ma or 0,
         minimums_ma=sum(m.settings.minimum_ma for m in counted),
         at_minimum=bool(running) and at_minimum,
         is_new=is_new,
         room_ma=work.now_ma[index],
     )
+
+
+def _measured_ma(work: Work, index: int, minimums_ma: int) -> int:
+    """Return what the line carries; while vehicles still obey, no more than it will when they have.
+
+    A value from before that shows what was already acted on.
+    """
+    value = work.state.meter.values[index]
+    if value is None:
+        return 0
+    obeyed_s = max(member.settled_s for member in work.members.values())
+    if value.at_s - work.settings.meter_delay_s >= obeyed_s:
+        return value.current_ma
+    return min(value.current_ma, (work.phases[index].base_ma or 0) + minimums_ma)
 
 
 def _shed(work: Work) -> None:
@@ -145,7 +158,8 @@ def _shed(work: Work) -> None:
     for member in leaving:
         work.set_offer(member, 0)
         member.was_shed, member.room_s = True, None
-    if leaving:
+    staying = [member for member in running if member not in leaving]
+    if queues.fit(staying, work.now_ma):  # if not, the prioritised one alone is too much
         work.overcurrent = overcurrents.Overcurrent()
 
 

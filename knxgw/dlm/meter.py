@@ -38,6 +38,11 @@ class Meter:
     since_s: float = 0.0  # when the supervision began
     dropped: int = 0  # implausible values
 
+    @property
+    def is_partial(self) -> bool:
+        """Tell whether some phases have told a newer value than others."""
+        return bool(self.fresh)
+
 
 def window_s(meter: Meter) -> float:
     """Return W: how long a peak of the base load is remembered."""

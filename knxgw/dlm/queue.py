@@ -45,13 +45,18 @@ def shed(running: Sequence[Member], room_ma: Sequence[int], settings: Settings) 
     leaving: list[Member] = []
     staying = list(running)
     for member in sorted(running, key=_shed_order):
-        full = {p for p in range(len(room_ma)) if _minimums(staying, p) > room_ma[p]}
+        full = {p for p in range(len(room_ma)) if minimums_ma(staying, p) > room_ma[p]}
         if not full:
             break
         if full.intersection(member.phases) and member.settings.number != settings.priority:
             leaving.append(member)
             staying.remove(member)
     return leaving
+
+
+def fit(members: Sequence[Member], room_ma: Sequence[int]) -> bool:
+    """Tell whether the minima of these fit on every phase."""
+    return all(minimums_ma(members, phase) <= ma for phase, ma in enumerate(room_ma))
 
 
 def _shed_order(member: Member) -> tuple[int, float, int]:
@@ -68,8 +73,9 @@ def _can_replace(
 ) -> bool:
     others = [member for member in running if member is not leaving]
     need_ma = coming.settings.minimum_ma
-    return all(_minimums(others, phase) + need_ma <= room_ma[phase] for phase in coming.phases)
+    return all(minimums_ma(others, phase) + need_ma <= room_ma[phase] for phase in coming.phases)
 
 
-def _minimums(members: Sequence[Member], phase: int) -> int:
+def minimums_ma(members: Sequence[Member], phase: int) -> int:
+    """Return the sum of the minima on a phase."""
     return sum(m.settings.minimum_ma for m in members if phase in m.phases)

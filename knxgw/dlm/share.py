@@ -6,6 +6,7 @@ Source: load management specification, sections 8, 9, 14 and 18.1.
 """
 
 from collections.abc import Container, Mapping, Sequence
+from enum import Enum
 
 from knxgw.charging.words import Reason
 from knxgw.dlm import queue as queues
@@ -104,10 +105,11 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
     since_s = work.now_s - work.rotated_s
     if not settings.queue or since_s < settings.rotation_s - queues.SLACK_S:
         return
-    if _admit(work, running, waiting[:1]):
-        return  # it fits without
+    coming = next((member for member in waiting if not member.was_shed), None)
+    if coming is None or _admit(work, running, [coming]):
+        return  # nobody may come yet, or it fits without
     room = _room(work, running, waiting)
-    leaving = queues.yielding(running, waiting[0], room, settings, work.now_s)
+    leaving = queues.yielding(running, coming, room, settings, work.now_s)
     if leaving is not None:
         work.set_offer(leaving, 0)
         work.rotated_s = work.now_s
@@ -128,10 +130,12 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
         for index in range(len(work.phases))
     ]
     room = _room(work, running, waiting)
+    held = [now - up for now, up in zip(work.now_ma, work.up_ma, strict=True)]
+    room_now = [ma + held_ma for ma, held_ma in zip(room, held, strict=True)]
     admitted = []
     for member in waiting:
         need_ma = member.settings.minimum_ma
-        if _may_come_back(work, member, minimums, room) and all(
+        if _may_come_back(work, member, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in member.phases
         ):
             admitted.append(member)
@@ -141,7 +145,10 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
 
 
 def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[int]) -> bool:
-    """Tell whether there has been room for one that was shed for long enough."""
+    """Tell whether there has been room for one that was shed for long enough.
+
+    What there is at each moment counts: that it lasts is what the time is for.
+    """
     if not member.was_shed:
         return True
     need_ma = member.settings.minimum_ma + queues.ROOM_MA
@@ -167,18 +174,26 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
         target_ma = down_ma[member.settings.number]
         if target_ma >= member.offer_ma:
             continue
-        safety = any(danger[index] for index in member.phases)
+        safety = any(danger[index] is not Danger.NONE for index in member.phases)
         shrunk = member.offer_ma - target_ma > settings.lower_from_ma
         capped = member.limit_ma < member.offer_ma
         if safety or shrunk or capped:
             work.set_offer(member, target_ma)
             for index in member.phases:
-                if danger[index]:
+                if danger[index] is Danger.CLEAR:
                     _note_reduction(work, work.phases[index])
 
 
-def _dangers(work: Work, running: list[Member]) -> list[bool]:
-    """Return for each phase whether the offers are too much, clearly or for a while."""
+class Danger(Enum):
+    """How much too much the offers on a phase are."""
+
+    NONE = "not"
+    SMALL = "a little, but for a while"
+    CLEAR = "clearly: lowering is for safety, and raising waits after it"
+
+
+def _dangers(work: Work, running: list[Member]) -> list[Danger]:
+    """Return for each phase whether the offers are too much."""
     others_ma = [0] * len(work.phases)
     offered_ma = [0] * len(work.phases)
     for member in work.members.values():
@@ -194,14 +209,15 @@ def _dangers(work: Work, running: list[Member]) -> list[bool]:
     ]
 
 
-def _is_in_danger(work: Work, phase: PhaseState, offered_ma: int, room_ma: int) -> bool:
+def _is_in_danger(work: Work, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
     if offered_ma <= room_ma or not offered_ma:
         phase.excess_s = None
-        return False
+        return Danger.NONE
     if phase.excess_s is None:
         phase.excess_s = work.now_s
-    lasts = work.now_s - phase.excess_s >= LOW_EXCESS_S
-    return lasts or offered_ma - room_ma > work.settings.lower_from_ma
+    if offered_ma - room_ma > work.settings.lower_from_ma:
+        return Danger.CLEAR
+    return Danger.SMALL if work.now_s - phase.excess_s >= LOW_EXCESS_S else Danger.NONE
 
 
 def _note_reduction(work: Work, phase: PhaseState) -> None:
@@ -260,7 +276,9 @@ def _may_rise(work: Work, member: Member) -> bool:
     if work.now_s - member.raised_s < work.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     on_change = work.settings.supervision is Supervision.VALUES_AND_IN_OPERATION
-    seen = on_change or work.is_static or work.state.meter.sets > member.raised_set
+    meter = work.state.meter
+    complete = meter.sets > member.raised_set and not meter.is_partial
+    seen = on_change or work.is_static or complete
     return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
 
 

@@ -12,11 +12,11 @@ from knxgw.sim.bench.metrics import (
     longest_s,
     metrics,
     most_in,
-    oracle_as,
     settling_s,
     switch_offs,
     utilisation,
 )
+from knxgw.sim.bench.oracle import oracle_as
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.runner import Run

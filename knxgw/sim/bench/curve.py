@@ -47,6 +47,16 @@ class Curve:
                 yield start_s, end_s, first, first + self.slopes[index] * (end_s - start_s)
             index += 1
 
+    def between(self, from_s: float, to_s: float) -> "Curve":
+        """Return the part between two moments as a curve of its own."""
+        low = max(0, bisect_right(self.times, from_s) - 1)
+        high = bisect_left(self.times, to_s)
+        part = Curve(self.times[low], self.values[low])
+        part.times = self.times[low : high + 1]
+        part.values = self.values[low : high + 1]
+        part.slopes = self.slopes[low : high + 1]
+        return part
+
     def highest(self, from_s: float, to_s: float) -> float:
         """Return the highest value between two moments, the ends included."""
         highest = self.at(to_s)

@@ -9,15 +9,24 @@ from collections.abc import Iterable
 from knxgw.sim.bench.curve import Curve
 from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.recording import Recording, Violation
-from knxgw.sim.bench.scenario import CarChanged, ConnectionModel, Scenario
+from knxgw.sim.bench.scenario import (
+    BaseChanged,
+    CarChanged,
+    CarMoved,
+    ConnectionModel,
+    Happening,
+    Scenario,
+)
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
 
 LOWER_FROM_MA = 500  # delta_dn
 SLACK_MA = 100  # rounding of readings and of coarse datapoint types
 STEADY_S = 4.0  # nothing moved for so long: the gateway can know the base load exactly
 HOLD_S = 15.0  # T_hold
+NOISE_MOST_MA = 450  # of a building whose load is never still
 RESERVED_MA = 1000  # a vehicle that draws more than this counts
 EARLY_S = 1e-6
+REPEAT_S = 5.0  # a write that failed is repeated so much later, as knxgw.modbus.commander does
 
 
 class Watch:
@@ -38,6 +47,8 @@ class Watch:
         self._good = [(-1, 0)] * 3  # what was so when a phase was found in order
         self._hold_s = max(HOLD_S, 1.5 * scenario.meter.sample_s)
         self._is_shared = scenario.connection.load_management == "dynamic"
+        self.reactions_s: list[float] = []  # from a meter value until the offers fit it
+        self._over_s: list[float | None] = [None] * 3
 
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
@@ -98,13 +109,24 @@ class Watch:
             self._reduced[phase] = at_s
         excess_ma = self._excess_ma(phase, sampled_s)
         if excess_ma is None:
+            self._over_s[phase] = None
             return
         if excess_ma <= LOWER_FROM_MA + SLACK_MA:
             self._good[phase] = (self._plant.changes, self._offered)
+            self._note_reaction(at_s, phase)
         else:
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
             self._report(at_s, "I1", words)
+            if self._over_s[phase] is None:
+                self._over_s[phase] = at_s
+
+    def _note_reaction(self, at_s: float, phase: int) -> None:
+        """Note how long the offers were above what the meter had told."""
+        if self._was_over or self._over_s[phase] is not None:
+            over_s = self._over_s[phase]
+            self.reactions_s.append(0.0 if over_s is None else at_s - over_s)
+        self._over_s[phase] = None
 
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
@@ -163,7 +185,8 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
     )
     if scenario.connection.load_management != "dynamic" or not obedient:
         return []
-    limit_ma = scenario.connection.limit_ma + LOWER_FROM_MA + SLACK_MA
+    noise_ma = max((_noise_ma(one) for one in scenario.happenings), default=0)
+    limit_ma = scenario.connection.limit_ma + LOWER_FROM_MA + SLACK_MA + noise_ma
     found = []
     for from_s, to_s in _quiet(scenario, recording):
         for phase, load in enumerate(recording.load):
@@ -175,16 +198,26 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
     return sorted(found, key=lambda one: one.at_s)[:1]
 
 
+def _noise_ma(happening: Happening) -> int:
+    """Return by how much the unrest of the building may be above what any sample has told."""
+    is_noise = isinstance(happening, BaseChanged) and happening.is_noise
+    return NOISE_MOST_MA if is_noise else 0
+
+
 def answer_s(scenario: Scenario) -> float:
     """Return how long an excess may last that the building causes: T_int + tau_m + 1 s + T_EV."""
     meter = scenario.meter
-    cars = [point.car for point in scenario.points]
+    moves = [one for one in scenario.happenings if isinstance(one, CarMoved)]
+    cars = [point.car for point in scenario.points] + [one.car for one in moves if one.car]
     latency_s = max((point.latency_s for point in scenario.points), default=0.0)
     obeys_s = max(
         (car.delay_s + 16_000 / car.fall_ma_per_s if car.settle_s is None else car.settle_s)
         for car in cars
     )
-    return meter.sample_s + max(meter.delay_s) + 1.0 + latency_s + obeys_s
+    misfortune_s = 0.0
+    if scenario.disturbance is not None:  # one lost telegram, one write that had to be repeated
+        misfortune_s = meter.sample_s + REPEAT_S
+    return meter.sample_s + max(meter.delay_s) + 1.0 + latency_s + obeys_s + misfortune_s
 
 
 def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, float]]:
@@ -214,7 +247,7 @@ def _is_infeasible(
     """Tell whether the minima of all plugged vehicles do not fit at that time."""
     base: Curve = recording.base[phase]
     minimums_ma = sum(
-        model.minimum_ma
+        model.minimum_ma if log.reached.at(over[0]) else log.draw.at(over[0])
         for model, log in zip(scenario.points, recording.points, strict=True)
         if phase in log.used.at(over[0])
     )

@@ -1,6 +1,7 @@
 """The smart meter of a scenario: when it looks, what it sends, what gets lost."""
 
 from dataclasses import dataclass, field
+from random import Random
 
 from knxgw.sim.bench.scenario import LostTelegrams, MeterModel, Scenario
 from knxgw.sim.bench.telegrams import TYPES, on_the_bus
@@ -16,6 +17,8 @@ class SmartMeter:
     voltage_v: float
     power_factor: float
     sent_ma: list[float | None] = field(default_factory=lambda: [None, None, None])
+    lost_share: float = 0.0
+    luck: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - to be the same each time
 
     def telegram(self, phase: int, current_ma: float) -> SmartMeterTelegram | None:
         """Return the telegram for a sampled current; None: it changed too little to be sent."""
@@ -34,6 +37,8 @@ class SmartMeter:
     def arrives_s(self, phase: int, sampled_s: float) -> float | None:
         """Return when the telegram of a sample arrives, None: never."""
         arrives_s = sampled_s + self.model.delay_s[phase]
+        if self.lost_share and self.luck.random() < self.lost_share:
+            return None
         for lost in self.model.lost:
             if _hits(lost, phase, arrives_s):
                 return None if lost.late_s is None else arrives_s + lost.late_s
@@ -42,12 +47,14 @@ class SmartMeter:
 
 def smart_meter(scenario: Scenario) -> SmartMeter:
     """Return the smart meter of a scenario."""
-    connection = scenario.connection
+    connection, disturbance = scenario.connection, scenario.disturbance
     return SmartMeter(
         model=scenario.meter,
         phases=connection.phases,
         voltage_v=connection.voltage_v,
         power_factor=connection.power_factor,
+        lost_share=0.0 if disturbance is None else disturbance.lost_telegrams,
+        luck=Random(0 if disturbance is None else disturbance.seed),  # noqa: S311 - repeatable
     )
 
 

@@ -7,12 +7,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
-from knxgw.dlm.allocation import Share, solve
 from knxgw.sim.bench.counterfactual import controller_caused_as
 from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.sim.bench.oracle import oracle_as
 from knxgw.sim.bench.plant import MWH_PER_AS
 from knxgw.sim.bench.recording import PointLog, Recording
-from knxgw.sim.bench.scenario import ConnectionModel, Scenario
+from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
 
 EXCURSION_FROM_MA = 500
@@ -124,56 +124,6 @@ def utilisation(
     possible = oracle_as(scenario, recording, from_s, to_s)
     taken = sum(energy_as(log, from_s, to_s) for log in recording.points)
     return taken / possible if possible else None
-
-
-def oracle_as(scenario: Scenario, recording: Recording, from_s: float, to_s: float) -> float:
-    """Return what solve() gives with the true base load and the true limits of the cars [A·s]."""
-    lines: list[Sequence[float]] = [curve.times for curve in recording.base]
-    lines += [log.used.times for log in recording.points]
-    lines += [log.can_use.times for log in recording.points]
-    inside = {at_s for line in lines for at_s in line if from_s < at_s < to_s}
-    total = 0.0
-    for start_s, end_s in pairwise([from_s, *sorted(inside), to_s]):
-        total += _ideal_ma(scenario, recording, start_s) * (end_s - start_s) / 1000
-    return total
-
-
-def _ideal_ma(scenario: Scenario, recording: Recording, at_s: float) -> float:
-    """Return the sum of all phase currents an all-knowing allocation gives at a moment."""
-    connection = scenario.connection
-    available = [_available_ma(connection, base.at(at_s)) for base in recording.base]
-    shares: list[Share] = []
-    can_use: list[int] = []
-    room = list(available)
-    for number, (model, log) in enumerate(
-        zip(scenario.points, recording.points, strict=True), start=1
-    ):
-        used, maximum_ma = log.used.at(at_s), log.can_use.at(at_s)
-        if not used or not maximum_ma or any(room[phase] < model.minimum_ma for phase in used):
-            continue
-        for phase in used:
-            room[phase] -= model.minimum_ma
-        cap_ma = max(model.minimum_ma, min(model.maximum_ma, maximum_ma))
-        shares.append(
-            Share(
-                minimum_ma=model.minimum_ma,
-                cap_ma=cap_ma,
-                constraints=used,
-                prioritised=number == connection.priority,
-            )
-        )
-        can_use.append(maximum_ma)
-    given = solve(available, shares) if shares else []
-    return sum(
-        min(ma, most) * len(share.constraints)
-        for ma, most, share in zip(given, can_use, shares, strict=True)
-    )
-
-
-def _available_ma(connection: ConnectionModel, base_ma: float) -> int:
-    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
-    base = 0.0 if connection.load_management == "static" else base_ma
-    return round(min(connection.limit_ma - base, feeder_ma))
 
 
 # --- how calmly ------------------------------------------------------------------------------------

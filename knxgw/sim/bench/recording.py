@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.publication import Published
 from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.sim.bench.scenario import CarModel
 from knxgw.station.model import Station
 
 WATCHED = frozenset({"state", "reason", "offer", "fault", "last_fault"}) | {
@@ -36,6 +37,15 @@ class Violation:
     words: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedSession:
+    """A charging session as the gateway recorded it."""
+
+    at_s: float
+    point: int
+    energy_mwh: int
+
+
 @dataclass(slots=True)
 class PointLog:
     """One charging point over time."""
@@ -49,6 +59,8 @@ class PointLog:
     charge_as: Steps[float]  # drawn on all phases [A·s]
     # What reached the vehicle: when, what, how much, and when that was decided.
     inputs: list[tuple[float, str, int, float]] = field(default_factory=list)
+    cars: list[CarModel] = field(default_factory=list)  # in the order they were plugged in
+    reached: Steps[bool] = field(default_factory=lambda: Steps(0.0, value=True))
 
 
 @dataclass(slots=True)
@@ -68,7 +80,11 @@ class Recording:
     probes: dict[float, Station] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     explanation_lag_s: float = 0.0
-    telegrams: int = 0
+    telegrams: int = 0  # the smart meter sent
+    sessions: list[ClosedSession] = field(default_factory=list)
+    reactions_s: list[float] = field(default_factory=list)  # from a telegram until offers fit it
+    failed_writes: int = 0
+    sent: list[float] = field(default_factory=list)  # when the gateway sent a KNX telegram
 
     def object_at(self, point: int, key: str, at_s: float) -> Published:
         """Return what a group object said; None before it said anything."""

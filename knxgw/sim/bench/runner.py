@@ -1,21 +1,22 @@
-"""Runs a scenario: the station and the plant in virtual time, event by event.
+"""Runs a scenario: a controller and the plant in virtual time, event by event.
 
 There is no loop of asyncio here, only a queue ordered by time, so that a day takes seconds.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from random import Random
 from typing import Any, assert_never
 
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, OfferTaken
 from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.curve import Steps
-from knxgw.sim.bench.invariants import Watch, load_violations
+from knxgw.sim.bench.invariants import REPEAT_S, Watch, load_violations
 from knxgw.sim.bench.meter import smart_meter
 from knxgw.sim.bench.plant import Charger, Plant
-from knxgw.sim.bench.recording import WATCHED, Fault, Recording
+from knxgw.sim.bench.recording import WATCHED, ClosedSession, Fault, Recording
 from knxgw.sim.bench.scenario import (
     BaseChanged,
     CarChanged,
@@ -27,7 +28,7 @@ from knxgw.sim.bench.scenario import (
     Told,
     Trouble,
 )
-from knxgw.sim.bench.site import configuration_of, settings_of
+from knxgw.sim.bench.telegram_count import TelegramCount
 from knxgw.station.model import (
     Effect,
     Event,
@@ -36,14 +37,12 @@ from knxgw.station.model import (
     Offer,
     Publish,
     Remember,
+    SessionClosed,
     SmartMeterTelegram,
     Started,
     Tick,
 )
-from knxgw.station.step import initial, step
 
-EPOCH_S = 4096.0  # monotonic time of the station at 0 s of the scenario
-NOON = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)  # wall-clock time of the same moment
 TICK_S = 1.0
 # What happens at the same moment happens in this order.
 PLANT, HAPPENING, SAMPLE, TELEGRAM, LIMIT, POLL, CLOCK, PROBE = range(8)
@@ -55,13 +54,21 @@ Action = Callable[[Any], None]
 class Run:
     """One run of a scenario; use it once."""
 
-    def __init__(self, scenario: Scenario, probes: tuple[float, ...] = ()) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        probes: tuple[float, ...] = (),
+        *,
+        controller: Controller | None = None,
+        telegrams: TelegramCount | None = None,
+    ) -> None:
+        """Prepare a run of the gateway, or of another `controller`."""
         self.scenario = scenario
+        self.controller = controller or Gateway(scenario)
+        self.telegrams = telegrams
         self.now_s = -scenario.idle_s
         self.plant = Plant(scenario, self.now_s)
         self.meter = smart_meter(scenario)
-        self.configuration = configuration_of(scenario)
-        self.settings = settings_of(scenario, self.configuration)
         self.records: dict[PointNumber, Mapping[str, Any]] = {}
         self.is_up = False
         self.recording = Recording(
@@ -74,6 +81,10 @@ class Run:
         self.watch = Watch(scenario, self.plant, self.recording.violations)
         self._queue: list[tuple[float, int, int, Action, Any]] = []
         self._order = count()
+        self._happenings = iter(sorted(scenario.happenings, key=lambda one: one.at_s))
+        disturbance = scenario.disturbance
+        self._failing = 0.0 if disturbance is None else disturbance.failed_writes
+        self._luck = Random(0 if disturbance is None else disturbance.seed + 1)  # noqa: S311 - repeatable
         self._unexplained: dict[int, tuple[int, float]] = {}
         self._start()
         self._plan(probes)
@@ -85,6 +96,7 @@ class Run:
             self.now_s, _, _, action, argument = heappop(queue)
             action(argument)
         self.now_s = end_s
+        self.recording.reactions_s = self.watch.reactions_s
         for charger in self.plant.chargers:
             charger.log.charge_as.add(end_s, charger.vehicle.charge_as(end_s))
         self.recording.violations.extend(load_violations(self.scenario, self.recording))
@@ -107,8 +119,7 @@ class Run:
                 self._at(car.plug_s, HAPPENING, self._plug, charger)
             if car.unplug_s is not None:
                 self._at(car.unplug_s, HAPPENING, self._unplug, charger)
-        for happening in scenario.happenings:
-            self._at(happening.at_s, HAPPENING, self._happen, happening)
+        self._await_next_happening()
         if scenario.connection.load_management == "dynamic":
             meter = scenario.meter
             first_s = meter.first_s - meter.sample_s * int(
@@ -123,10 +134,7 @@ class Run:
     # --- the gateway
 
     def _start(self) -> None:
-        now = NOON + timedelta(seconds=self.now_s)
-        self.station = initial(
-            self.configuration, self.records, self.now_s + EPOCH_S, now, self.settings
-        )
+        self.controller.start(self.records, self.now_s)
         self.is_up = True
         self._tell(Started())
         for charger in self.plant.chargers:
@@ -139,7 +147,7 @@ class Run:
         """Let the station take an event, and carry out what it wants."""
         if not self.is_up:
             return
-        self.station, effects = step(self.station, event, self.now_s + EPOCH_S)
+        effects = self.controller.tell(event, self.now_s)
         if effects:
             self._carry_out(effects)
 
@@ -151,6 +159,8 @@ class Run:
                 assert isinstance(effect, Publish)  # noqa: S101 - for the type checker
                 if effect.key in WATCHED:
                     self._note_object(effect)
+                if self.telegrams is not None:
+                    self.telegrams.publish(effect, now_s)
             elif isinstance(effect, Offer):
                 self._offer(effect)
             elif isinstance(effect, FaultChanged):
@@ -159,6 +169,11 @@ class Run:
                 )
             elif isinstance(effect, Remember):
                 self.records[effect.point] = effect.record
+            elif isinstance(effect, SessionClosed):
+                energy_mwh = effect.session.energy_mwh
+                recording.sessions.append(
+                    ClosedSession(at_s=now_s, point=effect.point, energy_mwh=energy_mwh)
+                )
         if self._unexplained:
             self._follow_explanations()
 
@@ -195,7 +210,10 @@ class Run:
     def _tick(self, _: None) -> None:
         self._at(self.now_s + TICK_S, CLOCK, self._tick)
         self._tell(_TICK)
-        sharing = self.station.sharing if self.is_up else None
+        if self.telegrams is not None:
+            self.recording.sent.extend(self.telegrams.sent(self.now_s))
+        station = self.controller.station
+        sharing = station.sharing if station is not None and self.is_up else None
         if sharing is None:
             return
         for charger, member in zip(self.plant.chargers, sharing.members.values(), strict=True):
@@ -204,7 +222,8 @@ class Run:
                 charger.log.reserved.add(self.now_s, reserved)
 
     def _probe(self, _: None) -> None:
-        self.recording.probes[self.now_s] = self.station
+        if self.controller.station is not None:
+            self.recording.probes[self.now_s] = self.controller.station
 
     # --- chargers and vehicles
 
@@ -213,6 +232,10 @@ class Run:
         charger, offer_ma, sent_s = command
         if charger.trouble is Trouble.UNREACHABLE:
             return
+        if self._failing and self._luck.random() < self._failing:
+            self.recording.failed_writes += 1
+            self._at(self.now_s + REPEAT_S, LIMIT, self._repeat, (charger, offer_ma, sent_s))
+            return
         if charger.limit_ma != offer_ma:
             charger.limit_ma = offer_ma
             charger.log.limits.add(self.now_s, offer_ma)
@@ -220,6 +243,11 @@ class Run:
             charger.vehicle.offer(self.now_s, offer_ma)
             self._look_at(charger)
         self._tell(OfferTaken(point=charger.number, offer_ma=offer_ma))
+
+    def _repeat(self, command: tuple[Charger, int, float]) -> None:
+        """Write again what failed, unless something else is wanted by now: that was written."""
+        if command[0].wanted_ma == command[1] != command[0].limit_ma:
+            self._arrive(command)
 
     def _poll(self, charger: Charger) -> None:
         self._at(self.now_s + charger.model.poll_s, POLL, self._poll, charger)
@@ -241,6 +269,7 @@ class Run:
         self._look_at(charger)
 
     def _plug(self, charger: Charger) -> None:
+        charger.log.cars.append(charger.vehicle.model)
         charger.vehicle.plug(self.now_s, charger.limit_ma)
         self._vehicle_told(charger, "plug", charger.limit_ma)
 
@@ -254,6 +283,15 @@ class Run:
         self.plant.vehicle_changed(self.now_s, charger)
         self.watch.vehicle_changed(self.now_s)
         self._look_at(charger)
+
+    def _car_moved(self, happening: CarMoved) -> None:
+        charger = self.plant.chargers[happening.point - 1]
+        if not happening.plugged:
+            self._unplug(charger)
+            return
+        if happening.car is not None:
+            charger.vehicle.model = happening.car
+        self._plug(charger)
 
     def _car_changed(self, happening: CarChanged) -> None:
         charger = self.plant.chargers[happening.point - 1]
@@ -269,6 +307,7 @@ class Run:
         before, charger.trouble = charger.trouble, happening.trouble
         gone = happening.trouble is Trouble.UNREACHABLE
         if gone or before is Trouble.UNREACHABLE:
+            charger.log.reached.add(self.now_s, not gone)
             condition = LinkCondition.NOT_REACHABLE if gone else LinkCondition.GOOD
             self._tell(ChargerConditionChanged(point=charger.number, condition=condition))
         if not gone and before is Trouble.UNREACHABLE and charger.wanted_ma is not None:
@@ -308,14 +347,22 @@ class Run:
 
     # --- what the scenario lets happen
 
+    def _await_next_happening(self) -> None:
+        """Only the next one is in the queue: a day has tens of thousands."""
+        happening = next(self._happenings, None)
+        if happening is not None:
+            self._at(happening.at_s, HAPPENING, self._happen, happening)
+
     def _happen(self, happening: Happening) -> None:
+        self._await_next_happening()
         match happening:
-            case BaseChanged():
+            case BaseChanged(is_noise=is_noise):
                 self.plant.change_base(self.now_s, happening)
-                self.recording.base_changes.append(self.now_s)
-                self.recording.happenings.append(self.now_s)
-            case CarMoved(point=point, plugged=plugged):
-                (self._plug if plugged else self._unplug)(self.plant.chargers[point - 1])
+                if not is_noise:
+                    self.recording.base_changes.append(self.now_s)
+                    self.recording.happenings.append(self.now_s)
+            case CarMoved():
+                self._car_moved(happening)
             case CarChanged():
                 self._car_changed(happening)
             case ChargerTroubled():

@@ -118,6 +118,7 @@ class BaseChanged:
     at_s: float
     load_ma: tuple[int | None, int | None, int | None]
     is_added: bool = False  # to what it draws now
+    is_noise: bool = False  # the small unrest of a building: no event of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,7 @@ class CarMoved:
     at_s: float
     point: int
     plugged: bool
+    car: CarModel | None = None  # another vehicle than the last one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,15 @@ class Restarted:
     off_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What goes wrong at random; the same seed gives the same misfortune."""
+
+    seed: int
+    lost_telegrams: float = 0.0  # share of the meter's telegrams that never arrive
+    failed_writes: float = 0.0  # share of the writes that chargers do not take
+
+
 Happening = BaseChanged | CarMoved | CarChanged | ChargerTroubled | Told | Restarted
 
 
@@ -182,3 +193,4 @@ class Scenario:
     points: tuple[PointModel, ...]
     happenings: tuple[Happening, ...]
     expectations: tuple[Expectation, ...]
+    disturbance: Disturbance | None = None

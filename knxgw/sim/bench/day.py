@@ -1,0 +1,144 @@
+"""A day at random: a building, five charging points, vehicles that come and go. Same seed, same day.
+
+Source: load management specification, section 24. Currents are mA per phase, times s.
+What that section leaves open, and what is taken here: a day begins somewhere within a gap or a stay
+of each charging point; every stay is another vehicle; the gateway is told a monitoring interval of
+10 s with the 2 s meter and of 30 s (three periods) with the 10 s meter, so that one lost telegram is
+no lost meter; the wall clock jumps each 4 to 8 h by an hour, in either direction.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from heapq import merge
+from math import ceil
+from random import Random
+
+from knxgw.sim.bench.building import STILL_MA, base_load
+from knxgw.sim.bench.controller import NOON
+from knxgw.sim.bench.scenario import (
+    CarModel,
+    CarMoved,
+    ChargerTroubled,
+    ConnectionModel,
+    Disturbance,
+    Happening,
+    MeterModel,
+    PointModel,
+    Scenario,
+    Told,
+    Trouble,
+)
+from knxgw.station.model import ClockSet, ClockSource
+
+HOUR_S = 3600.0
+HOURS = 24.0
+ROTATIONS = ("123", "231", "312", "123", "231")
+FUSE_MA, RESERVE_MA = 50_000, 4000
+GAP_S, STAY_S = (1 * HOUR_S, 4 * HOUR_S), (2 * HOUR_S, 10 * HOUR_S)
+CAR_PHASES, CAR_MAXIMA_MA = (1, 3, 3), (16_000, 16_000, 16_000, 10_000)
+RISE_MA_PER_S, FALL_MA_PER_S, DELAY_S = (800.0, 4000.0), (2500.0, 10_000.0), (0.5, 2.5)
+LOST_TELEGRAMS, FAILED_WRITES = 0.01, 0.005
+OFFLINE_S = 300.0  # of each hour, one charging point
+JUMP_SPACING_S = (4 * HOUR_S, 8 * HOUR_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One way to run the days."""
+
+    meter_s: int = 2  # spacing of the smart meter's samples: 2, 10
+    faults: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in words."""
+        return f"{self.meter_s} s meter" + (", with faults" if self.faults else "")
+
+
+EVERY_SERIES = tuple(
+    Series(meter_s=meter_s, faults=faults) for faults in (False, True) for meter_s in (2, 10)
+)
+METERS = {
+    2: MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0),
+    10: MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=30.0),
+}
+
+
+def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
+    """Return the day of a seed; building and vehicles are the same in every series."""
+    duration_s = hours * HOUR_S
+    parts: list[Iterator[Happening]] = [base_load(seed, duration_s)]
+    parts += [_vehicles(seed, number, duration_s) for number in range(1, len(ROTATIONS) + 1)]
+    if series.faults:
+        parts += [_offline(seed, duration_s), _clock_jumps(seed, duration_s)]
+    return Scenario(
+        name=f"day of seed {seed}, {series.name}",
+        about="A day at random.",
+        duration_s=duration_s,
+        idle_s=60.0,
+        connection=ConnectionModel(fuse_ma=FUSE_MA, reserve_ma=RESERVE_MA),
+        settings={"queue": True},
+        meter=METERS[series.meter_s],
+        base_ma=STILL_MA,
+        points=tuple(PointModel(rotation=one, car=CarModel(plug_s=None)) for one in ROTATIONS),
+        happenings=tuple(merge(*parts, key=lambda one: one.at_s)),
+        expectations=(),
+        disturbance=_disturbance(seed) if series.faults else None,
+    )
+
+
+def _disturbance(seed: int) -> Disturbance:
+    return Disturbance(seed=seed, lost_telegrams=LOST_TELEGRAMS, failed_writes=FAILED_WRITES)
+
+
+def _luck(what: str, seed: int, number: int = 0) -> Random:
+    """Return the chance of one thing, so that no other one changes it."""
+    return Random(f"{what} {seed} {number}")  # noqa: S311 - to be the same each time
+
+
+def _vehicles(seed: int, number: int, duration_s: float) -> Iterator[Happening]:
+    """Give the vehicles that come to a charging point and leave it."""
+    luck = _luck("vehicles", seed, number)
+    gap_s, stay_s = luck.uniform(*GAP_S), luck.uniform(*STAY_S)
+    at_s = -luck.uniform(0.0, gap_s + stay_s)  # how much of the first gap and stay is over
+    while at_s < duration_s:
+        plug_s, unplug_s = round(max(0.0, at_s + gap_s), 2), round(at_s + gap_s + stay_s, 2)
+        yield CarMoved(at_s=plug_s, point=number, plugged=True, car=car(luck))
+        yield CarMoved(at_s=unplug_s, point=number, plugged=False)
+        at_s = unplug_s
+        gap_s, stay_s = luck.uniform(*GAP_S), luck.uniform(*STAY_S)
+
+
+def car(luck: Random) -> CarModel:
+    """Draw a vehicle; it wants as much as it can get for as long as it is there."""
+    return CarModel(
+        plug_s=None,
+        phases=luck.choice(CAR_PHASES),
+        maximum_ma=luck.choice(CAR_MAXIMA_MA),
+        rise_ma_per_s=luck.uniform(*RISE_MA_PER_S),
+        fall_ma_per_s=luck.uniform(*FALL_MA_PER_S),
+        delay_s=luck.uniform(*DELAY_S),
+    )
+
+
+def _offline(seed: int, duration_s: float) -> Iterator[Happening]:
+    """Give one charging point in each hour that cannot be reached for a while."""
+    luck = _luck("offline", seed)
+    for hour in range(ceil(duration_s / HOUR_S)):
+        point = luck.randint(1, len(ROTATIONS))
+        from_s = round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - OFFLINE_S), 2)
+        yield ChargerTroubled(at_s=from_s, point=point, trouble=Trouble.UNREACHABLE)
+        yield ChargerTroubled(at_s=from_s + OFFLINE_S, point=point, trouble=Trouble.GOOD)
+
+
+def _clock_jumps(seed: int, duration_s: float) -> Iterator[Happening]:
+    """Give the times the wall clock is set an hour wrong, or right again; no other clock jumps."""
+    luck = _luck("clock", seed)
+    wrong = timedelta()
+    at_s = luck.uniform(*JUMP_SPACING_S)
+    while at_s < duration_s:
+        wrong += timedelta(hours=luck.choice((-1, 1)))
+        now = NOON + timedelta(seconds=at_s) + wrong
+        yield Told(at_s=at_s, event=ClockSet(now=now, source=ClockSource.NTP))
+        at_s += luck.uniform(*JUMP_SPACING_S)

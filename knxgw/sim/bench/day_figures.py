@@ -1,0 +1,169 @@
+"""The figures of one day at random. Currents inside are mA, what is reported is A·s, s and kWh.
+
+Source: load management specification, sections 22 and 24.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from knxgw.sim.bench.counterfactual import controller_caused
+from knxgw.sim.bench.excursions import worst_overrun_s
+from knxgw.sim.bench.metrics import (
+    EXCURSION_FROM_MA,
+    HOUR_S,
+    MINUTE_S,
+    energy_as,
+    jain,
+    longest_s,
+    most_in,
+)
+from knxgw.sim.bench.plant import MWH_PER_AS
+from knxgw.sim.bench.recording import PointLog, Recording
+from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
+
+SHORT_STAY_S = 1800.0  # who stays shorter may leave unserved: others had their turn
+RECORDED = 0.95  # of a stay's energy must be in its session
+LATE_S = 600.0  # a session is closed at the latest so long after its vehicle left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFigures:
+    """What a day came to; `None`: not measured, or there is no such thing."""
+
+    energy_kwh: float
+    utilisation: float
+    caused_as: float  # own fault, above the limit + 0.5 A
+    coincident_as: float  # the same without looking at what could be known
+    excursion_limit_s: float
+    excursion_fuse_s: float
+    overrun_s: float  # worst excursion beyond what section 22 or 24 allows
+    overcurrent_limit_as: float
+    overcurrent_fuse_as: float
+    stress_b: float
+    stress_gg: float
+    fairness: float
+    switch_offs_per_h: float  # mean of the charging points
+    switch_offs_peak: int  # in an hour, of one charging point
+    writes_per_h: float  # mean of the charging points
+    writes_peak: int  # in a minute, of one charging point
+    reaction_s: float
+    explanation_lag_s: float
+    stays: int
+    unserved: int  # stays that got nothing
+    lost_sessions: int
+    violations: tuple[str, ...]
+    telegrams_per_min: float | None = None
+    telegrams_peak: int | None = None  # in a second
+    stress_reference: float | None = None  # of the fastest reaction, where it matters
+
+
+def day_figures(scenario: Scenario, recording: Recording, possible_as: list[float]) -> DayFigures:
+    """Return the figures of a day; `possible_as`: what an oracle gives each charging point."""
+    end_s, connection = recording.end_s, scenario.connection
+    limit_ma, fuse_ma = connection.limit_ma, connection.fuse_ma
+    taken = [energy_as(log, 0.0, end_s) for log in recording.points]
+    writes = [_moments(log, end_s) for log in recording.points]
+    offs = [list(_switch_offs(log, end_s)) for log in recording.points]
+    caused = controller_caused(scenario, recording, limit_ma + EXCURSION_FROM_MA)
+    stays = [stay for log in recording.points for stay in _stays(log, end_s)]
+    point_hours = len(recording.points) * end_s / HOUR_S
+    return DayFigures(
+        energy_kwh=sum(taken) * MWH_PER_AS / 1e6,
+        utilisation=sum(taken) / sum(possible_as) if any(possible_as) else 1.0,
+        caused_as=sum(one.foreseeable_as for one in caused),
+        coincident_as=sum(one.caused_as for one in caused),
+        excursion_limit_s=_longest_s(recording, limit_ma),
+        excursion_fuse_s=_longest_s(recording, fuse_ma),
+        overrun_s=max(worst_overrun_s(scenario, recording, ma) for ma in (limit_ma, fuse_ma)),
+        overcurrent_limit_as=_overcurrent_as(recording, limit_ma),
+        overcurrent_fuse_as=_overcurrent_as(recording, fuse_ma),
+        stress_b=stress_b(scenario, recording),
+        stress_gg=max(stress(load, fuse_ma, GG_TYPE, 0.0, end_s) for load in recording.load),
+        fairness=jain(
+            [got / could for got, could in zip(taken, possible_as, strict=True) if could > 0]
+        ),
+        switch_offs_per_h=sum(map(len, offs)) / point_hours,
+        switch_offs_peak=max(most_in(HOUR_S, one) for one in offs),
+        writes_per_h=sum(map(len, writes)) / point_hours,
+        writes_peak=max(most_in(MINUTE_S, one) for one in writes),
+        reaction_s=max(recording.reactions_s, default=0.0),
+        explanation_lag_s=recording.explanation_lag_s,
+        stays=len(stays),
+        unserved=sum(stay.charge_as <= 0 and stay.length_s >= SHORT_STAY_S for stay in stays),
+        lost_sessions=lost_sessions(recording),
+        violations=tuple(
+            f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in recording.violations
+        ),
+        telegrams_per_min=len(recording.sent) * MINUTE_S / end_s if recording.sent else None,
+        telegrams_peak=most_in(1.0 - 1e-6, recording.sent) if recording.sent else None,
+    )
+
+
+def stress_b(scenario: Scenario, recording: Recording) -> float:
+    """Return the highest stress of a B-type breaker."""
+    fuse_ma, end_s = scenario.connection.fuse_ma, recording.end_s
+    return max(stress(load, fuse_ma, B_TYPE, 0.0, end_s) for load in recording.load)
+
+
+def _longest_s(recording: Recording, limit_ma: float) -> float:
+    return max(
+        longest_s(load, limit_ma + EXCURSION_FROM_MA, recording.end_s) for load in recording.load
+    )
+
+
+def _overcurrent_as(recording: Recording, limit_ma: float) -> float:
+    return sum(load.integral_above(limit_ma, 0.0, recording.end_s) for load in recording.load) / 1e3
+
+
+def _moments(log: PointLog, end_s: float) -> list[float]:
+    return [at_s for at_s, _ in log.offers.changes(0.0, end_s)]
+
+
+def _switch_offs(log: PointLog, end_s: float) -> Iterator[float]:
+    """Give when a charging point with a vehicle was taken its current."""
+    offers = zip(log.offers.times, log.offers.values, strict=True)
+    for (_, before_ma), (at_s, offer_ma) in pairwise(offers):
+        if before_ma > 0 == offer_ma and 0.0 < at_s <= end_s and log.used.at(at_s):
+            yield at_s
+
+
+# --- stays and sessions --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """A vehicle at a charging point, from plugging in to leaving or the end of the day."""
+
+    left_s: float | None  # None: it is still there
+    length_s: float
+    charge_as: float  # drawn on all phases
+
+
+def _stays(log: PointLog, end_s: float) -> list[Stay]:
+    plugs = [(at_s, word) for at_s, word, _, _ in log.inputs if word in ("plug", "unplug")]
+    stays = []
+    for (from_s, word), (to_s, _) in pairwise([*plugs, (end_s, "")]):
+        if word == "plug":
+            charge_as = log.charge_as.at(to_s) - log.charge_as.before(from_s)
+            left_s = to_s if to_s < end_s else None
+            stays.append(Stay(left_s=left_s, length_s=to_s - from_s, charge_as=charge_as))
+    return stays
+
+
+def lost_sessions(recording: Recording) -> int:
+    """Count the stays that ended and of which no session tells, or one with too little energy."""
+    lost = 0
+    for number, log in enumerate(recording.points, 1):
+        closed = [one for one in recording.sessions if one.point == number]
+        times = [one.at_s for one in closed]
+        for stay in _stays(log, recording.end_s):
+            if stay.left_s is None or stay.left_s > recording.end_s - LATE_S or not stay.charge_as:
+                continue
+            place = bisect_left(times, stay.left_s)
+            is_there = place < len(times) and times[place] <= stay.left_s + LATE_S
+            least_mwh = RECORDED * stay.charge_as * MWH_PER_AS
+            lost += not is_there or closed[place].energy_mwh < least_mwh
+    return lost

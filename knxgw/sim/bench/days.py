@@ -1,0 +1,126 @@
+"""`python -m knxgw.sim.bench.days`: days at random, judged and compared; see docs/load-management.md.
+
+Exit status: 0 every figure is accepted, 1 one is missed.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import click
+
+from knxgw.sim.bench.acceptance import judge
+from knxgw.sim.bench.day import EVERY_SERIES, HOUR_S, HOURS, Series
+from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
+from knxgw.sim.bench.days_report import summary_lines, write_report
+
+SEEDS = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 0: every figure is accepted."""
+    options = _parser().parse_args(arguments)
+    jobs = _jobs(options)
+    results = sorted(
+        _watched(jobs, options.jobs), key=lambda one: (jobs.index(one.job), one.job.seed)
+    )
+    for line in summary_lines(results):
+        click.echo(line)
+    if options.report is not None:
+        write_report(results, options.report)
+    return 1 if _say_missed(results) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="days", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many days of each series")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--hours", type=float, default=HOURS, help="length of a day")
+    parser.add_argument("--meter", type=int, choices=(2, 10), help="spacing of samples; else both")
+    parser.add_argument(
+        "--faults",
+        action=argparse.BooleanOptionalAction,
+        help="only with, or only without faults; else both",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--alone", action="store_true", help="without what it is compared with")
+    parser.add_argument("--report", type=Path, help="write the page and its plots")
+    return parser
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    chosen = [
+        series
+        for series in EVERY_SERIES
+        if options.meter in (None, series.meter_s) and options.faults in (None, series.faults)
+    ]
+    return [
+        Job(
+            seed=seed,
+            series=series,
+            hours=options.hours,
+            counts_telegrams=seed == options.first,
+            compares=not options.alone,
+            draws=seed == options.first,
+        )
+        for seed in range(options.first, options.first + options.seeds)
+        for series in chosen
+    ]
+
+
+def _watched(jobs: Sequence[Job], processes: int) -> Iterator[DayResult]:
+    """Run the days, and say of each how it went."""
+    started_s = time.perf_counter()
+    with ProcessPoolExecutor(processes) as pool:
+        running = [pool.submit(run_day, job) for job in jobs]
+        for done, future in enumerate(as_completed(running), 1):
+            result = future.result()
+            own, job = result.figures[GATEWAY], result.job
+            left_s = (time.perf_counter() - started_s) / done * (len(jobs) - done)
+            speed = job.hours * HOUR_S / result.run_s
+            click.echo(
+                f"{done:>3} of {len(jobs)}: seed {job.seed}, {job.series.name}: "
+                f"utilisation {own.utilisation:.3f}, stress {own.stress_b:.2f}, "
+                f"{speed:.0f} x real time, {left_s:.0f} s left",
+                err=True,
+            )
+            yield result
+
+
+def _say_missed(results: Sequence[DayResult]) -> bool:
+    """Name each missed figure and how to see it alone; tell whether there is one."""
+    found = False
+    for series in EVERY_SERIES:
+        days = [(one.job.seed, one.figures[GATEWAY]) for one in results if one.job.series == series]
+        for verdict in judge(series, days):
+            if verdict.kept:
+                continue
+            found = True
+            seed = verdict.missed[0] if verdict.missed else days[0][0]
+            click.echo(
+                f"missed: {verdict.criterion.name}, {series.name}, "
+                f"seeds {', '.join(map(str, verdict.missed)) or 'together'}; alone: {replay(seed, series, results)}"
+            )
+            for number, figures in days:
+                if number in verdict.missed and verdict.criterion.name.startswith("invariants"):
+                    click.echo(f"  seed {number}: {figures.violations[0]}")
+    return found
+
+
+def replay(seed: int, series: Series, results: Sequence[DayResult]) -> str:
+    """Return the command that runs a day alone."""
+    hours = results[0].job.hours
+    length = "" if hours == HOURS else f" --hours {hours:g}"
+    faults = "--faults" if series.faults else "--no-faults"
+    return (
+        f"python -m knxgw.sim.bench.days --seeds 1 --first {seed} --meter {series.meter_s} "
+        f"{faults} --alone{length}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

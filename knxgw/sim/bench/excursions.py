@@ -1,0 +1,93 @@
+"""How long a line may be above a limit, and how much longer it was. Currents are mA, times s.
+
+Source: load management specification, sections 22 (minima feasible) and 24, last lines (not).
+The specification counts 5 s for a vehicle to obey and 3 s to stop. The vehicles of a day at random
+may take longer: their own delay and slope are taken instead where these are longer. With faults, one
+lost telegram and one repeated write may be added.
+"""
+
+from bisect import bisect_left, bisect_right
+
+from knxgw.dlm.settings import Settings
+from knxgw.sim.bench.invariants import REPEAT_S
+from knxgw.sim.bench.metrics import EXCURSION_FROM_MA
+from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.scenario import CarModel, CarMoved, Scenario
+
+OBEYS_S, STOPS_S = 5.0, 3.0
+CYCLE_S = 1.0
+STEP_MA = 500  # a rise of the building by more than this begins the time anew
+DEFAULTS = Settings(fuse_ma=50_000)
+
+
+def worst_overrun_s(scenario: Scenario, recording: Recording, limit_ma: float) -> float:
+    """Return by how much the worst excursion above a limit is too long; 0: none is."""
+    worst_s = 0.0
+    for phase, load in enumerate(recording.load):
+        rises = _rises(recording, phase)
+        for start_s, end_s in load.above(limit_ma + EXCURSION_FROM_MA, 0.0, recording.end_s):
+            inside = rises[bisect_right(rises, start_s) : bisect_left(rises, end_s)]
+            since_s = max([start_s, *inside])
+            allowed_s = _allowed_s(scenario, recording, phase, (start_s, end_s), limit_ma)
+            worst_s = max(worst_s, end_s - since_s - allowed_s)
+    return worst_s
+
+
+def _rises(recording: Recording, phase: int) -> list[float]:
+    """Return when the building took clearly more."""
+    base = recording.base[phase]
+    return [
+        at_s for at_s in recording.base_changes if base.at(at_s) - base.at(at_s - 1e-6) > STEP_MA
+    ]
+
+
+def _allowed_s(
+    scenario: Scenario,
+    recording: Recording,
+    phase: int,
+    times: tuple[float, float],
+    limit_ma: float,
+) -> float:
+    """Return how long the line may be above the limit after a rise of the building."""
+    meter = scenario.meter
+    told_s = meter.sample_s + max(meter.delay_s) + CYCLE_S
+    if scenario.disturbance is not None:
+        told_s += meter.sample_s + REPEAT_S
+    obeys_s, stops_s = _slowest_s(scenario)
+    if minima_fit(scenario, recording, phase, times):
+        return told_s + obeys_s
+    connection = scenario.connection
+    is_fuse = limit_ma >= connection.fuse_ma
+    confirm_s = DEFAULTS.overcurrent_fuse_s if is_fuse else DEFAULTS.overcurrent_limit_s
+    return told_s + obeys_s + confirm_s + stops_s
+
+
+def minima_fit(
+    scenario: Scenario, recording: Recording, phase: int, times: tuple[float, float]
+) -> bool:
+    """Tell whether the minima of those who charge fit beside the building all the time."""
+    start_s, end_s = times
+    held_ma = 0.0
+    for model, log in zip(scenario.points, recording.points, strict=True):
+        if phase not in log.used.at(start_s):
+            continue
+        if not log.reached.at(start_s):
+            held_ma += log.draw.at(start_s)
+        elif log.offers.before(start_s) > 0:
+            held_ma += model.minimum_ma
+    return recording.base[phase].highest(start_s, end_s) + held_ma <= scenario.connection.limit_ma
+
+
+def _slowest_s(scenario: Scenario) -> tuple[float, float]:
+    """Return how long the slowest vehicle takes to obey and to stop."""
+    moves = [one.car for one in scenario.happenings if isinstance(one, CarMoved)]
+    cars = [point.car for point in scenario.points] + [car for car in moves if car is not None]
+    latency_s = max(point.latency_s for point in scenario.points)
+    minimum_ma = min(point.minimum_ma for point in scenario.points)
+    obeys_s = max(latency_s + car.delay_s + _fall_s(car, minimum_ma) for car in cars)
+    stops_s = max(latency_s + car.delay_s + minimum_ma / car.fall_ma_per_s for car in cars)
+    return max(OBEYS_S, obeys_s), max(STOPS_S, stops_s)
+
+
+def _fall_s(car: CarModel, to_ma: int) -> float:
+    return max(0, car.maximum_ma - to_ma) / car.fall_ma_per_s
