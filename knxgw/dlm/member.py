@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from knxgw.charging.words import ChargingState
-from knxgw.dlm.settings import Settings
+from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 STRONG_MA, WEAK_MA = 3000, 1000  # a phase below the weak one for a while is not used
 SHRINK_S = 15.0
@@ -78,6 +78,7 @@ class Member:
     reserve_ma: Phases = NONE  # R_i
     raised_s: float = -1e9
     raised_set: int = -1  # meter set of the last raise
+    small_s: float | None = None  # since when a raise too small to be worth it has been possible
     under_s: float | None = None  # since when it draws less than allowed
     use_cap_ma: int | None = None
     cap_raised_s: float = -1e9
@@ -415,6 +416,8 @@ def _moments(member: Member, settings: Settings) -> list[float]:
     if member.idle_s is not None and not member.released:
         limit_s = settings.idle_s if member.has_charged else settings.wait_s
         moments.append(member.idle_s + limit_s)
+    if member.small_s is not None:
+        moments.append(member.small_s + SMALL_RAISE_S)
     if member.under_s is not None:
         moments.append(member.under_s + settings.observe_s)
     if member.use_cap_ma is not None:

@@ -40,8 +40,9 @@ class Meter:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether some phases have told a newer value than others."""
-        return bool(self.fresh)
+        """Tell whether some phases have told a new value and others not yet, or not at all."""
+        times = [value.at_s for value in self.values if value]
+        return bool(times) and max(times) - min(times) > self.spacing_s / 2
 
 
 def window_s(meter: Meter) -> float:

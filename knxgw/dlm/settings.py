@@ -69,4 +69,5 @@ UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
 MOST_BACK_OFF = 3
 BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise: back off
 BACK_OFF_ENDS_S = 600.0
+SMALL_RAISE_MA, SMALL_RAISE_S = 200, 30.0  # less than delta_up is given when it was there so long
 LOW_EXCESS_S = 10.0  # a smaller excess than delta_dn is lowered after this time

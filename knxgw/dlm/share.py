@@ -17,6 +17,8 @@ from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
     LOW_EXCESS_S,
     MOST_BACK_OFF,
+    SMALL_RAISE_MA,
+    SMALL_RAISE_S,
     Supervision,
 )
 from knxgw.dlm.state import PhaseState
@@ -254,6 +256,7 @@ def _raise(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> None:
         if granted_ma > 0:
             work.set_offer(member, member.offer_ma + granted_ma)
             member.raised_s, member.raised_set = work.now_s, work.state.meter.sets
+            member.small_s = None
             for index in member.phases:
                 work.phases[index].raised_s = work.now_s
 
@@ -265,11 +268,24 @@ def _wants(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> list[
     for member in running:
         want_ma = min(up_ma[member.settings.number] - member.offer_ma, settings.raise_ma)
         step_ma = max(settings.raise_from_ma, member.settings.resolution_ma)
-        if want_ma >= step_ma:
+        if want_ma >= step_ma or _is_worth_it_now(work, member, want_ma):
             work.is_settled = False
             if _may_rise(work, member):
                 wants.append((member, want_ma))
     return wants
+
+
+def _is_worth_it_now(work: Work, member: Member, want_ma: int) -> bool:
+    """Tell whether a small raise has been possible for so long that it is worth a write.
+
+    Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
+    """
+    if want_ma < max(SMALL_RAISE_MA, member.settings.resolution_ma):
+        member.small_s = None
+        return False
+    if member.small_s is None:
+        member.small_s = work.now_s
+    return work.now_s - member.small_s >= SMALL_RAISE_S
 
 
 def _may_rise(work: Work, member: Member) -> bool:

@@ -60,7 +60,8 @@ def utilisation_plot(results: Sequence[DayResult], title: str) -> str:
     y = Axis(title="utilisation", low=0.0, high=1.0, step=0.1, digits=1)
     chart = Chart(title, x, y)
     for name, colour in POLICIES.items():
-        if all(name in one.figures for one in results) and (name == GATEWAY or name in YARDSTICKS):
-            shares = [one.figures[name].utilisation for one in results]
-            chart.dots(name, seeds, shares, colour=colour)
+        shown = [one for one in results if name in one.figures]
+        if shown and (name == GATEWAY or name in YARDSTICKS):
+            shares = [one.figures[name].utilisation for one in shown]
+            chart.dots(name, [one.job.seed for one in shown], shares, colour=colour)
     return chart.text()

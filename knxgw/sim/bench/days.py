@@ -19,6 +19,7 @@ from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.days_report import summary_lines, write_report
 
 SEEDS = 20
+COMPARED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         help="only with, or only without faults; else both",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--alone", action="store_true", help="without what it is compared with")
+    parser.add_argument(
+        "--compared", type=int, default=COMPARED, help="how many days of each series others run too"
+    )
     parser.add_argument("--report", type=Path, help="write the page and its plots")
     return parser
 
@@ -64,7 +67,7 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
             series=series,
             hours=options.hours,
             counts_telegrams=seed == options.first,
-            compares=not options.alone,
+            compares=seed < options.first + options.compared and not series.faults,
             draws=seed == options.first,
         )
         for seed in range(options.first, options.first + options.seeds)
@@ -118,7 +121,7 @@ def replay(seed: int, series: Series, results: Sequence[DayResult]) -> str:
     faults = "--faults" if series.faults else "--no-faults"
     return (
         f"python -m knxgw.sim.bench.days --seeds 1 --first {seed} --meter {series.meter_s} "
-        f"{faults} --alone{length}"
+        f"{faults} --compared 0{length}"
     )
 
 

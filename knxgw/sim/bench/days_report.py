@@ -175,14 +175,22 @@ def _met(verdict: Verdict) -> str:
 
 
 def _comparison(days: Sequence[DayResult]) -> Iterator[str]:
-    if not all(name in days[0].figures for name in YARDSTICKS):
+    days = compared(days)
+    if not days:
         return
+    yield f"The first {len(days)} days, and who else might decide:"
+    yield ""
     yield "| who decides | " + " | ".join(column.title for column in COLUMNS) + " |"
     yield "|---" * (len(COLUMNS) + 1) + "|"
     for name in (GATEWAY, *YARDSTICKS):
         figures = [one.figures[name] for one in days]
         cells = " | ".join(_cell(column, figures) for column in COLUMNS)
         yield f"| {name} | {cells} |"
+
+
+def compared(days: Sequence[DayResult]) -> list[DayResult]:
+    """Return the days that others ran too."""
+    return [one for one in days if all(name in one.figures for name in YARDSTICKS)]
 
 
 def _cell(column: Column, figures: Sequence[DayFigures]) -> str:
