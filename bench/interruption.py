@@ -5,7 +5,6 @@ of this process by routing on loopback.
 """
 
 import asyncio
-import socket
 import statistics
 import threading
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 from bench.figures import Figures
-from bench.frames import MULTICAST_GROUP, PORT, frame, group_address, individual_address
+from bench.group_writes import write_bit
 from bench.process import Cost, gateway_process
 from bench.site import site_text
 from knxgw.catalogue.load import catalogue
@@ -29,7 +28,6 @@ SILENT = 5
 GRID_WRITES = {2: 2, 4: 1}  # charging point -> writes at its connection, KEBA left out
 SPACING_S = 0.11
 WRITE_TIMEOUT_S = 8.0  # a raise at a KEBA may wait 5 s behind a watchdog refresh
-ROUTING_INDICATION = 0x0530
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +138,7 @@ def _grid_control(site: SiteThread, count: int) -> Figures:
         for active in (True, False):
             seen = {number: site.writes(number) for number in GRID_WRITES}
             sent_s = perf_counter()
-            _write("1/0/1", int(active))
+            write_bit("1/0/1", int(active))
             last_s = max(
                 site.wait_for_write(number, seen[number] + writes - 1)
                 for number, writes in GRID_WRITES.items()
@@ -165,15 +163,5 @@ def _keba(site: SiteThread, count: int) -> list[float]:
 def _toggle(site: SiteThread, number: int, *, active: bool) -> float:
     seen = site.writes(number)
     sent_s = perf_counter()
-    _write(f"1/{number}/55", int(active))
+    write_bit(f"1/{number}/55", int(active))
     return site.wait_for_write(number, seen) - sent_s
-
-
-def _write(address: str, bit: int) -> None:
-    destination = group_address(address)
-    source = individual_address("1.1.99")
-    cemi = bytes((0x29, 0x00, 0xBC, 0xE0)) + source.to_bytes(2, "big")
-    cemi += destination.to_bytes(2, "big") + bytes((0x01, 0x00, 0x80 | bit))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        sender.sendto(frame(ROUTING_INDICATION, cemi), (MULTICAST_GROUP, PORT))

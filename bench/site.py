@@ -9,13 +9,24 @@ POINTS = (
 )
 
 
-def site_text(*, knx: str, modbus_port: int, website_port: int, with_meters: bool) -> str:
-    """Return a configuration; chargers listen from `modbus_port` on, meters 20 above."""
+FUSE_A, RESERVE_A = 110, 3
+SMART_METER = ("1/0/10", "1/0/11", "1/0/12")
+
+
+def site_text(
+    *, knx: str, modbus_port: int, website_port: int, with_meters: bool, shared: bool = False
+) -> str:
+    """Return a configuration; chargers listen from `modbus_port` on, meters 20 above.
+
+    `shared`: with load management and a smart meter on KNX.
+    """
     lines = [
         "device: {name: Bench, time_zone: UTC}",
         f"knx: {{{knx}}}",
         f'website: {{listen: "127.0.0.1:{website_port}"}}',
-        'load_management: {mode: "off"}',
+        f"load_management: {{mode: dynamic, fuse_a: {FUSE_A}, reserve_a: {RESERVE_A}}}"
+        if shared
+        else 'load_management: {mode: "off"}',
         "charging_points:",
     ]
     for number, (model, unit, connector, endpoint) in enumerate(POINTS, start=1):
@@ -28,6 +39,8 @@ def site_text(*, knx: str, modbus_port: int, website_port: int, with_meters: boo
             meter = f"type: tcp, host: 127.0.0.1, port: {modbus_port + 20 + number}, unit: 1"
             lines.append(f"    meter: {{model: eastron_sdm630, connection: {{{meter}}}}}")
     lines += ["group_objects:", "  1: [1/0/1]"]
+    if shared:
+        lines += [f"  {10 + phase}: [{address}]" for phase, address in enumerate(SMART_METER)]
     for number in range(1, 6):
         lines += [
             f"  {offset + 50 * (number - 1)}: [1/{number}/{offset}]"

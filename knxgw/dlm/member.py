@@ -83,6 +83,7 @@ class Member:
     use_cap_ma: int | None = None
     cap_raised_s: float = -1e9
     offered_s: float | None = None  # since when it has at least its minimum
+    waits_s: float | None = None  # since when it wants to charge and has nothing
     idle_s: float | None = None  # since when it has not drawn
     has_charged: bool = False
     released: bool = False  # counts for nothing until it draws again
@@ -332,6 +333,10 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
 def follow_use(member: Member, settings: Settings, now_s: float) -> None:
     """Learn from what it draws: more than offered, less than offered, or nothing at all."""
     _follow_overdraw(member, now_s)
+    if not member.is_member or member.offer_ma > 0:
+        member.waits_s = None
+    elif member.waits_s is None:
+        member.waits_s = now_s
     if not member.is_member or member.offer_ma < member.settings.minimum_ma:
         member.offered_s = member.idle_s = member.under_s = None
         member.released = False

@@ -96,9 +96,11 @@ def _solved(
 # --- who comes next ------------------------------------------------------------------------------
 
 
-def _urgency(work: Work, member: Member) -> tuple[bool, int, int]:
+def _urgency(work: Work, member: Member) -> tuple[bool, int, float, int]:
+    """Return what decides who comes next; with the queue also who has waited longest."""
     number = member.settings.number
-    return number != work.settings.priority, member.energy_mwh, number
+    since_s = member.waits_s if work.settings.queue and member.waits_s is not None else 0.0
+    return number != work.settings.priority, member.energy_mwh, since_s, number
 
 
 def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:

@@ -16,6 +16,7 @@ import click
 from knxgw.sim.bench.acceptance import judge
 from knxgw.sim.bench.day import EVERY_SERIES, HOUR_S, HOURS, Series
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
+from knxgw.sim.bench.days_kept import load_kept, save_kept
 from knxgw.sim.bench.days_report import summary_lines, write_report
 
 SEEDS = 20
@@ -26,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 0: every figure is accepted."""
     options = _parser().parse_args(arguments)
     jobs = _jobs(options)
-    results = sorted(
-        _watched(jobs, options.jobs), key=lambda one: (jobs.index(one.job), one.job.seed)
-    )
+    kept = [] if options.keep is None else load_kept(options.keep, jobs)
+    done = {one.job for one in kept}
+    missing = [job for job in jobs if job not in done]
+    results = [*kept, *_watched(missing, options.jobs, options.keep)]
+    results.sort(key=lambda one: (jobs.index(one.job), one.job.seed))
     for line in summary_lines(results):
         click.echo(line)
     if options.report is not None:
@@ -51,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--compared", type=int, default=COMPARED, help="how many days of each series others run too"
     )
+    parser.add_argument(
+        "--keep", type=Path, help="folder of finished days: they are kept, and not run again"
+    )
     parser.add_argument("--report", type=Path, help="write the page and its plots")
     return parser
 
@@ -70,12 +76,12 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
             compares=seed < options.first + options.compared and not series.faults,
             draws=seed == options.first,
         )
-        for seed in range(options.first, options.first + options.seeds)
         for series in chosen
+        for seed in range(options.first, options.first + options.seeds)
     ]
 
 
-def _watched(jobs: Sequence[Job], processes: int) -> Iterator[DayResult]:
+def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator[DayResult]:
     """Run the days, and say of each how it went."""
     started_s = time.perf_counter()
     with ProcessPoolExecutor(processes) as pool:
@@ -91,6 +97,8 @@ def _watched(jobs: Sequence[Job], processes: int) -> Iterator[DayResult]:
                 f"{speed:.0f} x real time, {left_s:.0f} s left",
                 err=True,
             )
+            if keep is not None:
+                save_kept(keep, result)
             yield result
 
 
