@@ -157,7 +157,7 @@ def _shed(work: Work) -> None:
     leaving = queues.shed(running, work.now_ma, work.settings)
     for member in leaving:
         work.set_offer(member, 0)
-        member.was_shed, member.room_s = True, None
+        queues.note_shed(member, work.now_s)
     staying = [member for member in running if member not in leaving]
     if queues.fit(staying, work.now_ma):  # if not, the prioritised one alone is too much
         work.overcurrent = overcurrents.Overcurrent()

@@ -89,6 +89,8 @@ class Member:
     released: bool = False  # counts for nothing until it draws again
     was_shed: bool = False  # it had to go for too much current (queue)
     room_s: float | None = None  # since when there has been room for it again
+    returns_after_s: float = 0.0  # how long that must last
+    returned_s: float = -1e9  # when it came back the last time
 
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""

@@ -7,6 +7,7 @@ all. Source: load management specification, section 18.1.
 from collections.abc import Sequence
 
 from knxgw.dlm.member import Member
+from knxgw.dlm.overcurrent import LONGEST_RESTART_S, RECURS_S
 from knxgw.dlm.settings import Settings
 
 SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
@@ -52,6 +53,16 @@ def shed(running: Sequence[Member], room_ma: Sequence[int], settings: Settings) 
             leaving.append(member)
             staying.remove(member)
     return leaving
+
+
+def note_shed(member: Member, now_s: float) -> None:
+    """Remember that it had to go; one that has to go again soon waits twice as long.
+
+    The same as after an overcurrent that interrupts all. Source: the specification, section 12.4.
+    """
+    again = now_s - member.returned_s <= RECURS_S
+    after_s = min(2 * member.returns_after_s, LONGEST_RESTART_S) if again else ROOM_S
+    member.was_shed, member.room_s, member.returns_after_s = True, None, after_s
 
 
 def fit(members: Sequence[Member], room_ma: Sequence[int]) -> bool:

@@ -161,9 +161,9 @@ def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[i
         return False
     if member.room_s is None:
         member.room_s = work.now_s
-    if work.now_s - member.room_s < queues.ROOM_S:
+    if work.now_s - member.room_s < member.returns_after_s:
         return False
-    member.was_shed, member.room_s = False, None
+    member.was_shed, member.room_s, member.returned_s = False, None, work.now_s
     return True
 
 
