@@ -24,6 +24,7 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_session import KnxSession
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint
 from knxgw.modbus.driver import Driver
 from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
@@ -305,21 +306,22 @@ def _make_buses(
 ) -> tuple[ModbusBus, ...]:
     """Return one bus per endpoint, with the drivers of all devices behind it.
 
-    A device whose transport is not available yet is told to be not reachable.
+    All devices on the serial line share one.
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    endpoints: dict[tuple[str, int, ConnectionKind], list[Driver]] = {}
+    endpoints: dict[Endpoint, list[Driver]] = {}
     for number, minimum_ma, model, connection in _devices(configuration):
         if number in blocked:  # a configuration fault: its charger is left alone
             continue
         host, port, unit, offset = device_address(connection, model)
         driver = Driver(number, model, unit_id=unit, register_offset=offset, minimum_ma=minimum_ma)
-        if connection.kind is ConnectionKind.SERIAL:
-            for event in driver.lost(0.0):
-                on_event(event)
+        endpoint: Endpoint
+        if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
+            endpoint = SerialEndpoint(line=configuration.serial)
         else:
-            endpoints.setdefault((host, port, connection.kind), []).append(driver)
+            endpoint = TcpEndpoint(host=host, port=port, kind=connection.kind)
+        endpoints.setdefault(endpoint, []).append(driver)
     return tuple(
-        ModbusBus(host=host, port=port, kind=kind, drivers=drivers, on_event=on_event)
-        for (host, port, kind), drivers in endpoints.items()
+        ModbusBus(endpoint, drivers=drivers, on_event=on_event)
+        for endpoint, drivers in endpoints.items()
     )

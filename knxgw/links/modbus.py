@@ -1,7 +1,8 @@
 """One Modbus endpoint with its own queue: takes turns between its devices, commands first.
 
-Nobody but the bus knows pymodbus. After a timeout or an answer that belongs to another request
-the connection is made anew, so that a late answer can never be taken for the next request's.
+After a timeout or an answer that belongs to another request a connection is made anew, so that a
+late answer can never be taken for the next request's. A serial line is listened to until it is
+silent instead, and the unit that was late is asked again only after its back-off.
 """
 
 import asyncio
@@ -11,21 +12,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from pymodbus import FramerType, ModbusException
+from pymodbus import ModbusException
 from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from knxgw.catalogue.model import Table
 from knxgw.charging.events import DeviceEvent
-from knxgw.config.model import ConnectionKind
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.modbus_client import ModbusClient
+from knxgw.links.modbus_endpoint import Endpoint
 from knxgw.modbus.commander import Write
 from knxgw.modbus.driver import Driver, Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
+QUIET_S = 0.05  # a serial line on which nothing came for so long is silent
 
 
 class WrongAnswerError(DecodeError):
@@ -39,32 +41,27 @@ def quiet_pymodbus() -> None:
 
 
 class ModbusBus:
-    """The devices behind one TCP endpoint, asked one after the other."""
+    """The devices behind one endpoint, asked one after the other."""
 
     def __init__(
         self,
+        endpoint: Endpoint,
         *,
-        host: str,
-        port: int,
         drivers: Sequence[Driver],
         on_event: Callable[[DeviceEvent], None],
-        kind: ConnectionKind = ConnectionKind.TCP,
     ) -> None:
-        self.name = f"{host}:{port}"
+        self.name = endpoint.name
         self.drivers = tuple(drivers)
         self.requests = 0
-        self._host = host
-        self._port = port
-        rtu = kind is ConnectionKind.RTU_OVER_TCP
-        self._framer = FramerType.RTU if rtu else FramerType.SOCKET
+        self._endpoint = endpoint
         self._on_event = on_event
         self._wake = asyncio.Event()
         self._turn = 0
         models = [driver.model for driver in self.drivers]
         self._timeout_s = max(model.response_timeout_s for model in models)
-        self._gap_s = max(model.request_gap_s for model in models)
         self._connect_delay_s = max(model.connect_delay_s for model in models)
-        self._free_s = -math.inf
+        self._ended_s = -math.inf  # when the last request was over
+        self._after_s = 0.0  # what the device that was asked last wants before the next request
 
     def wake(self) -> None:
         """Look for something to do: the station wants something new."""
@@ -86,15 +83,23 @@ class ModbusBus:
                 try:
                     await self._do(client, *turn, loop)
                 except (LinkTimeoutError, WrongAnswerError):
-                    client.close()
-                    client = await self._connect()
+                    client = await self._recovered(client)
         finally:
             client.close()
 
+    async def _recovered(self, client: ModbusClient) -> ModbusClient:
+        """Return a client to which no late answer can come any more."""
+        if not self._endpoint.is_serial:
+            client.close()
+            return await self._connect()
+        while client.ctx.heard:
+            client.ctx.heard = False
+            await asyncio.sleep(QUIET_S)
+        client.ctx.forget()
+        return client
+
     async def _connect(self) -> ModbusClient:
-        client = ModbusClient(
-            self._host, port=self._port, framer=self._framer, timeout_s=self._timeout_s
-        )
+        client = self._endpoint.client(self._timeout_s)
         connected = False
         try:
             connected = await client.connect()
@@ -112,11 +117,11 @@ class ModbusBus:
 
     def _next_turn(self, now_s: float) -> tuple[Driver, Job] | None:
         """Return whose turn it is: commands first, then round robin."""
-        if now_s < self._free_s:
-            return None
         count = len(self.drivers)
         order = [self.drivers[(self._turn + i) % count] for i in range(count)]
         for driver in sorted(order, key=lambda one: not one.has_command(now_s)):
+            if now_s < self._free_s(driver):
+                continue
             job = driver.next_job(now_s)
             if job is not None:
                 self._turn = (self.drivers.index(driver) + 1) % count
@@ -125,7 +130,7 @@ class ModbusBus:
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
-        due_s = max(self._free_s, min(driver.due_s(now_s) for driver in self.drivers))
+        due_s = min(max(self._free_s(driver), driver.due_s(now_s)) for driver in self.drivers)
         self._wake.clear()
         timeout_s = None if due_s == math.inf else max(0.0, due_s - now_s)
         try:
@@ -133,6 +138,11 @@ class ModbusBus:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    def _free_s(self, driver: Driver) -> float:
+        """Return from when on a device may be asked: after the silence that wire and devices want."""
+        own_s = driver.model.request_gap_s
+        return self._ended_s + max(self._endpoint.silence_s, self._after_s, own_s)
 
     async def _do(
         self,
@@ -159,7 +169,7 @@ class ModbusBus:
         else:
             self._tell(events)
         finally:
-            self._free_s = loop.time() + self._gap_s
+            self._ended_s, self._after_s = loop.time(), driver.model.request_gap_s
 
     async def _read(self, client: ModbusClient, job: Read) -> Sequence[int]:
         block = job.block

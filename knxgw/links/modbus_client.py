@@ -1,4 +1,4 @@
-"""pymodbus' TCP client as the bus needs it: bytes that cannot be read fail their request quietly.
+"""pymodbus' clients as the bus needs them: bytes that cannot be read fail their request quietly.
 
 As it comes, a malformed answer raises in the event loop, which logs an ERROR with a traceback and
 closes the connection; here it is an error of the one request that waits for it.
@@ -8,9 +8,11 @@ import struct
 from collections.abc import Callable
 
 from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.transaction import TransactionManager
+
+from knxgw.config.model import SerialLine
 
 _UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
 
@@ -35,6 +37,10 @@ class _Transactions(TransactionManager):
         super().callback_disconnected(exc)
         self.fail(ConnectionException("closed by the peer"))
 
+    def forget(self) -> None:
+        """Drop what came of an answer nobody waits for any more."""
+        self.recv_buffer = b""
+
     def fail(self, error: ModbusException) -> None:
         """Fail the request that waits, if any."""
         if not self.response_future.done():
@@ -42,7 +48,10 @@ class _Transactions(TransactionManager):
             self.response_future.exception()  # somebody may have stopped waiting for it
 
 
-class ModbusClient(AsyncModbusTcpClient):
+Trace = Callable[[bool, bytes], bytes]
+
+
+class ModbusTcpClient(AsyncModbusTcpClient):
     """A client that neither retries nor reconnects by itself: the bus does."""
 
     ctx: _Transactions
@@ -54,9 +63,32 @@ class ModbusClient(AsyncModbusTcpClient):
         port: int,
         framer: FramerType,
         timeout_s: float,
-        trace: Callable[[bool, bytes], bytes] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         super().__init__(
             host, port=port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
         )
         self.ctx = _Transactions(self.comm_params, self.ctx.framer, 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
+
+
+class ModbusSerialClient(AsyncModbusSerialClient):
+    """The same on a serial line."""
+
+    ctx: _Transactions
+
+    def __init__(self, line: SerialLine, *, timeout_s: float, trace: Trace | None = None) -> None:
+        super().__init__(
+            line.port,
+            framer=FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII,
+            baudrate=line.baud,
+            bytesize=line.data_bits,
+            parity=line.parity,
+            stopbits=line.stop_bits,
+            timeout=timeout_s,
+            retries=0,
+            reconnect_delay=0,
+        )
+        self.ctx = _Transactions(self.comm_params, self.ctx.framer, 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
+
+
+ModbusClient = ModbusTcpClient | ModbusSerialClient

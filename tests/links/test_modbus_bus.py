@@ -17,6 +17,7 @@ from knxgw.charging.events import (
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import ModbusSimulator
@@ -39,7 +40,9 @@ class Rig:
         time_s = asyncio.get_running_loop().time
         self.server = ModbusSimulator(self.chargers, host=NULLMODEM_HOST, port=502, time_s=time_s)
         self.bus = ModbusBus(
-            host=NULLMODEM_HOST, port=502, drivers=self.drivers, on_event=self.events.append
+            TcpEndpoint(host=NULLMODEM_HOST, port=502),
+            drivers=self.drivers,
+            on_event=self.events.append,
         )
 
     def seen(self) -> list[ChargerSeen]:

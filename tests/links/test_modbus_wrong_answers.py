@@ -13,6 +13,7 @@ from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEv
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
 
 pytestmark = pytest.mark.real
@@ -82,7 +83,9 @@ async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -
         return changes[-1] if changes else None
 
     async with listening(mode) as port, asyncio.TaskGroup() as group:
-        bus = ModbusBus(host="127.0.0.1", port=port, drivers=[driver], on_event=events.append)
+        bus = ModbusBus(
+            TcpEndpoint(host="127.0.0.1", port=port), drivers=[driver], on_event=events.append
+        )
         task = group.create_task(keep_alive("bus", bus.run, last_delay_s=1.0))
         await eventually(lambda: condition() is LinkCondition.COMM)
         assert not any(isinstance(event, ChargerSeen) for event in events)

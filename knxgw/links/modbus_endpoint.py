@@ -1,0 +1,99 @@
+"""Where Modbus devices are reached: a TCP endpoint, or the serial line."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pymodbus import FramerType
+
+from knxgw.config.model import ConnectionKind, SerialLine
+from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTcpClient
+
+LEAST_SILENCE_S = 0.001_75  # above 19 200 baud the silence between frames is fixed
+FAST_BAUD = 19_200
+SILENT_CHARACTERS = 3.5
+
+
+class Endpoint(Protocol):
+    """Makes clients; knows what a wire asks for between two frames."""
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the log."""
+
+    @property
+    def silence_s(self) -> float:
+        """Return how long the wire must be silent between two frames [s]."""
+
+    @property
+    def is_serial(self) -> bool:
+        """Tell whether it is a line: nothing is gained by opening it anew."""
+
+    def client(self, timeout_s: float) -> ModbusClient:
+        """Return a client that is not connected yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpEndpoint:
+    """A host and port; with RTU frames for a transparent serial server."""
+
+    host: str
+    port: int
+    kind: ConnectionKind = ConnectionKind.TCP
+
+    @property
+    def name(self) -> str:
+        """Return host and port."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def silence_s(self) -> float:
+        """Return 0: a serial server keeps the silence of its line itself."""
+        return 0.0
+
+    @property
+    def is_serial(self) -> bool:
+        """Return False."""
+        return False
+
+    def client(self, timeout_s: float) -> ModbusClient:
+        """Return a TCP client."""
+        rtu = self.kind is ConnectionKind.RTU_OVER_TCP
+        framer = FramerType.RTU if rtu else FramerType.SOCKET
+        return ModbusTcpClient(self.host, port=self.port, framer=framer, timeout_s=timeout_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialEndpoint:
+    """The RS485 line. Source: Modbus over Serial Line, section 2.5.1.1 (silent intervals)."""
+
+    line: SerialLine
+
+    @property
+    def name(self) -> str:
+        """Return the device file."""
+        return self.line.port
+
+    @property
+    def silence_s(self) -> float:
+        """Return three and a half characters; ASCII frames say themselves where they end."""
+        if self.line.protocol != "rtu":
+            return 0.0
+        if self.line.baud > FAST_BAUD:
+            return LEAST_SILENCE_S
+        return SILENT_CHARACTERS * self.character_s
+
+    @property
+    def character_s(self) -> float:
+        """Return how long a character takes [s]."""
+        line = self.line
+        bits = 1 + line.data_bits + (line.parity != "N") + line.stop_bits
+        return bits / line.baud
+
+    @property
+    def is_serial(self) -> bool:
+        """Return True."""
+        return True
+
+    def client(self, timeout_s: float) -> ModbusClient:
+        """Return a client of the line."""
+        return ModbusSerialClient(self.line, timeout_s=timeout_s)
