@@ -1,7 +1,5 @@
 """The rules over a whole configuration: its faults, and risks worth a warning; pure."""
 
-from collections.abc import Iterator
-
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build import Draft
 from knxgw.config.check_devices import device_faults
@@ -10,8 +8,6 @@ from knxgw.config.check_objects import association_faults, check_links
 from knxgw.config.model import (
     ChargingStart,
     ConfigurationFault,
-    Connection,
-    ConnectionKind,
     PointSettings,
 )
 from knxgw.config.report import Report
@@ -64,13 +60,6 @@ def _check_surroundings(draft: Draft, report: Report) -> None:
 
 
 def _check_point(point: PointSettings, key: str, report: Report) -> None:
-    for name, connection in _connections(point):
-        if connection.kind is ConnectionKind.SERIAL:
-            report.warning(
-                f"{key}.{name}",
-                "serial lines are not available in this version: this device cannot be reached",
-                "use Modbus TCP, or a serial server with type: rtu_over_tcp",
-            )
     if point.meter and point.model.capabilities >= _MEASURES_ITSELF:
         report.warning(
             f"{key}.meter", f"{point.model.id} measures itself", "the meter is not needed"
@@ -81,9 +70,3 @@ def _check_point(point: PointSettings, key: str, report: Report) -> None:
             f"{point.model.id} cannot wait for a start: charging begins by itself",
             "write start: automatic",
         )
-
-
-def _connections(point: PointSettings) -> Iterator[tuple[str, Connection]]:
-    yield "connection", point.connection
-    if point.meter is not None:
-        yield "meter.connection", point.meter.connection

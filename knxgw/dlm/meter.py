@@ -13,6 +13,7 @@ OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true curr
 OVER_RANGE_LIMIT_MA = 60_000  # with a smaller limit the end of the range says enough
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
+PARTIAL = 0.72  # of the spacing: a little more than three reads in turn lie apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,12 @@ class Meter:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether some phases have told a new value and others not yet, or not at all."""
+        """Tell whether some phases have told a new value and others not yet, or not at all.
+
+        Phases that are read one after the other, all around the period, are never of one moment.
+        """
         times = [value.at_s for value in self.values if value]
-        return bool(times) and max(times) - min(times) > self.spacing_s / 2
+        return bool(times) and max(times) - min(times) > PARTIAL * self.spacing_s
 
 
 def window_s(meter: Meter) -> float:

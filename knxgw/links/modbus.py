@@ -110,7 +110,7 @@ class ModbusBus:
             now_s = asyncio.get_running_loop().time()
             for driver in self.drivers:
                 self._tell(driver.lost(now_s))
-            raise LinkError(f"{self.name}: no connection")
+            raise LinkError(f"{self.name}: {self._endpoint.trouble()}")
         if self._connect_delay_s:
             await asyncio.sleep(self._connect_delay_s)
         return client

@@ -1,6 +1,8 @@
 """Where Modbus devices are reached: a TCP endpoint, or the serial line."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pymodbus import FramerType
@@ -28,6 +30,9 @@ class Endpoint(Protocol):
     def is_serial(self) -> bool:
         """Tell whether it is a line: nothing is gained by opening it anew."""
 
+    def trouble(self) -> str:
+        """Return what may be the reason that no connection could be made, and what to do."""
+
     def client(self, timeout_s: float) -> ModbusClient:
         """Return a client that is not connected yet."""
 
@@ -54,6 +59,10 @@ class TcpEndpoint:
     def is_serial(self) -> bool:
         """Return False."""
         return False
+
+    def trouble(self) -> str:
+        """Return what is known: the network says no more."""
+        return "no connection"
 
     def client(self, timeout_s: float) -> ModbusClient:
         """Return a TCP client."""
@@ -93,6 +102,14 @@ class SerialEndpoint:
     def is_serial(self) -> bool:
         """Return True."""
         return True
+
+    def trouble(self) -> str:
+        """Return what is wrong with the device file."""
+        if not Path(self.line.port).exists():
+            return "there is no such device file; is the adapter plugged in?"
+        if not os.access(self.line.port, os.R_OK | os.W_OK):
+            return "not allowed to use it; add the user to its group (Debian: dialout)"
+        return "cannot be opened; does another program use it?"
 
     def client(self, timeout_s: float) -> ModbusClient:
         """Return a client of the line."""

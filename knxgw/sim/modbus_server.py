@@ -1,4 +1,4 @@
-"""Serves simulated devices over Modbus TCP, so that any Modbus tool can read them."""
+"""Serves simulated devices over Modbus, so that any Modbus tool can read them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,13 +8,14 @@ from functools import partial
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from knxgw.catalogue.model import Table
-from knxgw.config.model import ConnectionKind
+from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import DecodeError, PeerRefusedError
 from knxgw.sim.registers import RegisterImage
+from knxgw.sim.serial_wire import SerialWire
 
 _TABLES = (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT)
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
@@ -56,18 +57,21 @@ class ModbusSimulator:
         self.writes: list[tuple[float, int, int, tuple[int, ...]]] = []  # when, unit, address, what
         self._images = tuple(images)
         self._time_s = time_s
-        self._server: ModbusTcpServer | None = None
+        self._server: ModbusTcpServer | ModbusSerialServer | None = None
 
     async def start(self) -> None:
         """Listen. Raises: OSError or RuntimeError when the port is taken."""
-        self._server = ModbusTcpServer(
+        self._server = self._new_server()
+        await self._server.serve_forever(background=True)
+
+    def _new_server(self) -> ModbusTcpServer | ModbusSerialServer:
+        return ModbusTcpServer(
             self._devices(),
             address=(self.host, self.port),
             framer=self._framer,
             trace_pdu=self._trace_pdu,
             trace_packet=self._trace_packet,
         )
-        await self._server.serve_forever(background=True)
 
     async def stop(self) -> None:
         """Close every connection and stop listening, as a device that loses power."""
@@ -161,6 +165,49 @@ class ModbusSimulator:
 
     def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
         return b"" if sending and self.misbehaviour.silent else data
+
+
+class SerialSimulator(ModbusSimulator):
+    """The same on a serial line; a unit that does not exist says nothing."""
+
+    def __init__(
+        self,
+        images: Sequence[RegisterImage],
+        wire: SerialWire,
+        line: SerialLine,
+        *,
+        time_s: Callable[[], float],
+    ) -> None:
+        super().__init__(images, host=line.port, port=0, time_s=time_s)
+        self.wire = wire
+        self._line = line
+
+    async def start(self) -> None:
+        """Take the far end of the wire, and let the bytes flow."""
+        await super().start()
+        self.wire.start()
+
+    async def stop(self) -> None:
+        """Let go of the line, as devices that lose power."""
+        self.wire.stop()
+        await super().stop()
+
+    def _new_server(self) -> ModbusSerialServer:
+        line = self._line
+        return ModbusSerialServer(
+            self._devices(),
+            framer=FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII,
+            port=self.wire.device_end,
+            baudrate=line.baud,
+            trace_pdu=self._trace_pdu,
+            trace_packet=self._trace_packet,
+        )
+
+    def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
+        """Keep pymodbus from answering for units that do not exist."""
+        unit = data[0] if self._line.protocol == "rtu" else int(data[1:3], 16)
+        exists = any(unit in image.units for image in self._images)
+        return super()._trace_packet(sending, data) if exists or not sending else b""
 
 
 def _read(

@@ -2,22 +2,35 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from knxgw.charging.words import PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, ConnectionKind, MeterSettings, PointSettings
+from knxgw.config.model import (
+    Configuration,
+    Connection,
+    ConnectionKind,
+    MeterSettings,
+    PointSettings,
+)
+from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import House, MainsMeter
 from knxgw.sim.meter import SimulatedMeter
-from knxgw.sim.modbus_server import ModbusSimulator
+from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
+from knxgw.sim.serial_wire import SerialWire
 
 PHYSICS_S = 0.25  # how often time passes where nobody asks
 
 
 class SimulatedSite:
-    """Simulators for every networked device of a configuration, at the addresses it names."""
+    """Simulators for every device of a configuration, at the addresses it names.
+
+    The serial line is a pseudo terminal, and the device file of the configuration becomes a link to
+    it; a name in /dev is left to real adapters, and nothing is simulated there.
+    """
 
     def __init__(self, configuration: Configuration, time_s: Callable[[], float]) -> None:
         self.chargers: dict[PointNumber, SimulatedCharger] = {}
@@ -26,19 +39,33 @@ class SimulatedSite:
         self._where: dict[PointNumber, tuple[str, int]] = {}
         self._images: dict[tuple[str, int], list[RegisterImage]] = {}
         self._kinds: dict[tuple[str, int], ConnectionKind] = {}
+        line = configuration.serial
+        self._has_line = line is not None and not line.port.startswith("/dev/")
         for point in configuration.points:
-            if point.connection.kind is not ConnectionKind.SERIAL:
+            if self._is_simulated(point.connection):
                 self._add(point)
         self.house = House(self.chargers)
         smart_meter = configuration.load_management.smart_meter
-        if smart_meter is not None and smart_meter.meter is not None:
-            self._add_smart_meter(smart_meter.meter)
+        mains = smart_meter.meter if smart_meter is not None else None
+        if mains is not None and self._is_simulated(mains.connection):
+            self._add_smart_meter(mains)
         self.servers = {
-            (host, port): ModbusSimulator(
-                images, host=host, port=port, time_s=time_s, kind=self._kinds[host, port]
-            )
+            (host, port): self._server(configuration, host, port, images)
             for (host, port), images in self._images.items()
         }
+
+    def _is_simulated(self, connection: Connection) -> bool:
+        return self._has_line or connection.kind is not ConnectionKind.SERIAL
+
+    def _server(
+        self, configuration: Configuration, host: str, port: int, images: list[RegisterImage]
+    ) -> ModbusSimulator:
+        kind, line = self._kinds[host, port], configuration.serial
+        if kind is not ConnectionKind.SERIAL or line is None:
+            return ModbusSimulator(images, host=host, port=port, time_s=self._time_s, kind=kind)
+        wire = SerialWire(character_s=SerialEndpoint(line=line).character_s)
+        wire.link_to(Path(line.port))
+        return SerialSimulator(images, wire, line, time_s=self._time_s)
 
     def _add(self, point: PointSettings) -> None:
         number = PointNumber(point.number)
@@ -48,7 +75,7 @@ class SimulatedSite:
         self._where[number] = (host, port)
         self._place(charger, point.connection.kind, host, port)
         meter = point.meter
-        if meter is not None and meter.connection.kind is not ConnectionKind.SERIAL:
+        if meter is not None and self._is_simulated(meter.connection):
             host, port, unit, _ = device_address(meter.connection, meter.model)
             image = self.meters[number] = SimulatedMeter(meter.model, unit, charger)
             self._place(image, meter.connection.kind, host, port)

@@ -186,7 +186,9 @@ def take_meter(
     """Take fresh values of a smart meter on Modbus; return the phases they are of."""
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
-    quantities = PHASE_POWERS if is_power else PHASE_CURRENTS
+    quantities: tuple[Quantity, ...] = PHASE_POWERS if is_power else PHASE_CURRENTS
+    if meter is not None and meter.phases == 1 and quantities[0] not in values:
+        quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)  # it tells the sum only
     phases = []
     for phase, quantity in enumerate(quantities):
         value = values.get(quantity)

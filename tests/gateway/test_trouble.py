@@ -240,14 +240,14 @@ async def test_a_meter_behind_a_serial_server_is_read_by_rtu_over_tcp(tmp_path: 
         assert await world.read("1/2/94") == DPTBinary(0)
 
 
-async def test_a_charger_on_a_line_that_is_not_available_yet_is_not_reachable(
+async def test_a_charger_on_a_line_whose_device_file_is_missing_is_not_reachable(
     tmp_path: Path,
 ) -> None:
     site = SITE.replace(
         "model: goe_charger, connection: {type: tcp, host: 127.0.0.1, port: 5022, unit: 1}",
         "model: abb_terra_ac, connection: {type: serial, unit: 1}",
     )
-    site = site.replace("104: [1/2/54], ", "") + "serial: {port: /dev/ttyUSB0}\n"
+    site = site.replace("104: [1/2/54], ", "") + "serial: {port: /dev/no-such-line}\n"
     async with World(site, tmp_path) as world:
         world.strict = False
         assert text(world.last("1/2/95")) == "NotReachable"

@@ -1,0 +1,183 @@
+"""Devices on one serial line, over real pseudo terminals at the pace of the baud rate."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, MeterSeen
+from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.config.model import SerialLine
+from knxgw.links.keep_alive import keep_alive
+from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import SerialEndpoint
+from knxgw.modbus.driver import Driver
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.meter import SimulatedMeter
+from knxgw.sim.modbus_server import SerialSimulator
+from knxgw.sim.serial_wire import SerialWire
+from knxgw.sim.vehicle import Vehicle
+from tests.support.peers import require_peers
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
+BAUD = 19_200
+UNITS = 5
+
+
+def line_of(port: str, protocol: str = "rtu") -> SerialLine:
+    return SerialLine(port=port, protocol=protocol, baud=BAUD, data_bits=8, parity="N", stop_bits=1)
+
+
+class Rig:
+    """Five ABB chargers and a meter on a line, and the bus that serves them."""
+
+    def __init__(self, protocol: str, *, missing: int = 0) -> None:
+        quiet_pymodbus()
+        models = catalogue()
+        charger, meter = models.chargers["abb_terra_ac"], models.meters["eastron_sdm630"]
+        endpoint = SerialEndpoint(line=line_of("", protocol))
+        self.wire = SerialWire(character_s=endpoint.character_s)
+        self.line = line_of(self.wire.gateway_end, protocol)
+        self.chargers = [SimulatedCharger(charger, unit) for unit in range(1, UNITS + 1)]
+        images = [*self.chargers, SimulatedMeter(meter, 9, self.chargers[0])]
+        self.simulator = SerialSimulator(
+            images, self.wire, self.line, time_s=asyncio.get_running_loop().time
+        )
+        self.drivers = [
+            Driver(PointNumber(unit), charger, unit_id=unit) for unit in range(1, UNITS + 1)
+        ]
+        if missing:
+            self.drivers.append(Driver(PointNumber(7), charger, unit_id=missing))
+        self.drivers.append(Driver(PointNumber(1), meter, unit_id=9))
+        self.events: list[DeviceEvent] = []
+        self.bus = ModbusBus(
+            SerialEndpoint(line=self.line), drivers=self.drivers, on_event=self.events.append
+        )
+
+    async def until(self, true: Callable[[], bool], limit_s: float = 20.0) -> None:
+        """Wait for something real."""
+        async with asyncio.timeout(limit_s):
+            while not true():  # noqa: ASYNC110 - it happens at the other end of a wire
+                await asyncio.sleep(0.005)
+
+    def was_written(self, *, more_than: int) -> bool:
+        """Tell whether a write arrived."""
+        return len(self.simulator.writes) > more_than
+
+    def seen(self, unit: int) -> dict[Quantity, object]:
+        """Return everything a charger was last seen to say."""
+        found: dict[Quantity, object] = {}
+        for event in self.events:
+            if isinstance(event, ChargerSeen) and event.point == unit:
+                found |= event.values
+        return found
+
+
+@asynccontextmanager
+async def running(protocol: str = "rtu", *, missing: int = 0) -> AsyncIterator[Rig]:
+    rig = Rig(protocol, missing=missing)
+    await rig.simulator.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(keep_alive("line", rig.bus.run))
+            yield rig
+            task.cancel()
+    finally:
+        await rig.simulator.stop()
+
+
+@pytest.mark.parametrize("protocol", ["rtu", "ascii"])
+async def test_five_chargers_and_a_meter_share_a_line(protocol: str) -> None:
+    async with running(protocol) as rig:
+        rig.chargers[2].plug(Vehicle())
+        for driver in rig.drivers[:UNITS]:
+            driver.want(10_000)
+        rig.bus.wake()
+        await rig.until(lambda: rig.seen(3).get(Quantity.CURRENT_L1) == 10_000)
+        await rig.until(lambda: any(isinstance(e, MeterSeen) for e in rig.events))
+        assert [one.offer_ma for one in rig.chargers] == [10_000] * UNITS
+        good = [driver.condition for driver in rig.drivers]
+        assert good == [LinkCondition.GOOD] * len(rig.drivers)
+
+
+async def test_a_command_waits_for_one_transaction_at_most() -> None:
+    async with running() as rig:
+        await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
+        for turn in range(4):
+            before, writes = len(rig.wire.frames), len(rig.simulator.writes)
+            rig.drivers[turn].want(0)
+            rig.bus.wake()
+            await rig.until(partial(rig.was_written, more_than=writes))
+            frames = [data[1] for _, data in rig.wire.frames[before:]]
+            assert any(function in (6, 16) for function in frames[:2]), frames
+
+
+async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
+    async with running(missing=8) as rig:
+        lost = ChargerConditionChanged(point=PointNumber(7), condition=LinkCondition.NOT_REACHABLE)
+        await rig.until(lambda: lost in rig.events)
+        assert all(d.condition is LinkCondition.GOOD for d in rig.drivers if d.point != 7)
+        count = len(rig.wire.frames)
+        await rig.until(lambda: len(rig.wire.frames) >= count + 15)
+        asked = [data[0] for _, data in rig.wire.frames[count:]]
+        assert asked.count(8) <= 2, "its back-off grows"
+
+
+async def test_a_damaged_answer_is_never_published_and_the_line_heals() -> None:
+    async with running() as rig:
+        await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
+        rig.wire.spoil = lambda data: data[:-1] + bytes([data[-1] ^ 0x55])
+        rig.events.clear()
+        await rig.until(lambda: any(isinstance(e, ChargerConditionChanged) for e in rig.events))
+        assert not any(isinstance(event, ChargerSeen) for event in rig.events)
+        rig.wire.spoil = None
+        await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers), 40.0)
+
+
+async def test_an_answer_of_another_unit_is_not_taken_for_this_ones() -> None:
+    async with running() as rig:
+        await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
+        rig.events.clear()
+        rig.wire.spoil = lambda data: with_crc(bytes([data[0] % UNITS + 1]) + data[1:-2])
+        await rig.until(lambda: any(isinstance(e, ChargerConditionChanged) for e in rig.events))
+        assert not any(isinstance(event, ChargerSeen) for event in rig.events)
+
+
+def with_crc(frame: bytes) -> bytes:
+    """Return an RTU frame. Source: Modbus over Serial Line, section 6.2.2."""
+    crc = 0xFFFF
+    for byte in frame:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return frame + crc.to_bytes(2, "little")
+
+
+@pytest.mark.peers
+async def test_mbpoll_reads_the_simulated_line() -> None:
+    require_peers("mbpoll")
+    mbpoll = shutil.which("mbpoll")
+    rig = Rig("rtu")
+    await rig.simulator.start()
+    state = rig.chargers[1].model.points["state"]
+    command = ["-m", "rtu", "-b", str(BAUD), "-P", "none", "-a", "2", "-t", "4", "-0", "-1"]
+    process = await asyncio.create_subprocess_exec(
+        str(mbpoll),
+        *command,
+        "-r",
+        str(state.address),
+        "-c",
+        "1",
+        rig.wire.gateway_end,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 0, output.decode()
+        assert f"[{state.address}]" in output.decode()
+    finally:
+        await rig.simulator.stop()
