@@ -57,6 +57,7 @@ generate: $(STAMP) ## pages of docs/ that are made from product_db/ and the test
 	$(BIN)/python -m knxgw.config.document > docs/config.md
 	$(BIN)/python -m knxgw.document objects > docs/objects.md
 	$(BIN)/python -m knxgw.document chargers > docs/chargers.md
+	$(BIN)/python -m knxgw.document meters > docs/meters.md
 	$(BIN)/python -m knxgw.document charging-point > docs/charging-point.md
 	$(BIN)/python -m tests.conformance > docs/conformance.md
 

@@ -1,11 +1,11 @@
 """Writes the reference pages of group objects and chargers from the catalogue; pure.
 
-`python -m knxgw.document objects > docs/objects.md` and `… chargers > docs/chargers.md` make them
+`python -m knxgw.document objects > docs/objects.md` and so on make them
 anew; `tests/test_documents.py` compares.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.model import (
@@ -269,19 +269,27 @@ def _load_management(mode: LoadManagementMode) -> LoadManagementSettings:
 # --- chargers and meters -------------------------------------------------------------------------
 
 _CHARGERS_INTRODUCTION = """\
-# Chargers and meters
+# Chargers
 
 Every model is one file in `product_db/`; [models.md](models.md) describes the format and how to add
 one. `knxgw models` prints this list. "Confirmed" means that two independent sources agree on the
 registers; it does not mean that this project has tested the device: no test with a real device has
 been reported yet, only with simulators made from the same files.
 """
+_METERS_INTRODUCTION = """\
+# Electricity meters
+
+Behind a charger that does not measure, or at the mains connection as the smart meter of load
+management. Every model is one file in `product_db/`, as [the chargers](chargers.md) are; "confirmed"
+means the same. A meter that is not here can be described in a file of its own
+([models.md](models.md)).
+"""
 _MATRIX = """\
 ## Which model supplies which group objects
 
-Numbers are those of charging point 1. Objects that every model has (50 to 53, 55, 56, 60, 61, 76 to
-78, 94, 95) are left out. ● the charger supplies it. A meter adds its column to that of the
-charger it stands behind.
+Numbers are those of charging point 1. Objects that every charger has (50 to 53, 55, 56, 60, 61, 76
+to 78, 94, 95) are left out. ● the model supplies it. A meter adds its row to that of the charger it
+stands behind.
 """
 _ZERO: Mapping[ZeroMeaning, str] = {
     ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO 60 takes 0",
@@ -299,39 +307,48 @@ _TRIGGERS: Mapping[WatchdogTrigger, str] = {
 
 
 def chargers_page(catalogue: Catalogue) -> str:
-    """Return the reference of chargers and meters as Markdown."""
-    parts = [_GENERATED, _CHARGERS_INTRODUCTION, *_overview(catalogue.models)]
-    parts += ["\n" + _MATRIX, *_matrix(catalogue)]
-    parts.append("\n## Chargers\n")
-    for model in catalogue.chargers.values():
-        parts.extend(_model_section(model, catalogue.objects))
-    parts.append("## Electricity meters\n")
-    for model in catalogue.meters.values():
+    """Return the reference of chargers as Markdown."""
+    return _models_page(catalogue, _CHARGERS_INTRODUCTION, catalogue.chargers.values())
+
+
+def meters_page(catalogue: Catalogue) -> str:
+    """Return the reference of electricity meters as Markdown."""
+    return _models_page(catalogue, _METERS_INTRODUCTION, catalogue.meters.values())
+
+
+def _models_page(catalogue: Catalogue, introduction: str, models: Collection[DeviceModel]) -> str:
+    parts = [_GENERATED, introduction, *_overview(models)]
+    parts += ["\n" + _MATRIX, *_matrix(catalogue, models)]
+    parts.append("\n## Each model\n")
+    for model in models:
         parts.extend(_model_section(model, catalogue.objects))
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def _overview(models: Iterable[DeviceModel]) -> Iterable[str]:
-    yield from _head("id", "manufacturer", "model", "kind", "spoken", "usable now", "confirmed")
+    yield from _head("id", "manufacturer", "model", "Modbus", "confirmed")
     for model in models:
         yield _row(
             f"[`{model.id}`](#{model.id})",
             model.manufacturer,
             model.model,
-            model.kind.value,
             ", ".join(transport.value.upper() for transport in model.transports),
-            "TCP" if "tcp" in model.transports else "not yet",
             "yes" if model.confirmed else "no",
         )
 
 
-def _matrix(catalogue: Catalogue) -> Iterable[str]:
-    models = catalogue.models
-    yield from _head("GO", "function", *(f"`{model.id}`" for model in models))
-    for one in catalogue.objects:
-        if one.needs is not None:
-            marks = ("●" if one.needs in model.capabilities else "" for model in models)
-            yield _row(str(one.number), one.function.en, *marks)
+def _matrix(catalogue: Catalogue, models: Collection[DeviceModel]) -> Iterable[str]:
+    """Give a table with a row for each model, and what its columns are."""
+    needed = [one for one in catalogue.objects if one.needs is not None and one.number < NEXT_POINT]
+    found = [one for one in needed if any(one.needs in model.capabilities for model in models)]
+    yield "; ".join(f"{one.number} {one.function.en}" for one in found) + ".\n"
+    yield from _head("model", *(str(one.number) for one in found))
+    for model in models:
+        marks = ("●" if one.needs in model.capabilities else "" for one in found)
+        yield _row(f"`{model.id}`", *marks)
+
+
+NEXT_POINT = 100  # number of the first object of charging point 2
 
 
 def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> Iterable[str]:
@@ -414,6 +431,7 @@ def _row(*cells: str) -> str:
 PAGES: Mapping[str, Callable[[Catalogue], str]] = {
     "objects": objects_page,
     "chargers": chargers_page,
+    "meters": meters_page,
     "charging-point": lambda _catalogue: charging_point_page(),
 }
 

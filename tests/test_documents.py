@@ -69,9 +69,10 @@ def test_every_state_and_every_fault_stands_in_the_objects_page() -> None:
     assert all(f"| `{code}` | " in page for code in FaultCode)
 
 
-def test_every_model_stands_in_the_chargers_page_with_its_sources_and_quirks() -> None:
-    page = (DOCS / "chargers.md").read_text(encoding="utf-8")
-    for model in catalogue().models:
+@pytest.mark.parametrize("kind", ["chargers", "meters"])
+def test_every_model_stands_in_its_page_with_its_sources_and_quirks(kind: str) -> None:
+    page = (DOCS / f"{kind}.md").read_text(encoding="utf-8")
+    for model in getattr(catalogue(), kind).values():
         section = page.split(f'<a id="{model.id}"></a>', 1)[1].split("<a id=", 1)[0]
         assert f"{model.manufacturer} {model.model}" in section
         for text in (*model.sources, *model.quirks, *model.setup, *model.variants):
@@ -79,12 +80,12 @@ def test_every_model_stands_in_the_chargers_page_with_its_sources_and_quirks() -
 
 
 def test_the_matrix_marks_what_a_model_supplies() -> None:
-    page = (DOCS / "chargers.md").read_text(encoding="utf-8")
-    unlock = next(line for line in page.splitlines() if line.startswith("| 59 |"))
-    models = catalogue().models
-    cells = [cell.strip() for cell in unlock.strip("|").split("|")][2:]
-    marked = {model.id for model, cell in zip(models, cells, strict=True) if cell == "●"}
-    assert marked == {model.id for model in models if "unlock" in model.capabilities}
+    lines = (DOCS / "chargers.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    column = next(row for row in rows if row[0] == "model").index("59")
+    marked = {row[0].strip("`") for row in rows if len(row) > column and row[column] == "●"}
+    chargers = catalogue().chargers
+    assert marked == {one for one in chargers if "unlock" in chargers[one].capabilities}
 
 
 # --- hand-written pages --------------------------------------------------------------------------
