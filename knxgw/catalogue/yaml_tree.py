@@ -163,10 +163,10 @@ class Node:
         return value if self._within(value, low, high) else None
 
     def number(self, low: float | None = None, high: float | None = None) -> float | None:
-        """Return a finite number within the bounds."""
+        """Return a finite number within the bounds; whole ones may be hexadecimal."""
         text = self.text()
         try:
-            value = float(text)
+            value = float(int(text, 16) if text.lower().startswith("0x") else float(text))
         except ValueError:
             value = math.nan
         if not math.isfinite(value):

@@ -30,7 +30,7 @@ def lowered() -> Obedience:
     return follow(watched(NEW, 16_000, 16_000, 0, 99), 8000, 16_000, 100)
 
 
-@pytest.mark.proves("7.67")
+@pytest.mark.proves("D13.3a", "7.67")
 def test_a_vehicle_that_goes_on_as_before_is_not_following() -> None:
     last_good_s = round(100 + SETTLE_S + OVER_S)
     known = watched(lowered(), 8000, 16_000, 101, last_good_s - 1)
@@ -56,7 +56,7 @@ def test_nothing_is_concluded_while_the_current_is_not_known() -> None:
     assert watched(known, 8000, 16_000, 201, 210).obeys is Obeys.YES
 
 
-@pytest.mark.proves("7.66")
+@pytest.mark.proves("D13.3b", "7.66")
 def test_a_vehicle_that_draws_on_after_0_a_is_not_stopping_until_it_stops() -> None:
     known = watched(NEW, 0, 16_000, 0, 16)
     assert known.obeys is Obeys.NOT_FOLLOWING

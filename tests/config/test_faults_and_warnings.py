@@ -302,7 +302,7 @@ WARNINGS = {
 }
 
 
-@pytest.mark.proves("2.30", "D16.63")
+@pytest.mark.proves("6.13", "D2.2", "D3.1d", "2.30", "D16.63")
 @pytest.mark.parametrize(("text", "expected"), WARNINGS.values(), ids=list(WARNINGS))
 def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: str) -> None:
     assert expected in warnings(text)
@@ -311,6 +311,7 @@ def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: st
     assert len(warnings(text)) <= 1
 
 
+@pytest.mark.proves("D2.2")
 def test_minimum_currents_are_counted_on_the_phases_they_are_wired_to() -> None:
     rotated = ', phases: 1, phase_rotation: "231"'
     text = points(keba(1, "10.0.0.1", ", phases: 1"), keba(2, "10.0.0.2", rotated))

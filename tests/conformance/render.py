@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from knxgw.catalogue.model import ObjectDefinition
 from tests.conformance.rules import Row, Section, row_of
 
-LOAD_MANAGEMENT = "6"  # row
 _INTRODUCTION = """\
 <!-- Made by `make generate` from tests/conformance/rules.yaml, product_db/objects.yaml and the
 `proves` marks of the tests: change those, not this page. -->
@@ -32,13 +31,9 @@ def conformance_page(
     proofs: Mapping[str, Sequence[str]],
 ) -> str:
     """Return the whole page."""
-    sections = tuple(sections)
-    waiting = {row.id for section in sections for row in section.rows if row.waits_for}
     lines = [_INTRODUCTION, "| GO | function | manual table | proof |", "|---|---|---|---|"]
     for one in objects:
         proof = _tests(proofs.get(row_of(one), ()))
-        if LOAD_MANAGEMENT in waiting and one.only_with not in (None, "off"):
-            proof += f"; effect: *open*, row {LOAD_MANAGEMENT}"
         lines.append(f"| {one.number} | {one.function.en} | {one.table or 'ours'} | {proof} |")
     for section in sections:
         lines += ["", f"## {section.title}", "", "| row | promise | proof |", "|---|---|---|"]

@@ -97,6 +97,30 @@ def test_marks_are_found_at_plain_and_coroutine_tests(tmp_path: Path) -> None:
     }
 
 
+def test_marks_of_single_parameters_are_found_in_the_decorator_and_in_a_list(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "ALL = [pytest.param('S01', marks=pytest.mark.proves('1.1')), pytest.param('S02')]\n"
+        "@pytest.mark.parametrize('name', ALL)\ndef test_a(name): ...\n"
+        "@pytest.mark.proves('1.1')\n@pytest.mark.parametrize('a', [1, "
+        "pytest.param(2, id='two', marks=pytest.mark.proves('1.2'))])\ndef test_b(a): ...\n"
+    )
+    assert collect(tmp_path, tmp_path) == {
+        "1.1": ("test_it.py::test_a[S01]", "test_it.py::test_b"),
+        "1.2": ("test_it.py::test_b[two]",),
+    }
+
+
+def test_a_parameter_without_a_name_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "@pytest.mark.parametrize('a', [pytest.param(2, marks=pytest.mark.proves('1.1'))])\n"
+        "def test_a(a): ...\n"
+    )
+    with pytest.raises(TypeError, match=r"test_it\.py:1: name the parameter by a plain `id`"):
+        collect(tmp_path, tmp_path)
+
+
 def test_a_mark_that_is_no_plain_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("@pytest.mark.proves(ROW)\ndef test_a(): ...\n")
     with pytest.raises(TypeError, match=r"test_it\.py:1: write the row as a plain text"):

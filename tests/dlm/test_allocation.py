@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,25 +24,30 @@ def amperes(available_a: int | list[int], *shares: Share) -> list[float]:
     return [ma / 1000 for ma in solve([a * 1000 for a in room], shares)]
 
 
+@pytest.mark.proves("6.7", "D8b")
 def test_the_rest_is_shared_in_equal_increments_above_the_minima() -> None:
     assert amperes(24, share(), share()) == [12, 12]
     assert amperes(24, share(6, 32), share(10, 32)) == [10, 14]
 
 
+@pytest.mark.proves("D8d")
 def test_caps_hold_and_what_one_does_not_need_goes_to_the_others() -> None:
     assert amperes(42, share(), share(cap_a=10), share(cap_a=32)) == [16, 10, 16]
 
 
+@pytest.mark.proves("6.5", "6.6", "D8a")
 def test_the_prioritised_one_is_filled_before_the_others_get_more_than_their_minimum() -> None:
     assert amperes(30, prioritised(share()), share(), share()) == [16, 7, 7]
     assert amperes(22, prioritised(share()), share(), share()) == [10, 6, 6]
 
 
+@pytest.mark.proves("D8e")
 def test_each_phase_limits_only_those_on_it() -> None:
     found = amperes([12, 24, 30], share(), share(on=(1,)), share(on=(2,)))
     assert found == [12, 12, 16]
 
 
+@pytest.mark.proves("D8c")
 def test_who_cannot_be_helped_stays_at_the_minimum_and_the_others_are_served() -> None:
     assert amperes([5, 24, 24], share(), share(on=(1,)), share(on=(2,))) == [6, 16, 16]
 
@@ -51,6 +57,7 @@ def test_any_set_of_constraints_can_be_given() -> None:
     assert amperes([40, 0, 0, 14, 32], *feeder) == [7, 7, 16]
 
 
+@pytest.mark.proves("D8.1b")
 def test_a_left_over_ampere_goes_to_one_who_keeps_it() -> None:
     room, coarse = [25_000] * 3, share()._replace(resolution_ma=1000)
     exact = solve(room, [coarse, coarse])
@@ -87,6 +94,7 @@ def all_shares(draw: st.DrawFn) -> list[Share]:
 rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3)
 
 
+@pytest.mark.proves("D8d", "D8.1a")
 @settings(max_examples=300)
 @given(rooms, all_shares())
 def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overdrawn(
@@ -102,6 +110,7 @@ def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overd
             assert sum(found[n] for n in users) <= max(minima, available_ma)
 
 
+@pytest.mark.proves("D8f", "D9.5f")
 @settings(max_examples=300)
 @given(rooms, all_shares(), st.randoms(use_true_random=False))
 def test_the_order_of_the_members_does_not_matter(
@@ -114,6 +123,7 @@ def test_the_order_of_the_members_does_not_matter(
     assert found == [expected[n] for n in order]
 
 
+@pytest.mark.proves("D8f")
 @settings(max_examples=300)
 @given(rooms, all_shares())
 def test_nobody_could_have_more_without_somebody_having_less(

@@ -88,6 +88,7 @@ def offers(state: LoadManagement) -> list[int]:
     return [m.offer_ma for m in state.members.values()]
 
 
+@pytest.mark.proves("D11.4")
 def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
     state = new(HOUSE, [member(1)], 0.0)
     state = cycle(state, HOUSE, {1: plugged(6000, 1.0)}, 1.0)
@@ -98,6 +99,7 @@ def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
     assert state.faults == {FaultCode.SMART_METER_TIMEOUT}
 
 
+@pytest.mark.proves("D9.2d")
 def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
     state = lived(new(HOUSE, [member(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0)
     state = lived(state, 30_000, 31, 150, cars=5)
@@ -106,6 +108,7 @@ def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
     assert set(state.reasons.values()) == {Reason.WAITING_FOR_CURRENT}
 
 
+@pytest.mark.proves("D5.2")
 def test_a_cap_below_the_minimum_is_0_a() -> None:
     state = lived(new(HOUSE, [member(1)], 0.0), 2000, 0, 30, cars=1, cap_ma=5900)
     assert offers(state) == [0]
@@ -121,6 +124,7 @@ def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
     assert state.reasons[1] is Reason.INVALID_CURRENT
 
 
+@pytest.mark.proves("D9.5b", "D9.5e")
 @settings(max_examples=60)
 @given(
     st.lists(
@@ -143,6 +147,7 @@ def test_whatever_the_building_does_offers_are_zero_or_in_range_and_obey_zero_so
             assert offers(state) == [0, 0, 0]
 
 
+@pytest.mark.proves("D9.5a")
 @settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 18_000), min_size=3, max_size=3), min_size=1, max_size=10))
 def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
@@ -158,6 +163,7 @@ def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
             assert offered_ma + base[phase] <= LIMIT_MA + HOUSE.lower_from_ma
 
 
+@pytest.mark.proves("D13.2b", "D17.5")
 def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
     static = Settings(fuse_ma=35_000, static_limit_ma=24_000)
     state = new(static, [member(1), member(2)], 0.0)

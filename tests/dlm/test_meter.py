@@ -14,6 +14,7 @@ from knxgw.dlm.meter import (
     current_of_power,
     in_operation,
     take,
+    window_s,
 )
 from knxgw.dlm.settings import Settings, Supervision
 
@@ -30,6 +31,7 @@ def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -
     return meter
 
 
+@pytest.mark.proves("D3.1f")
 @pytest.mark.parametrize(
     "current_ma", [math.nan, math.inf, -math.inf, -52_501, 700_001, 1e30], ids=str
 )
@@ -59,6 +61,7 @@ def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     assert not take(Meter(), one, MeterReading(phase=1, current_ma=0), 1.0)[1]
 
 
+@pytest.mark.proves("D2.3")
 def test_the_spacing_is_the_median_of_the_last_ones() -> None:
     meter = Meter()
     assert meter.spacing_s == 10.0, "not known yet"
@@ -67,6 +70,15 @@ def test_the_spacing_is_the_median_of_the_last_ones() -> None:
     assert meter.spacing_s == 2.0
 
 
+@pytest.mark.proves("D2.3")
+@pytest.mark.parametrize(("spacing_s", "kept_s"), [(2.0, 15.0), (10.0, 15.0), (30.0, 45.0)])
+def test_peaks_are_kept_for_one_and_a_half_spacings_and_at_least_15_s(
+    spacing_s: float, kept_s: float
+) -> None:
+    assert window_s(Meter(spacing_s=spacing_s)) == kept_s
+
+
+@pytest.mark.proves("D3.2a")
 def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
     meter = told(Meter(), 1.0, 0, 1, 2)
     meter = told(meter, 9.0, 0, 1)
@@ -75,6 +87,7 @@ def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
     assert HOUSE.timeout_s == 12.0
 
 
+@pytest.mark.proves("D3.2b")
 def test_in_operation_counts_after_one_complete_set() -> None:
     assert alive_s(in_operation(Meter(), 5.0), ON_CHANGE) is None
     meter = told(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
@@ -83,6 +96,7 @@ def test_in_operation_counts_after_one_complete_set() -> None:
     assert ON_CHANGE.timeout_s == 72.0
 
 
+@pytest.mark.proves("D3.1b", "D3.1c")
 @pytest.mark.parametrize(("settings", "over"), [(HOUSE, False), (LARGE, True)])
 def test_the_end_of_a_range_is_no_value_where_the_limit_is_near_it(
     settings: Settings,
@@ -97,6 +111,7 @@ def test_the_end_of_a_range_is_no_value_where_the_limit_is_near_it(
     assert not other.over_range, "another datapoint type goes on"
 
 
+@pytest.mark.proves("D3.1e")
 def test_power_is_divided_by_voltage_and_power_factor_and_keeps_its_sign() -> None:
     settings = Settings(fuse_ma=35_000, power_factor=0.95)
     assert current_of_power(settings, 6900) == pytest.approx(31_579, abs=1)

@@ -31,13 +31,14 @@ def watched(
     return known
 
 
-@pytest.mark.proves("7.62")
+@pytest.mark.proves("D12.2a", "7.62")
 def test_above_the_fuse_is_confirmed_after_6_s() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
     assert not known.locked
     assert watched(known, ABOVE_FUSE, 7, 7).locked
 
 
+@pytest.mark.proves("D12.2b")
 def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
     known = watched(Overcurrent(), ABOVE_LIMIT, 1, 60)
     assert not known.locked
@@ -46,6 +47,7 @@ def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
     assert not watched(Overcurrent(), ABOVE_LIMIT, 1, 2000, never).locked
 
 
+@pytest.mark.proves("D12.2d")
 @pytest.mark.parametrize("good", [CALM, replace(ABOVE_FUSE, at_minimum=False)])
 def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
@@ -54,6 +56,7 @@ def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) ->
     assert watched(known, ABOVE_FUSE, 8, 14).locked
 
 
+@pytest.mark.proves("D12.2c")
 def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
     moving = replace(SEVERE, at_minimum=False)
     known = watched(Overcurrent(), moving, 1, 1)
@@ -63,6 +66,7 @@ def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
     assert not watched(watched(known, CALM, 2, 2), moving, 3, 3).locked
 
 
+@pytest.mark.proves("D12.4a")
 def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
     locked = watched(Overcurrent(), ABOVE_FUSE, 1, 7)
     almost = replace(CALM, room_ma=12_999)
@@ -72,6 +76,7 @@ def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
     assert not watched(waiting, CALM, 62, 122).locked
 
 
+@pytest.mark.proves("D12.4b")
 def test_a_silent_meter_starts_the_minute_anew() -> None:
     waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60))
     assert waiting.locked
@@ -79,6 +84,7 @@ def test_a_silent_meter_starts_the_minute_anew() -> None:
     assert not watched(waiting, CALM, 61, 121).locked
 
 
+@pytest.mark.proves("D12.4c")
 def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
     known = watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 68)
     assert not known.locked

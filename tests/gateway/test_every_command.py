@@ -215,8 +215,9 @@ def reads(world: World) -> list[str]:
 
 
 @pytest.mark.proves(
-    "GO 1", "GO 10", "GO 11", "GO 12", "GO 13", "GO 20", "2.12", "2.13", "2.14", "2.55", "2.56"
-)
+    "GO 1", "GO 10", "GO 11", "GO 12", "GO 13", "GO 20", "2.12", "2.13", "2.14", "2.55", "2.56",
+    "D3.1j",
+)  # fmt: skip
 @pytest.mark.parametrize(("meter", "numbers"), METERS.items(), ids=list(METERS))
 async def test_objects_of_load_management_have_their_flags_and_are_read_at_start_and_recovery(
     meter: str, numbers: set[int], tmp_path: Path

@@ -63,7 +63,10 @@ def near(found: Sequence[float], expected: Sequence[float]) -> bool:
     return all(abs(one - other) <= 0.2 for one, other in zip(found, expected, strict=True))
 
 
-@pytest.mark.proves("5.4", "D6.10", "GO 500", "GO 501", "GO 502", "GO 503", "GO 504", "GO 505")
+@pytest.mark.proves(
+    "5.4", "6.1", "6.2", "6.4", "D3.1a", "D6.10",
+    "GO 500", "GO 501", "GO 502", "GO 503", "GO 504", "GO 505",
+)  # fmt: skip
 @pytest.mark.parametrize(("dpt", "measurement"), [("14.019", "current"), ("9.024", "power")])
 async def test_two_cars_share_what_the_building_leaves(
     dpt: str, measurement: str, tmp_path: Path
@@ -92,7 +95,7 @@ async def test_two_cars_share_what_the_building_leaves(
         running.cancel()
 
 
-@pytest.mark.proves("7.61", "D6.9")
+@pytest.mark.proves("6.10", "7.61", "D6.9")
 async def test_a_silent_smart_meter_is_an_emergency_until_it_speaks_again(tmp_path: Path) -> None:
     async with World(DYNAMIC, tmp_path) as world:
         world.strict = False
@@ -115,7 +118,7 @@ async def test_a_silent_smart_meter_is_an_emergency_until_it_speaks_again(tmp_pa
         running.cancel()
 
 
-@pytest.mark.proves("2.20")
+@pytest.mark.proves("6.8", "6.9", "D10.1", "D10.2", "2.20")
 async def test_a_large_consumer_sends_everybody_to_the_minimum_for_a_while(tmp_path: Path) -> None:
     async with World(DYNAMIC, tmp_path) as world:
         world.strict = False

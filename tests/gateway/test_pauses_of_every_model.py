@@ -33,7 +33,7 @@ async def rests(world: World, seconds: float) -> None:
     await world.until(lambda: world.charger().phases_ma[0] == 0, seconds)
 
 
-@pytest.mark.proves("H.20")
+@pytest.mark.proves("D5.6", "H.20")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: str(model.id))
 async def test_a_car_that_we_held_at_0_a_charges_again(model: object, tmp_path: Path) -> None:
     site = SITE.format(model=model.id, unit=model.unit_id)  # type: ignore[attr-defined]

@@ -112,7 +112,7 @@ def test_the_fail_safe_current_of_a_keba_is_the_minimum_of_the_charging_point(
     assert written[5018] == (60,)
 
 
-@pytest.mark.proves("H.15")
+@pytest.mark.proves("D9.3g", "H.15")
 def test_a_pause_breaks_the_spacing_once_a_raise_does_not(catalogue: Catalogue) -> None:
     one = commander(catalogue, "keba_p30")
     one.want(16_000)
@@ -151,6 +151,7 @@ def test_after_a_lost_connection_everything_is_written_again(catalogue: Catalogu
     assert drain(one, 1.0) == [(299, (10,), 16), (337, (0,), 16)]
 
 
+@pytest.mark.proves("D13.3c")
 def test_a_charger_that_forgot_its_limit_is_told_again(
     catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_charger_that_resumes_by_itself_is_paused_again(catalogue: Catalogue) 
     assert drain(one, 6.0) == [(337, (1,), 16)]
 
 
+@pytest.mark.proves("D9.3h")
 def test_a_refused_write_is_repeated_but_not_at_once(catalogue: Catalogue) -> None:
     one = commander(catalogue, "abb_terra_ac")
     one.want(10_000)

@@ -1,5 +1,6 @@
 """Most seconds nothing happens, and then little is computed; but all that time changes is noticed."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,7 @@ def test_after_every_second_the_bus_knows_what_is_true(
             assert told_and_true(site.station, site.now_s) == []
 
 
+@pytest.mark.proves("D9.1b")
 @settings(max_examples=80, deadline=None)
 @given(lives)
 def test_a_cycle_that_was_left_out_would_have_changed_nothing(

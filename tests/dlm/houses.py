@@ -1,0 +1,145 @@
+"""A building with cars for the tests of load management: second by second, without a bus."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from knxgw.charging.words import ChargingState
+from knxgw.dlm.cycle import cycle
+from knxgw.dlm.inputs import meter_value, new
+from knxgw.dlm.member import Member, MemberSettings, Seen
+from knxgw.dlm.meter import MeterReading
+from knxgw.dlm.settings import Settings
+
+HOUSE = Settings(fuse_ma=35_000)
+LIMIT_MA = 32_000
+FULL_MA = 16_000
+
+
+def member(
+    number: int,
+    wired: tuple[int, ...] = (0, 1, 2),
+    *,
+    minimum_ma: int = 6000,
+    measures: bool = True,
+    fallback_ma: int = 6000,
+) -> MemberSettings:
+    """Return a charging point of 6 to 16 A."""
+    return MemberSettings(
+        number=number,
+        minimum_ma=minimum_ma,
+        maximum_ma=FULL_MA,
+        resolution_ma=100,
+        wired=wired,
+        measures=measures,
+        fallback_ma=fallback_ma,
+    )
+
+
+@dataclass(kw_only=True)
+class Car:
+    """What is plugged in at a charging point; without `connected` nothing is."""
+
+    most_ma: int = FULL_MA
+    obeys_s: int = 0  # so much later it follows an offer
+    terminals: int = 3
+    state: ChargingState | None = None  # None: what follows from its current
+    connected: bool = True
+    reachable: bool = True
+    allowed: bool = True
+    cap_ma: int = FULL_MA
+    energy_mwh: int = 0
+    read_ma: int | None = None  # what is read of it; None: the truth
+    offers_ma: list[int] = field(default_factory=list)  # of every second
+
+    @property
+    def current_ma(self) -> int:
+        """Return what it draws."""
+        past = self.offers_ma[: len(self.offers_ma) - self.obeys_s]
+        offer_ma = past[-1] if past else 0
+        return min(offer_ma, self.most_ma) if self.connected and offer_ma else 0
+
+
+class House:
+    """Load management, cars that do what they may, and a meter that tells what was a while ago."""
+
+    def __init__(
+        self, *members: MemberSettings, settings: Settings = HOUSE, base_a: float = 4.0
+    ) -> None:
+        self.settings = settings
+        self.state = new(settings, members, 0.0)
+        self.cars = {one.number: Car() for one in members}
+        self.base_ma = [round(base_a * 1000)] * 3
+        self.meter_s = 2  # spacing of its telegrams; 0: none comes by itself
+        self.now_s = 0.0
+        self._loads_ma: list[list[int]] = [list(self.base_ma)]
+
+    def live(self, seconds: int, *, base_a: float | Sequence[float] | None = None) -> None:
+        """Let time pass; from now on with another load of the building."""
+        if base_a is not None:
+            amperes = [base_a] * 3 if isinstance(base_a, int | float) else base_a
+            self.base_ma = [round(a * 1000) for a in amperes]
+        for _ in range(seconds):
+            self._second()
+
+    def _second(self) -> None:
+        self.now_s += 1.0
+        for number, car in self.cars.items():
+            car.offers_ma.append(self.state.members[number].offer_ma)
+        self._loads_ma.append([self._load_ma(phase) for phase in range(3)])
+        self.decide()
+        if self.meter_s and self.now_s % self.meter_s == 0:
+            self.tell(*range(self.settings.phases))
+
+    def _load_ma(self, phase: int) -> int:
+        drawn = 0
+        for number, car in self.cars.items():
+            used = self.state.members[number].settings.wired[: car.terminals]
+            drawn += car.current_ma if phase in used else 0
+        return self.base_ma[phase] + drawn
+
+    def tell(self, *phases: int) -> None:
+        """Let the meter tell what it sampled before, each phase in a telegram of its own."""
+        delay_s = round(self.settings.meter_delay_s)
+        sampled = self._loads_ma[max(0, len(self._loads_ma) - 1 - delay_s)]
+        for phase in phases:
+            self.tell_that(phase, sampled[phase])
+
+    def tell_that(self, phase: int, current_ma: float, *, saturating: bool = False) -> None:
+        """Let a telegram of the meter tell something, true or not."""
+        reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
+        self.state = meter_value(self.state, self.settings, reading, self.now_s)
+        self.decide(phase)
+
+    def decide(self, *new_phases: int) -> None:
+        """Run a cycle now."""
+        seen = {number: self.seen(number) for number in self.cars}
+        self.state = cycle(self.state, self.settings, seen, self.now_s, new_phases=new_phases)
+
+    def seen(self, number: int) -> Seen:
+        """Return what is seen of a charging point now."""
+        car = self.cars[number]
+        own = ChargingState.CHARGE if car.current_ma else ChargingState.CONNECTED
+        own = own if car.connected else ChargingState.AVAILABLE
+        wired = self.state.members[number].settings.wired
+        currents = [car.current_ma if n < car.terminals else 0 for n in range(len(wired))]
+        if car.read_ma is not None:
+            currents = [car.read_ma] * len(wired)
+        return Seen(
+            state=own if car.state is None else car.state,
+            connected=car.connected,
+            reachable=car.reachable,
+            allowed=car.allowed,
+            cap_ma=car.cap_ma,
+            currents_ma=tuple(currents),
+            read_s=self.now_s,
+            energy_mwh=car.energy_mwh,
+        )
+
+    @property
+    def offers_ma(self) -> list[int]:
+        """Return what everybody may draw."""
+        return [one.offer_ma for one in self.state.members.values()]
+
+    def member(self, number: int = 1) -> Member:
+        """Return what is known of a charging point."""
+        return self.state.members[number]

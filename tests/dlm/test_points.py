@@ -1,0 +1,298 @@
+"""What load management makes of one charging point: phases, readings, use of its offer."""
+
+from dataclasses import replace
+
+import pytest
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.words import ChargingState, Reason
+from knxgw.dlm.cycle import cycle
+from knxgw.dlm.member import Member, actual_at
+from knxgw.dlm.settings import Settings
+from tests.dlm.houses import FULL_MA, HOUSE, Car, House, member
+
+S = ChargingState
+WANTING = {S.CANCELLED, S.CONNECTED, S.CHARGE, S.CHARGE_REDUCED, S.CHARGE_VENTILATION}
+
+
+# --- who takes part ------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("D5.1", "D5.3")
+@pytest.mark.parametrize("state", S)
+def test_who_is_connected_or_charges_takes_part(state: ChargingState) -> None:
+    """A "cancelled" of the charger itself is an idle vehicle; one by GO 54 is a zero source."""
+    house = House(member(1))
+    house.cars[1].state = state
+    house.live(40)
+    assert house.member().is_member is (state in WANTING)
+    assert house.offers_ma == [16_000 if state in WANTING else 6000]
+
+
+@pytest.mark.proves("D5.2")
+def test_who_is_held_at_0_a_or_capped_below_the_minimum_takes_no_part() -> None:
+    for held in (Car(allowed=False), Car(cap_ma=5900)):
+        house = House(member(1), member(2), base_a=8)
+        house.cars[1] = held
+        house.live(60)
+        assert house.offers_ma == [0, 16_000]
+
+
+@pytest.mark.proves("D5.4")
+def test_one_that_interrupts_itself_still_counts_with_what_it_draws() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    assert house.offers_ma == [12_000, 12_000]
+    house.cars[1].state = S.INTERRUPTION
+    house.cars[1].read_ma = 12_000
+    house.live(60)
+    assert house.offers_ma[1] == 12_000
+    house.cars[1].read_ma = house.cars[1].most_ma = 0
+    house.live(60)
+    assert house.offers_ma[1] == 16_000
+
+
+# --- phases --------------------------------------------------------------------------------------
+
+
+def one_phase(most_ma: int = FULL_MA) -> House:
+    house = House(member(1))
+    house.cars[1] = Car(terminals=1, most_ma=most_ma)
+    return house
+
+
+@pytest.mark.proves("D4.2", "D4.3")
+def test_a_phase_that_is_not_used_for_15_s_of_charging_does_not_count_any_more() -> None:
+    house = one_phase()
+    house.live(2)
+    strong_s = house.now_s
+    assert house.member().draws_ma > 3000
+    house.live(13)
+    assert house.member().phases == (0, 1, 2)
+    house.live(round(strong_s + 16 - house.now_s))
+    assert house.member().phases == (0,)
+
+
+@pytest.mark.proves("D4.3")
+def test_a_car_that_hardly_draws_tells_nothing_about_its_phases() -> None:
+    house = one_phase(most_ma=2900)
+    house.live(50)
+    assert house.member().phases == (0, 1, 2)
+
+
+@pytest.mark.proves("D4.4")
+def test_a_phase_that_is_used_counts_in_the_same_cycle() -> None:
+    house = one_phase()
+    house.live(60)
+    assert house.member().phases == (0,)
+    house.cars[1].terminals = 3
+    house.live(1)
+    assert house.member().phases == (0, 1, 2)
+
+
+@pytest.mark.proves("D4.5")
+@pytest.mark.parametrize("gone", [Car(connected=False), Car(reachable=False)], ids=["car", "line"])
+def test_unplugged_or_not_to_be_reached_every_wired_phase_counts_again(gone: Car) -> None:
+    house = one_phase()
+    house.live(60)
+    assert house.member().phases == (0,)
+    house.cars[1] = replace(gone)
+    house.live(1)
+    assert house.member().phases == (0, 1, 2)
+
+
+# --- readings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("D3.3c")
+@pytest.mark.parametrize(
+    ("read_ma", "valid"), [(-1000, True), (-1001, False), (22_800, True), (22_801, False)], ids=str
+)
+def test_a_current_that_cannot_be_is_invalid(read_ma: int, *, valid: bool) -> None:
+    house = House(member(1))
+    house.live(20)
+    house.cars[1].read_ma = read_ma
+    house.live(1)
+    assert house.member().valid is valid
+    assert (FaultCode.DLM_INVALID_CURRENT in house.state.faults) is not valid
+
+
+@pytest.mark.proves("D3.3c")
+def test_a_current_that_is_told_no_more_is_invalid_after_10_s() -> None:
+    house = House(member(1), member(2))
+    house.live(20)
+    old = house.seen(1)
+    for after_s, valid in ((10, True), (11, False)):
+        house.now_s = 20.0 + after_s
+        seen = {1: old, 2: house.seen(2)}
+        house.state = cycle(house.state, HOUSE, seen, house.now_s)
+        assert house.member(1).valid is valid
+        assert house.member(2).valid
+
+
+@pytest.mark.proves("D13.1d")
+def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
+    house = House(member(1))
+    house.live(20)
+    house.cars[1].read_ma = 99_000
+    house.live(5)
+    assert house.offers_ma == [0]
+    assert house.state.reasons[1] is Reason.INVALID_CURRENT
+    house.cars[1].read_ma = None
+    house.live(5)
+    assert not house.member().valid
+    house.live(1)
+    assert house.member().valid
+    house.live(20)
+    assert house.offers_ma[0] >= 6000
+
+
+@pytest.mark.proves("D7.2c", "D13.1c")
+@pytest.mark.parametrize("what", ["invalid", "unreachable"])
+def test_a_draw_that_is_known_no_more_is_the_building_s_now_and_in_the_past(
+    what: str,
+) -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    assert house.offers_ma == [12_000, 12_000]
+    house.cars[1].read_ma = 99_000 if what == "invalid" else None
+    house.cars[1].reachable = what == "invalid"
+    house.live(1)
+    for phase in house.state.phases:
+        assert phase.base_ma == 20_000
+        assert all(base_ma == 20_000 for _, base_ma in phase.history)
+    assert house.offers_ma[1] == 12_000
+
+
+@pytest.mark.proves("D13.2b")
+def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase() -> None:
+    house = House(member(1, fallback_ma=8000), member(2))
+    house.cars[1] = Car(terminals=1, most_ma=7000, cap_ma=7000)
+    house.live(60)
+    assert (house.member().phases, house.member().offer_ma) == ((0,), 7000)
+    house.cars[1].reachable = False
+    house.live(1)
+    assert house.member().reserve_ma == (1000, 8000, 8000), "8 A, less the draw the meter shows"
+    house.cars[1].reachable = True
+    house.live(1)
+    assert house.member().reserve_ma == (0, 0, 0)
+
+
+@pytest.mark.proves("D13.4")
+def test_what_a_car_takes_beyond_its_offer_the_others_leave_to_it() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.cars[1].cap_ma = 8000
+    house.live(60)
+    assert house.offers_ma == [8000, 16_000]
+    house.cars[1].read_ma = 8900
+    house.live(20, base_a=8.9)  # the meter tells the 0.9 A, no reading says whose they are
+    assert house.member(1).overdraw_ma == (900, 900, 900)
+    house.cars[1].read_ma = None
+    house.live(1)
+    assert house.member(1).overdraw_ma == (0, 0, 0)
+
+
+# --- use of the offer ----------------------------------------------------------------------------
+
+
+@pytest.mark.proves("D14.1a", "D14.1b")
+def test_a_car_keeps_2_a_more_than_it_takes_and_when_it_takes_them_3_a_more_each_10_s() -> None:
+    house = House(member(1))
+    house.cars[1].most_ma = 8000
+    house.live(80)
+    assert house.member().use_cap_ma == 10_000
+    house.cars[1].most_ma = 16_000
+    caps: dict[int | None, float] = {}
+    for _ in range(40):
+        house.live(1)
+        caps.setdefault(house.member().use_cap_ma, house.now_s)
+    assert list(caps) == [13_000, None]
+    assert caps[None] - caps[13_000] >= 10
+
+
+@pytest.mark.proves("D14.2a")
+def test_a_finished_car_keeps_its_minimum_but_nothing_is_reserved_for_it() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].most_ma = 0
+    house.live(60)
+    assert not house.member(1).released
+    house.live(40)
+    assert house.member(1).released
+    assert house.state.reasons[1] is Reason.IDLE
+    assert house.offers_ma == [6000, 16_000]
+
+
+@pytest.mark.proves("D14.2b")
+def test_one_that_draws_again_counts_in_the_same_cycle() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].most_ma = 0
+    house.live(120)
+    house.cars[1].read_ma = 1001
+    house.live(1)
+    assert not house.member(1).released
+    assert house.offers_ma[1] < 16_000
+
+
+@pytest.mark.proves("D14.2c")
+def test_a_car_that_never_started_has_5_minutes_from_each_new_offer_on() -> None:
+    house = House(member(1))
+    house.cars[1].most_ma = 0
+    house.live(200)
+    house.cars[1].allowed = False
+    house.live(10)
+    house.cars[1].allowed = True
+    house.live(298)
+    assert not house.member().released
+    house.live(4)
+    assert house.member().released
+
+
+@pytest.mark.proves("D3.3b")
+def test_without_a_meter_of_its_own_a_charger_draws_its_offer_while_it_charges() -> None:
+    house = House(member(1, measures=False))
+    house.cars[1].state = S.CONNECTED
+    house.live(40)
+    assert house.member().actual_ma == (0, 0, 0)
+    house.cars[1].state = S.CHARGE
+    house.live(40)
+    assert house.member().actual_ma == (16_000, 16_000, 16_000)
+
+
+@pytest.mark.proves("D3.3b")
+def test_after_a_change_it_is_taken_to_follow_within_6_s_in_a_straight_line() -> None:
+    house = House(member(1, measures=False))
+    house.live(60)
+    house.cars[1].cap_ma = 10_000
+    house.live(1)
+    found = []
+    for _ in range(7):
+        found.append(house.member().actual_ma[0])
+        house.live(1)
+    assert found == [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000]
+
+
+@pytest.mark.proves("D7.2a")
+def test_between_two_readings_a_draw_is_on_a_straight_line() -> None:
+    known = Member(settings=member(1), history=((10.0, (6000, 0, 0)), (12.0, (10_000, 2000, 0))))
+    assert actual_at(known, 11.0) == (8000, 1000, 0)
+    assert actual_at(known, 12.5) == (10_000, 2000, 0)
+    assert actual_at(known, 5.0) == (6000, 0, 0)
+
+
+@pytest.mark.proves("D2.1")
+def test_the_named_numbers_are_those_of_the_specification() -> None:
+    found = Settings(fuse_ma=35_000)
+    expected = {
+        "reserve_ma": 3000, "feeder_ma": None, "phases": 3, "priority": None, "voltage_v": 230,
+        "power_factor": 1, "interval_s": 10, "timeout_s": 12, "meter_delay_s": 1,
+        "high_power_s": 30, "raise_ma": 2000, "raise_spacing_s": 5, "lower_from_ma": 500,
+        "raise_from_ma": 500, "obey_s": 6, "overcurrent_fuse_s": 6, "overcurrent_limit_s": 60,
+        "severe_factor": 1.25, "restart_s": 60, "headroom_ma": 2000, "observe_s": 30,
+        "idle_s": 60, "wait_s": 300, "rotation_s": 900, "queue": False,
+        "limit_ma": 32_000, "chargers_ma": 32_000,
+    }  # fmt: skip
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert replace(found, interval_s=3.0).timeout_s == 4.0
+    assert replace(found, interval_s=60.0).timeout_s == 72.0
