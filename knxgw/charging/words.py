@@ -148,6 +148,7 @@ class Reason(IntEnum):
     UNDER_USE = 23
     IDLE = 24
     RAISING = 25
+    NOT_REACHABLE = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +220,12 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
             "Minimum, bis der Zustand vor dem Neustart bekannt ist",
             "Starting",
             "Startet",
+        ),
+        Reason.NOT_REACHABLE: (
+            "the charger cannot be reached: it may draw what it was last offered",
+            "die Ladestation ist nicht erreichbar: sie darf ziehen, was ihr zuletzt angeboten war",
+            "Not reachable",
+            "Keine Verbind.",
         ),
         Reason.INTERNAL_ERROR: (
             "internal error of the gateway: minimum",

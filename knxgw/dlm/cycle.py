@@ -170,6 +170,8 @@ def _stop(work: Work) -> None:
     """Give 0 A at once to everybody who may not charge."""
     locked = work.overcurrent.locked
     for number, member in work.members.items():
+        if not member.reachable:
+            work.reasons[number] = Reason.NOT_REACHABLE
         too_low = member.limit_ma < member.settings.minimum_ma
         if locked or not member.allowed or not member.valid or too_low:
             work.set_offer(member, 0)

@@ -329,6 +329,8 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
         return
     if offer_ma < member.offer_ma and not any(member.overdraw_ma):
         member.settled_s = now_s + settings.obey_s
+    if offer_ma == 0:
+        member.waits_s = now_s
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
 
 

@@ -34,6 +34,8 @@ def share(work: Work) -> None:
     active = [member for member in taking_part if not member.released]
     running = [member for member in active if member.offer_ma > 0]
     waiting = [member for member in active if member.offer_ma == 0]
+    if all(member.settings.number != work.coming for member in waiting):
+        work.coming = None  # it has come, or does not want to any more
     admitted: list[Member] = []
     if waiting:
         waiting.sort(key=lambda member: _urgency(work, member))
@@ -96,27 +98,32 @@ def _solved(
 # --- who comes next ------------------------------------------------------------------------------
 
 
-def _urgency(work: Work, member: Member) -> tuple[bool, int, float, int]:
-    """Return what decides who comes next; with the queue also who has waited longest."""
+def _urgency(work: Work, member: Member) -> tuple[bool, bool, int, float, int]:
+    """Return what decides who comes next; with the queue also who has waited longest.
+
+    Whose turn has come gets the place that was made for it.
+    """
     number = member.settings.number
     since_s = member.waits_s if work.settings.queue and member.waits_s is not None else 0.0
-    return number != work.settings.priority, member.energy_mwh, since_s, number
+    first = number == work.settings.priority
+    return not first, number != work.coming, member.energy_mwh, since_s, number
 
 
 def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
-    """Let one who was served for a turn yield to the first of those who wait."""
+    """Let one who was served for a turn yield to who has waited longest, if that was a turn, too."""
     settings = work.settings
-    since_s = work.now_s - work.rotated_s
-    if not settings.queue or since_s < settings.rotation_s - queues.SLACK_S:
+    if not settings.queue or work.coming is not None:
         return
-    coming = next((member for member in waiting if not member.was_shed), None)
-    if coming is None or _admit(work, running, [coming]):
-        return  # nobody may come yet, or it fits without
+    before_s = work.now_s - settings.rotation_s + queues.SLACK_S
+    coming = min(waiting, key=lambda one: (one.waits_s or work.now_s, one.settings.number))
+    if (coming.waits_s or work.now_s) > before_s or _admit(work, running, [coming]):
+        return  # nobody has waited for a turn, or it fits without
     room = _room(work, running, waiting)
     leaving = queues.yielding(running, coming, room, settings, work.now_s)
     if leaving is not None:
         work.set_offer(leaving, 0)
-        work.rotated_s = work.now_s
+        work.coming = coming.settings.number
+        coming.was_shed = False  # the room it needs is made for it
         running.remove(leaving)
         work.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 

@@ -43,5 +43,5 @@ class LoadManagement:
     faults: frozenset[FaultCode] = frozenset()  # general ones
     reasons: Mapping[int, Reason] = field(default_factory=dict)
     available_ma: Phases | None = None  # A_now, None: not known
-    rotated_s: float = LONG_AGO_S  # last turn of the queue
+    coming: int | None = None  # for whom another one has just yielded (queue)
     due_s: float = LONG_AGO_S  # until then the next cycle would change nothing

@@ -25,7 +25,7 @@ class Work:
         self.faults = state.faults
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
-        self.rotated_s = state.rotated_s
+        self.coming = state.coming
         self.is_settled = True  # nobody waits for more
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
@@ -123,7 +123,7 @@ class Work:
             overcurrent=self.overcurrent,
             faults=self.faults,
             reasons=self.reasons,
-            rotated_s=self.rotated_s,
+            coming=self.coming,
             due_s=self._due_s(),
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
@@ -154,7 +154,8 @@ class Work:
         """Return when one who is served may have to yield to one who waits."""
         members = [member for member in self.members.values() if member.is_member]
         served = [one.offered_s or self.now_s for one in members if one.offer_ma > 0]
-        if not self.settings.queue or not served or len(served) == len(members):
+        waiting = [one.waits_s or self.now_s for one in members if one.offer_ma == 0]
+        if not self.settings.queue or not served or not waiting:
             return float("inf")
-        turn_s = max(self.rotated_s, min(served)) + self.settings.rotation_s - queues.SLACK_S
+        turn_s = max(min(waiting), min(served)) + self.settings.rotation_s - queues.SLACK_S
         return max(turn_s, self.now_s)

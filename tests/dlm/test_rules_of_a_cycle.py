@@ -261,12 +261,13 @@ def test_the_room_for_a_return_is_what_is_available_at_each_moment() -> None:
     assert 0 not in house.offers_ma, "the peak of before is remembered for 15 s, the minute is not"
 
 
-def test_one_that_was_shed_is_not_the_reason_for_another_one_to_yield() -> None:
+def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn() -> None:
     settings = replace(QUEUE, rotation_s=100.0)
     house = slow_cars(House(member(1), member(2), settings=settings))
-    house.live(60, base_a=24)
+    house.live(30, base_a=24)
     served = [offer_ma > 0 for offer_ma in house.offers_ma]
-    for _ in range(300):
+    assert sorted(served) == [False, True]
+    for _ in range(60):
         house.live(1)
         assert [offer_ma > 0 for offer_ma in house.offers_ma] == served
 
