@@ -73,8 +73,8 @@ def minima_fit(
             continue
         if not log.reached.at(start_s):
             held_ma += log.draw.at(start_s)
-        elif log.offers.before(start_s) > 0:
-            held_ma += model.minimum_ma
+        elif log.offers.before(start_s) > 0 or log.offers.changes(start_s, end_s):
+            held_ma += model.minimum_ma  # also of one that was admitted just then
     return recording.base[phase].highest(start_s, end_s) + held_ma <= scenario.connection.limit_ma
 
 
