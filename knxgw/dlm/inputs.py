@@ -46,7 +46,7 @@ def meter_value(
     phases = list(state.phases)
     one = phases[phase] = phases[phase].clone()
     sampled_s = now_s - settings.meter_delay_s
-    one.base_ma = _base_ma(state, phase, round(current_ma), sampled_s)
+    one.base_ma, one.doubt_ma = _base_ma(state, phase, round(current_ma), sampled_s)
     one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
     one.history = (*one.history, (now_s, one.base_ma))
     moved = one.base_ma != state.phases[phase].base_ma or state.meter.values[phase] is None
@@ -67,8 +67,12 @@ def _with_peak(
     return tuple(entry for entry in history if entry[1] > base_ma and entry[0] >= from_s)
 
 
-def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: float) -> int:
-    """Return the load of the building on a phase: what is measured, less what chargers drew then.
+def _base_ma(
+    state: LoadManagement, phase: int, measured_ma: int, sampled_s: float
+) -> tuple[int, int]:
+    """Return the load of the building on a phase, and by how much it may be higher.
+
+    It is what is measured, less what chargers drew then.
 
     While a charger's current moves, its draw at the very instant of the sample is uncertain; then
     the base changes only as much as the measurement demands. Otherwise every step of a vehicle
@@ -83,11 +87,14 @@ def _base_ma(state: LoadManagement, phase: int, measured_ma: int, sampled_s: flo
             drawn_ma += actual_at(member, sampled_s)[phase]
     before_ma = state.phases[phase].base_ma
     if before_ma is None:
-        return measured_ma - drawn_ma
+        return measured_ma - drawn_ma, 0
+    most_ma = measured_ma - low_ma
     least_ma = measured_ma - high_ma
     if least_ma > before_ma:
-        return max(least_ma, measured_ma - drawn_ma)
-    return min(before_ma, measured_ma - low_ma)
+        base_ma = max(least_ma, measured_ma - drawn_ma)
+    else:
+        base_ma = min(before_ma, most_ma)
+    return base_ma, most_ma - base_ma
 
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:

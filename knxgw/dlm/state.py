@@ -17,6 +17,7 @@ class PhaseState:
     """What load management remembers of one phase of the mains connection."""
 
     base_ma: int | None = None  # B_p of the last meter value; None: there was none
+    doubt_ma: int = 0  # by how much B_p may be higher, because currents moved when it was measured
     history: tuple[tuple[float, int], ...] = ()  # B_p over the peak-hold window
     reduced_s: float = LONG_AGO_S  # last safety reduction
     raised_s: float = LONG_AGO_S  # last raise
@@ -26,7 +27,13 @@ class PhaseState:
     def clone(self) -> "PhaseState":
         """Return a copy that can be changed without changing this one."""
         return PhaseState(
-            self.base_ma, self.history, self.reduced_s, self.raised_s, self.excess_s, self.back_off
+            self.base_ma,
+            self.doubt_ma,
+            self.history,
+            self.reduced_s,
+            self.raised_s,
+            self.excess_s,
+            self.back_off,
         )
 
 

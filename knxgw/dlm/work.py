@@ -69,15 +69,17 @@ class Work:
         limit_ma, feeder_ma = self.settings.limit_ma, self.settings.chargers_ma
         window = meters.window_s(self.state.meter)
         taken_ma = self._taken_ma()
+        is_slow = self.state.meter.spacing_s > self.settings.raise_spacing_s
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
                 phase.back_off = 0
             base_ma = phase.base_ma or 0
-            peak_ma = base_ma
+            # a slow meter would leave a raise that was too much for a whole period
+            peak_ma = base_ma + (phase.doubt_ma if is_slow else 0)
             kept_s = self.now_s - window * 2**phase.back_off
             for at_s, ma in phase.history:  # falling: the first one inside is the highest
                 if at_s > kept_s:
-                    if ma > base_ma:
+                    if ma > peak_ma:
                         peak_ma, self.expires_s[index] = ma, at_s + self.now_s - kept_s
                     break
             self.now_ma[index] = min(limit_ma - base_ma, feeder_ma) - taken_ma[index]

@@ -130,6 +130,8 @@ def page_lines(results: Sequence[DayResult]) -> Iterator[str]:
         yield ""
         yield f"### {series.name[0].upper()}{series.name[1:]}"
         yield ""
+        yield f"{len(days)} days."
+        yield ""
         yield from _acceptance(series, days)
         yield ""
         yield from _comparison(days)
