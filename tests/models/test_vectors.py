@@ -18,7 +18,8 @@ VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.yaml"))
 def model_of(path: Path) -> DeviceModel:
     """Return the model that a file of vectors is for; chargers and meters have different ids."""
     models = catalogue()
-    return (models.chargers | models.meters)[path.stem]
+    both: dict[str, DeviceModel] = {**models.chargers, **models.meters}
+    return both[path.stem]
 
 
 def vectors(path: Path) -> dict[str, Any]:
