@@ -23,7 +23,7 @@ from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
 from tests.support.peers import require_peers
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.real
 BAUD = 19_200
 UNITS = 5
 

@@ -125,7 +125,6 @@ def waited(recording: Recording) -> set[int]:
 
 @pytest.mark.proves("D9.5a", "D9.5b", "D9.5c", "D9.5d", "D9.5e", "D9.5f")
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.timeout(3600 if FUZZ else 240)
 @settings(max_examples=EXAMPLES, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(data=st.data())
 def test_no_invariant_is_violated_and_other_numbers_get_the_same(
