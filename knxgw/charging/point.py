@@ -30,8 +30,6 @@ from knxgw.charging.words import (
 from knxgw.config.model import ChargingStart, PointSettings
 from knxgw.frozen import replace
 
-OWN_ENERGY_AFTER_S = 10
-HYSTERESIS_CENTI_C = 200
 OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
 FRESH_S: Mapping[Quantity, float] = {
     Quantity.STATE: 10.0,

@@ -49,7 +49,8 @@ def meter_value(
     one.base_ma, one.doubt_ma = _base_ma(state, phase, round(current_ma), sampled_s)
     one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
     one.history = (*one.history, (now_s, one.base_ma))
-    moved = one.base_ma != state.phases[phase].base_ma or state.meter.values[phase] is None
+    before = state.phases[phase]
+    moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
     due_s = now_s if moved else state.due_s
     state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
     if state.emergency and meter.sets > sets:
@@ -72,9 +73,7 @@ def _base_ma(
 ) -> tuple[int, int]:
     """Return the load of the building on a phase, and by how much it may be higher.
 
-    It is what is measured, less what chargers drew then.
-
-    While a charger's current moves, its draw at the very instant of the sample is uncertain; then
+    It is what is measured, less what chargers drew then. While a charger's current moves, its draw at the very instant of the sample is uncertain; then
     the base changes only as much as the measurement demands. Otherwise every step of a vehicle
     would look like one of the building. What certainly rose is the building's load; then what the
     chargers most likely drew counts, because the least that is possible would be too little.

@@ -118,7 +118,7 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
     coming = min(waiting, key=lambda one: (one.waits_s or work.now_s, one.settings.number))
     if (coming.waits_s or work.now_s) > before_s or _admit(work, running, [coming]):
         return  # nobody has waited for a turn, or it fits without
-    room = _room(work, running, waiting)
+    room = _room(work, work.up_ma, running, waiting)
     leaving = queues.yielding(running, coming, room, settings, work.now_s)
     if leaving is not None:
         work.set_offer(leaving, 0)
@@ -128,10 +128,12 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
         work.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
-def _room(work: Work, running: list[Member], waiting: list[Member]) -> list[int]:
+def _room(
+    work: Work, available_ma: Sequence[int], running: list[Member], waiting: list[Member]
+) -> list[int]:
     """Return what there is for these members, beside what others draw."""
     others_ma = _others_ma(work, {m.settings.number for m in (*running, *waiting)})
-    return [up_ma - other_ma for up_ma, other_ma in zip(work.up_ma, others_ma, strict=True)]
+    return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
 
 def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Member]:
@@ -140,9 +142,8 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
         sum(m.settings.minimum_ma for m in running if index in m.phases)
         for index in range(len(work.phases))
     ]
-    room = _room(work, running, waiting)
-    held = [now - up for now, up in zip(work.now_ma, work.up_ma, strict=True)]
-    room_now = [ma + held_ma for ma, held_ma in zip(room, held, strict=True)]
+    room = _room(work, work.up_ma, running, waiting)
+    room_now = _room(work, work.now_ma, running, waiting)
     admitted = []
     for member in waiting:
         need_ma = member.settings.minimum_ma

@@ -27,7 +27,7 @@ from knxgw.modbus.driver import Driver, Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
-QUIET_S = 0.05  # a serial line on which nothing came for so long is silent
+QUIET_TRIES, QUIET_S = 20, 0.05  # a serial line on which nothing came for so long is silent
 
 
 class WrongAnswerError(DecodeError):
@@ -92,7 +92,9 @@ class ModbusBus:
         if not self._endpoint.is_serial:
             client.close()
             return await self._connect()
-        while client.ctx.heard:
+        for _ in range(QUIET_TRIES):  # a line that is never silent is tried all the same
+            if not client.ctx.heard:
+                break
             client.ctx.heard = False
             await asyncio.sleep(QUIET_S)
         client.ctx.forget()

@@ -6,6 +6,7 @@ is a test. Currents are mA per phase, times s.
 
 from collections.abc import Iterable
 
+from knxgw.modbus.commander import RETRY_S
 from knxgw.sim.bench.curve import Curve
 from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.recording import Recording, Violation
@@ -26,7 +27,7 @@ HOLD_S = 15.0  # T_hold
 NOISE_MOST_MA = 450  # of a building whose load is never still
 RESERVED_MA = 1000  # a vehicle that draws more than this counts
 EARLY_S = 1e-6
-REPEAT_S = 5.0  # a write that failed is repeated so much later, as knxgw.modbus.commander does
+REPEAT_S = RETRY_S  # a write that failed is repeated so much later
 
 
 class Watch:

@@ -1,0 +1,214 @@
+"""What follows from a changed station: decide, offer, say, remember. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from knxgw.charging import point as points
+from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import decide
+from knxgw.charging.publication import Published, point_values
+from knxgw.charging.records import to_record
+from knxgw.charging.words import Decision, PointNumber, Reason
+from knxgw.frozen import replace
+from knxgw.station import sharing
+from knxgw.station.model import (
+    GENERAL,
+    Effect,
+    FaultChanged,
+    Note,
+    Offer,
+    Publish,
+    Remember,
+    Remembered,
+    SessionClosed,
+    Station,
+)
+from knxgw.station.wishes import paused_all, wishes_of
+
+REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
+_SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
+
+
+def settle_shared(
+    before: Station, station: Station, now_s: float, *, without: PointNumber | None = None
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Settle what load management has changed, at all points but one and for the whole site."""
+    effects: list[Effect] = []
+    for number in station.points:
+        if number != without and is_shared_anew(before, station, number):
+            station = settle_point(station, number, before.points[number], now_s, effects)
+    if station.faults is not before.faults or without is None:
+        station = settle_general(before, station, now_s, effects)
+    return station, tuple(effects)
+
+
+def is_shared_anew(before: Station, station: Station, number: PointNumber) -> bool:
+    """Tell whether load management decided something else for a point than before."""
+    old, new = before.sharing, station.sharing
+    if old is None or new is None:
+        return False
+    return (
+        before.lock_out != station.lock_out
+        or new.members[number].offer_ma != old.members[number].offer_ma
+        or new.reasons.get(number) is not old.reasons.get(number)
+        or station.points[number] is not before.points[number]
+    )
+
+
+def settle_general(
+    before: Station, station: Station, now_s: float, effects: list[Effect]
+) -> Station:
+    """Settle what concerns the whole device: its faults, and its objects."""
+    effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
+    return _publish(station, GENERAL, _general_values(station, now_s), effects)
+
+
+def settle_all(
+    before: Station, station: Station, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Settle every charging point and the whole device."""
+    effects: list[Effect] = []
+    for number in station.points:
+        station = settle_point(station, number, before.points[number], now_s, effects)
+    station = settle_general(before, station, now_s, effects)
+    record = {"schema": 1, "grid_control": station.grid_control}
+    station = _remember(station, GENERAL, record, now_s, effects)
+    return station, tuple(effects)
+
+
+def settle_point(
+    station: Station,
+    number: PointNumber,
+    before: ChargingPoint,
+    now_s: float,
+    effects: list[Effect],
+) -> Station:
+    """Decide, offer, publish, remember: everything that follows from a changed point."""
+    point = _decide(station, station.points[number], effects)
+    obeying = points.follow_obedience(point, now_s)
+    if obeying.faults is not point.faults:  # it does not follow, or does again
+        obeying = _decide(station, obeying, effects)
+    point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
+    station = with_point(station, number, point)
+    effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
+    if before.session and before.session.is_open and point.session and not point.session.is_open:
+        effects.append(SessionClosed(point=number, session=point.session))
+    language = station.configuration.device.language
+    values = point_values(point, now_s, paused_all=paused_all(station), language=language)
+    _note_state(station, number, values, point, effects)
+    station = _publish(station, number, values, effects)
+    return _remember(station, number, to_record(point), now_s, effects)
+
+
+def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
+    decision = decide(point.limits, wishes_of(station, point))
+    if point.blocked:
+        return replace(point, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION))
+    if point.decision is None or point.decision.offer_ma != decision.offer_ma:
+        number = PointNumber(point.settings.number)
+        effects.append(Offer(point=number, offer_ma=decision.offer_ma))
+        why = decision.reason.name.lower()
+        text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({why})"
+        effects.append(Note(text=text))
+    return point if point.decision == decision else replace(point, decision=decision)
+
+
+def _note_state(
+    station: Station,
+    number: PointNumber,
+    values: Mapping[str, Published],
+    point: ChargingPoint,
+    effects: list[Effect],
+) -> None:
+    old, new = station.told(number, "state"), values["state"]
+    if old == new:
+        return
+    reason = point.decision.reason.name.lower() if point.decision else "-"
+    offer_a = point.decision.offer_ma / 1000 if point.decision else 0.0
+    text = f"cp{number}: state {_shown(old)} -> {_shown(new)}, offer {offer_a:.1f} A ({reason})"
+    effects.append(Note(text=text))
+
+
+def _shown(state: Published) -> str:
+    return "unknown" if state is None else str(state)
+
+
+def _faults_changed(
+    number: PointNumber, before: FaultRegister, after: FaultRegister, at: datetime | None
+) -> Iterable[FaultChanged]:
+    def changed(code: FaultCode, *, present: bool) -> FaultChanged:
+        return FaultChanged(point=number, code=code, present=present, at=at)
+
+    if after.informed is not None and after.informed_count != before.informed_count:
+        yield changed(after.informed, present=True)
+        yield changed(after.informed, present=False)
+    if before.present == after.present:
+        return
+    for code in after.present:
+        if code not in before.present:
+            yield changed(code, present=True)
+    for code in before.present:
+        if code not in after.present:
+            yield changed(code, present=False)
+
+
+def _general_values(station: Station, now_s: float) -> dict[str, Published]:
+    return {
+        **sharing.published(station, now_s),
+        "grid_supporting_control_state": station.grid_control,
+        "fault": station.faults.is_present,
+        "last_fault": station.faults.text,
+        "alive": True,
+    }
+
+
+def with_point(station: Station, number: PointNumber, point: ChargingPoint) -> Station:
+    """Return the station with another state of a charging point."""
+    return replace(station, points={**station.points, number: point})
+
+
+def _publish(
+    station: Station,
+    number: PointNumber,
+    values: Mapping[str, Published],
+    effects: list[Effect],
+) -> Station:
+    told = station.published.get(number, _NOTHING)
+    changed = {key: value for key, value in values.items() if told.get(key) != value}
+    if not changed:
+        return station
+    effects.extend(Publish(point=number, key=key, value=value) for key, value in changed.items())
+    return replace(station, published={**station.published, number: {**told, **changed}})
+
+
+_NOTHING: Mapping[str, Published] = {}
+
+
+def _remember(
+    station: Station,
+    number: PointNumber,
+    record: Mapping[str, Any],
+    now_s: float,
+    effects: list[Effect],
+) -> Station:
+    """Hand to the store what changed: decisions at once, counters now and then."""
+    last = station.remembered.get(number)
+    if last is not None and last.record == record:
+        return station
+    recent = last is not None and now_s - last.at_s < REMEMBER_ENERGY_S
+    if last is not None and recent and _lasting(last.record) == _lasting(record):
+        return station
+    effects.append(Remember(point=number, record=record))
+    remembered = Remembered(record=record, at_s=now_s)
+    return replace(station, remembered={**station.remembered, number: remembered})
+
+
+def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record without its counters."""
+    kept = {key: value for key, value in record.items() if key not in _SLOW_KEYS}
+    session = kept.get("session")
+    if session:
+        kept["session"] = (session["started_at"], session["is_open"])
+    return kept
