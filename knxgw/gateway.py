@@ -24,7 +24,7 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_session import KnxSession
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint
+from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
 from knxgw.modbus.driver import Driver
 from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
@@ -310,6 +310,8 @@ def _make_buses(
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     endpoints: dict[Endpoint, list[Driver]] = {}
+    on_line = [m for _, _, m, c in _devices(configuration) if c.kind is ConnectionKind.SERIAL]
+    framing = framing_of(on_line)
     for number, minimum_ma, model, connection in _devices(configuration):
         if number in blocked:  # a configuration fault: its charger is left alone
             continue
@@ -317,7 +319,7 @@ def _make_buses(
         driver = Driver(number, model, unit_id=unit, register_offset=offset, minimum_ma=minimum_ma)
         endpoint: Endpoint
         if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
-            endpoint = SerialEndpoint(line=configuration.serial)
+            endpoint = SerialEndpoint(line=configuration.serial, framing=framing)
         else:
             endpoint = TcpEndpoint(host=host, port=port, kind=connection.kind)
         endpoints.setdefault(endpoint, []).append(driver)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.fields import (
+    choice_of,
     flag_of,
     number_of,
     optional_int,
@@ -16,6 +17,8 @@ from knxgw.catalogue.model import (
     Control,
     DeviceKind,
     DeviceModel,
+    FixedBlock,
+    Framing,
     ModelId,
     PlugRule,
     Point,
@@ -24,6 +27,7 @@ from knxgw.catalogue.model import (
     Simulation,
     StateRule,
     StepValue,
+    Table,
     Transport,
     Watchdog,
     WatchdogTrigger,
@@ -65,6 +69,8 @@ _INTERFACE_KEYS = (
     "response_timeout_s",
     "request_gap_s",
     "connect_delay_s",
+    "framing",
+    "wake_after_s",
 )
 _CONTROL_KEYS = (
     "resolution_a",
@@ -158,7 +164,20 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         setup=texts_of(root, "setup"),
         quirks=texts_of(root, "quirks"),
         simulation=_read_simulation(root, points),
+        framing=Framing(choice_of(interface, "framing", tuple(Framing), Framing.STANDARD)),
+        wake_after_s=_read_wake_after(interface),
     )
+
+
+def _read_wake_after(interface: Node) -> float | None:
+    wake_after_s = optional_number(interface, "wake_after_s", low=0)
+    timeout_s = number_of(interface, "response_timeout_s", 2.0, low=0)
+    if wake_after_s is not None and wake_after_s <= timeout_s:
+        interface.report(
+            f"wake_after_s {wake_after_s:g} is not longer than response_timeout_s {timeout_s:g}",
+            "the device would sleep again while its answer is waited for: wait less long",
+        )
+    return wake_after_s
 
 
 def _capabilities(points: Mapping[str, Point], control: Control | None) -> frozenset[str]:
@@ -201,14 +220,35 @@ def _read_read_rules(root: Node) -> ReadRules:
         return ReadRules(
             single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0
         )
-    node.only_keys(("block", "max_registers", "gap_registers", "min_interval_s"))
+    node.only_keys(("block", "blocks", "max_registers", "gap_registers", "min_interval_s"))
     block = node.get("block")
     return ReadRules(
         single=block is not None and block.choice(("single", "merged")) == "single",
         max_registers=int(number_of(node, "max_registers", MAX_REGISTERS, low=0)),
         gap_registers=int(number_of(node, "gap_registers", 0, low=0)),
         min_interval_s=number_of(node, "min_interval_s", 0.0, low=0),
+        blocks=_read_fixed_blocks(node),
     )
+
+
+def _read_fixed_blocks(node: Node) -> tuple[FixedBlock, ...]:
+    child = node.get("blocks")
+    blocks: list[FixedBlock] = []
+    for item in child.items() if child else ():
+        children = item.only_keys(("table", "address", "count"))
+        address, count = item.require("address"), item.require("count")
+        if address is None or count is None:
+            continue
+        word = children["table"].choice(tuple(Table)) if "table" in children else None
+        block = FixedBlock(
+            table=Table(word or Table.HOLDING),
+            address=address.integer(0, 65535) or 0,
+            count=count.integer(1, MAX_REGISTERS) or 1,
+        )
+        if any(block.touches(one.table, one.address, one.count) for one in blocks):
+            item.report("overlaps another block", "a register belongs to one block at most")
+        blocks.append(block)
+    return tuple(blocks)
 
 
 def _read_write_rules(root: Node) -> WriteRules:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
@@ -39,6 +40,8 @@ _KEYS = (
     "low",
     "high",
     "invalid",
+    "zero",
+    "valid_if",
     "optional",
     "poll",
     "format",
@@ -72,6 +75,10 @@ def read_points(root: Node, interface: Node) -> Mapping[str, Point]:
         point = _read_point(name, node, defaults)
         if point:
             points[name] = point
+    for name, node in root.mapping().items():
+        child = node.get("valid_if")
+        if child and name in points:
+            points[name] = replace(points[name], valid_if=read_tests(child, points))
     return MappingProxyType(points)
 
 
@@ -112,7 +119,8 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         relative=flag_of(node, "relative"),
         low=optional_number(node, "low"),
         high=optional_number(node, "high"),
-        invalid=_read_invalid(node),
+        invalid=_read_raws(node, "invalid"),
+        zero=_read_raws(node, "zero"),
         optional=flag_of(node, "optional"),
         poll=_read_poll(name, node, readable=access != "wo"),
         format=TextFormat(choice_of(node, "format", tuple(TextFormat), "plain")),
@@ -161,8 +169,8 @@ def _read_codes(node: Node) -> Mapping[int | str, Code]:
     return MappingProxyType(codes)
 
 
-def _read_invalid(node: Node) -> tuple[int, ...]:
-    child = node.get("invalid")
+def _read_raws(node: Node, name: str) -> tuple[int, ...]:
+    child = node.get(name)
     values = [item.integer(0) for item in child.items()] if child else []
     return tuple(value for value in values if value is not None)
 

@@ -126,6 +126,13 @@ class Transport(StrEnum):
     ASCII = "ascii"
 
 
+class Framing(StrEnum):
+    """How the frames of a device begin; a name for what no number can say."""
+
+    STANDARD = "standard"
+    ABL = "abl"  # ASCII frames, but an answer begins with ">"
+
+
 class Table(StrEnum):
     """The four tables of Modbus; the value is the word used in the files."""
 
@@ -239,6 +246,8 @@ class Point:
     format: TextFormat
     confidence: str
     note: str
+    zero: tuple[int, ...] = ()  # raw values that stand for 0; the first one is written for it
+    valid_if: tuple["Test", ...] = ()  # without all of these the value is not available
 
 
 class Condition(StrEnum):
@@ -296,6 +305,20 @@ class WriteStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FixedBlock:
+    """Registers a device gives only all at once."""
+
+    table: Table
+    address: int
+    count: int
+
+    def touches(self, table: Table, address: int, count: int) -> bool:
+        """Tell whether a request would read any of these registers."""
+        end = self.address + self.count
+        return table is self.table and address < end and self.address < address + count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRules:
     """What one read request may cover."""
 
@@ -303,6 +326,11 @@ class ReadRules:
     max_registers: int
     gap_registers: int  # unmapped registers a block may bridge
     min_interval_s: float  # between two reads of this unit
+    blocks: tuple[FixedBlock, ...] = ()
+
+    def block_of(self, table: Table, address: int, count: int) -> FixedBlock | None:
+        """Return the fixed block that some registers belong to."""
+        return next((one for one in self.blocks if one.touches(table, address, count)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +450,8 @@ class DeviceModel:
     setup: tuple[str, ...]
     quirks: tuple[str, ...]
     simulation: Simulation
+    framing: Framing = Framing.STANDARD
+    wake_after_s: float | None = None  # idle time after which a first request may be lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

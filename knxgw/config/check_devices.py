@@ -116,6 +116,11 @@ def _mixed_line(
             if d.model.id != chargers[0].model.id
         ),
         *(_other_protocol(d, protocol, report) for d in on_line if not _speaks(d, protocol)),
+        *(
+            _other_framing(on_line[0], d, report)
+            for d in on_line
+            if d.model.framing is not on_line[0].model.framing
+        ),
     ]
 
 
@@ -144,6 +149,19 @@ def _other_protocol(device: _Device, protocol: str, report: Report) -> Configura
     )
     report.error(f"{device.key}.connection", f"{CHARGER_FAULT}: {message}", "change one of them")
     return _fault(CHARGER_FAULT, device, device, message)
+
+
+def _other_framing(first: _Device, device: _Device, report: Report) -> ConfigurationFault:
+    message = (
+        f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
+        "begin their answers differently: they cannot share the RS485 line"
+    )
+    report.error(
+        f"{device.key}.connection",
+        f"{CHARGER_FAULT}: {message}",
+        "connect one of them over Modbus TCP",
+    )
+    return _fault(CHARGER_FAULT, device, first, message)
 
 
 def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:

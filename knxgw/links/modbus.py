@@ -2,7 +2,7 @@
 
 After a timeout or an answer that belongs to another request a connection is made anew, so that a
 late answer can never be taken for the next request's. A serial line is listened to until it is
-silent instead, and the unit that was late is asked again only after its back-off.
+silent instead, and what a late unit says next is not used (`modbus_doubt`).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.modbus_client import ModbusClient
+from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import Endpoint
 from knxgw.modbus.commander import Write
 from knxgw.modbus.driver import Driver, Job, Read
@@ -32,6 +33,10 @@ QUIET_TRIES, QUIET_S = 20, 0.05  # a serial line on which nothing came for so lo
 
 class WrongAnswerError(DecodeError):
     """Bytes came, but not the answer to this request: the connection is made anew."""
+
+
+class DoubtfulAnswerError(DecodeError):
+    """An answer came, but perhaps that to an earlier request: it is asked for again."""
 
 
 def quiet_pymodbus() -> None:
@@ -56,6 +61,7 @@ class ModbusBus:
         self._endpoint = endpoint
         self._on_event = on_event
         self._wake = asyncio.Event()
+        self._doubts = Doubts(numbered=endpoint.numbers_answers)
         self._turn = 0
         models = [driver.model for driver in self.drivers]
         self._timeout_s = max(model.response_timeout_s for model in models)
@@ -144,7 +150,8 @@ class ModbusBus:
     def _free_s(self, driver: Driver) -> float:
         """Return from when on a device may be asked: after the silence that wire and devices want."""
         own_s = driver.model.request_gap_s
-        return self._ended_s + max(self._endpoint.silence_s, self._after_s, own_s)
+        silent_s = self._ended_s + max(self._endpoint.silence_s, self._after_s, own_s)
+        return max(silent_s, *(self._doubts.free_s(unit_id) for unit_id in driver.unit_ids))
 
     async def _do(
         self,
@@ -154,12 +161,13 @@ class ModbusBus:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         try:
+            registers = await self._exchange(client, driver, job, loop)
             if isinstance(job, Read):
-                registers = await self._read(client, job)
                 events = driver.read_done(job, registers, loop.time())
             else:
-                await self._write(client, job)
                 events = driver.write_done(job, loop.time())
+        except DoubtfulAnswerError as err:
+            wire.debug("%s: %s", self.name, err)  # not done: its turn comes again
         except (PeerError, LinkError) as err:
             wire.debug("%s: %s", self.name, err)
             self._tell(driver.failed(job, err, loop.time()))
@@ -173,6 +181,47 @@ class ModbusBus:
         finally:
             self._ended_s, self._after_s = loop.time(), driver.model.request_gap_s
 
+    async def _exchange(
+        self,
+        client: ModbusClient,
+        driver: Driver,
+        job: Job,
+        loop: asyncio.AbstractEventLoop,
+    ) -> Sequence[int]:
+        """Return what was read; a request that a sleeping device may have missed is repeated."""
+        unit_id, wake_after_s = job.unit_id, driver.model.wake_after_s
+        idle_s = self._doubts.idle_s(unit_id, loop.time())
+        try:
+            return await self._perform(client, job)
+        except LinkTimeoutError:
+            if wake_after_s is None or idle_s < wake_after_s or not self._endpoint.is_serial:
+                raise
+        await self._recovered(client)
+        return await self._perform(client, job, repeated=True)
+
+    async def _perform(
+        self, client: ModbusClient, job: Job, *, repeated: bool = False
+    ) -> Sequence[int]:
+        now_s = asyncio.get_running_loop().time
+        self._doubts.asked(job.unit_id, now_s())
+        registers: Sequence[int] = ()
+        refusal: PeerRefusedError | None = None
+        try:
+            if isinstance(job, Read):
+                registers = await self._read(client, job)
+            else:
+                await self._write(client, job)
+        except PeerRefusedError as err:
+            refusal = err
+        except (PeerError, LinkError):
+            self._doubts.unanswered(job.unit_id, now_s())
+            raise
+        if not self._doubts.answered(job.unit_id, now_s(), same_request=repeated):
+            raise DoubtfulAnswerError(f"{self.name}: unit {job.unit_id}: perhaps an old answer")
+        if refusal is not None:
+            raise refusal
+        return registers
+
     async def _read(self, client: ModbusClient, job: Read) -> Sequence[int]:
         block = job.block
         ask = {
@@ -185,7 +234,7 @@ class ModbusBus:
         answer = await self._answer(client, call, block.table.read_function, block.unit_id)
         if block.table in (Table.COIL, Table.DISCRETE):
             bits = [int(bit) for bit in answer.bits]
-            if len(bits) < block.count:
+            if len(bits) != -(-block.count // 8) * 8:
                 raise DecodeError(f"asked for {block.count} bits, got {len(bits)}")
             return bits[: block.count]
         if len(answer.registers) != block.count:
@@ -208,6 +257,8 @@ class ModbusBus:
         answer = await self._answer(client, call, job.function, job.unit_id)
         if answer.address != job.address:
             raise DecodeError(f"wrote register {job.address}, {answer.address} was acknowledged")
+        if not _acknowledges(answer, job):
+            raise DecodeError(f"wrote {values} to register {job.address}, not acknowledged so")
 
     async def _answer(
         self,
@@ -231,13 +282,28 @@ class ModbusBus:
             if isinstance(err, ModbusIOException):
                 raise LinkTimeoutError(f"{where}: no answer") from err
             raise LinkError(f"{where}: {err}") from err
+        if self._endpoint.numbers_answers and (
+            answer.transaction_id != client.ctx.request_transaction_id
+        ):
+            raise WrongAnswerError(f"{where}: an answer to another request")
+        if answer.function_code & 0x7F != function or answer.dev_id != unit_id:
+            raise WrongAnswerError(f"{where}: an answer to something else")
         if answer.isError():
             code = int(getattr(answer, "exception_code", 0))
             raise PeerRefusedError(f"unit {unit_id} refused with exception {code}", code)
-        if answer.function_code != function or answer.dev_id != unit_id:
-            raise WrongAnswerError(f"{where}: an answer to something else")
         return answer
 
     def _tell(self, events: Sequence[DeviceEvent]) -> None:
         for event in events:
             self._on_event(event)
+
+
+def _acknowledges(answer: ModbusPDU, job: Write) -> bool:
+    """Tell whether an answer repeats what was written, or how much."""
+    match job.function:
+        case 5:
+            return answer.bits[:1] == [bool(job.registers[0])]
+        case 6:
+            return answer.registers == [job.registers[0]]
+        case _:
+            return answer.count == len(job.registers)

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerBase
 from pymodbus.transaction import TransactionManager
+from pymodbus.transport import CommParams
 
+from knxgw.catalogue.model import Framing
 from knxgw.config.model import SerialLine
+from knxgw.links.modbus_framing import AblClientFramer, StrictDecoder
 
 _UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
 
@@ -21,6 +25,9 @@ class _Transactions(TransactionManager):
     """Requests and answers of one connection."""
 
     heard = False  # whether anything came since the last request: nonsense is not silence
+
+    def __init__(self, params: CommParams, framer: type[FramerBase], trace: "Trace | None") -> None:
+        super().__init__(params, framer(StrictDecoder()), 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
         """Take received bytes; return how many were used."""
@@ -68,7 +75,7 @@ class ModbusTcpClient(AsyncModbusTcpClient):
         super().__init__(
             host, port=port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
         )
-        self.ctx = _Transactions(self.comm_params, self.ctx.framer, 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
+        self.ctx = _Transactions(self.comm_params, FRAMER_NAME_TO_CLASS[framer], trace)
 
 
 class ModbusSerialClient(AsyncModbusSerialClient):
@@ -76,10 +83,18 @@ class ModbusSerialClient(AsyncModbusSerialClient):
 
     ctx: _Transactions
 
-    def __init__(self, line: SerialLine, *, timeout_s: float, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        line: SerialLine,
+        *,
+        timeout_s: float,
+        framing: Framing = Framing.STANDARD,
+        trace: Trace | None = None,
+    ) -> None:
+        framer = FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII
         super().__init__(
             line.port,
-            framer=FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII,
+            framer=framer,
             baudrate=line.baud,
             bytesize=line.data_bits,
             parity=line.parity,
@@ -88,7 +103,8 @@ class ModbusSerialClient(AsyncModbusSerialClient):
             retries=0,
             reconnect_delay=0,
         )
-        self.ctx = _Transactions(self.comm_params, self.ctx.framer, 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
+        own = {Framing.ABL: AblClientFramer}.get(framing, FRAMER_NAME_TO_CLASS[framer])
+        self.ctx = _Transactions(self.comm_params, own, trace)
 
 
 ModbusClient = ModbusTcpClient | ModbusSerialClient

@@ -1,12 +1,14 @@
 """Where Modbus devices are reached: a TCP endpoint, or the serial line."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pymodbus import FramerType
 
+from knxgw.catalogue.model import DeviceModel, Framing
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTcpClient
 
@@ -29,6 +31,10 @@ class Endpoint(Protocol):
     @property
     def is_serial(self) -> bool:
         """Tell whether it is a line: nothing is gained by opening it anew."""
+
+    @property
+    def numbers_answers(self) -> bool:
+        """Tell whether an answer names the request it belongs to."""
 
     def trouble(self) -> str:
         """Return what may be the reason that no connection could be made, and what to do."""
@@ -60,6 +66,11 @@ class TcpEndpoint:
         """Return False."""
         return False
 
+    @property
+    def numbers_answers(self) -> bool:
+        """Tell whether there are transaction numbers: not behind a serial server."""
+        return self.kind is ConnectionKind.TCP
+
     def trouble(self) -> str:
         """Return what is known: the network says no more."""
         return "no connection"
@@ -76,6 +87,7 @@ class SerialEndpoint:
     """The RS485 line. Source: Modbus over Serial Line, section 2.5.1.1 (silent intervals)."""
 
     line: SerialLine
+    framing: Framing = Framing.STANDARD
 
     @property
     def name(self) -> str:
@@ -103,6 +115,11 @@ class SerialEndpoint:
         """Return True."""
         return True
 
+    @property
+    def numbers_answers(self) -> bool:
+        """Return False: only the unit tells answers apart."""
+        return False
+
     def trouble(self) -> str:
         """Return what is wrong with the device file."""
         if not Path(self.line.port).exists():
@@ -113,4 +130,11 @@ class SerialEndpoint:
 
     def client(self, timeout_s: float) -> ModbusClient:
         """Return a client of the line."""
-        return ModbusSerialClient(self.line, timeout_s=timeout_s)
+        return ModbusSerialClient(self.line, timeout_s=timeout_s, framing=self.framing)
+
+
+def framing_of(models: Iterable[DeviceModel]) -> Framing:
+    """Return how frames begin on the line of these models; `check` sees that there is one way."""
+    return next(
+        (one.framing for one in models if one.framing is not Framing.STANDARD), Framing.STANDARD
+    )

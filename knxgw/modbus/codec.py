@@ -78,11 +78,13 @@ def scaled(point: Point, raw: Raw) -> float:
     """Return a numeric raw value in the unit of the point. Raises: DecodeError."""
     if isinstance(raw, str):
         raise DecodeError(f"{point.name}: {raw!r} is not a number")
-    return raw * point.scale + point.add
+    return 0.0 if raw in point.zero else raw * point.scale + point.add
 
 
 def unscaled(point: Point, value: float) -> Raw:
     """Return the raw value that stands for `value` in the unit of the point."""
+    if value == 0 and point.zero:
+        return point.zero[0]
     raw = (value - point.add) / point.scale
     return raw if point.type in (RegisterType.F32, RegisterType.F64) else round(raw)
 

@@ -37,6 +37,11 @@ class Read:
 
     block: Block
 
+    @property
+    def unit_id(self) -> int:
+        """Return the unit that is asked."""
+        return self.block.unit_id
+
 
 Job = Read | Write
 
@@ -64,6 +69,8 @@ class Driver:
         self.model = model
         self.name = _name(point, model)
         self.unit_id = unit_id
+        others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
+        self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
         self._schedule = self._new_schedule()

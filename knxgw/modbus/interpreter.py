@@ -81,7 +81,9 @@ class Interpreter:
         known = {*_MEASURED, *_TEXTS, *_FAULTS, *self._rule_points}
         if self._setpoint:
             known.add(self._setpoint)
-        return {n for n in known if (p := self._model.points.get(n)) is not None and p.readable}
+        points = self._model.points
+        read = {name for name in known if name in points and points[name].readable}
+        return read | {test.point for name in read for test in points[name].valid_if}
 
     def forget(self) -> None:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
@@ -96,8 +98,9 @@ class Interpreter:
         self._raws.update(raws)
         fresh: dict[Quantity, Value] = {}
         for name, raw in raws.items():
-            if raw is not None:
-                fresh.update(self._quantity(self._model.points[name], raw))
+            point = self._model.points[name]
+            if raw is not None and self._holds(point.valid_if):
+                fresh.update(self._quantity(point, raw))
         self._values.update(fresh)
         self._add_sums(fresh)
         if not self._rule_points.isdisjoint(raws) and not self.unsettled:

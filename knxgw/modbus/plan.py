@@ -7,7 +7,7 @@ value each 0.5 s), every block gets a share in proportion to its wanted rate.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from knxgw.catalogue.model import DeviceModel, Point, PollClass, Table
+from knxgw.catalogue.model import DeviceModel, FixedBlock, Point, PollClass, Table
 
 PERIODS_S = {
     PollClass.FAST: 1.0,
@@ -31,6 +31,7 @@ class Block:
     count: int
     points: tuple[Point, ...]
     poll: PollClass
+    is_fixed: bool = False  # the device gives these registers only all at once
 
     @property
     def optional(self) -> bool:
@@ -48,12 +49,16 @@ def plan_blocks(
 ) -> tuple[Block, ...]:
     """Return the blocks that read all `wanted` points, the most urgent first."""
     groups: dict[tuple[int, Table], list[tuple[int, Point]]] = {}
+    fixed: dict[tuple[int, FixedBlock], list[Point]] = {}
     for name in wanted:
         point = model.points[name]
         address = point.address + (address_offset if point.relative else 0)
         unit = unit_id if point.unit_id is None else point.unit_id
-        groups.setdefault((unit, point.table), []).append((address, point))
-    blocks: list[Block] = []
+        if block := model.read.block_of(point.table, address, point.count):
+            fixed.setdefault((unit, block), []).append(point)
+        else:
+            groups.setdefault((unit, point.table), []).append((address, point))
+    blocks = [_whole(unit, block, points) for (unit, block), points in fixed.items()]
     for (unit, table), members in groups.items():
         blocks.extend(_merge(model, unit, table, sorted(members, key=lambda member: member[0])))
     return tuple(sorted(blocks, key=lambda block: _RANKS[block.poll]))
@@ -64,12 +69,31 @@ def split(block: Block, offset: int) -> tuple[Block, ...]:
     return tuple(
         replace(
             block,
-            address=point.address + (offset if point.relative else 0),
-            count=point.count,
+            address=block.address
+            if block.is_fixed
+            else point.address + (offset if point.relative else 0),
+            count=block.count if block.is_fixed else point.count,
             points=(point,),
             poll=point.poll if point.poll is not PollClass.NEVER else block.poll,
         )
         for point in block.points
+    )
+
+
+def _rate(point: Point) -> PollClass:
+    """Return how often a point is read that is wanted at all."""
+    return PollClass.FAST if point.poll is PollClass.NEVER else point.poll
+
+
+def _whole(unit: int, block: FixedBlock, points: Sequence[Point]) -> Block:
+    return Block(
+        unit_id=unit,
+        table=block.table,
+        address=block.address,
+        count=block.count,
+        points=tuple(points),
+        poll=min((_rate(point) for point in points), key=_RANKS.__getitem__),
+        is_fixed=True,
     )
 
 
@@ -79,7 +103,7 @@ def _merge(
     rules = model.read
     current: Block | None = None
     for address, point in members:
-        poll = PollClass.FAST if point.poll is PollClass.NEVER else point.poll
+        poll = _rate(point)
         fresh = Block(
             unit_id=unit,
             table=table,

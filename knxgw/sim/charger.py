@@ -1,7 +1,7 @@
 """A simulated charging point: vehicle, pilot, watchdog and meter behind a register image."""
 
 from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, StepValue, WatchdogTrigger
-from knxgw.modbus.codec import Raw, unscaled
+from knxgw.modbus.codec import Raw, scaled, unscaled
 from knxgw.modbus.interpreter import holds
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle
@@ -83,6 +83,8 @@ class SimulatedCharger(RegisterImage):
 
     def advance(self, now_s: float) -> None:
         """Let time pass until `now_s`."""
+        if self.vehicle is None:  # nothing moves: days of an idle machine cost nothing
+            self._now_s = max(self._now_s, now_s)
         while self._now_s < now_s:
             elapsed_s = min(STEP_S, now_s - self._now_s)
             self._now_s += elapsed_s
@@ -177,7 +179,7 @@ class SimulatedCharger(RegisterImage):
         raw = self._written.get(self._offer_point)
         if raw is None or isinstance(raw, str):
             return self._power_up_ma
-        return round(raw * self.model.points[self._offer_point].scale * 1000)
+        return round(scaled(self.model.points[self._offer_point], raw) * 1000)
 
     def _limit_ma(self) -> int:
         """Return the limit in force [mA]: the setpoint, or the fallback of a hungry watchdog."""

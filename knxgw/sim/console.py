@@ -1,7 +1,10 @@
 """Lines a person types to a running simulator: plug and unplug, break and mend."""
 
+from pymodbus.constants import ExcCodes
+
 from knxgw.charging.words import PointNumber
 from knxgw.errors import RejectedError
+from knxgw.sim.misbehaviour import Misbehaviour
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.vehicle import Vehicle
 
@@ -11,9 +14,21 @@ HELP = """commands, N is a charging point:
   full N | empty N              its battery is full / has room again
   error N | mend N              the charger reports an error / is well again
   restart N                     the charger forgets everything that was written
-  silent N | short N | talk N   its endpoint goes silent / answers too short / answers again
+  silent N | short N            its endpoint goes silent / answers one register too few
+  spoil N | refuse N CODE       answers with a wrong checksum / with a Modbus exception
+  slow N SECONDS | frozen N     answers so much later / shows the same values for ever
+  away N                        refuses connections; on a serial line the adapter is pulled out
+  talk N                        its endpoint behaves well again
   state                         what every charging point is in
   help, quit"""
+
+_FAULTS = {
+    "silent": "silent",
+    "short": "short_answers",
+    "spoil": "bad_checksum",
+    "frozen": "frozen",
+    "away": "away",
+}
 
 
 def obey(site: SimulatedSite, line: str) -> str:
@@ -50,12 +65,28 @@ def _obey_point(site: SimulatedSite, words: list[str]) -> str:
             charger.has_error = words[0] == "error"
         case "restart":
             charger.restart()
-        case "silent" | "short" | "talk":
-            trouble = site.endpoint_of(number).misbehaviour
-            trouble.silent, trouble.short_answers = words[0] == "silent", words[0] == "short"
+        case "silent" | "short" | "spoil" | "refuse" | "slow" | "frozen" | "away" | "talk":
+            _misbehave(site.endpoint_of(number).misbehaviour, words)
         case _:
             raise RejectedError(f"{' '.join(words)!r} is not possible now; try `help`")
     return "ok"
+
+
+def _misbehave(trouble: Misbehaviour, words: list[str]) -> None:
+    """Let an endpoint have one fault, or none; for all of its units."""
+    trouble.end()
+    try:
+        match words[0]:
+            case "slow":
+                trouble.delay_s = float(words[2])
+            case "refuse":
+                trouble.exception = int(ExcCodes(int(words[2])))
+            case "talk":
+                pass
+            case word:
+                setattr(trouble, _FAULTS[word], True)
+    except (IndexError, ValueError):
+        raise RejectedError(f"{words[0]}: a number is missing or wrong; try `help`") from None
 
 
 def _number(site: SimulatedSite, words: list[str]) -> PointNumber:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from pymodbus import FramerType
@@ -11,31 +10,18 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.model import Framing, Table
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import DecodeError, PeerRefusedError
+from knxgw.links.modbus_endpoint import framing_of
+from knxgw.links.modbus_framing import AblServerFramer
+from knxgw.sim.misbehaviour import Misbehaviour, obedient, spoiled
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
 
 _TABLES = (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT)
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
 _READS = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
-
-
-@dataclass(slots=True, kw_only=True)
-class Misbehaviour:
-    """What a simulated endpoint does wrong on demand."""
-
-    silent: bool = False  # takes requests, answers nothing
-    short_answers: bool = False  # one register too few
-    exception: int | None = None  # answers every request with this exception code
-    refuses_writes: bool = False  # answers reads, but refuses whatever is written
-
-    def refusal(self, *, is_write: bool) -> ExcCodes | None:
-        """Return the exception that a request is answered with, None: it is served."""
-        if self.exception is not None:
-            return ExcCodes(self.exception)
-        return ExcCodes.DEVICE_FAILURE if is_write and self.refuses_writes else None
 
 
 class ModbusSimulator:
@@ -58,10 +44,14 @@ class ModbusSimulator:
         self._images = tuple(images)
         self._time_s = time_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
+        self._is_away = False
+        self._frozen: dict[tuple[int, int, int, int], list[int]] = {}
+        self._heard_s: dict[int, float] = {}  # when a unit was spoken to last
+        self._missed = False  # the request being served came to a device that slept
 
     async def start(self) -> None:
         """Listen. Raises: OSError or RuntimeError when the port is taken."""
-        self._server = self._new_server()
+        self._server = obedient(self._new_server(), self.misbehaviour)
         await self._server.serve_forever(background=True)
 
     def _new_server(self) -> ModbusTcpServer | ModbusSerialServer:
@@ -79,6 +69,13 @@ class ModbusSimulator:
             server, self._server = self._server, None
             await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has no types here
             await asyncio.sleep(0)
+
+    async def follow(self) -> None:
+        """Go away or come back, as the misbehaviour says."""
+        if self.misbehaviour.away == self._is_away:
+            return
+        self._is_away = self.misbehaviour.away
+        await (self.stop() if self._is_away else self.start())
 
     def _devices(self) -> list[SimDevice]:
         spans: dict[int, dict[Table, tuple[int, int]]] = {}
@@ -122,8 +119,8 @@ class ModbusSimulator:
     ) -> ExcCodes | None:
         """Answer a request from the images; pymodbus calls this for every access."""
         refusal = self.misbehaviour.refusal(is_write=values is not None)
-        if refusal is not None:
-            return refusal
+        if refusal is not None or self._missed:
+            return refusal or ExcCodes.DEVICE_BUSY  # what was missed is not answered
         if values is None and function in _WRITES:
             return None  # pymodbus reads back what it has just written
         now_s = self._time_s()
@@ -137,13 +134,26 @@ class ModbusSimulator:
                 self._write(images, unit, function, address, [int(v) for v in values])
                 self.writes.append((now_s, unit, address, tuple(int(v) for v in values)))
             else:
-                answer = _read(images, unit, _READS[function], address, count)
+                answer = self._read(images, unit, function, address, count)
                 registers[address - start : address - start + count] = answer
         except PeerRefusedError as err:
             return ExcCodes(err.code)
         except DecodeError:
             return ExcCodes.ILLEGAL_VALUE
         return None
+
+    def _read(
+        self, images: Sequence[RegisterImage], unit: int, function: int, address: int, count: int
+    ) -> list[int]:
+        if not self.misbehaviour.frozen:
+            self._frozen.clear()
+        key = (unit, function, address, count)
+        if key not in self._frozen:
+            answer = _read(images, unit, _READS[function], address, count)
+            if not self.misbehaviour.frozen:
+                return answer
+            self._frozen[key] = answer
+        return self._frozen[key]
 
     @staticmethod
     def _write(
@@ -161,53 +171,78 @@ class ModbusSimulator:
     def _trace_pdu(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:  # noqa: FBT001 - pymodbus' shape
         if sending and self.misbehaviour.short_answers and pdu.registers:
             pdu.registers = pdu.registers[:-1]
+        if not sending:
+            self._missed = self._was_asleep(pdu.dev_id)
         return pdu
 
+    def _was_asleep(self, unit: int) -> bool:
+        """Wake a unit up; tell whether it had to be."""
+        idle_s = self._time_s() - self._heard_s.get(unit, float("-inf"))
+        self._heard_s[unit] = self._time_s()
+        waits = [i.model.wake_after_s for i in self._images if unit in i.units]
+        return any(wait_s is not None and idle_s > wait_s for wait_s in waits)
+
     def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
-        return b"" if sending and self.misbehaviour.silent else data
+        if not sending:
+            return data
+        if self.misbehaviour.silent or self._missed:
+            return b""
+        return spoiled(data, self._framer) if self.misbehaviour.bad_checksum else data
 
 
 class SerialSimulator(ModbusSimulator):
-    """The same on a serial line; a unit that does not exist says nothing."""
+    """The same on a serial line; a unit that does not exist says nothing.
+
+    Without a wire the line is a `socket://host:port`, or pymodbus' null modem written like that.
+    """
 
     def __init__(
         self,
         images: Sequence[RegisterImage],
-        wire: SerialWire,
+        wire: SerialWire | None,
         line: SerialLine,
         *,
         time_s: Callable[[], float],
     ) -> None:
         super().__init__(images, host=line.port, port=0, time_s=time_s)
+        self._framer = FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII
         self.wire = wire
         self._line = line
 
     async def start(self) -> None:
         """Take the far end of the wire, and let the bytes flow."""
+        if self.wire is not None:
+            self.wire.open()
         await super().start()
-        self.wire.start()
+        if self.wire is not None:
+            self.wire.start()
 
     async def stop(self) -> None:
         """Let go of the line, as devices that lose power."""
-        self.wire.stop()
+        if self.wire is not None:
+            self.wire.stop()
         await super().stop()
 
     def _new_server(self) -> ModbusSerialServer:
-        line = self._line
-        return ModbusSerialServer(
+        server = ModbusSerialServer(
             self._devices(),
-            framer=FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII,
-            port=self.wire.device_end,
-            baudrate=line.baud,
+            framer=self._framer,
+            port=self._line.port if self.wire is None else self.wire.device_end,
+            baudrate=self._line.baud,
             trace_pdu=self._trace_pdu,
             trace_packet=self._trace_packet,
         )
+        if framing_of(image.model for image in self._images) is Framing.ABL:
+            server.framer = AblServerFramer
+        return server
 
     def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
         """Keep pymodbus from answering for units that do not exist."""
+        if not sending:
+            return data
         unit = data[0] if self._line.protocol == "rtu" else int(data[1:3], 16)
         exists = any(unit in image.units for image in self._images)
-        return super()._trace_packet(sending, data) if exists or not sending else b""
+        return super()._trace_packet(sending, data) if exists else b""
 
 
 def _read(

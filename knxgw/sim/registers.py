@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.model import DeviceModel, Point, Table
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.codec import Raw, decode, encode, unscaled
+from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
@@ -67,14 +67,13 @@ class RegisterImage(ABC):
         if places is None:
             raise PeerRefusedError("no such table", ILLEGAL_FUNCTION)
         rules = self.model.read
-        if count > rules.max_registers:
-            raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
+        may_bridge = self._check_block(table, address, count) or rules.gap_registers > 0
         registers: list[int] = []
         encoded: dict[str, Sequence[int]] = {}
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                if rules.gap_registers == 0:
+                if not may_bridge:
                     raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
                 registers.append(RESERVED)
                 continue
@@ -93,6 +92,16 @@ class RegisterImage(ABC):
         if rules.single and len(registers) != places[address][0].count:
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
         return registers
+
+    def _check_block(self, table: Table, address: int, count: int) -> bool:
+        """Tell whether a request is for a fixed block. Raises: PeerRefusedError."""
+        rules = self.model.read
+        if count > rules.max_registers:
+            raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
+        fixed = rules.block_of(table, address, count)
+        if fixed is not None and (address, count) != (fixed.address, fixed.count):
+            raise PeerRefusedError("one whole block per request", ILLEGAL_ADDRESS)
+        return fixed is not None
 
     def write(
         self, unit: int, table: Table, address: int, function: int, values: Sequence[int]
@@ -115,7 +124,7 @@ class RegisterImage(ABC):
     def _check_range(point: Point, raw: Raw | None) -> None:
         if isinstance(raw, str) or raw is None:
             return
-        value = raw * point.scale + point.add
+        value = scaled(point, raw)
         too_low = point.low is not None and value < point.low - 1e-6
         too_high = point.high is not None and value > point.high + 1e-6
         if too_low or too_high:

@@ -25,6 +25,12 @@ class SerialWire:
         self._slaves: list[int] = []
         self._busy_s = 0.0
         self._link: Path | None = None
+        self.open()
+
+    def open(self) -> None:
+        """Make the two device files, unless they are there."""
+        if self._masters:
+            return
         for _ in range(2):
             master, slave = os.openpty()
             tty.setraw(slave)
@@ -32,6 +38,8 @@ class SerialWire:
             self._masters.append(master)
             self._slaves.append(slave)
         self.gateway_end, self.device_end = (os.ttyname(slave) for slave in self._slaves)
+        if self._link is not None:
+            self._link.symlink_to(self.gateway_end)
 
     def link_to(self, path: Path) -> None:
         """Let the gateway's end also be found under a name of one's own. Raises: FileExistsError."""

@@ -29,7 +29,8 @@ class SimulatedSite:
     """Simulators for every device of a configuration, at the addresses it names.
 
     The serial line is a pseudo terminal, and the device file of the configuration becomes a link to
-    it; a name in /dev is left to real adapters, and nothing is simulated there.
+    it, or a `socket://host:port`; a name in /dev is left to real adapters, and nothing is simulated
+    there.
     """
 
     def __init__(self, configuration: Configuration, time_s: Callable[[], float]) -> None:
@@ -63,6 +64,8 @@ class SimulatedSite:
         kind, line = self._kinds[host, port], configuration.serial
         if kind is not ConnectionKind.SERIAL or line is None:
             return ModbusSimulator(images, host=host, port=port, time_s=self._time_s, kind=kind)
+        if line.port.startswith("socket://"):
+            return SerialSimulator(images, None, line, time_s=self._time_s)
         wire = SerialWire(character_s=SerialEndpoint(line=line).character_s)
         wire.link_to(Path(line.port))
         return SerialSimulator(images, wire, line, time_s=self._time_s)
@@ -107,4 +110,6 @@ class SimulatedSite:
         while True:
             for charger in self.chargers.values():
                 charger.advance(self._time_s())
+            for server in self.servers.values():
+                await server.follow()
             await asyncio.sleep(PHYSICS_S)

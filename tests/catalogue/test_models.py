@@ -20,6 +20,28 @@ def test_a_shipped_file_has_no_findings() -> None:
     assert findings(KEBA) == []
 
 
+ABL = (product_db.DIRECTORY / "chargers/abl_emh1.yaml").read_text(encoding="utf-8")
+
+
+def test_a_device_must_not_fall_asleep_while_its_answer_is_waited_for() -> None:
+    assert findings(ABL) == []
+    shown = findings(ABL.replace("wake_after_s: 1", "wake_after_s: 0.5"))
+    assert len(shown) == 1
+    assert "wake_after_s 0.5 is not longer than response_timeout_s 0.5" in shown[0]
+
+
+def test_fixed_blocks_must_not_overlap() -> None:
+    shown = findings(ABL.replace("{address: 0x2E, count: 5}", "{address: 0x12, count: 5}"))
+    assert len(shown) == 1
+    assert "read.blocks[1]: overlaps another block" in shown[0]
+
+
+def test_what_makes_a_point_valid_must_exist() -> None:
+    shown = findings(ABL.replace("valid_if: {sensor: bit5}", "valid_if: {sensors: bit5}", 1))
+    assert len(shown) == 1
+    assert "point 'sensors' does not exist" in shown[0]
+
+
 def test_a_negative_spacing_is_refused() -> None:
     shown = findings(KEBA.replace("min_interval_s: 0.5", "min_interval_s: -0.5"))
     assert len(shown) == 1

@@ -97,6 +97,12 @@ def test_a_line_of_the_other_protocol_blocks_what_cannot_speak_it() -> None:
     assert "RTU and ASCII must not be mixed" in fault.message
 
 
+def test_chargers_that_begin_their_answers_differently_cannot_share_a_line() -> None:
+    abl = "number: 2, model: abl_emh1, connection: {type: serial, unit: 2}"
+    text = points(abb(1, 1), abl) + LINE.replace("}", ", protocol: ascii}")
+    assert any("begin their answers differently" in error for error in errors(text))
+
+
 @pytest.mark.proves("7.56")
 def test_a_prioritised_charging_point_that_is_disabled_is_a_fault_of_the_device() -> None:
     text = points(keba(1, "10.0.0.1"), keba(2, NOWHERE))

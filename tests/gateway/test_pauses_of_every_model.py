@@ -6,22 +6,35 @@ import pytest
 from xknx.dpt import DPTArray
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import Transport
+from knxgw.catalogue.model import DeviceModel, Transport
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_load_management import House
 from tests.support.world import World
 
-MODELS = [m for m in catalogue().chargers.values() if Transport.TCP in m.transports]
+MODELS = list(catalogue().chargers.values())
+LINE = "socket://__pymodbus_nullmodem:5020"
 SITE = """
 knx: {{link: none}}
+serial: {{port: "{line}", protocol: {protocol}, baud: 19200, parity: N, stop_bits: 1}}
 load_management: {{mode: dynamic, fuse_a: 35, reserve_a: 3}}
 grid_supporting_control: {{setpoint_a: "0"}}
 charging_points:
-  - {{number: 1, model: {model}, connection: {{host: 127.0.0.1, port: 5021, unit: {unit}}}}}
+  - {{number: 1, model: {model}, connection: {{{connection}, unit: {unit}}}}}
   - {{number: 2, model: alfen_eve, connection: {{host: 127.0.0.1, port: 5022}}}}
 group_objects: {{1: [1/0/1], 10: [1/0/10], 11: [1/0/11], 12: [1/0/12], 13: [1/0/13],
   50: [1/1/50], 55: [1/1/55]}}
 """
+
+
+def site_of(model: DeviceModel) -> str:
+    """Return a site with a charger of a model, on the serial line if it knows nothing else."""
+    tcp = Transport.TCP in model.transports
+    connection = "host: 127.0.0.1, port: 5021" if tcp else "type: serial"
+    protocol = "rtu" if tcp else model.transports[0].value
+    unit = model.unit_id
+    return SITE.format(
+        model=model.id, unit=unit, line=LINE, protocol=protocol, connection=connection
+    )
 
 
 async def charges(world: World, seconds: float) -> None:
@@ -35,9 +48,8 @@ async def rests(world: World, seconds: float) -> None:
 
 @pytest.mark.proves("D5.6", "H.20")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: str(model.id))
-async def test_a_car_that_we_held_at_0_a_charges_again(model: object, tmp_path: Path) -> None:
-    site = SITE.format(model=model.id, unit=model.unit_id)  # type: ignore[attr-defined]
-    async with World(site, tmp_path) as world:
+async def test_a_car_that_we_held_at_0_a_charges_again(model: DeviceModel, tmp_path: Path) -> None:
+    async with World(site_of(model), tmp_path) as world:
         world.strict = False
         house = House(world, 4.0)
         running = world._group.create_task(house.run())

@@ -1,0 +1,50 @@
+"""Frames that pymodbus does not know, and answers it would read although they cannot be right."""
+
+from pymodbus import ModbusException
+from pymodbus.framer import FramerAscii
+from pymodbus.pdu import DecodePDU, ModbusPDU
+
+_BITS_OR_REGISTERS = (1, 2, 3, 4)  # answers that say how many bytes follow
+_ECHOES = (5, 6, 15, 16)  # answers that repeat the address and the value or count
+_ECHO_BYTES = 5
+
+
+class StrictDecoder(DecodePDU):
+    """Reads only answers that are as long as they say."""
+
+    def __init__(self) -> None:
+        super().__init__(is_server=False)
+
+    def decode(self, frame: bytes) -> ModbusPDU | None:
+        """Return the answer. Raises: ModbusException when its length cannot be right."""
+        function = frame[0]
+        if function & 0x80:
+            fits = len(frame) == 2
+        elif function in _BITS_OR_REGISTERS:
+            fits = len(frame) >= 2 and len(frame) == 2 + frame[1]
+        else:
+            fits = function in _ECHOES and len(frame) == _ECHO_BYTES
+        if not fits:
+            raise ModbusException(f"an answer of {len(frame)} bytes with function {function}")
+        return super().decode(frame)
+
+
+class AblClientFramer(FramerAscii):
+    """ABL eMH1: ASCII frames, but an answer begins with ">".
+
+    Source: [abl-emh1] components/emh1_modbus.
+    """
+
+    START = b">"
+
+    def encode(self, payload: bytes, device_id: int, tid: int) -> bytes:
+        """Return a request: it begins as the standard says."""
+        return FramerAscii.START + super().encode(payload, device_id, tid)[1:]
+
+
+class AblServerFramer(FramerAscii):
+    """The other end of the same."""
+
+    def encode(self, payload: bytes, device_id: int, tid: int) -> bytes:
+        """Return an answer."""
+        return AblClientFramer.START + super().encode(payload, device_id, tid)[1:]
