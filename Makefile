@@ -61,8 +61,8 @@ generate: $(STAMP) ## pages of docs/ that are made from product_db/ and the test
 	$(BIN)/python -m knxgw.document charging-point > docs/charging-point.md
 	$(BIN)/python -m tests.conformance > docs/conformance.md
 
-fuzz: $(STAMP) ## long property runs
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" $(ARGS)
+fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each transport
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -124,10 +124,10 @@ class ModbusBus:
         return client
 
     def _next_turn(self, now_s: float) -> tuple[Driver, Job] | None:
-        """Return whose turn it is: commands first, then round robin."""
+        """Return whose turn it is: urgent commands first, then others, then round robin."""
         count = len(self.drivers)
         order = [self.drivers[(self._turn + i) % count] for i in range(count)]
-        for driver in sorted(order, key=lambda one: not one.has_command(now_s)):
+        for driver in sorted(order, key=lambda one: one.rank(now_s)):
             if now_s < self._free_s(driver):
                 continue
             job = driver.next_job(now_s)

@@ -10,33 +10,42 @@ from collections.abc import Callable
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusIOException
-from pymodbus.framer import FRAMER_NAME_TO_CLASS, FramerBase
+from pymodbus.framer import FramerBase, FramerSocket
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams
 
 from knxgw.catalogue.model import Framing
 from knxgw.config.model import SerialLine
-from knxgw.links.modbus_framing import AblClientFramer, StrictDecoder
+from knxgw.links.modbus_framing import AblClientFramer, AsciiFramer, RtuFramer, StrictDecoder
 
+_FRAMERS: dict[FramerType, type[FramerBase]] = {
+    FramerType.SOCKET: FramerSocket,
+    FramerType.RTU: RtuFramer,
+    FramerType.ASCII: AsciiFramer,
+}
 _UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
 
 
 class _Transactions(TransactionManager):
     """Requests and answers of one connection."""
 
-    heard = False  # whether anything came since the last request: nonsense is not silence
+    heard = False  # whether anything came since the last request: nonsense is not silence,
+    # but a good frame of another unit of the line is; that one was late
 
     def __init__(self, params: CommParams, framer: type[FramerBase], trace: "Trace | None") -> None:
         super().__init__(params, framer(StrictDecoder()), 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
         """Take received bytes; return how many were used."""
-        self.heard = self.heard or bool(data)
         try:
             used: int = super().callback_data(data, addr)
         except _UNREADABLE as err:
+            self.heard = True
             self.fail(ModbusIOException(f"unreadable answer: {err}"))
             return len(data)
+        spoken = getattr(self.framer, "spoken", None)
+        if data and spoken in (None, self.request_dev_id):
+            self.heard = True
         return used
 
     def callback_disconnected(self, exc: Exception | None) -> None:
@@ -75,7 +84,7 @@ class ModbusTcpClient(AsyncModbusTcpClient):
         super().__init__(
             host, port=port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
         )
-        self.ctx = _Transactions(self.comm_params, FRAMER_NAME_TO_CLASS[framer], trace)
+        self.ctx = _Transactions(self.comm_params, _FRAMERS[framer], trace)
 
 
 class ModbusSerialClient(AsyncModbusSerialClient):
@@ -103,7 +112,7 @@ class ModbusSerialClient(AsyncModbusSerialClient):
             retries=0,
             reconnect_delay=0,
         )
-        own = {Framing.ABL: AblClientFramer}.get(framing, FRAMER_NAME_TO_CLASS[framer])
+        own = AblClientFramer if framing is Framing.ABL else _FRAMERS[framer]
         self.ctx = _Transactions(self.comm_params, own, trace)
 
 

@@ -1,7 +1,7 @@
 """Frames that pymodbus does not know, and answers it would read although they cannot be right."""
 
 from pymodbus import ModbusException
-from pymodbus.framer import FramerAscii
+from pymodbus.framer import FramerAscii, FramerBase, FramerRTU
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
 _BITS_OR_REGISTERS = (1, 2, 3, 4)  # answers that say how many bytes follow
@@ -29,7 +29,27 @@ class StrictDecoder(DecodePDU):
         return super().decode(frame)
 
 
-class AblClientFramer(FramerAscii):
+class _Listening(FramerBase):
+    """Notes which unit spoke last: on a line that may be another one, and late."""
+
+    spoken: int | None = None  # None: what came was no frame
+
+    def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
+        """Return length, unit, number and content of the first frame."""
+        used, unit_id, number, content = super().decode(data)
+        self.spoken = unit_id if content else None
+        return used, unit_id, number, content
+
+
+class RtuFramer(_Listening, FramerRTU):
+    """RTU frames, by a client that listens."""
+
+
+class AsciiFramer(_Listening, FramerAscii):
+    """ASCII frames, by a client that listens."""
+
+
+class AblClientFramer(AsciiFramer):
     """ABL eMH1: ASCII frames, but an answer begins with ">".
 
     Source: [abl-emh1] components/emh1_modbus.

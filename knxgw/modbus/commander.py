@@ -83,6 +83,10 @@ class Commander:
         if self._acknowledged_ma != offer_ma:
             self._acknowledged_ma = None
 
+    def is_urgent(self, now_s: float) -> bool:
+        """Tell whether a lowering, a pause or a first offer is due now: it overtakes everything."""
+        return self._urgent and self._pending() is not None and self.due_s(now_s) <= now_s
+
     @property
     def is_settled(self) -> bool:
         """Tell whether the charger knows everything that is wanted of it."""
@@ -168,6 +172,13 @@ class Commander:
         if self._unlock and self._unlock[0].point == write.point:
             self._unlock.clear()
         self._retry_s = now_s + RETRY_S
+
+    def still_wants(self, write: Write) -> bool:
+        """Tell whether what a write is for is still to be done, now or regularly."""
+        pending = self._pending()
+        steps = [*self._arm_steps(), *self._refresh_steps(), *self._unlock]
+        steps += [pending] if pending is not None else []
+        return any(step.point == write.point for step in steps)
 
     def verify(self, name: str, raw: Raw | None, now_s: float) -> None:
         """Compare a value the charger reports with what was written; rewrite what it forgot.

@@ -89,6 +89,7 @@ class Driver:
         self._silent = 0
         self._wrong = 0
         self._refused_writes = 0  # in a row
+        self._refused: Write | None = None  # the last one
         self._starts_up = False
 
     @property
@@ -146,9 +147,11 @@ class Driver:
         block = self._schedule.next_block(now_s)
         return Read(block=block) if block else None
 
-    def has_command(self, now_s: float) -> bool:
-        """Tell whether a write is due now."""
-        return self._commander is not None and self._commander.due_s(now_s) <= now_s
+    def rank(self, now_s: float) -> int:
+        """Return how soon its next job comes: 0 an urgent write, 1 another write, 2 a read."""
+        if self._commander is None or self._commander.due_s(now_s) > now_s:
+            return 2
+        return 0 if self._commander.is_urgent(now_s) else 1
 
     # --- what became of it
 
@@ -203,6 +206,7 @@ class Driver:
             self._schedule.ask_again_in(job.block, now_s, BACK_OFF_FIRST_S)
         else:
             self._refused_writes += 1
+            self._refused = job
         return self._wrong_answer(error)
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
@@ -251,6 +255,9 @@ class Driver:
 
     def _answered(self) -> list[DeviceEvent]:
         self._silent = self._wrong = 0
+        refused = self._refused
+        if refused and self._commander and not self._commander.still_wants(refused):
+            self._refused, self._refused_writes = None, 0  # it is not told that any more
         if self._refused_writes >= COMM_LIMIT:
             return self._change(
                 LinkCondition.COMM

@@ -62,7 +62,7 @@ def obedient(server: Server, misbehaviour: Misbehaviour) -> Server:
     """Return the server, its connections as late as they are told to be."""
 
     def new_connection() -> ServerRequestHandler:
-        handler = _LateHandler(server, server.trace_packet, server.trace_pdu, server.trace_connect)
+        handler = _LateHandler(server, server.trace_packet, server.trace_pdu, server.trace_connect)  # type: ignore[no-untyped-call]  # pymodbus has no types here
         handler.misbehaviour = misbehaviour
         return handler
 

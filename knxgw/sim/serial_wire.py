@@ -8,9 +8,20 @@ import asyncio
 import os
 import tty
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK = 4096
+KEPT = 100_000  # exchanges
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """A request and its answer on the wire."""
+
+    request: bytes
+    begun_s: float  # first character of the request
+    ended_s: float  # last character of the answer; of the request while there is none
 
 
 class SerialWire:
@@ -18,7 +29,7 @@ class SerialWire:
 
     def __init__(self, *, character_s: float, turnaround_s: float = 0.0) -> None:
         self.spoil: Callable[[bytes], bytes] | None = None  # what becomes of an answer on its way
-        self.frames: list[tuple[float, bytes]] = []  # when requests were complete, and what
+        self.exchanges: list[Exchange] = []  # the last ones
         self._character_s = character_s
         self._turnaround_s = turnaround_s
         self._masters: list[int] = []
@@ -70,12 +81,16 @@ class SerialWire:
         start_s = max(loop.time(), self._busy_s)
         self._busy_s = start_s + len(data) * self._character_s
         if to_device:
-            self.frames.append((self._busy_s, data))
+            if len(self.exchanges) >= KEPT:
+                del self.exchanges[: KEPT // 2]
+            self.exchanges.append(Exchange(request=data, begun_s=start_s, ended_s=self._busy_s))
             self._busy_s += self._turnaround_s
-        elif self.spoil is not None:
-            data = self.spoil(data)
+        else:
+            data = self.spoil(data) if self.spoil is not None else data
         loop.call_at(self._busy_s, self._arrive, there, data)
 
     def _arrive(self, there: int, data: bytes) -> None:
+        if self.exchanges and there in self._masters[:1]:
+            self.exchanges[-1].ended_s = asyncio.get_running_loop().time()
         if there in self._masters and data:
             os.write(there, data)

@@ -98,7 +98,7 @@ async def test_two_boxes_are_told_a_duty_cycle_and_read_in_whole_blocks() -> Non
             (1, 20, (266,)),
             (2, 20, (266,)),
         }, "266 thousandths of duty are 15.96 A: never more than was offered"
-        frames = [frame for _, frame in wire.frames]
+        frames = [one.request for one in wire.exchanges]
         assert all(frame[:1] == b":" for frame in frames)
         reads = {frame[5:13] for frame in frames if frame[3:5] == b"03"}
         assert {b"000F0005", b"002E0005", b"00040001", b"00500008"} <= reads

@@ -152,6 +152,22 @@ async def test_exception_answers_are_comm_a_silent_target_behind_a_gateway_is_no
         assert rig.conditions()[-1] is LinkCondition.GOOD
 
 
+async def test_a_refused_write_is_comm_only_as_long_as_it_is_wanted() -> None:
+    async with running(Rig("abb_terra_ac")) as rig:
+        rig.drivers[0].want(16_000)
+        rig.bus.wake()
+        await asyncio.sleep(5.0)
+        rig.server.misbehaviour.refuses_writes = True
+        rig.drivers[0].want(8000)
+        rig.bus.wake()
+        await asyncio.sleep(15.0)
+        assert rig.conditions()[-1] is LinkCondition.COMM
+        rig.drivers[0].want(16_000)
+        rig.bus.wake()
+        await asyncio.sleep(5.0)
+        assert rig.conditions()[-1] is LinkCondition.GOOD, "it knows that already"
+
+
 @pytest.mark.proves("5.20")
 async def test_a_charger_that_lost_power_is_told_again_when_it_is_back() -> None:
     async with running(Rig("goe_charger")) as rig:

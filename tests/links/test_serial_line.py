@@ -21,6 +21,7 @@ from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
+from tests.links.raw_peer import with_crc
 from tests.support.peers import require_peers
 
 pytestmark = pytest.mark.real
@@ -109,11 +110,11 @@ async def test_a_command_waits_for_one_transaction_at_most() -> None:
     async with running() as rig:
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
         for turn in range(4):
-            before, writes = len(rig.wire.frames), len(rig.simulator.writes)
+            before, writes = len(rig.wire.exchanges), len(rig.simulator.writes)
             rig.drivers[turn].want(0)
             rig.bus.wake()
             await rig.until(partial(rig.was_written, more_than=writes))
-            frames = [data[1] for _, data in rig.wire.frames[before:]]
+            frames = [one.request[1] for one in rig.wire.exchanges[before:]]
             assert any(function in (6, 16) for function in frames[:2]), frames
 
 
@@ -122,9 +123,9 @@ async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
         lost = ChargerConditionChanged(point=PointNumber(7), condition=LinkCondition.NOT_REACHABLE)
         await rig.until(lambda: lost in rig.events)
         assert all(d.condition is LinkCondition.GOOD for d in rig.drivers if d.point != 7)
-        count = len(rig.wire.frames)
-        await rig.until(lambda: len(rig.wire.frames) >= count + 15)
-        asked = [data[0] for _, data in rig.wire.frames[count:]]
+        count = len(rig.wire.exchanges)
+        await rig.until(lambda: len(rig.wire.exchanges) >= count + 15)
+        asked = [one.request[0] for one in rig.wire.exchanges[count:]]
         assert asked.count(8) <= 2, "its back-off grows"
 
 
@@ -146,16 +147,6 @@ async def test_an_answer_of_another_unit_is_not_taken_for_this_ones() -> None:
         rig.wire.spoil = lambda data: with_crc(bytes([data[0] % UNITS + 1]) + data[1:-2])
         await rig.until(lambda: any(isinstance(e, ChargerConditionChanged) for e in rig.events))
         assert not any(isinstance(event, ChargerSeen) for event in rig.events)
-
-
-def with_crc(frame: bytes) -> bytes:
-    """Return an RTU frame. Source: Modbus over Serial Line, section 6.2.2."""
-    crc = 0xFFFF
-    for byte in frame:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-    return frame + crc.to_bytes(2, "little")
 
 
 @pytest.mark.peers
