@@ -18,6 +18,7 @@ from time import process_time
 
 from pymodbus.client import AsyncModbusTcpClient
 
+from bench.always_due import always_due
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import PointNumber
@@ -27,7 +28,6 @@ from knxgw.modbus import plan
 from knxgw.modbus.driver import Driver, Job, Read
 
 PORT, REQUESTS, RUNS = 15_025, 3000, 5
-AT_ONCE_S = 1e-6  # a poll period so short that the next read is always due
 SITE = f"""
 knx: {{link: none}}
 charging_points:
@@ -68,7 +68,7 @@ def measure(directory: Path) -> CostFigures:
     site = directory / "cost.yaml"
     site.write_text(SITE, encoding="utf-8")
     plain, ours, meaning = [], [], []
-    with _simulator(site), _always_due():
+    with _simulator(site), always_due():
         for _ in range(RUNS):
             plain.append(asyncio.run(_plain()))
             whole, meant = asyncio.run(_ours())
@@ -103,17 +103,6 @@ async def _listening() -> None:
             writer.close()
             await writer.wait_closed()
             return
-
-
-@contextmanager
-def _always_due() -> Iterator[None]:
-    """Let every read be due at once, so that the bus never waits."""
-    before = dict(plan.PERIODS_S)
-    plan.PERIODS_S.update(dict.fromkeys(before, AT_ONCE_S))
-    try:
-        yield
-    finally:
-        plan.PERIODS_S.update(before)
 
 
 def _block() -> plan.Block:
