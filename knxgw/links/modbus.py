@@ -9,10 +9,10 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import NoReturn
 
 from pymodbus import ModbusException
+from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
@@ -28,6 +28,13 @@ from knxgw.modbus.driver import Driver, Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
+_READS = {
+    Table.HOLDING: ModbusClientMixin.read_holding_registers,
+    Table.INPUT: ModbusClientMixin.read_input_registers,
+    Table.COIL: ModbusClientMixin.read_coils,
+    Table.DISCRETE: ModbusClientMixin.read_discrete_inputs,
+}
+_FUNCTIONS = {table: table.read_function for table in Table}
 QUIET_TRIES, QUIET_S = 20, 0.05  # a serial line on which nothing came for so long is silent
 
 
@@ -62,6 +69,8 @@ class ModbusBus:
         self._on_event = on_event
         self._wake = asyncio.Event()
         self._doubts = Doubts(numbered=endpoint.numbers_answers)
+        self._is_numbered = endpoint.numbers_answers
+        self._silence_s = endpoint.silence_s
         self._turn = 0
         models = [driver.model for driver in self.drivers]
         self._timeout_s = max(model.response_timeout_s for model in models)
@@ -127,7 +136,9 @@ class ModbusBus:
         """Return whose turn it is: urgent commands first, then others, then round robin."""
         count = len(self.drivers)
         order = [self.drivers[(self._turn + i) % count] for i in range(count)]
-        for driver in sorted(order, key=lambda one: one.rank(now_s)):
+        if count > 1:
+            order.sort(key=lambda one: one.rank(now_s))
+        for driver in order:
             if now_s < self._free_s(driver):
                 continue
             job = driver.next_job(now_s)
@@ -150,7 +161,9 @@ class ModbusBus:
     def _free_s(self, driver: Driver) -> float:
         """Return from when on a device may be asked: after the silence that wire and devices want."""
         own_s = driver.model.request_gap_s
-        silent_s = self._ended_s + max(self._endpoint.silence_s, self._after_s, own_s)
+        silent_s = self._ended_s + max(self._silence_s, self._after_s, own_s)
+        if self._is_numbered:
+            return silent_s
         return max(silent_s, *(self._doubts.free_s(unit_id) for unit_id in driver.unit_ids))
 
     async def _do(
@@ -190,11 +203,13 @@ class ModbusBus:
     ) -> Sequence[int]:
         """Return what was read; a request that a sleeping device may have missed is repeated."""
         unit_id, wake_after_s = job.unit_id, driver.model.wake_after_s
+        if wake_after_s is None:
+            return await self._perform(client, job)
         idle_s = self._doubts.idle_s(unit_id, loop.time())
         try:
             return await self._perform(client, job)
         except LinkTimeoutError:
-            if wake_after_s is None or idle_s < wake_after_s or not self._endpoint.is_serial:
+            if idle_s < wake_after_s or not self._endpoint.is_serial:
                 raise
         await self._recovered(client)
         return await self._perform(client, job, repeated=True)
@@ -202,15 +217,14 @@ class ModbusBus:
     async def _perform(
         self, client: ModbusClient, job: Job, *, repeated: bool = False
     ) -> Sequence[int]:
+        if self._is_numbered:  # the wire leaves no doubt
+            return await self._carry_out(client, job)
         now_s = asyncio.get_running_loop().time
         self._doubts.asked(job.unit_id, now_s())
         registers: Sequence[int] = ()
         refusal: PeerRefusedError | None = None
         try:
-            if isinstance(job, Read):
-                registers = await self._read(client, job)
-            else:
-                await self._write(client, job)
+            registers = await self._carry_out(client, job)
         except PeerRefusedError as err:
             refusal = err
         except (PeerError, LinkError):
@@ -222,16 +236,17 @@ class ModbusBus:
             raise refusal
         return registers
 
+    async def _carry_out(self, client: ModbusClient, job: Job) -> Sequence[int]:
+        if isinstance(job, Read):
+            return await self._read(client, job)
+        await self._write(client, job)
+        return ()
+
     async def _read(self, client: ModbusClient, job: Read) -> Sequence[int]:
         block = job.block
-        ask = {
-            Table.HOLDING: client.read_holding_registers,
-            Table.INPUT: client.read_input_registers,
-            Table.COIL: client.read_coils,
-            Table.DISCRETE: client.read_discrete_inputs,
-        }[block.table]
-        call = partial(ask, block.address, count=block.count, device_id=block.unit_id)
-        answer = await self._answer(client, call, block.table.read_function, block.unit_id)
+        ask = _READS[block.table]
+        request = ask(client, block.address, count=block.count, device_id=block.unit_id)
+        answer = await self._answer(client, request, _FUNCTIONS[block.table], block.unit_id)
         if block.table in (Table.COIL, Table.DISCRETE):
             bits = [int(bit) for bit in answer.bits]
             if len(bits) != -(-block.count // 8) * 8:
@@ -244,17 +259,16 @@ class ModbusBus:
         return answer.registers
 
     async def _write(self, client: ModbusClient, job: Write) -> None:
-        values = list(job.registers)
+        values, unit_id = list(job.registers), job.unit_id
         match job.function:
             case 5:
-                write = partial(client.write_coil, job.address, bool(values[0]))
+                request = client.write_coil(job.address, bool(values[0]), device_id=unit_id)
             case 6:
-                write = partial(client.write_register, job.address, values[0])
+                request = client.write_register(job.address, values[0], device_id=unit_id)
             case _:
-                write = partial(client.write_registers, job.address, values)
-        call = partial(write, device_id=job.unit_id)
+                request = client.write_registers(job.address, values, device_id=unit_id)
         wire.debug("%s: write %s at %d: %s", self.name, job.point, job.address, values)
-        answer = await self._answer(client, call, job.function, job.unit_id)
+        answer = await self._answer(client, request, job.function, unit_id)
         if answer.address != job.address:
             raise DecodeError(f"wrote register {job.address}, {answer.address} was acknowledged")
         if not _acknowledges(answer, job):
@@ -263,7 +277,7 @@ class ModbusBus:
     async def _answer(
         self,
         client: ModbusClient,
-        call: Callable[[], Awaitable[ModbusPDU]],
+        request: Awaitable[ModbusPDU],
         function: int,
         unit_id: int,
     ) -> ModbusPDU:
@@ -273,21 +287,19 @@ class ModbusBus:
         """
         self.requests += 1
         client.ctx.heard = False
-        where = f"{self.name}: unit {unit_id}"
         try:
-            answer = await call()
+            answer = await request
         except ModbusException as err:
+            where = f"{self.name}: unit {unit_id}"
             if client.ctx.heard:
                 raise WrongAnswerError(f"{where}: not an answer to this request ({err})") from err
             if isinstance(err, ModbusIOException):
                 raise LinkTimeoutError(f"{where}: no answer") from err
             raise LinkError(f"{where}: {err}") from err
-        if self._endpoint.numbers_answers and (
-            answer.transaction_id != client.ctx.request_transaction_id
-        ):
-            raise WrongAnswerError(f"{where}: an answer to another request")
+        if self._is_numbered and answer.transaction_id != client.ctx.request_transaction_id:
+            raise WrongAnswerError(f"{self.name}: unit {unit_id}: an answer to another request")
         if answer.function_code & 0x7F != function or answer.dev_id != unit_id:
-            raise WrongAnswerError(f"{where}: an answer to something else")
+            raise WrongAnswerError(f"{self.name}: unit {unit_id}: an answer to something else")
         if answer.isError():
             code = int(getattr(answer, "exception_code", 0))
             raise PeerRefusedError(f"unit {unit_id} refused with exception {code}", code)

@@ -208,10 +208,12 @@ class PollSchedule:
 
     def next_block(self, now_s: float) -> Block | None:
         """Return the block whose turn it is, the most overdue for its rate first."""
-        if now_s < self.due_s():
+        if now_s < max(self._last_read_s + self._min_interval_s, self._silent_until_s):
             return None
         due = [block for block in self.blocks if self._due_s(block) <= now_s]
-        return max(due, key=lambda block: self._urgency(block, now_s), default=None)
+        if len(due) <= 1:
+            return due[0] if due else None
+        return max(due, key=lambda block: self._urgency(block, now_s))
 
     def _due_s(self, block: Block) -> float:
         last_s = self._last_s.get(block)
