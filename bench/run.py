@@ -1,7 +1,7 @@
 """`make bench`: measures the budgets of the design and writes docs/performance.md.
 
 Needs root, iproute2 and knxd for the KNX figures; without them only the rest is measured.
-    python -m bench.run [--runs N] [--only rules|process|knx]
+    python -m bench.run [--runs N] [--only rules|process|serial|knx]
 """
 
 import argparse
@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import meter_reaction, rules
+from bench import client_cost, meter_reaction, rules, serial_line
 from bench.compare import Comparison, Task, compare
 from bench.figures import Figures
 from bench.interruption import ProcessFigures, measure
@@ -123,6 +123,41 @@ def rule_rows(figures: rules.RuleFigures) -> list[Row]:
             good=figures.day_speed >= 3000,
         ),
     ]
+
+
+def serial_rows(lines: dict[str, serial_line.LineFigures]) -> list[Row]:
+    """Return the rows of five units on one RTU line at 19 200 baud."""
+    rows = []
+    for name, line in lines.items():
+        rows.append(
+            Row(
+                what=f"Five units on an RTU line at 19 200 baud ({name}), as often as it allows",
+                budget="≥ 90 % of what bytes, silences and the devices allow",
+                measured=f"{line.percent} %, {line.polls_per_s}/s",
+                good=line.percent >= 90,
+            )
+        )
+        rows.append(
+            Row(
+                what=f"Interruption → write on that line ({name})",
+                budget="≤ one transaction later",
+                measured=f"worst {line.worst_transactions} transaction, {line.worst_ms} ms "
+                f"(the longest in the way took {line.longest_ms} ms)",
+                good=line.worst_transactions <= 1,
+            )
+        )
+    return rows
+
+
+def cost_row(cost: client_cost.CostFigures) -> Row:
+    """Return the row of a request over TCP."""
+    return Row(
+        what="CPU time of a request over TCP: client, bus and poll plan",
+        budget="≤ 1.3 x plain pymodbus",
+        measured=f"{cost.ours_us:.0f} µs, plain {cost.plain_us:.0f} µs: x {cost.ratio}; decoding "
+        f"and rules {cost.meaning_us:.0f} µs, in neither",
+        good=cost.ratio <= 1.3,
+    )
 
 
 def knx_rows(runs: int, directory: Path) -> list[Row]:
@@ -251,9 +286,10 @@ def main() -> None:
     """Measure, print, write the page."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure the design's budgets.")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["rules", "process", "knx"])
+    parser.add_argument("--only", choices=["rules", "process", "serial", "knx"])
     options = parser.parse_args()
     rows: list[Row] = []
+    models = serial_line.models()
     with tempfile.TemporaryDirectory(prefix="knxgw-bench-") as name:
         directory = Path(name)
         if options.only in (None, "process"):
@@ -261,6 +297,9 @@ def main() -> None:
             rows.append(reaction_row(meter_reaction.measure(directory)))
         if options.only in (None, "rules"):
             rows += rule_rows(rules.measure())
+        if options.only in (None, "serial"):
+            rows += serial_rows({name: serial_line.measure(m) for name, m in models.items()})
+            rows.append(cost_row(client_cost.measure(directory)))
         if options.only in (None, "knx"):
             rows += knx_rows(options.runs, directory)
     for row in rows:

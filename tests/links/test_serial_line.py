@@ -21,7 +21,7 @@ from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
-from tests.links.raw_peer import with_crc
+from tests.links.raw_peer import framed, unframed
 from tests.support.peers import require_peers
 
 pytestmark = pytest.mark.real
@@ -129,10 +129,33 @@ async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
         assert asked.count(8) <= 2, "its back-off grows"
 
 
-async def test_a_damaged_answer_is_never_published_and_the_line_heals() -> None:
-    async with running() as rig:
+def damaged(_protocol: str, data: bytes) -> bytes:
+    """One byte of the checksum is wrong."""
+    return data[:-3] + bytes([data[-3] ^ 0x01]) + data[-2:]
+
+
+def short(protocol: str, data: bytes) -> bytes:
+    """It is one register short, and says so; its checksum is right."""
+    _, unit, pdu = unframed(protocol, data)
+    return framed(protocol, unit, bytes((pdu[0], pdu[1] - 2)) + pdu[2:-2])
+
+
+def foreign(protocol: str, data: bytes) -> bytes:
+    """The next unit says it."""
+    _, unit, pdu = unframed(protocol, data)
+    return framed(protocol, unit % UNITS + 1, pdu)
+
+
+@pytest.mark.proves("H.17")
+@pytest.mark.parametrize("spoil", [damaged, short, foreign], ids=lambda one: str(one.__name__))
+@pytest.mark.parametrize("protocol", ["rtu", "ascii"])
+async def test_a_wrong_answer_is_never_published_and_the_line_heals(
+    protocol: str, spoil: Callable[[str, bytes], bytes]
+) -> None:
+    async with running(protocol) as rig:
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
-        rig.wire.spoil = lambda data: data[:-1] + bytes([data[-1] ^ 0x55])
+        rig.wire.spoil = partial(spoil, protocol)
+        await asyncio.sleep(0.5)  # what was on its way has arrived
         rig.events.clear()
         await rig.until(lambda: any(isinstance(e, ChargerConditionChanged) for e in rig.events))
         assert not any(isinstance(event, ChargerSeen) for event in rig.events)
@@ -140,13 +163,20 @@ async def test_a_damaged_answer_is_never_published_and_the_line_heals() -> None:
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers), 40.0)
 
 
-async def test_an_answer_of_another_unit_is_not_taken_for_this_ones() -> None:
-    async with running() as rig:
+@pytest.mark.proves("H.17")
+@pytest.mark.parametrize("protocol", ["rtu", "ascii"])
+async def test_late_answers_are_never_published_and_the_line_heals(protocol: str) -> None:
+    async with running(protocol) as rig:
+        for unit, charger in enumerate(rig.chargers, start=1):
+            charger.show("current_l1", unit)
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
-        rig.events.clear()
-        rig.wire.spoil = lambda data: with_crc(bytes([data[0] % UNITS + 1]) + data[1:-2])
-        await rig.until(lambda: any(isinstance(e, ChargerConditionChanged) for e in rig.events))
-        assert not any(isinstance(event, ChargerSeen) for event in rig.events)
+        rig.simulator.misbehaviour.delay_s = 2.3
+        await asyncio.sleep(8.0)
+        rig.simulator.misbehaviour.delay_s = 0.0
+        await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers), 40.0)
+        for event in rig.events:
+            if isinstance(event, ChargerSeen) and Quantity.CURRENT_L1 in event.values:
+                assert event.values[Quantity.CURRENT_L1] in (0, event.point * 1000)
 
 
 @pytest.mark.peers

@@ -1,0 +1,93 @@
+"""Who is asked when a line cannot carry everything: what matters first, commands before all, the dead rarely."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import DeviceModel
+from knxgw.charging.words import LinkCondition
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.driver import Read as ReadJob
+from tests.links.wires import Wire, asked
+
+ABB = catalogue().chargers["abb_terra_ac"]
+UNITS = 5
+
+
+def slow(model: DeviceModel) -> DeviceModel:
+    """Return a model read value by value with 0.1 s of silence: five of them are too much."""
+    return replace(model, read=replace(model.read, single=True), request_gap_s=0.1)
+
+
+class _Noting(Driver):
+    """A driver that notes what it had read."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver.point, driver.model, unit_id=driver.unit_id)
+        self.asked: list[tuple[float, str]] = []
+
+    def next_job(self, now_s: float) -> object:  # type: ignore[override]
+        """Return what the driver wants, and note it."""
+        job = super().next_job(now_s)
+        name = job.block.points[0].name if isinstance(job, ReadJob) else "write"
+        if job is not None:
+            self.asked.append((now_s, name))
+        return job
+
+
+def noting(wire: Wire) -> list[_Noting]:
+    """Let a wire's bus be noted."""
+    drivers = [_Noting(driver) for driver in wire.drivers]
+    wire.bus.drivers = tuple(drivers)
+    return drivers
+
+
+@pytest.mark.proves("H.13")
+async def test_on_a_full_line_state_and_currents_come_several_times_as_often() -> None:
+    wire = Wire("rtu", slow(ABB), units=UNITS)
+    drivers = noting(wire)
+    async with asked(wire):
+        await asyncio.sleep(120.0)
+    for driver in drivers:
+        counted = Counter(name for _, name in driver.asked)
+        assert min(counted["state"], counted["current_l1"]) >= 3 * counted["power"]
+        assert counted["power"] >= 3, "and what is slow is not forgotten"
+        assert counted["serial"] == 1
+    totals = [len(driver.asked) for driver in drivers]
+    assert max(totals) - min(totals) <= 0.1 * max(totals), "every unit has its share"
+
+
+async def test_a_dead_unit_costs_the_others_no_more_than_its_share() -> None:
+    counts = []
+    for missing in (False, True):
+        wire = Wire("rtu", slow(ABB), units=UNITS)
+        if missing:
+            wire.simulator._images = wire.simulator._images[:-1]
+        drivers = noting(wire)
+        async with asked(wire):
+            await asyncio.sleep(60.0)
+            counts.append(sum(len(driver.asked) for driver in drivers[:-1]))
+        conditions = wire.conditions(UNITS)
+        assert conditions == [LinkCondition.NOT_REACHABLE if missing else LinkCondition.GOOD]
+    assert counts[1] >= 0.8 * counts[0], counts
+
+
+async def test_an_interruption_overtakes_every_other_write_that_waits() -> None:
+    """A Heidelberg is told three registers after its first offer, 0.1 s apart."""
+    wire = Wire("rtu", catalogue().chargers["heidelberg_energy_control"], units=UNITS)
+    async with asked(wire):
+        for driver in wire.drivers:
+            driver.want(10_000)
+        wire.bus.wake()
+        await wire.until(lambda: len(wire.simulator.writes) >= UNITS + 2)
+        said_s, before = asyncio.get_running_loop().time(), len(wire.simulator.writes)
+        wire.drivers[3].want(0)
+        wire.bus.wake()
+        await wire.until(lambda: len(wire.simulator.writes) > before + 1)
+        later = wire.simulator.writes[before:]
+        place = next(n for n, write in enumerate(later) if write[1:] == (4, 261, (0,)))
+        assert place <= 1, "at most the one that was on its way comes before"
+        assert later[place][0] - said_s < 0.25
