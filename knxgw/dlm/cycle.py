@@ -154,7 +154,7 @@ def _measured_ma(work: Work, index: int, minimums_ma: int) -> int:
 def _shed(work: Work) -> None:
     """Send away those who do not fit instead of interrupting everybody."""
     running = [m for m in work.members.values() if m.is_member and m.offer_ma > 0]
-    leaving = queues.shed(running, work.now_ma, work.settings)
+    leaving = queues.shed(running, work.now_ma, work.settings, work.now_s)
     for member in leaving:
         work.set_offer(member, 0)
         queues.note_shed(member, work.now_s)

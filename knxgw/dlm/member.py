@@ -91,6 +91,7 @@ class Member:
     room_s: float | None = None  # since when there has been room for it again
     returns_after_s: float = 0.0  # how long that must last
     returned_s: float = -1e9  # when it came back the last time
+    stops_s: tuple[float, ...] = ()  # when it was taken its current the last times (queue)
 
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""

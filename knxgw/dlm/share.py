@@ -122,6 +122,7 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
     leaving = queues.yielding(running, coming, room, settings, work.now_s)
     if leaving is not None:
         work.set_offer(leaving, 0)
+        queues.note_stop(leaving, work.now_s)
         work.coming = coming.settings.number
         coming.was_shed = False  # the room it needs is made for it
         running.remove(leaving)
@@ -159,10 +160,13 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
 def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[int]) -> bool:
     """Tell whether there has been room for one that was shed for long enough.
 
-    What there is at each moment counts: that it lasts is what the time is for.
+    What there is at each moment counts: that it lasts is what the time is for. One that was
+    stopped often in this hour waits for the hour to end: its contactor and its vehicle wear.
     """
     if not member.was_shed:
         return True
+    if queues.was_stopped_often(member, work.now_s):
+        return False
     need_ma = member.settings.minimum_ma + queues.ROOM_MA
     if any(minimums[index] + need_ma > room[index] for index in member.phases):
         member.room_s = None
