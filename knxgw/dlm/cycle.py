@@ -207,6 +207,10 @@ def _stand_by(work: Work) -> None:
             continue
         if work.overcurrent.locked or member.limit_ma < member.settings.minimum_ma:
             continue
+        if member.leaves and not work.at_minimum_only and work.fits(member):
+            work.set_offer(member, min(member.offer_ma, member.limit_ma))
+            work.reasons[number] = Reason.MINIMUM
+            continue
         fits = work.emergency or work.has_room(room_ma, member)
         if fits:
             for index in member.phases:

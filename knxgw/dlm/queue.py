@@ -14,6 +14,7 @@ SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
 NEARLY = 0.98  # energies that differ less are equal
 ROOM_S = 60.0  # room for a member that was shed must last this long
 ROOM_MA = 1000  # and be this much more than its minimum
+COMING_S = 120.0  # after that nobody waits any longer for one whose turn came and who has no room
 HOUR_S = 3600.0
 MOST_STOPS = 4  # of one charging point in an hour. Source: the specification, section 22
 

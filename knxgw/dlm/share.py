@@ -34,8 +34,9 @@ def share(work: Work) -> None:
     active = [member for member in taking_part if not member.released]
     running = [member for member in active if member.offer_ma > 0]
     waiting = [member for member in active if member.offer_ma == 0]
-    if all(member.settings.number != work.coming for member in waiting):
-        work.coming = None  # it has come, or does not want to any more
+    late = work.now_s - work.coming_s >= queues.COMING_S
+    if late or all(member.settings.number != work.coming for member in waiting):
+        work.coming = None  # it has come, does not want to any more, or there is no room after all
     admitted: list[Member] = []
     if waiting:
         waiting.sort(key=lambda member: _urgency(work, member))
@@ -81,7 +82,7 @@ def _others_ma(work: Work, numbers: Container[int]) -> list[int]:
         leaving = member.offer_ma == 0 and work.now_s < member.settled_s
         if number not in numbers and not leaving:
             for index in range(len(drawn_ma)):
-                drawn_ma[index] += member.actual_ma[index]
+                drawn_ma[index] += member.held_ma(index, counts=member.leaves)
     return drawn_ma
 
 
@@ -123,7 +124,7 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
     if leaving is not None:
         work.set_offer(leaving, 0)
         queues.note_stop(leaving, work.now_s)
-        work.coming = coming.settings.number
+        work.coming, work.coming_s = coming.settings.number, work.now_s
         coming.was_shed = False  # the room it needs is made for it
         running.remove(leaving)
         work.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
@@ -216,7 +217,7 @@ def _dangers(work: Work, running: list[Member]) -> list[Danger]:
         runs = any(member is one for one in running)
         for index in range(len(others_ma)):
             if not runs:
-                others_ma[index] += member.actual_ma[index]
+                others_ma[index] += member.held_ma(index, counts=member.leaves)
             elif index in member.phases:
                 offered_ma[index] += member.offer_ma
     return [

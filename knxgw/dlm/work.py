@@ -25,7 +25,7 @@ class Work:
         self.faults = state.faults
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
-        self.coming = state.coming
+        self.coming, self.coming_s = state.coming, state.coming_s
         self.is_settled = True  # nobody waits for more
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
@@ -102,9 +102,8 @@ class Work:
         held_ma = [0] * len(self.phases)
         for member in self.members.values():
             if member is not without:
-                counts = member.is_member and not member.released
                 for index in range(len(held_ma)):
-                    held_ma[index] += member.held_ma(index, counts=counts)
+                    held_ma[index] += member.held_ma(index, counts=member.holds)
         return held_ma
 
     def has_room(self, available_ma: Sequence[int], member: Member) -> bool:
@@ -112,6 +111,11 @@ class Work:
         held_ma = self.committed_ma(without=member)
         need_ma = member.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in member.phases)
+
+    def fits(self, member: Member) -> bool:
+        """Tell whether what everybody holds is there on the phases of this one."""
+        held_ma = self.committed_ma()
+        return all(held_ma[index] <= self.now_ma[index] for index in member.phases)
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves."""
@@ -126,6 +130,7 @@ class Work:
             faults=self.faults,
             reasons=self.reasons,
             coming=self.coming,
+            coming_s=self.coming_s,
             due_s=self._due_s(),
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
@@ -150,6 +155,8 @@ class Work:
             if member.offer_ma != self.state.members[number].offer_ma:
                 return now_s  # what follows from it is seen the next time
             due_s = min(due_s, patience_until_s(member, self.settings, now_s))
+        if self.coming is not None:
+            due_s = min(due_s, max(now_s, self.coming_s + queues.COMING_S))
         return min(due_s, self._next_turn_s())
 
     def _next_turn_s(self) -> float:
