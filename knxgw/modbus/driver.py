@@ -277,6 +277,9 @@ class Driver:
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
             return [*self._answered(), *self._seen(empty)]
+        return self._value_refused(block, error)
+
+    def _value_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
         is_missing = error.code in (ILLEGAL_ADDRESS, ILLEGAL_FUNCTION)
         parts = split(block, self._offset)
         if is_missing and len(parts) > 1:

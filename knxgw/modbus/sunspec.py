@@ -44,7 +44,7 @@ class ChainWalk:
             address=address,
             count=HEADER,
             points=(),
-            poll=PollClass.FAST if self.start is None else PollClass.SLOW,
+            poll=PollClass.FAST if self.start is None else PollClass.NORMAL,
         )
 
     def take(self, registers: Sequence[int]) -> None:

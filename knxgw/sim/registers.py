@@ -33,10 +33,10 @@ class RegisterImage(ABC):
         self.unit_id = unit_id
         self.fixed: dict[str, Raw] = {}  # points that show what a person has set, come what may
         self._offset = address_offset
-        self._chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
+        self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
         if model.chain is not None:
             is_float = any(p.type is RegisterType.F32 for p in model.points.values())
-            self._offset, self._chain = _sunspec_chain(model.chain, is_float=is_float)
+            self._offset, self.chain = _sunspec_chain(model.chain, is_float=is_float)
         self._written: dict[str, Raw | None] = {}
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
         for point in model.points.values():
@@ -90,7 +90,7 @@ class RegisterImage(ABC):
         """Return for each unit id and table the first and last address in use."""
         units: dict[int, dict[Table, tuple[int, int]]] = {}
         for (unit, table), places in self._places.items():
-            addresses = places.keys() | self._chain.keys()
+            addresses = places.keys() | self.chain.keys()
             units.setdefault(unit, {})[table] = (min(addresses), max(addresses))
         return units
 
@@ -127,8 +127,8 @@ class RegisterImage(ABC):
 
     def _beside(self, address: int) -> int:
         """Return what stands in a register that belongs to no point. Raises: PeerRefusedError."""
-        if address in self._chain:
-            return self._chain[address]
+        if address in self.chain:
+            return self.chain[address]
         if self.model.read.gap_registers == 0:
             raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
         return RESERVED
