@@ -7,7 +7,7 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Transport
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
-from tests.support.world import World, from_payload
+from tests.support.world import World, configure, from_payload, on_null_modem
 
 METERS = tuple(catalogue().meters.values())
 MEASURED = {  # object -> datapoint type, what the capability is called
@@ -115,6 +115,133 @@ async def test_a_device_without_the_marker_is_a_fault_of_the_meter_until_it_has_
         assert from_payload("16.001", await world.read("1/1/95")) == "EMeter Comm"
         assert await measured(world, 63) is None
         meter.chain = marked
+        await world.sleep(60)
+        assert from_payload("1.002", await world.read("1/1/94")) is False
+        assert await measured(world, 63) == 0
+
+
+# --- meters entered by hand ----------------------------------------------------------------------
+
+SDM630 = """function: 4, request_gap_s: 0.1,
+      current: {type: f32, l1: 6, l2: 8, l3: 10},
+      power: {type: f32, l1: 12, l2: 14, l3: 16},
+      energy: {type: f32, scale: 1000, sum: 72, l1: 346, l2: 348, l3: 350}"""
+ALL = frozenset(capability for _, capability in MEASURED.values())
+
+
+def by_hand(manual: str) -> str:
+    """Return the entry of a meter entered by hand."""
+    return f"{{manual: {{{manual}}}, connection: {{host: 127.0.0.1, port: 5031, unit: 1}}}}"
+
+
+def gateway_with(world: World, manual: str) -> None:
+    """Start a gateway to which the device in the world is entered by hand."""
+    world.configuration = on_null_modem(configure(site(by_hand(manual))))
+    world.start_gateway()
+
+
+@pytest.mark.proves("4.43", "4.44")
+async def test_the_registers_of_a_known_device_entered_by_hand_tell_the_same(
+    tmp_path: Path,
+) -> None:
+    device = site(of_the_catalogue(catalogue().meters["eastron_sdm630"]))
+    async with World(device, tmp_path, run_gateway=False) as world:
+        world.strict = False
+        gateway_with(world, SDM630)
+        world.charger().plug(Vehicle(maximum_ma=10_000))
+        await world.sleep(60)
+        assert world.charger().phases_ma[0] == pytest.approx(10_000)
+        await compare(world, ALL)
+        assert from_payload("1.002", await world.read("1/1/94")) is False
+
+
+@pytest.mark.proves("4.44")
+@pytest.mark.parametrize("function", [3, 4])
+@pytest.mark.parametrize("order", ["big", "little"])
+@pytest.mark.parametrize(
+    ("kind", "scale", "step"),
+    [
+        ("u16", 0.01, 1),
+        ("i16", 0.01, 1),
+        ("u32", 0.001, 2),
+        ("i32", 0.001, 2),
+        ("u64", 0.001, 4),
+        ("i64", 0.001, 4),
+        ("f32", 1, 2),
+        ("f64", 0.001, 4),
+        ("i32", -0.001, 2),
+    ],
+)
+async def test_every_kind_of_value_is_simulated_and_read(  # noqa: PLR0917 - what a value can be
+    function: int, order: str, kind: str, scale: float, step: int, tmp_path: Path
+) -> None:
+    registers = ", ".join(f"l{phase}: {100 + step * phase}" for phase in (1, 2, 3))
+    manual = (
+        f"function: {function}, word_order: {order}, byte_order: {order}, "
+        f"current: {{type: {kind}, scale: {scale}, {registers}}}"
+    )
+    async with World(site(by_hand(manual)), tmp_path) as world:
+        world.strict = False
+        world.charger().plug(Vehicle(maximum_ma=10_000))
+        await world.sleep(30)
+        await compare(world, frozenset({"current", "current_l1", "current_l2", "current_l3"}))
+
+
+@pytest.mark.proves("4.45", "7.74")
+@pytest.mark.parametrize("kind", ["u16", "i32", "u64"])
+async def test_the_fault_register_of_a_meter_entered_by_hand_is_told_until_it_is_clear(
+    kind: str, tmp_path: Path
+) -> None:
+    manual = f"{SDM630}, fault: {{type: {kind}, register: 500}}"
+    async with World(site(by_hand(manual)), tmp_path) as world:
+        world.strict = False
+        assert from_payload("16.001", await world.read("1/1/95")) == "No error"
+        next(iter(world.site.meters.values())).show("error_1", 4)
+        await world.sleep(10)
+        assert from_payload("16.001", await world.read("1/1/95")) == "EMeter Error"
+        next(iter(world.site.meters.values())).show("error_1", 0)
+        await world.sleep(10)
+        assert from_payload("1.002", await world.read("1/1/94")) is False
+
+
+@pytest.mark.proves("4.45", "7.73")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        SDM630.replace("function: 4", "function: 3"),
+        "function: 4, current: {type: f32, l1: 9000, l2: 9002, l3: 9004}",
+        "function: 4, power: {type: f32, l1: 9000, l2: 9002, l3: 9004}",
+        SDM630.replace("sum: 72", "sum: 9000"),
+        SDM630.replace("l3: 10}", "l3: 9000}"),
+    ],
+)
+async def test_a_register_that_the_meter_does_not_have_is_a_wrong_answer_for_as_long(
+    wrong: str, tmp_path: Path
+) -> None:
+    device = site(of_the_catalogue(catalogue().meters["eastron_sdm630"]))
+    async with World(device, tmp_path, run_gateway=False) as world:
+        world.strict = False
+        gateway_with(world, wrong)
+        for _ in range(4):
+            await world.sleep(30)
+            assert from_payload("16.001", await world.read("1/1/95")) == "EMeter Comm"
+            assert from_payload("1.002", await world.read("1/1/94")) is True
+        assert from_payload("5.010", await world.read("1/1/50")) == 5, "the charger is well"
+
+
+@pytest.mark.proves("7.72")
+async def test_a_silent_meter_entered_by_hand_is_not_reachable_until_it_answers(
+    tmp_path: Path,
+) -> None:
+    async with World(site(by_hand(SDM630)), tmp_path) as world:
+        world.strict = False
+        assert await measured(world, 63) == 0
+        server = next(one for one in world.site.servers.values() if one.port == 5031)
+        server.misbehaviour.silent = True
+        await world.sleep(60)
+        assert from_payload("16.001", await world.read("1/1/95")) == "EMeterNotReach"
+        assert [await measured(world, number) for number in (62, 63, 66, 70)] == [None] * 4
+        server.misbehaviour.silent = False
         await world.sleep(60)
         assert from_payload("1.002", await world.read("1/1/94")) is False
         assert await measured(world, 63) == 0
