@@ -281,8 +281,9 @@ _METERS_INTRODUCTION = """\
 
 Behind a charger that does not measure, or at the mains connection as the smart meter of load
 management. Every model is one file in `product_db/`, as [the chargers](chargers.md) are; "confirmed"
-means the same. A meter that is not here can be described in a file of its own
-([models.md](models.md)).
+means the same. The registers of a meter that is not here are entered by hand in the site's file
+([config.md](config.md#charging_pointsmetermanual), [example](../examples/meter-entered-by-hand.yaml)),
+or it is described in a file of its own ([models.md](models.md)).
 """
 _MATRIX = """\
 ## Which model supplies which group objects

@@ -42,7 +42,8 @@ _NOTES = {
     "hand (`manual`).",
     "manual": "Instead of `model`: a meter that is not in the catalogue. Registers are given for currents, "
     "powers or both, from L1 on and for every phase of the charging point; a group object exists only "
-    "for what is given. A register the meter does not have is the fault `EMeter Comm`. "
+    "for what is given. A register the meter does not have is the fault `EMeter Comm`, "
+    "and of the smart meter `SmartMeterTOut`. "
     "[An example](../examples/meter-entered-by-hand.yaml).",
     "smart_meter": "Only with dynamic load management.",
 }
