@@ -60,9 +60,9 @@ def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
     if not _is_complete(values, phases, report):
         return None
     registers = list(_registers(values))
-    most = values.integer("max_registers")
-    fitting = [_fits(one, most, values, report) for one in registers]
-    if not all(fitting) or _overlap(registers, report):
+    good = [_ends_within(one, report) for one in registers]
+    good += [_fits_a_request(registers, values, report), _are_apart(registers, report)]
+    if not all(good):
         return None
     return read_description(_description(values, registers), DeviceKind.METER)
 
@@ -154,27 +154,32 @@ def _registers(values: Values) -> Iterator[_Register]:
         )
 
 
-def _fits(one: _Register, most: int, values: Values, report: Report) -> bool:
-    count = _REGISTERS[one.type]
-    if one.end - 1 > LAST_REGISTER:
-        report.error(
-            one.key,
-            f"{one.type} has {count} registers, which would end behind {LAST_REGISTER}",
-            "check the address; it is counted from 0",
-        )
-    elif count > most:
-        report.error(
-            values.key_of("max_registers"),
-            f"{one.type} has {count} registers, more than {most}",
-            f"write at least {count}",
-        )
-    else:
+def _ends_within(one: _Register, report: Report) -> bool:
+    if one.end - 1 <= LAST_REGISTER:
         return True
+    report.error(
+        one.key,
+        f"{one.type} has {_REGISTERS[one.type]} registers, which would end behind {LAST_REGISTER}",
+        "check the address; it is counted from 0",
+    )
     return False
 
 
-def _overlap(registers: list[_Register], report: Report) -> bool:
-    """Report values that share a register: one of the addresses or a type is wrong."""
+def _fits_a_request(registers: list[_Register], values: Values, report: Report) -> bool:
+    largest = max(registers, key=lambda one: _REGISTERS[one.type])
+    count, most = _REGISTERS[largest.type], values.integer("max_registers")
+    if count <= most:
+        return True
+    report.error(
+        values.key_of("max_registers"),
+        f"{largest.type} has {count} registers, more than {most}",
+        f"write at least {count}",
+    )
+    return False
+
+
+def _are_apart(registers: list[_Register], report: Report) -> bool:
+    """Tell whether no two values share a register: else an address or a type is wrong."""
     in_order = sorted(registers, key=lambda one: one.address)
     overlapping = [
         (first, second)
@@ -188,7 +193,7 @@ def _overlap(registers: list[_Register], report: Report) -> bool:
             f"{first.end - first.address} from {first.address} on",
             "check both addresses and types",
         )
-    return bool(overlapping)
+    return not overlapping
 
 
 def _description(values: Values, registers: list[_Register]) -> Mapping[str, object]:

@@ -67,7 +67,9 @@ class Driver:
         self.unit_id = unit_id
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
-        self._walk = ChainWalk(model.chain, unit_id) if model.chain else None
+        self._walk = (
+            ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
+        )
         self._header: Block | None = None  # of the model that was found, to be checked
         self._schedule = self._new_schedule()
         self._commander = (

@@ -20,9 +20,11 @@ LAST_ADDRESS = 0xFFFF
 class ChainWalk:
     """One walk along the chain, a request at a time; `start` is where the model was found."""
 
-    def __init__(self, chain: SunSpecChain, unit_id: int) -> None:
+    def __init__(self, chain: SunSpecChain, unit_id: int, *, passed_over: int = 0) -> None:
+        """Look for the model behind the first `passed_over` of its kind."""
         self._chain = chain
         self._unit_id = unit_id
+        self._passed_over = passed_over
         self.restart()
 
     def restart(self) -> None:
@@ -33,6 +35,7 @@ class ChainWalk:
         self._base = 0
         self._address: int | None = None  # of the next model; None: the marker is looked for
         self._seen: list[int] = []
+        self._fitting = 0  # models of the kind, so far
 
     @property
     def block(self) -> Block:
@@ -78,14 +81,19 @@ class ChainWalk:
             self.failure = f'no marker "SunS" at {places}: is SunSpec switched on in the device?'
 
     def _pass(self, address: int, model: int, length: int) -> None:
-        wanted = " or ".join(str(number) for number in self._chain.models)
-        if model in self._chain.models and length >= self._chain.length:
-            self.start, self._header = address, (model, length)
-        elif model in self._chain.models:
-            self.failure = f"model {model} has {length} registers instead of {self._chain.length}"
+        self._fitting += model in self._chain.models
+        if model in self._chain.models and self._fitting > self._passed_over:
+            if length >= self._chain.length:
+                self.start, self._header = address, (model, length)
+            else:
+                self.failure = (
+                    f"model {model} has {length} registers instead of {self._chain.length}"
+                )
         elif model == END_OF_CHAIN:
+            wanted = " or ".join(str(number) for number in self._chain.models)
+            which = f"{self._fitting} but not {self._passed_over + 1}" if self._fitting else "no"
             seen = ", ".join(str(number) for number in self._seen) or "none"
-            self.failure = f"no model {wanted} in this unit; it has: {seen}"
+            self.failure = f"{which} model {wanted} in this unit; it has: {seen}"
         else:
             self._seen.append(model)
             self._address = address + HEADER + length

@@ -25,8 +25,10 @@ class House:
 class MainsMeter(MeterImage):
     """A smart meter on Modbus at the mains connection."""
 
-    def __init__(self, model: DeviceModel, unit_id: int, house: House) -> None:
-        super().__init__(model, unit_id)
+    def __init__(
+        self, model: DeviceModel, unit_id: int, house: House, address_offset: int = 0
+    ) -> None:
+        super().__init__(model, unit_id, address_offset)
         self._house = house
 
     def phases_ma(self) -> Phases:

@@ -37,8 +37,10 @@ class MeterImage(RegisterImage):
 class SimulatedMeter(MeterImage):
     """Meter behind a simulated charging point."""
 
-    def __init__(self, model: DeviceModel, unit_id: int, charger: SimulatedCharger) -> None:
-        super().__init__(model, unit_id)
+    def __init__(
+        self, model: DeviceModel, unit_id: int, charger: SimulatedCharger, address_offset: int = 0
+    ) -> None:
+        super().__init__(model, unit_id, address_offset)
         self._charger = charger
 
     def note_request(self, now_s: float) -> None:

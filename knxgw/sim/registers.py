@@ -9,20 +9,30 @@ from knxgw.modbus.codec import Raw, decode, encode, unscaled
 from knxgw.modbus.sunspec import END_OF_CHAIN, HEADER, MARKER
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+THE_END = (END_OF_CHAIN, 0)
 COMMON_MODEL, COMMON_LENGTH = 1, 66  # the first model of every SunSpec device: who it is
 NOT_IMPLEMENTED, NOT_A_NUMBER = [0x8000], [0x7FC0, 0]  # values a SunSpec device does not have
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
 
 
-def _sunspec_chain(chain: SunSpecChain, *, is_float: bool) -> tuple[int, dict[int, int]]:
-    """Return where the wanted model begins, and every register from the marker to the end."""
+def _sunspec_chain(
+    chain: SunSpecChain, *, is_float: bool, place: int, meters: int
+) -> tuple[int, dict[int, int]]:
+    """Return where the model of this image begins, and the registers around its points.
+
+    Of the other meters in the chain there are the headers; their images have the rest.
+    """
     nothing = NOT_A_NUMBER if is_float else NOT_IMPLEMENTED
     base = chain.bases[0]
-    start = base + len(MARKER) + HEADER + COMMON_LENGTH
-    registers = [*MARKER, COMMON_MODEL, COMMON_LENGTH, *[0] * COMMON_LENGTH]
-    registers += [chain.models[0], chain.length, *(nothing * chain.length)[: chain.length]]
-    registers += [END_OF_CHAIN, 0]
-    return start, {base + place: value for place, value in enumerate(registers)}
+    front = [*MARKER, COMMON_MODEL, COMMON_LENGTH, *[0] * COMMON_LENGTH]
+    registers = {base + index: value for index, value in enumerate(front)}
+    header, step = (chain.models[0], chain.length), HEADER + chain.length
+    starts = [base + len(front) + step * meter for meter in range(meters)]
+    for address, pair in (*((one, header) for one in starts), (starts[-1] + step, THE_END)):
+        registers |= {address: pair[0], address + 1: pair[1]}
+    own = starts[place] + HEADER
+    body = (nothing * chain.length)[: chain.length]
+    return starts[place], registers | {own + index: value for index, value in enumerate(body)}
 
 
 class RegisterImage(ABC):
@@ -36,7 +46,12 @@ class RegisterImage(ABC):
         self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
         if model.chain is not None:
             is_float = any(p.type is RegisterType.F32 for p in model.points.values())
-            self._offset, self.chain = _sunspec_chain(model.chain, is_float=is_float)
+            self._offset, self.chain = _sunspec_chain(
+                model.chain,
+                is_float=is_float,
+                place=address_offset,
+                meters=len(model.connectors),
+            )
         self._written: dict[str, Raw | None] = {}
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
         for point in model.points.values():

@@ -120,6 +120,25 @@ async def test_a_device_without_the_marker_is_a_fault_of_the_meter_until_it_has_
         assert await measured(world, 63) == 0
 
 
+@pytest.mark.proves("4.41")
+async def test_several_meters_behind_one_unit_are_told_apart(tmp_path: Path) -> None:
+    place = "host: 127.0.0.1, port: 5031, unit: 1"
+    first = f"{{model: sunspec_meter_201_204, connection: {{{place}}}}}"
+    second = (
+        "  - {number: 2, model: evse_din, "
+        "connection: {type: rtu_over_tcp, host: 127.0.0.1, port: 5022, unit: 1}, "
+        f"meter: {{model: sunspec_meter_201_204, connection: {{{place}, connector: 2}}}}}}\n"
+    )
+    text = site(first).replace("group_objects: {", second + "group_objects: {113: [1/2/63], ")
+    async with World(text, tmp_path) as world:
+        world.strict = False
+        world.charger(2).plug(Vehicle(maximum_ma=10_000))
+        await world.sleep(30)
+        assert await measured(world, 63) == 0
+        payload = await world.read("1/2/63")
+        assert from_payload("7.012", payload) == 10_000
+
+
 # --- meters entered by hand ----------------------------------------------------------------------
 
 SDM630 = """function: 4, request_gap_s: 0.1,

@@ -65,7 +65,10 @@ def test_models_before_the_wanted_one_are_passed_over(catalogue: Catalogue) -> N
     ("header", "problem"),
     [
         ({40000: 0}, 'no marker "SunS" at 40000, 50000, 0'),
-        ({40070: 103}, "no model 203 or 201 or 202 or 204 in this unit; it has: 1, 103"),
+        (
+            {40070 + 107 * meter: 103 for meter in range(4)},
+            "no model 203 or 201 or 202 or 204 in this unit; it has: 1, 103, 103, 103, 103",
+        ),
         ({40071: 50}, "model 203 has 50 registers instead of 105"),
         ({40003: 65000}, "the chain of models does not end"),
         ({40003: 1000}, "the chain of models breaks off at 41004"),
@@ -87,6 +90,20 @@ def test_a_chain_without_the_model_is_a_wrong_answer_that_says_why_once(
     it.image.chain = good
     assert it.run(20)[Quantity.CURRENT_L1] == 10_000
     assert it.condition() is LinkCondition.GOOD
+
+
+@pytest.mark.proves("4.41")
+def test_of_several_meters_behind_one_unit_the_wanted_one_is_read(catalogue: Catalogue) -> None:
+    model = catalogue.meters[INTEGERS]
+    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
+    image = SimulatedMeter(model, 1, box, 2)
+    image.show("current_l1", 7)
+    it = Drive(Driver(PointNumber(1), model, unit_id=1, register_offset=2), image)
+    assert it.run(10)[Quantity.CURRENT_L1] == 7000
+    assert (40070 + 2 * 107 + 3, 4) in it.reads
+    it = Drive(Driver(PointNumber(1), model, unit_id=1, register_offset=4), image)
+    assert it.run(30) == {}
+    assert it.condition() is LinkCondition.COMM
 
 
 def test_a_chain_that_turns_in_a_circle_ends(catalogue: Catalogue) -> None:
