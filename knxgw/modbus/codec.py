@@ -168,6 +168,8 @@ def _decode_measured(point: Point, data: bytes) -> float:
 
     Source: [pyiskra], helper.py.
     """
+    if len(data) != 4:
+        raise DecodeError(f"{point.name}: {len(data) // 2} registers are no {point.type}")
     exponent = int.from_bytes(data[:1], "big", signed=True)
     mantissa = int.from_bytes(data[1:], "big", signed=point.type is RegisterType.T6)
     return _power_of_ten(float(mantissa), exponent)
