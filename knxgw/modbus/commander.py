@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import (
+    Control,
     DeviceModel,
     Point,
     StepValue,
@@ -65,7 +66,11 @@ class Commander:
         self._unit_id = unit_id
         self._offset = address_offset
         self._minimum_ma = minimum_ma
-        self._phases = _phase_count(model, minimum_ma, phases) if model.control.is_power else None
+        self._phases = (
+            _phase_count(model, model.control, minimum_ma, phases)
+            if model.control.is_power
+            else None
+        )
         self.told_phases: int | None = None  # that the power was meant for which the charger has
         self._wanted_ma: int | None = None
         self._acknowledged_ma: int | None = None
@@ -334,11 +339,12 @@ class Commander:
         )
 
 
-def _phase_count(model: DeviceModel, minimum_ma: int, phases: int) -> PhaseCount:
-    resolution_ma = model.control.resolution_ma if model.control else 1
+def _phase_count(model: DeviceModel, control: Control, minimum_ma: int, phases: int) -> PhaseCount:
+    resolution_ma = control.resolution_ma
     return PhaseCount(
         configured=phases,
         minimum_ma=math.ceil(minimum_ma / resolution_ma) * resolution_ma,
+        maximum_ma=control.maximum_ma,
         measures_currents="current_l1" in model.capabilities,
     )
 

@@ -14,7 +14,7 @@ flows then decides; anything doubtful counts as fewer phases.
 | N | current on fewer phases, twice, or once with too much on one | that many |
 | N | more on a phase than was offered, for `FOLLOW_S` | nothing is known |
 | N | nothing flows for `IDLE_S`, the vehicle may charge | nothing is known |
-| any | no vehicle, the charger started anew, its connection was lost | nothing is known |
+| any | no vehicle, the charger started anew, its connection was lost, impossible currents | nothing is known |
 
 A charger that measures no currents, but power, cannot tell one phase with all of it from three with
 a third each. There a vehicle that starts with the minimum of N phases is told that of N - 1: one of N
@@ -47,10 +47,13 @@ _MAY_CHARGE = (
 class PhaseCount:
     """What is known about the phases of the vehicle at one charging point."""
 
-    def __init__(self, *, configured: int, minimum_ma: int, measures_currents: bool) -> None:
-        """Know nothing yet; `minimum_ma` is the lowest offer the charger can express [mA]."""
+    def __init__(
+        self, *, configured: int, minimum_ma: int, maximum_ma: int, measures_currents: bool
+    ) -> None:
+        """Know nothing yet; the charger can express offers from `minimum_ma` to `maximum_ma`."""
         self._configured = configured
         self._minimum_ma = minimum_ma
+        self._impossible_ma = maximum_ma * 13 // 10 + 2000  # as in load management
         self._measures_currents = measures_currents
         self._state: Value | None = None
         self._currents: dict[Quantity, tuple[float, int]] = {}
@@ -113,6 +116,9 @@ class PhaseCount:
 
     def _judge_currents(self, offer_ma: int, now_s: float) -> None:
         fresh = [ma for at_s, ma in self._currents.values() if now_s - at_s <= FRESH_S]
+        if max(fresh) > self._impossible_ma:
+            self.forget()
+            return
         used = min(sum(ma > FLOWS_MA for ma in fresh), self._configured)
         too_much = max(fresh) > offer_ma * EXCESS
         if used == 0:
@@ -141,8 +147,8 @@ class PhaseCount:
         if self._known is not None:
             if power_w > self._told_w * EXCESS and told_for_s >= FOLLOW_S:
                 self.forget()
-        elif self._checks and told_for_s < STOPS_S:
-            return
+        elif (self._checks or self._tried == 1) and told_for_s < STOPS_S:
+            return  # it may be a vehicle of more phases that has not stopped yet
         elif self._tried == 1:
             self._learn(1)
         else:

@@ -8,6 +8,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import OfferTaken
 from knxgw.charging.words import Quantity
 from knxgw.modbus.driver import Driver
+from knxgw.modbus.phases import STOPS_S
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.links.test_modbus_bus import CP1, Rig, running
@@ -84,7 +85,7 @@ async def test_a_one_phase_vehicle_starts_by_itself_and_has_its_offer_within_sec
         offer(rig, 16_095)
         await asyncio.sleep(5.0)
         rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000))
-        await watch(rig, 16_095, 15.0)
+        await watch(rig, 16_095, 25.0)
         assert rig.chargers[0].phases_ma[0] >= 15_600
 
 
@@ -98,7 +99,7 @@ async def test_the_next_vehicle_is_met_as_if_nothing_were_known(model_id: str) -
         rig.chargers[0].unplug()
         await asyncio.sleep(3.0)
         rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000, capacity_wh=1e9))
-        await watch(rig, 16_095, 20.0)
+        await watch(rig, 16_095, 25.0)
         assert rig.chargers[0].phases_ma[0] > 15_000
 
 
@@ -189,3 +190,35 @@ async def test_a_limit_the_charger_forgot_is_told_again_in_watts(model_id: str) 
         rig.chargers[0].restart()
         await asyncio.sleep(8.0)
         assert rig.server.writes[writes][3] == (69,), "10.005 A on three phases in 100 W"
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_one_phase_vehicle_that_starts_late_is_soon_held_to_its_offer(
+    model_id: str,
+) -> None:
+    """It starts when the minimum of three phases is told already; its currents tell it at once."""
+    by_current = model_id in COARSE
+    async with running(rig_of(model_id)) as rig:
+        car = Vehicle(phases=1, maximum_ma=32_000, capacity_wh=1e9, charge_wh=1e9)
+        rig.chargers[0].plug(car)
+        offer(rig, 10_005)
+        await watch(rig, 10_005, 200.0)
+        car.charge_wh = 0.0
+        await watch(rig, 10_005 if by_current else 18_000, STOPS_S + 8.0)
+        await watch(rig, 10_005, 60.0)
+        assert rig.chargers[0].phases_ma[0] > 9_500
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_gateway_that_starts_anew_meets_a_vehicle_that_charges_with_three_phases(
+    model_id: str,
+) -> None:
+    async with running(rig_of(model_id)) as rig:
+        charger = rig.chargers[0]
+        charger.plug(Vehicle(phases=3, capacity_wh=1e9))
+        charger._written[charger._offer_point] = 110 if model_id in COARSE else 11_000
+        charger.advance(10.0)
+        assert min(charger.phases_ma) > 15_000
+        offer(rig, 16_095)
+        await watch(rig, 16_095, 2 * LEARNT_S)
+        assert min(charger.phases_ma) > 15_000
