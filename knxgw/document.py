@@ -275,6 +275,9 @@ Every model is one file in `product_db/`; [models.md](models.md) describes the f
 one. `knxgw models` prints this list. "Confirmed" means that two independent sources agree on the
 registers; it does not mean that this project has tested the device: no test with a real device has
 been reported yet, only with simulators made from the same files.
+
+A charger whose current cannot be set over Modbus is not among them: the wallboxes behind an E3/DC
+power station can be stopped and changed to one phase there, but not held to a current.
 """
 _METERS_INTRODUCTION = """\
 # Electricity meters

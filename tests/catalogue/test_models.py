@@ -34,3 +34,16 @@ def test_a_rule_about_a_point_that_does_not_exist_is_refused() -> None:
 def test_a_charger_that_cannot_be_paused_is_refused() -> None:
     shown = findings(KEBA.replace("  pause: [{point: enable, value: 0}]\n", ""))
     assert any("nothing says how to pause" in line for line in shown)
+
+
+def test_a_power_can_only_be_written_to_a_point_that_counts_in_watts() -> None:
+    shown = findings(KEBA.replace("value: offer}", "value: offer_power}"))
+    assert any("'setpoint_write' does not count in watts" in line for line in shown)
+
+
+def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
+    text = (product_db.DIRECTORY / "chargers/compleo_solo.yaml").read_text(encoding="utf-8")
+    point = "setpoint_read: {address: 256, table: holding, type: u16, scale: 100, unit: W"
+    assert point in text
+    shown = findings(text.replace(point, point.replace("unit: W", "unit: A")))
+    assert any("must be read back as one" in line for line in shown)
