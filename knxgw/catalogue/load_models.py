@@ -69,6 +69,7 @@ _INTERFACE_KEYS = (
     "word_order",
     "max_clients",
     "idle_timeout_s",
+    "connection_s",
     "response_timeout_s",
     "request_gap_s",
     "connect_delay_s",
@@ -158,6 +159,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         connectors=_read_connectors(root),
         max_clients=optional_int(interface, "max_clients"),
         idle_timeout_s=optional_number(interface, "idle_timeout_s", low=0),
+        connection_s=optional_number(interface, "connection_s", low=1),
         response_timeout_s=number_of(interface, "response_timeout_s", 2.0, low=0),
         request_gap_s=number_of(interface, "request_gap_s", 0.0, low=0),
         connect_delay_s=number_of(interface, "connect_delay_s", 0.0, low=0),
@@ -305,6 +307,8 @@ def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     )
     if not control.offer:
         node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
+    if control.is_power and control.read_back and points[control.read_back].unit != "W":
+        node.report("what is told as a power must be read back as one", "give it `unit: W`")
     if not control.pause:
         node.report("nothing says how to pause", "add `pause: [{point: …, value: 0}]`")
     return control
@@ -322,6 +326,10 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
         if not points[point].writable:
             item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
         word = value_node.text()
+        if word == StepValue.OFFER_POWER and points[point].unit != "W":
+            item.report(
+                f"point {point!r} does not count in watts", "give it `unit: W`, and a scale"
+            )
         if word in {value.value for value in StepValue}:
             steps.append(WriteStep(point=point, value=StepValue(word)))
         elif (number := value_node.number()) is not None:

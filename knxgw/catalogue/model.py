@@ -302,6 +302,7 @@ class StepValue(StrEnum):
     """What a write step writes when it is not a constant."""
 
     OFFER = "offer"  # the offered current, in the unit of the point
+    OFFER_POWER = "offer_power"  # the power [W] of the offer on the phases that are in use
     MINIMUM = "minimum"  # the configured minimum current of the charging point
     WATCHDOG = "watchdog"  # the watchdog timeout in seconds
 
@@ -367,6 +368,17 @@ class Control:
     unlock: tuple[WriteStep, ...]
     start_stop: bool  # the device can hold a process until it is started (GO 54)
     read_back: str | None  # point that reports the written offer
+
+    @property
+    def offer_step(self) -> WriteStep | None:
+        """Return the step that carries the offer, as a current or as a power."""
+        words = (StepValue.OFFER, StepValue.OFFER_POWER)
+        return next((step for step in self.offer if step.value in words), None)
+
+    @property
+    def is_power(self) -> bool:
+        """Tell whether the charger is told a power: somebody must know the phases in use."""
+        return self.offer_step is not None and self.offer_step.value is StepValue.OFFER_POWER
 
 
 class WatchdogTrigger(StrEnum):
@@ -441,6 +453,7 @@ class DeviceModel:
     connectors: tuple[Connector, ...]
     max_clients: int | None
     idle_timeout_s: float | None
+    connection_s: float | None  # after which it ends every connection, idle or not
     response_timeout_s: float
     request_gap_s: float  # silence between two requests
     connect_delay_s: float  # wait after connecting before the first request

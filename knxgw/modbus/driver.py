@@ -52,7 +52,7 @@ def _name(point: PointNumber, model: DeviceModel) -> str:
 class Driver:
     """Poll plan, interpretation and, for a charger, the commands of one device."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
         self,
         point: PointNumber,
         model: DeviceModel,
@@ -60,7 +60,9 @@ class Driver:
         unit_id: int,
         register_offset: int = 0,
         minimum_ma: int = 6000,
+        phases: int = 3,
     ) -> None:
+        """Serve one device; `phases` are those of the charging point's wiring."""
         self.point = point
         self.model = model
         self.name = _name(point, model)
@@ -79,6 +81,7 @@ class Driver:
                 unit_id=self.unit_id,
                 address_offset=self._offset,
                 minimum_ma=minimum_ma,
+                phases=phases,
             )
             if model.control
             else None
@@ -182,18 +185,20 @@ class Driver:
             for name, raw in raws.items():
                 self._commander.verify(name, raw, now_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
-        events = [*answered, *self._seen(raws)]
+        events = [*answered, *self._seen(raws, now_s)]
         if self._interpreter.unsettled:
             self._schedule.hurry_points(self._interpreter.unsettled, now_s)
-        return events
+        return [*events, *self._taken(self._commander.settle() if self._commander else None)]
 
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
         self._refused_writes = 0
         self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
-        taken = [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
-        return [*self._answered(), *taken]
+        return [*self._answered(), *self._taken(offer_ma)]
+
+    def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
+        return [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
 
     def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
         """Take a failed job: silence, a refusal or a wrong answer."""
@@ -250,10 +255,14 @@ class Driver:
         self._schedule.hold_back(now_s + self.model.read.min_interval_s)
         return []
 
-    def _seen(self, raws: Mapping[str, Raw | None]) -> list[DeviceEvent]:
+    def _seen(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
+        if self._commander is not None:
+            self._interpreter.told_phases = self._commander.told_phases
         values = self._interpreter.absorb(raws)
         if not values:
             return []
+        if self._commander is not None:
+            self._commander.observe(values, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(point=self.point, values=values)]
@@ -278,7 +287,7 @@ class Driver:
             self._schedule.hurry_block(self._header, now_s)
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
-            return [*self._answered(), *self._seen(empty)]
+            return [*self._answered(), *self._seen(empty, now_s)]
         return self._value_refused(block, error)
 
     def _value_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:

@@ -14,6 +14,7 @@ from knxgw.charging.words import (
     Value,
 )
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
+from knxgw.modbus.phases import NOMINAL_V
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
@@ -73,6 +74,7 @@ class Interpreter:
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
         self._setpoint = _setpoint_name(model)
+        self.told_phases: int | None = None  # that a setpoint in W was meant for
         self._unknown_codes: set[Raw] = set()
         self.unsettled: set[str] = set()  # points to be read again before a state is given
         self._rounds = 0
@@ -139,8 +141,12 @@ class Interpreter:
             yield _TEXTS[name], _NO_HEX.sub("", text).upper() if name == "evccid" else text
         elif name in _FAULTS:
             yield _FAULTS[name], fault_text(point, raw)
-        if name == self._setpoint:
-            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000)
+        if name == self._setpoint and (volts := self._setpoint_volts(point)):
+            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000 / volts)
+
+    def _setpoint_volts(self, point: Point) -> int:
+        """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
+        return NOMINAL_V * (self.told_phases or 0) if point.unit == "W" else 1
 
     def _add_computed(self, raws: Mapping[str, Raw | None], fresh: dict[Quantity, Value]) -> None:
         """Add what is made of several points, once all of them were read since the last time.

@@ -74,3 +74,16 @@ def test_what_is_given_in_parts_counts_as_supplied() -> None:
     assert model is not None
     assert "power" in model.capabilities
     assert "power_l1" not in model.capabilities
+
+
+def test_a_power_can_only_be_written_to_a_point_that_counts_in_watts() -> None:
+    shown = findings(KEBA.replace("value: offer}", "value: offer_power}"))
+    assert any("'setpoint_write' does not count in watts" in line for line in shown)
+
+
+def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
+    text = (product_db.DIRECTORY / "chargers/compleo_solo.yaml").read_text(encoding="utf-8")
+    point = "setpoint_read: {address: 256, table: holding, type: u16, scale: 100, unit: W"
+    assert point in text
+    shown = findings(text.replace(point, point.replace("unit: W", "unit: A")))
+    assert any("must be read back as one" in line for line in shown)
