@@ -7,7 +7,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
 from knxgw.dlm.member import NONE, Member, patience_until_s, set_offer
-from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 
@@ -138,8 +138,7 @@ class Work:
     def _due_s(self) -> float:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s, static = self.now_s, self.is_static
-        counting = self.overcurrent.is_counting or any(p.excess_s is not None for p in self.phases)
-        if counting or self.at_minimum_only or not self.is_settled:
+        if self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
         alive_s = None if static else meters.alive_s(self.state.meter, self.settings)
         due_s = float("inf") if alive_s is None else alive_s + self.settings.timeout_s
@@ -147,6 +146,8 @@ class Work:
         for phase, expires_s in zip(self.phases, self.expires_s, strict=True):
             hold_s = window * 2**phase.back_off
             due_s = min(due_s, expires_s)
+            if phase.excess_s is not None and now_s < phase.excess_s + LOW_EXCESS_S < due_s:
+                due_s = phase.excess_s + LOW_EXCESS_S
             if now_s <= phase.reduced_s + hold_s < due_s:
                 due_s = phase.reduced_s + hold_s
             if phase.back_off:
