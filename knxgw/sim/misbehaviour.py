@@ -1,6 +1,7 @@
 """What a simulated endpoint does wrong on demand."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from pymodbus import FramerType
@@ -41,33 +42,35 @@ class Misbehaviour:
 _GOOD = {name: getattr(Misbehaviour(), name) for name in Misbehaviour.__dataclass_fields__}
 
 
-class _LateHandler(ServerRequestHandler):
-    """A connection whose answers may be late."""
-
-    misbehaviour: Misbehaviour
-
-    def send(self, data: bytes, addr: tuple[str, int] | None = None) -> None:
-        """Send now, or later."""
-        if self.misbehaviour.delay_s <= 0:
-            super().send(data, addr)
-        else:
-            self.loop.call_later(self.misbehaviour.delay_s, self._send_late, data)
-
-    def _send_late(self, data: bytes) -> None:
-        if self.transport is not None:  # the client may have gone
-            super().send(data)
-
-
 def obedient(server: Server, misbehaviour: Misbehaviour) -> Server:
-    """Return the server, its connections as late as they are told to be."""
+    """Return the server, the answers of its connections as late as they are told to be."""
+    make = server.callback_new_connection
 
     def new_connection() -> ServerRequestHandler:
-        handler = _LateHandler(server, server.trace_packet, server.trace_pdu, server.trace_connect)  # type: ignore[no-untyped-call]  # pymodbus has no types here
-        handler.misbehaviour = misbehaviour
-        return handler
+        connection: ServerRequestHandler = make()  # type: ignore[no-untyped-call]  # pymodbus has no types here
+        connection.low_level_send = partial(_send, connection, misbehaviour)
+        return connection
 
     server.callback_new_connection = new_connection  # type: ignore[method-assign]
     return server
+
+
+def _send(
+    connection: ServerRequestHandler,
+    misbehaviour: Misbehaviour,
+    data: bytes,
+    addr: tuple[str, int] | None = None,
+) -> None:
+    """Send now, or later."""
+    if misbehaviour.delay_s > 0:
+        connection.loop.call_later(misbehaviour.delay_s, _send_late, connection, data)
+    else:
+        connection.send(data, addr)
+
+
+def _send_late(connection: ServerRequestHandler, data: bytes) -> None:
+    if connection.is_active():  # the client may have gone
+        connection.send(data)
 
 
 def spoiled(frame: bytes, framer: FramerType) -> bytes:

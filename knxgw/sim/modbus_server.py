@@ -9,6 +9,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.transport import ModbusProtocol
 
 from knxgw.catalogue.model import Framing, Table
 from knxgw.config.model import ConnectionKind, SerialLine
@@ -22,6 +23,27 @@ from knxgw.sim.serial_wire import SerialWire
 _TABLES = (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT)
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
 _READS = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
+
+
+class _TcpServer(ModbusTcpServer):
+    """Ends every connection some time after it was made, where the device does."""
+
+    connection_s: float | None = None
+    clients: list[int] | None = None
+
+    def callback_new_connection(self) -> ModbusProtocol:
+        """Return what serves a new connection."""
+        connection: ModbusProtocol = super().callback_new_connection()  # type: ignore[no-untyped-call]  # pymodbus has no types here
+        if self.clients is not None:
+            self.clients.append(len(self.active_connections) + 1)
+        if self.connection_s is not None:
+            self.loop.call_later(self.connection_s, _end, connection)
+        return connection
+
+
+def _end(connection: ModbusProtocol) -> None:
+    if connection.is_active():  # pymodbus must not close one that its client has left
+        connection.close()
 
 
 class ModbusSimulator:
@@ -41,6 +63,7 @@ class ModbusSimulator:
         self.port = port
         self.misbehaviour = Misbehaviour()
         self.writes: list[tuple[float, int, int, tuple[int, ...]]] = []  # when, unit, address, what
+        self.clients: list[int] = []  # for each connection, how many there were with it
         self._images = tuple(images)
         self._time_s = time_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
@@ -55,13 +78,17 @@ class ModbusSimulator:
         await self._server.serve_forever(background=True)
 
     def _new_server(self) -> ModbusTcpServer | ModbusSerialServer:
-        return ModbusTcpServer(
+        server = _TcpServer(
             self._devices(),
             address=(self.host, self.port),
             framer=self._framer,
             trace_pdu=self._trace_pdu,
             trace_packet=self._trace_packet,
         )
+        ends_s = [image.model.connection_s for image in self._images]
+        server.connection_s = min((end_s for end_s in ends_s if end_s is not None), default=None)
+        server.clients = self.clients
+        return server
 
     async def stop(self) -> None:
         """Close every connection and stop listening, as a device that loses power."""
