@@ -279,6 +279,14 @@ class PlugRule:
     connected: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRule:
+    """First match wins; no match says nothing about what answers."""
+
+    tests: tuple[Test, ...]
+    ours: bool  # whether it is this model
+
+
 class StepValue(StrEnum):
     """What a write step writes when it is not a constant."""
 
@@ -391,6 +399,21 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SerialDefaults:
+    """How a device on a serial line is set when nobody changed it."""
+
+    baud: int
+    data_bits: int
+    parity: str  # N, E, O
+    stop_bits: int
+    fixed: bool  # the device knows no other data bits, parity and stop bits
+
+    def __str__(self) -> str:
+        """Return it as people write it: 19200 baud, 8E1."""
+        return f"{self.baud} baud, {self.data_bits}{self.parity}{self.stop_bits}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceModel:
     """One charger or meter model, complete."""
 
@@ -422,6 +445,8 @@ class DeviceModel:
     setup: tuple[str, ...]
     quirks: tuple[str, ...]
     simulation: Simulation
+    identity: tuple[IdentityRule, ...] = ()
+    serial: SerialDefaults | None = None  # None: not on a serial line, or not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ class RegisterImage(ABC):
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                if rules.gap_registers == 0:
+                if rules.gap_registers == 0 or not (place or self._is_bridged(places, here)):
                     raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
                 registers.append(RESERVED)
                 continue
@@ -93,6 +93,12 @@ class RegisterImage(ABC):
         if rules.single and len(registers) != places[address][0].count:
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
         return registers
+
+    def _is_bridged(self, places: Mapping[int, tuple[Point, int]], here: int) -> bool:
+        """Tell whether an unused register lies between used ones, so that it can be read along."""
+        gap = self.model.read.gap_registers
+        before = any(address in places for address in range(here - gap, here))
+        return before and any(address in places for address in range(here + 1, here + gap + 1))
 
     def write(
         self, unit: int, table: Table, address: int, function: int, values: Sequence[int]
