@@ -51,7 +51,8 @@ class Identity:
     @property
     def first_points(self) -> tuple[str, ...]:
         """Return the points that are to be read before all others, in their order."""
-        names = (*sorted(self.points), "state", *sorted(self._core))
+        rules = self._core & rule_points(self._model)
+        names = (*sorted(self.points), "state", *sorted(rules), *sorted(self._core))
         return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:

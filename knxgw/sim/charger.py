@@ -83,6 +83,8 @@ class SimulatedCharger(RegisterImage):
 
     def advance(self, now_s: float) -> None:
         """Let time pass until `now_s`."""
+        if self.vehicle is None:  # nothing moves
+            self._now_s = max(self._now_s, now_s)
         while self._now_s < now_s:
             elapsed_s = min(STEP_S, now_s - self._now_s)
             self._now_s += elapsed_s
