@@ -71,7 +71,7 @@ _INTERFACE_KEYS = (
     "connect_delay_s",
     "serial",
 )
-_SERIAL_KEYS = ("baud", "data_bits", "parity", "stop_bits", "fixed")
+_SERIAL_KEYS = ("baud", "data_bits", "parity", "stop_bits")
 _CONTROL_KEYS = (
     "resolution_a",
     "minimum_a",
@@ -195,7 +195,6 @@ def _read_serial(interface: Node) -> SerialDefaults | None:
         data_bits=int(number_of(node, "data_bits", 8, low=7)),
         parity=choice_of(node, "parity", ("N", "E", "O"), "N"),
         stop_bits=int(number_of(node, "stop_bits", 1, low=1)),
-        fixed=flag_of(node, "fixed"),
     )
 
 

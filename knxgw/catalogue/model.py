@@ -406,11 +406,14 @@ class SerialDefaults:
     data_bits: int
     parity: str  # N, E, O
     stop_bits: int
-    fixed: bool  # the device knows no other data bits, parity and stop bits
+
+    @property
+    def framing(self) -> str:
+        """Return data bits, parity and stop bits as people write them: 8E1."""
+        return f"{self.data_bits}{self.parity}{self.stop_bits}"
 
     def __str__(self) -> str:
-        """Return it as people write it: 19200 baud, 8E1."""
-        return f"{self.baud} baud, {self.data_bits}{self.parity}{self.stop_bits}"
+        return f"{self.baud} baud, {self.framing}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
