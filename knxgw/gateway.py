@@ -123,8 +123,7 @@ class Gateway:
     def _is_polled(self) -> bool:
         """Tell whether the first poll of every charger that can be reached is done."""
         return all(
-            driver.first_cycle_done or driver.condition in NOT_POLLED
-            for driver in self._bus_of
+            driver.first_cycle_done or driver.condition in NOT_POLLED for driver in self._bus_of
         )
 
     @property
@@ -304,7 +303,7 @@ def _devices(
 
 def _make_buses(
     configuration: Configuration, on_event: Callable[[DeviceEvent], None]
-) -> tuple[ModbusBus, ...]:
+) -> tuple[ModbusBus[Driver], ...]:
     """Return one bus per endpoint, with the drivers of all devices behind it.
 
     All devices on the serial line share one.

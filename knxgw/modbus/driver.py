@@ -181,9 +181,7 @@ class Driver:
         """Take a failed job: silence, a refusal or a wrong answer."""
         return self._judged(self._take_failure(job, error, now_s), now_s)
 
-    def _take_answer(
-        self, job: Read, registers: Sequence[int], now_s: float
-    ) -> list[DeviceEvent]:
+    def _take_answer(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         block = job.block
         self._schedule.asked(block, now_s)
         if len(registers) != block.count:
@@ -285,7 +283,7 @@ class Driver:
         if self._identity is None or self._verdict is Verdict.OURS:
             return events
         self._held += [event for event in events if isinstance(event, ChargerSeen)]
-        told = [event for event in events if not isinstance(event, ChargerSeen)]
+        told: list[DeviceEvent] = [e for e in events if not isinstance(e, ChargerSeen)]
         match self._identity.verdict:
             case Verdict.PENDING:
                 return told

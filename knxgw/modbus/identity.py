@@ -111,7 +111,7 @@ class Identity:
     def _lacks_all(self) -> bool:
         """Tell whether it has nothing of the core: refused, or a gap between its own registers."""
         points = self._model.points
-        gaps = {name for name, raw in self._raws.items() if _is_all_ones(points[name], raw)}
+        gaps = {name for name, raw in self._raws.items() if is_all_ones(points[name], raw)}
         many = len(self._core) >= LEAST_REFUSED
         return many and self._core <= self._refused | gaps and bool(self._core & self._refused)
 
@@ -143,10 +143,11 @@ def makes_sense(point: Point, raw: Raw) -> bool:
 
 def _is_blank(point: Point, raw: Raw) -> bool:
     """Tell whether all bits are set or none: what devices show that do not know yet."""
-    return raw in {0, ""} or _is_all_ones(point, raw)
+    return raw in {0, ""} or is_all_ones(point, raw)
 
 
-def _is_all_ones(point: Point, raw: Raw | None) -> bool:
+def is_all_ones(point: Point, raw: Raw | None) -> bool:
+    """Tell whether all bits of a value are set: it is not available, or there is no register."""
     if raw is None:
         return True  # the model's own "not available"
     if isinstance(raw, str):

@@ -261,7 +261,8 @@ WARNINGS = {
     ),
     "another device on the line": (
         HOME + "load_management: {mode: dynamic, fuse_a: 35, smart_meter: {source: modbus, "
-        "model: eastron_sdm630, connection: {type: serial, unit: 3}}}\n" + "serial: {port: /dev/ttyUSB0, baud: 9600, parity: N}\n",
+        "model: eastron_sdm630, connection: {type: serial, unit: 3}}}\n"
+        + "serial: {port: /dev/ttyUSB0, baud: 9600, parity: N}\n",
         "site.yaml:4: warning: load_management.smart_meter.connection.type: the smart meter on the "
         "RS485 line slows down the chargers there; connect it over Modbus TCP",
     ),
@@ -299,7 +300,11 @@ WARNINGS = {
     ),
     "a meter nobody needs": (
         points(
-            keba(1, "10.0.0.1", ", meter: {model: eastron_sdm630, connection: {type: rtu_over_tcp, host: 10.0.0.2}}")
+            keba(
+                1,
+                "10.0.0.1",
+                ", meter: {model: eastron_sdm630, connection: {type: rtu_over_tcp, host: 10.0.0.2}}",
+            )
         ),
         "site.yaml:3: warning: charging_points[0].meter: keba_p30 measures itself; "
         "the meter is not needed",

@@ -51,16 +51,12 @@ class Talk:
                 block = job.block
                 self._refuse(block.address)
                 self._heard(block.unit_id)
-                registers = self.device.read(
-                    block.unit_id, block.table, block.address, block.count
-                )
+                registers = self.device.read(block.unit_id, block.table, block.address, block.count)
                 self.events += self.driver.read_done(job, registers, self.now_s)
             else:
                 self.writes.append((self.now_s, job.address))
                 self._heard(job.unit_id)
-                self.device.write(
-                    job.unit_id, job.table, job.address, job.function, job.registers
-                )
+                self.device.write(job.unit_id, job.table, job.address, job.function, job.registers)
                 self.events += self.driver.write_done(job, self.now_s)
         except PeerRefusedError as err:
             self.events += self.driver.failed(job, err, self.now_s)
