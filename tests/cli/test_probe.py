@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -191,28 +192,24 @@ def test_the_lines_to_paste_are_a_good_configuration(model_id: str) -> None:
 
 @pytest.mark.real
 def test_ctrl_c_ends_it_without_a_traceback() -> None:
-    silent = asyncio.new_event_loop()
-    try:
-        server = silent.run_until_complete(
-            asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
-        )
-        port = server.sockets[0].getsockname()[1]
-        process = subprocess.Popen(  # noqa: S603 - our own program
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
+        port = silent.getsockname()[1]
+        with subprocess.Popen(
             [sys.executable, "-m", "knxgw", "probe", f"tcp://127.0.0.1:{port}"],
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
-        )
-        silent.run_until_complete(asyncio.sleep(3.0))
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-        assert process.returncode == 1, err
-        assert "Traceback" not in err
-        assert "nothing was written" in err
-        server.close()
-    finally:
-        silent.close()
+        ) as process:
+            silent.settimeout(20.0)
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(12), "its first question"
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=10)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    assert "nothing was written" in err
 
 
 def test_json_carries_what_a_program_needs() -> None:
