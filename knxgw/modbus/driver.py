@@ -199,7 +199,10 @@ class Driver:
             self._identity.take(raws)
         if self._commander is not None:
             for name, raw in raws.items():
+                doubted = self._commander.is_in_doubt
                 self._commander.verify(name, raw, now_s)
+                if self._commander.is_in_doubt and not doubted:
+                    self._schedule.hurry_points({name}, now_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
         events = [*answered, *self._seen(raws)]
         if self._interpreter.unsettled:
