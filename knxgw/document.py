@@ -275,14 +275,18 @@ Every model is one file in `product_db/`; [models.md](models.md) describes the f
 one. `knxgw models` prints this list. "Confirmed" means that two independent sources agree on the
 registers; it does not mean that this project has tested the device: no test with a real device has
 been reported yet, only with simulators made from the same files.
+
+A charger whose current cannot be set over Modbus is not among them: the wallboxes behind an E3/DC
+power station can be stopped and changed to one phase there, but not held to a current.
 """
 _METERS_INTRODUCTION = """\
 # Electricity meters
 
 Behind a charger that does not measure, or at the mains connection as the smart meter of load
 management. Every model is one file in `product_db/`, as [the chargers](chargers.md) are; "confirmed"
-means the same. A meter that is not here can be described in a file of its own
-([models.md](models.md)).
+means the same. The registers of a meter that is not here are entered by hand in the site's file
+([config.md](config.md#charging_pointsmetermanual), [example](../examples/meter-entered-by-hand.yaml)),
+or it is described in a file of its own ([models.md](models.md)).
 """
 _MATRIX = """\
 ## Which model supplies which group objects
@@ -379,6 +383,8 @@ def _modbus(model: DeviceModel) -> str:
         words.append(f"at most {model.max_clients} clients")
     if model.idle_timeout_s is not None:
         words.append(f"closes after {model.idle_timeout_s:g} s of silence")
+    if model.connection_s is not None:
+        words.append(f"ends every connection after {model.connection_s:g} s")
     if model.request_gap_s:
         words.append(f"{model.request_gap_s:g} s between requests")
     if model.read.min_interval_s:
@@ -395,7 +401,8 @@ def _sockets(model: DeviceModel) -> str:
 
 def _control(control: Control) -> str:
     range_a = f"{control.minimum_ma / 1000:g} to {control.maximum_ma / 1000:g} A"
-    return f"{range_a} in steps of {control.resolution_ma / 1000:g} A; {_ZERO[control.zero]}"
+    told = "told as a power, " if control.is_power else ""
+    return f"{told}{range_a} in steps of {control.resolution_ma / 1000:g} A; {_ZERO[control.zero]}"
 
 
 def _watchdog(watchdog: Watchdog | None) -> str:

@@ -16,7 +16,13 @@ from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, Connection, ConnectionKind, LoadManagementMode
+from knxgw.config.model import (
+    Configuration,
+    Connection,
+    ConnectionKind,
+    LoadManagementMode,
+    PointSettings,
+)
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
@@ -285,20 +291,19 @@ class Gateway:
 
 def _devices(
     configuration: Configuration,
-) -> Iterator[tuple[PointNumber, int, DeviceModel, Connection]]:
-    """Yield charging point, minimum current [mA], model and place of every device on Modbus.
+) -> Iterator[tuple[PointSettings | None, DeviceModel, Connection]]:
+    """Yield charging point, model and place of every device on Modbus.
 
-    The smart meter at the mains connection belongs to no charging point: GENERAL.
+    The smart meter at the mains connection belongs to no charging point: None.
     """
     for point in configuration.points:
-        number = PointNumber(point.number)
-        yield number, point.minimum_ma, point.model, point.connection
+        yield point, point.model, point.connection
         if point.meter is not None:
-            yield number, point.minimum_ma, point.meter.model, point.meter.connection
+            yield point, point.meter.model, point.meter.connection
     smart_meter = configuration.load_management.smart_meter
     dynamic = configuration.load_management.mode is LoadManagementMode.DYNAMIC
     if dynamic and smart_meter is not None and smart_meter.meter is not None:
-        yield GENERAL, 0, smart_meter.meter.model, smart_meter.meter.connection
+        yield None, smart_meter.meter.model, smart_meter.meter.connection
 
 
 def _make_buses(
@@ -310,11 +315,19 @@ def _make_buses(
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     endpoints: dict[Endpoint, list[Driver]] = {}
-    for number, minimum_ma, model, connection in _devices(configuration):
+    for point, model, connection in _devices(configuration):
+        number = PointNumber(point.number) if point else GENERAL
         if number in blocked:  # a configuration fault: its charger is left alone
             continue
         host, port, unit, offset = device_address(connection, model)
-        driver = Driver(number, model, unit_id=unit, register_offset=offset, minimum_ma=minimum_ma)
+        driver = Driver(
+            number,
+            model,
+            unit_id=unit,
+            register_offset=offset,
+            minimum_ma=point.minimum_ma if point else 0,
+            phases=point.phases if point else 3,
+        )
         endpoint: Endpoint
         if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
             endpoint = SerialEndpoint(line=configuration.serial)

@@ -1,5 +1,7 @@
 """Reads `product_db/` into a `Catalogue`; raises ConfigError with every mistake at once."""
 
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +10,8 @@ from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters
 from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel
-from knxgw.catalogue.yaml_tree import Node, Problems, read_tree
+from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
+from knxgw.errors import ConfigError
 
 
 def load_catalogue(directory: Path = product_db.DIRECTORY) -> Catalogue:
@@ -30,6 +33,17 @@ def load_catalogue(directory: Path = product_db.DIRECTORY) -> Catalogue:
 def catalogue() -> Catalogue:
     """Return the catalogue that is shipped with the program, read once."""
     return load_catalogue()
+
+
+def read_description(description: Mapping[str, object], kind: DeviceKind) -> DeviceModel:
+    """Return a model that is described as a model file would, without one. Raises: ConfigError."""
+    problems = Problems()
+    root = parse_tree(json.dumps(description), problems, name=str(description["id"]))
+    model = read_model(root, kind) if root else None
+    problems.raise_if_errors()
+    if model is None:
+        raise ConfigError(problems.findings)
+    return model
 
 
 def _read(path: Path, problems: Problems) -> Node | None:

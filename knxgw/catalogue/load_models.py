@@ -1,6 +1,8 @@
 """Reads one device model file; the format is described in `docs/models.md`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from knxgw.catalogue.fields import (
     choice_of,
@@ -11,8 +13,9 @@ from knxgw.catalogue.fields import (
     text_of,
     texts_of,
 )
-from knxgw.catalogue.load_points import read_points, read_tests
+from knxgw.catalogue.load_points import read_computed, read_points, read_tests
 from knxgw.catalogue.model import (
+    Computed,
     Connector,
     Control,
     DeviceKind,
@@ -27,6 +30,8 @@ from knxgw.catalogue.model import (
     Simulation,
     StateRule,
     StepValue,
+    SunSpecChain,
+    Table,
     Transport,
     Watchdog,
     WatchdogTrigger,
@@ -45,6 +50,7 @@ _KEYS = (
     "confirmed",
     "sources",
     "interface",
+    "sunspec",
     "connectors",
     "read",
     "write",
@@ -66,6 +72,7 @@ _INTERFACE_KEYS = (
     "word_order",
     "max_clients",
     "idle_timeout_s",
+    "connection_s",
     "response_timeout_s",
     "request_gap_s",
     "connect_delay_s",
@@ -95,6 +102,7 @@ _WATCHDOG_KEYS = (
     "fallback_point",
 )
 MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
+SUNSPEC_HEADER = 2  # registers at the start of a SunSpec model: its id and its length
 
 # What a capability of an object needs: any one of these points.
 _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
@@ -133,6 +141,12 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         return None
     interface.only_keys(_INTERFACE_KEYS)
     points = read_points(points_node, interface)
+    computed = read_computed(points_node, points)
+    chain = _read_chain(root)
+    if chain:
+        points = _within(chain, points, points_node)
+    read = _read_read_rules(root)
+    _check_spans(points, read, points_node)
     control = _read_control(root, points) if kind is DeviceKind.CHARGER else None
     watchdog = _read_watchdog(root, points)
     return DeviceModel(
@@ -150,17 +164,20 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         connectors=_read_connectors(root),
         max_clients=optional_int(interface, "max_clients"),
         idle_timeout_s=optional_number(interface, "idle_timeout_s", low=0),
+        connection_s=optional_number(interface, "connection_s", low=1),
         response_timeout_s=number_of(interface, "response_timeout_s", 2.0, low=0),
         request_gap_s=number_of(interface, "request_gap_s", 0.0, low=0),
         connect_delay_s=number_of(interface, "connect_delay_s", 0.0, low=0),
-        read=_read_read_rules(root),
+        read=read,
         write=_read_write_rules(root),
         control=control,
         watchdog=watchdog,
         state_rules=_read_state_rules(root, points),
         plug_rules=_read_plug_rules(root, points),
         points=points,
-        capabilities=_capabilities(points, control),
+        computed=computed,
+        chain=chain,
+        capabilities=_capabilities(points, computed, control),
         setup=texts_of(root, "setup"),
         quirks=texts_of(root, "quirks"),
         simulation=_read_simulation(root, points),
@@ -169,14 +186,45 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
     )
 
 
-def _capabilities(points: Mapping[str, Point], control: Control | None) -> frozenset[str]:
-    readable = {name for name, point in points.items() if point.readable}
+def _capabilities(
+    points: Mapping[str, Point], computed: Mapping[str, Computed], control: Control | None
+) -> frozenset[str]:
+    readable = {name for name, point in points.items() if point.readable} | computed.keys()
     found = {name for name, needed in _CAPABILITIES.items() if readable.intersection(needed)}
     if control and control.unlock:
         found.add("unlock")
     if control and control.start_stop:
         found.add("start_stop")
     return frozenset(found)
+
+
+def _read_chain(root: Node) -> SunSpecChain | None:
+    node = root.get("sunspec")
+    if node is None:
+        return None
+    node.only_keys(("bases", "models", "length", "table"))
+    bases, models, length = (node.require(name) for name in ("bases", "models", "length"))
+    if not (bases and models and length):
+        return None
+    return SunSpecChain(
+        bases=tuple(base for item in bases.items() if (base := item.integer(0, 65533)) is not None),
+        models=tuple(number for item in models.items() if (number := item.integer(1, 65534))),
+        length=length.integer(1, 65535) or 1,
+        table=Table(choice_of(node, "table", ("holding", "input"), "holding")),
+    )
+
+
+def _within(chain: SunSpecChain, points: Mapping[str, Point], node: Node) -> Mapping[str, Point]:
+    """Return the points, whose addresses count from the model that will be found."""
+    if not (chain.bases and chain.models):
+        node.report("nothing says where the model is", "name bases and models of `sunspec`")
+    for name, point in points.items():
+        end = point.address + point.count
+        if point.unit_id is not None or point.table is not chain.table:
+            node.mapping()[name].report("is not in the model's table", f"write {chain.table}")
+        elif not SUNSPEC_HEADER <= point.address < end <= SUNSPEC_HEADER + chain.length:
+            node.mapping()[name].report("is outside the model", "count from the model's id")
+    return MappingProxyType({name: replace(p, relative=True) for name, p in points.items()})
 
 
 def _read_transports(interface: Node) -> tuple[Transport, ...]:
@@ -232,6 +280,20 @@ def _read_read_rules(root: Node) -> ReadRules:
     )
 
 
+def _check_spans(points: Mapping[str, Point], read: ReadRules, node: Node) -> None:
+    """Report a value whose exponent no single request can bring along."""
+    for name, point in points.items():
+        exponent = points.get(point.scale_from or "")
+        if exponent is None:
+            continue
+        start = min(point.address, exponent.address)
+        end = max(point.address + point.count, exponent.address + exponent.count)
+        if read.single or end - start > read.max_registers:
+            node.mapping()[name].report(
+                f"cannot be read together with {exponent.name!r}", "see `read` of this file"
+            )
+
+
 def _read_write_rules(root: Node) -> WriteRules:
     node = root.get("write")
     if node is None:
@@ -265,6 +327,8 @@ def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     )
     if not control.offer:
         node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
+    if control.is_power and control.read_back and points[control.read_back].unit != "W":
+        node.report("what is told as a power must be read back as one", "give it `unit: W`")
     if not control.pause:
         node.report("nothing says how to pause", "add `pause: [{point: …, value: 0}]`")
     return control
@@ -282,6 +346,10 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
         if not points[point].writable:
             item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
         word = value_node.text()
+        if word == StepValue.OFFER_POWER and points[point].unit != "W":
+            item.report(
+                f"point {point!r} does not count in watts", "give it `unit: W`, and a scale"
+            )
         if word in {value.value for value in StepValue}:
             steps.append(WriteStep(point=point, value=StepValue(word)))
         elif (number := value_node.number()) is not None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
 from knxgw.catalogue.model import (
     Code,
+    Computed,
     Condition,
     Extract,
     Order,
@@ -25,6 +26,7 @@ _KEYS = (
     "type",
     "count",
     "scale",
+    "scale_from",
     "add",
     "unit",
     "access",
@@ -40,20 +42,24 @@ _KEYS = (
     "high",
     "invalid",
     "optional",
+    "required",
     "poll",
     "format",
     "confidence",
     "note",
 )
+_COMPUTED_KEYS = ("plus", "minus", "unit", "confidence", "note")
 _UNITS = ("A", "V", "W", "Wh", "s", "ms", "°C", "Hz", "%", "var", "VA")
 _COUNTS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u48": 3, "u64": 4, "i64": 4, "f32": 2, "f64": 4}
 _COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bcd_hms32": 2}
+_COUNTS |= {"t5": 2, "t6": 2}
+_TEXTS = ("str", "strw", "char_lo", "char_hi", "bytes")
 
 # How often a point of a standard name is read unless its file says otherwise.
 _POLL = {
     PollClass.FAST: r"state|plug|availability|enable|session_control|current_(l[123]|sum)|"
     r"error_[1-4]|setpoint_read|current_offered",
-    PollClass.NORMAL: r"power(_l[123])?|energy_.*|session_.*|rfid|evccid|voltage_l[123]",
+    PollClass.NORMAL: r"power(_import|_export)?(_l[123])?|energy_.*|session_.*|rfid|evccid|voltage_l[123]",
     PollClass.SLOW: r"temperature(_warning)?|failsafe_.*|setpoint_valid_s",
     PollClass.ONCE: r"serial|firmware|model|current_max_hw",
 }
@@ -69,10 +75,61 @@ def read_points(root: Node, interface: Node) -> Mapping[str, Point]:
         defaults[name] = (child.choice(tuple(Order)) if child else None) or "big"
     points = {}
     for name, node in root.mapping().items():
-        point = _read_point(name, node, defaults)
+        point = None if _is_computed(node) else _read_point(name, node, defaults)
         if point:
             points[name] = point
+    for point in points.values():
+        _check_scale_from(point, points, root)
     return MappingProxyType(points)
+
+
+def read_computed(root: Node, points: Mapping[str, Point]) -> Mapping[str, Computed]:
+    """Return the values that are made of several points, by name."""
+    computed = {}
+    for name, node in root.mapping().items():
+        if _is_computed(node):
+            node.only_keys(_COMPUTED_KEYS)
+            plus, minus = _read_parts(node, "plus", points), _read_parts(node, "minus", points)
+            if len({*plus, *minus}) < len(plus) + len(minus):
+                node.report("a part is named twice", "name each point once")
+            computed[name] = Computed(name=name, plus=plus, minus=minus)
+    return MappingProxyType(computed)
+
+
+def _is_computed(node: Node) -> bool:
+    return node.is_mapping and not {"plus", "minus"}.isdisjoint(node.mapping())
+
+
+def _read_parts(node: Node, key: str, points: Mapping[str, Point]) -> tuple[str, ...]:
+    child = node.get(key)
+    parts = []
+    for item in child.items() if child else ():
+        point = points.get(item.text())
+        if point is None:
+            item.report(f"point {item.text()!r} does not exist", "name a point of this file")
+        elif not point.readable or point.type in _TEXTS:
+            item.report(f"point {point.name!r} is no number that is read", "name another point")
+        else:
+            parts.append(point.name)
+    return tuple(parts)
+
+
+def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> None:
+    """Report an exponent that one request cannot bring together with its value."""
+    if point.scale_from is None:
+        return
+    exponent, node = points.get(point.scale_from), root.mapping()[point.name]
+    where = node.mapping()["scale_from"]
+    if exponent is None:
+        where.report(f"point {point.scale_from!r} does not exist", "name a point of this file")
+    elif (exponent.type, exponent.readable) != (RegisterType.I16, True):
+        where.report(f"{exponent.name!r} is no exponent", "name a point of type i16 that is read")
+    elif (exponent.table, exponent.unit_id, exponent.relative) != (
+        point.table,
+        point.unit_id,
+        point.relative,
+    ):
+        where.report(f"{exponent.name!r} is not in the same table", "name one beside the value")
 
 
 def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | None:
@@ -98,6 +155,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         count=_read_count(node, kind),
         type=RegisterType(kind),
         scale=number_of(node, "scale", 1.0),
+        scale_from=scale_from.text() if (scale_from := node.get("scale_from")) else None,
         add=number_of(node, "add", 0.0),
         unit=choice_of(node, "unit", _UNITS, "") or None,
         readable=access != "wo",
@@ -114,6 +172,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         high=optional_number(node, "high"),
         invalid=_read_invalid(node),
         optional=flag_of(node, "optional"),
+        required=flag_of(node, "required"),
         poll=_read_poll(name, node, readable=access != "wo"),
         format=TextFormat(choice_of(node, "format", tuple(TextFormat), "plain")),
         confidence=choice_of(node, "confidence", ("high", "medium", "low"), "medium"),

@@ -161,6 +161,8 @@ class RegisterType(StrEnum):
     CHAR_LO = "char_lo"
     CHAR_HI = "char_hi"
     BCD_HMS32 = "bcd_hms32"  # hhmmss in two registers, gives seconds
+    T5 = "t5"  # measured value: signed decimal exponent, 24 bit unsigned mantissa
+    T6 = "t6"  # the same with a signed mantissa
 
 
 class Order(StrEnum):
@@ -210,7 +212,8 @@ class Code:
 class Point:
     """One value of a device: where it lies and how it is encoded.
 
-    value = ((raw >> shift) & mask) * scale + add, in `unit` (A, W, Wh, V, s, °C, Hz, %).
+    value = ((raw >> shift) & mask) * 10 ** exponent * scale + add, in `unit` (A, W, Wh, V, s, °C,
+    Hz, %); the exponent is 0, or the raw value of the point `scale_from` in the same answer.
     """
 
     name: str
@@ -219,6 +222,7 @@ class Point:
     count: int  # registers (or coils)
     type: RegisterType
     scale: float
+    scale_from: str | None  # point that holds the decimal exponent
     add: float
     unit: str | None
     readable: bool
@@ -235,10 +239,25 @@ class Point:
     high: float | None
     invalid: tuple[int, ...]  # raw values that mean "not available"
     optional: bool  # an exception answer means "empty", not a fault
+    required: bool  # an exception answer is a fault, also where others may be left out
     poll: PollClass
     format: TextFormat
     confidence: str
     note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A value that the device gives in parts: the sum of `plus` less the sum of `minus`."""
+
+    name: str
+    plus: tuple[str, ...]
+    minus: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of all points it is made of."""
+        return (*self.plus, *self.minus)
 
 
 class Condition(StrEnum):
@@ -291,6 +310,7 @@ class StepValue(StrEnum):
     """What a write step writes when it is not a constant."""
 
     OFFER = "offer"  # the offered current, in the unit of the point
+    OFFER_POWER = "offer_power"  # the power [W] of the offer on the phases that are in use
     MINIMUM = "minimum"  # the configured minimum current of the charging point
     WATCHDOG = "watchdog"  # the watchdog timeout in seconds
 
@@ -301,6 +321,20 @@ class WriteStep:
 
     point: str
     value: StepValue | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SunSpecChain:
+    """Where a SunSpec device keeps its registers: a chain of models behind a marker.
+
+    The addresses of all points count from the first register of the model that was found.
+    Source: [sunspec-models]; the marker "SunS" and the end of the chain as the reference has them.
+    """
+
+    bases: tuple[int, ...]  # where the marker may stand, in the order of trying
+    models: tuple[int, ...]  # ids that will do; the simulator shows the first
+    length: int  # registers of the model behind its header, at least
+    table: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +376,17 @@ class Control:
     unlock: tuple[WriteStep, ...]
     start_stop: bool  # the device can hold a process until it is started (GO 54)
     read_back: str | None  # point that reports the written offer
+
+    @property
+    def offer_step(self) -> WriteStep | None:
+        """Return the step that carries the offer, as a current or as a power."""
+        words = (StepValue.OFFER, StepValue.OFFER_POWER)
+        return next((step for step in self.offer if step.value in words), None)
+
+    @property
+    def is_power(self) -> bool:
+        """Tell whether the charger is told a power: somebody must know the phases in use."""
+        return self.offer_step is not None and self.offer_step.value is StepValue.OFFER_POWER
 
 
 class WatchdogTrigger(StrEnum):
@@ -434,6 +479,7 @@ class DeviceModel:
     connectors: tuple[Connector, ...]
     max_clients: int | None
     idle_timeout_s: float | None
+    connection_s: float | None  # after which it ends every connection, idle or not
     response_timeout_s: float
     request_gap_s: float  # silence between two requests
     connect_delay_s: float  # wait after connecting before the first request
@@ -444,6 +490,8 @@ class DeviceModel:
     state_rules: tuple[StateRule, ...]
     plug_rules: tuple[PlugRule, ...]
     points: Mapping[str, Point]
+    computed: Mapping[str, Computed]
+    chain: SunSpecChain | None  # None: the addresses of the points are those on the wire
     capabilities: frozenset[str]
     setup: tuple[str, ...]
     quirks: tuple[str, ...]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build_connection import Disabled, build_connection
+from knxgw.config.manual_meter import meter_model
 from knxgw.config.model import (
     LoadManagementMode,
     LoadManagementSettings,
@@ -103,18 +104,21 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
 
 
 def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> MeterSettings | None:
-    model = values.model("model")
+    model = meter_model(values, 1, report)
     if model is None:
-        if "model" not in values.wrong_names:
+        if not (values.sections["manual"].given or "model" in values.wrong_names):
             report.error(
-                values.key_of("model"), "is missing, source modbus needs it", "add `model: …`"
+                values.key_of("model"),
+                "is missing, source modbus needs it",
+                "add `model: …`, or the registers as `manual: {…}`",
             )
         return None
     per_phase = {f"{measurement.value}_l{phase}" for phase in (1, 2, 3)}
     needed = per_phase if values.text("phases") == "3" else {measurement.value}
     if not needed <= model.capabilities:
         wanted = " and ".join(sorted(needed - model.capabilities))
-        report.error(values.key_of("model"), f"{model.id} does not supply {wanted}")
+        named = "manual" if values.sections["manual"].given else "model"
+        report.error(values.key_of(named), f"{model.id} does not supply {wanted}")
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
         report.error(

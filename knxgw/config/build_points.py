@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from knxgw.catalogue.model import DeviceModel
 from knxgw.config.build_connection import Disabled, build_connection
+from knxgw.config.manual_meter import meter_model
 from knxgw.config.model import (
     ChargingStart,
     Connection,
@@ -67,7 +68,7 @@ def _build_point(
     if connection is None or isinstance(connection, Disabled):
         return connection
     _check_currents(values, model, report)
-    meter = _build_meter(values.sections["meter"], report)
+    meter = _build_meter(values.sections["meter"], values.integer("phases"), report)
     start = ChargingStart(values.text("start"))
     return _settings(number, values, language, model, connection, meter, start)
 
@@ -110,13 +111,17 @@ def _added_by(meter: MeterSettings | None) -> frozenset[str]:
     return frozenset(name for name in supplied if name.startswith(_MEASURED))
 
 
-def _build_meter(values: Values, report: Report) -> MeterSettings | None:
+def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings | None:
     if not values.given:
         return None
-    model = values.model("model")
+    model = meter_model(values, phases, report)
     if model is None:
-        if "model" not in values.wrong_names:
-            report.error(values.key_of("model"), "is missing", "add `model: …` or remove `meter`")
+        if not (values.sections["manual"].given or "model" in values.wrong_names):
+            report.error(
+                values.key_of("model"),
+                "is missing",
+                "add `model: …`, or the registers as `manual: {…}`, or remove `meter`",
+            )
         return None
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):

@@ -206,7 +206,7 @@ def _model(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> V
         return models[text]
     if is_meter and text == MANUAL_METER:
         raise NotAllowedError(
-            "registers entered by hand are not available yet", "choose a meter of the catalogue"
+            "registers entered by hand stand beside it", "write `manual: {…}` instead of `model`"
         )
     kind = "meter" if is_meter else "charger"
     raise NotAllowedError(

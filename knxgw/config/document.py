@@ -16,7 +16,7 @@ _INTRODUCTION = """\
 
 One YAML file describes a site. `knxgw check FILE` reads it and says what is wrong or risky, with
 the line and a remedy for each finding; a complete file to start from is
-[config-example.yaml](config-example.yaml), three sites stand in `examples/`.
+[config-example.yaml](config-example.yaml), four sites stand in `examples/`.
 
 - Mistakes in the file (unknown keys, values out of range, what is missing) stop the start.
 - A site that is complete but contradictory (one charger configured twice, a smart meter that is
@@ -38,7 +38,13 @@ _NOTES = {
     "charging_points": "A list, one entry for each charging point. A charging point without a "
     "model or an address is disabled.",
     "serial": "The one RS485 line; needed when a connection has the type `serial`.",
-    "meter": "Optional: an electricity meter of the catalogue.",
+    "meter": "Optional: an electricity meter, of the catalogue (`model`) or with registers entered by "
+    "hand (`manual`).",
+    "manual": "Instead of `model`: a meter that is not in the catalogue. Registers are given for currents, "
+    "powers or both, from L1 on and for every phase of the charging point; a group object exists only "
+    "for what is given. A register the meter does not have is the fault `EMeter Comm`, "
+    "and of the smart meter `SmartMeterTOut`. "
+    "[An example](../examples/meter-entered-by-hand.yaml).",
     "smart_meter": "Only with dynamic load management.",
 }
 _KINDS = {

@@ -115,7 +115,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSettings:
-    """An electricity meter of the catalogue."""
+    """An electricity meter, of the catalogue or with registers entered by hand."""
 
     model: DeviceModel
     connection: Connection

@@ -154,7 +154,7 @@ def _measured_ma(work: Work, index: int, minimums_ma: int) -> int:
 def _shed(work: Work) -> None:
     """Send away those who do not fit instead of interrupting everybody."""
     running = [m for m in work.members.values() if m.is_member and m.offer_ma > 0]
-    leaving = queues.shed(running, work.now_ma, work.settings)
+    leaving = queues.shed(running, work.now_ma, work.settings, work.now_s)
     for member in leaving:
         work.set_offer(member, 0)
         queues.note_shed(member, work.now_s)
@@ -206,6 +206,10 @@ def _stand_by(work: Work) -> None:
         if member.is_member or not (member.allowed and member.valid and member.reachable):
             continue
         if work.overcurrent.locked or member.limit_ma < member.settings.minimum_ma:
+            continue
+        if member.leaves and not work.at_minimum_only and work.fits(member):
+            work.set_offer(member, min(member.offer_ma, member.limit_ma))
+            work.reasons[number] = Reason.MINIMUM
             continue
         fits = work.emergency or work.has_room(room_ma, member)
         if fits:

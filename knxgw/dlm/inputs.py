@@ -8,7 +8,15 @@ from collections.abc import Iterable
 
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm import meter as meters
-from knxgw.dlm.member import Member, MemberSettings, Seen, actual_at, observe, range_at
+from knxgw.dlm.member import (
+    Member,
+    MemberSettings,
+    Phases,
+    Seen,
+    actual_at,
+    observe,
+    range_at,
+)
 from knxgw.dlm.meter import Meter, MeterReading, window_s
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import LoadManagement, PhaseState
@@ -123,16 +131,28 @@ def look(
     state: LoadManagement, settings: Settings, number: int, seen: Seen, now_s: float
 ) -> LoadManagement | None:
     """Take a reading of a charging point; None: it needs a whole cycle, because its part changed."""
-    member = state.members[number].clone()
-    was = member.wants, member.allowed, member.valid, member.reachable, member.connected
-    cap_ma = member.cap_ma
+    before = state.members[number]
+    member = before.clone()
     lost = observe(member, seen, settings, now_s)
-    has = member.wants, member.allowed, member.valid, member.reachable, member.connected
-    if lost is not None or was != has or cap_ma != member.cap_ma:
+    if lost is not None or _part(member) != _part(before):
         return None
-    moved = member.actual_ma != state.members[number].actual_ma
+    moved = member.actual_ma != before.actual_ma
     members = {**state.members, number: member}
     return replace(state, members=members, due_s=now_s if moved else state.due_s)
+
+
+def _part(member: Member) -> tuple[bool, bool, bool, bool, bool, bool, int, Phases]:
+    """Return what decides which part a charging point has, beside what it draws."""
+    return (
+        member.wants,
+        member.interrupts,
+        member.allowed,
+        member.valid,
+        member.reachable,
+        member.connected,
+        member.cap_ma,
+        member.reserve_ma,
+    )
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
@@ -149,7 +169,7 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
         return True
     held_ma = taken_ma = minimums_ma = 0
     for member in state.members.values():
-        held_ma += member.held_ma(phase, counts=member.is_member and not member.released)
+        held_ma += member.held_ma(phase, counts=member.holds)
         taken_ma += member.reserve_ma[phase] + member.overdraw_ma[phase]
         minimums_ma += member.settings.minimum_ma
     severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma

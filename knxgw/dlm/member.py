@@ -48,6 +48,7 @@ class Seen:
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_s: float | None  # when they were read
     energy_mwh: int = 0  # of the session
+    taken_ma: int | None = None  # last offer the charger acknowledged
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Member:
     valid: bool = True
     good_s: float | None = None  # since when its values are valid again
     wants: bool = False
+    interrupts: bool = False  # the charger itself does
     allowed: bool = False
     cap_ma: int = 0
     energy_mwh: int = 0
@@ -91,6 +93,7 @@ class Member:
     room_s: float | None = None  # since when there has been room for it again
     returns_after_s: float = 0.0  # how long that must last
     returned_s: float = -1e9  # when it came back the last time
+    stops_s: tuple[float, ...] = ()  # when it was taken its current the last times (queue)
 
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""
@@ -102,6 +105,16 @@ class Member:
     def is_member(self) -> bool:
         """Tell whether it takes part in the allocation (K)."""
         return self.wants and self.allowed and self.valid and self.reachable
+
+    @property
+    def leaves(self) -> bool:
+        """Tell whether it still draws although its charger interrupts: its commitment stays."""
+        return self.interrupts and self.offer_ma > 0 and self.draws_ma >= DRAWS_MA
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether its offer counts, drawn or not."""
+        return (self.is_member and not self.released) or self.leaves
 
     def held_ma(self, phase: int, *, counts: bool) -> int:
         """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw."""
@@ -136,6 +149,9 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
     _follow_reach(member, seen, settings)
     _follow_currents(member, seen, settings, now_s)
     member.wants = _wants(member, seen)
+    member.interrupts = member.connected and seen.state is ChargingState.INTERRUPTION
+    if member.reachable:
+        member.reserve_ma = _not_taken(member, seen, now_s)
     if was_counted and not (member.valid and member.reachable):
         member.actual_ma, member.currents_ma = NONE, None
         member.phases = member.settings.wired
@@ -163,9 +179,19 @@ def _follow_reach(member: Member, seen: Seen, settings: Settings) -> None:
         member.reserve_ma = _phases(
             member.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
         )
-    elif seen.reachable:
-        member.reserve_ma = NONE
     member.reachable = seen.reachable
+
+
+def _not_taken(member: Member, seen: Seen, now_s: float) -> Phases:
+    """Return what a charger may take that should have taken a lower offer by now, and did not.
+
+    Source: the specification, section 9.3.
+    """
+    taken_ma = seen.taken_ma
+    if taken_ma is None or taken_ma <= member.offer_ma or now_s < member.settled_s:
+        return NONE
+    actual, offer_ma = member.actual_ma, member.offer_ma
+    return _phases(member.phases, lambda phase: max(0, taken_ma - max(offer_ma, actual[phase])))
 
 
 def _phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:

@@ -14,6 +14,9 @@ SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
 NEARLY = 0.98  # energies that differ less are equal
 ROOM_S = 60.0  # room for a member that was shed must last this long
 ROOM_MA = 1000  # and be this much more than its minimum
+COMING_S = 120.0  # after that nobody waits any longer for one whose turn came and who has no room
+HOUR_S = 3600.0
+MOST_STOPS = 4  # of one charging point in an hour. Source: the specification, section 22
 
 
 def yielding(
@@ -26,7 +29,8 @@ def yielding(
     """Return who yields to the first of those who wait, None: nobody.
 
     The one with the most energy in this session, if it was served for a turn and the other one
-    can be served in its place; of equal ones who was served longest, then the lowest number.
+    can be served in its place; of equal ones who was served longest, then the lowest number. One
+    that was stopped often in this hour only if there is no other.
     """
     turned = [
         member
@@ -36,16 +40,20 @@ def yielding(
         and member.settings.number != settings.priority
         and _can_replace(running, member, first, room_ma)
     ]
-    most_mwh = max((member.energy_mwh for member in turned), default=0)
-    equals = [member for member in turned if member.energy_mwh >= most_mwh * NEARLY]
+    calm = [member for member in turned if not was_stopped_often(member, now_s)] or turned
+    most_mwh = max((member.energy_mwh for member in calm), default=0)
+    equals = [member for member in calm if member.energy_mwh >= most_mwh * NEARLY]
     return min(equals, key=_served_order, default=None)
 
 
-def shed(running: Sequence[Member], room_ma: Sequence[int], settings: Settings) -> list[Member]:
+def shed(
+    running: Sequence[Member], room_ma: Sequence[int], settings: Settings, now_s: float
+) -> list[Member]:
     """Return who must go so that the minima of the others fit on every phase."""
     leaving: list[Member] = []
     staying = list(running)
-    for member in sorted(running, key=_shed_order):
+    order = sorted(running, key=lambda one: (was_stopped_often(one, now_s), *_shed_order(one)))
+    for member in order:
         full = {p for p in range(len(room_ma)) if minimums_ma(staying, p) > room_ma[p]}
         if not full:
             break
@@ -63,6 +71,17 @@ def note_shed(member: Member, now_s: float) -> None:
     again = now_s - member.returned_s <= RECURS_S
     after_s = min(2 * member.returns_after_s, LONGEST_RESTART_S) if again else ROOM_S
     member.was_shed, member.room_s, member.returns_after_s = True, None, after_s
+    note_stop(member, now_s)
+
+
+def note_stop(member: Member, now_s: float) -> None:
+    """Remember that it was taken its current."""
+    member.stops_s = (*member.stops_s[1 - MOST_STOPS :], now_s)
+
+
+def was_stopped_often(member: Member, now_s: float) -> bool:
+    """Tell whether another stop would be one too many in an hour."""
+    return len(member.stops_s) == MOST_STOPS and now_s - member.stops_s[0] <= HOUR_S
 
 
 def fit(members: Sequence[Member], room_ma: Sequence[int]) -> bool:

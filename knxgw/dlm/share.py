@@ -34,8 +34,9 @@ def share(work: Work) -> None:
     active = [member for member in taking_part if not member.released]
     running = [member for member in active if member.offer_ma > 0]
     waiting = [member for member in active if member.offer_ma == 0]
-    if all(member.settings.number != work.coming for member in waiting):
-        work.coming = None  # it has come, or does not want to any more
+    late = work.now_s - work.coming_s >= queues.COMING_S
+    if late or all(member.settings.number != work.coming for member in waiting):
+        work.coming = None  # it has come, does not want to any more, or there is no room after all
     admitted: list[Member] = []
     if waiting:
         waiting.sort(key=lambda member: _urgency(work, member))
@@ -81,7 +82,7 @@ def _others_ma(work: Work, numbers: Container[int]) -> list[int]:
         leaving = member.offer_ma == 0 and work.now_s < member.settled_s
         if number not in numbers and not leaving:
             for index in range(len(drawn_ma)):
-                drawn_ma[index] += member.actual_ma[index]
+                drawn_ma[index] += member.held_ma(index, counts=member.leaves)
     return drawn_ma
 
 
@@ -122,7 +123,8 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
     leaving = queues.yielding(running, coming, room, settings, work.now_s)
     if leaving is not None:
         work.set_offer(leaving, 0)
-        work.coming = coming.settings.number
+        queues.note_stop(leaving, work.now_s)
+        work.coming, work.coming_s = coming.settings.number, work.now_s
         coming.was_shed = False  # the room it needs is made for it
         running.remove(leaving)
         work.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
@@ -159,10 +161,13 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
 def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[int]) -> bool:
     """Tell whether there has been room for one that was shed for long enough.
 
-    What there is at each moment counts: that it lasts is what the time is for.
+    What there is at each moment counts: that it lasts is what the time is for. One that was
+    stopped often in this hour waits for the hour to end: its contactor and its vehicle wear.
     """
     if not member.was_shed:
         return True
+    if queues.was_stopped_often(member, work.now_s):
+        return False
     need_ma = member.settings.minimum_ma + queues.ROOM_MA
     if any(minimums[index] + need_ma > room[index] for index in member.phases):
         member.room_s = None
@@ -212,7 +217,7 @@ def _dangers(work: Work, running: list[Member]) -> list[Danger]:
         runs = any(member is one for one in running)
         for index in range(len(others_ma)):
             if not runs:
-                others_ma[index] += member.actual_ma[index]
+                others_ma[index] += member.held_ma(index, counts=member.leaves)
             elif index in member.phases:
                 offered_ma[index] += member.offer_ma
     return [

@@ -51,4 +51,5 @@ class LoadManagement:
     reasons: Mapping[int, Reason] = field(default_factory=dict)
     available_ma: Phases | None = None  # A_now, None: not known
     coming: int | None = None  # for whom another one has just yielded (queue)
+    coming_s: float = LONG_AGO_S  # when that was
     due_s: float = LONG_AGO_S  # until then the next cycle would change nothing

@@ -7,7 +7,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
 from knxgw.dlm.member import NONE, Member, patience_until_s, set_offer
-from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 
@@ -25,7 +25,7 @@ class Work:
         self.faults = state.faults
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
-        self.coming = state.coming
+        self.coming, self.coming_s = state.coming, state.coming_s
         self.is_settled = True  # nobody waits for more
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
@@ -102,9 +102,8 @@ class Work:
         held_ma = [0] * len(self.phases)
         for member in self.members.values():
             if member is not without:
-                counts = member.is_member and not member.released
                 for index in range(len(held_ma)):
-                    held_ma[index] += member.held_ma(index, counts=counts)
+                    held_ma[index] += member.held_ma(index, counts=member.holds)
         return held_ma
 
     def has_room(self, available_ma: Sequence[int], member: Member) -> bool:
@@ -112,6 +111,11 @@ class Work:
         held_ma = self.committed_ma(without=member)
         need_ma = member.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in member.phases)
+
+    def fits(self, member: Member) -> bool:
+        """Tell whether what everybody holds is there on the phases of this one."""
+        held_ma = self.committed_ma()
+        return all(held_ma[index] <= self.now_ma[index] for index in member.phases)
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves."""
@@ -126,6 +130,7 @@ class Work:
             faults=self.faults,
             reasons=self.reasons,
             coming=self.coming,
+            coming_s=self.coming_s,
             due_s=self._due_s(),
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
@@ -133,8 +138,7 @@ class Work:
     def _due_s(self) -> float:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s, static = self.now_s, self.is_static
-        counting = self.overcurrent.is_counting or any(p.excess_s is not None for p in self.phases)
-        if counting or self.at_minimum_only or not self.is_settled:
+        if self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
         alive_s = None if static else meters.alive_s(self.state.meter, self.settings)
         due_s = float("inf") if alive_s is None else alive_s + self.settings.timeout_s
@@ -142,6 +146,8 @@ class Work:
         for phase, expires_s in zip(self.phases, self.expires_s, strict=True):
             hold_s = window * 2**phase.back_off
             due_s = min(due_s, expires_s)
+            if phase.excess_s is not None and now_s < phase.excess_s + LOW_EXCESS_S < due_s:
+                due_s = phase.excess_s + LOW_EXCESS_S
             if now_s <= phase.reduced_s + hold_s < due_s:
                 due_s = phase.reduced_s + hold_s
             if phase.back_off:
@@ -150,6 +156,8 @@ class Work:
             if member.offer_ma != self.state.members[number].offer_ma:
                 return now_s  # what follows from it is seen the next time
             due_s = min(due_s, patience_until_s(member, self.settings, now_s))
+        if self.coming is not None:
+            due_s = min(due_s, max(now_s, self.coming_s + queues.COMING_S))
         return min(due_s, self._next_turn_s())
 
     def _next_turn_s(self) -> float:

@@ -3,6 +3,10 @@
 After a timeout or an answer that belongs to another request a connection is made anew, so that a
 late answer can never be taken for the next request's. A serial line is listened to until it is
 silent instead, and the unit that was late is asked again only after its back-off.
+
+Where a device ends every connection after some time, the bus renews it first, between two requests.
+That is no loss: nobody is told, nothing counts as unwritten, and what a device forgot meanwhile
+shows in its read-back.
 """
 
 import asyncio
@@ -28,6 +32,8 @@ from knxgw.modbus.driver import Job, Read
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
 QUIET_TRIES, QUIET_S = 20, 0.05  # a serial line on which nothing came for so long is silent
+RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end the connection itself
+RENEW_TRIES, RENEW_PAUSE_S = 2, 1.0  # a device may need a moment until its only place is free
 
 
 class WrongAnswerError(DecodeError):
@@ -99,6 +105,11 @@ class ModbusBus(Generic[D]):
         models = [driver.model for driver in self.drivers]
         self._timeout_s = max(model.response_timeout_s for model in models)
         self._connect_delay_s = max(model.connect_delay_s for model in models)
+        ends_s = min((m.connection_s for m in models if m.connection_s is not None), default=None)
+        self._renew_after_s = math.inf
+        if ends_s is not None and not endpoint.is_serial:
+            self._renew_after_s = max(ends_s - self._timeout_s - RENEW_EARLY_S, ends_s / 2)
+        self._opened_s = -math.inf  # when the connection began to be made
         self._ended_s = -math.inf  # when the last request was over
         self._after_s = 0.0  # what the device that was asked last wants before the next request
 
@@ -115,6 +126,8 @@ class ModbusBus(Generic[D]):
                 driver.opened()
             while True:
                 end_if_cancelled()
+                if self._is_worn(client, loop.time()):
+                    client = await self._renewed(client)
                 turn = self._next_turn(loop.time())
                 if turn is None:
                     await self._wait(loop)
@@ -139,7 +152,34 @@ class ModbusBus(Generic[D]):
         client.ctx.forget()
         return client
 
+    def _is_worn(self, client: ModbusClient, now_s: float) -> bool:
+        """Tell whether the device is about to end the connection, or has done so already."""
+        if self._renew_after_s == math.inf:
+            return False
+        return now_s >= self._opened_s + self._renew_after_s or not client.connected
+
+    async def _renewed(self, client: ModbusClient) -> ModbusClient:
+        """Return a new client in place of one that was ended on purpose. Raises: LinkError."""
+        wire.debug("%s: connection renewed", self.name)
+        client.close()  # first: the device may take one client only
+        for _ in range(RENEW_TRIES - 1):
+            if (fresh := await self._open()) is not None:
+                return fresh
+            await asyncio.sleep(RENEW_PAUSE_S)
+        return await self._connect()
+
     async def _connect(self) -> ModbusClient:
+        client = await self._open()
+        if client is None:
+            now_s = asyncio.get_running_loop().time()
+            for driver in self.drivers:
+                self._tell(driver.lost(now_s))
+            raise LinkError(f"{self.name}: {self._endpoint.trouble()}")
+        return client
+
+    async def _open(self) -> ModbusClient | None:
+        """Return a connected client, None when no connection can be made."""
+        self._opened_s = asyncio.get_running_loop().time()
         client = self._endpoint.client(self._timeout_s)
         connected = False
         try:
@@ -148,10 +188,7 @@ class ModbusBus(Generic[D]):
             log.debug("%s: %s", self.name, err)
         if not connected:
             client.close()
-            now_s = asyncio.get_running_loop().time()
-            for driver in self.drivers:
-                self._tell(driver.lost(now_s))
-            raise LinkError(f"{self.name}: {self._endpoint.trouble()}")
+            return None
         if self._connect_delay_s:
             await asyncio.sleep(self._connect_delay_s)
         return client
@@ -172,6 +209,7 @@ class ModbusBus(Generic[D]):
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
         due_s = min(max(self._free_s(driver), driver.due_s(now_s)) for driver in self.drivers)
+        due_s = min(due_s, self._opened_s + self._renew_after_s)
         self._wake.clear()
         timeout_s = None if due_s == math.inf else max(0.0, due_s - now_s)
         try:

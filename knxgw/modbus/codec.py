@@ -26,6 +26,9 @@ _STRUCTS = {
     RegisterType.BITS32: ">I",
     RegisterType.BOOL: ">H",
 }
+_FLOATS = (RegisterType.F32, RegisterType.F64, RegisterType.T5, RegisterType.T6)
+_LARGEST_MANTISSA = {RegisterType.T5: 0xFFFFFF, RegisterType.T6: 0x7FFFFF}
+LARGEST_EXPONENT = 10  # of a scale register: SunSpec allows -10 to 10
 _TEXTS = (RegisterType.STR, RegisterType.STRW, RegisterType.CHAR_LO, RegisterType.CHAR_HI)
 _PADDING = "\x00 \xff"
 
@@ -46,14 +49,20 @@ def decode(point: Point, registers: Sequence[int]) -> Raw | None:
         return data.hex().upper()
     if point.type is RegisterType.BCD_HMS32:
         return _decode_bcd_hms(point, data)
+    if int.from_bytes(data, "big") in point.invalid:  # the bits, so that 0x8000 is meant as written
+        return None
+    return _decode_number(point, data)
+
+
+def _decode_number(point: Point, data: bytes) -> int | float | None:
+    if point.type in _LARGEST_MANTISSA:
+        return _decode_measured(point, data)
     if point.type is RegisterType.U48:
         value: int | float = int.from_bytes(data, "big")
     else:
         value = struct.unpack(_STRUCTS[point.type], data)[0]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value in point.invalid:
-        return None
     if point.extract:
         value = (value >> point.extract.shift) & point.extract.mask
     return value
@@ -74,17 +83,28 @@ def encode(point: Point, raw: Raw) -> list[int]:
     return _ordered_registers(point, _pack(point, raw))
 
 
-def scaled(point: Point, raw: Raw) -> float:
-    """Return a numeric raw value in the unit of the point. Raises: DecodeError."""
+def scaled(point: Point, raw: Raw, exponent: Raw = 0) -> float:
+    """Return a numeric raw value in the unit of the point. Raises: DecodeError.
+
+    `exponent` is the raw value of the point `scale_from`, if there is one.
+    """
     if isinstance(raw, str):
         raise DecodeError(f"{point.name}: {raw!r} is not a number")
-    return raw * point.scale + point.add
+    if not isinstance(exponent, int) or abs(exponent) > LARGEST_EXPONENT:
+        raise DecodeError(f"{point.name}: {exponent!r} is no exponent of a scale")
+    return _power_of_ten(raw, exponent) * point.scale + point.add
 
 
-def unscaled(point: Point, value: float) -> Raw:
+def unscaled(point: Point, value: float, exponent: int = 0) -> Raw:
     """Return the raw value that stands for `value` in the unit of the point."""
-    raw = (value - point.add) / point.scale
-    return raw if point.type in (RegisterType.F32, RegisterType.F64) else round(raw)
+    raw = _power_of_ten((value - point.add) / point.scale, -exponent)
+    return raw if point.type in _FLOATS else round(raw)
+
+
+def _power_of_ten(value: float, exponent: int) -> float:
+    """Return value * 10^exponent; dividing keeps decimal fractions as near as floats can."""
+    factor = float(10 ** abs(exponent))
+    return value / factor if exponent < 0 else value * factor
 
 
 def as_text(point: Point, raw: Raw) -> str:
@@ -131,6 +151,8 @@ def _pack(point: Point, raw: float) -> bytes:
             seconds = int(raw)
             digits = f"{seconds // 3600:04d}{seconds // 60 % 60:02d}{seconds % 60:02d}"
             return bytes.fromhex(digits)
+        if point.type in _LARGEST_MANTISSA:
+            return _pack_measured(point, raw)
         if point.type in (RegisterType.F32, RegisterType.F64):
             return struct.pack(_STRUCTS[point.type], raw)
         value = int(raw) << (point.extract.shift if point.extract else 0)
@@ -139,6 +161,28 @@ def _pack(point: Point, raw: float) -> bytes:
         return struct.pack(_STRUCTS[point.type], value)
     except (struct.error, OverflowError, ValueError) as err:
         raise EncodeError(f"{point.name}: {raw!r} does not fit {point.type}") from err
+
+
+def _decode_measured(point: Point, data: bytes) -> float:
+    """Return mantissa * 10^exponent of Iskra's formats T5 and T6.
+
+    Source: [pyiskra], helper.py.
+    """
+    if len(data) != 4:
+        raise DecodeError(f"{point.name}: {len(data) // 2} registers are no {point.type}")
+    exponent = int.from_bytes(data[:1], "big", signed=True)
+    mantissa = int.from_bytes(data[1:], "big", signed=point.type is RegisterType.T6)
+    return _power_of_ten(float(mantissa), exponent)
+
+
+def _pack_measured(point: Point, raw: float) -> bytes:
+    """Return the registers with the smallest exponent that the mantissa allows."""
+    largest, exponent = _LARGEST_MANTISSA[point.type], -7 if raw else 0
+    while abs(mantissa := round(_power_of_ten(raw, -exponent))) > largest:
+        exponent += 1
+    return exponent.to_bytes(1, "big", signed=True) + mantissa.to_bytes(
+        3, "big", signed=point.type is RegisterType.T6
+    )
 
 
 def _decode_bcd_hms(point: Point, data: bytes) -> int:

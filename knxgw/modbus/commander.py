@@ -2,15 +2,17 @@
 
 Only what changes is written, plus the refresh a watchdog needs. A model's write spacing delays
 raises and refreshes; a lowering or a pause may break it once per spacing, because safety does not
-wait. After a lost connection everything counts as unwritten.
+wait. After a lost connection everything counts as unwritten; a connection that was renewed on purpose
+is none that was lost. A charger that is told a power gets that of the phases its vehicle uses.
 """
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import (
+    Control,
     DeviceModel,
     Point,
     StepValue,
@@ -18,7 +20,9 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     WriteStep,
 )
+from knxgw.charging.words import Quantity, Value
 from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
+from knxgw.modbus.phases import NOMINAL_V, PhaseCount
 
 log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
@@ -44,8 +48,15 @@ class Write:
 class Commander:
     """Brings one charger to the wanted offer, and keeps its watchdog fed."""
 
-    def __init__(
-        self, name: str, model: DeviceModel, *, unit_id: int, address_offset: int, minimum_ma: int
+    def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
+        self,
+        name: str,
+        model: DeviceModel,
+        *,
+        unit_id: int,
+        address_offset: int,
+        minimum_ma: int,
+        phases: int = 3,
     ) -> None:
         if model.control is None:
             raise ValueError(f"{model.id} cannot be controlled")
@@ -55,6 +66,12 @@ class Commander:
         self._unit_id = unit_id
         self._offset = address_offset
         self._minimum_ma = minimum_ma
+        self._phases = (
+            _phase_count(model, model.control, minimum_ma, phases)
+            if model.control.is_power
+            else None
+        )
+        self.told_phases: int | None = None  # that the power was meant for which the charger has
         self._wanted_ma: int | None = None
         self._acknowledged_ma: int | None = None
         self._urgent = False
@@ -103,6 +120,8 @@ class Commander:
         self._written.clear()
         self._written_s.clear()
         self._unlock.clear()
+        if self._phases is not None:
+            self._phases.forget()
         self._acknowledged_ma = None
         self._armed = False
         self._urgent = True
@@ -146,8 +165,17 @@ class Commander:
         if self._unlock and self._unlock[0].point == write.point:
             self._unlock.pop(0)
         self._note_refresh(write, now_s)
+        if self._phases is not None and write.point == self._offer_point:
+            self.told_phases = self._phases.phases
         if self._wanted_ma:  # what follows a setpoint (enabling) only raises
             self._urgent = False
+        return self.settle()
+
+    def settle(self) -> int | None:
+        """Return the offer [mA] once the charger knows it, by a write or because it knew it before.
+
+        Two offers can be the same to a charger, such as all of those that are told as the minimum.
+        """
         if self._pending() is not None or self._wanted_ma is None:
             return None
         self._urgent = False
@@ -155,6 +183,18 @@ class Commander:
             return None
         self._acknowledged_ma = self._wanted_ma
         return self._wanted_ma
+
+    def observe(self, values: Mapping[Quantity, Value], now_s: float) -> None:
+        """Learn from a reading how many phases the vehicle uses, where the charger needs that."""
+        if self._phases is None:
+            return
+        offer_ma, known = self._wanted_ma or 0, self._phases.known
+        power_w = self._phases.power_w(offer_ma)
+        self._phases.observe(values, offer_ma=offer_ma, is_told=self.is_settled, now_s=now_s)
+        if self._phases.power_w(offer_ma) < power_w:
+            self._urgent = True
+        if self._phases.known != known:
+            log.info("%s: phases in use: %s -> %s", self._name, known, self._phases.known)
 
     def _give_up_unlock(self, now_s: float) -> None:
         """Forget an unlock that could not be carried out in time: the next car may be there."""
@@ -209,9 +249,14 @@ class Commander:
 
     def _target_of_read_back(self, name: str) -> str | None:
         if name == self._control.read_back:
-            return next((s.point for s in self._control.offer if s.value is StepValue.OFFER), None)
+            return self._offer_point
         pausing = self._wanted_ma == 0 and any(s.point == name for s in self._control.pause)
         return name if pausing else None
+
+    @property
+    def _offer_point(self) -> str | None:
+        step = self._control.offer_step
+        return None if step is None else step.point
 
     def _difference(self, name: str, target: str, raw: Raw) -> float:
         """Return reported minus written, in the unit of the points."""
@@ -222,10 +267,17 @@ class Commander:
     def _within_resolution(self, name: str, difference: float) -> bool:
         if name != self._control.read_back:
             return False
-        return abs(difference) * 1000 < max(self._control.resolution_ma, 100)
+        tolerance_ma = max(self._control.resolution_ma, 100)
+        return self._one_phase_ma(name, abs(difference)) < tolerance_ma
 
     def _is_zero(self, name: str, raw: Raw) -> bool:
-        return scaled(self._model.points[name], raw) * 1000 < self._control.minimum_ma
+        reported = scaled(self._model.points[name], raw)
+        return self._one_phase_ma(name, reported) < self._control.minimum_ma
+
+    def _one_phase_ma(self, name: str, value: float) -> float:
+        """Return a value in the unit of a point as mA; a power is taken as that of one phase."""
+        watts = self._model.points[name].unit == "W"
+        return value * 1000 / NOMINAL_V if watts else value * 1000
 
     def _steps(self) -> tuple[WriteStep, ...]:
         if self._wanted_ma is None:
@@ -271,9 +323,12 @@ class Commander:
         point = self._model.points[step.point]
         match step.value:
             case StepValue.OFFER:
-                return _offer_raw(point, self._wanted_ma or 0)
+                return _floor_raw(point, (self._wanted_ma or 0) / 1000)
+            case StepValue.OFFER_POWER:
+                power_w = self._phases.power_w(self._wanted_ma or 0) if self._phases else 0
+                return _floor_raw(point, power_w)
             case StepValue.MINIMUM:
-                return _offer_raw(point, self._minimum_ma)
+                return _floor_raw(point, _minimum(point, self._minimum_ma))
             case StepValue.WATCHDOG:
                 timeout_s = self._model.watchdog.timeout_s if self._model.watchdog else 0
                 return unscaled(point, timeout_s)
@@ -297,10 +352,25 @@ class Commander:
         )
 
 
-def _offer_raw(point: Point, current_ma: int) -> Raw:
-    """Return the raw value for a current; whole registers are rounded down, never up."""
-    raw = (current_ma / 1000 - point.add) / point.scale
-    exact = unscaled(point, current_ma / 1000)
+def _phase_count(model: DeviceModel, control: Control, minimum_ma: int, phases: int) -> PhaseCount:
+    resolution_ma = control.resolution_ma
+    return PhaseCount(
+        configured=phases,
+        minimum_ma=math.ceil(minimum_ma / resolution_ma) * resolution_ma,
+        maximum_ma=control.maximum_ma,
+        measures_currents="current_l1" in model.capabilities,
+    )
+
+
+def _minimum(point: Point, minimum_ma: int) -> float:
+    """Return the minimum current in the unit of a point: as a power that of one phase."""
+    return minimum_ma / 1000 * NOMINAL_V if point.unit == "W" else minimum_ma / 1000
+
+
+def _floor_raw(point: Point, value: float) -> Raw:
+    """Return the raw value of a current or power; whole registers are rounded down, never up."""
+    raw = (value - point.add) / point.scale
+    exact = unscaled(point, value)
     return exact if isinstance(exact, float) else math.floor(raw + 1e-6)
 
 

@@ -21,6 +21,7 @@ from knxgw.modbus.commander import Commander, Write
 from knxgw.modbus.identity import Identity, Verdict
 from knxgw.modbus.interpreter import Interpreter, rule_points
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
+from knxgw.modbus.sunspec import ChainWalk
 
 log = logging.getLogger(__name__)
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
@@ -57,7 +58,7 @@ def _name(point: PointNumber, model: DeviceModel) -> str:
 class Driver:
     """Poll plan, interpretation and, for a charger, the commands of one device."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
         self,
         point: PointNumber,
         model: DeviceModel,
@@ -65,7 +66,9 @@ class Driver:
         unit_id: int,
         register_offset: int = 0,
         minimum_ma: int = 6000,
+        phases: int = 3,
     ) -> None:
+        """Serve one device; `phases` are those of the charging point's wiring."""
         self.point = point
         self.model = model
         self.name = _name(point, model)
@@ -79,6 +82,10 @@ class Driver:
         self._strange_since_s = 0.0
         self._rechecks = 0
         self._held: list[DeviceEvent] = []  # what was said before it was known who speaks
+        self._walk = (
+            ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
+        )
+        self._header: Block | None = None  # of the model that was found, to be checked
         self._schedule = self._new_schedule()
         self._commander = (
             Commander(
@@ -87,6 +94,7 @@ class Driver:
                 unit_id=self.unit_id,
                 address_offset=self._offset,
                 minimum_ma=minimum_ma,
+                phases=phases,
             )
             if model.control
             else None
@@ -95,22 +103,32 @@ class Driver:
         self._silent = 0
         self._wrong = 0
         self._refused_writes = 0  # in a row
+        self._refused_reads: dict[Block, int] = {}  # of what must be there, in a row
         self._starts_up = False
 
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether state and currents were asked once since the connection came up."""
+        if self._walk is not None and self._walk.start is None:
+            return self._silent + self._wrong > 0  # asked, but not found
         return self._strange_looks > 0 or self._schedule.first_cycle_done
 
     def _new_schedule(self) -> PollSchedule:
+        if self._walk is not None and self._walk.start is None:
+            return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
         identity = self._identity
         telling = identity.points if identity else frozenset()
-        blocks = plan_blocks(
-            self.model,
-            unit_id=self.unit_id,
-            address_offset=self._offset,
-            wanted=sorted(self._interpreter.wanted_points | telling),
+        blocks = list(
+            plan_blocks(
+                self.model,
+                unit_id=self.unit_id,
+                address_offset=self._offset,
+                wanted=sorted(self._interpreter.wanted_points | telling),
+            )
         )
+        if self._walk is not None:
+            self._header = self._walk.block
+            blocks.append(self._header)
         phase = self.point / 7 + (0.5 if self.model.kind is DeviceKind.METER else 0.0)
         return PollSchedule(
             blocks,
@@ -142,7 +160,7 @@ class Driver:
     def opened(self) -> None:
         """Start over on a new connection."""
         self._look_anew()
-        self._schedule = self._new_schedule()
+        self._look_from_the_start()
         if self._commander is not None:
             self._commander.forget()
         self._silent = self._wrong = self._refused_writes = 0
@@ -187,6 +205,9 @@ class Driver:
         if len(registers) != block.count:
             error = DecodeError(f"asked for {block.count} registers, got {len(registers)}")
             return self._take_failure(job, error, now_s)
+        if not block.points and self._walk is not None:
+            self._walk.take(registers)
+            return self._walked(self._walk, now_s)
         raws: dict[str, Raw | None] = {}
         try:
             for point in block.points:
@@ -194,6 +215,7 @@ class Driver:
                 raws[point.name] = decode(point, part)
         except DecodeError as err:
             return self._take_failure(job, err, now_s)
+        self._refused_reads.pop(block, None)
         if self._identity is not None:
             self._first_word(self._identity, raws)
             self._identity.take(raws)
@@ -204,18 +226,20 @@ class Driver:
                 if self._commander.is_in_doubt and not doubted:
                     self._schedule.hurry_points({name}, now_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
-        events = [*answered, *self._seen(raws)]
+        events = [*answered, *self._seen(raws, now_s)]
         if self._interpreter.unsettled:
             self._schedule.hurry_points(self._interpreter.unsettled, now_s)
-        return events
+        return [*events, *self._taken(self._commander.settle() if self._commander else None)]
 
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
         self._refused_writes = 0
         self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
-        taken = [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
-        return [*self._answered(), *taken]
+        return [*self._answered(), *self._taken(offer_ma)]
+
+    def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
+        return [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
 
     def _take_failure(
         self, job: Job, error: PeerError | LinkError, now_s: float
@@ -232,7 +256,7 @@ class Driver:
         if isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES:
             return self._silence(now_s)
         if isinstance(job, Read) and isinstance(error, PeerRefusedError):
-            handled = self._read_refused(job.block, error)
+            handled = self._read_refused(job.block, error, now_s)
             if handled is not None:
                 return handled
         if isinstance(job, Read):
@@ -332,10 +356,41 @@ class Driver:
 
     # --- inside
 
-    def _seen(self, raws: Mapping[str, Raw | None]) -> list[DeviceEvent]:
+    def _look_from_the_start(self) -> None:
+        """Read everything anew, where it has to be looked for after looking for it."""
+        if self._walk is not None:
+            self._walk.restart()
+            self._header = None
+        self._refused_reads.clear()
+        self._schedule = self._new_schedule()
+
+    def _walked(self, walk: ChainWalk, now_s: float) -> list[DeviceEvent]:
+        """Take one step towards the registers of a device that has a chain of models."""
+        self._silent = 0
+        if walk.failure:
+            if self._wrong == 0:
+                log.warning("%s: %s", self.name, walk.failure)
+            self._wrong = COMM_LIMIT
+            self._interpreter.forget()
+            self._look_from_the_start()
+            self._schedule.hold_back(now_s + BACK_OFF_LAST_S)
+            return self._change(LinkCondition.COMM)
+        if self._header is not None:  # checked, it is still the same
+            return []
+        if walk.start is not None:
+            self._offset = walk.start
+        self._schedule = self._new_schedule()
+        self._schedule.hold_back(now_s + self.model.read.min_interval_s)
+        return []
+
+    def _seen(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
+        if self._commander is not None:
+            self._interpreter.told_phases = self._commander.told_phases
         values = self._interpreter.absorb(raws)
         if not values:
             return []
+        if self._commander is not None:
+            self._commander.observe(values, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(point=self.point, values=values)]
@@ -350,21 +405,42 @@ class Driver:
             self._commander.forget()
         self._starts_up = starts
 
-    def _read_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
+    def _read_refused(
+        self, block: Block, error: PeerRefusedError, now_s: float
+    ) -> list[DeviceEvent] | None:
+        if not block.points and self._walk is not None:
+            self._walk.refused()
+            return self._walked(self._walk, now_s)
+        if self._header is not None:  # are the registers still where they were?
+            self._schedule.hurry_block(self._header, now_s)
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
-            return [*self._answered(), *self._seen(empty)]
-        if error.code in NO_SUCH_BLOCK and len(block.points) > 1:
+            return [*self._answered(), *self._seen(empty, now_s)]
+        return self._value_refused(block, error)
+
+    def _value_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
+        is_missing = error.code in NO_SUCH_POINT
+        parts = split(block, self._offset)
+        if error.code in NO_SUCH_BLOCK and len(parts) > 1:
             log.info("%s: block at %d refused, read one by one", self.name, block.address)
-            self._schedule.replace_block(block, split(block, self._offset))
+            self._schedule.replace_block(block, parts)
+            self._refused_reads.pop(block, None)
             return []
-        if error.code not in NO_SUCH_POINT:
+        if any(point.required for point in block.points):  # good answers of others do not help
+            self._refused_reads[block] = self._refused_reads.get(block, 0) + 1
+            return None
+        if not is_missing or self._measures_nothing_without(block):
             return None
         if block.points[0].name in PHASE_POINTS or block.points[0].name not in self._core():
             log.info("%s: %s is not supported by this device", self.name, block.points[0].name)
             self._schedule.drop(block)
             return self._answered()
         return None
+
+    def _measures_nothing_without(self, block: Block) -> bool:
+        """Tell whether a meter would have nothing left to be read."""
+        is_meter = self.model.kind is DeviceKind.METER
+        return is_meter and not any(b.points for b in self._schedule.blocks if b is not block)
 
     def _core(self) -> set[str]:
         """Return the points without which a charger cannot be understood."""
@@ -374,15 +450,18 @@ class Driver:
         self._silent = self._wrong = 0
         if self._verdict is not Verdict.OURS:
             return []
-        if self._refused_writes >= COMM_LIMIT:  # it can be read, but does not do what it is told
+        refused = max(self._refused_writes, *self._refused_reads.values(), 0)
+        if refused >= COMM_LIMIT:  # it answers, but not all that it is asked or told
             return self._change(LinkCondition.COMM)
         return self._change(LinkCondition.GOOD)
 
     def _silence(self, now_s: float) -> list[DeviceEvent]:
         self._silent += 1
         delay_s = min(BACK_OFF_FIRST_S * 2 ** (self._silent - 1), BACK_OFF_LAST_S)
-        limit = self._silent >= SILENT_LIMIT
-        events = self._change(LinkCondition.NOT_REACHABLE) if limit else []
+        gone = self._silent >= SILENT_LIMIT
+        if gone and self._header is not None:
+            self._look_from_the_start()
+        events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
         self._schedule.hold_back(now_s + delay_s)
         return events
 

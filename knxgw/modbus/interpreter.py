@@ -13,7 +13,8 @@ from knxgw.charging.words import (
     Quantity,
     Value,
 )
-from knxgw.modbus.codec import Raw, as_text, fault_text, scaled
+from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
+from knxgw.modbus.phases import NOMINAL_V
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
@@ -67,10 +68,13 @@ class Interpreter:
         self._model = model
         self._raws: dict[str, Raw | None] = {}
         self._values: dict[Quantity, Value] = {}
+        self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
+        self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         self._rule_points = rule_points(model)
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
         self._setpoint = _setpoint_name(model)
+        self.told_phases: int | None = None  # that a setpoint in W was meant for
         self._unknown_codes: set[Raw] = set()
         self.unsettled: set[str] = set()  # points to be read again before a state is given
         self._rounds = 0
@@ -79,6 +83,7 @@ class Interpreter:
     def wanted_points(self) -> set[str]:
         """Return the names of all points that must be read."""
         known = {*_MEASURED, *_TEXTS, *_FAULTS, *self._rule_points}
+        known.update(part for one in self._computed for part in one.parts)
         if self._setpoint:
             known.add(self._setpoint)
         return {n for n in known if (p := self._model.points.get(n)) is not None and p.readable}
@@ -87,6 +92,7 @@ class Interpreter:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
         self._raws.clear()
         self._values.clear()
+        self._parts.clear()
         self.unsettled = set()
         self._rounds = 0
 
@@ -97,7 +103,8 @@ class Interpreter:
         fresh: dict[Quantity, Value] = {}
         for name, raw in raws.items():
             if raw is not None:
-                fresh.update(self._quantity(self._model.points[name], raw))
+                fresh.update(self._quantity(self._model.points[name], raw, raws))
+        self._add_computed(raws, fresh)
         self._values.update(fresh)
         self._add_sums(fresh)
         if not self._rule_points.isdisjoint(raws) and not self.unsettled:
@@ -120,22 +127,52 @@ class Interpreter:
         if not self.unsettled:
             self._rounds = 0
 
-    def _quantity(self, point: Point, raw: Raw) -> Iterable[tuple[Quantity, Value]]:
+    def _quantity(
+        self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]
+    ) -> Iterable[tuple[Quantity, Value]]:
         name = point.name
         if name in _MEASURED:
             quantity, factor = _MEASURED[name]
-            yield quantity, round(scaled(point, raw) * factor)
+            amount = _amount(point, raw, raws)
+            if amount is not None:
+                yield quantity, round(amount * factor)
         elif name in _TEXTS:
             text = as_text(point, raw)
             yield _TEXTS[name], _NO_HEX.sub("", text).upper() if name == "evccid" else text
         elif name in _FAULTS:
             yield _FAULTS[name], fault_text(point, raw)
-        if name == self._setpoint:
-            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000)
+        if name == self._setpoint and (volts := self._setpoint_volts(point)):
+            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000 / volts)
+
+    def _setpoint_volts(self, point: Point) -> int:
+        """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
+        return NOMINAL_V * (self.told_phases or 0) if point.unit == "W" else 1
+
+    def _add_computed(self, raws: Mapping[str, Raw | None], fresh: dict[Quantity, Value]) -> None:
+        """Add what is made of several points, once all of them were read since the last time.
+
+        A part that is not available, or is not read any more, leaves the value without news.
+        """
+        for one in self._computed:
+            parts = self._parts.setdefault(one.name, {})
+            for name in one.parts:
+                if name in raws:
+                    raw = raws[name]
+                    point = self._model.points[name]
+                    parts[name] = None if raw is None else _amount(point, raw, raws)
+            if len(parts) < len(one.parts):
+                continue
+            self._parts[one.name] = {}
+            amounts = {name: amount for name, amount in parts.items() if amount is not None}
+            if len(amounts) == len(parts):
+                quantity, factor = _MEASURED[one.name]
+                total = sum(amounts[n] for n in one.plus) - sum(amounts[n] for n in one.minus)
+                fresh[quantity] = round(total * factor)
 
     def _add_sums(self, fresh: dict[Quantity, Value]) -> None:
         for total, phases, own_point in _SUMS:
-            if own_point in self._model.points or fresh.keys().isdisjoint(phases):
+            has_own = own_point in self._model.points or own_point in self._model.computed
+            if has_own or fresh.keys().isdisjoint(phases):
                 continue
             parts = [self._values[phase] for phase in phases if phase in self._values]
             fresh[total] = sum(part for part in parts if isinstance(part, int))
@@ -182,6 +219,16 @@ def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingStat
             return ChargingState(code.state)
         break
     return None
+
+
+def _amount(point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
+    """Return a value in the unit of its point, None without an exponent in the same answer."""
+    if point.scale_from is None:
+        return scaled(point, raw)
+    exponent = raws.get(point.scale_from)
+    if not isinstance(exponent, int) or abs(exponent) > LARGEST_EXPONENT:
+        return None
+    return scaled(point, raw, exponent)
 
 
 def rule_points(model: DeviceModel) -> set[str]:

@@ -4,7 +4,7 @@ State and currents come first; when a device cannot be read as often as we would
 value each 0.5 s), every block gets a share in proportion to its wanted rate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knxgw.catalogue.model import DeviceModel, Point, PollClass, Table
@@ -47,59 +47,72 @@ def plan_blocks(
     model: DeviceModel, *, unit_id: int, address_offset: int, wanted: Iterable[str]
 ) -> tuple[Block, ...]:
     """Return the blocks that read all `wanted` points, the most urgent first."""
-    groups: dict[tuple[int, Table], list[tuple[int, Point]]] = {}
+    groups: dict[tuple[int, Table], list[Block]] = {}
     for name in wanted:
         point = model.points[name]
-        address = point.address + (address_offset if point.relative else 0)
         unit = unit_id if point.unit_id is None else point.unit_id
-        groups.setdefault((unit, point.table), []).append((address, point))
+        poll = PollClass.FAST if point.poll is PollClass.NEVER else point.poll
+        block = _block_of(point, model.points, unit, address_offset, poll)
+        groups.setdefault((unit, point.table), []).append(block)
     blocks: list[Block] = []
-    for (unit, table), members in groups.items():
-        blocks.extend(_merge(model, unit, table, sorted(members, key=lambda member: member[0])))
+    for members in groups.values():
+        blocks.extend(_merge(model, sorted(members, key=lambda member: member.address)))
     return tuple(sorted(blocks, key=lambda block: _RANKS[block.poll]))
 
 
-def split(block: Block, offset: int) -> tuple[Block, ...]:
-    """Return one block per point, for a device that refuses the block as a whole."""
-    return tuple(
-        replace(
-            block,
-            address=point.address + (offset if point.relative else 0),
-            count=point.count,
-            points=(point,),
-            poll=point.poll if point.poll is not PollClass.NEVER else block.poll,
-        )
-        for point in block.points
+def _block_of(
+    point: Point, points: Mapping[str, Point], unit: int, offset: int, poll: PollClass
+) -> Block:
+    """Return the block that reads a point, and with it the exponent it needs."""
+    exponent = points.get(point.scale_from or "")
+    members = (point,) if exponent is None else (point, exponent)
+    start = min(member.address for member in members)
+    return Block(
+        unit_id=unit,
+        table=point.table,
+        address=start + (offset if point.relative else 0),
+        count=max(member.address + member.count for member in members) - start,
+        points=members,
+        poll=poll,
     )
 
 
-def _merge(
-    model: DeviceModel, unit: int, table: Table, members: Sequence[tuple[int, Point]]
-) -> Iterable[Block]:
+def split(block: Block, offset: int) -> tuple[Block, ...]:
+    """Return one block per value, for a device that refuses the block as a whole.
+
+    A value and its exponent stay together: read apart, they might not be of one moment.
+    """
+    points = {point.name: point for point in block.points}
+    exponents = {point.scale_from for point in block.points}
+    return tuple(
+        _block_of(
+            point,
+            points,
+            block.unit_id,
+            offset,
+            point.poll if point.poll is not PollClass.NEVER else block.poll,
+        )
+        for point in block.points
+        if point.name not in exponents
+    )
+
+
+def _merge(model: DeviceModel, members: Sequence[Block]) -> Iterable[Block]:
     rules = model.read
     current: Block | None = None
-    for address, point in members:
-        poll = PollClass.FAST if point.poll is PollClass.NEVER else point.poll
-        fresh = Block(
-            unit_id=unit,
-            table=table,
-            address=address,
-            count=point.count,
-            points=(point,),
-            poll=poll,
-        )
+    for fresh in members:
         if current is None:
             current = fresh
             continue
-        end = max(current.address + current.count, address + point.count)
+        end = max(current.address + current.count, fresh.address + fresh.count)
         fits = end - current.address <= rules.max_registers
-        near = address - (current.address + current.count) <= rules.gap_registers
+        near = fresh.address - (current.address + current.count) <= rules.gap_registers
         if fits and near and not rules.single:
             current = replace(
                 current,
                 count=end - current.address,
-                points=(*current.points, point),
-                poll=min(current.poll, poll, key=_RANKS.__getitem__),
+                points=tuple({p.name: p for p in (*current.points, *fresh.points)}.values()),
+                poll=min(current.poll, fresh.poll, key=_RANKS.__getitem__),
             )
         else:
             yield current
@@ -177,6 +190,10 @@ class PollSchedule:
             if any(point.name in wanted for point in block.points):
                 self._bring_forward(block, due_s - NEVER_ASKED * PERIODS_S[block.poll])
 
+    def hurry_block(self, block: Block, due_s: float) -> None:
+        """Read a block again by `due_s`, before anything else."""
+        self._bring_forward(block, due_s - NEVER_ASKED * PERIODS_S[block.poll])
+
     def _bring_forward(self, block: Block, due_s: float) -> None:
         if block in self._last_s:
             latest_s = due_s - PERIODS_S[block.poll]
@@ -213,7 +230,7 @@ class PollSchedule:
         last_s = self._last_s.get(block)
         if last_s is not None:
             return (0, (now_s - last_s) / PERIODS_S[block.poll])
-        if first := max(self._first.get(point.name, 0) for point in block.points):
+        if first := max((self._first.get(p.name, 0) for p in block.points), default=0):
             return (1 + first, 0.0)
         if block.poll is PollClass.FAST:
             return (1, 0.0)

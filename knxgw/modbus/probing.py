@@ -35,6 +35,7 @@ ONE_WILL_DO = 1  # when another model fits well
 SILENT_LIMIT = 2  # questions in a row to a unit that is not there
 GAP_S = 0.02
 PROBED = -1
+SHORTEST_CONNECTION_S = 30.0  # some end it then: it is renewed before
 CONVINCING = 2.0  # weight of what only this kind of device would say
 LEAST_DIFFERENT = 2  # registers
 LEAST_SHARE = 0.5  # of what could have fitted
@@ -123,8 +124,11 @@ class Probing:
         timeout_s: float,
         every_unit: bool = False,
     ) -> None:
-        """Ask `units` in this order, until one is recognised or, with `every_unit`, all of them."""
-        self._models = tuple(models)
+        """Ask `units` in this order, until one is recognised or, with `every_unit`, all of them.
+
+        Models whose registers have to be looked for first are left out.
+        """
+        self._models = tuple(model for model in models if model.chain is None)
         self._timeout_s = timeout_s
         self._every_unit = every_unit
         self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
@@ -175,6 +179,7 @@ class Probing:
             response_timeout_s=self._timeout_s,
             connect_delay_s=0.0,
             request_gap_s=GAP_S,
+            connection_s=SHORTEST_CONNECTION_S,
         )
 
     def opened(self) -> None:
@@ -384,7 +389,7 @@ def _weigh_number(point: Point, raw: Raw) -> Weighed:
         value = scaled(point, raw)
     except DecodeError:
         return Weighed(gained=-1.0, most=1.0)
-    if point.unit not in _PLAUSIBLE:
+    if point.unit not in _PLAUSIBLE or point.scale_from is not None:
         return Weighed(gained=0.25 if value else 0.1, most=0.25)
     low, high, weight, telling = _PLAUSIBLE[point.unit]
     shown = f"{point.name} {value:.6g} {point.unit}"

@@ -1,7 +1,11 @@
-"""A simulated charging point: vehicle, pilot, watchdog and meter behind a register image."""
+"""A simulated charging point: vehicle, pilot, watchdog and meter behind a register image.
 
-from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, StepValue, WatchdogTrigger
-from knxgw.modbus.codec import Raw, unscaled
+One that is told a power lets each phase its vehicle uses have an equal part of all of it, whatever
+the power was meant for: a wrong count of phases shows as too much current.
+"""
+
+from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, WatchdogTrigger
+from knxgw.modbus.codec import Raw, scaled, unscaled
 from knxgw.modbus.interpreter import holds
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle
@@ -15,7 +19,7 @@ class SimulatedCharger(RegisterImage):
 
     def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
         super().__init__(model, unit_id, address_offset)
-        if model.control is None:
+        if model.control is None or model.control.offer_step is None:
             raise ValueError(f"{model.id} is not a charger")
         self.vehicle: Vehicle | None = None
         self.authorised = True
@@ -25,9 +29,7 @@ class SimulatedCharger(RegisterImage):
         self.session_wh = 0.0
         self._now_s = 0.0
         self._fed_s = 0.0  # when the watchdog was fed last
-        self._offer_point = next(
-            step.point for step in model.control.offer if step.value is StepValue.OFFER
-        )
+        self._offer_point = model.control.offer_step.point
         hardware_a = model.simulation.constants.get("current_max_hw", 32)
         self._power_up_ma = round(float(hardware_a) * 1000)
         self._session_over = True
@@ -157,7 +159,7 @@ class SimulatedCharger(RegisterImage):
             values[f"energy_total_{phase}"] = self.energy_wh / 3
             values[f"voltage_{phase}"] = VOLTAGE_V
         if control and control.read_back:
-            values[control.read_back] = self._setpoint_ma() / 1000
+            values[control.read_back] = self._setpoint()
         if watchdog and watchdog.remaining_point:
             values[watchdog.remaining_point] = self._remaining_s()
         return values.get(name)
@@ -175,11 +177,24 @@ class SimulatedCharger(RegisterImage):
                 return False
         return True
 
-    def _setpoint_ma(self) -> int:
+    def _setpoint(self) -> float:
+        """Return the setpoint in the unit of its point, A or W; after power-up all there is."""
+        point = self.model.points[self._offer_point]
         raw = self._written.get(self._offer_point)
         if raw is None or isinstance(raw, str):
-            return self._power_up_ma
-        return round(raw * self.model.points[self._offer_point].scale * 1000)
+            power_up_a = self._power_up_ma / 1000
+            return power_up_a * VOLTAGE_V * 3 if point.unit == "W" else power_up_a
+        return scaled(point, raw)
+
+    def _setpoint_ma(self) -> int:
+        return self._as_ma(self.model.points[self._offer_point], self._setpoint())
+
+    def _as_ma(self, point: Point, value: float) -> int:
+        """Return the current [mA] a value in the unit of a point stands for: A, or W of all phases."""
+        if point.unit != "W":
+            return round(value * 1000)
+        phases = self.vehicle.phases if self.vehicle else 3
+        return min(round(value * 1000 / (VOLTAGE_V * phases)), self._power_up_ma)
 
     def _limit_ma(self) -> int:
         """Return the limit in force [mA]: the setpoint, or the fallback of a hungry watchdog."""
@@ -210,9 +225,8 @@ class SimulatedCharger(RegisterImage):
         point = self.model.points[name]
         raw = self._written.get(name)
         if raw is None:
-            constant = self.model.simulation.constants.get(name, 6)
-            return round(float(constant) * 1000)
-        return round(float(raw) * point.scale * 1000)
+            return self._as_ma(point, float(self.model.simulation.constants.get(name, 6)))
+        return self._as_ma(point, scaled(point, raw))
 
 
 def _nothing(point: Point) -> Raw:

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.model import DeviceModel, Point
+from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import PointNumber
-from knxgw.modbus.codec import Raw, unscaled
 from knxgw.sim.charger import SimulatedCharger
-from knxgw.sim.registers import RegisterImage
-from knxgw.sim.vehicle import VOLTAGE_V
+from knxgw.sim.meter import MeterImage, Phases
 
 
 class House:
@@ -24,19 +22,19 @@ class House:
         return total[0], total[1], total[2]
 
 
-class MainsMeter(RegisterImage):
+class MainsMeter(MeterImage):
     """A smart meter on Modbus at the mains connection."""
 
-    def __init__(self, model: DeviceModel, unit_id: int, house: House) -> None:
-        super().__init__(model, unit_id)
+    def __init__(
+        self, model: DeviceModel, unit_id: int, house: House, address_offset: int = 0
+    ) -> None:
+        super().__init__(model, unit_id, address_offset)
         self._house = house
 
-    def raw_value(self, point: Point) -> Raw | None:
-        """Return what the meter shows at a point now."""
-        phases_a = [current / 1000 for current in self._house.phases_ma()]
-        values = {"power": sum(phases_a) * VOLTAGE_V}
-        for index, phase in enumerate(("l1", "l2", "l3")):
-            values[f"current_{phase}"] = phases_a[index]
-            values[f"power_{phase}"] = phases_a[index] * VOLTAGE_V
-            values[f"voltage_{phase}"] = VOLTAGE_V
-        return unscaled(point, values.get(point.name, 0.0))
+    def phases_ma(self) -> Phases:
+        """Return what flows at the mains connection."""
+        return self._house.phases_ma()
+
+    def energy_wh(self) -> float:
+        """Return what has flowed so far; nobody counts it here."""
+        return 0.0

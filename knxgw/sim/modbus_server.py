@@ -10,6 +10,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.transport import ModbusProtocol
 
 from knxgw.catalogue.model import Table
 from knxgw.config.model import ConnectionKind, SerialLine
@@ -38,6 +39,27 @@ class Misbehaviour:
         return ExcCodes.DEVICE_FAILURE if is_write and self.refuses_writes else None
 
 
+class _TcpServer(ModbusTcpServer):
+    """Ends every connection some time after it was made, where the device does."""
+
+    connection_s: float | None = None
+    clients: list[int] | None = None
+
+    def callback_new_connection(self) -> ModbusProtocol:
+        """Return what serves a new connection."""
+        connection: ModbusProtocol = super().callback_new_connection()  # type: ignore[no-untyped-call]  # pymodbus has no types here
+        if self.clients is not None:
+            self.clients.append(len(self.active_connections) + 1)
+        if self.connection_s is not None:
+            self.loop.call_later(self.connection_s, _end, connection)
+        return connection
+
+
+def _end(connection: ModbusProtocol) -> None:
+    if connection.is_active():  # pymodbus must not close one that its client has left
+        connection.close()
+
+
 class ModbusSimulator:
     """One TCP endpoint with the units of one or more simulated devices."""
 
@@ -55,6 +77,7 @@ class ModbusSimulator:
         self.port = port
         self.misbehaviour = Misbehaviour()
         self.writes: list[tuple[float, int, int, tuple[int, ...]]] = []  # when, unit, address, what
+        self.clients: list[int] = []  # for each connection, how many there were with it
         self._images = tuple(images)
         self._time_s = time_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
@@ -65,13 +88,17 @@ class ModbusSimulator:
         await self._server.serve_forever(background=True)
 
     def _new_server(self) -> ModbusTcpServer | ModbusSerialServer:
-        return ModbusTcpServer(
+        server = _TcpServer(
             self._devices(),
             address=(self.host, self.port),
             framer=self._framer,
             trace_pdu=self._trace_pdu,
             trace_packet=self._trace_packet,
         )
+        ends_s = [image.model.connection_s for image in self._images]
+        server.connection_s = min((end_s for end_s in ends_s if end_s is not None), default=None)
+        server.clients = self.clients
+        return server
 
     async def stop(self) -> None:
         """Close every connection and stop listening, as a device that loses power."""

@@ -3,12 +3,36 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from knxgw.catalogue.model import DeviceModel, Point, Table
+from knxgw.catalogue.model import DeviceModel, Point, RegisterType, SunSpecChain, Table
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
+from knxgw.modbus.sunspec import END_OF_CHAIN, HEADER, MARKER
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
+THE_END = (END_OF_CHAIN, 0)
+COMMON_MODEL, COMMON_LENGTH = 1, 66  # the first model of every SunSpec device: who it is
+NOT_IMPLEMENTED, NOT_A_NUMBER = [0x8000], [0x7FC0, 0]  # values a SunSpec device does not have
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
+
+
+def _sunspec_chain(
+    chain: SunSpecChain, *, is_float: bool, place: int, meters: int
+) -> tuple[int, dict[int, int]]:
+    """Return where the model of this image begins, and the registers around its points.
+
+    Of the other meters in the chain there are the headers; their images have the rest.
+    """
+    nothing = NOT_A_NUMBER if is_float else NOT_IMPLEMENTED
+    base = chain.bases[0]
+    front = [*MARKER, COMMON_MODEL, COMMON_LENGTH, *[0] * COMMON_LENGTH]
+    registers = {base + index: value for index, value in enumerate(front)}
+    header, step = (chain.models[0], chain.length), HEADER + chain.length
+    starts = [base + len(front) + step * meter for meter in range(meters)]
+    for address, pair in (*((one, header) for one in starts), (starts[-1] + step, THE_END)):
+        registers |= {address: pair[0], address + 1: pair[1]}
+    own = starts[place] + HEADER
+    body = (nothing * chain.length)[: chain.length]
+    return starts[place], registers | {own + index: value for index, value in enumerate(body)}
 
 
 class RegisterImage(ABC):
@@ -19,6 +43,15 @@ class RegisterImage(ABC):
         self.unit_id = unit_id
         self.fixed: dict[str, Raw] = {}  # points that show what a person has set, come what may
         self._offset = address_offset
+        self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
+        if model.chain is not None:
+            is_float = any(p.type is RegisterType.F32 for p in model.points.values())
+            self._offset, self.chain = _sunspec_chain(
+                model.chain,
+                is_float=is_float,
+                place=address_offset,
+                meters=len(model.connectors),
+            )
         self._written: dict[str, Raw | None] = {}
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
         for point in model.points.values():
@@ -41,7 +74,21 @@ class RegisterImage(ABC):
     def show(self, name: str, value: float | str) -> None:
         """Have a point show a value [in its unit, or text] from now on."""
         point = self.model.points[name]
-        self.fixed[name] = value if isinstance(value, str) else unscaled(point, value)
+        self.fixed[name] = (
+            value if isinstance(value, str) else unscaled(point, value, self._exponent(point))
+        )
+
+    def raw_of(self, point: Point, value: float) -> Raw:
+        """Return the raw value that stands for `value` [unit of the point] at the scale in force."""
+        return unscaled(point, value, self._exponent(point))
+
+    def _exponent(self, point: Point) -> int:
+        if point.scale_from is None:
+            return 0
+        exponent = self.model.points[point.scale_from]
+        raw = self.fixed.get(exponent.name)
+        raw = self.raw_value(exponent) if raw is None else raw
+        return int(raw or 0)
 
     @abstractmethod
     def raw_value(self, point: Point) -> Raw | None:
@@ -58,7 +105,8 @@ class RegisterImage(ABC):
         """Return for each unit id and table the first and last address in use."""
         units: dict[int, dict[Table, tuple[int, int]]] = {}
         for (unit, table), places in self._places.items():
-            units.setdefault(unit, {})[table] = (min(places), max(places))
+            addresses = places.keys() | self.chain.keys()
+            units.setdefault(unit, {})[table] = (min(addresses), max(addresses))
         return units
 
     def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
@@ -74,9 +122,7 @@ class RegisterImage(ABC):
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                if rules.gap_registers == 0 or not (place or self._is_bridged(places, here)):
-                    raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
-                registers.append(RESERVED)
+                registers.append(self._beside(places, here, place))
                 continue
             point, index = place
             if rules.single and (here == address) != (index == 0):
@@ -94,11 +140,18 @@ class RegisterImage(ABC):
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
         return registers
 
-    def _is_bridged(self, places: Mapping[int, tuple[Point, int]], here: int) -> bool:
-        """Tell whether an unused register lies between used ones, so that it can be read along."""
+    def _beside(
+        self, places: Mapping[int, tuple[Point, int]], here: int, place: tuple[Point, int] | None
+    ) -> int:
+        """Return what stands in a register that shows no point. Raises: PeerRefusedError."""
+        if here in self.chain:
+            return self.chain[here]
         gap = self.model.read.gap_registers
         before = any(address in places for address in range(here - gap, here))
-        return before and any(address in places for address in range(here + 1, here + gap + 1))
+        behind = any(address in places for address in range(here + 1, here + gap + 1))
+        if gap == 0 or not (place or (before and behind)):  # only what lies between is read along
+            raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
+        return RESERVED
 
     def write(
         self, unit: int, table: Table, address: int, function: int, values: Sequence[int]

@@ -76,13 +76,14 @@ class SimulatedSite:
         self._place(charger, point.connection.kind, host, port)
         meter = point.meter
         if meter is not None and self._is_simulated(meter.connection):
-            host, port, unit, _ = device_address(meter.connection, meter.model)
-            image = self.meters[number] = SimulatedMeter(meter.model, unit, charger)
+            host, port, unit, offset = device_address(meter.connection, meter.model)
+            image = self.meters[number] = SimulatedMeter(meter.model, unit, charger, offset)
             self._place(image, meter.connection.kind, host, port)
 
     def _add_smart_meter(self, meter: MeterSettings) -> None:
-        host, port, unit, _ = device_address(meter.connection, meter.model)
-        self._place(MainsMeter(meter.model, unit, self.house), meter.connection.kind, host, port)
+        host, port, unit, offset = device_address(meter.connection, meter.model)
+        image = MainsMeter(meter.model, unit, self.house, offset)
+        self._place(image, meter.connection.kind, host, port)
 
     def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:
         self._images.setdefault((host, port), []).append(image)

@@ -123,6 +123,7 @@ def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> S
         currents_ma=_currents(point),
         read_s=_read_s(point),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
+        taken_ma=point.taken_ma,
     )
 
 

@@ -87,12 +87,13 @@ MISTAKES = {
     ),
     "a meter entered by hand": (
         in_point("meter: {model: manual, connection: {host: 10.0.0.2}}"),
-        "3: error: charging_points[0].meter.model: registers entered by hand are not available "
-        "yet; choose a meter of the catalogue",
+        "3: error: charging_points[0].meter.model: registers entered by hand stand beside it; "
+        "write `manual: {…}` instead of `model`",
     ),
     "a meter without a model": (
         in_point("meter: {connection: {host: 10.0.0.2}}"),
-        "3: error: charging_points[0].meter.model: is missing; add `model: …` or remove `meter`",
+        "3: error: charging_points[0].meter.model: is missing; add `model: …`, or the "
+        "registers as `manual: {…}`, or remove `meter`",
     ),
     "a charging point without a number": (
         points("model: keba_p30, connection: {host: 10.0.0.1}"),

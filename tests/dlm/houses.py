@@ -49,6 +49,7 @@ class Car:
     cap_ma: int = FULL_MA
     energy_mwh: int = 0
     read_ma: int | None = None  # what is read of it; None: the truth
+    taken_ma: int | None = None  # last offer that its charger acknowledged
     offers_ma: list[int] = field(default_factory=list)  # of every second
 
     @property
@@ -133,6 +134,7 @@ class House:
             currents_ma=tuple(currents),
             read_s=self.now_s,
             energy_mwh=car.energy_mwh,
+            taken_ma=car.taken_ma,
         )
 
     @property

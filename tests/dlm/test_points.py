@@ -52,6 +52,49 @@ def test_one_that_interrupts_itself_still_counts_with_what_it_draws() -> None:
     assert house.offers_ma[1] == 16_000
 
 
+@pytest.mark.proves("D5.4")
+def test_what_was_offered_to_one_that_interrupts_itself_is_nobody_elses_while_it_draws() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].state = S.INTERRUPTION
+    house.cars[1].read_ma = house.cars[1].most_ma = 2000
+    house.live(60)
+    assert house.offers_ma == [12_000, 12_000]
+    house.cars[1].read_ma = house.cars[1].most_ma = 900
+    house.live(60)
+    assert house.offers_ma == [6000, 16_000]
+
+
+@pytest.mark.proves("D5.4")
+def test_one_that_interrupts_itself_and_draws_on_falls_to_the_minimum_when_there_is_no_room() -> (
+    None
+):
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].state = S.INTERRUPTION
+    house.live(4, base_a=18)
+    assert house.offers_ma[0] == 6000
+
+
+# --- a lower offer that is not taken -------------------------------------------------------------
+
+
+@pytest.mark.proves("D9.3i")
+def test_a_lower_offer_that_the_charger_has_not_taken_keeps_the_old_one_reserved() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.cars[1].most_ma = 7000  # it does not use what it may have, but could at any moment
+    house.live(20)
+    high_ma = house.offers_ma[0]
+    house.cars[1].taken_ma = high_ma
+    house.cars[1].cap_ma = 6000
+    house.cars[1].most_ma = 6000
+    house.live(60)
+    assert house.offers_ma == [6000, 24_000 - high_ma]
+    house.cars[1].taken_ma = 6000
+    house.live(60)
+    assert house.offers_ma == [6000, 16_000]
+
+
 # --- phases --------------------------------------------------------------------------------------
 
 

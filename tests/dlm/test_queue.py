@@ -101,23 +101,23 @@ def test_the_one_with_most_energy_goes_first_then_who_was_served_longest_then_lo
     None
 ):
     rich, poor = served(1, energy_mwh=2), served(2, energy_mwh=1)
-    assert numbers(queues.shed([poor, rich], ROOM_FOR_ONE, QUEUE)) == [1]
+    assert numbers(queues.shed([poor, rich], ROOM_FOR_ONE, QUEUE, 0.0)) == [1]
     old, new = served(1, since_s=5.0), served(2, since_s=1.0)
-    assert numbers(queues.shed([old, new], ROOM_FOR_ONE, QUEUE)) == [2]
-    assert numbers(queues.shed([served(2), served(1)], ROOM_FOR_ONE, QUEUE)) == [1]
+    assert numbers(queues.shed([old, new], ROOM_FOR_ONE, QUEUE, 0.0)) == [2]
+    assert numbers(queues.shed([served(2), served(1)], ROOM_FOR_ONE, QUEUE, 0.0)) == [1]
 
 
 @pytest.mark.proves("D18.1b")
 def test_the_prioritised_one_stays() -> None:
     settings = replace(QUEUE, priority=1)
     members = [served(1, energy_mwh=9), served(2)]
-    assert numbers(queues.shed(members, ROOM_FOR_ONE, settings)) == [2]
+    assert numbers(queues.shed(members, ROOM_FOR_ONE, settings, 0.0)) == [2]
 
 
 @pytest.mark.proves("D18.1c")
 def test_only_those_on_the_overloaded_phase_go() -> None:
     rich, poor = served(1, energy_mwh=9, wired=(0,)), served(2, wired=(1,))
-    assert numbers(queues.shed([rich, poor], [20_000, 5000, 20_000], QUEUE)) == [2]
+    assert numbers(queues.shed([rich, poor], [20_000, 5000, 20_000], QUEUE, 0.0)) == [2]
 
 
 @pytest.mark.proves("D18.1c")

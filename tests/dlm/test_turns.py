@@ -45,3 +45,20 @@ def test_one_that_was_shed_has_its_turn_too() -> None:
         house.live(1)
         had_current = had_current or house.offers_ma[0] > 0
     assert had_current
+
+
+@pytest.mark.proves("D18.1m")
+def test_nobody_is_stopped_more_than_four_times_in_an_hour() -> None:
+    house = House(member(1), member(2), settings=replace(HOUSE, queue=True, rotation_s=900.0))
+    house.live(100)
+    stops: dict[int, list[int]] = {1: [], 2: []}
+    before = list(house.offers_ma)
+    for second in range(7200):
+        house.live(1, base_a=24 if second % 240 < 45 else 14)
+        for number, offer_ma in enumerate(house.offers_ma, 1):
+            if offer_ma == 0 < before[number - 1]:
+                stops[number].append(second)
+        before = list(house.offers_ma)
+    assert sum(map(len, stops.values())) > 4
+    for moments in stops.values():
+        assert all(sum(at <= other < at + 3600 for other in moments) <= 4 for at in moments)

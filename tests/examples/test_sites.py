@@ -35,8 +35,8 @@ def test_an_example_explains_itself_at_its_top(path: Path) -> None:
     assert f"knxgw check examples/{path.name}" in "\n".join(lines[:12])
 
 
-def test_there_are_three_sites() -> None:
-    assert len(EXAMPLES) == 3
+def test_there_are_four_sites() -> None:
+    assert len(EXAMPLES) == 4
 
 
 def test_mixed_operation_has_five_charging_points_of_four_makers() -> None:
@@ -48,6 +48,15 @@ def test_mixed_operation_has_five_charging_points_of_four_makers() -> None:
         ("192.168.20.32", 1),
         ("192.168.20.32", 2),
     ]
+
+
+def test_the_meter_entered_by_hand_supplies_what_the_charger_does_not_measure() -> None:
+    site = load("meter-entered-by-hand.yaml")
+    [point] = site.points
+    assert point.meter is not None
+    assert not {"current", "power", "energy"} & point.model.capabilities
+    assert {"current_l3", "power_l1", "energy"} <= point.capabilities
+    assert "error_1" in point.meter.model.points
 
 
 def test_the_house_with_a_smart_meter_shares_its_mains_connection() -> None:

@@ -9,7 +9,7 @@ from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.sim.vehicle import Vehicle
-from tests.support.world import World, from_payload, to_payload
+from tests.support.world import World, configure, from_payload, on_null_modem, to_payload
 
 SITE = """
 knx: {{link: none}}
@@ -153,11 +153,46 @@ async def test_static_load_management_shares_a_fixed_current_without_a_meter(
         assert near(offers(world), (10, 10)), offers(world)
 
 
-async def test_a_smart_meter_on_modbus_is_as_good(tmp_path: Path) -> None:
-    meter = "smart_meter: {source: modbus, model: eastron_sdm630, connection: {host: 127.0.0.1, port: 5030}}"
-    sharing = f"mode: dynamic, fuse_a: 35, reserve_a: 3, {meter}"
+BY_HAND = "manual: {function: 4, current: {type: f32, l1: 6, l2: 8, l3: 10}}"
+
+
+def sharing_on_modbus(meter: str) -> str:
+    """Return load management with a smart meter on Modbus."""
+    place = "connection: {host: 127.0.0.1, port: 5030}"
+    return (
+        "mode: dynamic, fuse_a: 35, reserve_a: 3, "
+        f"smart_meter: {{source: modbus, {meter}, {place}}}"
+    )
+
+
+@pytest.mark.parametrize("meter", ["model: eastron_sdm630", BY_HAND])
+async def test_a_smart_meter_on_modbus_is_as_good(meter: str, tmp_path: Path) -> None:
+    sharing = sharing_on_modbus(meter)
     async with World(SITE.format(sharing=sharing, meter=""), tmp_path) as world:
         world.strict = False
         world.charger(1).plug(Vehicle())
         await world.sleep(60)
         assert near(offers(world)[:1], (16,)), offers(world)
+
+
+@pytest.mark.parametrize(
+    "registers",
+    [
+        BY_HAND.replace("l2: 8", "l2: 9000"),
+        BY_HAND.replace("4,", "3,"),
+        BY_HAND.replace("l1: 6, l2: 8, l3: 10", "l1: 9000, l2: 9002, l3: 9004"),
+    ],
+)
+async def test_a_smart_meter_with_registers_it_does_not_have_leaves_everybody_at_the_minimum(
+    registers: str, tmp_path: Path
+) -> None:
+    device = SITE.format(sharing=sharing_on_modbus("model: eastron_sdm630"), meter="")
+    async with World(device, tmp_path, run_gateway=False) as world:
+        world.strict = False
+        by_hand = SITE.format(sharing=sharing_on_modbus(registers), meter="")
+        world.configuration = on_null_modem(configure(by_hand))
+        world.start_gateway()
+        world.charger(1).plug(Vehicle())
+        await world.sleep(120)
+        assert near(offers(world)[:1], (6,)), offers(world)
+        assert await telegram(world, "16.001", "1/0/9") == "SmartMeterTOut"

@@ -62,11 +62,13 @@ class Rig:
 @asynccontextmanager
 async def running(rig: Rig) -> AsyncIterator[Rig]:
     await rig.server.start()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(keep_alive("bus", rig.bus.run, last_delay_s=15.0))
-        yield rig
-        task.cancel()
-    await rig.server.stop()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(keep_alive("bus", rig.bus.run, last_delay_s=15.0))
+            yield rig
+            task.cancel()
+    finally:
+        await rig.server.stop()
 
 
 async def test_both_sockets_of_one_charger_share_one_connection() -> None:

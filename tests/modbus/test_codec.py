@@ -28,6 +28,7 @@ def point(kind: RegisterType, count: int, **changes: object) -> Point:
         count=count,
         type=kind,
         scale=1.0,
+        scale_from=None,
         add=0.0,
         unit=None,
         readable=True,
@@ -44,6 +45,7 @@ def point(kind: RegisterType, count: int, **changes: object) -> Point:
         high=None,
         invalid=(),
         optional=False,
+        required=False,
         poll=PollClass.FAST,
         format=TextFormat.PLAIN,
         confidence="high",
@@ -67,6 +69,10 @@ def point(kind: RegisterType, count: int, **changes: object) -> Point:
         (RegisterType.STRW, [0x0041, 0x0042], "AB"),
         (RegisterType.BYTES, [0x5441, 0x4342], "54414342"),
         (RegisterType.BCD_HMS32, [0x0001, 0x2345], 5025),
+        (RegisterType.T5, [0xFE00, 0x59D8], 230.0),
+        (RegisterType.T5, [0x02FF, 0xFFFF], 1_677_721_500.0),
+        (RegisterType.T6, [0xFEFF, 0xFFFF], -0.01),
+        (RegisterType.T6, [0x0080, 0x0000], -8_388_608.0),
     ],
 )
 def test_known_registers_give_known_values(
@@ -88,6 +94,10 @@ def test_values_that_are_not_available_are_none() -> None:
     assert decode(point(RegisterType.F32, 2), [0x7FC0, 0]) is None
     assert decode(point(RegisterType.F32, 2), [0x7F80, 0]) is None
     assert decode(point(RegisterType.U16, 1, invalid=(0xFFFF,)), [0xFFFF]) is None
+    assert decode(point(RegisterType.I16, 1, invalid=(0x8000,)), [0x8000]) is None
+    assert decode(point(RegisterType.I32, 2, invalid=(0x80000000,)), [0x8000, 0]) is None
+    little = point(RegisterType.I32, 2, invalid=(0x80000000,), word_order=Order.LITTLE)
+    assert decode(little, [0, 0x8000]) is None
 
 
 def test_a_wrong_number_of_registers_is_an_error() -> None:
@@ -123,6 +133,42 @@ def test_what_does_not_fit_is_refused() -> None:
         encode(point(RegisterType.STR, 1), "ABC")
     with pytest.raises(EncodeError):
         encode(point(RegisterType.U16, 1), "abc")
+
+
+@given(st.floats(-99_999, 99_999))
+def test_a_measured_value_keeps_six_digits(value: float) -> None:
+    signed = point(RegisterType.T6, 2)
+    raw = decode(signed, encode(signed, value))
+    assert raw == pytest.approx(value, rel=1e-6, abs=1e-7)
+    if value >= 0:
+        unsigned = point(RegisterType.T5, 2)
+        assert decode(unsigned, encode(unsigned, value)) == pytest.approx(value, rel=1e-6, abs=1e-7)
+
+
+@given(st.lists(st.integers(0, 0xFFFF), min_size=2, max_size=2))
+def test_every_measured_value_is_a_finite_number(registers: list[int]) -> None:
+    for kind in (RegisterType.T5, RegisterType.T6):
+        raw = decode(point(kind, 2), registers)
+        assert isinstance(raw, float)
+        assert math.isfinite(raw)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan"), 1e300])
+def test_a_measured_value_that_cannot_be_said_is_refused(value: float) -> None:
+    with pytest.raises(EncodeError):
+        encode(point(RegisterType.T5, 2), value)
+
+
+@given(st.integers(-32767, 32767), st.integers(-10, 10))
+def test_a_value_and_its_decimal_exponent_go_both_ways(raw: int, exponent: int) -> None:
+    one = point(RegisterType.I16, 1, scale=0.1)
+    assert unscaled(one, scaled(one, raw, exponent), exponent) == raw
+
+
+@pytest.mark.parametrize("exponent", [11, -11, -32768, 1.5, "2"])
+def test_what_is_no_exponent_of_a_scale_is_an_error(exponent: object) -> None:
+    with pytest.raises(DecodeError, match="is no exponent"):
+        scaled(point(RegisterType.I16, 1), 5, exponent)  # type: ignore[arg-type]
 
 
 INTEGERS = {

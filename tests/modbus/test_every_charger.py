@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Point
+from knxgw.catalogue.model import DeviceModel, Point, StepValue
 from knxgw.charging.words import FAULT_INFOS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.driver import Driver
@@ -14,7 +14,13 @@ from knxgw.sim.charger import SimulatedCharger
 from tests.support.talk import Talk
 
 CHARGERS = tuple(catalogue().chargers.values())
-READ_BACK = [m for m in CHARGERS if m.control is not None and m.control.read_back]
+READ_BACK = [
+    m
+    for m in CHARGERS
+    if m.control is not None
+    and m.control.read_back
+    and any(step.value is StepValue.OFFER for step in m.control.offer)  # told a current
+]
 WITH_CODES = [m for m in CHARGERS if m.points["state"].codes]
 WITH_ERRORS = [m for m in CHARGERS if "error_1" in m.points]
 OFFER_MA = 10_000

@@ -13,7 +13,8 @@ from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.registers import RegisterImage
 
-MODELS = catalogue().models
+MODELS = tuple(model for model in catalogue().models if model.chain is None)
+TOO_LITTLE = {"sma_home_manager"}  # power and energy alone could be anything
 
 
 def device_of(model: DeviceModel, unit: int) -> RegisterImage:
@@ -65,7 +66,8 @@ def test_a_device_is_recognised_as_its_model(model: DeviceModel) -> None:
     probing = probe(device_of(model, model.unit_id), [model.unit_id])
     best = best_of(probing)
     assert model.id in {one.model.id for one in best}
-    assert all(one.is_likely for one in best), [(one.model.id, one.reasons) for one in best]
+    likely = all(one.is_likely for one in best)
+    assert likely is (model.id not in TOO_LITTLE), [(o.model.id, o.reasons) for o in best]
 
 
 @pytest.mark.parametrize("raw", [0, 1, 0xFFFF])

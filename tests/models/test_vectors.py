@@ -12,6 +12,11 @@ from knxgw.charging.words import Quantity
 from knxgw.modbus.codec import as_text, decode, scaled
 from knxgw.modbus.interpreter import Interpreter, rule_points
 
+COMPUTED_QUANTITIES = {  # and how many of its units one unit of the vector is
+    "power": (Quantity.POWER, 1),
+    "power_l3": (Quantity.POWER_L3, 1),
+    "energy_total": (Quantity.ENERGY, 1000),
+}
 VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.yaml"))
 
 
@@ -34,11 +39,39 @@ def test_registers_are_the_values_the_source_gives(path: Path) -> None:
     for vector in vectors(path)["points"]:
         point = model.points[vector["point"]]
         raw = decode(point, vector["registers"])
+        if vector["value"] is None:
+            assert raw is None, vector
+            continue
         assert raw is not None, vector
         if isinstance(vector["value"], str):
             assert as_text(point, raw) == vector["value"], vector
         else:
-            assert scaled(point, raw) == pytest.approx(vector["value"], rel=1e-6), vector
+            exponent = vector.get("exponent", 0)
+            assert scaled(point, raw, exponent) == pytest.approx(vector["value"], rel=1e-6), vector
+
+
+COMPUTED = [path for path in VECTORS if vectors(path).get("computed")]
+
+
+@pytest.mark.parametrize("path", COMPUTED, ids=lambda path: path.stem)
+def test_what_a_device_gives_in_parts_is_put_together(path: Path) -> None:
+    model = model_of(path)
+    for vector in vectors(path)["computed"]:
+        parts = vector.pop("set")
+        [(name, expected)] = vector.items()
+        assert set(model.computed[name].parts) == set(parts)
+        raws = {part: decode(model.points[part], registers) for part, registers in parts.items()}
+        values = Interpreter("vector", model).absorb(raws)
+        quantity, factor = COMPUTED_QUANTITIES[name]
+        shown = values.get(quantity)
+        assert shown == (None if expected is None else expected * factor), parts
+
+
+def test_every_computed_value_has_a_vector() -> None:
+    for model in catalogue().models:
+        if model.computed:
+            path = Path(__file__).parent / "vectors" / f"{model.id}.yaml"
+            assert vectors(path).get("computed"), model.id
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from knxgw.modbus.commander import RETRY_S
 from knxgw.sim.bench.curve import Curve
-from knxgw.sim.bench.plant import Plant
+from knxgw.sim.bench.plant import Charger, Plant
 from knxgw.sim.bench.recording import Recording, Violation
 from knxgw.sim.bench.scenario import (
     BaseChanged,
@@ -17,6 +17,7 @@ from knxgw.sim.bench.scenario import (
     ConnectionModel,
     Happening,
     Scenario,
+    Trouble,
 )
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
 
@@ -132,7 +133,8 @@ class Watch:
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
 
-        None: the sample cannot tell it (something moved), or the minima alone do not fit.
+        None: the sample cannot tell it (something moved), or what can be reached does not fit even
+        at its minimum beside what cannot.
         """
         plant = self._plant
         if sampled_s - max(self._moved_s, plant.still_s) < STEADY_S:
@@ -144,7 +146,7 @@ class Watch:
         ]
         base_ma = plant.base[phase].at(sampled_s)
         available_ma = _available_ma(self.scenario.connection, base_ma)
-        if sum(one.model.minimum_ma for one in users) > available_ma:
+        if sum(_least_ma(one) for one in users) > available_ma:
             return None
         return sum(one.log.offers.last for one in users) - available_ma
 
@@ -165,6 +167,13 @@ class Watch:
 
 def _a(current_ma: float) -> str:
     return f"{current_ma / 1000:.1f} A"
+
+
+def _least_ma(charger: Charger) -> int:
+    """Return how far it can be lowered: not at all if it cannot be told."""
+    if charger.trouble is Trouble.UNREACHABLE:
+        return max(charger.limit_ma, charger.model.minimum_ma)
+    return charger.model.minimum_ma
 
 
 def _available_ma(connection: ConnectionModel, base_ma: float) -> float:

@@ -1,0 +1,234 @@
+"""Makes the model of an electricity meter whose registers stand in the site's file; pure.
+
+It is described as a file of the catalogue would describe it and read by the same reader, so that
+whatever works with models works with it.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from knxgw.catalogue.load import read_description
+from knxgw.catalogue.model import DeviceKind, DeviceModel
+from knxgw.config.report import Report
+from knxgw.config.values import Values
+
+MANUAL_ID, MANUAL_ETS_ID = "manual_meter", 65535  # of no model of the catalogue
+LAST_REGISTER = 65535
+_PHASES = ("l1", "l2", "l3")
+_TABLES = {"3": "holding", "4": "input"}
+_UNITS = {"current": "A", "power": "W", "energy": "Wh"}
+_POINTS = {"current": "current", "power": "power", "energy": "energy_total"}
+_REGISTERS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u64": 4, "i64": 4, "f32": 2, "f64": 4}
+
+
+class _Register(NamedTuple):
+    """One value of the meter, as the file gives it."""
+
+    point: str
+    key: str  # of its address
+    address: int
+    type: str
+    scale: float
+    unit: str | None
+
+    @property
+    def end(self) -> int:
+        """Return the first address behind it."""
+        return self.address + _REGISTERS[self.type]
+
+
+def meter_model(values: Values, phases: int, report: Report) -> DeviceModel | None:
+    """Return the model of a meter: of the catalogue, or with registers entered by hand.
+
+    The latter have to be those of at least `phases` phases: a sum of fewer would be wrong.
+    """
+    manual = values.sections["manual"]
+    if not manual.given:
+        return values.model("model")
+    if "model" in values.given_names:
+        report.error(
+            manual.key,
+            "a meter is either of the catalogue or entered by hand",
+            "remove `model` or `manual`",
+        )
+        return None
+    return _build(manual, phases, report)
+
+
+def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
+    if not _is_complete(values, phases, report):
+        return None
+    registers = list(_registers(values))
+    good = [_ends_within(one, report) for one in registers]
+    good += [_fits_a_request(registers, values, report), _are_apart(registers, report)]
+    if not all(good):
+        return None
+    return read_description(_description(values, registers), DeviceKind.METER)
+
+
+def _is_complete(values: Values, phases: int, report: Report) -> bool:
+    """Tell whether everything is given that belongs together; what is missing is reported."""
+    quantities = {name: section for name, section in values.sections.items() if section.given}
+    if not quantities.keys() & {"current", "power"}:
+        report.error(
+            values.key,
+            "neither currents nor powers are given",
+            "add `current: {type: …, l1: …}` or `power: {type: …, l1: …}`",
+        )
+        return False
+    is_good = not any(section.wrong_names for section in (values, *quantities.values()))
+    is_good &= values.optional_text("function") is not None
+    for name, section in quantities.items():
+        is_good &= section.optional_text("type") is not None
+        if name == "fault":
+            is_good &= section.optional_integer("register") is not None
+        else:
+            is_good &= _has_scale(section, report) and _has_phases(name, section, phases, report)
+    return is_good
+
+
+def _has_scale(values: Values, report: Report) -> bool:
+    if values.number("scale") != 0:
+        return True
+    report.error(
+        values.key_of("scale"), "0 would make every value 0", "write what gives the unit, or 1"
+    )
+    return False
+
+
+def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
+    """Tell whether the phases are given from L1 on, and as many as the charging point has."""
+    given = [phase for phase in _PHASES if values.optional_integer(phase) is not None]
+    has_sum = name == "energy" and values.optional_integer("sum") is not None
+    if values.wrong_names or (name != "energy" and "l1" not in given):
+        return False  # that was reported
+    if not given and not has_sum:
+        report.error(values.key, "no register is given", "add `sum: …` or `l1: …`")
+        return False
+    missing = [phase for phase in _PHASES[: len(given)] if phase not in given]
+    if missing:
+        report.error(
+            values.key_of(given[-1]),
+            f"{given[-1].upper()} is given without {missing[0].upper()}",
+            f"add `{missing[0]}: …`; a meter of one phase has l1 only",
+        )
+        return False
+    if len(given) < phases and not has_sum:
+        report.error(
+            values.key,
+            f"has {len(given)} of the {phases} phases of the charging point, their sum would be wrong",
+            f"add {' and '.join(_PHASES[len(given) : phases])}, or write phases: {len(given)}",
+        )
+        return False
+    return True
+
+
+def _registers(values: Values) -> Iterator[_Register]:
+    for quantity, unit in _UNITS.items():
+        section = values.sections.get(quantity)
+        if section is None or not section.given:
+            continue
+        for name in (*_PHASES, "sum") if quantity == "energy" else _PHASES:
+            address = section.optional_integer(name)
+            if address is None:
+                continue
+            base = _POINTS[quantity]
+            yield _Register(
+                point=base if name == "sum" else f"{base}_{name}",
+                key=section.key_of(name),
+                address=address,
+                type=section.text("type"),
+                scale=section.number("scale"),
+                unit=unit,
+            )
+    fault = values.sections.get("fault")
+    if fault is not None and fault.given:
+        yield _Register(
+            point="error_1",
+            key=fault.key_of("register"),
+            address=fault.integer("register"),
+            type=fault.text("type"),
+            scale=1.0,
+            unit=None,
+        )
+
+
+def _ends_within(one: _Register, report: Report) -> bool:
+    if one.end - 1 <= LAST_REGISTER:
+        return True
+    report.error(
+        one.key,
+        f"{one.type} has {_REGISTERS[one.type]} registers, which would end behind {LAST_REGISTER}",
+        "check the address; it is counted from 0",
+    )
+    return False
+
+
+def _fits_a_request(registers: list[_Register], values: Values, report: Report) -> bool:
+    largest = max(registers, key=lambda one: _REGISTERS[one.type])
+    count, most = _REGISTERS[largest.type], values.integer("max_registers")
+    if count <= most:
+        return True
+    report.error(
+        values.key_of("max_registers"),
+        f"{largest.type} has {count} registers, more than {most}",
+        f"write at least {count}",
+    )
+    return False
+
+
+def _are_apart(registers: list[_Register], report: Report) -> bool:
+    """Tell whether no two values share a register: else an address or a type is wrong."""
+    in_order = sorted(registers, key=lambda one: one.address)
+    overlapping = [
+        (first, second)
+        for first, second in itertools.pairwise(in_order)
+        if second.address < first.end
+    ]
+    for first, second in overlapping:
+        report.error(
+            second.key,
+            f"register {second.address} belongs to {first.key} already, which has "
+            f"{first.end - first.address} from {first.address} on",
+            "check both addresses and types",
+        )
+    return not overlapping
+
+
+def _description(values: Values, registers: list[_Register]) -> Mapping[str, object]:
+    """Return what a file of the catalogue would say."""
+    names = {one.point for one in registers}
+    return {
+        "id": MANUAL_ID,
+        "ets_id": MANUAL_ETS_ID,
+        "manufacturer": "any",
+        "model": "registers entered by hand",
+        "sources": ["the configuration of the site"],
+        "interface": {
+            "transports": ["tcp", "rtu", "ascii"],
+            "byte_order": values.text("byte_order"),
+            "word_order": values.text("word_order"),
+            "request_gap_s": values.number("request_gap_s"),
+        },
+        "read": {"block": "merged", "max_registers": values.integer("max_registers")},
+        "points": {
+            one.point: _point(one, _TABLES[values.text("function")], names) for one in registers
+        },
+    }
+
+
+def _point(one: _Register, table: str, names: set[str]) -> Mapping[str, object]:
+    """Return a point; without currents powers are what has to be followed closely."""
+    described: dict[str, object] = {
+        "address": one.address,
+        "table": table,
+        "type": one.type,
+        "scale": one.scale,
+        "required": True,
+    }
+    if one.unit is not None:
+        described["unit"] = one.unit
+    if one.point.startswith("power") and "current_l1" not in names:
+        described["poll"] = "fast"
+    return described

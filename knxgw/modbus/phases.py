@@ -1,0 +1,190 @@
+"""How many phases the vehicle uses at a charger that is told a power: learnt, never assumed. Pure.
+
+A power meant for three phases lets a one-phase vehicle draw three times the offer on its phase, and
+the main fuse depends on that. So as long as nothing is known the power of the minimum current is
+told, for one phase first: a one-phase vehicle starts by itself, one of more phases cannot, because
+no pilot signals less than 6 A. Who could start and has not gets the minimum of more phases. What
+flows then decides; anything doubtful counts as fewer phases.
+
+| known | what is seen | what follows |
+|---|---|---|
+| nothing | current on N phases | N |
+| nothing | nothing flows for `TRY_S`, the vehicle may charge | the minimum of more phases is told |
+| N | current on more phases | that many |
+| N | current on fewer phases, twice, or once with too much on one | that many |
+| N | more on a phase than was offered, for `FOLLOW_S` | nothing is known |
+| N | nothing flows for `IDLE_S`, the vehicle may charge | nothing is known |
+| any | no vehicle, the charger started anew, its connection was lost, impossible currents | nothing is known |
+
+A charger that measures no currents, but power, cannot tell one phase with all of it from three with
+a third each. There a vehicle that starts with the minimum of N phases is told that of N - 1: one of N
+phases must stop then, and has shown what it is; one that goes on has fewer.
+"""
+
+from collections.abc import Mapping
+
+from knxgw.charging.words import PHASE_CURRENTS, ChargingState, Quantity, Value
+
+NOMINAL_V = 230
+FLOWS_MA, FLOWS_W = 1000, 230  # more than this is the charging of a vehicle
+TRY_S = 30.0  # a vehicle that can start at what it is offered has done so by then
+IDLE_S = 60.0
+STOPS_S = 15.0  # until a vehicle obeys a pilot that offers nothing
+FOLLOW_S = 10.0  # until it draws no more than a lowered offer
+EXCESS = 1.25  # less may be the voltage; with a phase too many counted it is at least 1.5
+FRESH_S = 3.0  # currents of one moment, where a device gives each in an answer of its own
+AGAIN_S = 0.9  # two readings, not one reading in two parts
+
+_MAY_CHARGE = (
+    ChargingState.CONNECTED,
+    ChargingState.CHARGE,
+    ChargingState.CHARGE_REDUCED,
+    ChargingState.CHARGE_VENTILATION,
+    ChargingState.INTERRUPTION,  # what a charger shows when the power is too low for a pilot
+)
+
+
+class PhaseCount:
+    """What is known about the phases of the vehicle at one charging point."""
+
+    def __init__(
+        self, *, configured: int, minimum_ma: int, maximum_ma: int, measures_currents: bool
+    ) -> None:
+        """Know nothing yet; the charger can express offers from `minimum_ma` to `maximum_ma`."""
+        self._configured = configured
+        self._minimum_ma = minimum_ma
+        self._impossible_ma = maximum_ma * 13 // 10 + 2000  # as in load management
+        self._measures_currents = measures_currents
+        self._state: Value | None = None
+        self._currents: dict[Quantity, tuple[float, int]] = {}
+        self._told_w = 0
+        self._told_s = 0.0
+        self.forget()
+
+    @property
+    def known(self) -> int | None:
+        """Return how many phases the vehicle uses, None as long as nobody knows."""
+        return self._known
+
+    @property
+    def phases(self) -> int:
+        """Return for how many phases a power is told now."""
+        return self._tried if self._known is None else self._known
+
+    def power_w(self, offer_ma: int) -> int:
+        """Return the power [W] to tell for an offer [mA]: never more than that on any phase."""
+        current_ma = min(offer_ma, self._minimum_ma) if self._known is None else offer_ma
+        return current_ma * self.phases * NOMINAL_V // 1000
+
+    def forget(self) -> None:
+        """Know nothing, as about the next vehicle."""
+        self._known: int | None = 1 if self._configured == 1 else None
+        self._tried = 1
+        self._checks = False  # a power-only charger was told less, to see whether the vehicle stops
+        self._idle_s: float | None = None  # since when nothing flows although it could
+        self._fewer_s: float | None = None  # since when fewer phases are in use than were known
+
+    def observe(
+        self, values: Mapping[Quantity, Value], *, offer_ma: int, is_told: bool, now_s: float
+    ) -> None:
+        """Take a reading; `is_told` says whether the charger knows what is wanted of it."""
+        if self._configured == 1:
+            return
+        self._note(values, now_s)
+        if values.get(Quantity.CONNECTED) == 0 or self._state == ChargingState.AVAILABLE:
+            self.forget()
+            return
+        power_w = self.power_w(offer_ma)
+        if power_w != self._told_w or not is_told:
+            self._told_w, self._told_s = power_w, now_s
+        if offer_ma <= 0:
+            self._idle_s = self._fewer_s = None
+        if offer_ma <= 0 or not is_told:
+            return
+        if self._measures_currents:
+            if not values.keys().isdisjoint(PHASE_CURRENTS):
+                self._judge_currents(offer_ma, now_s)
+        elif isinstance(power := values.get(Quantity.POWER), int):
+            self._judge_power(power, offer_ma, now_s)
+
+    def _note(self, values: Mapping[Quantity, Value], now_s: float) -> None:
+        self._state = values.get(Quantity.STATE, self._state)
+        for phase in PHASE_CURRENTS:
+            current_ma = values.get(phase)
+            if isinstance(current_ma, int):
+                self._currents[phase] = (now_s, current_ma)
+
+    def _judge_currents(self, offer_ma: int, now_s: float) -> None:
+        fresh = [ma for at_s, ma in self._currents.values() if now_s - at_s <= FRESH_S]
+        if max(fresh) > self._impossible_ma:
+            self.forget()
+            return
+        used = min(sum(ma > FLOWS_MA for ma in fresh), self._configured)
+        too_much = max(fresh) > offer_ma * EXCESS
+        if used == 0:
+            self._rest(offer_ma, now_s)
+        elif self._known is None or used > self._known:
+            self._learn(used)
+        elif used < self._known:
+            seen_s = now_s if self._fewer_s is None else self._fewer_s
+            self._idle_s, self._fewer_s = None, seen_s
+            if too_much or now_s - seen_s >= AGAIN_S:
+                self._learn(used)
+        else:
+            self._idle_s = self._fewer_s = None
+            if too_much and now_s - self._told_s >= FOLLOW_S:
+                self.forget()
+
+    def _judge_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
+        told_for_s = now_s - self._told_s
+        if power_w <= FLOWS_W:
+            if self._checks:  # it has stopped, as one of more phases must
+                self._learn(self._tried + 1)
+            else:
+                self._rest(offer_ma, now_s)
+            return
+        self._idle_s = None
+        if self._known is not None:
+            if power_w > self._told_w * EXCESS and told_for_s >= FOLLOW_S:
+                self.forget()
+        elif (self._checks or self._tried == 1) and told_for_s < STOPS_S:
+            return  # it may be a vehicle of more phases that has not stopped yet
+        elif self._tried == 1:
+            self._learn(1)
+        else:
+            self._checks = True
+            self._tried -= 1
+
+    def _learn(self, phases: int) -> None:
+        self.forget()
+        self._known = phases
+
+    def _rest(self, offer_ma: int, now_s: float) -> None:
+        """Nothing flows: give a vehicle that may charge the power of more phases in the end."""
+        self._fewer_s = None
+        if self._state not in _MAY_CHARGE:
+            self._idle_s = None
+            return
+        if self._idle_s is None:
+            self._idle_s = now_s
+        if now_s - self._idle_s < (TRY_S if self._known is None else IDLE_S):
+            return
+        if self._known is not None:
+            self.forget()
+            return
+        self._idle_s = now_s
+        self._tried = self._next_try(offer_ma)
+
+    def _next_try(self, offer_ma: int) -> int:
+        """Return for how many phases to tell the minimum next.
+
+        A number between is left out if a vehicle of so many phases may have the whole power, by the
+        offer, and its currents would show how many they are.
+        """
+        if not self._measures_currents:
+            return min(self._tried + 1, self._configured)
+        for phases in range(self._configured, self._tried + 1, -1):
+            whole_ma = phases * self._minimum_ma
+            if all(whole_ma <= n * offer_ma for n in range(self._tried + 1, phases)):
+                return phases
+        return min(self._tried + 1, self._configured)

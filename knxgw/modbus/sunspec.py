@@ -1,0 +1,101 @@
+"""Finds the registers of a SunSpec device: the marker, then the model behind it. Sans-IO.
+
+A device has a chain of models, each with its id and its length in front. Where it begins, what
+stands before the wanted model and how long that is differ from device to device.
+Source: [sunspec-models], the recipe as the sources of the model files agree on it.
+"""
+
+from collections.abc import Sequence
+
+from knxgw.catalogue.model import PollClass, SunSpecChain
+from knxgw.modbus.plan import Block
+
+MARKER = (0x5375, 0x6E53)  # "SunS"
+END_OF_CHAIN = 0xFFFF
+HEADER = 2  # registers in front of a model: its id and its length
+MOST_MODELS = 60  # more than any device has: the chain does not end
+LAST_ADDRESS = 0xFFFF
+
+
+class ChainWalk:
+    """One walk along the chain, a request at a time; `start` is where the model was found."""
+
+    def __init__(self, chain: SunSpecChain, unit_id: int, *, passed_over: int = 0) -> None:
+        """Look for the model behind the first `passed_over` of its kind."""
+        self._chain = chain
+        self._unit_id = unit_id
+        self._passed_over = passed_over
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with the first place where the marker may stand."""
+        self.start: int | None = None
+        self.failure = ""  # why the walk ended without a model
+        self._header: tuple[int, ...] = ()
+        self._base = 0
+        self._address: int | None = None  # of the next model; None: the marker is looked for
+        self._seen: list[int] = []
+        self._fitting = 0  # models of the kind, so far
+
+    @property
+    def block(self) -> Block:
+        """Return what is to be read next; once the model is found, its header, to be checked."""
+        address = self._chain.bases[self._base] if self._address is None else self._address
+        return Block(
+            unit_id=self._unit_id,
+            table=self._chain.table,
+            address=address,
+            count=HEADER,
+            points=(),
+            poll=PollClass.FAST if self.start is None else PollClass.NORMAL,
+        )
+
+    def take(self, registers: Sequence[int]) -> None:
+        """Go on with an answer; `start` or `failure` says when the walk is over."""
+        if self.start is not None:
+            if tuple(registers) != self._header:
+                self.failure = f"there is another model at {self.start} than before"
+        elif self._address is None:
+            self._look_for_marker(registers)
+        else:
+            self._pass(self._address, *registers)
+
+    def refused(self) -> None:
+        """Go on after the device refused the request."""
+        if self.start is None and self._address is None:
+            self._try_next_base()
+        else:
+            self.failure = f"the chain of models breaks off at {self._address}"
+
+    def _look_for_marker(self, registers: Sequence[int]) -> None:
+        if tuple(registers) == MARKER:
+            self._address = self._chain.bases[self._base] + len(MARKER)
+        else:
+            self._try_next_base()
+
+    def _try_next_base(self) -> None:
+        self._base += 1
+        if self._base == len(self._chain.bases):
+            self._base = 0
+            places = ", ".join(str(base) for base in self._chain.bases)
+            self.failure = f'no marker "SunS" at {places}: is SunSpec switched on in the device?'
+
+    def _pass(self, address: int, model: int, length: int) -> None:
+        self._fitting += model in self._chain.models
+        if model in self._chain.models and self._fitting > self._passed_over:
+            if length >= self._chain.length:
+                self.start, self._header = address, (model, length)
+            else:
+                self.failure = (
+                    f"model {model} has {length} registers instead of {self._chain.length}"
+                )
+        elif model == END_OF_CHAIN:
+            wanted = " or ".join(str(number) for number in self._chain.models)
+            which = f"{self._fitting} but not {self._passed_over + 1}" if self._fitting else "no"
+            seen = ", ".join(str(number) for number in self._seen) or "none"
+            self.failure = f"{which} model {wanted} in this unit; it has: {seen}"
+        else:
+            self._seen.append(model)
+            self._address = address + HEADER + length
+            if len(self._seen) > MOST_MODELS or self._address + HEADER - 1 > LAST_ADDRESS:
+                self.failure = "the chain of models does not end"

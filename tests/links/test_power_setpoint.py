@@ -1,0 +1,224 @@
+"""Chargers that are told a power: no phase ever gets more than its offer, and in the end all of it."""
+
+import asyncio
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.events import OfferTaken
+from knxgw.charging.words import Quantity
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.phases import STOPS_S
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.vehicle import Vehicle
+from tests.links.test_modbus_bus import CP1, Rig, running
+
+BY_POWER = [
+    str(model.id)
+    for model in catalogue().chargers.values()
+    if model.control is not None and model.control.is_power
+]
+COARSE = ["compleo_solo", "goodwe_hca"]  # 100 W
+LEARNT_S = 150.0
+
+
+def rig_of(model_id: str, *, phases: int = 3) -> Rig:
+    model = catalogue().chargers[model_id]
+    rig = Rig(model_id, (model.unit_id,))
+    rig.drivers[:] = [Driver(CP1, model, unit_id=model.unit_id, phases=phases)]
+    rig.bus.drivers = tuple(rig.drivers)
+    return rig
+
+
+def offer(rig: Rig, offer_ma: int) -> None:
+    rig.drivers[0].want(offer_ma)
+    rig.bus.wake()
+
+
+async def watch(rig: Rig, offer_ma: int, seconds: float) -> float:
+    """Let time pass; no phase may ever have more than the offer. Return what flowed at most [mA]."""
+    charger, most_ma = rig.chargers[0], 0.0
+    loop = asyncio.get_running_loop()
+    for _ in range(round(seconds * 10)):
+        charger.advance(loop.time())
+        most_ma = max(most_ma, *charger.phases_ma)
+        assert most_ma <= offer_ma, f"after {loop.time():.1f} s"
+        await asyncio.sleep(0.1)
+    return most_ma
+
+
+def full_ma(charger: SimulatedCharger, offer_ma: int) -> tuple[float, float]:
+    """Return between what and what the vehicle draws [mA] when it has its whole offer."""
+    vehicle = charger.vehicle
+    assert vehicle is not None
+    wanted_ma = min(offer_ma, vehicle.maximum_ma)
+    step_ma = 100_000 / 230 if str(charger.model.id) in COARSE else 10.0
+    return wanted_ma - step_ma, wanted_ma
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+@pytest.mark.parametrize("phases", [1, 2, 3])
+@pytest.mark.parametrize("offer_ma", [6090, 8265, 16_095, 32_000])
+async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
+    model_id: str, phases: int, offer_ma: int
+) -> None:
+    async with running(rig_of(model_id)) as rig:
+        offer(rig, offer_ma)
+        await asyncio.sleep(5.0)
+        rig.chargers[0].plug(Vehicle(phases=phases, maximum_ma=32_000, capacity_wh=1e9))
+        await watch(rig, offer_ma, LEARNT_S)
+        lowest_ma, highest_ma = full_ma(rig.chargers[0], offer_ma)
+        drawn = rig.chargers[0].phases_ma
+        assert all(lowest_ma <= ma <= highest_ma for ma in drawn[:phases]), drawn
+        assert not any(drawn[phases:])
+        shown_ma = rig.last(Quantity.SETPOINT)
+        assert isinstance(shown_ma, int)
+        assert lowest_ma - 1 <= shown_ma <= highest_ma, "object 61 is the current, not the power"
+        assert OfferTaken(point=CP1, offer_ma=offer_ma) in rig.events
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_one_phase_vehicle_starts_by_itself_and_has_its_offer_within_seconds(
+    model_id: str,
+) -> None:
+    async with running(rig_of(model_id)) as rig:
+        offer(rig, 16_095)
+        await asyncio.sleep(5.0)
+        rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000))
+        await watch(rig, 16_095, 25.0)
+        assert rig.chargers[0].phases_ma[0] >= 15_600
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_the_next_vehicle_is_met_as_if_nothing_were_known(model_id: str) -> None:
+    async with running(rig_of(model_id)) as rig:
+        offer(rig, 16_095)
+        rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
+        await watch(rig, 16_095, LEARNT_S)
+        assert min(rig.chargers[0].phases_ma) > 15_000
+        rig.chargers[0].unplug()
+        await asyncio.sleep(3.0)
+        rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000, capacity_wh=1e9))
+        await watch(rig, 16_095, 25.0)
+        assert rig.chargers[0].phases_ma[0] > 15_000
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_pause_of_ours_forgets_nothing(model_id: str) -> None:
+    async with running(rig_of(model_id)) as rig:
+        rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
+        offer(rig, 16_095)
+        await watch(rig, 16_095, LEARNT_S)
+        offer(rig, 0)
+        await asyncio.sleep(300.0)
+        assert rig.chargers[0].phases_ma == (0.0, 0.0, 0.0)
+        offer(rig, 10_005)
+        await watch(rig, 10_005, 15.0)
+        assert min(rig.chargers[0].phases_ma) > 9_500
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_at_a_one_phase_charging_point_nothing_has_to_be_learnt(model_id: str) -> None:
+    async with running(rig_of(model_id, phases=1)) as rig:
+        offer(rig, 16_095)
+        await asyncio.sleep(3.0)
+        setpoint = rig.chargers[0].model.points["setpoint_read"]
+        assert rig.chargers[0].raw_value(setpoint) == (
+            37 if str(rig.chargers[0].model.id) in COARSE else 3701
+        )
+        rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000))
+        await watch(rig, 16_095, 12.0)
+        assert rig.chargers[0].phases_ma[0] > 15_600
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_after_a_restart_of_the_charger_one_phase_comes_first_again(model_id: str) -> None:
+    async with running(rig_of(model_id)) as rig:
+        offer(rig, 16_095)
+        rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
+        await watch(rig, 16_095, LEARNT_S)
+        await rig.server.stop()
+        await asyncio.sleep(5.0)
+        before = len(rig.server.writes)
+        rig.chargers[0].restart()
+        await rig.server.start()
+        await asyncio.sleep(20.0)
+        setpoint = rig.chargers[0].model.points["setpoint_write"]
+        told = [w[3][-1] for w in rig.server.writes[before:] if w[2] == setpoint.address]
+        assert told[0] * setpoint.scale <= 1400
+
+
+@pytest.mark.parametrize("model_id", COARSE)
+async def test_a_vehicle_that_goes_on_with_one_phase_is_held_to_its_offer_there(
+    model_id: str,
+) -> None:
+    async with running(rig_of(model_id)) as rig:
+        car = Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9)
+        rig.chargers[0].plug(car)
+        offer(rig, 16_095)
+        await watch(rig, 16_095, LEARNT_S)
+        car.phases = 1
+        await asyncio.sleep(6.0)
+        await watch(rig, 16_095, 60.0)
+        assert rig.chargers[0].phases_ma[0] > 15_000
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_full_vehicle_that_wakes_up_later_charges_again(model_id: str) -> None:
+    async with running(rig_of(model_id)) as rig:
+        car = Vehicle(phases=3, maximum_ma=16_000, capacity_wh=1e9)
+        rig.chargers[0].plug(car)
+        offer(rig, 16_095)
+        await watch(rig, 16_095, LEARNT_S)
+        car.charge_wh = car.capacity_wh
+        await watch(rig, 16_095, 600.0)
+        assert rig.chargers[0].phases_ma == (0.0, 0.0, 0.0)
+        car.charge_wh = 0.0
+        await watch(rig, 16_095, LEARNT_S)
+        assert min(rig.chargers[0].phases_ma) > 15_000
+
+
+@pytest.mark.parametrize("model_id", COARSE)
+async def test_a_limit_the_charger_forgot_is_told_again_in_watts(model_id: str) -> None:
+    async with running(rig_of(model_id)) as rig:
+        rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
+        offer(rig, 10_005)
+        await watch(rig, 10_005, LEARNT_S)
+        writes = len(rig.server.writes)
+        await asyncio.sleep(60.0)
+        assert len(rig.server.writes) == writes, "what is read back is what was written"
+        rig.chargers[0].restart()
+        await asyncio.sleep(8.0)
+        assert rig.server.writes[writes][3] == (69,), "10.005 A on three phases in 100 W"
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_one_phase_vehicle_that_starts_late_is_soon_held_to_its_offer(
+    model_id: str,
+) -> None:
+    """It starts when the minimum of three phases is told already; its currents tell it at once."""
+    by_current = model_id in COARSE
+    async with running(rig_of(model_id)) as rig:
+        car = Vehicle(phases=1, maximum_ma=32_000, capacity_wh=1e9, charge_wh=1e9)
+        rig.chargers[0].plug(car)
+        offer(rig, 10_005)
+        await watch(rig, 10_005, 200.0)
+        car.charge_wh = 0.0
+        await watch(rig, 10_005 if by_current else 18_000, STOPS_S + 8.0)
+        await watch(rig, 10_005, 60.0)
+        assert rig.chargers[0].phases_ma[0] > 9_500
+
+
+@pytest.mark.parametrize("model_id", BY_POWER)
+async def test_a_gateway_that_starts_anew_meets_a_vehicle_that_charges_with_three_phases(
+    model_id: str,
+) -> None:
+    async with running(rig_of(model_id)) as rig:
+        charger = rig.chargers[0]
+        charger.plug(Vehicle(phases=3, capacity_wh=1e9))
+        charger._written[charger._offer_point] = 110 if model_id in COARSE else 11_000
+        charger.advance(10.0)
+        assert min(charger.phases_ma) > 15_000
+        offer(rig, 16_095)
+        await watch(rig, 16_095, 2 * LEARNT_S)
+        assert min(charger.phases_ma) > 15_000

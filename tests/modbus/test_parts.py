@@ -1,0 +1,90 @@
+"""Values that a meter gives in parts, and registers it does not have."""
+
+from dataclasses import replace
+
+import pytest
+
+from knxgw.catalogue.model import Catalogue, DeviceModel
+from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.interpreter import Interpreter
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.meter import SimulatedMeter
+from knxgw.sim.vehicle import Vehicle
+from tests.modbus.driving import Drive
+
+
+def drive(catalogue: Catalogue, model: DeviceModel) -> Drive:
+    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
+    box.plug(Vehicle(maximum_ma=10_000))
+    box.advance(30.0)
+    driver = Driver(PointNumber(1), model, unit_id=1)
+    return Drive(driver, SimulatedMeter(model, 1, box))
+
+
+@pytest.mark.proves("4.42")
+def test_a_value_is_made_only_of_parts_that_were_all_read_anew(catalogue: Catalogue) -> None:
+    meter = Interpreter("meter", catalogue.meters["sma_home_manager"])
+    assert meter.absorb({"power_import": 500}) == {}
+    assert meter.absorb({"power_export": 200}) == {Quantity.POWER: 300}
+    assert meter.absorb({"power_import": 700}) == {}, "the export is that of the last value"
+    assert meter.absorb({"power_export": None}) == {}, "nor does one that is not available help"
+    assert meter.absorb({"power_export": 0}) == {}, "its import was used up"
+    assert meter.absorb({"power_import": 0, "power_export": 900}) == {Quantity.POWER: -900}
+
+
+def test_after_a_lost_connection_no_part_of_before_counts(catalogue: Catalogue) -> None:
+    meter = Interpreter("meter", catalogue.meters["sma_home_manager"])
+    meter.absorb({"power_import": 500})
+    meter.forget()
+    assert meter.absorb({"power_export": 200}) == {}
+
+
+def test_parts_of_phases_give_their_sum_only_without_one_of_the_device(
+    catalogue: Catalogue,
+) -> None:
+    ksem = catalogue.meters["tq_em300_kostal_ksem"]
+    values = Interpreter("meter", ksem).absorb({"power_import_l1": 15_000, "power_export_l1": 5000})
+    assert values == {Quantity.POWER_L1: 1000}
+    without = {name: one for name, one in ksem.computed.items() if name != "power"}
+    values = Interpreter("meter", replace(ksem, computed=without)).absorb(
+        {"power_import_l1": 15_000, "power_export_l1": 5000}
+    )
+    assert values == {Quantity.POWER_L1: 1000, Quantity.POWER: 1000}
+
+
+def test_both_directions_are_read_in_one_request(catalogue: Catalogue) -> None:
+    it = drive(catalogue, catalogue.meters["dzg_dvh4013"])
+    assert it.run(10)[Quantity.POWER] == 6900
+    assert (0, 4) in it.reads
+
+
+def test_a_meter_that_has_none_of_its_registers_is_not_taken_as_good(catalogue: Catalogue) -> None:
+    it = drive(catalogue, catalogue.meters["sma_home_manager"])
+    it.refuse = lambda _job: 2
+    assert it.run(30) == {}
+    assert it.condition() is LinkCondition.COMM
+
+
+@pytest.mark.parametrize("code", [2, 4])
+def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
+    catalogue: Catalogue, code: int
+) -> None:
+    sdm = catalogue.meters["eastron_sdm630"]
+    energy = sdm.points["energy_total"]
+    it = drive(catalogue, sdm)
+
+    def refuse(job: Read) -> int | None:
+        return code if any(p.name == "energy_total" for p in job.block.points) else None
+
+    it.refuse = refuse
+    assert it.run(30)[Quantity.CURRENT_L1] == 10_000
+    assert it.condition() is LinkCondition.GOOD, "some meters do without it"
+    points = {**sdm.points, "energy_total": replace(energy, required=True)}
+    it = drive(catalogue, replace(sdm, points=points))
+    it.refuse = refuse
+    assert it.run(30)[Quantity.CURRENT_L1] == 10_000
+    assert it.condition() is LinkCondition.COMM
+    it.refuse = lambda _job: None
+    it.run(30)
+    assert it.condition() is LinkCondition.GOOD
