@@ -145,6 +145,8 @@ async def _ours() -> tuple[float, float]:
     return spent_s / requests * 1e6, driver.meaning_s / requests * 1e6
 
 
-def _end_at(bus: ModbusBus, end: Callable[[None], None], is_done: Callable[[], bool]) -> None:
+def _end_at(
+    bus: ModbusBus[Driver], end: Callable[[None], None], is_done: Callable[[], bool]
+) -> None:
     if bus.requests >= REQUESTS and not is_done():
         end(None)

@@ -148,7 +148,7 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
     FaultCode.DLM_INVALID_CURRENT: "a charging point gives currents that cannot be: it is not charged",
     FaultCode.NOT_REACHABLE: "no connection to the charger",
     FaultCode.NOT_STOPPING: "still draws after it was told 0 A for not following",
-    FaultCode.WRONG_CHARGER: "another model answers; not raised yet",
+    FaultCode.WRONG_CHARGER: "another model answers than the configured one: nothing is written to it",
     FaultCode.NOT_FOLLOWING: "draws more than it was offered",
     FaultCode.COMM: "the charger answers, but wrongly",
     FaultCode.CHARGER_ERROR: "the charger reports an error; its code is in 96-99",

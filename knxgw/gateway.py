@@ -64,6 +64,7 @@ KNX_LAST_DELAY_S = 30.0
 CLOCK_CHECK_S = 10.0
 CLOCK_DRIFT_S = 1.0
 STORE_S = 1.0  # for what waits to be stored at the end
+NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
 GOODBYE_S = 0.8  # for the last writes to the chargers
 
 
@@ -128,8 +129,7 @@ class Gateway:
     def _is_polled(self) -> bool:
         """Tell whether the first poll of every charger that can be reached is done."""
         return all(
-            driver.first_cycle_done or driver.condition is LinkCondition.NOT_REACHABLE
-            for driver in self._bus_of
+            driver.first_cycle_done or driver.condition in NOT_POLLED for driver in self._bus_of
         )
 
     @property
@@ -308,7 +308,7 @@ def _devices(
 
 def _make_buses(
     configuration: Configuration, on_event: Callable[[DeviceEvent], None]
-) -> tuple[ModbusBus, ...]:
+) -> tuple[ModbusBus[Driver], ...]:
     """Return one bus per endpoint, with the drivers of all devices behind it.
 
     All devices on the serial line share one.

@@ -194,7 +194,7 @@ def parse(words: list[str]) -> None:
 def test_every_key_of_a_device_model_is_explained() -> None:
     page = (DOCS / "models.md").read_text(encoding="utf-8")
     keys = {*load_models._KEYS, *load_models._CONTROL_KEYS, *load_models._WATCHDOG_KEYS}
-    keys |= {*load_models._INTERFACE_KEYS, *load_points._KEYS}
+    keys |= {*load_models._INTERFACE_KEYS, *load_models._SERIAL_KEYS, *load_points._KEYS}
     keys |= set(load_points._COUNTS) | {"str", "strw", "bytes"}
     assert {key for key in keys if not re.search(rf"`(\w+\.)?{key}[`.]", page)} == set()
 

@@ -22,10 +22,12 @@ from knxgw.catalogue.model import (
     DeviceModel,
     FixedBlock,
     Framing,
+    IdentityRule,
     ModelId,
     PlugRule,
     Point,
     ReadRules,
+    SerialDefaults,
     SimulatedState,
     Simulation,
     StateRule,
@@ -58,6 +60,7 @@ _KEYS = (
     "watchdog",
     "state_rules",
     "plug_rules",
+    "identity",
     "points",
     "setup",
     "quirks",
@@ -77,7 +80,9 @@ _INTERFACE_KEYS = (
     "connect_delay_s",
     "framing",
     "wake_after_s",
+    "serial",
 )
+_SERIAL_KEYS = ("baud", "data_bits", "parity", "stop_bits")
 _CONTROL_KEYS = (
     "resolution_a",
     "minimum_a",
@@ -182,6 +187,8 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         simulation=_read_simulation(root, points),
         framing=Framing(choice_of(interface, "framing", tuple(Framing), Framing.STANDARD)),
         wake_after_s=_read_wake_after(interface),
+        identity=_read_identity(root, points),
+        serial=_read_serial(interface),
     )
 
 
@@ -241,6 +248,19 @@ def _read_transports(interface: Node) -> tuple[Transport, ...]:
     node = interface.require("transports")
     words = [item.choice([t.value for t in Transport]) for item in node.items()] if node else []
     return tuple(Transport(word) for word in words if word)
+
+
+def _read_serial(interface: Node) -> SerialDefaults | None:
+    node = interface.get("serial")
+    if node is None:
+        return None
+    node.only_keys(_SERIAL_KEYS)
+    return SerialDefaults(
+        baud=int(number_of(node, "baud", 9600, low=1)),
+        data_bits=int(number_of(node, "data_bits", 8, low=7)),
+        parity=choice_of(node, "parity", ("N", "E", "O"), "N"),
+        stop_bits=int(number_of(node, "stop_bits", 1, low=1)),
+    )
 
 
 def _read_connectors(root: Node) -> tuple[Connector, ...]:
@@ -419,6 +439,22 @@ def _read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule,
         value = connected.boolean() if connected else None
         if value is not None:
             rules.append(PlugRule(tests=tests, connected=value))
+    return tuple(rules)
+
+
+def _read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule, ...]:
+    rules: list[IdentityRule] = []
+    node = root.get("identity")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "ours"))
+        tests_node, ours = item.require("if"), item.require("ours")
+        tests = read_tests(children["if"], points) if tests_node else ()
+        for test in tests:
+            if not points[test.point].readable:
+                item.report(f"point {test.point!r} cannot be read", "test one that can")
+        value = ours.boolean() if ours else None
+        if tests and value is not None:
+            rules.append(IdentityRule(tests=tests, ours=value))
     return tuple(rules)
 
 

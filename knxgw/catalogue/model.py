@@ -307,6 +307,14 @@ class PlugRule:
     connected: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRule:
+    """First match wins; no match says nothing about what answers."""
+
+    tests: tuple[Test, ...]
+    ours: bool  # whether it is this model
+
+
 class StepValue(StrEnum):
     """What a write step writes when it is not a constant."""
 
@@ -464,6 +472,24 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SerialDefaults:
+    """How a device on a serial line is set when nobody changed it."""
+
+    baud: int
+    data_bits: int
+    parity: str  # N, E, O
+    stop_bits: int
+
+    @property
+    def framing(self) -> str:
+        """Return data bits, parity and stop bits as people write them: 8E1."""
+        return f"{self.data_bits}{self.parity}{self.stop_bits}"
+
+    def __str__(self) -> str:
+        return f"{self.baud} baud, {self.framing}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceModel:
     """One charger or meter model, complete."""
 
@@ -500,6 +526,8 @@ class DeviceModel:
     simulation: Simulation
     framing: Framing = Framing.STANDARD
     wake_after_s: float | None = None  # idle time after which a first request may be lost
+    identity: tuple[IdentityRule, ...] = ()
+    serial: SerialDefaults | None = None  # None: not on a serial line, or not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,18 @@ def _on_the_line(
 def _check_transport(
     values: Values, kind: ConnectionKind, model: DeviceModel, report: Report
 ) -> None:
-    if not _NEEDED[kind].intersection(model.transports):
-        offered = ", ".join(transport.value for transport in model.transports)
+    if _NEEDED[kind].intersection(model.transports):
+        return
+    offered = ", ".join(transport.value for transport in model.transports)
+    if kind is ConnectionKind.TCP and Transport.RTU in model.transports:
+        if values.optional_text("host") in {None, NO_HOST}:
+            return
+        report.warning(
+            values.key_of("type"),
+            f"{model.id} speaks {offered} only: over tcp it needs a Modbus gateway that translates",
+            "behind a transparent serial server write rtu_over_tcp",
+        )
+    else:
         report.error(
             values.key_of("type"),
             f"{model.id} cannot be reached by {kind.value}",

@@ -1,26 +1,14 @@
 """Devices that are configured twice or do not go together; pure."""
 
-from dataclasses import dataclass
-
-from knxgw.catalogue.model import DeviceKind, DeviceModel
+from knxgw.catalogue.model import DeviceKind
 from knxgw.config.build import Draft
+from knxgw.config.check_lines import Device, check_lines
 from knxgw.config.device_address import device_address
-from knxgw.config.model import Configuration, ConfigurationFault, Connection, ConnectionKind
+from knxgw.config.model import Configuration, ConfigurationFault, ConnectionKind
 from knxgw.config.report import Report
 
 CHARGER_FAULT = "Conf Charger"
 METER_FAULT = "Conf EMeter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Device:
-    """One configured Modbus device and the charging point it belongs to."""
-
-    name: str
-    key: str
-    point: int | None  # None: the smart meter
-    model: DeviceModel
-    connection: Connection
 
 
 def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
@@ -29,16 +17,16 @@ def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
     faults = [*_used_twice(devices, report)]
     faults += _mixed_line(draft.configuration, devices, report)
     faults += _priority(draft, report)
-    _warn_about_guests(devices, report)
+    check_lines(draft.configuration.serial, devices, report)
     return faults
 
 
-def _devices(draft: Draft) -> list[_Device]:
-    devices: list[_Device] = []
+def _devices(draft: Draft) -> list[Device]:
+    devices: list[Device] = []
     smart_meter = draft.configuration.load_management.smart_meter
     if smart_meter and smart_meter.meter:
         devices.append(
-            _Device(
+            Device(
                 name="the smart meter",
                 key="load_management.smart_meter",
                 point=None,
@@ -49,7 +37,7 @@ def _devices(draft: Draft) -> list[_Device]:
     for point in draft.configuration.points:
         name, key = f"charging point {point.number}", draft.keys[point.number]
         devices.append(
-            _Device(
+            Device(
                 name=name,
                 key=key,
                 point=point.number,
@@ -59,7 +47,7 @@ def _devices(draft: Draft) -> list[_Device]:
         )
         if point.meter:
             devices.append(
-                _Device(
+                Device(
                     name=f"the electricity meter of {name}",
                     key=f"{key}.meter",
                     point=point.number,
@@ -70,9 +58,9 @@ def _devices(draft: Draft) -> list[_Device]:
     return devices
 
 
-def _used_twice(devices: list[_Device], report: Report) -> list[ConfigurationFault]:
+def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFault]:
     faults = []
-    first: dict[tuple[str, int, int, int], _Device] = {}
+    first: dict[tuple[str, int, int, int], Device] = {}
     for device in devices:
         address = device_address(device.connection, device.model)
         earlier = first.setdefault(address, device)
@@ -81,7 +69,7 @@ def _used_twice(devices: list[_Device], report: Report) -> list[ConfigurationFau
     return faults
 
 
-def _collision(earlier: _Device, later: _Device, report: Report) -> ConfigurationFault:
+def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationFault:
     kinds = {earlier.model.kind, later.model.kind}
     code = METER_FAULT if kinds == {DeviceKind.METER} else CHARGER_FAULT
     message = f"{later.name} has the same address as {earlier.name}"
@@ -93,7 +81,7 @@ def _collision(earlier: _Device, later: _Device, report: Report) -> Configuratio
     return _fault(code, later, earlier, message)
 
 
-def _fault(code: str, marked: _Device, other: _Device, message: str) -> ConfigurationFault:
+def _fault(code: str, marked: Device, other: Device, message: str) -> ConfigurationFault:
     points = {device.point for device in (marked, other) if device.point is not None}
     return ConfigurationFault(
         code=code, point=marked.point, blocked_points=frozenset(points), message=message
@@ -101,7 +89,7 @@ def _fault(code: str, marked: _Device, other: _Device, message: str) -> Configur
 
 
 def _mixed_line(
-    configuration: Configuration, devices: list[_Device], report: Report
+    configuration: Configuration, devices: list[Device], report: Report
 ) -> list[ConfigurationFault]:
     """Find chargers on the line that are of another model, and devices of another protocol."""
     if configuration.serial is None:
@@ -124,11 +112,11 @@ def _mixed_line(
     ]
 
 
-def _speaks(device: _Device, protocol: str) -> bool:
+def _speaks(device: Device, protocol: str) -> bool:
     return any(transport.value == protocol for transport in device.model.transports)
 
 
-def _two_models(first: _Device, device: _Device, report: Report) -> ConfigurationFault:
+def _two_models(first: Device, device: Device, report: Report) -> ConfigurationFault:
     message = (
         f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
         "are two models on one RS485 line"
@@ -141,7 +129,7 @@ def _two_models(first: _Device, device: _Device, report: Report) -> Configuratio
     return _fault(CHARGER_FAULT, device, first, message)
 
 
-def _other_protocol(device: _Device, protocol: str, report: Report) -> ConfigurationFault:
+def _other_protocol(device: Device, protocol: str, report: Report) -> ConfigurationFault:
     spoken = " and ".join(transport.value for transport in device.model.transports)
     message = (
         f"{device.name} ({device.model.id}, speaks {spoken}) cannot share the RS485 line "
@@ -151,7 +139,7 @@ def _other_protocol(device: _Device, protocol: str, report: Report) -> Configura
     return _fault(CHARGER_FAULT, device, device, message)
 
 
-def _other_framing(first: _Device, device: _Device, report: Report) -> ConfigurationFault:
+def _other_framing(first: Device, device: Device, report: Report) -> ConfigurationFault:
     message = (
         f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
         "begin their answers differently: they cannot share the RS485 line"
@@ -180,13 +168,3 @@ def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
             code=CHARGER_FAULT, point=None, blocked_points=frozenset(), message=message
         )
     ]
-
-
-def _warn_about_guests(devices: list[_Device], report: Report) -> None:
-    for device in devices:
-        if device.point is None and device.connection.kind is ConnectionKind.SERIAL:
-            report.warning(
-                f"{device.key}.connection.type",
-                f"{device.name} on the RS485 line slows down the chargers there",
-                "connect it over Modbus TCP",
-            )

@@ -67,17 +67,33 @@ def _check_fallbacks(
     if limit is None:
         return
     key, limit_ma = limit
-    sums = _phase_sums(points, lambda point: fallback_ma(point) or point.minimum_ma)
-    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma > limit_ma]
-    if over:
+    unknown = [f"{p.number} ({p.model.id})" for p in points if fallback_ma(p) is None]
+    least = _phase_sums(points, lambda point: fallback_ma(point) or point.minimum_ma)
+    most = _phase_sums(points, lambda point: fallback_ma(point) or point.maximum_ma)
+    if over := _above(least, limit_ma):
         held = [str(p.number) for p in points if p.model.watchdog is None]
         without = f" ({', '.join(held)} have no watchdog and keep their last current)"
+        at_least = f"; what {', '.join(unknown)} fall back to is not known, counted as the minimum"
         report.warning(
             key,
-            f"without the gateway the chargers may take {', '.join(over)}, above the limit of "
-            f"{limit_ma / 1000:g} A{without if held else ''}",
+            f"without the gateway the chargers may take {over}, above the limit of "
+            f"{limit_ma / 1000:g} A{without if held else ''}{at_least if unknown else ''}",
             "lower maximum_a there, use chargers with a watchdog, or fuse them apart",
         )
+    elif over := _above(most, limit_ma):
+        report.warning(
+            key,
+            f"what charging point {', '.join(unknown)} takes without the gateway is set in the "
+            f"charger and not known here; with the maximum it were {over}, above the limit of "
+            f"{limit_ma / 1000:g} A",
+            "set a fail-safe current in the charger that fits",
+        )
+
+
+def _above(sums: tuple[int, int, int], limit_ma: int) -> str:
+    """Return the phases whose sum exceeds a limit, in words; empty: none does."""
+    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma > limit_ma]
+    return ", ".join(over)
 
 
 def _check_minimums(

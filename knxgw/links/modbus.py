@@ -13,14 +13,14 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NoReturn
+from typing import Generic, NoReturn, Protocol, TypeVar
 
 from pymodbus import ModbusException
 from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.model import DeviceModel, Table
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
@@ -28,7 +28,7 @@ from knxgw.links.modbus_client import ModbusClient
 from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import Endpoint
 from knxgw.modbus.commander import Write
-from knxgw.modbus.driver import Driver, Job, Read
+from knxgw.modbus.driver import Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
@@ -58,14 +58,57 @@ def quiet_pymodbus() -> None:
     logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
-class ModbusBus:
+class Asked(Protocol):
+    """What a bus serves: it says what to ask next, and is told what became of it."""
+
+    @property
+    def model(self) -> DeviceModel:
+        """Return the model whose patience and gaps count."""
+
+    def opened(self) -> None:
+        """Start over on a new connection."""
+
+    def due_s(self, now_s: float, /) -> float:
+        """Return when the next job may start [monotonic s]."""
+
+    @property
+    def unit_ids(self) -> frozenset[int]:
+        """Return the units it speaks to."""
+
+    def rank(self, now_s: float, /) -> int:
+        """Return how soon its next job comes: 0 an urgent write, 1 another write, 2 a read."""
+
+    def next_job(self, now_s: float, /) -> Job | None:
+        """Return what is to be done now."""
+
+    def read_done(
+        self, job: Read, registers: Sequence[int], now_s: float, /
+    ) -> Sequence[DeviceEvent]:
+        """Take the registers of an answer."""
+
+    def write_done(self, job: Write, now_s: float, /) -> Sequence[DeviceEvent]:
+        """Take an acknowledged write."""
+
+    def failed(
+        self, job: Job, error: PeerError | LinkError, now_s: float, /
+    ) -> Sequence[DeviceEvent]:
+        """Take a failed job."""
+
+    def lost(self, now_s: float, /) -> Sequence[DeviceEvent]:
+        """Take the loss of the connection, or that none could be made."""
+
+
+D = TypeVar("D", bound=Asked)
+
+
+class ModbusBus(Generic[D]):
     """The devices behind one endpoint, asked one after the other."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         *,
-        drivers: Sequence[Driver],
+        drivers: Sequence[D],
         on_event: Callable[[DeviceEvent], None],
     ) -> None:
         self.name = endpoint.name
@@ -169,7 +212,7 @@ class ModbusBus:
             await asyncio.sleep(self._connect_delay_s)
         return client
 
-    def _next_turn(self, now_s: float) -> tuple[Driver, Job] | None:
+    def _next_turn(self, now_s: float) -> tuple[D, Job] | None:
         """Return whose turn it is: urgent commands first, then others, then round robin."""
         count = len(self.drivers)
         order = [self.drivers[(self._turn + i) % count] for i in range(count)]
@@ -196,7 +239,7 @@ class ModbusBus:
         except TimeoutError:
             return
 
-    def _free_s(self, driver: Driver) -> float:
+    def _free_s(self, driver: D) -> float:
         """Return from when on a device may be asked: after the silence that wire and devices want."""
         own_s = driver.model.request_gap_s
         silent_s = self._ended_s + max(self._silence_s, self._after_s, own_s)
@@ -207,7 +250,7 @@ class ModbusBus:
     async def _do(
         self,
         client: ModbusClient,
-        driver: Driver,
+        driver: D,
         job: Job,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -235,7 +278,7 @@ class ModbusBus:
     async def _exchange(
         self,
         client: ModbusClient,
-        driver: Driver,
+        driver: D,
         job: Job,
         loop: asyncio.AbstractEventLoop,
     ) -> Sequence[int]:

@@ -105,6 +105,11 @@ class Commander:
         return self._urgent and self._pending() is not None and self.due_s(now_s) <= now_s
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Tell whether the charger reported once what was not written: look again at once."""
+        return self._mismatches > 0
+
+    @property
     def is_settled(self) -> bool:
         """Tell whether the charger knows everything that is wanted of it."""
         return self._pending() is None
@@ -242,8 +247,16 @@ class Commander:
             log.warning("%s: charger reports %s = %s, written again", self._name, name, raw)
             self._mismatches = 0
             self._rewrites += 1
-            del self._written[target]
+            if difference < 0 and not self._is_zero(name, raw):
+                del self._written[target]  # it holds less: nothing is forgotten
+            else:
+                self._forget_written()
             self._urgent = True
+
+    def _forget_written(self) -> None:
+        """Count everything as unwritten: one that forgot its current has forgotten the rest, too."""
+        self._written.clear()
+        self._armed = False
 
     def _target_of_read_back(self, name: str) -> str | None:
         if name == self._control.read_back:

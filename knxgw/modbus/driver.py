@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
@@ -18,17 +18,23 @@ from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quan
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
+from knxgw.modbus.identity import Identity, Verdict
 from knxgw.modbus.interpreter import Interpreter, rule_points
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.sunspec import ChainWalk
 
 log = logging.getLogger(__name__)
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2  # Modbus exception codes
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
+NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
+NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
 GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
 SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
 COMM_LIMIT = 2  # wrong answers in a row until "Comm"
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
 LOOK_AFTER_WRITE_S = 0.3
+CONFIRM_S = 5.0  # what seems to be another model is looked at again after this
+PATIENCE_S = 60.0  # a device that starts up may be strange for so long
+RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # whether the right model answers by now
 PHASE_POINTS = ("current_l2", "current_l3")
 
 
@@ -76,6 +82,13 @@ class Driver:
         self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
+        read = self._interpreter.wanted_points
+        self._identity = Identity(model, read) if model.control else None
+        self._verdict = Verdict.PENDING if model.control else Verdict.OURS
+        self._strange_looks = 0  # in a row, at which another model seemed to answer
+        self._strange_since_s = 0.0
+        self._rechecks = 0
+        self._held: list[DeviceEvent] = []  # what was said before it was known who speaks
         self._walk = (
             ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
         )
@@ -106,24 +119,31 @@ class Driver:
         """Tell whether state and currents were asked once since the connection came up."""
         if self._walk is not None and self._walk.start is None:
             return self._silent + self._wrong > 0  # asked, but not found
-        return self._schedule.first_cycle_done
+        return self._strange_looks > 0 or self._schedule.first_cycle_done
 
     def _new_schedule(self) -> PollSchedule:
         if self._walk is not None and self._walk.start is None:
             return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
+        identity = self._identity
+        telling = identity.points if identity else frozenset()
         blocks = list(
             plan_blocks(
                 self.model,
                 unit_id=self.unit_id,
                 address_offset=self._offset,
-                wanted=sorted(self._interpreter.wanted_points),
+                wanted=sorted(self._interpreter.wanted_points | telling),
             )
         )
         if self._walk is not None:
             self._header = self._walk.block
             blocks.append(self._header)
         phase = self.point / 7 + (0.5 if self.model.kind is DeviceKind.METER else 0.0)
-        return PollSchedule(blocks, min_interval_s=self.model.read.min_interval_s, phase=phase)
+        return PollSchedule(
+            blocks,
+            min_interval_s=self.model.read.min_interval_s,
+            phase=phase,
+            first=identity.first_points if identity else (),
+        )
 
     # --- commands of the station
 
@@ -135,8 +155,8 @@ class Driver:
     @property
     def is_settled(self) -> bool:
         """Tell whether nothing waits to be written to a charger that can be reached."""
-        reachable = self.condition is not LinkCondition.NOT_REACHABLE
-        return not reachable or self._commander is None or self._commander.is_settled
+        gone = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
+        return gone or self._commander is None or self._commander.is_settled
 
     def unlock(self) -> None:
         """Release the cable."""
@@ -147,7 +167,7 @@ class Driver:
 
     def opened(self) -> None:
         """Start over on a new connection."""
-        self._interpreter.forget()
+        self._look_anew()
         self._look_from_the_start()
         if self._commander is not None:
             self._commander.forget()
@@ -155,31 +175,46 @@ class Driver:
 
     def due_s(self, now_s: float) -> float:
         """Return when the next job may start [monotonic s]."""
-        write_s = self._commander.due_s(now_s) if self._commander else math.inf
+        commander = self._told_commander
+        write_s = commander.due_s(now_s) if commander else math.inf
         return min(write_s, self._schedule.due_s())
 
     def next_job(self, now_s: float) -> Job | None:
         """Return what is to be done now; commands overtake polls."""
-        if self._commander is not None and (write := self._commander.next_write(now_s)):
+        commander = self._told_commander
+        if commander is not None and (write := commander.next_write(now_s)):
             return write
         block = self._schedule.next_block(now_s)
         return Read(block=block) if block else None
 
     def rank(self, now_s: float) -> int:
         """Return how soon its next job comes: 0 an urgent write, 1 another write, 2 a read."""
-        if self._commander is None or self._commander.due_s(now_s) > now_s:
+        commander = self._told_commander
+        if commander is None or commander.due_s(now_s) > now_s:
             return 2
-        return 0 if self._commander.is_urgent(now_s) else 1
+        return 0 if commander.is_urgent(now_s) else 1
+
+    @property
+    def _told_commander(self) -> Commander | None:
+        """Return the write side once it is known who is written to."""
+        return self._commander if self._verdict is Verdict.OURS else None
 
     # --- what became of it
 
     def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take the registers of an answer; return the events they mean."""
+        return self._judged(self._take_answer(job, registers, now_s), now_s)
+
+    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
+        """Take a failed job: silence, a refusal or a wrong answer."""
+        return self._judged(self._take_failure(job, error, now_s), now_s)
+
+    def _take_answer(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         block = job.block
         self._schedule.asked(block, now_s)
         if len(registers) != block.count:
             error = DecodeError(f"asked for {block.count} registers, got {len(registers)}")
-            return self.failed(job, error, now_s)
+            return self._take_failure(job, error, now_s)
         if not block.points and self._walk is not None:
             self._walk.take(registers)
             return self._walked(self._walk, now_s)
@@ -189,11 +224,17 @@ class Driver:
                 part = block.registers_of(point, self._offset, registers)
                 raws[point.name] = decode(point, part)
         except DecodeError as err:
-            return self.failed(job, err, now_s)
+            return self._take_failure(job, err, now_s)
         self._refused_reads.pop(block, None)
+        if self._identity is not None:
+            self._first_word(self._identity, raws)
+            self._identity.take(raws)
         if self._commander is not None:
             for name, raw in raws.items():
+                doubted = self._commander.is_in_doubt
                 self._commander.verify(name, raw, now_s)
+                if self._commander.is_in_doubt and not doubted:
+                    self._schedule.hurry_points({name}, now_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
         events = [*answered, *self._seen(raws, now_s)]
         if self._interpreter.unsettled:
@@ -210,10 +251,12 @@ class Driver:
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
         return [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
 
-    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
-        """Take a failed job: silence, a refusal or a wrong answer."""
+    def _take_failure(
+        self, job: Job, error: PeerError | LinkError, now_s: float
+    ) -> list[DeviceEvent]:
         if isinstance(job, Read):
             self._schedule.asked(job.block, now_s)
+            self._note_failure(job.block, error)
         elif self._commander is not None:
             self._commander.refused(job, now_s)
         if isinstance(job, Read) and job.block.unit_id != self.unit_id:
@@ -236,6 +279,91 @@ class Driver:
     def lost(self, _now_s: float) -> list[DeviceEvent]:
         """Take the loss of the connection, or that none could be made."""
         return self._change(LinkCondition.NOT_REACHABLE)
+
+    # --- who answers
+
+    def _look_anew(self) -> None:
+        """Trust nothing that was read: something else may answer now."""
+        self._interpreter.forget()
+        self._held.clear()
+        if self._identity is not None:
+            self._identity.forget()
+            self._verdict = Verdict.PENDING
+            self._schedule = self._new_schedule()
+
+    def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
+        """Let what a failed read says about the model count; silence says nothing."""
+        identity = self._identity
+        if identity is None:
+            return
+        own, names = block.unit_id == self.unit_id, [point.name for point in block.points]
+        code = error.code if isinstance(error, PeerRefusedError) else None
+        if isinstance(error, LinkError) or code in GATEWAY_CODES:
+            if identity.has_heard or not own:
+                identity.doubt(*names)  # it speaks, but not about these
+            return
+        self._first_word(identity, names)
+        if own and len(names) > 1 and code in NO_SUCH_BLOCK:
+            return  # which one is refused will be seen when they are read one by one
+        if own and code in NO_SUCH_POINT:
+            identity.refuse(names[0])
+        else:
+            identity.doubt(*names)
+
+    def _first_word(self, identity: Identity, names: Iterable[str]) -> None:
+        """Ask at once what tells the model: while nobody answered it may have been asked in vain."""
+        if not identity.has_heard:
+            self._schedule.never_asked(identity.points.difference(names))
+        identity.has_heard = True
+
+    def _judged(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
+        """Hold back what a device says until it is known to be the configured one."""
+        if self._identity is None or self._verdict is Verdict.OURS:
+            return events
+        self._held += [event for event in events if isinstance(event, ChargerSeen)]
+        told: list[DeviceEvent] = [e for e in events if not isinstance(e, ChargerSeen)]
+        match self._identity.verdict:
+            case Verdict.PENDING:
+                return told
+            case Verdict.OURS:
+                return [*told, *self._recognised()]
+            case Verdict.STRANGE | Verdict.OTHER as verdict:
+                return [*told, *self._strange(verdict, self._identity.reason, now_s)]
+
+    def _recognised(self) -> list[DeviceEvent]:
+        self._verdict, self._strange_looks = Verdict.OURS, 0
+        if self.condition is LinkCondition.WRONG_MODEL:
+            log.warning("%s: a %s answers again", self.name, self.model.id)
+        wrong = self._wrong >= COMM_LIMIT
+        changed = self._change(LinkCondition.COMM if wrong else LinkCondition.GOOD)
+        held, self._held = self._held, []
+        return [*changed, *held]
+
+    def _strange(self, verdict: Verdict, reason: str, now_s: float) -> list[DeviceEvent]:
+        """Take a look at which another model seemed to answer; lasting evidence makes it certain."""
+        self._strange_looks += 1
+        if self._strange_looks == 1:
+            self._strange_since_s = now_s
+        patience_s = CONFIRM_S if verdict is Verdict.OTHER else PATIENCE_S
+        certain = now_s - self._strange_since_s >= patience_s
+        known = self.condition is LinkCondition.WRONG_MODEL
+        delay_s = CONFIRM_S
+        if certain:
+            self._rechecks = self._rechecks + 1 if known else 0
+            delay_s = min(RECHECK_FIRST_S * 2 ** min(self._rechecks, 10), RECHECK_LAST_S)
+        self._look_anew()
+        self._schedule.hold_back(now_s + delay_s)
+        if known:
+            return []
+        if not certain:
+            return self._change(LinkCondition.COMM) if verdict is Verdict.STRANGE else []
+        log.warning(
+            "%s: what answers is no %s (%s): nothing is written to it",
+            self.name,
+            self.model.id,
+            reason,
+        )
+        return self._change(LinkCondition.WRONG_MODEL)
 
     # --- inside
 
@@ -302,9 +430,9 @@ class Driver:
         return self._value_refused(block, error)
 
     def _value_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
-        is_missing = error.code in (ILLEGAL_ADDRESS, ILLEGAL_FUNCTION)
+        is_missing = error.code in NO_SUCH_POINT
         parts = split(block, self._offset)
-        if is_missing and len(parts) > 1:
+        if error.code in NO_SUCH_BLOCK and len(parts) > 1:
             log.info("%s: block at %d refused, read one by one", self.name, block.address)
             self._schedule.replace_block(block, parts)
             self._refused_reads.pop(block, None)
@@ -331,6 +459,8 @@ class Driver:
 
     def _answered(self) -> list[DeviceEvent]:
         self._silent = self._wrong = 0
+        if self._verdict is not Verdict.OURS:
+            return []
         told = self._refused
         if told and self._commander and not self._commander.still_wants(told):
             self._refused, self._refused_writes = None, 0  # it is not told that any more
@@ -345,24 +475,27 @@ class Driver:
         gone = self._silent >= SILENT_LIMIT
         if gone and self._header is not None:
             self._look_from_the_start()
+        events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
         self._schedule.hold_back(now_s + delay_s)
-        return self._change(LinkCondition.NOT_REACHABLE) if gone else []
+        return events
 
     def _wrong_answer(self, error: PeerError) -> list[DeviceEvent]:
         self._wrong += 1
         if self._wrong == 1:
             log.info("%s: wrong answer: %s", self.name, error)
-        if max(self._wrong, self._refused_writes) < COMM_LIMIT:
+        few = max(self._wrong, self._refused_writes) < COMM_LIMIT
+        if few or self._verdict is not Verdict.OURS:
             return []
         return self._change(LinkCondition.COMM)
 
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self.condition:
             return []
-        returned = self.condition is LinkCondition.NOT_REACHABLE
+        returned = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         self.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
-            self._interpreter.forget()
+            self._strange_looks = 0
+            self._look_anew()
         elif returned and self._commander is not None:
             self._commander.forget()  # it may have been without power: tell it everything again
         if self.model.kind is DeviceKind.CHARGER:

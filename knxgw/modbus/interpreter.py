@@ -191,17 +191,9 @@ class Interpreter:
             fresh[Quantity.STATE] = self._state()
 
     def _state(self) -> ChargingState:
-        for rule in self._model.state_rules:
-            if not self._holds(rule.tests):
-                continue
-            if rule.state is not None:
-                return ChargingState(rule.state)
-            raw = self._raws.get("state")
-            codes = self._model.points["state"].codes
-            code = codes.get(raw) if isinstance(raw, int | str) else None
-            if code is not None and code.state is not None:
-                return ChargingState(code.state)
-            break
+        state = state_of(self._model, self._raws)
+        if state is not None:
+            return state
         self._note_unknown()
         return ChargingState.ILLEGAL
 
@@ -214,6 +206,22 @@ class Interpreter:
 
     def _holds(self, tests: Iterable[Test]) -> bool:
         return all(holds(test, self._raws.get(test.point)) for test in tests)
+
+
+def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
+    """Return the state that raw values stand for, None: no rule or code knows them."""
+    for rule in model.state_rules:
+        if not all(holds(test, raws.get(test.point)) for test in rule.tests):
+            continue
+        if rule.state is not None:
+            return ChargingState(rule.state)
+        raw = raws.get("state")
+        codes = model.points["state"].codes
+        code = codes.get(raw) if isinstance(raw, int | str) else None
+        if code is not None and code.state is not None:
+            return ChargingState(code.state)
+        break
+    return None
 
 
 def _amount(point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:

@@ -148,10 +148,19 @@ class PollSchedule:
     """Says which block of a device is to be read next, and when."""
 
     def __init__(
-        self, blocks: Sequence[Block], *, min_interval_s: float, phase: float = 0.0
+        self,
+        blocks: Sequence[Block],
+        *,
+        min_interval_s: float,
+        phase: float = 0.0,
+        first: Sequence[str] = (),
     ) -> None:
-        """Plan `blocks`; `phase` (0…1) tells devices apart, so that they are not asked at once."""
+        """Plan `blocks`; `phase` (0…1) tells devices apart, so that they are not asked at once.
+
+        The points `first` are read before all others, in their order.
+        """
         self.blocks = list(blocks)
+        self._first = {name: len(first) - place for place, name in enumerate(first)}
         self._min_interval_s = min_interval_s
         self._phases = {
             block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
@@ -183,6 +192,13 @@ class PollSchedule:
         """Ask a block that failed after `delay_s`, if that is before its turn."""
         period_s = PERIODS_S[block.poll]
         self._last_s[block] = min(now_s, now_s - period_s + delay_s)
+
+    def never_asked(self, names: Iterable[str]) -> None:
+        """Count some points as never asked."""
+        wanted = set(names)
+        for block in self.blocks:
+            if any(point.name in wanted for point in block.points):
+                self._last_s.pop(block, None)
 
     def hurry(self, due_s: float) -> None:
         """Look at state and currents by `due_s`: something was written and will show there."""
@@ -239,6 +255,8 @@ class PollSchedule:
         last_s = self._last_s.get(block)
         if last_s is not None:
             return (0, (now_s - last_s) / PERIODS_S[block.poll])
+        if first := max((self._first.get(p.name, 0) for p in block.points), default=0):
+            return (1 + first, 0.0)
         if block.poll is PollClass.FAST:
             return (1, 0.0)
         waited = (now_s - self._first_s) / PERIODS_S[PollClass.NORMAL]

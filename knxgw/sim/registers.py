@@ -115,13 +115,13 @@ class RegisterImage(ABC):
         if places is None:
             raise PeerRefusedError("no such table", ILLEGAL_FUNCTION)
         rules = self.model.read
-        may_bridge = self._check_block(table, address, count) or rules.gap_registers > 0
+        is_fixed = self._check_block(table, address, count)
         registers: list[int] = []
         encoded: dict[str, Sequence[int]] = {}
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                registers.append(self._beside(here, may_bridge=may_bridge))
+                registers.append(RESERVED if is_fixed else self._beside(places, here, place))
                 continue
             point, index = place
             if rules.single and (here == address) != (index == 0):
@@ -149,11 +149,16 @@ class RegisterImage(ABC):
             raise PeerRefusedError("one whole block per request", ILLEGAL_ADDRESS)
         return fixed is not None
 
-    def _beside(self, address: int, *, may_bridge: bool) -> int:
-        """Return what stands in a register that belongs to no point. Raises: PeerRefusedError."""
-        if address in self.chain:
-            return self.chain[address]
-        if not may_bridge:
+    def _beside(
+        self, places: Mapping[int, tuple[Point, int]], here: int, place: tuple[Point, int] | None
+    ) -> int:
+        """Return what stands in a register that shows no point. Raises: PeerRefusedError."""
+        if here in self.chain:
+            return self.chain[here]
+        gap = self.model.read.gap_registers
+        before = any(address in places for address in range(here - gap, here))
+        behind = any(address in places for address in range(here + 1, here + gap + 1))
+        if gap == 0 or not (place or (before and behind)):  # only what lies between is read along
             raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
         return RESERVED
 

@@ -267,13 +267,50 @@ WARNINGS = {
     ),
     "another device on the line": (
         HOME + "load_management: {mode: dynamic, fuse_a: 35, smart_meter: {source: modbus, "
-        "model: eastron_sdm630, connection: {type: serial, unit: 3}}}\n" + LINE,
+        "model: eastron_sdm630, connection: {type: serial, unit: 3}}}\n"
+        + "serial: {port: /dev/ttyUSB0, baud: 9600, parity: N}\n",
         "site.yaml:4: warning: load_management.smart_meter.connection.type: the smart meter on the "
         "RS485 line slows down the chargers there; connect it over Modbus TCP",
     ),
+    "a line that is set differently than its devices": (
+        points("number: 1, model: heidelberg_energy_control, connection: {type: serial, unit: 1}")
+        + "serial: {port: /dev/ttyUSB0, baud: 9600, parity: N}\n",
+        "site.yaml:3: warning: charging_points[0].connection: charging point 1 "
+        "(heidelberg_energy_control) has 19200 baud, 8E1 as delivered, the line 9600 baud, 8N1; "
+        "see that the device is set like `serial`",
+    ),
+    "an RTU device over TCP": (
+        points("number: 1, model: heidelberg_energy_control, connection: {host: 10.0.0.1}"),
+        "site.yaml:3: warning: charging_points[0].connection.type: heidelberg_energy_control speaks "
+        "rtu only: over tcp it needs a Modbus gateway that translates; behind a transparent serial "
+        "server write rtu_over_tcp",
+    ),
+    "a charger that takes one client": (
+        points("number: 1, model: vestel_evc04_webasto_unite, connection: {host: 10.0.0.1}"),
+        "site.yaml:3: warning: charging_points[0].connection: charging point 1 "
+        "(vestel_evc04_webasto_unite) answers one Modbus client only; no app, energy manager or "
+        "second gateway may use its Modbus at the same time",
+    ),
+    "a fail-safe that only the charger knows": (
+        points(
+            *(
+                f"number: {n}, model: alfen_eve, maximum_a: 16, connection: {{host: 10.0.0.{n}}}"
+                for n in (1, 2)
+            )
+        )
+        + "load_management: {fuse_a: 25, reserve_a: 0}\n",
+        "site.yaml:5: warning: load_management.fuse_a: what charging point 1 (alfen_eve), "
+        "2 (alfen_eve) takes without the gateway is set in the charger and not known here; with the "
+        "maximum it were L1 32 A, L2 32 A, L3 32 A, above the limit of 25 A; "
+        "set a fail-safe current in the charger that fits",
+    ),
     "a meter nobody needs": (
         points(
-            keba(1, "10.0.0.1", ", meter: {model: eastron_sdm630, connection: {host: 10.0.0.2}}")
+            keba(
+                1,
+                "10.0.0.1",
+                ", meter: {model: eastron_sdm630, connection: {type: rtu_over_tcp, host: 10.0.0.2}}",
+            )
         ),
         "site.yaml:3: warning: charging_points[0].meter: keba_p30 measures itself; "
         "the meter is not needed",
@@ -315,6 +352,21 @@ def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: st
     assert errors(text) == []
     assert read(text).configuration is not None
     assert len(warnings(text)) <= 1
+
+
+def test_devices_of_different_parity_on_one_line_are_named() -> None:
+    meter = ", meter: {model: eastron_sdm630, connection: {type: serial, unit: 9}}"
+    text = points(
+        f"number: 1, model: heidelberg_energy_control, connection: {{type: serial, unit: 1}}{meter}"
+    )
+    (mixed,) = [one for one in warnings(text + LINE) if "parity" in one]
+    assert mixed == (
+        "site.yaml:4: warning: serial.parity: a line has one parity for all, as delivered the "
+        "devices have different ones: charging point 1 (heidelberg_energy_control) 8E1, the "
+        "electricity meter of charging point 1 (eastron_sdm630) 8N1; "
+        "set them alike, or connect some over Modbus TCP"
+    )
+    assert errors(text + LINE) == []
 
 
 @pytest.mark.proves("D2.2")

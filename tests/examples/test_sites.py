@@ -24,7 +24,8 @@ def test_an_example_has_no_errors_and_no_needless_warnings(path: Path) -> None:
     loaded = load_configuration(path, catalogue())
     assert loaded.configuration is not None
     assert loaded.configuration.faults == ()
-    assert [str(one) for one in loaded.findings] == []
+    needless = [str(one) for one in loaded.findings if "not known here" not in one.problem]
+    assert needless == [], "what an Alfen falls back to is set in the charger: worth a warning"
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

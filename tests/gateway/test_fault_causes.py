@@ -87,6 +87,30 @@ async def test_wrong_answers_are_comm_until_the_next_good_one(tmp_path: Path) ->
         assert await said(world) == (False, "Comm")
 
 
+@pytest.mark.proves("7.34", "7.65")
+async def test_another_model_is_told_left_alone_and_forgotten_when_the_right_one_is_back(
+    tmp_path: Path,
+) -> None:
+    text = site(1).replace("model: everything_box", "model: keba_p40")
+    async with World(text, tmp_path, models=models()) as world:
+        world.strict = False
+        server, box = endpoint(world, 5021), world.charger()
+        written = len(server.writes)
+        await server.stop()
+        await world.sleep(60)
+        box.show("model", 304_111)  # a P30 was put in its place
+        await server.start()
+        await world.sleep(60)
+        assert await said(world) == (True, "WrongCharger")
+        assert len(server.writes) == written
+        for number in (50, 53, 61, 62, 66, 80):
+            assert await world.read(f"5/1/{number}") is None, number
+        box.show("model", 4_122_110)
+        await world.sleep(300)
+        assert await said(world) == (False, "WrongCharger")
+        assert len(server.writes) > written
+
+
 @pytest.mark.proves("7.69", "7.16", "2.43", "2.44", "2.45", "GO 96", "GO 97", "GO 98", "GO 99")
 async def test_an_error_of_the_charger_is_told_with_its_code_until_it_is_gone(
     tmp_path: Path,

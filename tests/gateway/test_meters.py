@@ -148,14 +148,17 @@ SDM630 = """function: 4, request_gap_s: 0.1,
 ALL = frozenset(capability for _, capability in MEASURED.values())
 
 
-def by_hand(manual: str) -> str:
+def by_hand(manual: str, kind: str = "tcp") -> str:
     """Return the entry of a meter entered by hand."""
-    return f"{{manual: {{{manual}}}, connection: {{host: 127.0.0.1, port: 5031, unit: 1}}}}"
+    place = f"type: {kind}, host: 127.0.0.1, port: 5031, unit: 1"
+    return f"{{manual: {{{manual}}}, connection: {{{place}}}}}"
 
 
 def gateway_with(world: World, manual: str) -> None:
     """Start a gateway to which the device in the world is entered by hand."""
-    world.configuration = on_null_modem(configure(site(by_hand(manual))))
+    (meter,) = (point.meter for point in world.configuration.points if point.meter)
+    text = site(by_hand(manual, meter.connection.kind.value))
+    world.configuration = on_null_modem(configure(text))
     world.start_gateway()
 
 

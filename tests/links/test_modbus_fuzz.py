@@ -300,7 +300,9 @@ async def test_whatever_is_answered_only_the_truth_is_published_and_it_heals(
     print(f"{transport}: {device.mutated} answers, {judge.published} values, {device.kinds}")  # noqa: T201
 
 
-async def _alternate(device: Device, judge: Judge, bus: ModbusBus, count: int, where: str) -> None:
+async def _alternate(
+    device: Device, judge: Judge, bus: ModbusBus[Driver], count: int, where: str
+) -> None:
     """Have times of nonsense and calm ones; after each calm one everything is well."""
     offers = [6000, 10_000, 16_000, 0]
     while device.mutated < count:

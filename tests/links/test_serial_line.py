@@ -45,9 +45,10 @@ class Rig:
         self.line = line_of(self.wire.gateway_end, protocol)
         self.chargers = [SimulatedCharger(charger, unit) for unit in range(1, UNITS + 1)]
         images = [*self.chargers, SimulatedMeter(meter, 9, self.chargers[0])]
-        loop, start_s = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()  # the cars' day begins here, however long the machine is up
         self.simulator = SerialSimulator(
-            images, self.wire, self.line, time_s=lambda: loop.time() - start_s
+            images, self.wire, self.line, time_s=lambda: loop.time() - started_s
         )
         self.drivers = [
             Driver(PointNumber(unit), charger, unit_id=unit) for unit in range(1, UNITS + 1)

@@ -1,0 +1,35 @@
+"""Carries a probe out on one endpoint: one connection, one question at a time."""
+
+import asyncio
+from collections.abc import Callable
+
+from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import Endpoint
+from knxgw.modbus.probing import Probing
+
+SHOW_S = 0.1  # how often progress is told
+
+
+async def carry_out(
+    endpoint: Endpoint, probing: Probing, on_progress: Callable[[Probing], None], limit_s: float
+) -> bool:
+    """Ask until the probe is done; return False if `limit_s` was over before.
+
+    Raises: LinkError when there is no connection, or none any more.
+    """
+    quiet_pymodbus()
+    bus = ModbusBus(endpoint, drivers=[probing], on_event=lambda _event: None)
+    running = asyncio.ensure_future(bus.run())
+    try:
+        async with asyncio.timeout(limit_s):
+            while not probing.is_done:
+                on_progress(probing)
+                await asyncio.wait([running], timeout=SHOW_S)
+                if running.done():
+                    running.result()  # raises what ended it
+    except TimeoutError:
+        return False
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+    return True

@@ -1,0 +1,176 @@
+"""Whether the device that answers is of the configured model; pure.
+
+A model file may say by what its devices are told from others (`identity`). Beyond that only what
+no device of the model would do for long counts: having nothing of what it must be understood by,
+or a state that the model does not have together with a value that cannot be. In doubt it is the
+right one.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from knxgw.catalogue.model import DeviceModel, Point, PollClass
+from knxgw.errors import DecodeError
+from knxgw.modbus.codec import Raw, scaled
+from knxgw.modbus.interpreter import holds, rule_points, state_of
+
+LEAST_REFUSED = 2  # one refused register may be missing in a firmware
+# What no charger on a low voltage mains can report, by the unit of a point.
+SENSE = {
+    "A": (-100.0, 1_000.0),
+    "V": (-1.0, 1_000.0),
+    "W": (-500_000.0, 500_000.0),
+    "°C": (-100.0, 200.0),
+    "Hz": (0.0, 500.0),
+}
+
+
+class Verdict(StrEnum):
+    """What is known about the device that answers."""
+
+    PENDING = "pending"  # not enough was read yet
+    OURS = "ours"
+    STRANGE = "strange"  # what no device of the model would say, unless it is just starting up
+    OTHER = "other"  # it says itself that it is another model
+
+
+class Identity:
+    """Collects what a device answered since a connection came up, and judges it."""
+
+    def __init__(self, model: DeviceModel, read: Collection[str]) -> None:
+        """Judge by the points of `read` and those the model's file names."""
+        self._model = model
+        tests = [test for rule in model.identity for test in rule.tests]
+        self.points = frozenset(test.point for test in tests)
+        self._core = _core(model, read)
+        self.has_heard = False  # anything at all since it started over
+        self._raws: dict[str, Raw | None] = {}
+        self._refused: set[str] = set()
+        self._asked: set[str] = set()
+
+    @property
+    def first_points(self) -> tuple[str, ...]:
+        """Return the points that are to be read before all others, in their order."""
+        rules = self._core & rule_points(self._model)
+        names = (*sorted(self.points), "state", *sorted(rules), *sorted(self._core))
+        return tuple(dict.fromkeys(names))
+
+    def forget(self) -> None:
+        """Start over: something else may answer now."""
+        self.has_heard = False
+        self._raws.clear()
+        self._refused.clear()
+        self._asked.clear()
+
+    def take(self, raws: Mapping[str, Raw | None]) -> None:
+        """Note raw values that were read."""
+        self._raws.update(raws)
+        self._asked.update(raws)
+
+    def refuse(self, name: str) -> None:
+        """Note that the device says it has no such point."""
+        self._refused.add(name)
+        self._asked.add(name)
+
+    def doubt(self, *names: str) -> None:
+        """Note points whose answer says nothing: garbled, busy, empty at the moment."""
+        self._asked.update(names)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what can be said by now."""
+        if not self.points <= self._asked:
+            return Verdict.PENDING
+        for rule in self._model.identity:
+            if all(holds(test, self._raws.get(test.point)) for test in rule.tests):
+                return Verdict.OURS if rule.ours else Verdict.OTHER
+        if self._state_is_known():
+            return Verdict.OURS
+        if not self._core <= self._asked:
+            return Verdict.PENDING
+        strange = self._lacks_all() or self._talks_nonsense()
+        return Verdict.STRANGE if strange else Verdict.OURS
+
+    @property
+    def reason(self) -> str:
+        """Return what speaks against the configured model, for the log."""
+        told = self.points & self._raws.keys()
+        if self._lacks_all() and not told:
+            return f"it has no {', '.join(sorted(self._core))}"
+        shown = sorted(told or {"state", *self._senseless()} & self._raws.keys())
+        return ", ".join(f"{name} is {self._raws[name]!r}" for name in shown)
+
+    def _state_is_known(self) -> bool:
+        point, raw = self._model.points.get("state"), self._raws.get("state")
+        if point is not None and point.codes:
+            return raw is not None and raw in point.codes
+        if not rule_points(self._model) <= self._raws.keys():
+            return False
+        return state_of(self._model, self._raws) is not None
+
+    def _lacks_all(self) -> bool:
+        """Tell whether it has nothing of the core: refused, or a gap between its own registers."""
+        points = self._model.points
+        gaps = {name for name, raw in self._raws.items() if is_all_ones(points[name], raw)}
+        many = len(self._core) >= LEAST_REFUSED
+        return many and self._core <= self._refused | gaps and bool(self._core & self._refused)
+
+    def _talks_nonsense(self) -> bool:
+        state = self._raws.get("state")
+        if state is None or _is_blank(self._model.points["state"], state):
+            return False
+        return bool(self._senseless())
+
+    def _senseless(self) -> list[str]:
+        points = self._model.points
+        return [
+            name
+            for name, raw in self._raws.items()
+            if name != "state" and raw is not None and not makes_sense(points[name], raw)
+        ]
+
+
+def makes_sense(point: Point, raw: Raw) -> bool:
+    """Tell whether a value could be measured at all; what has no unit always could."""
+    if point.unit not in SENSE or isinstance(raw, str) or _is_blank(point, raw):
+        return True
+    low, high = SENSE[point.unit]
+    try:
+        return low <= scaled(point, raw) <= high
+    except DecodeError:
+        return True
+
+
+def _is_blank(point: Point, raw: Raw) -> bool:
+    """Tell whether all bits are set or none: what devices show that do not know yet."""
+    return raw in {0, ""} or is_all_ones(point, raw)
+
+
+def is_all_ones(point: Point, raw: Raw | None) -> bool:
+    """Tell whether all bits of a value are set: it is not available, or there is no register."""
+    if raw is None:
+        return True  # the model's own "not available"
+    if isinstance(raw, str):
+        return bool(raw) and not raw.strip("F\xff")
+    bits = 16 * point.count
+    ones = (1 << bits) - 1
+    if point.extract:
+        ones = (ones >> point.extract.shift) & point.extract.mask
+    return raw in {ones, -1, ones >> 1}
+
+
+def _core(model: DeviceModel, read: Collection[str]) -> frozenset[str]:
+    """Return the points without which a charger of the model cannot be understood.
+
+    Those of a station beside the socket do not count, nor what may be empty.
+    """
+    points = model.points
+    own = {
+        name
+        for name, point in points.items()
+        if name in read and point.unit_id is None and not point.optional
+    }
+    core = own & ({"state", "current_l1"} | rule_points(model))
+    if len(core) < LEAST_REFUSED:
+        core |= {name for name in own if points[name].poll is PollClass.FAST}
+    return frozenset(core)

@@ -1,0 +1,454 @@
+"""Finds out which known model answers: asks for single values and weighs the answers. Sans-IO.
+
+A `Probing` takes the place of a driver on a bus. It only reads, one value at a time, as every
+device allows, and each value once for all models that have it there.
+"""
+
+import math
+import string
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from knxgw.catalogue.model import (
+    DeviceKind,
+    DeviceModel,
+    ModelId,
+    Point,
+    PollClass,
+    RegisterType,
+    Table,
+)
+from knxgw.charging.events import DeviceEvent
+from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
+from knxgw.modbus.codec import Raw, decode, scaled
+from knxgw.modbus.commander import Write
+from knxgw.modbus.driver import GATEWAY_CODES, Job, Read
+from knxgw.modbus.identity import is_all_ones
+from knxgw.modbus.interpreter import holds, rule_points
+from knxgw.modbus.plan import Block
+
+MOST_QUESTIONS = 14  # to one model
+HOPELESS = 3  # answers that do not fit, without one that does
+ONE_WILL_DO = 1  # when another model fits well
+SILENT_LIMIT = 2  # questions in a row to a unit that is not there
+GAP_S = 0.02
+PROBED = -1
+SHORTEST_CONNECTION_S = 30.0  # some end it then: it is renewed before
+CONVINCING = 2.0  # weight of what only this kind of device would say
+LEAST_DIFFERENT = 2  # registers
+LEAST_SHARE = 0.5  # of what could have fitted
+
+_TEXTS = (
+    RegisterType.STR,
+    RegisterType.STRW,
+    RegisterType.CHAR_HI,
+    RegisterType.CHAR_LO,
+    RegisterType.BYTES,
+)
+_FLOATS = (RegisterType.F32, RegisterType.F64)
+_PRINTABLE = frozenset(string.printable) - frozenset("\t\n\r\x0b\x0c")
+# What is asked first; the rest follows in the order of the file.
+_ORDER = (
+    "state",
+    "voltage_l1",
+    "frequency",
+    "current_l1",
+    "model",
+    "serial",
+    "plug",
+    "power",
+    "energy_total",
+    "temperature",
+    "firmware",
+)
+
+
+class Question(NamedTuple):
+    """One value to ask for."""
+
+    unit: int  # PROBED stands for the one that is probed
+    table: Table
+    address: int
+    registers: int
+
+
+Answer = tuple[int, ...] | None  # None: refused, or not an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What one answer says about one model."""
+
+    gained: float  # of `most`; negative: it speaks against the model
+    most: float
+    telling: float = 0.0  # the part that another device would hardly show by chance
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A model that may be what answers at a unit."""
+
+    model: DeviceModel
+    unit: int
+    score: float
+    share: float  # of what could fit, 0…1
+    is_likely: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unit:
+    """What is known of one unit so far."""
+
+    number: int
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    weighed: dict[ModelId, list[Weighed]] = field(default_factory=lambda: defaultdict(list))
+    heard: bool = False
+    is_recognised: bool = False  # some model fits so well that those that do not can be left out
+    silent: int = 0  # questions in a row
+
+
+class Probing:
+    """Asks the units one after the other; `candidates` grows meanwhile."""
+
+    name = "probe"
+
+    def __init__(
+        self,
+        models: Iterable[DeviceModel],
+        units: Sequence[int],
+        *,
+        timeout_s: float,
+        every_unit: bool = False,
+    ) -> None:
+        """Ask `units` in this order, until one is recognised or, with `every_unit`, all of them.
+
+        Models whose registers have to be looked for first are left out.
+        """
+        self._models = tuple(model for model in models if model.chain is None)
+        self._timeout_s = timeout_s
+        self._every_unit = every_unit
+        self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
+        self._place = 0
+        self._free_s = -math.inf
+        self._questions = {model.id: _questions(model) for model in self._models}
+        self._askers: dict[Question, list[tuple[DeviceModel, Point]]] = defaultdict(list)
+        for model in self._models:
+            for point, question in self._questions[model.id]:
+                self._askers[question].append((model, point))
+        self.asked = 0
+        self.is_done = not self._units or not self._models
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Return how many units are done, and of how many."""
+        return self._place, len(self._units)
+
+    @property
+    def unit(self) -> int | None:
+        """Return the unit that is asked now."""
+        return None if self.is_done else self._units[self._place].number
+
+    @property
+    def has_heard(self) -> bool:
+        """Tell whether anybody answered at all."""
+        return any(unit.heard for unit in self._units)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return what may answer there, the best first."""
+        found = [
+            candidate
+            for unit in self._units
+            if unit.heard
+            for model in self._models
+            if (candidate := self._candidate(unit, model)) is not None
+        ]
+        return tuple(sorted(found, key=_rank))
+
+    # --- as a driver on a bus
+
+    @property
+    def model(self) -> DeviceModel:
+        """Return a model whose manners are those of the probe: patience and gaps."""
+        return replace(
+            self._models[0],
+            response_timeout_s=self._timeout_s,
+            connect_delay_s=0.0,
+            request_gap_s=GAP_S,
+            connection_s=SHORTEST_CONNECTION_S,
+        )
+
+    def opened(self) -> None:
+        """Go on where it was."""
+
+    def due_s(self, _now_s: float) -> float:
+        """Return when the next question may be asked [monotonic s]."""
+        return math.inf if self.is_done else self._free_s
+
+    @property
+    def unit_ids(self) -> frozenset[int]:
+        """Return the unit that is asked now."""
+        return frozenset() if self.unit is None else frozenset({self.unit})
+
+    def rank(self, _now_s: float) -> int:
+        """Return that of a read: a probe never writes."""
+        return 2
+
+    def next_job(self, now_s: float) -> Job | None:
+        """Return the next question."""
+        if now_s < self._free_s:
+            return None
+        question = self._next_question()
+        if question is None:
+            return None
+        return Read(
+            block=Block(
+                unit_id=question.unit,
+                table=question.table,
+                address=question.address,
+                count=question.registers,
+                points=(),
+                poll=PollClass.ONCE,
+            )
+        )
+
+    def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
+        """Take an answer."""
+        unit = self._units[self._place]
+        unit.heard, unit.silent = True, 0
+        self._note(job, tuple(registers), now_s)
+        return []
+
+    def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
+        """Refuse: a probe never writes."""
+        raise NotImplementedError(f"{job.point} at {now_s}")
+
+    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
+        """Take a refusal, a wrong answer or silence."""
+        unit = self._units[self._place]
+        nobody = isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES
+        if isinstance(error, LinkError) or nobody:
+            unit.silent += 1
+        else:
+            unit.heard, unit.silent = True, 0
+        if isinstance(job, Read):
+            self._note(job, None, now_s)
+        return []
+
+    def lost(self, _now_s: float) -> list[DeviceEvent]:
+        """Take the loss of the connection."""
+        return []
+
+    # --- inside
+
+    def _note(self, job: Read, answer: Answer, now_s: float) -> None:
+        block, unit = job.block, self._units[self._place]
+        question = Question(block.unit_id, block.table, block.address, block.count)
+        self.asked += 1
+        unit.answers[question] = answer
+        for asked in (question, question._replace(unit=PROBED)):
+            for model, point in self._askers.get(asked, ()):
+                unit.weighed[model.id].append(weigh(model, point, answer))
+        unit.is_recognised = unit.is_recognised or any(
+            _is_convincing(weighed) for weighed in unit.weighed.values()
+        )
+        possible = [m for m in self._models if any(w.gained > 0 for w in unit.weighed[m.id])]
+        self._free_s = now_s + max((_gap_s(model) for model in possible), default=GAP_S)
+
+    def _next_question(self) -> Question | None:
+        while not self.is_done:
+            unit = self._units[self._place]
+            question = None if _is_gone(unit) else self._open_question(unit)
+            if question is not None:
+                return question
+            self._place += 1
+            recognised = not self._every_unit and any(c.is_likely for c in self.candidates)
+            if recognised or self._place == len(self._units):
+                self.is_done = True
+        return None
+
+    def _open_question(self, unit: _Unit) -> Question | None:
+        """Return the question that stands highest on the list of a model that is possible."""
+        best: tuple[int, Question] | None = None
+        for model in self._models:
+            limit = ONE_WILL_DO if unit.is_recognised else HOPELESS
+            if _is_hopeless(unit.weighed[model.id], limit):
+                continue
+            for place, (_, asked) in enumerate(self._questions[model.id]):
+                question = _of_unit(asked, unit)
+                if question not in unit.answers:
+                    best = (place, question) if best is None or place < best[0] else best
+                    break
+        return best[1] if best else None
+
+    def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
+        weighed = unit.weighed[model.id]
+        known = _identity(model, self._raws(unit, model))
+        if known is False or not any(one.gained > 0 for one in weighed):
+            return None
+        score = sum(one.gained for one in weighed) + (3.0 if known else 0.0)
+        most = sum(one.most for one in weighed) or 1.0
+        telling = sum(one.telling for one in weighed) + (3.0 if known else 0.0)
+        share = max(0.0, min(1.0, score / most))
+        reasons = ["says itself that it is this model"] if known else []
+        reasons += [one.reason for one in weighed if one.reason]
+        return Candidate(
+            model=model,
+            unit=unit.number,
+            score=round(score, 2),
+            share=share,
+            is_likely=telling >= CONVINCING and share >= LEAST_SHARE and self._varies(unit, model),
+            reasons=tuple(reasons),
+        )
+
+    def _varies(self, unit: _Unit, model: DeviceModel) -> bool:
+        """Tell whether a device does not show the same everywhere, as one without sense would."""
+        answers = [
+            unit.answers.get(_of_unit(asked, unit)) for _, asked in self._questions[model.id]
+        ]
+        shown = {register for answer in answers for register in answer or ()}
+        return len(shown) >= LEAST_DIFFERENT
+
+    def _raws(self, unit: _Unit, model: DeviceModel) -> dict[str, Raw | None]:
+        raws: dict[str, Raw | None] = {}
+        for point, asked in self._questions[model.id]:
+            answer = unit.answers.get(_of_unit(asked, unit))
+            if answer is not None:
+                raws[point.name] = _decoded(point, answer)
+        return raws
+
+
+def _of_unit(asked: Question, unit: _Unit) -> Question:
+    return asked._replace(unit=unit.number) if asked.unit == PROBED else asked
+
+
+def _is_hopeless(weighed: Sequence[Weighed], limit: int) -> bool:
+    wrong = sum(one.gained < 0 for one in weighed)
+    right = sum(one.gained > 0 for one in weighed)
+    if limit == ONE_WILL_DO and right == 0:
+        return True
+    return wrong >= limit and wrong >= right
+
+
+def _is_convincing(weighed: Sequence[Weighed]) -> bool:
+    share = sum(one.gained for one in weighed) / (sum(one.most for one in weighed) or 1.0)
+    return share >= LEAST_SHARE and sum(one.telling for one in weighed) >= 2 * CONVINCING
+
+
+def weigh(model: DeviceModel, point: Point, answer: Answer) -> Weighed:
+    """Return what the answer to one question says about a model."""
+    most = 2.0
+    if answer is None:
+        if point.optional:
+            return Weighed(gained=0.0, most=0.0)
+        return Weighed(gained=-1.5, most=most, reason=f"no {point.name}")
+    raw = _decoded(point, answer)
+    if raw is None or is_all_ones(point, raw):
+        return Weighed(gained=0.0, most=most / 2)
+    if point.codes:
+        return _weigh_code(model, point, raw)
+    if point.type in _TEXTS:
+        return _weigh_text(point, raw)
+    return _weigh_number(point, raw)
+
+
+def _weigh_code(model: DeviceModel, point: Point, raw: Raw) -> Weighed:
+    if raw in point.codes:
+        meaning = point.codes[raw].meaning if isinstance(raw, int | str) else ""
+        gained = 0.5 if raw == 0 else 2.0
+        telling = 0.25 if raw == 0 else 1.0 + isinstance(raw, str)
+        reason = f"{point.name}: {meaning}"
+        return Weighed(gained=gained, most=max(1.0, gained), telling=telling, reason=reason)
+    against = -2.0 if point.name == "state" or point.name in rule_points(model) else -0.5
+    return Weighed(gained=against, most=2.0, reason=f"{point.name} {raw!r} is unknown")
+
+
+def _weigh_text(point: Point, raw: Raw) -> Weighed:
+    text = str(raw)
+    if not text.strip("0 "):
+        return Weighed(gained=0.0, most=2.0)
+    if point.type is RegisterType.BYTES:
+        return Weighed(gained=0.5, most=1.0, reason=f"{point.name} {text}")
+    if len(text) >= 2 and set(text) <= _PRINTABLE:
+        return Weighed(gained=2.0, most=2.0, telling=2.0, reason=f"{point.name} {text!r}")
+    return Weighed(gained=-2.0, most=2.0, reason=f"{point.name} is no text")
+
+
+# unit -> (lowest, highest, weight of a value within that is not 0, how much of it is telling)
+_PLAUSIBLE = {
+    "V": (180.0, 260.0, 3.0, 3.0),
+    "Hz": (45.0, 65.0, 3.0, 3.0),
+    "A": (-100.0, 100.0, 1.0, 0.5),
+    "W": (-100_000.0, 100_000.0, 1.0, 0.25),
+    "Wh": (0.0, 1e9, 1.0, 0.25),
+    "°C": (-30.0, 90.0, 1.0, 0.5),
+}
+
+
+def _weigh_number(point: Point, raw: Raw) -> Weighed:
+    try:
+        value = scaled(point, raw)
+    except DecodeError:
+        return Weighed(gained=-1.0, most=1.0)
+    if point.unit not in _PLAUSIBLE or point.scale_from is not None:
+        return Weighed(gained=0.25 if value else 0.1, most=0.25)
+    low, high, weight, telling = _PLAUSIBLE[point.unit]
+    shown = f"{point.name} {value:.6g} {point.unit}"
+    if not value or abs(value) < 1e-9 * abs(point.scale):
+        return Weighed(gained=0.1 * weight, most=0.1 * weight)
+    if low <= value <= high and abs(value) > 1e-6:
+        if point.type in _FLOATS:  # hardly any other bits are a float of this size
+            telling = max(telling, CONVINCING)
+        return Weighed(gained=weight, most=weight, telling=telling, reason=shown)
+    return Weighed(gained=-2.0, most=weight, reason=f"{shown} cannot be")
+
+
+def _decoded(point: Point, answer: Sequence[int]) -> Raw | None:
+    try:
+        return decode(point, answer)
+    except DecodeError:
+        return None
+
+
+def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
+    """Return what the model's own rules say, None: nothing."""
+    for rule in model.identity:
+        if all(holds(test, raws.get(test.point)) for test in rule.tests):
+            return rule.ours
+    return None
+
+
+def _questions(model: DeviceModel) -> list[tuple[Point, Question]]:
+    """Return what tells most about a model, the most telling first."""
+    points = {name: point for name, point in model.points.items() if point.readable}
+    telling = {test.point for rule in model.identity for test in rule.tests}
+    names = [*sorted(telling), *_ORDER, *sorted(rule_points(model)), *points]
+    chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
+    return [
+        (p, Question(PROBED if p.unit_id is None else p.unit_id, p.table, p.address, p.count))
+        for p in chosen
+    ]
+
+
+def _gap_s(model: DeviceModel) -> float:
+    return max(GAP_S, model.request_gap_s, model.read.min_interval_s)
+
+
+def _is_gone(unit: _Unit) -> bool:
+    return not unit.heard and unit.silent >= SILENT_LIMIT
+
+
+def _rank(candidate: Candidate) -> tuple[bool, float, bool, bool, str]:
+    """Sort the best first; among equals what answers at its own unit, then chargers."""
+    model = candidate.model
+    return (
+        not candidate.is_likely,
+        -candidate.score,
+        candidate.unit != model.unit_id,
+        model.kind is not DeviceKind.CHARGER,
+        model.id,
+    )

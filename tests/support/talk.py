@@ -1,0 +1,72 @@
+"""A driver that talks to a simulated device without a wire: request by request, in its own time."""
+
+from collections.abc import Callable
+
+from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
+from knxgw.charging.words import LinkCondition
+from knxgw.errors import PeerRefusedError
+from knxgw.modbus.driver import Driver, Read
+from knxgw.sim.registers import RegisterImage
+
+REQUEST_S = 0.02
+NO_TARGET = 11  # Modbus exception: nobody answers for this unit
+
+
+class Talk:
+    """One driver and the device that answers it; `device` may be exchanged at any time."""
+
+    def __init__(self, driver: Driver, device: RegisterImage) -> None:
+        self.driver = driver
+        self.device = device
+        self.refuses: Callable[[int], int | None] = lambda _address: None  # exception by address
+        self.now_s = 0.0
+        self.events: list[DeviceEvent] = []
+        self.writes: list[tuple[float, int]] = []  # when, register
+        self.requests = 0
+        driver.opened()
+
+    @property
+    def conditions(self) -> list[LinkCondition]:
+        """Return how the driver found the device, one after the other."""
+        changes = [e for e in self.events if isinstance(e, ChargerConditionChanged)]
+        return [change.condition for change in changes]
+
+    def until(self, until_s: float) -> None:
+        """Let them talk until a time [s]."""
+        while self.now_s < until_s:
+            due_s = self.driver.due_s(self.now_s)
+            if due_s > self.now_s:
+                self.now_s = min(max(due_s, self.now_s + 1e-6), until_s)
+                continue
+            self._one_request()
+            self.now_s += REQUEST_S
+
+    def _one_request(self) -> None:
+        job = self.driver.next_job(self.now_s)
+        if job is None:
+            return
+        self.requests += 1
+        try:
+            if isinstance(job, Read):
+                block = job.block
+                self._refuse(block.address)
+                self._heard(block.unit_id)
+                registers = self.device.read(block.unit_id, block.table, block.address, block.count)
+                self.events += self.driver.read_done(job, registers, self.now_s)
+            else:
+                self.writes.append((self.now_s, job.address))
+                self._heard(job.unit_id)
+                self.device.write(job.unit_id, job.table, job.address, job.function, job.registers)
+                self.events += self.driver.write_done(job, self.now_s)
+        except PeerRefusedError as err:
+            self.events += self.driver.failed(job, err, self.now_s)
+
+    def _refuse(self, address: int) -> None:
+        code = self.refuses(address)
+        if code is not None:
+            raise PeerRefusedError("refused", code)
+
+    def _heard(self, unit: int) -> None:
+        if unit not in self.device.units:
+            raise PeerRefusedError("no such unit", NO_TARGET)
+        self.device.note_request(self.now_s)
