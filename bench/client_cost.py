@@ -146,7 +146,7 @@ async def _ours() -> tuple[float, float]:
 
 
 def _end_at(
-    bus: ModbusBus[Driver], end: Callable[[None], None], is_done: Callable[[], bool]
+    bus: ModbusBus[_TimedDriver], end: Callable[[None], None], is_done: Callable[[], bool]
 ) -> None:
     if bus.requests >= REQUESTS and not is_done():
         end(None)

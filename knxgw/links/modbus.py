@@ -245,7 +245,7 @@ class ModbusBus(Generic[D]):
         silent_s = self._ended_s + max(self._silence_s, self._after_s, own_s)
         if self._is_numbered:
             return silent_s
-        return max(silent_s, *(self._doubts.free_s(unit_id) for unit_id in driver.unit_ids))
+        return max([silent_s, *(self._doubts.free_s(unit_id) for unit_id in driver.unit_ids)])
 
     async def _do(
         self,

@@ -318,7 +318,7 @@ class Probing:
         for point, asked in self._questions[model.id]:
             answer = unit.answers.get(_of_unit(asked, unit))
             if answer is not None:
-                raws[point.name] = _decoded(point, answer)
+                raws[point.name] = _decoded(point, _part(model, point, answer))
         return raws
 
 
@@ -346,7 +346,7 @@ def weigh(model: DeviceModel, point: Point, answer: Answer) -> Weighed:
         if point.optional:
             return Weighed(gained=0.0, most=0.0)
         return Weighed(gained=-1.5, most=most, reason=f"no {point.name}")
-    raw = _decoded(point, answer)
+    raw = _decoded(point, _part(model, point, answer))
     if raw is None or is_all_ones(point, raw):
         return Weighed(gained=0.0, most=most / 2)
     if point.codes:
@@ -428,10 +428,22 @@ def _questions(model: DeviceModel) -> list[tuple[Point, Question]]:
     telling = {test.point for rule in model.identity for test in rule.tests}
     names = [*sorted(telling), *_ORDER, *sorted(rule_points(model)), *points]
     chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
-    return [
-        (p, Question(PROBED if p.unit_id is None else p.unit_id, p.table, p.address, p.count))
-        for p in chosen
-    ]
+    return [(point, _question(model, point)) for point in chosen]
+
+
+def _question(model: DeviceModel, point: Point) -> Question:
+    """Return the request that shows a point: its registers, or the fixed block they are in."""
+    unit = PROBED if point.unit_id is None else point.unit_id
+    fixed = model.read.block_of(point.table, point.address, point.count)
+    if fixed is not None:
+        return Question(unit, fixed.table, fixed.address, fixed.count)
+    return Question(unit, point.table, point.address, point.count)
+
+
+def _part(model: DeviceModel, point: Point, answer: Sequence[int]) -> Sequence[int]:
+    """Return the registers of a point in an answer that may show more."""
+    start = point.address - _question(model, point).address
+    return answer[start : start + point.count]
 
 
 def _gap_s(model: DeviceModel) -> float:

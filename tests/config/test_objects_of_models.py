@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.model import Catalogue, Transport
 from knxgw.config.load import parse_configuration
 from knxgw.config.objects import existing_objects
 from tests.support.everything import EVERYTHING_BOX, models
@@ -14,9 +14,12 @@ METER = ", meter: {model: everything_meter, connection: {host: 10.0.0.2}}"
 
 def numbers(catalogue: Catalogue, model: str = "everything_box", meter: str = "") -> set[int]:
     """Return the numbers of the objects of a site with one charger."""
+    transports = catalogue.chargers[model].transports
+    place = "host: 10.0.0.1" if Transport.TCP in transports else "type: serial, unit: 1"
     text = (
         "knx: {link: none}\ncharging_points:\n"
-        f"  - {{number: 1, model: {model}, connection: {{host: 10.0.0.1}}{meter}}}\n"
+        f"  - {{number: 1, model: {model}, connection: {{{place}}}{meter}}}\n"
+        f"serial: {{port: /dev/ttyUSB0, protocol: {'ascii' if Transport.ASCII in transports else 'rtu'}}}\n"
     )
     configuration = parse_configuration(text, catalogue, name="site.yaml").configuration
     assert configuration is not None
