@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.simulator.simcore import SimCore
 from pymodbus.transport import ModbusProtocol
 
 from knxgw.catalogue.model import Framing, Table
@@ -20,9 +20,10 @@ from knxgw.sim.misbehaviour import Misbehaviour, obedient, spoiled
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
 
-_TABLES = (Table.COIL, Table.DISCRETE, Table.HOLDING, Table.INPUT)
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
 _READS = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
+_BITS = (1, 2)
+_NOTHING = SimDevice(id=0, simdata=SimData(0, values=0, datatype=DataType.REGISTERS))
 
 
 class _TcpServer(ModbusTcpServer):
@@ -44,6 +45,33 @@ class _TcpServer(ModbusTcpServer):
 def _end(connection: ModbusProtocol) -> None:
     if connection.is_active():  # pymodbus must not close one that its client has left
         connection.close()
+
+
+class _Memory(SimCore):
+    """In place of pymodbus' own memory: the simulated devices answer every access."""
+
+    def __init__(self, simulator: "ModbusSimulator") -> None:
+        super().__init__(_NOTHING)
+        self._simulator = simulator
+        self._written: list[int] = []
+
+    async def async_getValues(  # noqa: N802 - pymodbus calls it so
+        self, device_id: int, func_code: int, address: int, count: int = 1
+    ) -> list[int] | list[bool] | ExcCodes:
+        """Return what is there; of a write what was just written, for the echo."""
+        if func_code in _WRITES:
+            return self._written[:count]
+        answer = self._simulator.answer(device_id, func_code, address, count)
+        if isinstance(answer, ExcCodes) or func_code not in _BITS:
+            return answer
+        return [bool(bit) for bit in answer]
+
+    async def async_setValues(  # noqa: N802 - pymodbus calls it so
+        self, device_id: int, func_code: int, address: int, values: list[int] | list[bool]
+    ) -> ExcCodes | None:
+        """Write."""
+        self._written = [int(value) for value in values]
+        return self._simulator.take(device_id, func_code, address, self._written)
 
 
 class ModbusSimulator:
@@ -75,11 +103,12 @@ class ModbusSimulator:
     async def start(self) -> None:
         """Listen. Raises: OSError or RuntimeError when the port is taken."""
         self._server = obedient(self._new_server(), self.misbehaviour)
+        self._server.context = _Memory(self)
         await self._server.serve_forever(background=True)
 
     def _new_server(self) -> ModbusTcpServer | ModbusSerialServer:
         server = _TcpServer(
-            self._devices(),
+            _NOTHING,
             address=(self.host, self.port),
             framer=self._framer,
             trace_pdu=self._trace_pdu,
@@ -104,70 +133,44 @@ class ModbusSimulator:
         self._is_away = self.misbehaviour.away
         await (self.stop() if self._is_away else self.start())
 
-    def _devices(self) -> list[SimDevice]:
-        spans: dict[int, dict[Table, tuple[int, int]]] = {}
-        for image in self._images:
-            for unit, tables in image.units.items():
-                for table, (low, high) in tables.items():
-                    old = spans.setdefault(unit, {}).get(table, (low, high))
-                    spans[unit][table] = (min(low, old[0]), max(high, old[1]))
-        devices = [self._device(unit, tables) for unit, tables in spans.items()]
-        if 0 not in spans:  # stands for every unit that does not exist
-            devices.append(self._device(0, {}))
-        return devices
-
-    def _device(self, unit: int, tables: dict[Table, tuple[int, int]]) -> SimDevice:
-        blocks = []
-        for table in _TABLES:
-            low, high = tables.get(table, (0, 0))
-            bits = table in (Table.COIL, Table.DISCRETE)
-            size = high - low + 1
-            if bits:
-                start = low // 16 * 16
-                count = -(-(high + 1 - start) // 16) * 16
-                blocks.append([SimData(start, values=[False] * count, datatype=DataType.BITS)])
-            else:
-                blocks.append([SimData(low, values=[0] * size, datatype=DataType.REGISTERS)])
-        return SimDevice(
-            id=unit,
-            simdata=(blocks[0], blocks[1], blocks[2], blocks[3]),
-            action=partial(self._action, unit),
-        )
-
-    async def _action(  # noqa: PLR0913, PLR0917 - the shape pymodbus calls
-        self,
-        unit: int,
-        function: int,
-        start: int,
-        address: int,
-        count: int,
-        registers: list[int],
-        values: list[int] | list[bool] | None,
-    ) -> ExcCodes | None:
-        """Answer a request from the images; pymodbus calls this for every access."""
-        refusal = self.misbehaviour.refusal(is_write=values is not None)
-        if refusal is not None or self._missed:
-            return refusal or ExcCodes.DEVICE_BUSY  # what was missed is not answered
-        if values is None and function in _WRITES:
-            return None  # pymodbus reads back what it has just written
-        now_s = self._time_s()
+    def answer(self, unit: int, function: int, address: int, count: int) -> list[int] | ExcCodes:
+        """Return registers or bits as the devices show them."""
+        refusal = self._refusal(is_write=False)
         images = [image for image in self._images if unit in image.units]
-        if not images:
-            return ExcCodes.GATEWAY_NO_RESPONSE
+        if refusal is not None or not images:
+            return refusal or ExcCodes.GATEWAY_NO_RESPONSE
+        self._note_request(images)
         try:
-            for image in images:
-                image.note_request(now_s)
-            if values is not None:
-                self._write(images, unit, function, address, [int(v) for v in values])
-                self.writes.append((now_s, unit, address, tuple(int(v) for v in values)))
-            else:
-                answer = self._read(images, unit, function, address, count)
-                registers[address - start : address - start + count] = answer
+            return self._read(images, unit, function, address, count)
+        except PeerRefusedError as err:
+            return ExcCodes(err.code)
+
+    def take(
+        self, unit: int, function: int, address: int, values: Sequence[int]
+    ) -> ExcCodes | None:
+        """Take what is written; return the exception of a device that does not."""
+        refusal = self._refusal(is_write=True)
+        images = [image for image in self._images if unit in image.units]
+        if refusal is not None or not images:
+            return refusal or ExcCodes.GATEWAY_NO_RESPONSE
+        self._note_request(images)
+        try:
+            self._write(images, unit, function, address, values)
         except PeerRefusedError as err:
             return ExcCodes(err.code)
         except DecodeError:
             return ExcCodes.ILLEGAL_VALUE
+        self.writes.append((self._time_s(), unit, address, tuple(values)))
         return None
+
+    def _refusal(self, *, is_write: bool) -> ExcCodes | None:
+        refusal = self.misbehaviour.refusal(is_write=is_write)
+        return ExcCodes.DEVICE_BUSY if refusal is None and self._missed else refusal
+
+    def _note_request(self, images: Sequence[RegisterImage]) -> None:
+        now_s = self._time_s()
+        for image in images:
+            image.note_request(now_s)
 
     def _read(
         self, images: Sequence[RegisterImage], unit: int, function: int, address: int, count: int
@@ -184,7 +187,11 @@ class ModbusSimulator:
 
     @staticmethod
     def _write(
-        images: Sequence[RegisterImage], unit: int, function: int, address: int, values: list[int]
+        images: Sequence[RegisterImage],
+        unit: int,
+        function: int,
+        address: int,
+        values: Sequence[int],
     ) -> None:
         for index, image in enumerate(images):
             try:
@@ -252,7 +259,7 @@ class SerialSimulator(ModbusSimulator):
 
     def _new_server(self) -> ModbusSerialServer:
         server = ModbusSerialServer(
-            self._devices(),
+            _NOTHING,
             framer=self._framer,
             port=self._line.port if self.wire is None else self.wire.device_end,
             baudrate=self._line.baud,

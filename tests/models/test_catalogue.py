@@ -1,0 +1,251 @@
+"""Every model of the catalogue: its sources, its points at their limits, its simulator, its driver."""
+
+import asyncio
+import math
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, RegisterType, Table
+from knxgw.charging.events import ChargerSeen, DeviceEvent
+from knxgw.charging.words import PHASE_CURRENTS, ChargingState, PointNumber, Quantity, Value
+from knxgw.errors import PeerRefusedError
+from knxgw.links.modbus import quiet_pymodbus
+from knxgw.modbus.codec import Raw, decode, encode, unscaled
+from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.interpreter import Interpreter
+from knxgw.modbus.plan import Block, plan_blocks
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.meter import SimulatedMeter
+from knxgw.sim.modbus_server import ModbusSimulator
+from knxgw.sim.registers import RegisterImage
+from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from tests.support.peers import require_peers
+
+HOST = "127.0.0.1"
+MODELS = catalogue().models
+CHARGERS = tuple(catalogue().chargers.values())
+BY_ADDRESS = [model for model in MODELS if model.chain is None]  # the others look for theirs
+DRAWN_MA = 10_000
+WHOLE = {
+    RegisterType.U16: (0, 2**16 - 1),
+    RegisterType.I16: (-(2**15), 2**15 - 1),
+    RegisterType.U32: (0, 2**32 - 1),
+    RegisterType.I32: (-(2**31), 2**31 - 1),
+    RegisterType.U48: (0, 2**48 - 1),
+    RegisterType.U64: (0, 2**64 - 1),
+    RegisterType.I64: (-(2**63), 2**63 - 1),
+    RegisterType.BITS16: (0, 2**16 - 1),
+    RegisterType.BITS32: (0, 2**32 - 1),
+    RegisterType.BOOL: (0, 1),
+    RegisterType.BCD_HMS32: (0, 9999 * 3600 + 59 * 60 + 59),
+}
+MEASURED = (RegisterType.T5, RegisterType.T6)
+
+
+def name_of(model: DeviceModel) -> str:
+    return f"{model.kind.value}-{model.id}"
+
+
+# --- what it says of itself ----------------------------------------------------------------------
+
+
+def test_every_model_names_its_sources_and_how_sure_each_point_is() -> None:
+    for model in MODELS:
+        assert model.sources, model.id
+        assert all(source.strip() for source in model.sources), model.id
+        for point in model.points.values():
+            assert point.confidence in ("high", "medium", "low"), (model.id, point.name)
+
+
+def test_no_two_models_of_a_kind_have_the_same_number_for_ets() -> None:
+    for models in (catalogue().chargers, catalogue().meters):
+        numbers = [model.ets_id for model in models.values()]
+        assert len(set(numbers)) == len(numbers)
+
+
+# --- its points at their limits ------------------------------------------------------------------
+
+
+def limits_of(point: Point) -> Iterator[Raw]:
+    """Give the raw values at the ends of what a point can carry, and of what the device takes."""
+    if point.type in WHOLE:
+        lowest, highest = WHOLE[point.type]
+        if point.extract is not None:
+            lowest, highest = 0, point.extract.mask
+        yield from (lowest, highest)
+    elif point.type is RegisterType.F32:
+        yield from (0.0, -1.5, float.fromhex("0x1.fffffep+127"))
+    elif point.type is RegisterType.F64:
+        yield from (0.0, -1.5, math.ulp(0.0), 1.7e308)
+    elif point.type in MEASURED:
+        yield from (0.0, 1.0, 8388607.0)
+    elif point.type is RegisterType.BYTES:
+        yield "AB" * 2 * point.count
+    else:
+        per_register = 2 if point.type is RegisterType.STR else 1
+        yield from ("", "x" * per_register * point.count)
+    if point.type not in (RegisterType.STR, RegisterType.BYTES):
+        yield from (unscaled(point, end) for end in (point.low, point.high) if end is not None)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
+def test_every_point_encodes_and_decodes_at_its_limits(model: DeviceModel) -> None:
+    for point in model.points.values():
+        for raw in limits_of(point):
+            registers = encode(point, raw)
+            assert len(registers) == point.count, point.name
+            assert all(0 <= register < 2**16 for register in registers), point.name
+            bits = 0
+            ordered = registers if point.word_order.value == "big" else registers[::-1]
+            for register in ordered:
+                bits = bits << 16 | register
+            expected = None if bits in point.invalid else raw
+            assert decode(point, registers) == expected, (point.name, raw)
+
+
+# --- its simulator and its driver ----------------------------------------------------------------
+
+
+class Life:
+    """A charger's driver and its simulator, second by second, without a bus between them."""
+
+    def __init__(self, model: DeviceModel) -> None:
+        self.driver = Driver(PointNumber(1), model, unit_id=model.unit_id)
+        self.image = SimulatedCharger(model, model.unit_id)
+        self.values: dict[Quantity, Value] = {}
+        self._now_s = 0.0
+        self.driver.opened()
+
+    def live(self, seconds: float) -> None:
+        """Do all that the driver wants done."""
+        end_s = self._now_s + seconds
+        while self._now_s < end_s:
+            while (job := self.driver.next_job(self._now_s)) is not None:
+                self.image.note_request(self._now_s)
+                try:
+                    if isinstance(job, Read):
+                        one = job.block
+                        answer = self.image.read(one.unit_id, one.table, one.address, one.count)
+                        events = self.driver.read_done(job, answer, self._now_s)
+                    else:
+                        place = job.unit_id, job.table, job.address, job.function
+                        self.image.write(*place, list(job.registers))
+                        events = self.driver.write_done(job, self._now_s)
+                except PeerRefusedError as err:
+                    events = self.driver.failed(job, err, self._now_s)
+                self._take(events)
+                self._now_s += 0.01
+            self._now_s += 0.1
+
+    def state(self) -> Value | None:
+        """Return the state it was last seen in."""
+        return self.values.get(Quantity.STATE)
+
+    def _take(self, events: list[DeviceEvent]) -> None:
+        for event in events:
+            if isinstance(event, ChargerSeen):
+                self.values.update(event.values)
+
+
+@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: DeviceModel) -> None:
+    life = Life(model)
+    life.live(10)
+    assert life.state() == ChargingState.AVAILABLE
+    assert not life.values.get(Quantity.CONNECTED)
+    life.image.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
+    life.driver.want(16_000)
+    life.live(240)
+    values = life.values
+    assert life.state() in (ChargingState.CHARGE, ChargingState.CHARGE_REDUCED)
+    for phase in PHASE_CURRENTS:
+        if phase in values:
+            assert values[phase] == pytest.approx(DRAWN_MA, abs=500), phase
+    if Quantity.POWER in values:
+        expected_w = 3 * DRAWN_MA * VOLTAGE_V / 1000
+        assert values[Quantity.POWER] == pytest.approx(expected_w, rel=0.02)
+    assert "current_l1" not in model.capabilities or Quantity.CURRENT_L1 in values
+    assert "power" not in model.capabilities or Quantity.POWER in values
+    life.driver.want(0)
+    life.live(20)
+    assert life.image.phases_ma == (0, 0, 0)
+    life.image.unplug()
+    life.live(10)
+    assert life.state() == ChargingState.AVAILABLE
+    assert not life.values.get(Quantity.CONNECTED)
+
+
+# --- its simulator, read by somebody else --------------------------------------------------------
+
+_TABLES = {Table.COIL: "0", Table.DISCRETE: "1", Table.INPUT: "3", Table.HOLDING: "4"}
+
+
+def unit_of(model: DeviceModel) -> int:
+    """Return its unit, or one that mbpoll can ask for: it knows 0 to 247, and 255."""
+    return model.unit_id if model.unit_id <= 247 or model.unit_id == 255 else 1
+
+
+def image_of(model: DeviceModel) -> RegisterImage:
+    """Return the simulator of a model, with a vehicle that draws."""
+    unit = unit_of(model)
+    if model.kind is DeviceKind.CHARGER:
+        charger = SimulatedCharger(model, unit)
+        image: RegisterImage = charger
+    else:
+        charger = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
+        image = SimulatedMeter(model, unit, charger)
+    charger.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
+    charger.advance(30.0)
+    return image
+
+
+def blocks_of(model: DeviceModel) -> list[Block]:
+    """Return a request of each table the gateway reads."""
+    wanted = sorted(Interpreter("catalogue", model).wanted_points)
+    blocks = plan_blocks(model, unit_id=unit_of(model), address_offset=0, wanted=wanted)
+    return list({(block.unit_id, block.table): block for block in blocks}.values())
+
+
+async def mbpoll(port: int, block: Block) -> list[int]:
+    """Return the registers or bits of a block as mbpoll reads them."""
+    process = await asyncio.create_subprocess_exec(
+        str(shutil.which("mbpoll")),
+        *("-m", "tcp", "-p", str(port), "-a", str(block.unit_id), "-0", "-q", "-1"),
+        *("-t", _TABLES[block.table], "-r", str(block.address), "-c", str(block.count), HOST),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return [int(one) for one in re.findall(r"^\[\d+\]:\s+(\d+)", output.decode(), re.MULTILINE)]
+
+
+@pytest.mark.real
+@pytest.mark.peers
+@pytest.mark.proves("H.25")
+@pytest.mark.parametrize("model", BY_ADDRESS, ids=name_of)
+async def test_mbpoll_reads_what_the_simulator_shows(model: DeviceModel) -> None:
+    require_peers("mbpoll")
+    quiet_pymodbus()
+    image = image_of(model)
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = int(free.getsockname()[1])
+    server = ModbusSimulator([image], host=HOST, port=port, time_s=lambda: 30.0)
+    await server.start()
+    try:
+        blocks = blocks_of(model)
+        if model.wake_after_s is not None:  # the first request only wakes it up
+            with suppress(AssertionError):
+                await mbpoll(port, blocks[0])
+        for block in blocks:
+            shown = image.read(block.unit_id, block.table, block.address, block.count)
+            assert await mbpoll(port, block) == shown, (block.table, block.address)
+    finally:
+        await server.stop()
