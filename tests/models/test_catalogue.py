@@ -174,7 +174,7 @@ def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: Device
     assert "power" not in model.capabilities or Quantity.POWER in values
     life.driver.want(0)
     life.live(20)
-    assert life.image.phases_ma == (0, 0, 0)
+    assert max(life.image.phases_ma) == 0
     life.image.unplug()
     life.live(10)
     assert life.state() == ChargingState.AVAILABLE
