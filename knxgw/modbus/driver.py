@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
@@ -18,9 +18,9 @@ from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quan
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
-from knxgw.modbus.identity import Identity, Verdict
 from knxgw.modbus.interpreter import Interpreter, rule_points
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
+from knxgw.modbus.recognition import Recognition
 from knxgw.modbus.sunspec import ChainWalk
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,6 @@ SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not re
 COMM_LIMIT = 2  # wrong answers in a row until "Comm"
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
 LOOK_AFTER_WRITE_S = 0.3
-CONFIRM_S = 5.0  # what seems to be another model is looked at again after this
-PATIENCE_S = 60.0  # a device that starts up may be strange for so long
-RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # whether the right model answers by now
 PHASE_POINTS = ("current_l2", "current_l3")
 
 
@@ -83,12 +80,7 @@ class Driver:
         self._offset = register_offset
         self._interpreter = Interpreter(self.name, model)
         read = self._interpreter.wanted_points
-        self._identity = Identity(model, read) if model.control else None
-        self._verdict = Verdict.PENDING if model.control else Verdict.OURS
-        self._strange_looks = 0  # in a row, at which another model seemed to answer
-        self._strange_since_s = 0.0
-        self._rechecks = 0
-        self._held: list[DeviceEvent] = []  # what was said before it was known who speaks
+        self._recognition = Recognition(self.name, model, read) if model.control else None
         self._walk = (
             ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
         )
@@ -119,13 +111,14 @@ class Driver:
         """Tell whether state and currents were asked once since the connection came up."""
         if self._walk is not None and self._walk.start is None:
             return self._silent + self._wrong > 0  # asked, but not found
-        return self._strange_looks > 0 or self._schedule.first_cycle_done
+        strange = self._recognition is not None and self._recognition.is_strange
+        return strange or self._schedule.first_cycle_done
 
     def _new_schedule(self) -> PollSchedule:
         if self._walk is not None and self._walk.start is None:
             return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
-        identity = self._identity
-        telling = identity.points if identity else frozenset()
+        recognition = self._recognition
+        telling = recognition.points if recognition else frozenset()
         blocks = list(
             plan_blocks(
                 self.model,
@@ -142,7 +135,7 @@ class Driver:
             blocks,
             min_interval_s=self.model.read.min_interval_s,
             phase=phase,
-            first=identity.first_points if identity else (),
+            first=recognition.first_points if recognition else (),
         )
 
     # --- commands of the station
@@ -197,7 +190,12 @@ class Driver:
     @property
     def _told_commander(self) -> Commander | None:
         """Return the write side once it is known who is written to."""
-        return self._commander if self._verdict is Verdict.OURS else None
+        return self._commander if self._is_known else None
+
+    @property
+    def _is_known(self) -> bool:
+        """Tell whether what answers is of the model; of a meter nobody asks."""
+        return self._recognition is None or self._recognition.is_known
 
     # --- what became of it
 
@@ -226,9 +224,9 @@ class Driver:
         except DecodeError as err:
             return self._take_failure(job, err, now_s)
         self._refused_reads.pop(block, None)
-        if self._identity is not None:
-            self._first_word(self._identity, raws)
-            self._identity.take(raws)
+        if self._recognition is not None:
+            self._hear(self._recognition, raws)
+            self._recognition.take(raws)
         if self._commander is not None:
             for name, raw in raws.items():
                 doubted = self._commander.is_in_doubt
@@ -285,85 +283,45 @@ class Driver:
     def _look_anew(self) -> None:
         """Trust nothing that was read: something else may answer now."""
         self._interpreter.forget()
-        self._held.clear()
-        if self._identity is not None:
-            self._identity.forget()
-            self._verdict = Verdict.PENDING
+        if self._recognition is not None:
+            self._recognition.start_over()
             self._schedule = self._new_schedule()
 
     def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
         """Let what a failed read says about the model count; silence says nothing."""
-        identity = self._identity
-        if identity is None:
+        recognition = self._recognition
+        if recognition is None:
             return
         own, names = block.unit_id == self.unit_id, [point.name for point in block.points]
         code = error.code if isinstance(error, PeerRefusedError) else None
         if isinstance(error, LinkError) or code in GATEWAY_CODES:
-            if identity.has_heard or not own:
-                identity.doubt(*names)  # it speaks, but not about these
+            if recognition.has_heard or not own:
+                recognition.doubt(*names)  # it speaks, but not about these
             return
-        self._first_word(identity, names)
+        self._hear(recognition, names)
         if own and len(names) > 1 and code in NO_SUCH_BLOCK:
             return  # which one is refused will be seen when they are read one by one
         if own and code in NO_SUCH_POINT:
-            identity.refuse(names[0])
+            recognition.refuse(names[0])
         else:
-            identity.doubt(*names)
+            recognition.doubt(*names)
 
-    def _first_word(self, identity: Identity, names: Iterable[str]) -> None:
+    def _hear(self, recognition: Recognition, names: Collection[str]) -> None:
         """Ask at once what tells the model: while nobody answered it may have been asked in vain."""
-        if not identity.has_heard:
-            self._schedule.never_asked(identity.points.difference(names))
-        identity.has_heard = True
+        if asked_in_vain := recognition.hear(names):
+            self._schedule.never_asked(asked_in_vain)
 
     def _judged(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
         """Hold back what a device says until it is known to be the configured one."""
-        if self._identity is None or self._verdict is Verdict.OURS:
+        if self._recognition is None or self._is_known:
             return events
-        self._held += [event for event in events if isinstance(event, ChargerSeen)]
-        told: list[DeviceEvent] = [e for e in events if not isinstance(e, ChargerSeen)]
-        match self._identity.verdict:
-            case Verdict.PENDING:
-                return told
-            case Verdict.OURS:
-                return [*told, *self._recognised()]
-            case Verdict.STRANGE | Verdict.OTHER as verdict:
-                return [*told, *self._strange(verdict, self._identity.reason, now_s)]
-
-    def _recognised(self) -> list[DeviceEvent]:
-        self._verdict, self._strange_looks = Verdict.OURS, 0
-        if self.condition is LinkCondition.WRONG_MODEL:
-            log.warning("%s: a %s answers again", self.name, self.model.id)
-        wrong = self._wrong >= COMM_LIMIT
-        changed = self._change(LinkCondition.COMM if wrong else LinkCondition.GOOD)
-        held, self._held = self._held, []
-        return [*changed, *held]
-
-    def _strange(self, verdict: Verdict, reason: str, now_s: float) -> list[DeviceEvent]:
-        """Take a look at which another model seemed to answer; lasting evidence makes it certain."""
-        self._strange_looks += 1
-        if self._strange_looks == 1:
-            self._strange_since_s = now_s
-        patience_s = CONFIRM_S if verdict is Verdict.OTHER else PATIENCE_S
-        certain = now_s - self._strange_since_s >= patience_s
-        known = self.condition is LinkCondition.WRONG_MODEL
-        delay_s = CONFIRM_S
-        if certain:
-            self._rechecks = self._rechecks + 1 if known else 0
-            delay_s = min(RECHECK_FIRST_S * 2 ** min(self._rechecks, 10), RECHECK_LAST_S)
-        self._look_anew()
-        self._schedule.hold_back(now_s + delay_s)
-        if known:
-            return []
-        if not certain:
-            return self._change(LinkCondition.COMM) if verdict is Verdict.STRANGE else []
-        log.warning(
-            "%s: what answers is no %s (%s): nothing is written to it",
-            self.name,
-            self.model.id,
-            reason,
-        )
-        return self._change(LinkCondition.WRONG_MODEL)
+        is_wrong = self._wrong >= COMM_LIMIT
+        finding = self._recognition.judge(events, self.condition, is_wrong=is_wrong, now_s=now_s)
+        if finding.look_again_s is not None:
+            self._look_anew()
+            self._schedule.hold_back(now_s + finding.look_again_s)
+        changed = [] if finding.condition is None else self._change(finding.condition)
+        return [*finding.told, *changed, *finding.held]
 
     # --- inside
 
@@ -459,7 +417,7 @@ class Driver:
 
     def _answered(self) -> list[DeviceEvent]:
         self._silent = self._wrong = 0
-        if self._verdict is not Verdict.OURS:
+        if not self._is_known:
             return []
         told = self._refused
         if told and self._commander and not self._commander.still_wants(told):
@@ -484,7 +442,7 @@ class Driver:
         if self._wrong == 1:
             log.info("%s: wrong answer: %s", self.name, error)
         few = max(self._wrong, self._refused_writes) < COMM_LIMIT
-        if few or self._verdict is not Verdict.OURS:
+        if few or not self._is_known:
             return []
         return self._change(LinkCondition.COMM)
 
@@ -494,7 +452,8 @@ class Driver:
         returned = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         self.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
-            self._strange_looks = 0
+            if self._recognition is not None:
+                self._recognition.lost()
             self._look_anew()
         elif returned and self._commander is not None:
             self._commander.forget()  # it may have been without power: tell it everything again

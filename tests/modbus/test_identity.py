@@ -6,8 +6,9 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.modbus.driver import CONFIRM_S, PATIENCE_S, Driver
+from knxgw.modbus.driver import Driver
 from knxgw.modbus.identity import Identity, Verdict
+from knxgw.modbus.recognition import CONFIRM_S, PATIENCE_S
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.talk import Talk
