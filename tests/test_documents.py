@@ -12,7 +12,7 @@ import click
 import pytest
 
 import product_db
-from knxgw.catalogue import load_models, load_points
+from knxgw.catalogue import load_control, load_models, load_points
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState
@@ -193,7 +193,7 @@ def parse(words: list[str]) -> None:
 
 def test_every_key_of_a_device_model_is_explained() -> None:
     page = (DOCS / "models.md").read_text(encoding="utf-8")
-    keys = {*load_models._KEYS, *load_models._CONTROL_KEYS, *load_models._WATCHDOG_KEYS}
+    keys = {*load_models._KEYS, *load_control._CONTROL_KEYS, *load_control._WATCHDOG_KEYS}
     keys |= {*load_models._INTERFACE_KEYS, *load_models._SERIAL_KEYS, *load_points._KEYS}
     keys |= set(load_points._COUNTS) | {"str", "strw", "bytes"}
     assert {key for key in keys if not re.search(rf"`(\w+\.)?{key}[`.]", page)} == set()

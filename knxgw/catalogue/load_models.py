@@ -13,7 +13,14 @@ from knxgw.catalogue.fields import (
     text_of,
     texts_of,
 )
-from knxgw.catalogue.load_points import read_computed, read_points, read_tests
+from knxgw.catalogue.load_control import read_control, read_watchdog
+from knxgw.catalogue.load_points import read_computed, read_points
+from knxgw.catalogue.load_rules import (
+    read_identity,
+    read_plug_rules,
+    read_simulation,
+    read_state_rules,
+)
 from knxgw.catalogue.model import (
     Computed,
     Connector,
@@ -22,24 +29,14 @@ from knxgw.catalogue.model import (
     DeviceModel,
     FixedBlock,
     Framing,
-    IdentityRule,
     ModelId,
-    PlugRule,
     Point,
     ReadRules,
     SerialDefaults,
-    SimulatedState,
-    Simulation,
-    StateRule,
-    StepValue,
     SunSpecChain,
     Table,
     Transport,
-    Watchdog,
-    WatchdogTrigger,
     WriteRules,
-    WriteStep,
-    ZeroMeaning,
 )
 from knxgw.catalogue.yaml_tree import Node
 
@@ -83,28 +80,6 @@ _INTERFACE_KEYS = (
     "serial",
 )
 _SERIAL_KEYS = ("baud", "data_bits", "parity", "stop_bits")
-_CONTROL_KEYS = (
-    "resolution_a",
-    "minimum_a",
-    "maximum_a",
-    "zero_a",
-    "offer",
-    "pause",
-    "unlock",
-    "start_stop",
-    "read_back",
-)
-_WATCHDOG_KEYS = (
-    "trigger",
-    "timeout_s",
-    "refresh_s",
-    "arm",
-    "refresh",
-    "fallback",
-    "timeout_point",
-    "remaining_point",
-    "fallback_point",
-)
 MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
 SUNSPEC_HEADER = 2  # registers at the start of a SunSpec model: its id and its length
 
@@ -151,8 +126,8 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         points = _within(chain, points, points_node)
     read = _read_read_rules(root)
     _check_spans(points, read, points_node)
-    control = _read_control(root, points) if kind is DeviceKind.CHARGER else None
-    watchdog = _read_watchdog(root, points)
+    control = read_control(root, points) if kind is DeviceKind.CHARGER else None
+    watchdog = read_watchdog(root, points)
     return DeviceModel(
         id=ModelId(id_node.text()),
         ets_id=ets_node.integer(1, 65535) or 0,
@@ -176,18 +151,18 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         write=_read_write_rules(root),
         control=control,
         watchdog=watchdog,
-        state_rules=_read_state_rules(root, points),
-        plug_rules=_read_plug_rules(root, points),
+        state_rules=read_state_rules(root, points),
+        plug_rules=read_plug_rules(root, points),
         points=points,
         computed=computed,
         chain=chain,
         capabilities=_capabilities(points, computed, control),
         setup=texts_of(root, "setup"),
         quirks=texts_of(root, "quirks"),
-        simulation=_read_simulation(root, points),
+        simulation=read_simulation(root, points),
         framing=Framing(choice_of(interface, "framing", tuple(Framing), Framing.STANDARD)),
         wake_after_s=_read_wake_after(interface),
-        identity=_read_identity(root, points),
+        identity=read_identity(root, points),
         serial=_read_serial(interface),
     )
 
@@ -343,167 +318,3 @@ def _read_write_rules(root: Node) -> WriteRules:
         functions=tuple(code for code in codes if code),
         min_interval_s=number_of(node, "min_interval_s", 0.0, low=0),
     )
-
-
-def _read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
-    node = root.require("control")
-    if node is None:
-        return None
-    node.only_keys(_CONTROL_KEYS)
-    zero = node.require("zero_a")
-    meaning = zero.choice([meaning.value for meaning in ZeroMeaning]) if zero else None
-    control = Control(
-        resolution_ma=round(number_of(node, "resolution_a", 1.0, low=0) * 1000),
-        minimum_ma=round(number_of(node, "minimum_a", 6.0, low=0) * 1000),
-        maximum_ma=round(number_of(node, "maximum_a", 32.0, low=0) * 1000),
-        zero=ZeroMeaning(meaning) if meaning else ZeroMeaning.FORBIDDEN,
-        offer=_read_steps(node, "offer", points),
-        pause=_read_steps(node, "pause", points),
-        unlock=_read_steps(node, "unlock", points),
-        start_stop=flag_of(node, "start_stop"),
-        read_back=_point_name(node, "read_back", points),
-    )
-    if not control.offer:
-        node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
-    if control.is_power and control.read_back and points[control.read_back].unit != "W":
-        node.report("what is told as a power must be read back as one", "give it `unit: W`")
-    if not control.pause:
-        node.report("nothing says how to pause", "add `pause: [{point: …, value: 0}]`")
-    return control
-
-
-def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[WriteStep, ...]:
-    child = node.get(name)
-    steps: list[WriteStep] = []
-    for item in child.items() if child else ():
-        item.only_keys(("point", "value"))
-        point = _point_name(item, "point", points)
-        value_node = item.require("value")
-        if point is None or value_node is None:
-            continue
-        if not points[point].writable:
-            item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
-        word = value_node.text()
-        if word == StepValue.OFFER_POWER and points[point].unit != "W":
-            item.report(
-                f"point {point!r} does not count in watts", "give it `unit: W`, and a scale"
-            )
-        if word in {value.value for value in StepValue}:
-            steps.append(WriteStep(point=point, value=StepValue(word)))
-        elif (number := value_node.number()) is not None:
-            steps.append(WriteStep(point=point, value=number))
-    return tuple(steps)
-
-
-def _read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
-    node = root.get("watchdog")
-    if node is None:
-        return None
-    node.only_keys(_WATCHDOG_KEYS)
-    trigger = node.require("trigger")
-    word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
-    return Watchdog(
-        trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
-        timeout_s=number_of(node, "timeout_s", 60.0, low=0),
-        refresh_s=number_of(node, "refresh_s", 20.0, low=0),
-        arm=_read_steps(node, "arm", points),
-        refresh=_read_steps(node, "refresh", points),
-        fallback=text_of(node, "fallback"),
-        timeout_point=_point_name(node, "timeout_point", points),
-        remaining_point=_point_name(node, "remaining_point", points),
-        fallback_point=_point_name(node, "fallback_point", points),
-    )
-
-
-def _read_state_rules(root: Node, points: Mapping[str, Point]) -> tuple[StateRule, ...]:
-    rules: list[StateRule] = []
-    node = root.get("state_rules")
-    for item in node.items() if node else ():
-        children = item.only_keys(("if", "state", "use"))
-        tests = read_tests(children["if"], points) if "if" in children else ()
-        if "use" in children:
-            children["use"].choice(("codes",))
-            rules.append(StateRule(tests=tests, state=None))
-        elif (state := item.require("state")) and (number := state.integer(0, 11)) is not None:
-            rules.append(StateRule(tests=tests, state=number))
-    return tuple(rules)
-
-
-def _read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, ...]:
-    rules: list[PlugRule] = []
-    node = root.get("plug_rules")
-    for item in node.items() if node else ():
-        children = item.only_keys(("if", "connected"))
-        tests = read_tests(children["if"], points) if "if" in children else ()
-        connected = item.require("connected")
-        value = connected.boolean() if connected else None
-        if value is not None:
-            rules.append(PlugRule(tests=tests, connected=value))
-    return tuple(rules)
-
-
-def _read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule, ...]:
-    rules: list[IdentityRule] = []
-    node = root.get("identity")
-    for item in node.items() if node else ():
-        children = item.only_keys(("if", "ours"))
-        tests_node, ours = item.require("if"), item.require("ours")
-        tests = read_tests(children["if"], points) if tests_node else ()
-        for test in tests:
-            if not points[test.point].readable:
-                item.report(f"point {test.point!r} cannot be read", "test one that can")
-        value = ours.boolean() if ours else None
-        if tests and value is not None:
-            rules.append(IdentityRule(tests=tests, ours=value))
-    return tuple(rules)
-
-
-def _read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
-    node = root.get("simulator")
-    if node is None:
-        return Simulation(states={}, constants={}, enabled_if=())
-    children = node.only_keys(("states", "constants", "enabled_if"))
-    states: dict[SimulatedState, dict[str, int | str]] = {}
-    for name, values in children["states"].mapping().items() if "states" in children else ():
-        if name not in {state.value for state in SimulatedState}:
-            values.report("unknown state", f"known are: {', '.join(SimulatedState)}")
-            continue
-        raw = {point: _scalar(child) for point, child in values.mapping().items()}
-        states[SimulatedState(name)] = {
-            point: value for point, value in raw.items() if not isinstance(value, float)
-        }
-    constants = (
-        {
-            name: child.text() if _is_text(points.get(name)) else _scalar(child)
-            for name, child in children["constants"].mapping().items()
-        }
-        if "constants" in children
-        else {}
-    )
-    for name in [*constants, *(point for values in states.values() for point in values)]:
-        if name not in points:
-            node.report(f"point {name!r} does not exist", "name a point of this file")
-    enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
-    return Simulation(states=states, constants=constants, enabled_if=enabled_if)
-
-
-def _is_text(point: Point | None) -> bool:
-    words = ("str", "strw", "char_lo", "char_hi", "bytes")
-    return point is not None and point.type in words
-
-
-def _scalar(node: Node) -> int | float | str:
-    text = node.text()
-    for convert in (lambda word: int(word, 0), float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | None:
-    child = node.get(name)
-    if child is None:
-        return None
-    return child.choice(tuple(points))

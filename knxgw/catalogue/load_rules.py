@@ -1,0 +1,105 @@
+"""Reads what a model's values mean, and what its simulator shows: rules, identity, simulator."""
+
+from collections.abc import Mapping
+
+from knxgw.catalogue.load_points import read_tests
+from knxgw.catalogue.model import (
+    IdentityRule,
+    PlugRule,
+    Point,
+    SimulatedState,
+    Simulation,
+    StateRule,
+)
+from knxgw.catalogue.yaml_tree import Node
+
+
+def read_state_rules(root: Node, points: Mapping[str, Point]) -> tuple[StateRule, ...]:
+    """Return the rules that give a charging point its state."""
+    rules: list[StateRule] = []
+    node = root.get("state_rules")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "state", "use"))
+        tests = read_tests(children["if"], points) if "if" in children else ()
+        if "use" in children:
+            children["use"].choice(("codes",))
+            rules.append(StateRule(tests=tests, state=None))
+        elif (state := item.require("state")) and (number := state.integer(0, 11)) is not None:
+            rules.append(StateRule(tests=tests, state=number))
+    return tuple(rules)
+
+
+def read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, ...]:
+    """Return the rules that say whether a vehicle is connected."""
+    rules: list[PlugRule] = []
+    node = root.get("plug_rules")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "connected"))
+        tests = read_tests(children["if"], points) if "if" in children else ()
+        connected = item.require("connected")
+        value = connected.boolean() if connected else None
+        if value is not None:
+            rules.append(PlugRule(tests=tests, connected=value))
+    return tuple(rules)
+
+
+def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule, ...]:
+    """Return what tells the devices of a model from others."""
+    rules: list[IdentityRule] = []
+    node = root.get("identity")
+    for item in node.items() if node else ():
+        children = item.only_keys(("if", "ours"))
+        tests_node, ours = item.require("if"), item.require("ours")
+        tests = read_tests(children["if"], points) if tests_node else ()
+        for test in tests:
+            if not points[test.point].readable:
+                item.report(f"point {test.point!r} cannot be read", "test one that can")
+        value = ours.boolean() if ours else None
+        if tests and value is not None:
+            rules.append(IdentityRule(tests=tests, ours=value))
+    return tuple(rules)
+
+
+def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
+    """Return what a simulated device shows."""
+    node = root.get("simulator")
+    if node is None:
+        return Simulation(states={}, constants={}, enabled_if=())
+    children = node.only_keys(("states", "constants", "enabled_if"))
+    states: dict[SimulatedState, dict[str, int | str]] = {}
+    for name, values in children["states"].mapping().items() if "states" in children else ():
+        if name not in {state.value for state in SimulatedState}:
+            values.report("unknown state", f"known are: {', '.join(SimulatedState)}")
+            continue
+        raw = {point: _scalar(child) for point, child in values.mapping().items()}
+        states[SimulatedState(name)] = {
+            point: value for point, value in raw.items() if not isinstance(value, float)
+        }
+    constants = (
+        {
+            name: child.text() if _is_text(points.get(name)) else _scalar(child)
+            for name, child in children["constants"].mapping().items()
+        }
+        if "constants" in children
+        else {}
+    )
+    for name in [*constants, *(point for values in states.values() for point in values)]:
+        if name not in points:
+            node.report(f"point {name!r} does not exist", "name a point of this file")
+    enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
+    return Simulation(states=states, constants=constants, enabled_if=enabled_if)
+
+
+def _is_text(point: Point | None) -> bool:
+    words = ("str", "strw", "char_lo", "char_hi", "bytes")
+    return point is not None and point.type in words
+
+
+def _scalar(node: Node) -> int | float | str:
+    text = node.text()
+    for convert in (lambda word: int(word, 0), float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text

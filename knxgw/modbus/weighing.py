@@ -1,0 +1,164 @@
+"""What a probe asks of a model, and what one answer says for it or against it; pure."""
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from knxgw.catalogue.model import (
+    DeviceModel,
+    Point,
+    RegisterType,
+    Table,
+)
+from knxgw.errors import DecodeError
+from knxgw.modbus.codec import Raw, decode, scaled
+from knxgw.modbus.identity import is_all_ones
+from knxgw.modbus.interpreter import rule_points
+
+PROBED = -1
+MOST_QUESTIONS = 14  # to one model
+CONVINCING = 2.0  # weight of what only this kind of device would say
+# unit -> (lowest, highest, weight of a value within that is not 0, how much of it is telling)
+_PLAUSIBLE = {
+    "V": (180.0, 260.0, 3.0, 3.0),
+    "Hz": (45.0, 65.0, 3.0, 3.0),
+    "A": (-100.0, 100.0, 1.0, 0.5),
+    "W": (-100_000.0, 100_000.0, 1.0, 0.25),
+    "Wh": (0.0, 1e9, 1.0, 0.25),
+    "°C": (-30.0, 90.0, 1.0, 0.5),
+}
+_TEXTS = (
+    RegisterType.STR,
+    RegisterType.STRW,
+    RegisterType.CHAR_HI,
+    RegisterType.CHAR_LO,
+    RegisterType.BYTES,
+)
+_FLOATS = (RegisterType.F32, RegisterType.F64)
+_PRINTABLE = frozenset(string.printable) - frozenset("\t\n\r\x0b\x0c")
+# What is asked first; the rest follows in the order of the file.
+_ORDER = (
+    "state",
+    "voltage_l1",
+    "frequency",
+    "current_l1",
+    "model",
+    "serial",
+    "plug",
+    "power",
+    "energy_total",
+    "temperature",
+    "firmware",
+)
+
+
+class Question(NamedTuple):
+    """One value to ask for."""
+
+    unit: int  # PROBED stands for the one that is probed
+    table: Table
+    address: int
+    registers: int
+
+
+Answer = tuple[int, ...] | None  # None: refused, or not an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What one answer says about one model."""
+
+    gained: float  # of `most`; negative: it speaks against the model
+    most: float
+    telling: float = 0.0  # the part that another device would hardly show by chance
+    reason: str = ""
+
+
+def weigh(model: DeviceModel, point: Point, answer: Answer) -> Weighed:
+    """Return what the answer to one question says about a model."""
+    most = 2.0
+    if answer is None:
+        if point.optional:
+            return Weighed(gained=0.0, most=0.0)
+        return Weighed(gained=-1.5, most=most, reason=f"no {point.name}")
+    raw = decoded(point, part(model, point, answer))
+    if raw is None or is_all_ones(point, raw):
+        return Weighed(gained=0.0, most=most / 2)
+    if point.codes:
+        return _weigh_code(model, point, raw)
+    if point.type in _TEXTS:
+        return _weigh_text(point, raw)
+    return _weigh_number(point, raw)
+
+
+def _weigh_code(model: DeviceModel, point: Point, raw: Raw) -> Weighed:
+    if raw in point.codes:
+        meaning = point.codes[raw].meaning if isinstance(raw, int | str) else ""
+        gained = 0.5 if raw == 0 else 2.0
+        telling = 0.25 if raw == 0 else 1.0 + isinstance(raw, str)
+        reason = f"{point.name}: {meaning}"
+        return Weighed(gained=gained, most=max(1.0, gained), telling=telling, reason=reason)
+    against = -2.0 if point.name == "state" or point.name in rule_points(model) else -0.5
+    return Weighed(gained=against, most=2.0, reason=f"{point.name} {raw!r} is unknown")
+
+
+def _weigh_text(point: Point, raw: Raw) -> Weighed:
+    text = str(raw)
+    if not text.strip("0 "):
+        return Weighed(gained=0.0, most=2.0)
+    if point.type is RegisterType.BYTES:
+        return Weighed(gained=0.5, most=1.0, reason=f"{point.name} {text}")
+    if len(text) >= 2 and set(text) <= _PRINTABLE:
+        return Weighed(gained=2.0, most=2.0, telling=2.0, reason=f"{point.name} {text!r}")
+    return Weighed(gained=-2.0, most=2.0, reason=f"{point.name} is no text")
+
+
+def _weigh_number(point: Point, raw: Raw) -> Weighed:
+    try:
+        value = scaled(point, raw)
+    except DecodeError:
+        return Weighed(gained=-1.0, most=1.0)
+    if point.unit not in _PLAUSIBLE or point.scale_from is not None:
+        return Weighed(gained=0.25 if value else 0.1, most=0.25)
+    low, high, weight, telling = _PLAUSIBLE[point.unit]
+    shown = f"{point.name} {value:.6g} {point.unit}"
+    if not value or abs(value) < 1e-9 * abs(point.scale):
+        return Weighed(gained=0.1 * weight, most=0.1 * weight)
+    if low <= value <= high and abs(value) > 1e-6:
+        if point.type in _FLOATS:  # hardly any other bits are a float of this size
+            telling = max(telling, CONVINCING)
+        return Weighed(gained=weight, most=weight, telling=telling, reason=shown)
+    return Weighed(gained=-2.0, most=weight, reason=f"{shown} cannot be")
+
+
+def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
+    """Return a raw value, None where the registers cannot be one."""
+    try:
+        return decode(point, answer)
+    except DecodeError:
+        return None
+
+
+def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
+    """Return what tells most about a model, the most telling first."""
+    points = {name: point for name, point in model.points.items() if point.readable}
+    telling = {test.point for rule in model.identity for test in rule.tests}
+    names = [*sorted(telling), *_ORDER, *sorted(rule_points(model)), *points]
+    chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
+    return [(point, _question(model, point)) for point in chosen]
+
+
+def _question(model: DeviceModel, point: Point) -> Question:
+    """Return the request that shows a point: its registers, or the fixed block they are in."""
+    unit = PROBED if point.unit_id is None else point.unit_id
+    fixed = model.read.block_of(point.table, point.address, point.count)
+    if fixed is not None:
+        return Question(unit, fixed.table, fixed.address, fixed.count)
+    return Question(unit, point.table, point.address, point.count)
+
+
+def part(model: DeviceModel, point: Point, answer: Sequence[int]) -> Sequence[int]:
+    """Return the registers of a point in an answer that may show more."""
+    start = point.address - _question(model, point).address
+    return answer[start : start + point.count]
