@@ -224,6 +224,18 @@ def test_a_gateway_ends_in_order_on_sigterm_and_reads_its_file_again_on_sighup(
 
 
 @pytest.mark.real
+@pytest.mark.proves("6.15")
+def test_the_start_warns_of_minimum_currents_that_reach_the_limit(tmp_path: Path) -> None:
+    path = site(tmp_path, GOOD.replace('"off"}}', '"off", fuse_a: 9}}'))
+    with process(
+        tmp_path / "gateway.log", "run", "--config", str(path), "--state", str(tmp_path / "state")
+    ) as gateway:
+        gateway.wait_to_say("minimum currents")
+        gateway.wait_to_say("warning: load_management.fuse_a")
+        gateway.end(signal.SIGTERM, 5.0)
+
+
+@pytest.mark.real
 def test_a_port_in_use_is_said_with_its_remedy(tmp_path: Path) -> None:
     path = site(tmp_path)
     port = int(path.read_text().split('listen: "127.0.0.1:')[1].split('"')[0])

@@ -59,6 +59,7 @@ async def found_by(address: str, units: tuple[int, ...] | None = None) -> Found:
     )
 
 
+@pytest.mark.proves("4.15")
 @pytest.mark.real
 @pytest.mark.parametrize("model_id", ["goe_charger", "alfen_eve", "openwb_secondary"])
 async def test_a_device_on_tcp_is_found_and_nothing_is_written(model_id: str) -> None:
@@ -79,6 +80,7 @@ async def test_a_device_on_tcp_is_found_and_nothing_is_written(model_id: str) ->
     assert simulator.writes == []
 
 
+@pytest.mark.proves("4.15")
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("model_id", "unit"), [("heidelberg_energy_control", 3), ("eastron_sdm630", 2)]
@@ -164,6 +166,7 @@ def test_a_line_is_tried_as_devices_are_delivered_the_most_frequent_first() -> N
     assert len(tries(fixed, models, (4,))) == 1
 
 
+@pytest.mark.proves("4.15")
 @pytest.mark.parametrize("model_id", ["keba_p30", "heidelberg_energy_control", "eastron_sdm630"])
 def test_the_lines_to_paste_are_a_good_configuration(model_id: str) -> None:
     model = MODELS[model_id]

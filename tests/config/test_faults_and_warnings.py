@@ -47,7 +47,7 @@ def test_a_charger_used_twice_marks_the_later_one_and_blocks_both() -> None:
     ]
 
 
-@pytest.mark.proves("7.52")
+@pytest.mark.proves("7.52", "4.5")
 @pytest.mark.parametrize(
     ("left", "right"),
     [
@@ -61,6 +61,7 @@ def test_one_socket_addressed_in_two_ways_is_the_same_charger(left: str, right: 
     assert only_fault(points(alfen(1, left), alfen(2, right))).blocked_points == {1, 2}
 
 
+@pytest.mark.proves("4.3")
 @pytest.mark.parametrize(
     ("left", "right"),
     [
@@ -90,13 +91,14 @@ def test_a_host_written_in_capitals_is_the_same_host() -> None:
     assert only_fault(points(keba(1, "Box.local"), keba(2, "box.local"))).point == 2
 
 
-@pytest.mark.proves("7.54")
+@pytest.mark.proves("7.54", "4.2")
 def test_a_line_of_the_other_protocol_blocks_what_cannot_speak_it() -> None:
     fault = only_fault(points(abb(1, 1)) + LINE.replace("}", ", protocol: ascii}"))
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 1, frozenset({1}))
     assert "RTU and ASCII must not be mixed" in fault.message
 
 
+@pytest.mark.proves("4.2")
 def test_chargers_that_begin_their_answers_differently_cannot_share_a_line() -> None:
     abl = "number: 2, model: abl_emh1, connection: {type: serial, unit: 2}"
     text = points(abb(1, 1), abl) + LINE.replace("}", ", protocol: ascii}")
@@ -125,7 +127,7 @@ def test_a_meter_used_twice_marks_the_later_charging_point_and_blocks_both() -> 
     )
 
 
-@pytest.mark.proves("7.51")
+@pytest.mark.proves("7.51", "4.4")
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -354,6 +356,7 @@ def test_a_risk_is_a_warning_and_does_not_stop_the_start(text: str, expected: st
     assert len(warnings(text)) <= 1
 
 
+@pytest.mark.proves("4.9")
 def test_devices_of_different_parity_on_one_line_are_named() -> None:
     meter = ", meter: {model: eastron_sdm630, connection: {type: serial, unit: 9}}"
     text = points(

@@ -36,7 +36,7 @@ def without(*points: str) -> Catalogue:
     return models("\n".join(kept))
 
 
-@pytest.mark.proves("2.9")
+@pytest.mark.proves("2.9", "4.6")
 @pytest.mark.parametrize(
     ("point", "gone"),
     [
@@ -84,7 +84,7 @@ def test_the_energy_of_a_session_exists_where_energy_or_power_is_measured(
     assert 74 in numbers(catalogue, meter=METER), "the meter measures power"
 
 
-@pytest.mark.proves("2.9")
+@pytest.mark.proves("2.9", "4.6")
 def test_a_meter_adds_the_objects_of_what_it_measures() -> None:
     poor = without("current_l[123]", "power(_l[123])?", "energy_.*")
     assert numbers(poor, meter=METER) - numbers(poor) == {62, 63, 66, 74}

@@ -23,7 +23,7 @@ def serial(number: int, model: str, unit: int) -> str:
     return f"number: {number}, model: {model}, connection: {{type: serial, unit: {unit}}}"
 
 
-@pytest.mark.proves("7.55")
+@pytest.mark.proves("7.55", "4.1")
 def test_two_models_on_the_line_are_a_fault_of_the_later_one_and_block_both() -> None:
     text = points(
         serial(1, "abb_terra_ac", 1), serial(3, "everything_box", 2), serial(4, "abb_terra_ac", 3)
@@ -36,7 +36,7 @@ def test_two_models_on_the_line_are_a_fault_of_the_later_one_and_block_both() ->
     )
 
 
-@pytest.mark.proves("7.55")
+@pytest.mark.proves("7.55", "4.1")
 def test_one_model_on_the_line_beside_others_over_tcp_is_no_fault() -> None:
     other = "number: 3, model: everything_box, connection: {host: 10.0.0.3}"
     line = (serial(2, "abb_terra_ac", 1), serial(4, "abb_terra_ac", 2))

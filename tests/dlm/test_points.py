@@ -292,7 +292,7 @@ def test_a_car_that_never_started_has_5_minutes_from_each_new_offer_on() -> None
     assert house.member().released
 
 
-@pytest.mark.proves("D3.3b")
+@pytest.mark.proves("D3.3b", "4.7")
 def test_without_a_meter_of_its_own_a_charger_draws_its_offer_while_it_charges() -> None:
     house = House(member(1, measures=False))
     house.cars[1].state = S.CONNECTED

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from knxgw.charging.events import OfferTaken
 from knxgw.charging.words import LinkCondition
 from knxgw.sim.vehicle import Vehicle
@@ -22,6 +24,7 @@ async def test_the_simulated_charger_ends_a_connection_after_its_time() -> None:
         assert LinkCondition.NOT_REACHABLE in rig.conditions()
 
 
+@pytest.mark.proves("4.16")
 async def test_the_connection_is_renewed_before_the_charger_ends_it_and_nobody_notices() -> None:
     rig = Rig(HCC3, UNIT)
     async with running(rig):
@@ -52,6 +55,7 @@ async def test_a_command_reaches_the_charger_at_once_also_while_its_connection_i
         assert rig.conditions() == [LinkCondition.GOOD]
 
 
+@pytest.mark.proves("4.16")
 async def test_what_a_charger_forgot_while_its_connection_was_renewed_is_corrected() -> None:
     async with running(Rig(HCC3, UNIT)) as rig:
         rig.chargers[0].plug(Vehicle())

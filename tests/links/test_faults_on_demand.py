@@ -41,7 +41,7 @@ FAULTS: dict[str, tuple[Callable[[Misbehaviour], None], LinkCondition]] = {
 }
 
 
-@pytest.mark.proves("H.16", "H.17")
+@pytest.mark.proves("H.16", "H.17", "4.13")
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_fault_has_its_name_shows_nothing_wrong_and_heals(
@@ -70,7 +70,7 @@ async def test_a_fault_has_its_name_shows_nothing_wrong_and_heals(
         assert set(wire.seen(Quantity.CURRENT, 2)) == {27_000}
 
 
-@pytest.mark.proves("H.17")
+@pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("delay_s", [0.3, 1.9, 2.1, 2.5, 2.9, 3.0, 3.1, 3.5, 4.9, 6.0, 9.0])
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_slow_answer_is_never_taken_for_the_next_requests(

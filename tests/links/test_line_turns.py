@@ -45,7 +45,7 @@ def noting(wire: Wire) -> list[_Noting]:
     return drivers
 
 
-@pytest.mark.proves("H.13")
+@pytest.mark.proves("H.13", "4.10")
 async def test_on_a_full_line_state_and_currents_come_several_times_as_often() -> None:
     wire = Wire("rtu", slow(ABB), units=UNITS)
     drivers = noting(wire)
@@ -60,6 +60,7 @@ async def test_on_a_full_line_state_and_currents_come_several_times_as_often() -
     assert max(totals) - min(totals) <= 0.1 * max(totals), "every unit has its share"
 
 
+@pytest.mark.proves("4.12")
 async def test_a_dead_unit_costs_the_others_no_more_than_its_share() -> None:
     counts = []
     for missing in (False, True):
@@ -75,6 +76,7 @@ async def test_a_dead_unit_costs_the_others_no_more_than_its_share() -> None:
     assert counts[1] >= 0.8 * counts[0], counts
 
 
+@pytest.mark.proves("4.11")
 async def test_an_interruption_overtakes_every_other_write_that_waits() -> None:
     """A Heidelberg is told three registers after its first offer, 0.1 s apart."""
     wire = Wire("rtu", catalogue().chargers["heidelberg_energy_control"], units=UNITS)

@@ -275,7 +275,7 @@ def drivers_of(models: dict[int, DeviceModel]) -> dict[int, Driver]:
     return {unit: Driver(PointNumber(unit), model, unit_id=unit) for unit, model in models.items()}
 
 
-@pytest.mark.proves("H.17")
+@pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_whatever_is_answered_only_the_truth_is_published_and_it_heals(
     transport: str,

@@ -56,6 +56,7 @@ def full_ma(charger: SimulatedCharger, offer_ma: int) -> tuple[float, float]:
     return wanted_ma - step_ma, wanted_ma
 
 
+@pytest.mark.proves("4.8")
 @pytest.mark.parametrize("model_id", BY_POWER)
 @pytest.mark.parametrize("phases", [1, 2, 3])
 @pytest.mark.parametrize("offer_ma", [6090, 8265, 16_095, 32_000])
@@ -192,6 +193,7 @@ async def test_a_limit_the_charger_forgot_is_told_again_in_watts(model_id: str) 
         assert rig.server.writes[writes][3] == (69,), "10.005 A on three phases in 100 W"
 
 
+@pytest.mark.proves("4.8")
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_a_one_phase_vehicle_that_starts_late_is_soon_held_to_its_offer(
     model_id: str,

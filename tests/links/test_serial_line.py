@@ -93,6 +93,7 @@ async def running(protocol: str = "rtu", *, missing: int = 0) -> AsyncIterator[R
         await rig.simulator.stop()
 
 
+@pytest.mark.proves("4.10")
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
 async def test_five_chargers_and_a_meter_share_a_line(protocol: str) -> None:
     async with running(protocol) as rig:
@@ -107,6 +108,7 @@ async def test_five_chargers_and_a_meter_share_a_line(protocol: str) -> None:
         assert good == [LinkCondition.GOOD] * len(rig.drivers)
 
 
+@pytest.mark.proves("4.11")
 async def test_a_command_waits_for_one_transaction_at_most() -> None:
     async with running() as rig:
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers))
@@ -119,6 +121,7 @@ async def test_a_command_waits_for_one_transaction_at_most() -> None:
             assert any(function in (6, 16) for function in frames[:2]), frames
 
 
+@pytest.mark.proves("4.12")
 async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
     async with running(missing=8) as rig:
         lost = ChargerConditionChanged(point=PointNumber(7), condition=LinkCondition.NOT_REACHABLE)
@@ -147,7 +150,7 @@ def foreign(protocol: str, data: bytes) -> bytes:
     return framed(protocol, unit % UNITS + 1, pdu)
 
 
-@pytest.mark.proves("H.17")
+@pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("spoil", [damaged, short, foreign], ids=lambda one: str(one.__name__))
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
 async def test_a_wrong_answer_is_never_published_and_the_line_heals(
@@ -164,7 +167,7 @@ async def test_a_wrong_answer_is_never_published_and_the_line_heals(
         await rig.until(lambda: all(d.condition is LinkCondition.GOOD for d in rig.drivers), 40.0)
 
 
-@pytest.mark.proves("H.17")
+@pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
 async def test_late_answers_are_never_published_and_the_line_heals(protocol: str) -> None:
     async with running(protocol) as rig:

@@ -60,6 +60,7 @@ def best_of(probing: Probing) -> list[Candidate]:
     return [one for one in candidates if one.score >= candidates[0].score - 0.01]
 
 
+@pytest.mark.proves("4.15")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.kind}-{model.id}")
 def test_a_device_is_recognised_as_its_model(model: DeviceModel) -> None:
     probing = probe(device_of(model, model.unit_id), [model.unit_id])

@@ -55,6 +55,7 @@ def name_of(model: DeviceModel) -> str:
 # --- what it says of itself ----------------------------------------------------------------------
 
 
+@pytest.mark.proves("4.14")
 def test_every_model_names_its_sources_and_how_sure_each_point_is() -> None:
     for model in MODELS:
         assert model.sources, model.id
@@ -94,6 +95,7 @@ def limits_of(point: Point) -> Iterator[Raw]:
         yield from (unscaled(point, end) for end in (point.low, point.high) if end is not None)
 
 
+@pytest.mark.proves("4.14")
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_every_point_encodes_and_decodes_at_its_limits(model: DeviceModel) -> None:
     for point in model.points.values():
@@ -153,6 +155,7 @@ class Life:
                 self.values.update(event.values)
 
 
+@pytest.mark.proves("4.14")
 @pytest.mark.parametrize("model", CHARGERS, ids=name_of)
 def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: DeviceModel) -> None:
     life = Life(model)
