@@ -95,7 +95,7 @@ def sim(site: Path | None) -> None:
 @click.argument("scenarios", nargs=-1, required=True, type=_FILE, metavar="SCENARIO...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
-    r"""Run scenarios of load management in virtual time and judge them.
+    """Run scenarios of load management in virtual time and judge them.
 
     A SCENARIO is a YAML file: a site (fuse, building, smart meter, charging points, cars), what
     happens when, and what is expected. The gateway's own rules run against simulated cars; what is
@@ -113,7 +113,7 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
 
     docs/bench.md explains every key; tests/scenarios/ has many examples. Exit status: 0 all is as
     expected, 1 something is not, 2 a file is faulty.
-    """
+    """  # noqa: D301 - click wants the character itself
     from knxgw.showcase import run_bench  # noqa: PLC0415 - see `run`
 
     sys.exit(run_bench(scenarios, as_json=as_json))
@@ -184,7 +184,7 @@ def models(kind: str | None, *, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> None:
-    r"""Find out which known charger or meter answers at an ADDRESS; only reads.
+    """Find out which known charger or meter answers at an ADDRESS; only reads.
 
     \b
         knxgw probe tcp://192.168.1.31              port 502, the units devices usually have
@@ -200,7 +200,7 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
     it. Give a unit where you know it: it is quicker and disturbs less.
 
     Exit status: 0 something was recognised, 1 nothing was, 2 the address is faulty.
-    """
+    """  # noqa: D301 - click wants the character itself
     from knxgw import probe as probing  # noqa: PLC0415 - see `run`
 
     try:

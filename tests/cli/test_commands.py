@@ -39,6 +39,11 @@ def site(directory: Path, text: str = GOOD) -> Path:
     return path
 
 
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_examples_in_the_help_keep_their_lines(command: str) -> None:
+    assert "\\b" not in knxgw(command, "--help").output
+
+
 def test_objects_prints_the_whole_map_as_json() -> None:
     result = knxgw("objects", "--format", "json")
     assert result.exit_code == 0
