@@ -77,10 +77,10 @@ def encode(point: Point, raw: Raw) -> list[int]:
             data = bytes.fromhex(str(raw)).ljust(2 * point.count, b"\x00")
         except ValueError as err:
             raise EncodeError(f"{point.name}: {raw!r} is not hexadecimal") from err
-        return _ordered_registers(point, data)
+        return ordered_registers(point, data)
     if isinstance(raw, str):
         raise EncodeError(f"{point.name}: {raw!r} is not a number")
-    return _ordered_registers(point, _pack(point, raw))
+    return ordered_registers(point, _pack(point, raw))
 
 
 def scaled(point: Point, raw: Raw, exponent: Raw = 0) -> float:
@@ -140,7 +140,8 @@ def _ordered_bytes(point: Point, registers: Sequence[int]) -> bytes:
     return b"".join(word.to_bytes(2, "big" if order == "big" else "little") for word in words)
 
 
-def _ordered_registers(point: Point, data: bytes) -> list[int]:
+def ordered_registers(point: Point, data: bytes) -> list[int]:
+    """Return bytes, the most significant first, in the order the device has them."""
     order = point.byte_order
     words = [
         int.from_bytes(data[i : i + 2], "big" if order is Order.BIG else "little")

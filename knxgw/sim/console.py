@@ -17,6 +17,7 @@ HELP = """commands, N is a charging point:
   silent N | short N            its endpoint goes silent / answers one register too few
   spoil N | refuse N CODE       answers with a wrong checksum / with a Modbus exception
   slow N SECONDS | frozen N     answers so much later / shows the same values for ever
+  blank N                       what it measures is not available (where it has a way to say so)
   away N                        refuses connections; on a serial line the adapter is pulled out
   talk N                        its endpoint behaves well again
   state                         what every charging point is in
@@ -27,6 +28,7 @@ _FAULTS = {
     "short": "short_answers",
     "spoil": "bad_checksum",
     "frozen": "frozen",
+    "blank": "blank",
     "away": "away",
 }
 
@@ -65,7 +67,9 @@ def _obey_point(site: SimulatedSite, words: list[str]) -> str:
             charger.has_error = words[0] == "error"
         case "restart":
             charger.restart()
-        case "silent" | "short" | "spoil" | "refuse" | "slow" | "frozen" | "away" | "talk":
+        case (
+            "silent" | "short" | "spoil" | "refuse" | "slow" | "frozen" | "blank" | "away" | "talk"
+        ):
             _misbehave(site.endpoint_of(number).misbehaviour, words)
         case _:
             raise RejectedError(f"{' '.join(words)!r} is not possible now; try `help`")

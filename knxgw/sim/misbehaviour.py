@@ -25,6 +25,7 @@ class Misbehaviour:
     refuses_writes: bool = False  # answers reads, but refuses whatever is written
     delay_s: float = 0.0  # every answer comes so much later
     frozen: bool = False  # goes on showing what it showed, whatever happens
+    blank: bool = False  # shows what it measures as not available: NaN, all ones
     away: bool = False  # refuses connections; on a serial line the adapter is pulled out
 
     def end(self) -> None:

@@ -27,13 +27,17 @@ _NOTHING = SimDevice(id=0, simdata=SimData(0, values=0, datatype=DataType.REGIST
 
 
 class _TcpServer(ModbusTcpServer):
-    """Ends every connection some time after it was made, where the device does."""
+    """Ends every connection some time after it was made, and the oldest for one too many."""
 
     connection_s: float | None = None
+    max_clients: int | None = None
     clients: list[int] | None = None
 
     def callback_new_connection(self) -> ModbusProtocol:
         """Return what serves a new connection."""
+        if self.max_clients is not None:
+            for oldest in list(self.active_connections.values())[: 1 - self.max_clients or None]:
+                _end(oldest)
         connection: ModbusProtocol = super().callback_new_connection()  # type: ignore[no-untyped-call]  # pymodbus has no types here
         if self.clients is not None:
             self.clients.append(len(self.active_connections) + 1)
@@ -116,6 +120,8 @@ class ModbusSimulator:
         )
         ends_s = [image.model.connection_s for image in self._images]
         server.connection_s = min((end_s for end_s in ends_s if end_s is not None), default=None)
+        takes = [image.model.max_clients for image in self._images]
+        server.max_clients = min((most for most in takes if most is not None), default=None)
         server.clients = self.clients
         return server
 
@@ -140,6 +146,8 @@ class ModbusSimulator:
         if refusal is not None or not images:
             return refusal or ExcCodes.GATEWAY_NO_RESPONSE
         self._note_request(images)
+        for image in images:
+            image.is_blank = self.misbehaviour.blank
         try:
             return self._read(images, unit, function, address, count)
         except PeerRefusedError as err:

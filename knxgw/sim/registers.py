@@ -1,11 +1,12 @@
 """The register image of a simulated device, made from its model file: register exact."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.model import DeviceModel, Point, RegisterType, SunSpecChain, Table
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
+from knxgw.modbus.codec import Raw, decode, encode, ordered_registers, scaled, unscaled
 from knxgw.modbus.sunspec import END_OF_CHAIN, HEADER, MARKER
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
@@ -13,6 +14,17 @@ THE_END = (END_OF_CHAIN, 0)
 COMMON_MODEL, COMMON_LENGTH = 1, 66  # the first model of every SunSpec device: who it is
 NOT_IMPLEMENTED, NOT_A_NUMBER = [0x8000], [0x7FC0, 0]  # values a SunSpec device does not have
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
+_MEASURED_UNITS = ("A", "V", "W", "Wh")
+_FLOATS = (RegisterType.F32, RegisterType.F64)
+
+
+def _blank(point: Point) -> Sequence[int] | None:
+    """Return how a point says that its value is not available, None: it has no way to."""
+    if point.type in _FLOATS:
+        return encode(point, math.nan)
+    if not point.invalid:
+        return None
+    return ordered_registers(point, point.invalid[0].to_bytes(2 * point.count, "big"))
 
 
 def _sunspec_chain(
@@ -42,6 +54,7 @@ class RegisterImage(ABC):
         self.model = model
         self.unit_id = unit_id
         self.fixed: dict[str, Raw] = {}  # points that show what a person has set, come what may
+        self.is_blank = False  # what it measures is not available
         self._offset = address_offset
         self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
         if model.chain is not None:
@@ -70,6 +83,14 @@ class RegisterImage(ABC):
             for point in model.points.values()
             if point.writable
         }
+
+    def _shown(self, point: Point) -> Sequence[int] | None:
+        """Return the registers of a point, None: nothing there."""
+        if self.is_blank and point.unit in _MEASURED_UNITS and (blank := _blank(point)):
+            return blank
+        raw = self.fixed.get(point.name)
+        raw = self.raw_value(point) if raw is None else raw
+        return None if raw is None else encode(point, raw)
 
     def show(self, name: str, value: float | str) -> None:
         """Have a point show a value [in its unit, or text] from now on."""
@@ -127,13 +148,10 @@ class RegisterImage(ABC):
             if rules.single and (here == address) != (index == 0):
                 raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
             if point.name not in encoded:
-                raw = self.fixed.get(point.name)
-                raw = self.raw_value(point) if raw is None else raw
-                if raw is None and point.optional:
+                shown = self._shown(point)
+                if shown is None and point.optional:
                     raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
-                encoded[point.name] = (
-                    [RESERVED] * point.count if raw is None else encode(point, raw)
-                )
+                encoded[point.name] = [RESERVED] * point.count if shown is None else shown
             registers.append(encoded[point.name][index])
         if rules.single and len(registers) != places[address][0].count:
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)

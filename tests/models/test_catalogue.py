@@ -184,6 +184,28 @@ def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: Device
     assert not life.values.get(Quantity.CONNECTED)
 
 
+@pytest.mark.proves("4.13")
+@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+def test_what_is_not_available_is_not_told(model: DeviceModel) -> None:
+    life = Life(model)
+    life.image.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
+    life.driver.want(16_000)
+    life.live(150)
+    life.image.is_blank = True
+    life.values.clear()
+    life.live(60)
+    expected_w = 3 * DRAWN_MA * VOLTAGE_V / 1000
+    for quantity, value in life.values.items():
+        if quantity in PHASE_CURRENTS and value is not None:
+            assert value == pytest.approx(DRAWN_MA, abs=500), quantity
+        elif quantity is Quantity.POWER and value is not None:
+            assert value == pytest.approx(expected_w, rel=0.02)
+    life.image.is_blank = False
+    life.live(30)
+    if "current_l1" in model.capabilities:
+        assert life.values[Quantity.CURRENT_L1] == pytest.approx(DRAWN_MA, abs=500)
+
+
 # --- its simulator, read by somebody else --------------------------------------------------------
 
 _TABLES = {Table.COIL: "0", Table.DISCRETE: "1", Table.INPUT: "3", Table.HOLDING: "4"}
@@ -250,5 +272,28 @@ async def test_mbpoll_reads_what_the_simulator_shows(model: DeviceModel) -> None
         for block in blocks:
             shown = image.read(block.unit_id, block.table, block.address, block.count)
             assert await mbpoll(port, block) == shown, (block.table, block.address)
+    finally:
+        await server.stop()
+
+
+@pytest.mark.real
+@pytest.mark.proves("H.25")
+@pytest.mark.parametrize("model", [m for m in MODELS if m.max_clients == 1], ids=name_of)
+async def test_a_device_that_takes_one_client_drops_the_one_it_had(model: DeviceModel) -> None:
+    quiet_pymodbus()
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        port = int(free.getsockname()[1])
+    server = ModbusSimulator([image_of(model)], host=HOST, port=port, time_s=lambda: 30.0)
+    await server.start()
+    try:
+        async with asyncio.timeout(10):
+            heard, first = await asyncio.open_connection(HOST, port)
+            _, second = await asyncio.open_connection(HOST, port)
+            assert await heard.read() == b"", "closed by the device"
+            assert not second.is_closing()
+            for client in (first, second):
+                client.close()
+                await client.wait_closed()
     finally:
         await server.stop()
