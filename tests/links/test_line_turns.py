@@ -81,6 +81,7 @@ async def test_an_interruption_overtakes_every_other_write_that_waits() -> None:
     """A Heidelberg is told three registers after its first offer, 0.1 s apart."""
     wire = Wire("rtu", catalogue().chargers["heidelberg_energy_control"], units=UNITS)
     async with asked(wire):
+        await asyncio.sleep(10.0)  # nobody is told anything before it is known who answers
         for driver in wire.drivers:
             driver.want(10_000)
         wire.bus.wake()
