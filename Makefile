@@ -29,7 +29,7 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 	@$(BIN)/knxgw sim $(ARGS)
 
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
 	$(BIN)/python -m tests.scenarios $(ARGS)
