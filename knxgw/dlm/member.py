@@ -76,6 +76,8 @@ class Member:
     changed_s: float = -1e9  # last change of the offer
     before_ma: int = 0  # the offer before that
     settled_s: float = -1e9  # from when on the offer must be obeyed
+    risen_ma: int = 0  # what it was raised to the last time
+    rises_until_s: float = -1e9  # so long it may still follow that, whatever it is told since
     overdraw_ma: Phases = NONE  # D_i
     reserve_ma: Phases = NONE  # R_i
     raised_s: float = -1e9
@@ -355,6 +357,8 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
         return
     if offer_ma < member.offer_ma and not any(member.overdraw_ma):
         member.settled_s = now_s + settings.obey_s
+    if offer_ma > member.offer_ma:
+        member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         member.waits_s = now_s
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
@@ -443,7 +447,7 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
 
 def _moments(member: Member, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
-    moments = [member.settled_s]
+    moments = [member.settled_s, member.rises_until_s]
     if not member.settings.measures:
         moments.append(member.changed_s + settings.obey_s)
     elif member.read_s is not None:

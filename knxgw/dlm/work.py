@@ -98,12 +98,20 @@ class Work:
         return taken_ma
 
     def committed_ma(self, *, without: Member | None = None) -> list[int]:
-        """Return what members hold of each phase, all together: the larger of offer and draw."""
+        """Return what members hold of each phase, all together: the larger of offer and draw.
+
+        One that was raised a moment ago may still rise to that, though it was lowered since.
+        """
         held_ma = [0] * len(self.phases)
         for member in self.members.values():
             if member is not without:
+                rises = member.holds and self.now_s < member.rises_until_s
+                risen_ma = member.risen_ma if rises else 0
                 for index in range(len(held_ma)):
-                    held_ma[index] += member.held_ma(index, counts=member.holds)
+                    own_ma = member.held_ma(index, counts=member.holds)
+                    if risen_ma > own_ma and index in member.phases:
+                        own_ma = risen_ma
+                    held_ma[index] += own_ma
         return held_ma
 
     def has_room(self, available_ma: Sequence[int], member: Member) -> bool:

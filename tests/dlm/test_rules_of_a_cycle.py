@@ -504,3 +504,19 @@ def test_a_cycle_is_due_when_an_under_use_ends() -> None:
     assert house.member().use_cap_ma is None
     house.live(1)
     assert house.member().use_cap_ma == 10_000
+
+
+@pytest.mark.proves("D9.2c")
+@pytest.mark.parametrize("moment_s", range(40))
+def test_one_that_was_raised_a_moment_ago_is_not_taken_for_one_that_has_released(
+    moment_s: int,
+) -> None:
+    """It follows what it was told with a delay: it may still rise when it is lowered again."""
+    house = House(member(1), member(2), base_a=19.4)
+    house.cars = {1: Car(obeys_s=4), 2: Car(allowed=False)}
+    house.live(6 + moment_s)
+    house.cars[2].allowed = True
+    for _ in range(60):
+        house.live(1)
+        assert house._load_ma(0) <= 32_500, house.now_s
+    assert all(house.offers_ma)
