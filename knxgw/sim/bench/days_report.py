@@ -38,7 +38,7 @@ minutes, and the clock jumps by an hour now and then. Chargers are read each sec
 | utilisation | the energy the vehicles got, as a share of what an all-knowing allocation would have given: one that sees every change of the building at once, and whose vehicles follow at once |
 | excess the gateway caused | A·s above the limit (and 0.5 A) that would not have been there had the gateway left its setpoints alone, with the building as the meter had told it when it last raised. 0: it never raised too far |
 | ... by coincidence | the same without looking at what could be known: a raise that was right, and a building that takes more before the meter looks again. No rule can avoid it but never raising |
-| overload longer than allowed | an overload the building causes must be over soon after the meter could tell it: by how many seconds the worst one was late |
+| overload longer than allowed | an overload the building causes must be over soon after the meter could tell it: by how many seconds the worst one was late (time in which chargers that cannot be reached are too much by themselves does not count) |
 | breaker stress | how much of a breaker's patience was used up; 1 is a trip. Limits: 0.20 with the 2 s meter, 0.40 with the 10 s meter, or 1.3 times what is left when all charging points are switched off at the first telegram above the limit |
 | fairness | whether the charging points got equal shares of what each of them could have had (Jain's index, 1: exactly) |
 | current taken | how often load management took a vehicle's current altogether |

@@ -27,7 +27,8 @@ def worst_overrun_s(scenario: Scenario, recording: Recording, limit_ma: float) -
         rises = _rises(recording, phase)
         for start_s, end_s in load.above(limit_ma + EXCURSION_FROM_MA, 0.0, recording.end_s):
             inside = rises[bisect_right(rises, start_s) : bisect_left(rises, end_s)]
-            since_s = max([start_s, *inside])
+            helpless_s = _helpless_until_s(recording, phase, (start_s, end_s), limit_ma)
+            since_s = max([start_s, *inside, helpless_s])
             allowed_s = _allowed_s(scenario, recording, phase, (start_s, end_s), limit_ma)
             worst_s = max(worst_s, end_s - since_s - allowed_s)
     return worst_s
@@ -39,6 +40,21 @@ def _rises(recording: Recording, phase: int) -> list[float]:
     return [
         at_s for at_s in recording.base_changes if base.at(at_s) - base.at(at_s - 1e-6) > STEP_MA
     ]
+
+
+def _helpless_until_s(
+    recording: Recording, phase: int, times: tuple[float, float], limit_ma: float
+) -> float:
+    """Return until when the building and those who cannot be reached are too much by themselves."""
+    start_s, end_s = times
+    held_ma, back_s = 0.0, start_s
+    for log in recording.points:
+        if phase in log.used.at(start_s) and not log.reached.at(start_s):
+            held_ma += log.draw.at(start_s)
+            returns = [at_s for at_s, reached in log.reached.changes(start_s, end_s) if reached]
+            back_s = max(back_s, min(returns, default=end_s))
+    alone_ma = recording.base[phase].highest(start_s, end_s) + held_ma
+    return back_s if alone_ma > limit_ma else start_s
 
 
 def _allowed_s(

@@ -1,0 +1,40 @@
+"""How long a line may be above its limit, on recordings whose answer is known by hand."""
+
+from knxgw.sim.bench.curve import Curve, Steps
+from knxgw.sim.bench.excursions import worst_overrun_s
+from knxgw.sim.bench.read_scenario import parse_scenario
+from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.scenario import Scenario
+from tests.sim.test_bench_metrics import log_of, recording_of
+
+LIMIT_MA = 32_000
+OVER_MA, BACK_S, OVER_UNTIL_S, END_S = 36_000.0, 200.0, 230.0, 400.0
+
+
+def scenario() -> Scenario:
+    text = "base_a: 4\npoints: 1\nexpect: [{load_at_most_a: 32}]\n"
+    return parse_scenario(text, name="one.yaml")
+
+
+def overloaded(base_ma: float, *, reached: bool) -> Recording:
+    """Return a line that is overloaded until half a minute after a charger can be reached again."""
+    log = log_of(draw_ma=16_000.0)
+    log.reached = Steps(0.0, reached)
+    log.reached.add(BACK_S, value=True)
+    recording = recording_of(log, base_ma=base_ma, end_s=END_S)
+    recording.load = [Curve(0.0, OVER_MA) for _ in range(3)]
+    for load in recording.load:
+        load.add(OVER_UNTIL_S, 4000.0, 0.0)
+    return recording
+
+
+def test_nobody_is_blamed_while_who_cannot_be_reached_is_too_much_beside_the_building() -> None:
+    assert worst_overrun_s(scenario(), overloaded(20_000.0, reached=False), LIMIT_MA) == 0.0
+
+
+def test_one_that_could_be_reached_should_have_been_lowered() -> None:
+    assert worst_overrun_s(scenario(), overloaded(20_000.0, reached=True), LIMIT_MA) > 100.0
+
+
+def test_one_that_cannot_be_reached_is_no_excuse_where_the_building_leaves_room_for_it() -> None:
+    assert worst_overrun_s(scenario(), overloaded(10_000.0, reached=False), LIMIT_MA) > 100.0
