@@ -7,6 +7,8 @@ from typing import NamedTuple, NewType
 
 PointNumber = NewType("PointNumber", int)  # 1…5
 
+NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current stand for each other
+
 
 class ChargingState(IntEnum):
     """Value of GO 50.

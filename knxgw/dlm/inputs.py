@@ -81,10 +81,11 @@ def _base_ma(
 ) -> tuple[int, int]:
     """Return the load of the building on a phase, and by how much it may be higher.
 
-    It is what is measured, less what chargers drew then. While a charger's current moves, its draw at the very instant of the sample is uncertain; then
-    the base changes only as much as the measurement demands. Otherwise every step of a vehicle
-    would look like one of the building. What certainly rose is the building's load; then what the
-    chargers most likely drew counts, because the least that is possible would be too little.
+    It is what is measured, less what chargers drew then. While a charger's current moves, its draw at
+    the very instant of the sample is uncertain; then the base changes only as much as the measurement
+    demands. Otherwise every step of a vehicle would look like one of the building. What certainly rose
+    is the building's load; then what the chargers most likely drew counts, because the least that is
+    possible would be too little.
     """
     drawn_ma = low_ma = high_ma = 0
     for member in state.members.values():

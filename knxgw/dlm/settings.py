@@ -6,6 +6,8 @@ Source: load management specification, section 2. Currents are mA per phase, tim
 from dataclasses import dataclass
 from enum import Enum
 
+from knxgw.charging.words import NOMINAL_V
+
 
 class Supervision(Enum):
     """What tells that the smart meter is alive."""
@@ -24,7 +26,7 @@ class Settings:
     static_limit_ma: int | None = None  # given: no meter, this is what there is to share
     phases: int = 3  # of the connection: 1, 3
     priority: int | None = None  # number of the prioritised charging point
-    voltage_v: float = 230.0  # nominal, for power -> current
+    voltage_v: float = NOMINAL_V  # nominal, for power -> current
     power_factor: float = 1.0
     supervision: Supervision = Supervision.VALUES
     interval_s: float = 10.0  # T_mon

@@ -20,9 +20,9 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     WriteStep,
 )
-from knxgw.charging.words import Quantity, Value
+from knxgw.charging.words import NOMINAL_V, Quantity, Value
 from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
-from knxgw.modbus.phases import NOMINAL_V, PhaseCount
+from knxgw.modbus.phases import PhaseCount
 
 log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.model import Condition, DeviceModel, Point, Test
 from knxgw.charging.words import (
+    NOMINAL_V,
     PHASE_CURRENTS,
     PHASE_ENERGIES,
     PHASE_POWERS,
@@ -14,7 +15,6 @@ from knxgw.charging.words import (
     Value,
 )
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
-from knxgw.modbus.phases import NOMINAL_V
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many

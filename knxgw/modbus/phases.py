@@ -23,10 +23,10 @@ phases must stop then, and has shown what it is; one that goes on has fewer.
 
 from collections.abc import Mapping
 
-from knxgw.charging.words import PHASE_CURRENTS, ChargingState, Quantity, Value
+from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
 
-NOMINAL_V = 230
-FLOWS_MA, FLOWS_W = 1000, 230  # more than this is the charging of a vehicle
+FLOWS_MA = 1000  # more than this is the charging of a vehicle
+FLOWS_W = FLOWS_MA * NOMINAL_V // 1000
 TRY_S = 30.0  # a vehicle that can start at what it is offered has done so by then
 IDLE_S = 60.0
 STOPS_S = 15.0  # until a vehicle obeys a pilot that offers nothing

@@ -182,7 +182,7 @@ class Probing:
 
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Refuse: a probe never writes."""
-        raise NotImplementedError(f"{job.point} at {now_s}")
+        raise ValueError(f"a probe never writes, not {job.point} at {now_s}")
 
     def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
         """Take a refusal, a wrong answer or silence."""

@@ -5,7 +5,9 @@ Source: load management specification, section 21 ("EV standard", "EV slow").
 
 from dataclasses import dataclass, field
 
-VOLTAGE_V = 230
+from knxgw.charging.words import NOMINAL_V
+
+VOLTAGE_V = NOMINAL_V
 MINIMUM_OFFER_MA = 6000  # below this the pilot signals nothing
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from knxgw.charging.words import Reason
+from knxgw.charging.words import NOMINAL_V, Reason
 from knxgw.sim.bench.expectation import (
     Amounts,
     EnergyEqual,
@@ -255,7 +255,7 @@ def _over(  # noqa: PLR0911 - a table
         case EnergyEqual(within=within):
             energies = energies_as(recording, to_s)
             mean = sum(energies) / len(energies)
-            shown = "/".join(f"{one * 230 / 3.6e6:.3f}" for one in energies)
+            shown = "/".join(f"{one * NOMINAL_V / 3.6e6:.3f}" for one in energies)
             good = all(abs(one - mean) <= within * mean for one in energies)
             return None if good else f"energies are {shown} kWh"
         case FairnessAtLeast(index=least):

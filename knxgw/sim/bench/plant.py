@@ -7,7 +7,14 @@ Currents are mA per phase, times s.
 from collections.abc import Mapping
 
 from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import PHASE_CURRENTS, ChargingState, PointNumber, Quantity, Value
+from knxgw.charging.words import (
+    NOMINAL_V,
+    PHASE_CURRENTS,
+    ChargingState,
+    PointNumber,
+    Quantity,
+    Value,
+)
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.recording import PointLog
 from knxgw.sim.bench.scenario import BaseChanged, PointModel, Scenario, Trouble
@@ -15,7 +22,7 @@ from knxgw.sim.bench.vehicle import MINIMUM_OFFER_MA, Vehicle
 
 IMPOSSIBLE_MA = 99_900  # what a charger reports that gives invalid currents
 ENERGY_POLLS = 10  # the energy is read with every tenth poll
-MWH_PER_AS = 230 / 3.6  # at the nominal voltage
+MWH_PER_AS = NOMINAL_V / 3.6  # at the nominal voltage
 
 
 class Charger:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from knxgw.charging.words import NOMINAL_V
 from knxgw.sim.bench.expectation import Expectation
 from knxgw.station.model import Event as StationEvent
 
@@ -64,7 +65,7 @@ class ConnectionModel:
     priority: int | None = None
     static_limit_ma: int | None = None
     grid_setpoint_ma: int = 6000  # 0, 6000
-    voltage_v: float = 230.0
+    voltage_v: float = NOMINAL_V
     power_factor: float = 1.0
 
     @property
