@@ -17,7 +17,7 @@ else:
         if not hasattr(one, "__dict__"):
             return _slow(one, **changes)
         other = object.__new__(type(one))
-        other.__dict__.update(one.__dict__, **changes)
+        object.__setattr__(other, "__dict__", one.__dict__ | changes)
         return other
 
     from dataclasses import replace as _slow

@@ -83,8 +83,10 @@ class FaultRegister:
     @property
     def current(self) -> FaultCode | None:
         """Return the most severe present fault, the newest among equals."""
+        if not self.present:
+            return None
         newest_first = reversed(self.present)
-        return max(newest_first, key=self.severities.__getitem__, default=None)
+        return max(newest_first, key=self.severities.__getitem__)
 
     @property
     def severity(self) -> int:

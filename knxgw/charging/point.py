@@ -5,11 +5,10 @@ must not look like the car's wish.
 Source: load management specification, sections 5, 14.3, 16; reference manual, tables 23-31.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cached_property, partial
-from typing import NamedTuple
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
@@ -31,7 +30,9 @@ from knxgw.config.model import ChargingStart, PointSettings
 from knxgw.frozen import replace
 
 OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
+FRESH_DEFAULT_S, SHORTEST_FRESH_S = 60.0, 10.0
 FRESH_S: Mapping[Quantity, float] = {
+    **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
     Quantity.STATE: 10.0,
     Quantity.CONNECTED: 10.0,
     **dict.fromkeys((Quantity.CURRENT, *PHASE_CURRENTS), 10.0),
@@ -40,14 +41,6 @@ FRESH_S: Mapping[Quantity, float] = {
     Quantity.FIRMWARE: float("inf"),
     Quantity.EVCCID: float("inf"),
 }
-FRESH_DEFAULT_S = 60.0
-
-
-class Timed(NamedTuple):
-    """A value and when it was taken [monotonic s]."""
-
-    value: Value
-    at_s: float
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
@@ -61,7 +54,8 @@ class ChargingPoint:
     condition: LinkCondition = LinkCondition.STARTING
     connected: bool | None = None  # a vehicle is plugged in; None while unknown
     meter_condition: LinkCondition = LinkCondition.STARTING
-    values: Mapping[Quantity, Timed] = field(default_factory=dict)
+    values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
+    read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when [monotonic s]
     decision: Decision | None = None
     taken_ma: int | None = None  # last offer the charger acknowledged
     pause_s: float | None = None  # when our own pause was last in force [monotonic s]
@@ -91,8 +85,7 @@ class ChargingPoint:
 
     def value(self, quantity: Quantity) -> Value | None:
         """Return the last value of a quantity."""
-        timed = self.values.get(quantity)
-        return timed.value if timed else None
+        return self.values.get(quantity)
 
     def number(self, quantity: Quantity) -> int | None:
         """Return the last numeric value of a quantity."""
@@ -166,15 +159,18 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     for fault, cause in _LINK_FAULTS.items():
         faults = faults.set(fault, present=condition is cause)
     gone = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
-    metered = point.metered
-    values = {q: t for q, t in point.values.items() if q in metered} if gone else point.values
-    return replace(  # `connected` stays, so that an unplugging meanwhile is noticed
-        point,
-        condition=condition,
-        faults=faults,
-        values=values,
-        counted_s=None,
-    )
+    if gone:
+        point = _forgetting(point, [q for q in point.values if q not in point.metered])
+    # `connected` stays, so that an unplugging meanwhile is noticed
+    return replace(point, condition=condition, faults=faults, counted_s=None)
+
+
+def _forgetting(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
+    """Return the point without values that nobody can read any more."""
+    values, read_s = dict(point.values), dict(point.read_s)
+    for quantity in quantities:
+        del values[quantity], read_s[quantity]
+    return replace(point, values=values, read_s=read_s)
 
 
 _LINK_FAULTS = {
@@ -189,9 +185,9 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     gone = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
     faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
-    metered = point.metered
-    values = {q: t for q, t in point.values.items() if q not in metered} if gone else point.values
-    return replace(point, meter_condition=condition, faults=faults, values=values)
+    if gone:
+        point = _forgetting(point, [q for q in point.values if q in point.metered])
+    return replace(point, meter_condition=condition, faults=faults)
 
 
 def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
@@ -291,10 +287,22 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
     """Return a value that is not stale, else None."""
-    timed = point.values.get(quantity)
-    if timed is None or now_s - timed.at_s > FRESH_S.get(quantity, FRESH_DEFAULT_S):
+    value = point.values.get(quantity)
+    if value is None or now_s - point.read_s[quantity] > FRESH_S[quantity]:
         return None
-    return timed.value
+    return value
+
+
+def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
+    """Return all values that are not stale."""
+    read_s = point.read_s
+    if not read_s or now_s - min(read_s.values()) <= SHORTEST_FRESH_S:
+        return point.values
+    return {
+        quantity: value
+        for quantity, value in point.values.items()
+        if now_s - read_s[quantity] <= FRESH_S[quantity]
+    }
 
 
 def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
@@ -364,11 +372,11 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
         soonest_s = point.obedience.settled_s
     if point.pause_s is not None and now_s <= point.pause_s + OWN_PAUSE_ECHO_S < soonest_s:
         soonest_s = point.pause_s + OWN_PAUSE_ECHO_S
-    for quantity, timed in point.values.items():
-        stale_s = timed.at_s + FRESH_S.get(quantity, FRESH_DEFAULT_S)
+    for quantity, read_s in point.read_s.items():
+        stale_s = read_s + FRESH_S[quantity]
         if now_s <= stale_s < soonest_s:
             soonest_s = stale_s
     return soonest_s
 
 
-LOOK_AGAIN_S = 5
+LOOK_AGAIN_S = 10

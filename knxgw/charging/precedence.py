@@ -95,24 +95,26 @@ def cap_ma(limits: Limits, wishes: Wishes) -> int:
     return cap_ma if wishes.minimum_because is None else min(cap_ma, limits.lowest_ma)
 
 
-def zero_source(limits: Limits, wishes: Wishes) -> Reason | None:
+def zero_source(limits: Limits, wishes: Wishes) -> Reason | None:  # noqa: PLR0911 - one for each rank
     """Return the highest ranked source of 0 A, or None."""
     grid_ma, lowest_ma = wishes.grid_control_ma, limits.lowest_ma
-    for active, reason in (
-        (wishes.configuration, Reason.CONFIGURATION),
-        (lowest_ma > limits.maximum_ma, Reason.CONFIGURATION),  # nothing can be said
-        (wishes.charger_error, Reason.FAULT),
-        (wishes.not_following, Reason.NOT_FOLLOWING),
-        (wishes.interruption, Reason.INTERRUPTION),
-        (grid_ma == 0, Reason.GRID_CONTROL),
-        (wishes.lock_out, Reason.LOCK_OUT),
-        (grid_ma is not None and grid_ma < lowest_ma, Reason.GRID_CONTROL),
-        (wishes.cancelled, Reason.CANCELLED),
-        (wishes.waiting_for_start, Reason.WAITING_FOR_START),
-    ):
-        if active:
-            return reason
-    return None
+    if wishes.configuration or lowest_ma > limits.maximum_ma:  # nothing can be said
+        return Reason.CONFIGURATION
+    if wishes.charger_error:
+        return Reason.FAULT
+    if wishes.not_following:
+        return Reason.NOT_FOLLOWING
+    if wishes.interruption:
+        return Reason.INTERRUPTION
+    if grid_ma == 0:
+        return Reason.GRID_CONTROL
+    if wishes.lock_out:
+        return Reason.LOCK_OUT
+    if grid_ma is not None and grid_ma < lowest_ma:
+        return Reason.GRID_CONTROL
+    if wishes.cancelled:
+        return Reason.CANCELLED
+    return Reason.WAITING_FOR_START if wishes.waiting_for_start else None
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:

@@ -1,14 +1,16 @@
 """What the group objects of one charging point say, from what is known of it. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from knxgw.charging.point import ChargingPoint, fresh_value, shown_state
+from knxgw.charging.point import ChargingPoint, fresh_values, shown_state
 from knxgw.charging.session import Session
 from knxgw.charging.words import (
     FAULT_INFOS,
     REASON_WORDS,
     LinkCondition,
     Quantity,
+    Value,
 )
 
 Published = bool | int | str | datetime | None  # None: not known, or stale: no answer to a read
@@ -41,73 +43,73 @@ def point_values(
 
     Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes.
     """
-    values: dict[str, Published] = {
-        key: fresh_value(point, quantity, now_s) if quantity in point.values else None
-        for key, quantity in _MEASURED.items()
-    }
-    values |= _states(point, now_s, paused_all=paused_all)
-    values |= _decision(point, language)
-    values |= _session(point, now_s)
-    values |= _faults(point, now_s)
+    fresh = fresh_values(point, now_s)
+    values: dict[str, Published] = {key: fresh.get(one) for key, one in _MEASURED.items()}
+    values.update(_states(point, fresh, now_s, paused_all=paused_all))
+    values.update(_decision(point, language))
+    values.update(_session(point, fresh))
+    values.update(_faults(point, fresh))
     return values
+
+
+Fresh = Mapping[Quantity, Value]  # values that are not stale
 
 
 def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
     decision = point.decision
+    if decision is None:
+        return {"offer": None, "reason": None, "reason_text": None}
+    reason = decision.reason
     return {
-        "offer": decision.offer_ma if decision else None,
-        "reason": int(decision.reason) if decision else None,
-        "reason_text": REASON_WORDS[decision.reason].bus(language) if decision else None,
+        "offer": decision.offer_ma,
+        "reason": int(reason),
+        "reason_text": REASON_WORDS[reason].bus(language),
     }
 
 
-def _states(point: ChargingPoint, now_s: float, *, paused_all: bool) -> dict[str, Published]:
+def _states(
+    point: ChargingPoint, fresh: Fresh, now_s: float, *, paused_all: bool
+) -> dict[str, Published]:
     state = shown_state(point, now_s, paused_all=paused_all)
-    known = fresh_value(point, Quantity.CONNECTED, now_s) is not None or state is not None
+    known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
         "connected": point.connected if known else None,
         "charging": None if state is None else state.is_charging,
         "complete": None if state is None else point.complete,
         "interruption_state": point.interruption,
-        "temperature_warning": _warning(point, now_s),
+        "temperature_warning": _warning(point, fresh),
         "rfid": point.card or "",  # empty: no card has enabled charging
     }
 
 
-def _warning(point: ChargingPoint, now_s: float) -> bool | None:
+def _warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
     """Return the charger's own warning where it has one, else that of the threshold."""
-    own = fresh_value(point, Quantity.TEMPERATURE_WARNING, now_s)
+    own = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own is not None:
         return bool(own)
-    known = fresh_value(point, Quantity.TEMPERATURE, now_s) is not None
-    return point.hot if known else None
+    return point.hot if Quantity.TEMPERATURE in fresh else None
 
 
-def _session(point: ChargingPoint, now_s: float) -> dict[str, Published]:
+def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     session = point.session
-    metered = fresh_value(point, Quantity.ENERGY, now_s) is not None
-    told = session is not None and (not session.is_open or _is_followed(point, now_s))
+    told = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
-        "energy_last_charge": _session_energy(point, now_s, told=told),
-        "energy_lifetime": point.lifetime_mwh if metered else None,
+        "energy_last_charge": _session_energy(point, fresh, told=told),
+        "energy_lifetime": point.lifetime_mwh if Quantity.ENERGY in fresh else None,
         "session_start": session.started_at if session else None,
         "session_end": session.ended_at if session and _over(point, session) else None,
         "session_duration": session.duration_s if session and told else None,
     }
 
 
-def _is_followed(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether the charger still says how the session goes on."""
-    return fresh_value(point, Quantity.STATE, now_s) is not None
-
-
-def _session_energy(point: ChargingPoint, now_s: float, *, told: bool) -> Published:
+def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Published:
     """Return the energy of the current or last session: the charger's figure, else ours.
 
-    Chargers that go back to zero on unplugging do not make us forget the last session.
+    Chargers that go back to zero on unplugging do not make us forget the last session. While the
+    charger does not say how an open session goes on, ours is not told.
     """
-    own = fresh_value(point, Quantity.SESSION_ENERGY, now_s)
+    own = fresh.get(Quantity.SESSION_ENERGY)
     return own or (point.session.energy_mwh if point.session and told else own)
 
 
@@ -116,12 +118,12 @@ def _over(point: ChargingPoint, session: Session) -> bool:
     return not session.is_open or point.complete
 
 
-def _faults(point: ChargingPoint, now_s: float) -> dict[str, Published]:
+def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     known = point.condition is not LinkCondition.STARTING or point.blocked
     values: dict[str, Published] = {
         "point_fault": point.faults.is_present if known else None,
         "last_point_fault": point.faults.text if known else None,
     }
     for quantity in FAULT_INFOS:
-        values[quantity.value] = fresh_value(point, quantity, now_s)
+        values[quantity.value] = fresh.get(quantity)
     return values

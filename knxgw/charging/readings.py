@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.point import ChargingPoint, Timed, fresh_current_ma
+from knxgw.charging.point import ChargingPoint, fresh_current_ma
 from knxgw.charging.session import Session
 from knxgw.charging.states import ProcessInput, advance
 from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
@@ -48,16 +48,14 @@ def renewed(
 
     Most readings are like that, so this is the path that must be quick.
     """
-    known, recent_s = point.values, now_s - RECENT_S
-    for quantity, value in values.items():
-        old = known.get(quantity)
-        if old is None or old.value != value or old.at_s < recent_s:
-            return None
+    if not values or not values.items() <= point.values.items():
+        return None
+    if min(map(point.read_s.__getitem__, values)) < now_s - RECENT_S:
+        return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
     if counts_power or point.faults.is_present or not point.metered.isdisjoint(values):
         return None
-    again = {q: Timed(value=value, at_s=now_s) for q, value in values.items()}
-    return replace(point, values={**known, **again}, renewed_s=now_s)
+    return replace(point, read_s={**point.read_s, **dict.fromkeys(values, now_s)}, renewed_s=now_s)
 
 
 def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
@@ -72,9 +70,9 @@ def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
         return _follow_session(point, seen_s, now)
     since_s = point.session_started_s + OWN_ENERGY_AFTER_S
     told = {
-        quantity: timed.value
-        for quantity, timed in point.values.items()
-        if quantity in _OF_SESSION and timed.at_s >= since_s
+        quantity: point.values[quantity]
+        for quantity, read_s in point.read_s.items()
+        if quantity in _OF_SESSION and read_s >= since_s
     }
     own_energy = told.get(Quantity.SESSION_ENERGY)
     if isinstance(own_energy, int):
@@ -96,10 +94,11 @@ def _take(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
     before = point = follow(point, now_s, now)
-    fresh = {quantity: Timed(value=value, at_s=now_s) for quantity, value in values.items()}
+    read_s = {**point.read_s, **dict.fromkeys(values, now_s)}
     plug = values.get(Quantity.CONNECTED)
     connected = before.connected if plug is None else bool(plug)
-    point = replace(point, values={**point.values, **fresh}, connected=connected)
+    known = {**point.values, **values}
+    point = replace(point, values=known, read_s=read_s, connected=connected)
     point = _count_energy(point, values, now_s)
     point = _adopt_session_times(point, values, now_s, now)
     if before.connected is not False and point.connected is False:

@@ -30,6 +30,21 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
     }
 
 
+def decisions(point: ChargingPoint) -> tuple[object, ...]:
+    """Return what of the record must be stored as soon as it changes: all but what counts up."""
+    session = point.session
+    return (
+        point.interruption,
+        point.process,
+        point.setpoint_ma if point.setpoint_given else None,
+        point.taken_ma == 0,
+        point.connected,
+        point.has_charged,
+        point.complete,
+        None if session is None else (session.started_at, session.is_open),
+    )
+
+
 def from_record(
     point: ChargingPoint, record: dict[str, Any], now: datetime | None, now_s: float
 ) -> ChargingPoint:

@@ -10,7 +10,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Phases, Seen, follow_use, observe
+from knxgw.dlm.member import Phases, Seen, follow_use, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share import share
@@ -48,6 +48,8 @@ def _observe(work: Work, seen: Mapping[int, Seen]) -> None:
     """Take what is seen of every charging point."""
     invalid = False
     for number, member in work.members.items():
+        if is_quiet(member, seen[number], work.now_s):
+            continue  # one that is invalid never is
         was_member, was_counted = member.is_member, member.valid and member.reachable
         moved = observe(member, seen[number], work.settings, work.now_s)
         if not was_member and member.is_member:  # what it had while it stood by is its start
@@ -112,14 +114,17 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
 
 def _may_be_too_much(work: Work) -> bool:
     """Tell whether there is anything to watch: mostly the line carries less than it may."""
-    settings = work.settings
-    minimums_ma = sum(member.settings.minimum_ma for member in work.members.values())
-    severe_ma = settings.severe_factor * settings.fuse_ma
-    return any(
-        (value is not None and value.current_ma > settings.limit_ma)
-        or (phase.base_ma or 0) + minimums_ma > severe_ma
-        for value, phase in zip(work.state.meter.values, work.phases, strict=False)
-    )
+    settings, values = work.settings, work.state.meter.values
+    spare_ma = settings.severe_factor * settings.fuse_ma
+    for member in work.members.values():
+        spare_ma -= member.settings.minimum_ma
+    for index, phase in enumerate(work.phases):
+        value = values[index]
+        if value is not None and value.current_ma > settings.limit_ma:
+            return True
+        if (phase.base_ma or 0) > spare_ma:
+            return True
+    return False
 
 
 def _load(work: Work, index: int, *, is_new: bool) -> Load:

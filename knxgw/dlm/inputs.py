@@ -16,6 +16,7 @@ from knxgw.dlm.member import (
     actual_at,
     observe,
     range_at,
+    steady_about,
 )
 from knxgw.dlm.meter import Meter, MeterReading, window_s
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
@@ -89,10 +90,15 @@ def _base_ma(
     """
     drawn_ma = low_ma = high_ma = 0
     for member in state.members.values():
-        if member.valid and member.reachable:
+        if not (member.valid and member.reachable):
+            continue
+        steady = steady_about(member, sampled_s)
+        if steady is not None:
+            least_ma = likely_ma = most_ma = steady[phase]
+        else:
             least_ma, most_ma = range_at(member, sampled_s, phase)
-            low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
-            drawn_ma += actual_at(member, sampled_s)[phase]
+            likely_ma = actual_at(member, sampled_s)[phase]
+        low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
     before_ma = state.phases[phase].base_ma
     if before_ma is None:
         return measured_ma - drawn_ma, 0
@@ -168,10 +174,10 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     over = value.over_range or value.current_ma > settings.limit_ma
     if over or state.overcurrent.is_counting or state.phases[phase].excess_s is not None:
         return True
-    held_ma = taken_ma = minimums_ma = 0
+    held_ma = minimums_ma = 0
     for member in state.members.values():
         held_ma += member.held_ma(phase, counts=member.holds)
-        taken_ma += member.reserve_ma[phase] + member.overdraw_ma[phase]
+        held_ma += member.reserve_ma[phase] + member.overdraw_ma[phase]
         minimums_ma += member.settings.minimum_ma
     severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
-    return severe or held_ma + taken_ma > min(settings.limit_ma - base_ma, settings.chargers_ma)
+    return severe or held_ma > min(settings.limit_ma - base_ma, settings.chargers_ma)

@@ -50,6 +50,19 @@ class Seen:
     energy_mwh: int = 0  # of the session
     taken_ma: int | None = None  # last offer the charger acknowledged
 
+    def says_the_same(self, other: "Seen") -> bool:
+        """Tell whether the other one differs only in its age."""
+        return (
+            self.currents_ma is other.currents_ma
+            and self.state is other.state
+            and self.connected is other.connected
+            and self.reachable is other.reachable
+            and self.allowed is other.allowed
+            and self.cap_ma == other.cap_ma
+            and self.energy_mwh == other.energy_mwh
+            and self.taken_ma == other.taken_ma
+        )
+
 
 @dataclass
 class Member:
@@ -62,6 +75,8 @@ class Member:
     history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
     currents_ma: tuple[int | None, ...] | None = None  # as they were read
     read_s: float | None = None
+    seen: Seen | None = None  # what it was like when it was looked at last
+    quiet_until_s: float = -1e9  # until then looking again at the same would change nothing
     connected: bool = False
     reachable: bool = False
     valid: bool = True
@@ -100,7 +115,7 @@ class Member:
     def clone(self) -> "Member":
         """Return a copy that can be changed without changing this one."""
         other = Member.__new__(Member)
-        other.__dict__.update(self.__dict__)  # all values are immutable, or replaced as a whole
+        other.__dict__ = self.__dict__.copy()  # all values are immutable, or replaced as a whole
         return other
 
     @property
@@ -137,11 +152,29 @@ class Member:
         return cap_ma if self.use_cap_ma is None else min(cap_ma, self.use_cap_ma)
 
 
+def is_quiet(member: Member, seen: Seen, now_s: float) -> bool:
+    """Tell whether what is seen says nothing new, nor does the time; note how old it is.
+
+    What a charger without measurement is taken to draw moves with time.
+    """
+    known = member.seen
+    if known is None or now_s >= member.quiet_until_s or not member.settings.measures:
+        return False
+    if not known.says_the_same(seen):
+        return False
+    if seen.read_s is not None and seen.read_s != member.read_s:
+        member.read_s = seen.read_s
+        if member.reachable:
+            member.history = _grown(member.history, seen.read_s, member.actual_ma)
+    return True
+
+
 def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Phases | None:
     """Take what is seen; return what its draw adds to the base load of before, None: nothing.
 
     A charging point whose draw cannot be known any more moves, with its last draw, into the base.
     """
+    member.seen, member.quiet_until_s = seen, now_s
     was_counted = member.valid and member.reachable
     before_ma = member.actual_ma
     if member.connected and not seen.connected:
@@ -306,6 +339,14 @@ _WANTING = (
 )
 
 
+def steady_about(member: Member, moment_s: float) -> Phases | None:
+    """Return what it drew all around a moment, None: that has changed about then."""
+    history = member.history
+    if len(history) < 2 or history[-2][0] > moment_s - EARLY_S:
+        return None
+    return history[-1][1] if history[-1][1] == history[-2][1] else None
+
+
 def actual_at(member: Member, moment_s: float) -> Phases:
     """Return what it drew at a moment of the last minute, by straight lines between readings."""
     history = member.history
@@ -362,6 +403,7 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
     if offer_ma == 0:
         member.waits_s = now_s
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
+    member.quiet_until_s = now_s
 
 
 def follow_use(member: Member, settings: Settings, now_s: float) -> None:
@@ -436,7 +478,7 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
     """Return until when nothing is learned about it by waiting; `now_s`: something is."""
     if not member.reachable:
         return NEVER_S
-    if not member.valid or member.was_shed or any(member.overdraw_ma):
+    if not member.valid or any(member.overdraw_ma):
         return now_s
     soonest_s = NEVER_S
     for at_s in _moments(member, settings):

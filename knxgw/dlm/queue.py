@@ -6,7 +6,7 @@ all. Source: load management specification, section 18.1.
 
 from collections.abc import Sequence
 
-from knxgw.dlm.member import Member
+from knxgw.dlm.member import NEVER_S, Member
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S, RECURS_S
 from knxgw.dlm.settings import Settings
 
@@ -82,6 +82,13 @@ def note_stop(member: Member, now_s: float) -> None:
 def was_stopped_often(member: Member, now_s: float) -> bool:
     """Tell whether another stop would be one too many in an hour."""
     return len(member.stops_s) == MOST_STOPS and now_s - member.stops_s[0] <= HOUR_S
+
+
+def may_return_s(member: Member, now_s: float) -> float:
+    """Return when time alone may bring back one that was shed; infinite: only more room can."""
+    if was_stopped_often(member, now_s):
+        return member.stops_s[0] + HOUR_S
+    return NEVER_S if member.room_s is None else member.room_s + member.returns_after_s
 
 
 def fit(members: Sequence[Member], room_ma: Sequence[int]) -> bool:

@@ -61,13 +61,13 @@ def share(work: Work) -> None:
 def _share(work: Work, member: Member) -> Share:
     one = member.settings
     return Share(
-        minimum_ma=one.minimum_ma,
-        cap_ma=max(one.minimum_ma, member.limit_ma),
-        constraints=member.phases,
-        prioritised=one.number == work.settings.priority,
-        resolution_ma=one.resolution_ma,
-        current_ma=member.offer_ma,
-        energy_mwh=member.energy_mwh,
+        one.minimum_ma,
+        max(one.minimum_ma, member.limit_ma),
+        member.phases,
+        one.number == work.settings.priority,
+        one.resolution_ma,
+        member.offer_ma,
+        member.energy_mwh,
     )
 
 
@@ -79,10 +79,11 @@ def _others_ma(work: Work, numbers: Container[int]) -> list[int]:
     """
     drawn_ma = [0] * len(work.phases)
     for number, member in work.members.items():
-        leaving = member.offer_ma == 0 and work.now_s < member.settled_s
-        if number not in numbers and not leaving:
-            for index in range(len(drawn_ma)):
-                drawn_ma[index] += member.held_ma(index, counts=member.leaves)
+        if number in numbers or (member.offer_ma == 0 and work.now_s < member.settled_s):
+            continue
+        leaves = member.leaves
+        for index in range(len(drawn_ma)):
+            drawn_ma[index] += member.held_ma(index, counts=leaves)
     return drawn_ma
 
 
@@ -211,17 +212,19 @@ class Danger(Enum):
 
 def _dangers(work: Work, running: list[Member]) -> list[Danger]:
     """Return for each phase whether the offers are too much."""
-    others_ma = [0] * len(work.phases)
-    offered_ma = [0] * len(work.phases)
-    for member in work.members.values():
-        runs = any(member is one for one in running)
-        for index in range(len(others_ma)):
-            if not runs:
-                others_ma[index] += member.held_ma(index, counts=member.leaves)
-            elif index in member.phases:
+    room_ma = list(work.now_ma)
+    offered_ma = [0] * len(room_ma)
+    numbers = {member.settings.number for member in running}
+    for number, member in work.members.items():
+        if number in numbers:
+            for index in member.phases:
                 offered_ma[index] += member.offer_ma
+            continue
+        leaves = member.leaves
+        for index in range(len(room_ma)):
+            room_ma[index] -= member.held_ma(index, counts=leaves)
     return [
-        _is_in_danger(work, phase, offered_ma[index], work.now_ma[index] - others_ma[index])
+        _is_in_danger(work, phase, offered_ma[index], room_ma[index])
         for index, phase in enumerate(work.phases)
     ]
 

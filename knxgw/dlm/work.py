@@ -6,7 +6,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import NONE, Member, patience_until_s, set_offer
+from knxgw.dlm.member import NEVER_S, NONE, Member, patience_until_s, set_offer
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
@@ -145,11 +145,14 @@ class Work:
 
     def _due_s(self) -> float:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
-        now_s, static = self.now_s, self.is_static
+        now_s = self.now_s
+        due_s = self._quiet_until_s()
         if self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
-        alive_s = None if static else meters.alive_s(self.state.meter, self.settings)
-        due_s = float("inf") if alive_s is None else alive_s + self.settings.timeout_s
+        if not self.is_static:
+            alive_s = meters.alive_s(self.state.meter, self.settings)
+            if alive_s is not None:
+                due_s = min(due_s, alive_s + self.settings.timeout_s)
         window = meters.window_s(self.state.meter)
         for phase, expires_s in zip(self.phases, self.expires_s, strict=True):
             hold_s = window * 2**phase.back_off
@@ -160,13 +163,27 @@ class Work:
                 due_s = phase.reduced_s + hold_s
             if phase.back_off:
                 due_s = min(due_s, phase.reduced_s + BACK_OFF_ENDS_S)
-        for number, member in self.members.items():
-            if member.offer_ma != self.state.members[number].offer_ma:
-                return now_s  # what follows from it is seen the next time
-            due_s = min(due_s, patience_until_s(member, self.settings, now_s))
         if self.coming is not None:
             due_s = min(due_s, max(now_s, self.coming_s + queues.COMING_S))
         return min(due_s, self._next_turn_s())
+
+    def _quiet_until_s(self) -> float:
+        """Return until when no member has to be looked at again, and note it for each.
+
+        After a new offer that is now: what follows from it is seen the next time.
+        """
+        now_s = self.now_s
+        soonest_s = NEVER_S
+        for number, member in self.members.items():
+            if member.offer_ma != self.state.members[number].offer_ma:
+                soonest_s = now_s
+                continue
+            if member.quiet_until_s <= now_s:
+                member.quiet_until_s = patience_until_s(member, self.settings, now_s)
+            soonest_s = min(soonest_s, member.quiet_until_s)
+            if member.was_shed:
+                soonest_s = min(soonest_s, max(now_s, queues.may_return_s(member, now_s)))
+        return soonest_s
 
     def _next_turn_s(self) -> float:
         """Return when one who is served may have to yield to one who waits."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from knxgw.charging.events import DeviceEvent
 from knxgw.charging.faults import GENERAL_SEVERITY, FaultCode, FaultRegister
@@ -219,12 +219,12 @@ class WallClock:
         return self.at + timedelta(seconds=now_s - self.at_s)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(NamedTuple):
     """What was last handed to the store for a charging point, and when."""
 
     record: Mapping[str, Any]
     at_s: float
+    decisions: tuple[object, ...] = ()  # the part of it that is stored at once
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen

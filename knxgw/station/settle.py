@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from knxgw.charging import point as points
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
 from knxgw.charging.publication import Published, point_values
-from knxgw.charging.records import to_record
+from knxgw.charging.records import decisions, to_record
 from knxgw.charging.words import Decision, PointNumber, Reason
 from knxgw.frozen import replace
 from knxgw.station import sharing
@@ -28,7 +27,6 @@ from knxgw.station.model import (
 from knxgw.station.wishes import paused_all, wishes_of
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
-_SLOW_KEYS = ("lifetime_mwh", "reading_mwh", "dropped_mwh")
 
 
 def settle_shared(
@@ -61,7 +59,8 @@ def settle_general(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
     """Settle what concerns the whole device: its faults, and its objects."""
-    effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
+    if station.faults is not before.faults:
+        effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
     return _publish(station, GENERAL, _general_values(station, now_s), effects)
 
 
@@ -74,7 +73,7 @@ def settle_all(
         station = settle_point(station, number, before.points[number], now_s, effects)
     station = settle_general(before, station, now_s, effects)
     record = {"schema": 1, "grid_control": station.grid_control}
-    station = _remember(station, GENERAL, record, now_s, effects)
+    station = _remember(station, GENERAL, Remembered(record, now_s), effects)
     return station, tuple(effects)
 
 
@@ -92,14 +91,15 @@ def settle_point(
         obeying = _decide(station, obeying, effects)
     point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
     station = with_point(station, number, point)
-    effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
+    if point.faults is not before.faults:
+        effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
     if before.session and before.session.is_open and point.session and not point.session.is_open:
         effects.append(SessionClosed(point=number, session=point.session))
     language = station.configuration.device.language
     values = point_values(point, now_s, paused_all=paused_all(station), language=language)
     _note_state(station, number, values, point, effects)
     station = _publish(station, number, values, effects)
-    return _remember(station, number, to_record(point), now_s, effects)
+    return _remember_point(station, number, point, now_s, effects)
 
 
 def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
@@ -176,39 +176,36 @@ def _publish(
     effects: list[Effect],
 ) -> Station:
     told = station.published.get(number, _NOTHING)
-    changed = {key: value for key, value in values.items() if told.get(key) != value}
-    if not changed:
+    if values == told:
         return station
+    changed = {key: value for key, value in values.items() if told.get(key) != value}
     effects.extend(Publish(point=number, key=key, value=value) for key, value in changed.items())
-    return replace(station, published={**station.published, number: {**told, **changed}})
+    return replace(station, published={**station.published, number: values})
 
 
 _NOTHING: Mapping[str, Published] = {}
 
 
-def _remember(
+def _remember_point(
     station: Station,
     number: PointNumber,
-    record: Mapping[str, Any],
+    point: ChargingPoint,
     now_s: float,
     effects: list[Effect],
 ) -> Station:
-    """Hand to the store what changed: decisions at once, counters now and then."""
+    """Hand to the store what changed of a point: decisions at once, counters now and then."""
+    last, decided = station.remembered.get(number), decisions(point)
+    if last is not None and last.decisions == decided and now_s - last.at_s < REMEMBER_ENERGY_S:
+        return station
+    return _remember(station, number, Remembered(to_record(point), now_s, decided), effects)
+
+
+def _remember(
+    station: Station, number: PointNumber, new: Remembered, effects: list[Effect]
+) -> Station:
+    """Hand a record to the store, unless it has it."""
     last = station.remembered.get(number)
-    if last is not None and last.record == record:
+    if last is not None and last.record == new.record:
         return station
-    recent = last is not None and now_s - last.at_s < REMEMBER_ENERGY_S
-    if last is not None and recent and _lasting(last.record) == _lasting(record):
-        return station
-    effects.append(Remember(point=number, record=record))
-    remembered = Remembered(record=record, at_s=now_s)
-    return replace(station, remembered={**station.remembered, number: remembered})
-
-
-def _lasting(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record without its counters."""
-    kept = {key: value for key, value in record.items() if key not in _SLOW_KEYS}
-    session = kept.get("session")
-    if session:
-        kept["session"] = (session["started_at"], session["is_open"])
-    return kept
+    effects.append(Remember(point=number, record=new.record))
+    return replace(station, remembered={**station.remembered, number: new})

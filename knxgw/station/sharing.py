@@ -144,11 +144,9 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
 
 def _read_s(point: ChargingPoint) -> float | None:
     """Return when the oldest of the currents was read [monotonic s]."""
-    values = point.values
-    times = [values[quantity].at_s for quantity in point.measured if quantity in values]
-    if not times and (total := values.get(Quantity.CURRENT)) is not None:
-        return total.at_s
-    return min(times, default=None)
+    read_s = point.read_s
+    times = [read_s[quantity] for quantity in point.measured if quantity in read_s]
+    return min(times) if times else read_s.get(Quantity.CURRENT)
 
 
 # --- what happens ------------------------------------------------------------------------------

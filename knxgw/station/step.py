@@ -136,19 +136,25 @@ def _with_configuration_faults(station: Station) -> Station:
     return station
 
 
-def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+def step(  # noqa: PLR0911 - one for each kind of event
+    station: Station, event: Event, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
     """Advance the station by one event. Pure: same arguments, same answer."""
     match event:
+        case ChargerSeen():  # first what comes most often
+            return _seen(station, event, now_s)
+        case SmartMeterTelegram():
+            return _metered(station, event, now_s)
+        case Tick():
+            return _tick(station, now_s)
         case Started():
             return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
-        case Tick():
-            return _tick(station, now_s)
         case BusAsked() | ClockSet() | GridControlCommanded() | Stopping() | InternalErrorFound():
             shared = sharing.share(_site(station, event, now_s), now_s)
             return settle_all(station, shared, now_s)
-        case SmartMeterTelegram() | InOperationSeen() | HighPowerStarted():
+        case InOperationSeen() | HighPowerStarted():
             return _metered(station, event, now_s)
         case _:
             return _point(station, event, now_s)
@@ -300,16 +306,21 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     return change
 
 
+def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+    """Take a reading of a charger; mostly it shows nothing new."""
+    point = station.points.get(event.point)
+    renewed = None if point is None else readings.renewed(point, event.values, now_s)
+    if renewed is not None:
+        return sharing.renew(station, renewed, now_s), ()
+    return _point(station, event, now_s)
+
+
 def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Change one charging point and settle what follows from it."""
     number = event.point
     if number == GENERAL:
         return _smart_meter(station, event, now_s)
     before = station.points[number]
-    if isinstance(event, ChargerSeen):
-        renewed = readings.renewed(before, event.values, now_s)
-        if renewed is not None:
-            return sharing.renew(station, renewed, now_s), ()
     after = _change(station, event, now_s)(before)
     effects: list[Effect] = list(_refused(event, before, after))
     looked = sharing.look(with_point(station, number, after), number, now_s)

@@ -16,9 +16,9 @@ def wishes_of(station: Station, point: ChargingPoint, *, outside: bool = False) 
     """
     configuration = station.configuration
     managed = station.sharing is not None
-    unlinked = FaultCode.DLM_ASSOCIATION in station.faults.present
+    unlinked = managed and FaultCode.DLM_ASSOCIATION in station.faults.present
     return Wishes(
-        configuration=managed and unlinked,
+        configuration=unlinked,
         charger_error=point.in_error,
         not_following=point.obedience.obeys is not Obeys.YES,
         interruption=point.interruption,

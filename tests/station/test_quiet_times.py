@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from knxgw.charging.events import ChargerConditionChanged, OfferTaken
 from knxgw.charging.publication import point_values
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.dlm.state import LoadManagement
+from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import (
     Event,
@@ -155,3 +157,36 @@ def test_a_cycle_that_was_left_out_would_have_changed_nothing(
             assert after.reasons == before.reasons
             assert after.faults == before.faults
             assert after.available_ma == before.available_ma
+
+
+def looked_at(state: LoadManagement) -> list[dict[str, object]]:
+    """Return all that is known of the members, but for how long that holds."""
+    kept = [dict(vars(member)) for member in state.members.values()]
+    for known in kept:
+        del known["quiet_until_s"], known["seen"]
+    return kept
+
+
+@pytest.mark.proves("D9.1b")
+@settings(max_examples=80, deadline=None)
+@given(lives)
+def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(
+    life: list[tuple[tuple[str, int, int], int]],
+) -> None:
+    site = Site()
+    for thing, lasts_s in life:
+        site.happen(*thing)
+        for _ in range(lasts_s):
+            site.second()
+            before = site.station.sharing
+            assert before is not None
+            restless = {number: member.clone() for number, member in before.members.items()}
+            for member in restless.values():
+                member.quiet_until_s = -1e9
+            anew = replace(site.station, sharing=replace(before, members=restless))
+            quick = sharing.share(site.station, site.now_s + 0.5, changed=()).sharing
+            whole = sharing.share(anew, site.now_s + 0.5, changed=()).sharing
+            assert quick is not None
+            assert whole is not None
+            assert looked_at(quick) == looked_at(whole)
+            assert (quick.phases, quick.reasons) == (whole.phases, whole.reasons)
