@@ -53,7 +53,7 @@ class Seen:
     def says_the_same(self, other: "Seen") -> bool:
         """Tell whether the other one differs only in its age."""
         return (
-            self.currents_ma is other.currents_ma
+            self.currents_ma == other.currents_ma
             and self.state is other.state
             and self.connected is other.connected
             and self.reachable is other.reachable
@@ -249,6 +249,8 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
     else:
         fresh = now_s - seen.read_s <= STALE_S
         if fresh and seen.read_s == member.read_s:
+            if member.valid:
+                _follow_phases(member, now_s)  # what time alone tells does not wait for a reading
             return
         same = fresh and member.valid and seen.currents_ma is member.currents_ma
         member.read_s, member.currents_ma = seen.read_s, seen.currents_ma

@@ -213,12 +213,19 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
 def renew(station: Station, point: ChargingPoint, now_s: float) -> Station:
     """Return the station after a reading that showed nothing new of a charging point."""
     number = PointNumber(point.settings.number)
-    changed = {**station.points, number: point}
+    changed = replace(station, points={**station.points, number: point})
     known = station.seen.get(number)
-    if known is None:
-        return replace(station, points=changed)
-    again = replace(known, read_s=_read_s(point))
-    return replace(station, points=changed, seen={**station.seen, number: again})
+    return changed if known is None else _renewed(changed, number, known, _read_s(point))
+
+
+def _renewed(station: Station, number: PointNumber, known: Seen, read_s: float | None) -> Station:
+    """Return the station with only the age of what is seen of a charging point changed.
+
+    Nothing else follows from that: what time tells has its own cycles.
+    """
+    if known.read_s == read_s:
+        return station
+    return replace(station, seen={**station.seen, number: replace(known, read_s=read_s)})
 
 
 def look(station: Station, number: PointNumber, now_s: float) -> Station:
@@ -229,6 +236,9 @@ def look(station: Station, number: PointNumber, now_s: float) -> Station:
     if not station.seen:
         return share(station, now_s)
     one = _seen_by(station, station.points[number], now_s)
+    known = station.seen.get(number)
+    if known is not None and known.says_the_same(one):
+        return _renewed(station, number, known, one.read_s)
     looked = look_at(sharing, settings, number, one, now_s)
     if looked is None:
         return share(station, now_s, changed=(number,))

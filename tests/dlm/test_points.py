@@ -116,6 +116,18 @@ def test_a_phase_that_is_not_used_for_15_s_of_charging_does_not_count_any_more()
     assert house.member().phases == (0,)
 
 
+@pytest.mark.proves("D4.2", "D9.5f")
+def test_a_phase_that_is_not_used_leaves_when_its_time_is_over_also_between_two_readings() -> None:
+    house = one_phase()
+    house.live(14)
+    since_s = house.member().strong_s
+    assert since_s is not None
+    seen = {1: house.seen(1)}
+    state = cycle(house.state, house.settings, seen, since_s + 14.9)
+    assert state.members[1].phases == (0, 1, 2)
+    assert cycle(state, house.settings, seen, since_s + 15).members[1].phases == (0,)
+
+
 @pytest.mark.proves("D4.3")
 def test_a_car_that_hardly_draws_tells_nothing_about_its_phases() -> None:
     house = one_phase(most_ma=2900)

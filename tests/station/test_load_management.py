@@ -242,6 +242,15 @@ def test_a_telegram_that_leaves_room_is_only_noted_until_the_next_tick() -> None
     assert station.sharing.phases[0].base_ma == 2000
 
 
+def test_currents_that_stand_still_stay_fresh_while_something_else_of_the_charger_moves() -> None:
+    site = steady()
+    for second in range(30):
+        site.seen[1][Quantity.TEMPERATURE] = 2000 + second
+        site.second()
+    assert offers_of(site.station) == [14_000, 14_000]
+    assert site.station.points[PointNumber(1)].faults.present == ()
+
+
 @pytest.mark.proves("D16.24")
 def test_the_return_of_the_bus_leaves_load_management_as_it_is() -> None:
     site = steady()
