@@ -178,8 +178,7 @@ class Work:
             if member.offer_ma != self.state.members[number].offer_ma:
                 soonest_s = now_s
                 continue
-            if member.quiet_until_s <= now_s:
-                member.quiet_until_s = patience_until_s(member, self.settings, now_s)
+            member.quiet_until_s = patience_until_s(member, self.settings, now_s)
             soonest_s = min(soonest_s, member.quiet_until_s)
             if member.was_shed:
                 soonest_s = min(soonest_s, max(now_s, queues.may_return_s(member, now_s)))

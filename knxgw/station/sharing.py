@@ -236,8 +236,8 @@ def look(station: Station, number: PointNumber, now_s: float) -> Station:
     if not station.seen:
         return share(station, now_s)
     one = _seen_by(station, station.points[number], now_s)
-    known = station.seen.get(number)
-    if known is not None and known.says_the_same(one):
+    known, quiet_until_s = station.seen.get(number), sharing.members[number].quiet_until_s
+    if known is not None and now_s < quiet_until_s and known.says_the_same(one):
         return _renewed(station, number, known, one.read_s)
     looked = look_at(sharing, settings, number, one, now_s)
     if looked is None:
