@@ -77,6 +77,7 @@ class Commander:
         self._urgent = False
         self._written: dict[str, tuple[int, ...]] = {}
         self._written_s: dict[str, float] = {}
+        self._encoded: dict[tuple[str, StepValue | float], tuple[float, tuple[int, ...]]] = {}
         self._unlock: list[WriteStep] = []
         self._unlock_until_s: float | None = None
         self._armed = False
@@ -330,14 +331,13 @@ class Commander:
             return -math.inf
         return spaced_s
 
-    def _raw(self, step: WriteStep) -> Raw:
+    def _raw(self, step: WriteStep, amount: float) -> Raw:
         point = self._model.points[step.point]
         match step.value:
             case StepValue.OFFER:
-                return _floor_raw(point, (self._wanted_ma or 0) / 1000)
+                return _floor_raw(point, amount / 1000)
             case StepValue.OFFER_POWER:
-                power_w = self._phases.power_w(self._wanted_ma or 0) if self._phases else 0
-                return _floor_raw(point, power_w)
+                return _floor_raw(point, amount)
             case StepValue.MINIMUM:
                 return _floor_raw(point, _minimum(point, self._minimum_ma))
             case StepValue.WATCHDOG:
@@ -346,8 +346,23 @@ class Commander:
             case _:
                 return unscaled(point, step.value)
 
+    def _amount(self, step: WriteStep) -> float:
+        """Return what of a step changes with the offer [mA or W]; 0 where nothing does."""
+        if step.value is StepValue.OFFER:
+            return self._wanted_ma or 0
+        if step.value is StepValue.OFFER_POWER and self._phases is not None:
+            return self._phases.power_w(self._wanted_ma or 0)
+        return 0
+
     def _registers(self, step: WriteStep) -> tuple[int, ...]:
-        return tuple(encode(self._model.points[step.point], self._raw(step)))
+        """Return what a step writes; it is asked for with every poll, and seldom another."""
+        amount, key = self._amount(step), (step.point, step.value)
+        known = self._encoded.get(key)
+        if known is not None and known[0] == amount:
+            return known[1]
+        registers = tuple(encode(self._model.points[step.point], self._raw(step, amount)))
+        self._encoded[key] = amount, registers
+        return registers
 
     def _write(self, step: WriteStep, *, urgent: bool) -> Write:
         point = self._model.points[step.point]

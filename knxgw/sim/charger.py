@@ -4,6 +4,9 @@ One that is told a power lets each phase its vehicle uses have an equal part of 
 the power was meant for: a wrong count of phases shows as too much current.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, WatchdogTrigger
 from knxgw.modbus.codec import Raw, scaled, unscaled
 from knxgw.modbus.interpreter import holds
@@ -33,6 +36,8 @@ class SimulatedCharger(RegisterImage):
         hardware_a = model.simulation.constants.get("current_max_hw", 32)
         self._power_up_ma = round(float(hardware_a) * 1000)
         self._session_over = True
+        self._quantities = self._all_quantities()
+        self._by_state = {name for shown in model.simulation.states.values() for name in shown}
 
     # --- what people do
 
@@ -96,8 +101,9 @@ class SimulatedCharger(RegisterImage):
         vehicle = self.vehicle
         if vehicle is None:
             return
-        vehicle.offer(self.offer_ma, self._now_s)
-        if self.offer_ma == 0 and vehicle.draw_ma > 0 and (self.has_error or not self.authorised):
+        offer_ma = self.offer_ma
+        vehicle.offer(offer_ma, self._now_s)
+        if offer_ma == 0 and vehicle.draw_ma > 0 and (self.has_error or not self.authorised):
             vehicle.draw_ma = 0.0  # the contactor opens
         drawn_wh = vehicle.advance(self._now_s, elapsed_s)
         if drawn_wh > 0 and self._session_over:
@@ -127,9 +133,10 @@ class SimulatedCharger(RegisterImage):
     def raw_value(self, point: Point) -> Raw | None:
         """Return what the device shows at a point now."""
         simulation = self.model.simulation
-        shown = simulation.states.get(self.state, {})
-        if point.name in shown:
-            return shown[point.name]
+        if point.name in self._by_state:
+            shown = simulation.states.get(self.state, {})
+            if point.name in shown:
+                return shown[point.name]
         value = self._physical(point.name)
         if value is not None:
             return unscaled(point, value)
@@ -144,25 +151,35 @@ class SimulatedCharger(RegisterImage):
 
     def _physical(self, name: str) -> float | None:
         """Return a physical quantity in A, V, W, Wh or s; None when the name is none."""
-        phases_a = [current / 1000 for current in self.phases_ma]
+        quantity = self._quantities.get(name)
+        return None if quantity is None else quantity()
+
+    def _all_quantities(self) -> dict[str, Callable[[], float]]:
+        """Return how each point that shows something physical gets its value."""
         control, watchdog = self.model.control, self.model.watchdog
-        values: dict[str, float] = {
-            "current_sum": sum(phases_a),
-            "power": sum(phases_a) * VOLTAGE_V,
-            "energy_total": self.energy_wh,
-            "energy_session": self.session_wh,
-            "current_offered": self._limit_ma() / 1000,
+        found: dict[str, Callable[[], float]] = {
+            "current_sum": lambda: sum(self.phases_ma) / 1000,
+            "power": lambda: sum(self.phases_ma) / 1000 * VOLTAGE_V,
+            "energy_total": lambda: self.energy_wh,
+            "energy_session": lambda: self.session_wh,
+            "current_offered": lambda: self._limit_ma() / 1000,
         }
         for index, phase in enumerate(("l1", "l2", "l3")):
-            values[f"current_{phase}"] = phases_a[index]
-            values[f"power_{phase}"] = phases_a[index] * VOLTAGE_V
-            values[f"energy_total_{phase}"] = self.energy_wh / 3
-            values[f"voltage_{phase}"] = VOLTAGE_V
+            found[f"current_{phase}"] = partial(self._phase_a, index)
+            found[f"power_{phase}"] = partial(self._phase_w, index)
+            found[f"energy_total_{phase}"] = lambda: self.energy_wh / 3
+            found[f"voltage_{phase}"] = lambda: VOLTAGE_V
         if control and control.read_back:
-            values[control.read_back] = self._setpoint()
+            found[control.read_back] = self._setpoint
         if watchdog and watchdog.remaining_point:
-            values[watchdog.remaining_point] = self._remaining_s()
-        return values.get(name)
+            found[watchdog.remaining_point] = self._remaining_s
+        return found
+
+    def _phase_a(self, index: int) -> float:
+        return self.phases_ma[index] / 1000
+
+    def _phase_w(self, index: int) -> float:
+        return self._phase_a(index) * VOLTAGE_V
 
     def _card(self, point: Point) -> Raw | None:
         if self.card is None:

@@ -142,7 +142,7 @@ class ModbusSimulator:
     def answer(self, unit: int, function: int, address: int, count: int) -> list[int] | ExcCodes:
         """Return registers or bits as the devices show them."""
         refusal = self._refusal(is_write=False)
-        images = [image for image in self._images if unit in image.units]
+        images = [image for image in self._images if unit in image.unit_ids]
         if refusal is not None or not images:
             return refusal or ExcCodes.GATEWAY_NO_RESPONSE
         self._note_request(images)
@@ -158,7 +158,7 @@ class ModbusSimulator:
     ) -> ExcCodes | None:
         """Take what is written; return the exception of a device that does not."""
         refusal = self._refusal(is_write=True)
-        images = [image for image in self._images if unit in image.units]
+        images = [image for image in self._images if unit in image.unit_ids]
         if refusal is not None or not images:
             return refusal or ExcCodes.GATEWAY_NO_RESPONSE
         self._note_request(images)
@@ -221,7 +221,7 @@ class ModbusSimulator:
         """Wake a unit up; tell whether it had to be."""
         idle_s = self._time_s() - self._heard_s.get(unit, float("-inf"))
         self._heard_s[unit] = self._time_s()
-        waits = [i.model.wake_after_s for i in self._images if unit in i.units]
+        waits = [i.model.wake_after_s for i in self._images if unit in i.unit_ids]
         return any(wait_s is not None and idle_s > wait_s for wait_s in waits)
 
     def _trace_packet(self, sending: bool, data: bytes) -> bytes:  # noqa: FBT001 - pymodbus' shape
@@ -283,7 +283,7 @@ class SerialSimulator(ModbusSimulator):
         if not sending:
             return data
         unit = data[0] if self._line.protocol == "rtu" else int(data[1:3], 16)
-        exists = any(unit in image.units for image in self._images)
+        exists = any(unit in image.unit_ids for image in self._images)
         return super()._trace_packet(sending, data) if exists else b""
 
 

@@ -74,6 +74,7 @@ class RegisterImage(ABC):
             for index in range(point.count):
                 if point.readable or start + index not in places:
                     places[start + index] = (point, index)
+        self.unit_ids = frozenset(unit for unit, _ in self._places)
         self._writable = {
             (
                 unit_id if point.unit_id is None else point.unit_id,

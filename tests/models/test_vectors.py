@@ -1,5 +1,6 @@
 """Recorded and documented registers mean what their source says they mean."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ def model_of(path: Path) -> DeviceModel:
     return both[path.stem]
 
 
+@cache
 def vectors(path: Path) -> dict[str, Any]:
     """Return the vectors of a file."""
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
     return loaded
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -216,13 +217,19 @@ class World:
         return values[-1] if values else None
 
 
+@cache
+def transcoder(dpt: str) -> type[DPTBase]:
+    """Return xknx's codec of a datapoint type; it looks through all of them."""
+    found = DPTBase.parse_transcoder(dpt)
+    assert found is not None
+    return found
+
+
 def to_payload(dpt: str, value: object) -> Payload:
     """Return the payload of a value, by xknx's own codec."""
     if dpt.startswith("1."):
         return DPTBinary(int(bool(value)))
-    transcoder = DPTBase.parse_transcoder(dpt)
-    assert transcoder is not None
-    return transcoder.to_knx(value)
+    return transcoder(dpt).to_knx(value)
 
 
 def from_payload(dpt: str, payload: Payload | None) -> object:
@@ -231,6 +238,4 @@ def from_payload(dpt: str, payload: Payload | None) -> object:
     if dpt.startswith("1."):
         assert isinstance(payload, DPTBinary)
         return bool(payload.value)
-    transcoder = DPTBase.parse_transcoder(dpt)
-    assert transcoder is not None
-    return transcoder.from_knx(payload)
+    return transcoder(dpt).from_knx(payload)
