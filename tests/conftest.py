@@ -19,6 +19,23 @@ settings.register_profile("fuzz", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the tests that mostly wait among those that compute, where workers share a machine.
+
+    They come a little early, so that nobody waits alone at the end.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    waiting = [item for item in items if item.get_closest_marker("real")]
+    computing = [item for item in items if not item.get_closest_marker("real")]
+    places = [(index / len(waiting) * EARLY, item) for index, item in enumerate(waiting)]
+    places += [(index / len(computing), item) for index, item in enumerate(computing)]
+    items[:] = [item for _, item in sorted(places, key=lambda one: one[0])]
+
+
+EARLY = 0.8
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine test on the loop it needs."""
