@@ -22,18 +22,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the tests that mostly wait among those that compute, where workers share a machine.
 
-    They come a little early, so that nobody waits alone at the end.
+    They and the long ones come early, so that no worker is the last by far.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
-    waiting = [item for item in items if item.get_closest_marker("real")]
-    computing = [item for item in items if not item.get_closest_marker("real")]
-    places = [(index / len(waiting) * EARLY, item) for index, item in enumerate(waiting)]
-    places += [(index / len(computing), item) for index, item in enumerate(computing)]
+    early = [item for item in items if any(map(item.get_closest_marker, EARLY_MARKS))]
+    is_early = set(early)
+    others = [item for item in items if item not in is_early]
+    places = [(index / len(early) * EARLY, item) for index, item in enumerate(early)]
+    places += [(index / len(others), item) for index, item in enumerate(others)]
     items[:] = [item for _, item in sorted(places, key=lambda one: one[0])]
 
 
-EARLY = 0.8
+EARLY, EARLY_MARKS = 0.8, ("real", "long")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -31,7 +31,8 @@ from tests.scenarios.variations import Variation, varied
 
 COUNTS = (2, 3, 4, 5)  # charging points; each count is a test of its own, for the sake of speed
 FUZZ = settings().max_examples > 100
-EXAMPLES = (settings().max_examples if FUZZ else 500) // len(COUNTS)
+RUNS_OF_A_MIX = 2
+EXAMPLES = (settings().max_examples if FUZZ else 512 // RUNS_OF_A_MIX) // len(COUNTS)
 
 
 def amperes(low: int, high: int) -> st.SearchStrategy[int]:
@@ -125,6 +126,7 @@ def waited(recording: Recording) -> set[int]:
 
 
 @pytest.mark.proves("D9.5a", "D9.5b", "D9.5c", "D9.5d", "D9.5e", "D9.5f")
+@pytest.mark.long
 @pytest.mark.parametrize("count", COUNTS)
 @settings(max_examples=EXAMPLES, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(data=st.data())

@@ -123,7 +123,7 @@ def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     return wrong
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(lives)
 def test_after_every_second_the_bus_knows_what_is_true(
     life: list[tuple[tuple[str, int, int], int]],
@@ -137,7 +137,7 @@ def test_after_every_second_the_bus_knows_what_is_true(
 
 
 @pytest.mark.proves("D9.1b")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(lives)
 def test_a_cycle_that_was_left_out_would_have_changed_nothing(
     life: list[tuple[tuple[str, int, int], int]],
@@ -168,7 +168,7 @@ def looked_at(state: LoadManagement) -> list[dict[str, object]]:
 
 
 @pytest.mark.proves("D9.1b")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(lives)
 def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(
     life: list[tuple[tuple[str, int, int], int]],
