@@ -68,8 +68,8 @@ def _watching(
     above_fuse, above_limit = list(known.above_fuse_s), list(known.above_limit_s)
     severe = list(known.severe)
     for phase, load in enumerate(loads):
-        fuse = load.at_minimum and load.measured_ma > fuse_ma
-        limit = load.at_minimum and load.measured_ma > limit_ma
+        fuse = _is_too_much(load, fuse_ma, counting=known.above_fuse_s[phase] is not None)
+        limit = _is_too_much(load, limit_ma, counting=known.above_limit_s[phase] is not None)
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if limit else None
         if load.is_new:
@@ -92,6 +92,15 @@ def _watching(
         above_limit_s=tuple(above_limit),
         severe=tuple(severe),
     )
+
+
+def _is_too_much(load: Load, most_ma: int, *, counting: bool) -> bool:
+    """Tell whether lowering does not help: all are at the minimum, or that would be too much, too.
+
+    One that comes back with more than its minimum does not begin the time anew.
+    """
+    helpless = load.at_minimum or (counting and load.base_ma + load.minimums_ma > most_ma)
+    return helpless and load.measured_ma > most_ma
 
 
 def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:

@@ -48,12 +48,20 @@ def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
 
 
 @pytest.mark.proves("D12.2d")
-@pytest.mark.parametrize("good", [CALM, replace(ABOVE_FUSE, at_minimum=False)])
+@pytest.mark.parametrize("good", [CALM, replace(ABOVE_FUSE, at_minimum=False, base_ma=20_000)])
 def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
     known = watched(known, good, 7, 7)
     assert not watched(known, ABOVE_FUSE, 8, 13).locked
     assert watched(known, ABOVE_FUSE, 8, 14).locked
+
+
+@pytest.mark.proves("D12.2d")
+def test_one_that_comes_back_with_more_than_the_minimum_does_not_begin_the_time_anew() -> None:
+    known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
+    assert watched(known, replace(ABOVE_FUSE, at_minimum=False), 7, 7).locked
+    moving = replace(ABOVE_FUSE, at_minimum=False)
+    assert not watched(Overcurrent(), moving, 1, 60).locked, "it begins when all are there"
 
 
 @pytest.mark.proves("D12.2c")

@@ -90,8 +90,8 @@ def test_a_pause_that_is_not_obeyed_is_noticed() -> None:
     assert world.found[0].words == "CP1 has 14.0 A, 0 A was ordered"
 
 
-def overloaded(change_s: float | None) -> list[Violation]:
-    """Return what is said of a line that is overloaded from 30 to 40 s."""
+def overloaded(change_s: float | None, *, moves_s: float | None = None) -> list[Violation]:
+    """Return what is said of a line that is overloaded from 30 to 40 s; a vehicle may move once."""
     scenario = parse_scenario("points: 2")
     recording: Recording = Run(scenario).run()
     recording.load[0].add(70.0, 0.0, 0.0)  # beyond the end
@@ -103,6 +103,9 @@ def overloaded(change_s: float | None) -> list[Violation]:
         curve.add(at_s, load_ma, 0.0)
     if change_s is not None:
         recording.base_changes.append(change_s)
+    if moves_s is not None:
+        draw = recording.points[0].draw
+        draw.add(moves_s, draw.values[-1] - 1000.0, 0.0)
     return load_violations(scenario, recording)
 
 
@@ -114,3 +117,10 @@ def test_an_overload_with_a_constant_building_is_noticed() -> None:
 def test_an_overload_that_the_building_causes_may_last_until_it_is_answered() -> None:
     scenario = parse_scenario("points: 2")
     assert overloaded(29.9)[0].at_s == 29.9 + answer_s(scenario)
+
+
+def test_the_building_is_known_one_look_later_when_a_vehicle_moves_while_the_meter_looks() -> None:
+    scenario = parse_scenario("points: 2")
+    late_s = 29.9 + answer_s(scenario) + scenario.meter.sample_s
+    assert overloaded(29.9, moves_s=29.0)[0].at_s == late_s
+    assert overloaded(29.9, moves_s=20.0)[0].at_s == 29.9 + answer_s(scenario)

@@ -4,6 +4,7 @@ Source: load management specification, section 9.5. I6 (order does not matter) n
 is a test. Currents are mA per phase, times s.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from knxgw.modbus.commander import RETRY_S
@@ -243,12 +244,28 @@ def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, fl
         if at_s > start_s:
             yield start_s, at_s
         until_s = at_s + grace_s
+        if _is_blurred(recording, at_s):
+            until_s += scenario.meter.sample_s
         for from_s, to_s in lost_s:  # the meter cannot tell it before it is back
             if from_s <= until_s and at_s <= to_s:
                 until_s = to_s + grace_s
         start_s = max(start_s, until_s)
     if start_s < recording.end_s:
         yield start_s, recording.end_s
+
+
+def _is_blurred(recording: Recording, at_s: float) -> bool:
+    """Tell whether vehicles moved when the smart meter looked next: only the look after that tells."""
+    index = bisect_left(recording.samples, at_s)
+    if index == len(recording.samples):
+        return False
+    sampled_s = recording.samples[index]
+    from_s = sampled_s - STEADY_S
+    return any(
+        point.draw.at(from_s) != point.draw.at(sampled_s)
+        or point.draw.highest(from_s, sampled_s) != point.draw.at(sampled_s)
+        for point in recording.points
+    )
 
 
 def _is_infeasible(
