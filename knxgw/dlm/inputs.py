@@ -55,7 +55,9 @@ def meter_value(
     phases = list(state.phases)
     one = phases[phase] = phases[phase].clone()
     sampled_s = now_s - settings.meter_delay_s
-    one.base_ma, one.doubt_ma = _base_ma(state, phase, round(current_ma), sampled_s)
+    one.base_ma, one.doubt_ma = _base_ma(
+        state, phase, round(current_ma), sampled_s, tolerance_ma=settings.lower_from_ma
+    )
     one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
     one.history = (*one.history, (now_s, one.base_ma))
     before = state.phases[phase]
@@ -78,15 +80,15 @@ def _with_peak(
 
 
 def _base_ma(
-    state: LoadManagement, phase: int, measured_ma: int, sampled_s: float
+    state: LoadManagement, phase: int, measured_ma: int, sampled_s: float, *, tolerance_ma: int
 ) -> tuple[int, int]:
     """Return the load of the building on a phase, and by how much it may be higher.
 
     It is what is measured, less what chargers drew then. While a charger's current moves, its draw at
     the very instant of the sample is uncertain; then the base changes only as much as the measurement
     demands. Otherwise every step of a vehicle would look like one of the building. What certainly rose
-    is the building's load; then what the chargers most likely drew counts, because the least that is
-    possible would be too little.
+    is the building's load; when that is more than the tolerance, what the chargers most likely drew
+    counts, because the least that is possible would be too little.
     """
     drawn_ma = low_ma = high_ma = 0
     for member in state.members.values():
@@ -97,6 +99,7 @@ def _base_ma(
             least_ma = likely_ma = most_ma = steady[phase]
         else:
             least_ma, most_ma = range_at(member, sampled_s, phase)
+            most_ma = max(most_ma, _between_readings_ma(member, phase, sampled_s))
             likely_ma = actual_at(member, sampled_s)[phase]
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
     before_ma = state.phases[phase].base_ma
@@ -104,11 +107,19 @@ def _base_ma(
         return measured_ma - drawn_ma, 0
     most_ma = measured_ma - low_ma
     least_ma = measured_ma - high_ma
-    if least_ma > before_ma:
+    if least_ma > before_ma + tolerance_ma:
         base_ma = max(least_ma, measured_ma - drawn_ma)
+    elif least_ma > before_ma:
+        base_ma = least_ma
     else:
         base_ma = min(before_ma, most_ma)
     return base_ma, most_ma - base_ma
+
+
+def _between_readings_ma(member: Member, phase: int, sampled_s: float) -> int:
+    """Return what it may have had between two readings that show less: raised, and lowered again."""
+    turned = member.offer_ma < member.risen_ma and sampled_s < member.rises_until_s
+    return member.risen_ma if turned and phase in member.phases else 0
 
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:

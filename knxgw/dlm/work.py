@@ -73,9 +73,13 @@ class Work:
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
                 phase.back_off = 0
-            base_ma = phase.base_ma or 0
-            # a slow meter would leave a raise that was too much for a whole period
-            peak_ma = base_ma + (phase.doubt_ma if is_slow else 0)
+            base_ma = peak_ma = phase.base_ma or 0
+            value = self.state.meter.values[index]
+            # a slow meter would leave a raise that was too much for a whole period; one that has
+            # nothing new to tell for that long resolves the doubt
+            if is_slow and value is not None and self.now_s < value.at_s + window:
+                peak_ma += phase.doubt_ma
+                self.expires_s[index] = value.at_s + window
             kept_s = self.now_s - window * 2**phase.back_off
             for at_s, ma in phase.history:  # falling: the first one inside is the highest
                 if at_s > kept_s:
@@ -84,7 +88,6 @@ class Work:
                     break
             self.now_ma[index] = min(limit_ma - base_ma, feeder_ma) - taken_ma[index]
             self.up_ma[index] = min(limit_ma - peak_ma, feeder_ma) - taken_ma[index]
-            value = self.state.meter.values[index]
             if value is not None and value.over_range:
                 self.now_ma[index] = self.up_ma[index] = min(self.now_ma[index], 0)
 
