@@ -335,6 +335,33 @@ def test_what_certainly_rose_is_taken_as_most_likely_and_what_fell_as_the_least(
     assert base_after_a_step(9000) == 3000
 
 
+@pytest.mark.proves("D7.2d")
+def test_a_small_certain_rise_while_a_car_moves_is_taken_as_the_least() -> None:
+    assert base_after_a_step(14_400) == 4400, "the car may have had its 10 A already"
+
+
+@pytest.mark.proves("D7.2d")
+@pytest.mark.parametrize(("risen_ma", "base_ma"), [(13_000, 4000), (9000, 4200)])
+def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_show(
+    risen_ma: int, base_ma: int
+) -> None:
+    """S11: at 13 A for a moment between a reading of 12.8 A and one of 10 A."""
+    house = House(member(1))
+    house.live(20)
+    one = house.member().clone()
+    one.offer_ma, one.risen_ma, one.rises_until_s = 9000, risen_ma, house.now_s + 6
+    state = replace(house.state, members={1: one})
+    for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):
+        now_s = house.now_s + at_s
+        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s, cap_ma=16_000)
+        looked = look(state, HOUSE, 1, seen, now_s)
+        assert looked is not None
+        state = looked
+    reading = MeterReading(phase=0, current_ma=17_000)  # one second ago
+    state = meter_value(state, HOUSE, reading, house.now_s + 2.2)
+    assert state.phases[0].base_ma == base_ma
+
+
 @pytest.mark.proves("D7.2a")
 @pytest.mark.parametrize("delay_s", [1.0, 4.0])
 def test_the_base_is_what_was_measured_less_what_was_drawn_at_that_moment(delay_s: float) -> None:
