@@ -1,5 +1,7 @@
 """Most seconds nothing happens, and then little is computed; but all that time changes is noticed."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +43,7 @@ things = st.one_of(
     st.tuples(st.just("grid"), st.just(0), st.booleans()),
     st.tuples(st.just("interruption"), numbers, st.booleans()),
 )
+Life = list[tuple[tuple[str, int, int], int]]  # what happens, and how many seconds follow
 lives = st.lists(st.tuples(things, st.integers(1, 25)), min_size=1, max_size=12)
 
 
@@ -123,40 +126,38 @@ def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     return wrong
 
 
-@settings(max_examples=40, deadline=None)
-@given(lives)
-def test_after_every_second_the_bus_knows_what_is_true(
-    life: list[tuple[tuple[str, int, int], int]],
-) -> None:
+def seconds_of(life: Life) -> Iterator[Site]:
+    """Give a site after each second of what happens to it."""
     site = Site()
     for thing, lasts_s in life:
         site.happen(*thing)
         for _ in range(lasts_s):
             site.second()
-            assert told_and_true(site.station, site.now_s) == []
+            yield site
+
+
+@settings(max_examples=40, deadline=None)
+@given(lives)
+def test_after_every_second_the_bus_knows_what_is_true(life: Life) -> None:
+    for site in seconds_of(life):
+        assert told_and_true(site.station, site.now_s) == []
 
 
 @pytest.mark.proves("D9.1b")
 @settings(max_examples=40, deadline=None)
 @given(lives)
-def test_a_cycle_that_was_left_out_would_have_changed_nothing(
-    life: list[tuple[tuple[str, int, int], int]],
-) -> None:
-    site = Site()
-    for thing, lasts_s in life:
-        site.happen(*thing)
-        for _ in range(lasts_s):
-            site.second()
-            before = site.station.sharing
-            if before is None or before.due_s <= site.now_s:
-                continue
-            after = sharing.share(site.station, site.now_s).sharing
-            assert after is not None
-            offers = {number: member.offer_ma for number, member in before.members.items()}
-            assert {number: one.offer_ma for number, one in after.members.items()} == offers
-            assert after.reasons == before.reasons
-            assert after.faults == before.faults
-            assert after.available_ma == before.available_ma
+def test_a_cycle_that_was_left_out_would_have_changed_nothing(life: Life) -> None:
+    for site in seconds_of(life):
+        before = site.station.sharing
+        if before is None or before.due_s <= site.now_s:
+            continue
+        after = sharing.share(site.station, site.now_s).sharing
+        assert after is not None
+        offers = {number: member.offer_ma for number, member in before.members.items()}
+        assert {number: one.offer_ma for number, one in after.members.items()} == offers
+        assert after.reasons == before.reasons
+        assert after.faults == before.faults
+        assert after.available_ma == before.available_ma
 
 
 def looked_at(state: LoadManagement) -> list[dict[str, object]]:
@@ -170,23 +171,17 @@ def looked_at(state: LoadManagement) -> list[dict[str, object]]:
 @pytest.mark.proves("D9.1b")
 @settings(max_examples=40, deadline=None)
 @given(lives)
-def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(
-    life: list[tuple[tuple[str, int, int], int]],
-) -> None:
-    site = Site()
-    for thing, lasts_s in life:
-        site.happen(*thing)
-        for _ in range(lasts_s):
-            site.second()
-            before = site.station.sharing
-            assert before is not None
-            restless = {number: member.clone() for number, member in before.members.items()}
-            for member in restless.values():
-                member.quiet_until_s = -1e9
-            anew = replace(site.station, sharing=replace(before, members=restless))
-            quick = sharing.share(site.station, site.now_s + 0.5, changed=()).sharing
-            whole = sharing.share(anew, site.now_s + 0.5, changed=()).sharing
-            assert quick is not None
-            assert whole is not None
-            assert looked_at(quick) == looked_at(whole)
-            assert (quick.phases, quick.reasons) == (whole.phases, whole.reasons)
+def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(life: Life) -> None:
+    for site in seconds_of(life):
+        before = site.station.sharing
+        assert before is not None
+        restless = {number: member.clone() for number, member in before.members.items()}
+        for member in restless.values():
+            member.quiet_until_s = -1e9
+        anew = replace(site.station, sharing=replace(before, members=restless))
+        quick = sharing.share(site.station, site.now_s + 0.5, changed=()).sharing
+        whole = sharing.share(anew, site.now_s + 0.5, changed=()).sharing
+        assert quick is not None
+        assert whole is not None
+        assert looked_at(quick) == looked_at(whole)
+        assert (quick.phases, quick.reasons) == (whole.phases, whole.reasons)
