@@ -482,6 +482,8 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
         return NEVER_S
     if not member.valid or any(member.overdraw_ma):
         return now_s
+    if not member.settings.measures and now_s < member.changed_s + settings.obey_s:
+        return now_s  # what it is taken to draw moves with time
     soonest_s = NEVER_S
     for at_s in _moments(member, settings):
         if now_s <= at_s < soonest_s:
@@ -492,9 +494,7 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
 def _moments(member: Member, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
     moments = [member.settled_s, member.rises_until_s]
-    if not member.settings.measures:
-        moments.append(member.changed_s + settings.obey_s)
-    elif member.read_s is not None:
+    if member.settings.measures and member.read_s is not None:
         moments.append(member.read_s + STALE_S)
     if member.idle_s is not None and not member.released:
         limit_s = settings.idle_s if member.has_charged else settings.wait_s
