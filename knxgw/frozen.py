@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from dataclasses import replace as replace  # noqa: PLC0414 - re-exported for mypy
 else:
     T = TypeVar("T")
+    _new, _set = object.__new__, object.__setattr__
 
     def replace(one: T, /, **changes: Any) -> T:  # noqa: ANN401 - any field of any class
         """Return a copy of a frozen dataclass with some fields changed."""
-        if not hasattr(one, "__dict__"):
+        try:
+            fields = one.__dict__
+        except AttributeError:
             return _slow(one, **changes)
-        other = object.__new__(type(one))
-        object.__setattr__(other, "__dict__", one.__dict__ | changes)
+        other = _new(type(one))
+        _set(other, "__dict__", fields | changes)
         return other
 
     from dataclasses import replace as _slow

@@ -213,19 +213,21 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
 def renew(station: Station, point: ChargingPoint, now_s: float) -> Station:
     """Return the station after a reading that showed nothing new of a charging point."""
     number = PointNumber(point.settings.number)
-    changed = replace(station, points={**station.points, number: point})
+    points = {**station.points, number: point}
     known = station.seen.get(number)
-    return changed if known is None else _renewed(changed, number, known, _read_s(point))
+    if known is None:
+        return replace(station, points=points)
+    return replace(station, points=points, seen=_renewed(station, number, known, _read_s(point)))
 
 
-def _renewed(station: Station, number: PointNumber, known: Seen, read_s: float | None) -> Station:
-    """Return the station with only the age of what is seen of a charging point changed.
+def _renewed(
+    station: Station, number: PointNumber, known: Seen, read_s: float | None
+) -> Mapping[int, Seen]:
+    """Return what is seen, with only the age of that of one charging point changed.
 
     Nothing else follows from that: what time tells has its own cycles.
     """
-    if known.read_s == read_s:
-        return station
-    return replace(station, seen={**station.seen, number: replace(known, read_s=read_s)})
+    return {**station.seen, number: replace(known, read_s=read_s)}
 
 
 def look(station: Station, number: PointNumber, now_s: float) -> Station:
@@ -238,7 +240,7 @@ def look(station: Station, number: PointNumber, now_s: float) -> Station:
     one = _seen_by(station, station.points[number], now_s)
     known, quiet_until_s = station.seen.get(number), sharing.members[number].quiet_until_s
     if known is not None and now_s < quiet_until_s and known.says_the_same(one):
-        return _renewed(station, number, known, one.read_s)
+        return replace(station, seen=_renewed(station, number, known, one.read_s))
     looked = look_at(sharing, settings, number, one, now_s)
     if looked is None:
         return share(station, now_s, changed=(number,))
