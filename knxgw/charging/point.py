@@ -30,7 +30,7 @@ from knxgw.config.model import ChargingStart, PointSettings
 from knxgw.frozen import replace
 
 OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
-FRESH_DEFAULT_S, SHORTEST_FRESH_S = 60.0, 10.0
+FRESH_DEFAULT_S = 60.0
 FRESH_S: Mapping[Quantity, float] = {
     **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
     Quantity.STATE: 10.0,
@@ -41,6 +41,7 @@ FRESH_S: Mapping[Quantity, float] = {
     Quantity.FIRMWARE: float("inf"),
     Quantity.EVCCID: float("inf"),
 }
+SHORTEST_FRESH_S = min(FRESH_S.values())
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen

@@ -10,11 +10,12 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Phases, Seen, follow_use, is_quiet, observe
+from knxgw.dlm.member import Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share import share
 from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.use import follow_use
 from knxgw.dlm.work import Work
 
 

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from knxgw.charging.words import ChargingState
-from knxgw.dlm.settings import SMALL_RAISE_S, Settings
+from knxgw.dlm.settings import Settings
 
 STRONG_MA, WEAK_MA = 3000, 1000  # a phase below the weak one for a while is not used
 SHRINK_S = 15.0
 DRAWS_MA = 1000
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
-UNDER_USE_FROM_MA = 500
-CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
 ROTATIONS = ("123", "231", "312", "132", "213", "321")
 Phases = tuple[int, int, int]
 NONE: Phases = (0, 0, 0)
@@ -389,126 +387,3 @@ def range_at(member: Member, moment_s: float, phase: int) -> tuple[int, int]:
 
 
 EARLY_S, LATE_S = 1.0, 0.5  # by how much a telegram's sample may be older or newer than assumed
-
-
-# --- what it makes of its offer --------------------------------------------------------------------
-
-
-def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -> None:
-    """Give it another offer."""
-    if offer_ma == member.offer_ma:
-        return
-    if offer_ma < member.offer_ma and not any(member.overdraw_ma):
-        member.settled_s = now_s + settings.obey_s
-    if offer_ma > member.offer_ma:
-        member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
-    if offer_ma == 0:
-        member.waits_s = now_s
-    member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
-    member.quiet_until_s = now_s
-
-
-def follow_use(member: Member, settings: Settings, now_s: float) -> None:
-    """Learn from what it draws: more than offered, less than offered, or nothing at all."""
-    _follow_overdraw(member, now_s)
-    if not member.is_member or member.offer_ma > 0:
-        member.waits_s = None
-    elif member.waits_s is None:
-        member.waits_s = now_s
-    if not member.is_member or member.offer_ma < member.settings.minimum_ma:
-        member.offered_s = member.idle_s = member.under_s = None
-        member.released = False
-        return
-    if member.offered_s is None:
-        member.offered_s = now_s
-        member.has_charged = False
-    _follow_idle(member, settings, now_s)
-    _follow_under_use(member, settings, now_s)
-
-
-def _follow_overdraw(member: Member, now_s: float) -> None:
-    offer_ma, actual = member.offer_ma, member.actual_ma
-    if now_s < member.settled_s or not member.valid or max(actual) <= offer_ma:
-        member.overdraw_ma = NONE
-        return
-    member.overdraw_ma = (
-        max(0, actual[0] - offer_ma),
-        max(0, actual[1] - offer_ma),
-        max(0, actual[2] - offer_ma),
-    )
-
-
-def _follow_idle(member: Member, settings: Settings, now_s: float) -> None:
-    if not member.settings.measures:
-        return
-    if member.draws_ma > DRAWS_MA:
-        member.has_charged = True
-        member.idle_s = None
-        member.released = False
-        return
-    if member.idle_s is None:
-        member.idle_s = now_s
-    limit_s = settings.idle_s if member.has_charged else settings.wait_s
-    if now_s - member.idle_s >= limit_s:
-        member.released = True
-        member.use_cap_ma = member.under_s = None
-
-
-def _follow_under_use(member: Member, settings: Settings, now_s: float) -> None:
-    """Keep little more for a vehicle than it takes; give it more as soon as it takes all of it."""
-    if not member.settings.measures or member.released:
-        return
-    draws_ma, cap_ma = member.draws_ma, member.use_cap_ma
-    if cap_ma is not None and draws_ma >= cap_ma - 500:
-        if now_s - member.cap_raised_s >= CAP_STEP_S:
-            cap_ma += CAP_STEP_MA
-            member.cap_raised_s = now_s
-            member.use_cap_ma = None if cap_ma >= member.settings.maximum_ma else cap_ma
-        member.under_s = None
-        return
-    if not UNDER_USE_FROM_MA < draws_ma < member.offer_ma - settings.headroom_ma:
-        member.under_s = None
-        return
-    if member.under_s is None:
-        member.under_s = now_s
-    if now_s - member.under_s >= settings.observe_s:
-        member.use_cap_ma = max(member.settings.minimum_ma, draws_ma + settings.headroom_ma)
-        member.under_s = None
-
-
-def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
-    """Return until when nothing is learned about it by waiting; `now_s`: something is."""
-    if not member.reachable:
-        return NEVER_S
-    if not member.valid or any(member.overdraw_ma):
-        return now_s
-    if not member.settings.measures and now_s < member.changed_s + settings.obey_s:
-        return now_s  # what it is taken to draw moves with time
-    soonest_s = NEVER_S
-    for at_s in _moments(member, settings):
-        if now_s <= at_s < soonest_s:
-            soonest_s = at_s
-    return soonest_s
-
-
-def _moments(member: Member, settings: Settings) -> list[float]:
-    """Return when something that is being waited for will be known."""
-    moments = [member.settled_s, member.rises_until_s]
-    if member.settings.measures and member.read_s is not None:
-        moments.append(member.read_s + STALE_S)
-    if member.idle_s is not None and not member.released:
-        limit_s = settings.idle_s if member.has_charged else settings.wait_s
-        moments.append(member.idle_s + limit_s)
-    if member.small_s is not None:
-        moments.append(member.small_s + SMALL_RAISE_S)
-    if member.under_s is not None:
-        moments.append(member.under_s + settings.observe_s)
-    if member.use_cap_ma is not None:
-        moments.append(member.cap_raised_s + CAP_STEP_S)
-    if member.strong_s is not None and member.weak_s:
-        unused = [since_s for p, since_s in member.weak_s.items() if p in member.phases]
-        moments += [max(member.strong_s, since_s) + SHRINK_S for since_s in unused]
-    return moments
-
-
-NEVER_S = float("inf")

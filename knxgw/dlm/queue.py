@@ -6,9 +6,10 @@ all. Source: load management specification, section 18.1.
 
 from collections.abc import Sequence
 
-from knxgw.dlm.member import NEVER_S, Member
+from knxgw.dlm.member import Member
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S, RECURS_S
 from knxgw.dlm.settings import Settings
+from knxgw.dlm.use import NEVER_S
 
 SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
 NEARLY = 0.98  # energies that differ less are equal

@@ -6,9 +6,10 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import NEVER_S, NONE, Member, patience_until_s, set_offer
+from knxgw.dlm.member import NONE, Member
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.use import NEVER_S, patience_until_s, set_offer
 from knxgw.frozen import replace
 
 

@@ -31,8 +31,7 @@ def model_of(path: Path) -> DeviceModel:
 @cache
 def vectors(path: Path) -> dict[str, Any]:
     """Return the vectors of a file."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return loaded
 
 

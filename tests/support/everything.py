@@ -100,7 +100,6 @@ POINT_OBJECTS = (*range(50, 57), 59, *range(60, 85), *range(94, 100))
 
 
 @cache
-@cache
 def models(charger: str = EVERYTHING_BOX) -> Catalogue:
     """Return the catalogue with a charger and the Everything Meter in it."""
     with TemporaryDirectory() as directory:
