@@ -1,7 +1,8 @@
 """Reads `product_db/` into a `Catalogue`; raises ConfigError with every mistake at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,59 +12,120 @@ from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters
 from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
-from knxgw.errors import ConfigError
+from knxgw.errors import ConfigError, Finding
+
+CHARGERS, METERS = "chargers", "meters"
+
+
+class Shelf(Mapping[str, DeviceModel]):
+    """The model files of a folder by id, each read when it is first asked for.
+
+    A site names a handful of models; reading all of them takes a quarter of a start's second.
+    What spans several files is looked at by `load_catalogue`, which the tests call.
+    """
+
+    def __init__(self, directory: Path, kind: DeviceKind) -> None:
+        self._paths = {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+        self._kind = kind
+        self._read: dict[str, DeviceModel] = {}
+
+    def __getitem__(self, model_id: str) -> DeviceModel:
+        """Return a model. Raises: KeyError; ConfigError with every mistake in its file."""
+        if model_id not in self._read:
+            problems = Problems()
+            model = _read_model(self._paths[model_id], self._kind, problems)
+            self._read[model_id] = _sound(model, problems)
+        return self._read[model_id]
+
+    def __contains__(self, model_id: object) -> bool:
+        return model_id in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def load_catalogue(directory: Path = product_db.DIRECTORY) -> Catalogue:
-    """Read every file of `directory`. Raises: ConfigError."""
+    """Read every file of `directory`. Raises: ConfigError with every mistake at once."""
     problems = Problems()
-    objects = _read(directory / "objects.yaml", problems)
-    parameters = _read(directory / "parameters.yaml", problems)
-    catalogue = Catalogue(
-        objects=read_objects(objects) if objects else (),
-        parameters=read_parameters(parameters) if parameters else (),
-        chargers=_read_models(directory / "chargers", DeviceKind.CHARGER, problems),
-        meters=_read_models(directory / "meters", DeviceKind.METER, problems),
+    found = _without_models(directory, problems)
+    found = replace(
+        found,
+        chargers=_read_models(directory / CHARGERS, DeviceKind.CHARGER, problems),
+        meters=_read_models(directory / METERS, DeviceKind.METER, problems),
     )
     problems.raise_if_errors()
-    return catalogue
+    return found
 
 
 @cache
 def catalogue() -> Catalogue:
-    """Return the catalogue that is shipped with the program, read once."""
-    return load_catalogue()
+    """Return the catalogue that is shipped with the program; a model is read when it is used."""
+    problems = Problems()
+    found = _without_models(product_db.DIRECTORY, problems)
+    problems.raise_if_errors()
+    return replace(
+        found,
+        chargers=Shelf(product_db.DIRECTORY / CHARGERS, DeviceKind.CHARGER),
+        meters=Shelf(product_db.DIRECTORY / METERS, DeviceKind.METER),
+    )
 
 
 def read_description(description: Mapping[str, object], kind: DeviceKind) -> DeviceModel:
     """Return a model that is described as a model file would, without one. Raises: ConfigError."""
     problems = Problems()
     root = parse_tree(json.dumps(description), problems, name=str(description["id"]))
-    model = read_model(root, kind) if root else None
+    return _sound(read_model(root, kind) if root else None, problems)
+
+
+def _sound(model: DeviceModel | None, problems: Problems) -> DeviceModel:
     problems.raise_if_errors()
     if model is None:
         raise ConfigError(problems.findings)
     return model
 
 
+def _without_models(directory: Path, problems: Problems) -> Catalogue:
+    objects = _read(directory / "objects.yaml", problems)
+    parameters = _read(directory / "parameters.yaml", problems)
+    return Catalogue(
+        objects=read_objects(objects) if objects else (),
+        parameters=read_parameters(parameters) if parameters else (),
+        chargers={},
+        meters={},
+    )
+
+
 def _read(path: Path, problems: Problems) -> Node | None:
     return read_tree(path, problems, name=f"{path.parent.name}/{path.name}")
+
+
+def _read_model(path: Path, kind: DeviceKind, problems: Problems) -> DeviceModel | None:
+    node = _read(path, problems)
+    model = read_model(node, kind) if node else None
+    if node and model and model.id != path.stem:
+        node.report(f"id {model.id!r} differs from the file's name", f"write id: {path.stem}")
+    return model
 
 
 def _read_models(directory: Path, kind: DeviceKind, problems: Problems) -> dict[str, DeviceModel]:
     models: dict[str, DeviceModel] = {}
     ets_ids: dict[int, str] = {}
     for path in sorted(directory.glob("*.yaml")):
-        node = _read(path, problems)
-        model = read_model(node, kind) if node else None
-        if node is None or model is None:
+        model = _read_model(path, kind, problems)
+        if model is None:
             continue
-        if model.id != path.stem:
-            node.report(f"id {model.id!r} differs from the file's name", f"write id: {path.stem}")
         if model.ets_id in ets_ids:
-            node.report(
-                f"ets_id {model.ets_id} belongs to {ets_ids[model.ets_id]}",
-                "take a number that was never used",
+            problems.findings.append(
+                Finding(
+                    file=f"{path.parent.name}/{path.name}",
+                    line=1,
+                    key="ets_id",
+                    problem=f"{model.ets_id} belongs to {ets_ids[model.ets_id]}",
+                    remedy="take a number that was never used",
+                )
             )
         ets_ids[model.ets_id] = model.id
         models[model.id] = model

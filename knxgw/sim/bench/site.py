@@ -98,7 +98,7 @@ def configuration_of(scenario: Scenario) -> Configuration:
             point.resolution_ma, zero_pauses=point.zero_pauses, is_measured=point.is_measured
         )
         boxes[str(box.id)] = box
-    models = replace(catalogue(), chargers={**catalogue().chargers, **boxes})
+    models = replace(catalogue(), chargers=boxes)
     loaded = parse_configuration(_text(scenario), models, name=f"{scenario.name} (site)")
     if loaded.configuration is None:
         raise ConfigError(loaded.findings)
