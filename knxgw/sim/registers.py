@@ -66,6 +66,10 @@ class RegisterImage(ABC):
                 meters=len(model.connectors),
             )
         self._written: dict[str, Raw | None] = {}
+        self._asked: dict[
+            tuple[int, Table, int, int], tuple[tuple[Point | None, int, int], ...]
+        ] = {}  # what each request covers: a poll asks the same again and again
+        self._encoded: dict[str, tuple[Raw, list[int]]] = {}  # how each point was shown last
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
         for point in model.points.values():
             unit = unit_id if point.unit_id is None else point.unit_id
@@ -91,7 +95,12 @@ class RegisterImage(ABC):
             return blank
         raw = self.fixed.get(point.name)
         raw = self.raw_value(point) if raw is None else raw
-        return None if raw is None else encode(point, raw)
+        if raw is None:
+            return None
+        last = self._encoded.get(point.name)
+        if last is None or last[0] != raw or type(last[0]) is not type(raw):
+            last = self._encoded[point.name] = (raw, encode(point, raw))
+        return last[1]
 
     def show(self, name: str, value: float | str) -> None:
         """Have a point show a value [in its unit, or text] from now on."""
@@ -133,30 +142,51 @@ class RegisterImage(ABC):
 
     def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
         """Return registers as the device answers. Raises: PeerRefusedError."""
+        asked = (unit, table, address, count)
+        runs = self._asked.get(asked)
+        if runs is None:
+            runs = self._asked[asked] = self._runs(*asked)
+        registers: list[int] = []
+        for point, first, behind in runs:
+            if point is None:
+                registers.extend(self.chain.get(here, RESERVED) for here in range(first, behind))
+                continue
+            shown = self._shown(point)
+            if shown is None and point.optional:
+                raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
+            registers += [RESERVED] * (behind - first) if shown is None else shown[first:behind]
+        return registers
+
+    def _runs(
+        self, unit: int, table: Table, address: int, count: int
+    ) -> tuple[tuple[Point | None, int, int], ...]:
+        """Return what a request covers: points, each with its first register and that behind it.
+
+        Where no point is, the two are addresses. Raises: PeerRefusedError.
+        """
         places = self._places.get((unit, table))
         if places is None:
             raise PeerRefusedError("no such table", ILLEGAL_FUNCTION)
         rules = self.model.read
         is_fixed = self._check_block(table, address, count)
-        registers: list[int] = []
-        encoded: dict[str, Sequence[int]] = {}
+        runs: list[tuple[Point | None, int, int]] = []
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                registers.append(RESERVED if is_fixed else self._beside(places, here, place))
-                continue
-            point, index = place
-            if rules.single and (here == address) != (index == 0):
-                raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
-            if point.name not in encoded:
-                shown = self._shown(point)
-                if shown is None and point.optional:
-                    raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
-                encoded[point.name] = [RESERVED] * point.count if shown is None else shown
-            registers.append(encoded[point.name][index])
-        if rules.single and len(registers) != places[address][0].count:
+                if not is_fixed:
+                    self._check_beside(places, here, place)
+                point, index = None, here
+            else:
+                point, index = place
+                if rules.single and (here == address) != (index == 0):
+                    raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
+            if runs and runs[-1][0] is point and runs[-1][2] == index:
+                runs[-1] = (point, runs[-1][1], index + 1)
+            else:
+                runs.append((point, index, index + 1))
+        if rules.single and count != places[address][0].count:
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
-        return registers
+        return tuple(runs)
 
     def _check_block(self, table: Table, address: int, count: int) -> bool:
         """Tell whether a request is for a fixed block. Raises: PeerRefusedError."""
@@ -168,18 +198,17 @@ class RegisterImage(ABC):
             raise PeerRefusedError("one whole block per request", ILLEGAL_ADDRESS)
         return fixed is not None
 
-    def _beside(
+    def _check_beside(
         self, places: Mapping[int, tuple[Point, int]], here: int, place: tuple[Point, int] | None
-    ) -> int:
-        """Return what stands in a register that shows no point. Raises: PeerRefusedError."""
+    ) -> None:
+        """See that a register that shows no point may be read. Raises: PeerRefusedError."""
         if here in self.chain:
-            return self.chain[here]
+            return
         gap = self.model.read.gap_registers
         before = any(address in places for address in range(here - gap, here))
         behind = any(address in places for address in range(here + 1, here + gap + 1))
         if gap == 0 or not (place or (before and behind)):  # only what lies between is read along
             raise PeerRefusedError("no such register", ILLEGAL_ADDRESS)
-        return RESERVED
 
     def write(
         self, unit: int, table: Table, address: int, function: int, values: Sequence[int]

@@ -14,6 +14,7 @@ from tests.support.world import World
 
 async def shown(world: World, *, traffic_s: float | None = None) -> tuple[str, str, str]:
     """Watch APP, COM and Programming for a while, perhaps with a telegram every so often."""
+    await world.sleep(LOOK_S / 2)  # between the edges
     seen, next_s = [], 0.0
     for look in range(round(WATCH_S / LOOK_S)):
         if traffic_s is not None and look * LOOK_S >= next_s:

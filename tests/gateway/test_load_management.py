@@ -36,7 +36,7 @@ class House:
         self._sampled: list[tuple[float, ...]] = []
 
     def load_a(self) -> tuple[float, ...]:
-        drawn = [self.world.charger(number).phases_ma for number in (1, 2)]
+        drawn = [charger.phases_ma for charger in self.world.site.chargers.values()]
         return tuple(self.base_a + sum(one[phase] for one in drawn) / 1000 for phase in range(3))
 
     async def run(self) -> None:

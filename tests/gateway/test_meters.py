@@ -9,6 +9,7 @@ from knxgw.catalogue.model import DeviceModel, Transport
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.support.world import World, configure, from_payload, on_null_modem
 
+MEASURED_S = 30.0  # until a vehicle draws steadily and every register has been read
 METERS = tuple(catalogue().meters.values())
 MEASURED = {  # object -> datapoint type, what the capability is called
     63: ("14.019", "current_l1"),
@@ -91,7 +92,7 @@ async def test_what_a_meter_of_the_catalogue_measures_is_told(
         capabilities = model.capabilities
         has_one_phase = "current_l1" in capabilities and "current_l2" not in capabilities
         world.charger().plug(Vehicle(maximum_ma=10_000, phases=1 if has_one_phase else 3))
-        await world.sleep(60)
+        await world.sleep(MEASURED_S)
         assert world.charger().phases_ma[0] == pytest.approx(10_000)
         await compare(world, capabilities)
         assert from_payload("1.002", await world.read("1/1/94")) is False
@@ -171,7 +172,7 @@ async def test_the_registers_of_a_known_device_entered_by_hand_tell_the_same(
         world.strict = False
         gateway_with(world, SDM630)
         world.charger().plug(Vehicle(maximum_ma=10_000))
-        await world.sleep(60)
+        await world.sleep(MEASURED_S)
         assert world.charger().phases_ma[0] == pytest.approx(10_000)
         await compare(world, ALL)
         assert from_payload("1.002", await world.read("1/1/94")) is False
@@ -205,7 +206,7 @@ async def test_every_kind_of_value_is_simulated_and_read(  # noqa: PLR0917 - wha
     async with World(site(by_hand(manual)), tmp_path) as world:
         world.strict = False
         world.charger().plug(Vehicle(maximum_ma=10_000))
-        await world.sleep(30)
+        await world.sleep(20)
         await compare(world, frozenset({"current", "current_l1", "current_l2", "current_l3"}))
 
 
@@ -244,8 +245,8 @@ async def test_a_register_that_the_meter_does_not_have_is_a_wrong_answer_for_as_
     async with World(device, tmp_path, run_gateway=False) as world:
         world.strict = False
         gateway_with(world, wrong)
-        for _ in range(4):
-            await world.sleep(30)
+        for _ in range(3):
+            await world.sleep(20)
             assert from_payload("16.001", await world.read("1/1/95")) == "EMeter Comm"
             assert from_payload("1.002", await world.read("1/1/94")) is True
         assert from_payload("5.010", await world.read("1/1/50")) == 5, "the charger is well"

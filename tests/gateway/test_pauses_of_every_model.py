@@ -20,7 +20,6 @@ load_management: {{mode: dynamic, fuse_a: 35, reserve_a: 3}}
 grid_supporting_control: {{setpoint_a: "0"}}
 charging_points:
   - {{number: 1, model: {model}, connection: {{{connection}, unit: {unit}}}}}
-  - {{number: 2, model: alfen_eve, connection: {{host: 127.0.0.1, port: 5022}}}}
 group_objects: {{1: [1/0/1], 10: [1/0/10], 11: [1/0/11], 12: [1/0/12], 13: [1/0/13],
   50: [1/1/50], 55: [1/1/55]}}
 """

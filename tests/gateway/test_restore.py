@@ -17,22 +17,31 @@ from knxgw.store.database import Database
 from tests.support.world import World, from_payload
 
 MODELS = {1: ("keba_p30", 255), 2: ("alfen_eve", 1), 3: ("abb_terra_ac", 1), 4: ("goe_charger", 1)}
-POINTS = "".join(
-    f"  - {{number: {number}, name: CP{number}, model: {model}, "
-    f"connection: {{host: 127.0.0.1, port: {5020 + number}, unit: {unit}}}}}\n"
-    for number, (model, unit) in MODELS.items()
-)
-OBJECTS = ", ".join(
-    f"{number + 50 * (point - 1)}: [1/{point}/{number}]" for point in MODELS for number in (55, 60)
-)
-OWN = ", ".join(f"{510 + 10 * (point - 1)}: [2/{point}/0]" for point in MODELS)
-SITE = f"""
+
+
+def site(*numbers: int) -> str:
+    """Return a site with the charging points of these numbers."""
+    points = "".join(
+        f"  - {{number: {number}, name: CP{number}, model: {MODELS[number][0]}, "
+        f"connection: {{host: 127.0.0.1, port: {5020 + number}, unit: {MODELS[number][1]}}}}}\n"
+        for number in numbers
+    )
+    objects = [
+        f"{number + 50 * (point - 1)}: [1/{point}/{number}]"
+        for point in numbers
+        for number in (55, 60)
+    ]
+    own = [f"{510 + 10 * (point - 1)}: [2/{point}/0]" for point in numbers]
+    return f"""
 knx: {{link: routing, individual_address: 1.1.20}}
 load_management: {{mode: "off"}}
 charging_points:
-{POINTS}
-group_objects: {{1: [1/0/1], 2: [1/0/2], 506: [2/0/6], 507: [2/0/7], {OWN}, {OBJECTS}}}
+{points}
+group_objects: {{1: [1/0/1], 2: [1/0/2], 506: [2/0/6], 507: [2/0/7], {", ".join(own + objects)}}}
 """
+
+
+SITE = site(*MODELS)
 UNLINKED = SITE.replace("1: [1/0/1], ", "")
 FIRST_WRITE_S = 10.0
 
@@ -40,14 +49,14 @@ FIRST_WRITE_S = 10.0
 async def charging(world: World) -> None:
     """Let a vehicle charge at every point."""
     world.strict = False
-    for number in MODELS:
-        world.charger(number).plug(Vehicle())
-    await world.sleep(40)
-    assert offers(world) == [16_000] * 4
+    for charger in world.site.chargers.values():
+        charger.plug(Vehicle())
+    await world.sleep(25)
+    assert set(offers(world)) == {16_000}
 
 
 def offers(world: World) -> list[int]:
-    return [world.charger(number).offer_ma for number in MODELS]
+    return [charger.offer_ma for charger in world.site.chargers.values()]
 
 
 async def restart(world: World, *, power_cut: bool = False) -> None:
@@ -135,7 +144,7 @@ async def test_without_an_address_for_grid_control_nobody_waits(tmp_path: Path) 
 @pytest.mark.proves("5.19", "D16.30", "D16.31", "D16.32")
 @pytest.mark.parametrize("number", MODELS)
 async def test_a_charger_that_lost_its_power_is_told_again(number: int, tmp_path: Path) -> None:
-    async with World(SITE, tmp_path) as world:
+    async with World(site(number), tmp_path) as world:
         await charging(world)
         await world.write(f"1/{number}/60", 8.0, "14.019")
         await world.sleep(10)
@@ -204,8 +213,8 @@ async def test_a_silent_charger_does_not_keep_the_others_from_being_told(
 
 @pytest.mark.proves("7.68")
 async def test_a_charger_that_does_not_do_what_it_is_told_has_a_fault(tmp_path: Path) -> None:
-    site = UNLINKED.replace("507: ", "144: [1/2/94], 145: [1/2/95], 507: ")
-    async with World(site, tmp_path) as world:
+    text = UNLINKED.replace("507: ", "144: [1/2/94], 145: [1/2/95], 507: ")
+    async with World(text, tmp_path) as world:
         await charging(world)
         server = world.site.endpoint_of(PointNumber(2))
         server.misbehaviour.refuses_writes = True
@@ -223,9 +232,9 @@ async def test_a_charger_that_does_not_do_what_it_is_told_has_a_fault(tmp_path: 
 async def test_the_gateway_says_that_it_lives_and_what_it_offers(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
-        await world.sleep(180)
+        await world.sleep(150)
         beats = [heard.at_s for heard in world.heard if heard.address == "2/0/7"]
-        assert len(beats) >= 3
+        assert len(beats) >= 2
         gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]
         assert all(59 < gap < 61.1 for gap in gaps), gaps
         assert from_payload("14.019", await world.read("2/1/0")) == 16
@@ -236,8 +245,8 @@ async def test_the_gateway_says_that_it_lives_and_what_it_offers(tmp_path: Path)
 
 @pytest.mark.proves("2.35", "GO 76")
 async def test_without_a_valid_clock_the_bus_sets_the_time(tmp_path: Path) -> None:
-    site = SITE.replace("506: ", "126: [1/2/76], 506: ")
-    async with World(site, tmp_path, run_gateway=False) as world:
+    text = SITE.replace("506: ", "126: [1/2/76], 506: ")
+    async with World(text, tmp_path, run_gateway=False) as world:
         world.strict = False
         world.clock.shift(-40 * 365 * 86_400)
         world.start_gateway()

@@ -20,6 +20,7 @@ BY_POWER = [
 ]
 COARSE = ["compleo_solo", "goodwe_hca"]  # 100 W
 LEARNT_S = 150.0
+STEADY_S = 8
 
 
 def rig_of(model_id: str, *, phases: int = 3) -> Rig:
@@ -56,6 +57,21 @@ def full_ma(charger: SimulatedCharger, offer_ma: int) -> tuple[float, float]:
     return wanted_ma - step_ma, wanted_ma
 
 
+async def learn(rig: Rig, offer_ma: int) -> None:
+    """Let time pass as `watch` does until the vehicle has had its whole offer for a while."""
+    charger, vehicle = rig.chargers[0], rig.chargers[0].vehicle
+    assert vehicle is not None
+    steady = 0
+    for _ in range(round(LEARNT_S)):
+        await watch(rig, offer_ma, 1.0)
+        lowest_ma, highest_ma = full_ma(charger, offer_ma)
+        drawn = charger.phases_ma[: vehicle.phases]
+        steady = steady + 1 if all(lowest_ma <= ma <= highest_ma for ma in drawn) else 0
+        if steady >= STEADY_S:
+            return
+    raise AssertionError(f"after {LEARNT_S} s it draws {charger.phases_ma} mA")
+
+
 @pytest.mark.proves("4.8")
 @pytest.mark.parametrize("model_id", BY_POWER)
 @pytest.mark.parametrize("phases", [1, 2, 3])
@@ -67,7 +83,7 @@ async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
         offer(rig, offer_ma)
         await asyncio.sleep(5.0)
         rig.chargers[0].plug(Vehicle(phases=phases, maximum_ma=32_000, capacity_wh=1e9))
-        await watch(rig, offer_ma, LEARNT_S)
+        await (watch(rig, offer_ma, LEARNT_S) if offer_ma == 6090 else learn(rig, offer_ma))
         lowest_ma, highest_ma = full_ma(rig.chargers[0], offer_ma)
         drawn = rig.chargers[0].phases_ma
         assert all(lowest_ma <= ma <= highest_ma for ma in drawn[:phases]), drawn
@@ -95,7 +111,7 @@ async def test_the_next_vehicle_is_met_as_if_nothing_were_known(model_id: str) -
     async with running(rig_of(model_id)) as rig:
         offer(rig, 16_095)
         rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         assert min(rig.chargers[0].phases_ma) > 15_000
         rig.chargers[0].unplug()
         await asyncio.sleep(3.0)
@@ -109,7 +125,7 @@ async def test_a_pause_of_ours_forgets_nothing(model_id: str) -> None:
     async with running(rig_of(model_id)) as rig:
         rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
         offer(rig, 16_095)
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         offer(rig, 0)
         await asyncio.sleep(300.0)
         assert rig.chargers[0].phases_ma == (0.0, 0.0, 0.0)
@@ -137,7 +153,7 @@ async def test_after_a_restart_of_the_charger_one_phase_comes_first_again(model_
     async with running(rig_of(model_id)) as rig:
         offer(rig, 16_095)
         rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         await rig.server.stop()
         await asyncio.sleep(5.0)
         before = len(rig.server.writes)
@@ -157,7 +173,7 @@ async def test_a_vehicle_that_goes_on_with_one_phase_is_held_to_its_offer_there(
         car = Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9)
         rig.chargers[0].plug(car)
         offer(rig, 16_095)
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         car.phases = 1
         await asyncio.sleep(6.0)
         await watch(rig, 16_095, 60.0)
@@ -170,12 +186,12 @@ async def test_a_full_vehicle_that_wakes_up_later_charges_again(model_id: str) -
         car = Vehicle(phases=3, maximum_ma=16_000, capacity_wh=1e9)
         rig.chargers[0].plug(car)
         offer(rig, 16_095)
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         car.charge_wh = car.capacity_wh
         await watch(rig, 16_095, 600.0)
         assert rig.chargers[0].phases_ma == (0.0, 0.0, 0.0)
         car.charge_wh = 0.0
-        await watch(rig, 16_095, LEARNT_S)
+        await learn(rig, 16_095)
         assert min(rig.chargers[0].phases_ma) > 15_000
 
 
@@ -184,7 +200,7 @@ async def test_a_limit_the_charger_forgot_is_told_again_in_watts(model_id: str) 
     async with running(rig_of(model_id)) as rig:
         rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
         offer(rig, 10_005)
-        await watch(rig, 10_005, LEARNT_S)
+        await learn(rig, 10_005)
         writes = len(rig.server.writes)
         await asyncio.sleep(60.0)
         assert len(rig.server.writes) == writes, "what is read back is what was written"

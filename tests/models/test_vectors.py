@@ -18,6 +18,7 @@ COMPUTED_QUANTITIES = {  # and how many of its units one unit of the vector is
     "power_l3": (Quantity.POWER_L3, 1),
     "energy_total": (Quantity.ENERGY, 1000),
 }
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where it is: six times as fast
 VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.yaml"))
 
 
@@ -31,7 +32,7 @@ def model_of(path: Path) -> DeviceModel:
 @cache
 def vectors(path: Path) -> dict[str, Any]:
     """Return the vectors of a file."""
-    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe one
     return loaded
 
 

@@ -158,7 +158,7 @@ class World:
         start_s = loop.time()
         while not condition():
             assert loop.time() < start_s + seconds, f"not within {seconds} s"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         return loop.time() - start_s
 
     # --- the KNX peer
@@ -186,7 +186,7 @@ class World:
         """Write a group address, with a value of a datapoint type."""
         await self.send(address, GroupValueWrite(to_payload(dpt, value)))
 
-    async def read(self, address: str, seconds: float = 1.0) -> Payload | None:
+    async def read(self, address: str, seconds: float = 0.3) -> Payload | None:
         """Read a group address; None when nobody answers."""
         before = len(self.heard)
         await self.send(address, GroupValueRead())
