@@ -1,14 +1,12 @@
 """The site of the end-to-end tests: real processes in a network namespace they share."""
 
-import os
-import select
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.netns import BusNamespace, Namespace, wait_for_line
+from tests.support.talking import TalkingProcess
 
 SITE = """
 device: {{name: End to end, time_zone: Europe/Berlin}}
@@ -54,38 +52,17 @@ class Simulator:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        self._process = subprocess.Popen(
-            ["ip", "netns", "exec", self._host.name, *COMMAND, "sim", "--site", str(self._site)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,  # so that `select` sees every line
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-        self._expect("help, quit")
+        self._process = TalkingProcess(self._host, (*COMMAND, "sim", "--site", str(self._site)))
+        self._process.line_with("help, quit")
 
     def say(self, line: str) -> None:
         """Type a line and wait for "ok"."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        self._process.stdin.flush()
-        self._expect("ok")
+        self._process.tell(line)
+        self._process.line_with("ok")
 
     def kill(self) -> None:
         """Take its power away."""
         self._process.kill()
-        self._process.communicate()
-
-    def _expect(self, text: str) -> None:
-        output = self._process.stdout
-        assert output is not None
-        while True:
-            ready, _, _ = select.select([output], [], [], 20.0)
-            assert ready, f"the simulator did not say {text!r}"
-            line = output.readline().decode()
-            assert line, "the simulator ended"
-            if text in line:
-                return
 
 
 @contextmanager

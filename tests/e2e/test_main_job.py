@@ -10,7 +10,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from tests.support.peers import (
     require_peers,
 )
 from tests.support.recording import Recorded, Recording
+from tests.support.talking import TalkingProcess
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -81,15 +82,22 @@ class KnxdLine(Line):
 
 
 class RoutingLine(Line):
+    def __init__(self, host: BusNamespace, recording: Recording) -> None:
+        super().__init__(host, recording)
+        self._tool = TalkingProcess(host, (*ROUTING_TOOL, "--local-ip", host.address))
+        self._tool.line_with("ready")
+
     def write_bit(self, address: str, value: int) -> None:
-        tool = (*ROUTING_TOOL, "--local-ip", self.host.address, "write", address, f"{value:02x}")
-        done = self.host.run(*tool)
-        assert done.returncode == 0, done.stderr
+        self._tool.tell(f"write {address} {value:02x}")
+        self._tool.line_with("answer: written")
 
     def read(self, address: str) -> bytes | None:
-        tool = (*ROUTING_TOOL, "--local-ip", self.host.address, "read", address)
-        done = self.host.run(*tool)
-        return bytes.fromhex(done.stdout.strip()) if done.returncode == 0 else None
+        self._tool.tell(f"read {address}")
+        answer = self._tool.line_with("answer: ").removeprefix("answer: ")
+        return None if answer == "None" else bytes.fromhex(answer)
+
+    def close(self) -> None:
+        self._tool.kill()
 
 
 @contextmanager
@@ -192,8 +200,11 @@ def test_through_knxd_with_two_tunnels(host: BusNamespace, tmp_path: Path) -> No
 def test_through_routing_without_knxd(host: BusNamespace, tmp_path: Path) -> None:
     with recording_bus(host, tmp_path, "--routing") as recording:
         knx = f"link: routing, individual_address: 1.1.20, local_ip: {host.address}"
-        with running_site(host, tmp_path, knx) as simulator:
-            tell_the_story(RoutingLine(host, recording), simulator)
+        with (
+            closing(RoutingLine(host, recording)) as line,
+            running_site(host, tmp_path, knx) as simulator,
+        ):
+            tell_the_story(line, simulator)
             moving_values_keep_their_distance(recording)
 
 

@@ -1,6 +1,7 @@
 """A group reader and writer over KNX routing, by xknx alone: `knxtool` for a line without knxd.
 
-`python -m tests.support.routing_tool --local-ip X write 1/2/3 01` · `… read 1/2/3` (prints hex)
+`python -m tests.support.routing_tool --local-ip X` reads lines such as `write 1/2/3 01` and
+`read 1/2/3`, and prints `answer: ` with the payload in hex, or None when nobody answers.
 """
 
 import argparse
@@ -43,28 +44,31 @@ async def read(xknx: XKNX, address: GroupAddress) -> str | None:
         return None
 
 
-async def main() -> int:
-    """Do what the command line says."""
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def main() -> None:
+    """Do what the lines of standard input say, until there are no more."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--local-ip", required=True)
-    parser.add_argument("service", choices=["read", "write"])
-    parser.add_argument("address")
-    parser.add_argument("value", nargs="?", default="00")
-    options = parser.parse_args()
     config = ConnectionConfig(
         connection_type=ConnectionType.ROUTING,
-        local_ip=options.local_ip,
+        local_ip=parser.parse_args().local_ip,
         individual_address="1.1.77",
     )
-    address = GroupAddress(options.address)
     async with XKNX(connection_config=config) as xknx:
-        if options.service == "write":
-            await write(xknx, address, options.value)
-            return 0
-        answer = await read(xknx, address)
-        sys.stdout.write(f"{answer or 'no answer'}\n")
-        return 0 if answer is not None else 1
+        say("ready")
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            service, address, *value = line.split()
+            if service == "write":
+                await write(xknx, GroupAddress(address), *value)
+                say("answer: written")
+            else:
+                say(f"answer: {await read(xknx, GroupAddress(address))}")
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    asyncio.run(main())
