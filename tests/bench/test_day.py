@@ -1,16 +1,30 @@
 """The generator of days at random; load management specification, section 24."""
 
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from knxgw.sim.bench.building import HIGHEST_MA, KINDS, base_load, loads
 from knxgw.sim.bench.day import EVERY_SERIES, GAP_S, HOUR_S, STAY_S, Series, day
-from knxgw.sim.bench.scenario import BaseChanged, CarMoved, ChargerTroubled, Told, Trouble
+from knxgw.sim.bench.scenario import (
+    BaseChanged,
+    CarMoved,
+    ChargerTroubled,
+    Scenario,
+    Told,
+    Trouble,
+)
 from knxgw.station.model import ClockSet
 
 SEEDS = range(1, 4)
 DAY_S = 24 * HOUR_S
+
+
+@cache
+def whole_day(seed: int, *, faults: bool = False) -> Scenario:
+    """Return a day, made once for all tests."""
+    return day(seed, Series(faults=faults))
 
 
 def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
@@ -26,7 +40,7 @@ def test_building_and_vehicles_are_the_same_in_every_series() -> None:
 
 
 def test_things_happen_in_order_of_time() -> None:
-    times = [one.at_s for one in day(1, Series(faults=True)).happenings]
+    times = [one.at_s for one in whole_day(1, faults=True).happenings]
     assert times == sorted(times)
 
 
@@ -53,7 +67,7 @@ def test_loads_are_as_big_as_long_and_as_often_as_they_should_be() -> None:
 
 def test_vehicles_stay_and_are_missed_as_long_as_they_should() -> None:
     for seed in SEEDS:
-        moves = [one for one in day(seed, Series()).happenings if isinstance(one, CarMoved)]
+        moves = [one for one in whole_day(seed).happenings if isinstance(one, CarMoved)]
         for number in range(1, 6):
             own = [one for one in moves if one.point == number]
             for one, two in pairwise(own):
@@ -67,7 +81,7 @@ def test_every_stay_is_another_vehicle_within_the_ranges() -> None:
     cars = [
         one.car
         for seed in SEEDS
-        for one in day(seed, Series()).happenings
+        for one in whole_day(seed).happenings
         if isinstance(one, CarMoved) and one.car is not None
     ]
     assert len({car.delay_s for car in cars}) == len(cars)
@@ -80,7 +94,7 @@ def test_every_stay_is_another_vehicle_within_the_ranges() -> None:
 
 def test_faults_take_one_charging_point_from_the_line_for_5_minutes_in_each_hour() -> None:
     moments = [
-        one for one in day(1, Series(faults=True)).happenings if isinstance(one, ChargerTroubled)
+        one for one in whole_day(1, faults=True).happenings if isinstance(one, ChargerTroubled)
     ]
     gone = [one for one in moments if one.trouble is Trouble.UNREACHABLE]
     assert [int(one.at_s // HOUR_S) for one in gone] == list(range(24))
@@ -89,6 +103,6 @@ def test_faults_take_one_charging_point_from_the_line_for_5_minutes_in_each_hour
 
 
 def test_only_the_wall_clock_jumps() -> None:
-    jumps = [one for one in day(1, Series(faults=True)).happenings if isinstance(one, Told)]
+    jumps = [one for one in whole_day(1, faults=True).happenings if isinstance(one, Told)]
     assert 3 <= len(jumps) <= 6
     assert all(isinstance(one.event, ClockSet) for one in jumps)
