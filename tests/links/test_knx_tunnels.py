@@ -15,7 +15,7 @@ from xknx.io.request_response import RequestResponse
 from xknx.knxip import ErrorCode
 from xknx.knxip.knxip_enum import SecureSessionStatusCode
 from xknx.telegram.address import GroupAddress
-from xknx.telegram.apci import GroupValueRead, GroupValueResponse
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.words import PointNumber
