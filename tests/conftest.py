@@ -5,9 +5,11 @@ import inspect
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from knxgw.catalogue.load import catalogue as load
 from knxgw.catalogue.model import Catalogue
@@ -20,9 +22,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the tests that mostly wait among those that compute, where workers share a machine.
+    """Spread the tests that wait now and then among those that compute.
 
-    They and the long ones come early, so that no worker is the last by far.
+    They and the long ones come early, so that no worker is the last by far. What waits for minutes
+    in real time is in two groups, each the business of one worker from the beginning; the other
+    workers compute meanwhile.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
@@ -35,6 +39,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 EARLY, EARLY_MARKS = 0.8, ("real", "long")
+# What waits for minutes in real time: each group is the business of one worker from the beginning,
+# so that the others compute meanwhile.
+WAITING = {
+    "tests/links/test_serial_line.py": "a serial line",
+    "tests/e2e/test_main_job.py": "processes",
+    "tests/cli/test_probe.py": "processes",
+    "tests/links/test_modbus_wrong_answers.py": "processes",
+    "tests/links/test_abl_line.py": "processes",
+}
+
+
+class Waiting(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Each test by itself to whoever is free, but for those that wait."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return WAITING.get(nodeid.partition("::")[0], nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Waiting:
+    """Return how the workers get their tests."""
+    return Waiting(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
