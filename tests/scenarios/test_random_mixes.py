@@ -94,7 +94,7 @@ def mixes(draw: st.DrawFn, count: int) -> Scenario:
     return Scenario(
         name="mix",
         about="random",
-        duration_s=float(draw(st.integers(40, 110))),
+        duration_s=float(draw(st.integers(40, 110 if FUZZ else 80))),
         idle_s=15.0,
         connection=ConnectionModel(
             fuse_ma=draw(amperes(32, 63)),
