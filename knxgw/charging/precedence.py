@@ -6,6 +6,7 @@ Source: load management specification, sections 6 and 17.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from knxgw.charging.words import Decision, Reason
 
@@ -43,8 +44,7 @@ class Limits:
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class Wishes:
+class Wishes(NamedTuple):
     """Everything that has a say about one charging point, highest rank first."""
 
     configuration: bool = False  # nobody may charge with this configuration

@@ -170,6 +170,8 @@ def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
     in_error = state == ChargingState.ERROR
     error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
     faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
+    if in_error == point.in_error and faults is point.faults:
+        return point
     return replace(point, in_error=in_error, faults=faults)
 
 
@@ -265,16 +267,17 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
         return point
     if charging and not (point.session and point.session.is_open):
         point = _begin(point, now_s, now)
-    if point.session and point.session.is_open:
-        point = replace(point, session=_dated(point.session, point.session_started_s, now_s, now))
+    session, started_s = point.session, point.session_started_s
+    if session and session.is_open:
+        session = _dated(session, started_s, now_s, now)
     current_ma = fresh_current_ma(point, now_s)
     above = _draws(point, current_ma)
-    if charging and above:
-        point = replace(point, has_charged=True)
-        if point.session and point.session_started_s is not None:
-            lasted_s = now_s - point.session_started_s
-            point = replace(point, session=_drew(point, point.session, now, lasted_s))
-    if current_ma is None and point.has_charged:  # not measured, or not read yet
+    has_charged = point.has_charged or (charging and above)
+    if charging and above and session and started_s is not None:
+        session = _drew(point, session, now, now_s - started_s)
+    if session is not point.session or has_charged != point.has_charged:
+        point = replace(point, session=session, has_charged=has_charged)
+    if current_ma is None and has_charged:  # not measured, or not read yet
         return replace(point, counted_s=None)
     return _follow_complete(point, now_s, above=above)
 
@@ -340,6 +343,8 @@ def _dated(
 def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
     """Count the time below the threshold; it does not run while we hold the point at 0 A."""
     if above or not point.has_charged:
+        if not point.below_s and point.counted_s is None and not point.complete:
+            return point
         return replace(point, below_s=0.0, counted_s=None, complete=False)
     if point.decision is not None and point.decision.offer_ma == 0:
         return replace(point, counted_s=None)

@@ -34,24 +34,27 @@ def settle_shared(
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Settle what load management has changed, at all points but one and for the whole site."""
     effects: list[Effect] = []
-    for number in station.points:
-        if number != without and is_shared_anew(before, station, number):
+    for number in shared_anew(before, station):
+        if number != without:
             station = settle_point(station, number, before.points[number], now_s, effects)
     if station.faults is not before.faults or without is None:
         station = settle_general(before, station, now_s, effects)
     return station, tuple(effects)
 
 
-def is_shared_anew(before: Station, station: Station, number: PointNumber) -> bool:
-    """Tell whether load management decided something else for a point than before."""
+def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
+    """Return the points for which load management decided something else than before."""
     old, new = before.sharing, station.sharing
-    if old is None or new is None:
-        return False
-    return (
-        before.lock_out != station.lock_out
-        or new.members[number].offer_ma != old.members[number].offer_ma
+    if old is None or new is None or old is new:
+        return ()
+    if before.lock_out != station.lock_out:
+        return tuple(station.points)
+    return tuple(
+        number
+        for number, point in station.points.items()
+        if new.members[number].offer_ma != old.members[number].offer_ma
         or new.reasons.get(number) is not old.reasons.get(number)
-        or station.points[number] is not before.points[number]
+        or point is not before.points[number]
     )
 
 
@@ -61,7 +64,8 @@ def settle_general(
     """Settle what concerns the whole device: its faults, and its objects."""
     if station.faults is not before.faults:
         effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
-    return _publish(station, GENERAL, _general_values(station, now_s), effects)
+    published = _publish(station, GENERAL, _general_values(station, now_s), effects)
+    return station if published is station.published else replace(station, published=published)
 
 
 def settle_all(
@@ -73,8 +77,8 @@ def settle_all(
         station = settle_point(station, number, before.points[number], now_s, effects)
     station = settle_general(before, station, now_s, effects)
     record = {"schema": 1, "grid_control": station.grid_control}
-    station = _remember(station, GENERAL, Remembered(record, now_s), effects)
-    return station, tuple(effects)
+    remembered = _remember(station, GENERAL, Remembered(record, now_s), effects)
+    return replace(station, remembered=remembered), tuple(effects)
 
 
 def settle_point(
@@ -90,7 +94,6 @@ def settle_point(
     if obeying.faults is not point.faults:  # it does not follow, or does again
         obeying = _decide(station, obeying, effects)
     point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
-    station = with_point(station, number, point)
     if point.faults is not before.faults:
         effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
     if before.session and before.session.is_open and point.session and not point.session.is_open:
@@ -98,8 +101,12 @@ def settle_point(
     language = station.configuration.device.language
     values = point_values(point, now_s, paused_all=paused_all(station), language=language)
     _note_state(station, number, values, point, effects)
-    station = _publish(station, number, values, effects)
-    return _remember_point(station, number, point, now_s, effects)
+    return replace(
+        station,
+        points={**station.points, number: point},
+        published=_publish(station, number, values, effects),
+        remembered=_remember_point(station, number, point, now_s, effects),
+    )
 
 
 def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
@@ -174,13 +181,14 @@ def _publish(
     number: PointNumber,
     values: Mapping[str, Published],
     effects: list[Effect],
-) -> Station:
+) -> Mapping[PointNumber, Mapping[str, Published]]:
+    """Say what is new, and return what has been said."""
     told = station.published.get(number, _NOTHING)
     if values == told:
-        return station
+        return station.published
     changed = {key: value for key, value in values.items() if told.get(key) != value}
     effects.extend(Publish(point=number, key=key, value=value) for key, value in changed.items())
-    return replace(station, published={**station.published, number: values})
+    return {**station.published, number: values}
 
 
 _NOTHING: Mapping[str, Published] = {}
@@ -192,20 +200,20 @@ def _remember_point(
     point: ChargingPoint,
     now_s: float,
     effects: list[Effect],
-) -> Station:
+) -> Mapping[PointNumber, Remembered]:
     """Hand to the store what changed of a point: decisions at once, counters now and then."""
     last, decided = station.remembered.get(number), decisions(point)
     if last is not None and last.decisions == decided and now_s - last.at_s < REMEMBER_ENERGY_S:
-        return station
+        return station.remembered
     return _remember(station, number, Remembered(to_record(point), now_s, decided), effects)
 
 
 def _remember(
     station: Station, number: PointNumber, new: Remembered, effects: list[Effect]
-) -> Station:
-    """Hand a record to the store, unless it has it."""
+) -> Mapping[PointNumber, Remembered]:
+    """Hand a record to the store, unless it has it; return what the store has."""
     last = station.remembered.get(number)
     if last is not None and last.record == new.record:
-        return station
+        return station.remembered
     effects.append(Remember(point=number, record=new.record))
-    return replace(station, remembered={**station.remembered, number: new})
+    return {**station.remembered, number: new}

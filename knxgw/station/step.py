@@ -51,11 +51,11 @@ from knxgw.station.model import (
     WallClock,
 )
 from knxgw.station.settle import (
-    is_shared_anew,
     settle_all,
     settle_general,
     settle_point,
     settle_shared,
+    shared_anew,
     with_point,
 )
 from knxgw.station.wishes import paused_all
@@ -208,15 +208,17 @@ def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
         for number, point in station.points.items()
         if point.wake_s <= now_s or point is not before.points[number]
     ]
-    now = station.now(now_s)
-    followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
-    station = replace(station, points={**station.points, **followed})
+    if due:
+        now = station.now(now_s)
+        followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
+        station = replace(station, points={**station.points, **followed})
     for number in due:
         station = sharing.look(station, number, now_s)
     station = sharing.share_if_due(station, now_s)
     effects: list[Effect] = []
+    anew = shared_anew(before, station)
     for number in station.points:
-        if number in followed or is_shared_anew(before, station, number):
+        if number in due or number in anew:
             station = settle_point(station, number, before.points[number], now_s, effects)
     return settle_general(before, station, now_s, effects), tuple(effects)
 

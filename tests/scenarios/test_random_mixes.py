@@ -95,7 +95,7 @@ def mixes(draw: st.DrawFn, count: int) -> Scenario:
         name="mix",
         about="random",
         duration_s=float(draw(st.integers(40, 110 if FUZZ else 80))),
-        idle_s=15.0,
+        idle_s=10.0,
         connection=ConnectionModel(
             fuse_ma=draw(amperes(32, 63)),
             priority=draw(st.none() | st.integers(1, len(chosen))),
