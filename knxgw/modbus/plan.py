@@ -169,6 +169,7 @@ class PollSchedule:
         self._last_read_s = float("-inf")
         self._first_s = float("inf")  # when the first block was asked
         self._silent_until_s = float("-inf")
+        self._soonest_s: float | None = None  # of all blocks; None: one has changed since
 
     @property
     def first_cycle_done(self) -> bool:
@@ -185,6 +186,7 @@ class PollSchedule:
         if block not in self._last_s:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
         self._last_s[block] = now_s - early_s
+        self._soonest_s = None
         self._last_read_s = now_s
         self._first_s = min(self._first_s, now_s)
 
@@ -192,6 +194,7 @@ class PollSchedule:
         """Ask a block that failed after `delay_s`, if that is before its turn."""
         period_s = PERIODS_S[block.poll]
         self._last_s[block] = min(now_s, now_s - period_s + delay_s)
+        self._soonest_s = None
 
     def never_asked(self, names: Iterable[str]) -> None:
         """Count some points as never asked."""
@@ -199,6 +202,7 @@ class PollSchedule:
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
                 self._last_s.pop(block, None)
+                self._soonest_s = None
 
     def hurry(self, due_s: float) -> None:
         """Look at state and currents by `due_s`: something was written and will show there."""
@@ -221,26 +225,29 @@ class PollSchedule:
         if block in self._last_s:
             latest_s = due_s - PERIODS_S[block.poll]
             self._last_s[block] = min(self._last_s[block], latest_s)
+            self._soonest_s = None
 
     def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
         """Read `parts` instead of `block` from now on."""
         index = self.blocks.index(block)
         self.blocks[index : index + 1] = parts
+        self._soonest_s = None
 
     def drop(self, block: Block) -> None:
         """Never ask this block again: the device does not have it."""
         self.blocks.remove(block)
+        self._soonest_s = None
 
     def due_s(self) -> float:
         """Return when the next block may be asked [monotonic s]."""
-        if not self.blocks:
-            return float("inf")
+        if self._soonest_s is None:
+            self._soonest_s = min(map(self._due_s, self.blocks), default=float("inf"))
         gate_s = max(self._last_read_s + self._min_interval_s, self._silent_until_s)
-        return max(gate_s, min(self._due_s(block) for block in self.blocks))
+        return max(gate_s, self._soonest_s)
 
     def next_block(self, now_s: float) -> Block | None:
         """Return the block whose turn it is, the most overdue for its rate first."""
-        if now_s < max(self._last_read_s + self._min_interval_s, self._silent_until_s):
+        if now_s < self.due_s():
             return None
         due = [block for block in self.blocks if self._due_s(block) <= now_s]
         if len(due) <= 1:

@@ -56,13 +56,47 @@ class Candidate:
     reasons: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What the answers of a unit say about one model."""
+
+    questions: tuple[Question, ...]  # in the order in which they tell most
+    place: int = 0  # of the first that was not answered yet
+    wrong: int = 0
+    right: int = 0
+    gained: float = 0.0
+    most: float = 0.0
+    telling: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, weighed: Weighed) -> None:
+        self.wrong += weighed.gained < 0
+        self.right += weighed.gained > 0
+        self.gained += weighed.gained
+        self.most += weighed.most
+        self.telling += weighed.telling
+        if weighed.reason:
+            self.reasons.append(weighed.reason)
+
+    def is_hopeless(self, limit: int) -> bool:
+        """Tell whether it need not be asked about any more."""
+        if limit == ONE_WILL_DO and self.right == 0:
+            return True
+        return self.wrong >= limit and self.wrong >= self.right
+
+    @property
+    def is_convincing(self) -> bool:
+        share = self.gained / (self.most or 1.0)
+        return share >= LEAST_SHARE and self.telling >= 2 * CONVINCING
+
+
 @dataclass(slots=True, kw_only=True)
 class _Unit:
     """What is known of one unit so far."""
 
     number: int
+    tallies: dict[ModelId, _Tally]
     answers: dict[Question, Answer] = field(default_factory=dict)
-    weighed: dict[ModelId, list[Weighed]] = field(default_factory=lambda: defaultdict(list))
     heard: bool = False
     is_recognised: bool = False  # some model fits so well that those that do not can be left out
     silent: int = 0  # questions in a row
@@ -88,10 +122,10 @@ class Probing:
         self._models = tuple(model for model in models if model.chain is None)
         self._timeout_s = timeout_s
         self._every_unit = every_unit
-        self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
         self._place = 0
         self._free_s = -math.inf
         self._questions = {model.id: questions(model) for model in self._models}
+        self._units = [self._unit(number) for number in dict.fromkeys(units)]
         self._askers: dict[Question, list[tuple[DeviceModel, Point]]] = defaultdict(list)
         for model in self._models:
             for point, question in self._questions[model.id]:
@@ -202,18 +236,25 @@ class Probing:
 
     # --- inside
 
+    def _unit(self, number: int) -> _Unit:
+        tallies = {
+            model: _Tally(tuple(_of_unit(asked, number) for _, asked in of_model))
+            for model, of_model in self._questions.items()
+        }
+        return _Unit(number=number, tallies=tallies)
+
     def _note(self, job: Read, answer: Answer, now_s: float) -> None:
         block, unit = job.block, self._units[self._place]
         question = Question(block.unit_id, block.table, block.address, block.count)
         self.asked += 1
         unit.answers[question] = answer
+        weighed = []
         for asked in (question, question._replace(unit=PROBED)):
             for model, point in self._askers.get(asked, ()):
-                unit.weighed[model.id].append(weigh(model, point, answer))
-        unit.is_recognised = unit.is_recognised or any(
-            _is_convincing(weighed) for weighed in unit.weighed.values()
-        )
-        possible = [m for m in self._models if any(w.gained > 0 for w in unit.weighed[m.id])]
+                weighed.append(unit.tallies[model.id])
+                weighed[-1].add(weigh(model, point, answer))
+        unit.is_recognised = unit.is_recognised or any(one.is_convincing for one in weighed)
+        possible = [model for model in self._models if unit.tallies[model.id].right]
         self._free_s = now_s + max((_gap_s(model) for model in possible), default=GAP_S)
 
     def _next_question(self) -> Question | None:
@@ -231,28 +272,28 @@ class Probing:
     def _open_question(self, unit: _Unit) -> Question | None:
         """Return the question that stands highest on the list of a model that is possible."""
         best: tuple[int, Question] | None = None
-        for model in self._models:
-            limit = ONE_WILL_DO if unit.is_recognised else HOPELESS
-            if _is_hopeless(unit.weighed[model.id], limit):
+        limit = ONE_WILL_DO if unit.is_recognised else HOPELESS
+        for tally in unit.tallies.values():
+            if tally.is_hopeless(limit):
                 continue
-            for place, (_, asked) in enumerate(self._questions[model.id]):
-                question = _of_unit(asked, unit)
-                if question not in unit.answers:
-                    best = (place, question) if best is None or place < best[0] else best
-                    break
+            asked, place = tally.questions, tally.place
+            while place < len(asked) and asked[place] in unit.answers:
+                place += 1
+            tally.place = place
+            if place < len(asked) and (best is None or place < best[0]):
+                best = (place, asked[place])
         return best[1] if best else None
 
     def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
-        weighed = unit.weighed[model.id]
+        tally = unit.tallies[model.id]
         known = _identity(model, self._raws(unit, model))
-        if known is False or not any(one.gained > 0 for one in weighed):
+        if known is False or not tally.right:
             return None
-        score = sum(one.gained for one in weighed) + (3.0 if known else 0.0)
-        most = sum(one.most for one in weighed) or 1.0
-        telling = sum(one.telling for one in weighed) + (3.0 if known else 0.0)
-        share = max(0.0, min(1.0, score / most))
+        score = tally.gained + (3.0 if known else 0.0)
+        telling = tally.telling + (3.0 if known else 0.0)
+        share = max(0.0, min(1.0, score / (tally.most or 1.0)))
         reasons = ["says itself that it is this model"] if known else []
-        reasons += [one.reason for one in weighed if one.reason]
+        reasons += tally.reasons
         return Candidate(
             model=model,
             unit=unit.number,
@@ -264,36 +305,21 @@ class Probing:
 
     def _varies(self, unit: _Unit, model: DeviceModel) -> bool:
         """Tell whether a device does not show the same everywhere, as one without sense would."""
-        answers = [
-            unit.answers.get(_of_unit(asked, unit)) for _, asked in self._questions[model.id]
-        ]
+        answers = [unit.answers.get(asked) for asked in unit.tallies[model.id].questions]
         shown = {register for answer in answers for register in answer or ()}
         return len(shown) >= LEAST_DIFFERENT
 
     def _raws(self, unit: _Unit, model: DeviceModel) -> dict[str, Raw | None]:
         raws: dict[str, Raw | None] = {}
         for point, asked in self._questions[model.id]:
-            answer = unit.answers.get(_of_unit(asked, unit))
+            answer = unit.answers.get(_of_unit(asked, unit.number))
             if answer is not None:
                 raws[point.name] = decoded(point, part(model, point, answer))
         return raws
 
 
-def _of_unit(asked: Question, unit: _Unit) -> Question:
-    return asked._replace(unit=unit.number) if asked.unit == PROBED else asked
-
-
-def _is_hopeless(weighed: Sequence[Weighed], limit: int) -> bool:
-    wrong = sum(one.gained < 0 for one in weighed)
-    right = sum(one.gained > 0 for one in weighed)
-    if limit == ONE_WILL_DO and right == 0:
-        return True
-    return wrong >= limit and wrong >= right
-
-
-def _is_convincing(weighed: Sequence[Weighed]) -> bool:
-    share = sum(one.gained for one in weighed) / (sum(one.most for one in weighed) or 1.0)
-    return share >= LEAST_SHARE and sum(one.telling for one in weighed) >= 2 * CONVINCING
+def _of_unit(asked: Question, number: int) -> Question:
+    return asked._replace(unit=number) if asked.unit == PROBED else asked
 
 
 def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:

@@ -131,15 +131,6 @@ class RegisterImage(ABC):
     def note_write(self, point: Point, raw: Raw | None) -> None:  # noqa: B027 - likewise
         """Hear that a point was written."""
 
-    @property
-    def units(self) -> Mapping[int, Mapping[Table, tuple[int, int]]]:
-        """Return for each unit id and table the first and last address in use."""
-        units: dict[int, dict[Table, tuple[int, int]]] = {}
-        for (unit, table), places in self._places.items():
-            addresses = places.keys() | self.chain.keys()
-            units.setdefault(unit, {})[table] = (min(addresses), max(addresses))
-        return units
-
     def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
         """Return registers as the device answers. Raises: PeerRefusedError."""
         asked = (unit, table, address, count)

@@ -37,7 +37,7 @@ def probe(device: RegisterImage, units: list[int], *, every_unit: bool = False) 
         assert isinstance(job, Read)
         block = job.block
         try:
-            if block.unit_id not in device.units:
+            if block.unit_id not in device.unit_ids:
                 probing.failed(job, LinkTimeoutError("nobody there"), now_s)
                 now_s += 1.0
                 continue

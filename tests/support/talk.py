@@ -67,6 +67,6 @@ class Talk:
             raise PeerRefusedError("refused", code)
 
     def _heard(self, unit: int) -> None:
-        if unit not in self.device.units:
+        if unit not in self.device.unit_ids:
             raise PeerRefusedError("no such unit", NO_TARGET)
         self.device.note_request(self.now_s)
