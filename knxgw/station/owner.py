@@ -25,16 +25,16 @@ class Inbox:
         self._events.append(event)
         self._filled.set()
 
-    async def get(self, timeout_s: float) -> Event | None:
-        """Return the next event, or None when none came in time."""
+    def wake(self) -> None:
+        """Let who waits go on without an event."""
+        self._filled.set()
+
+    async def get(self) -> Event | None:
+        """Return the next event; None when there was none, only `wake`."""
         if not self._events:
+            await self._filled.wait()
             self._filled.clear()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._filled.wait()
-            except TimeoutError:
-                return None
-        return self._events.popleft()
+        return self._events.popleft() if self._events else None
 
 
 class Owner:
@@ -50,13 +50,21 @@ class Owner:
         """Take events one by one, and a tick each second."""
         loop = asyncio.get_running_loop()
         tick_s = loop.time() + TICK_S
-        while True:
-            event = await self._inbox.get(max(0.0, tick_s - loop.time()))
-            if event is not None:
-                self.handle(event, loop.time())
-            if loop.time() >= tick_s:
-                self.handle(Tick(), loop.time())
-                tick_s = loop.time() + TICK_S
+        alarm = loop.call_at(tick_s, self._inbox.wake)
+        try:
+            while True:
+                event = await self._inbox.get()
+                if event is not None:
+                    self.handle(event, loop.time())
+                is_due = loop.time() >= tick_s
+                if is_due:
+                    self.handle(Tick(), loop.time())
+                    tick_s = loop.time() + TICK_S
+                if is_due or event is None:  # asyncio may ring a little early
+                    alarm.cancel()
+                    alarm = loop.call_at(tick_s, self._inbox.wake)
+        finally:
+            alarm.cancel()
 
     def handle(self, event: Event, now_s: float) -> None:
         """Advance the station by one event and hand out the effects.

@@ -95,7 +95,7 @@ rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3)
 
 
 @pytest.mark.proves("D8d", "D8.1a")
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overdrawn(
     room: list[int], shares: list[Share]
@@ -111,7 +111,7 @@ def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overd
 
 
 @pytest.mark.proves("D8f", "D9.5f")
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(rooms, all_shares(), st.randoms(use_true_random=False))
 def test_the_order_of_the_members_does_not_matter(
     room: list[int], shares: list[Share], dice: random.Random
@@ -124,7 +124,7 @@ def test_the_order_of_the_members_does_not_matter(
 
 
 @pytest.mark.proves("D8f")
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_could_have_more_without_somebody_having_less(
     room: list[int], shares: list[Share]

@@ -59,12 +59,12 @@ async def test_a_car_that_we_held_at_0_a_charges_again(model: DeviceModel, tmp_p
         for address in ("1/1/55", "1/0/1"):  # interruption, grid-supporting control with 0 A
             await world.write(address, True)
             await rests(world, 15)
-            await world.sleep(12)
+            await world.sleep(8)
             await world.write(address, False)
             await charges(world, 40)
         house.base_a = 40.0  # the building alone is too much: everybody is locked out
         await rests(world, 40)
-        await world.sleep(15)
+        await world.sleep(10)
         house.base_a = 4.0
         await charges(world, 100)
         states = [h.payload for h in world.heard if h.address == "1/1/50"]

@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from knxgw.station.model import Effect, InterruptionCommanded, Offer, Publish, Started
+from knxgw.station.model import (
+    Effect,
+    Event,
+    InterruptionCommanded,
+    Offer,
+    Publish,
+    Started,
+    Tick,
+)
 from knxgw.station.owner import Inbox, Owner
 from tests.charging.points import CHARGING
 from tests.station.sites import CP1, charger, new_station
@@ -65,3 +73,25 @@ async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
             inbox.put(InterruptionCommanded(point=CP1, active=True))
             await asyncio.sleep(0.1)
     assert owner.station.told(CP1, "state") is None
+
+
+class Watched(Owner):
+    """Notes when it ticks."""
+
+    ticks: tuple[float, ...] = ()
+
+    def handle(self, event: Event, now_s: float) -> None:
+        if isinstance(event, Tick):
+            self.ticks = (*self.ticks, now_s)
+        super().handle(event, now_s)
+
+
+async def test_an_alarm_that_rings_early_does_not_end_the_ticks() -> None:
+    inbox = Inbox()
+    owner = Watched(new_station(), inbox, lambda _effect: None)
+    start_s = asyncio.get_running_loop().time()
+    async with running(owner):
+        for _ in range(99):
+            await asyncio.sleep(0.0999)
+            inbox.wake()
+    assert [round(at_s - start_s) for at_s in owner.ticks] == list(range(1, 10))
