@@ -162,6 +162,6 @@ def test_what_is_shown_does_not_depend_on_when_one_begins_to_look(
     state: PanelState, start_s: float
 ) -> None:
     state = replace(state, telegram_s=None, knx_lost_s=None)
+    usual, later = watched(state), watched(state, start_s)
     for led in ("programming", "app", "com"):
-        usual = in_words(watched(state), led)
-        assert in_words(watched(state, start_s), led) == usual
+        assert in_words(later, led) == in_words(usual, led)

@@ -136,7 +136,7 @@ def seconds_of(life: Life) -> Iterator[Site]:
             yield site
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lives)
 def test_after_every_second_the_bus_knows_what_is_true(life: Life) -> None:
     for site in seconds_of(life):
@@ -144,7 +144,7 @@ def test_after_every_second_the_bus_knows_what_is_true(life: Life) -> None:
 
 
 @pytest.mark.proves("D9.1b")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lives)
 def test_a_cycle_that_was_left_out_would_have_changed_nothing(life: Life) -> None:
     for site in seconds_of(life):
@@ -169,7 +169,7 @@ def looked_at(state: LoadManagement) -> list[dict[str, object]]:
 
 
 @pytest.mark.proves("D9.1b")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lives)
 def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(life: Life) -> None:
     for site in seconds_of(life):
