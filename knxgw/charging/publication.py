@@ -34,6 +34,7 @@ _MEASURED = {
     "firmware": Quantity.FIRMWARE,
     "temperature": Quantity.TEMPERATURE,
 }
+_FAULT_INFOS = {quantity.value: quantity for quantity in FAULT_INFOS}
 
 
 def point_values(
@@ -120,10 +121,8 @@ def _over(point: ChargingPoint, session: Session) -> bool:
 
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     known = point.condition is not LinkCondition.STARTING or point.blocked
-    values: dict[str, Published] = {
+    return {
         "point_fault": point.faults.is_present if known else None,
         "last_point_fault": point.faults.text if known else None,
+        **{key: fresh.get(quantity) for key, quantity in _FAULT_INFOS.items()},
     }
-    for quantity in FAULT_INFOS:
-        values[quantity.value] = fresh.get(quantity)
-    return values

@@ -108,14 +108,15 @@ class Work:
         """
         held_ma = [0] * len(self.phases)
         for member in self.members.values():
-            if member is not without:
-                rises = member.holds and self.now_s < member.rises_until_s
-                risen_ma = member.risen_ma if rises else 0
-                for index in range(len(held_ma)):
-                    own_ma = member.held_ma(index, counts=member.holds)
-                    if risen_ma > own_ma and index in member.phases:
-                        own_ma = risen_ma
-                    held_ma[index] += own_ma
+            if member is without:
+                continue
+            counts = member.holds
+            rises = counts and self.now_s < member.rises_until_s
+            for index in range(len(held_ma)):
+                own_ma = member.held_ma(index, counts=counts)
+                if rises and member.risen_ma > own_ma and index in member.phases:
+                    own_ma = member.risen_ma
+                held_ma[index] += own_ma
         return held_ma
 
     def has_room(self, available_ma: Sequence[int], member: Member) -> bool:
