@@ -30,7 +30,7 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 
 # Python may keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 5 $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 $(ARGS)
 
 scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
 	$(BIN)/python -m tests.scenarios $(ARGS)

@@ -188,7 +188,7 @@ def test_a_release_that_is_not_brief_gives_the_reset_up() -> None:
 
 @pytest.mark.proves("8.26")
 def test_a_button_that_is_stuck_never_resets_and_hides_the_leds_for_a_while_only() -> None:
-    player = after(24 * 3600.0)
+    player = after(6 * 3600.0)
     assert player.asked == {}, "the LEDs show how the device is"
     assert player.let_go() is Outcome.NOTHING
     assert player.hold(0.3) is Outcome.TOGGLE_PROGRAMMING
