@@ -60,8 +60,7 @@ class Candidate:
 class _Tally:
     """What the answers of a unit say about one model."""
 
-    questions: tuple[Question, ...]  # in the order in which they tell most
-    place: int = 0  # of the first that was not answered yet
+    place: int = 0  # of its first question that was not answered yet
     wrong: int = 0
     right: int = 0
     gained: float = 0.0
@@ -95,8 +94,8 @@ class _Unit:
     """What is known of one unit so far."""
 
     number: int
-    tallies: dict[ModelId, _Tally]
     answers: dict[Question, Answer] = field(default_factory=dict)
+    tallies: dict[ModelId, _Tally] = field(default_factory=lambda: defaultdict(_Tally))
     heard: bool = False
     is_recognised: bool = False  # some model fits so well that those that do not can be left out
     silent: int = 0  # questions in a row
@@ -122,10 +121,10 @@ class Probing:
         self._models = tuple(model for model in models if model.chain is None)
         self._timeout_s = timeout_s
         self._every_unit = every_unit
+        self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
         self._place = 0
         self._free_s = -math.inf
         self._questions = {model.id: questions(model) for model in self._models}
-        self._units = [self._unit(number) for number in dict.fromkeys(units)]
         self._askers: dict[Question, list[tuple[DeviceModel, Point]]] = defaultdict(list)
         for model in self._models:
             for point, question in self._questions[model.id]:
@@ -236,13 +235,6 @@ class Probing:
 
     # --- inside
 
-    def _unit(self, number: int) -> _Unit:
-        tallies = {
-            model: _Tally(tuple(_of_unit(asked, number) for _, asked in of_model))
-            for model, of_model in self._questions.items()
-        }
-        return _Unit(number=number, tallies=tallies)
-
     def _note(self, job: Read, answer: Answer, now_s: float) -> None:
         block, unit = job.block, self._units[self._place]
         question = Question(block.unit_id, block.table, block.address, block.count)
@@ -273,15 +265,18 @@ class Probing:
         """Return the question that stands highest on the list of a model that is possible."""
         best: tuple[int, Question] | None = None
         limit = ONE_WILL_DO if unit.is_recognised else HOPELESS
-        for tally in unit.tallies.values():
+        for model in self._models:
+            tally = unit.tallies[model.id]
             if tally.is_hopeless(limit):
                 continue
-            asked, place = tally.questions, tally.place
-            while place < len(asked) and asked[place] in unit.answers:
-                place += 1
-            tally.place = place
-            if place < len(asked) and (best is None or place < best[0]):
-                best = (place, asked[place])
+            for _, asked in self._questions[model.id][tally.place :]:
+                question = _of_unit(asked, unit)
+                if question not in unit.answers:
+                    best = (
+                        (tally.place, question) if best is None or tally.place < best[0] else best
+                    )
+                    break
+                tally.place += 1
         return best[1] if best else None
 
     def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
@@ -305,21 +300,23 @@ class Probing:
 
     def _varies(self, unit: _Unit, model: DeviceModel) -> bool:
         """Tell whether a device does not show the same everywhere, as one without sense would."""
-        answers = [unit.answers.get(asked) for asked in unit.tallies[model.id].questions]
+        answers = [
+            unit.answers.get(_of_unit(asked, unit)) for _, asked in self._questions[model.id]
+        ]
         shown = {register for answer in answers for register in answer or ()}
         return len(shown) >= LEAST_DIFFERENT
 
     def _raws(self, unit: _Unit, model: DeviceModel) -> dict[str, Raw | None]:
         raws: dict[str, Raw | None] = {}
         for point, asked in self._questions[model.id]:
-            answer = unit.answers.get(_of_unit(asked, unit.number))
+            answer = unit.answers.get(_of_unit(asked, unit))
             if answer is not None:
                 raws[point.name] = decoded(point, part(model, point, answer))
         return raws
 
 
-def _of_unit(asked: Question, number: int) -> Question:
-    return asked._replace(unit=number) if asked.unit == PROBED else asked
+def _of_unit(asked: Question, unit: _Unit) -> Question:
+    return asked._replace(unit=unit.number) if asked.unit == PROBED else asked
 
 
 def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
