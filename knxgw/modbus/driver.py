@@ -18,6 +18,7 @@ from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quan
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
+from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter, rule_points
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
@@ -28,9 +29,6 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception c
 NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
 NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
 GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
-SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
-COMM_LIMIT = 2  # wrong answers in a row until "Comm"
-BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
 LOOK_AFTER_WRITE_S = 0.3
 PHASE_POINTS = ("current_l2", "current_l3")
 
@@ -98,19 +96,19 @@ class Driver:
             if model.control
             else None
         )
-        self.condition = LinkCondition.STARTING
-        self._silent = 0
-        self._wrong = 0
-        self._refused_writes = 0  # in a row
-        self._refused: Write | None = None  # the last one
-        self._refused_reads: dict[Block, int] = {}  # of what must be there, in a row
+        self._health = Health()
         self._starts_up = False
+
+    @property
+    def condition(self) -> LinkCondition:
+        """Return what the link to the device is."""
+        return self._health.condition
 
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether state and currents were asked once since the connection came up."""
         if self._walk is not None and self._walk.start is None:
-            return self._silent + self._wrong > 0  # asked, but not found
+            return self._health.was_asked_in_vain  # but not found
         strange = self._recognition is not None and self._recognition.is_strange
         return strange or self._schedule.first_cycle_done
 
@@ -164,7 +162,7 @@ class Driver:
         self._look_from_the_start()
         if self._commander is not None:
             self._commander.forget()
-        self._silent = self._wrong = self._refused_writes = 0
+        self._health.opened()
 
     def due_s(self, now_s: float) -> float:
         """Return when the next job may start [monotonic s]."""
@@ -223,7 +221,7 @@ class Driver:
                 raws[point.name] = decode(point, part)
         except DecodeError as err:
             return self._take_failure(job, err, now_s)
-        self._refused_reads.pop(block, None)
+        self._health.read(block)
         if self._recognition is not None:
             self._hear(self._recognition, raws)
             self._recognition.take(raws)
@@ -242,7 +240,7 @@ class Driver:
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
-        self._refused_writes = 0
+        self._health.written()
         self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
         return [*self._answered(), *self._taken(offer_ma)]
 
@@ -270,8 +268,7 @@ class Driver:
         if isinstance(job, Read):
             self._schedule.ask_again_in(job.block, now_s, BACK_OFF_FIRST_S)
         else:
-            self._refused_writes += 1
-            self._refused = job
+            self._health.write_refused(job)
         return self._wrong_answer(error)
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
@@ -315,8 +312,9 @@ class Driver:
         """Hold back what a device says until it is known to be the configured one."""
         if self._recognition is None or self._is_known:
             return events
-        is_wrong = self._wrong >= COMM_LIMIT
-        finding = self._recognition.judge(events, self.condition, is_wrong=is_wrong, now_s=now_s)
+        finding = self._recognition.judge(
+            events, self.condition, is_wrong=self._health.is_wrong, now_s=now_s
+        )
         if finding.look_again_s is not None:
             self._look_anew()
             self._schedule.hold_back(now_s + finding.look_again_s)
@@ -330,16 +328,16 @@ class Driver:
         if self._walk is not None:
             self._walk.restart()
             self._header = None
-        self._refused_reads.clear()
+        self._health.read_anew()
         self._schedule = self._new_schedule()
 
     def _walked(self, walk: ChainWalk, now_s: float) -> list[DeviceEvent]:
         """Take one step towards the registers of a device that has a chain of models."""
-        self._silent = 0
+        self._health.silent = 0
         if walk.failure:
-            if self._wrong == 0:
+            if self._health.wrong == 0:
                 log.warning("%s: %s", self.name, walk.failure)
-            self._wrong = COMM_LIMIT
+            self._health.wrong = COMM_LIMIT
             self._interpreter.forget()
             self._look_from_the_start()
             self._schedule.hold_back(now_s + BACK_OFF_LAST_S)
@@ -393,10 +391,10 @@ class Driver:
         if error.code in NO_SUCH_BLOCK and len(parts) > 1:
             log.info("%s: block at %d refused, read one by one", self.name, block.address)
             self._schedule.replace_block(block, parts)
-            self._refused_reads.pop(block, None)
+            self._health.read(block)
             return []
-        if any(point.required for point in block.points):  # good answers of others do not help
-            self._refused_reads[block] = self._refused_reads.get(block, 0) + 1
+        if any(point.required for point in block.points):
+            self._health.read_refused(block)
             return None
         if not is_missing or self._measures_nothing_without(block):
             return None
@@ -416,41 +414,28 @@ class Driver:
         return {"state", "current_l1"} | rule_points(self.model)
 
     def _answered(self) -> list[DeviceEvent]:
-        self._silent = self._wrong = 0
-        if not self._is_known:
-            return []
-        told = self._refused
-        if told and self._commander and not self._commander.still_wants(told):
-            self._refused, self._refused_writes = None, 0  # it is not told that any more
-        refused = max(self._refused_writes, *self._refused_reads.values(), 0)
-        if refused >= COMM_LIMIT:  # it answers, but not all that it is asked or told
-            return self._change(LinkCondition.COMM)
-        return self._change(LinkCondition.GOOD)
+        condition = self._health.answered(self._commander.still_wants if self._commander else None)
+        return self._change(condition) if self._is_known else []
 
     def _silence(self, now_s: float) -> list[DeviceEvent]:
-        self._silent += 1
-        delay_s = min(BACK_OFF_FIRST_S * 2 ** (self._silent - 1), BACK_OFF_LAST_S)
-        gone = self._silent >= SILENT_LIMIT
+        gone = self._health.unanswered()
         if gone and self._header is not None:
             self._look_from_the_start()
         events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
-        self._schedule.hold_back(now_s + delay_s)
+        self._schedule.hold_back(now_s + self._health.back_off_s)
         return events
 
     def _wrong_answer(self, error: PeerError) -> list[DeviceEvent]:
-        self._wrong += 1
-        if self._wrong == 1:
+        is_first, many = self._health.wrong == 0, self._health.answered_wrongly()
+        if is_first:
             log.info("%s: wrong answer: %s", self.name, error)
-        few = max(self._wrong, self._refused_writes) < COMM_LIMIT
-        if few or not self._is_known:
-            return []
-        return self._change(LinkCondition.COMM)
+        return self._change(LinkCondition.COMM) if many and self._is_known else []
 
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self.condition:
             return []
         returned = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
-        self.condition = condition
+        self._health.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
             if self._recognition is not None:
                 self._recognition.lost()
