@@ -1,9 +1,13 @@
 """The commands. Exit status: 0 good, 1 the thing asked about is not good, 2 wrong use."""
 
+import io
 import json
 import logging
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,16 +17,23 @@ from knxgw.config.load import load_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects
 from knxgw.errors import ConfigError, GatewayError, Severity
-from knxgw.listing import model_rows, object_rows
+from knxgw.listing import model_lines, model_rows, object_lines, object_rows
 
 DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
 DEFAULT_STATE = Path("/var/lib/knxgw")
-_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE = click.Path(path_type=Path, readable=False)  # whoever opens it says what is wrong with it
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
 class _Commands(click.Group):
     """Turns our own errors into a message and exit status 1; a traceback would be a bug."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's own shape
+        """Run a command; what the terminal has no character for becomes a question mark."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return super().main(*arguments, **settings)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -45,7 +56,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Run the gateway until SIGTERM or Ctrl-C.")
 @click.option("--config", "path", type=_FILE, default=DEFAULT_CONFIG, show_default=True)
 @click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
 @click.option("--verbose", "-v", count=True, help="More log lines: -v values, -vv every telegram.")
@@ -60,7 +71,7 @@ def run(path: Path, state: Path, verbose: int) -> None:
     run_gateway(path, state)
 
 
-@main.command()
+@main.command(short_help="Show a gateway at work with simulated cars.")
 @click.option("--seconds", type=float, help="Stop after this many seconds.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another day of cars.")
 @click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
@@ -77,7 +88,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
     run_demo(seconds=seconds, seed=seed, show_log=bool(verbose))
 
 
-@main.command()
+@main.command(short_help="Simulate the chargers and meters of a site.")
 @click.option("--site", type=_FILE, help="Configuration whose chargers are simulated.")
 def sim(site: Path | None) -> None:
     """Simulate the chargers and meters of a site over Modbus TCP.
@@ -91,7 +102,7 @@ def sim(site: Path | None) -> None:
     run_simulator(site)
 
 
-@main.command()
+@main.command(short_help="Run and judge scenarios of load management in virtual time.")
 @click.argument("scenarios", nargs=-1, required=True, type=_FILE, metavar="SCENARIO...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
@@ -119,7 +130,7 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
     sys.exit(run_bench(scenarios, as_json=as_json))
 
 
-@main.command()
+@main.command(short_help="Report mistakes and risks of a configuration file.")
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
     """Report every mistake and risk of a configuration FILE, with line, cause and remedy.
@@ -136,47 +147,71 @@ def check(file: Path) -> None:
     click.echo("good" if not loaded.findings else "good, with warnings")
 
 
-@main.command()
+@main.command(short_help="Print the group objects: number, function, types, flags.")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--config", "path", type=_FILE, help="Only the objects this site has.")
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-def objects(path: Path | None, shape: str) -> None:
-    """Print the group objects: number, function, datapoint types, flags, addresses."""
+def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
+    """Print the group objects: number, flags, function, datapoint types, addresses.
+
+    \b
+        knxgw objects                      the whole map
+        knxgw objects --config FILE        those of a site, with their addresses
+        knxgw objects 55                   one number
+        knxgw objects energy 13.010        every word must fit
+
+    M marks objects that exist where the charger or its meter supplies them.
+    Exit status: 1 when no object fits.
+    """  # noqa: D301 - click wants the character itself
     configuration = _load(path) if path else None
     existing = existing_objects(configuration, catalogue()) if configuration else None
-    rows = object_rows(catalogue(), existing)
+    rows = object_rows(catalogue(), existing, words)
     if shape == "json":
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    for row in rows:
-        mark = "M" if row["model_dependent"] else " "
-        dpts = ", ".join(row["dpts"]) or "no DPT"
-        addresses = " ".join(row["addresses"])
-        line = (
-            f"{row['number']:>3} {row['flags']} {mark} {row['function']:<42} {dpts:<38} {addresses}"
-        )
-        click.echo(line.rstrip())
+    else:
+        click.echo(object_lines(rows, _terminal_width()))
+    _end_if_nothing(rows, "object", words)
 
 
-@main.command()
-@click.argument("kind", type=click.Choice(["chargers", "meters"]), required=False)
+@main.command(short_help="Print the charger and meter models the gateway knows.")
+@click.argument("words", nargs=-1, metavar="[chargers|meters] [WORD]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def models(kind: str | None, *, as_json: bool) -> None:
-    """Print the charger and meter models the gateway knows."""
-    rows = model_rows(catalogue(), kind)
+def models(words: tuple[str, ...], *, as_json: bool) -> None:
+    """Print the charger and meter models the gateway knows.
+
+    \b
+        knxgw models                 all of them
+        knxgw models meters          only meters
+        knxgw models keba            whose maker, product or id has this word
+        knxgw models chargers amtron professional
+
+    The first column is what a configuration file calls the model.
+    Exit status: 1 when no model fits.
+    """  # noqa: D301 - click wants the character itself
+    kind = words[0] if words[:1] in (("chargers",), ("meters",)) else None
+    wanted = words[1:] if kind else words
+    rows = model_rows(catalogue(), kind, wanted)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    for row in rows:
-        note = "" if row["confirmed"] else "  not confirmed by a second source"
-        transports = ", ".join(row["transports"])
-        click.echo(
-            f"{row['id']:<18} {row['manufacturer']:<10} {row['model']:<36} {transports}{note}"
-        )
+    elif rows:
+        click.echo(model_lines(rows, _terminal_width()))
+    _end_if_nothing(rows, "model", words)
 
 
-@main.command()
+def _terminal_width() -> int | None:
+    """Return how many characters fit into a line of the terminal; None where nobody looks."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _end_if_nothing(rows: Sequence[object], what: str, words: Sequence[str]) -> None:
+    if not rows:
+        click.echo(f"no {what} has {' and '.join(map(repr, words))}", err=True)
+        sys.exit(1)
+
+
+@main.command(short_help="Find out which known model answers at an address.")
 @click.argument("address")
 @click.option("--units", help="Units to ask, such as 1-10 or 1,2,255; all of them are asked.")
 @click.option(
@@ -187,11 +222,15 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
     """Find out which known charger or meter answers at an ADDRESS; only reads.
 
     \b
-        knxgw probe tcp://192.168.1.31              port 502, the units devices usually have
-        knxgw probe tcp://192.168.1.31:1502/1       another port, and only unit 1
-        knxgw probe rtu_over_tcp://192.168.1.40:4001    behind a transparent serial server
-        knxgw probe serial:/dev/ttyUSB0             the settings devices have as delivered
+        knxgw probe tcp://192.168.1.31         port 502, the usual units
+        knxgw probe tcp://192.168.1.31:1502/1  another port, and only unit 1
+        knxgw probe rtu_over_tcp://192.168.1.40:4001
+                                               behind a serial server
+        knxgw probe serial:/dev/ttyUSB0        settings as delivered
         knxgw probe 'serial:/dev/ttyUSB0?baud=9600&parity=N' --units 1-30
+
+    It asks for one value at a time and no faster than the device allows: most
+    answer within seconds, a KEBA takes two questions a second and 50 s.
 
     The candidates come with what speaks for them, the best with the lines for the site's file.
     Models of one family have the same registers: compare with the type plate.

@@ -229,12 +229,14 @@ def _what(attempt: Try) -> str:
 
 
 class _progress:  # noqa: N801 - a context manager that is used as a word
-    """A line that shows how far the probe is; nothing when `show` is off."""
+    """A line that shows how far the probe is and what it waits for; nothing when `show` is off."""
 
     def __init__(self, what: str, *, show: bool) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[unit]}"))
         console = Console(stderr=True)
+        self._what = what
         self._shown = show and console.is_terminal
+        self._has_said_pace = not show
         self._bar = Progress(*columns, console=console, transient=True)
         self._task = self._bar.add_task(what, unit="")
 
@@ -250,8 +252,13 @@ class _progress:  # noqa: N801 - a context manager that is used as a word
     def show(self, probing: Probing) -> None:
         """Show how far it is."""
         done, total = probing.progress
-        unit = f"unit {probing.unit}, {probing.asked} questions"
-        self._bar.update(self._task, completed=done, total=total, unit=unit)
+        said = ", ".join(
+            filter(None, [f"unit {probing.unit}, {probing.asked} asked", probing.pace])
+        )
+        self._bar.update(self._task, completed=done, total=total, unit=said)
+        if not self._shown and probing.pace and not self._has_said_pace:
+            self._has_said_pace = True
+            click.echo(f"{self._what}: {said}: this may take a minute", err=True)
 
 
 # --- what is printed

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
+from knxgw.catalogue.search import closest_models
 from knxgw.config.addresses import parse_individual_address
 
 _HOST_NAME = re.compile(
@@ -121,8 +122,8 @@ def _choice(parameter: ParameterDefinition, text: str) -> Value:
     )
 
 
-def _near_only(text: str, words: Collection[str]) -> str:
-    near = closest(text, words)
+def _near_only(text: str, words: Collection[str], count: int = 1) -> str:
+    near = closest(text, words, count)
     return near if near.startswith("did") else ""
 
 
@@ -208,10 +209,22 @@ def _model(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> V
         raise NotAllowedError(
             "registers entered by hand stand beside it", "write `manual: {…}` instead of `model`"
         )
-    kind = "meter" if is_meter else "charger"
-    raise NotAllowedError(
-        f"there is no {kind} model {_shown(text)}", closest(text, sorted(models), count=3)
-    )
+    kind, others = ("meter", "chargers") if is_meter else ("charger", "meters")
+    problem = f"there is no {kind} model {_shown(text)}"
+    if text in (catalogue.chargers if is_meter else catalogue.meters):
+        raise NotAllowedError(
+            f"{problem}: it is one of the {others}", f"see `knxgw models {kind}s`"
+        )
+    raise NotAllowedError(problem, _model_meant(text, models, kind))
+
+
+def _model_meant(text: str, models: Mapping[str, DeviceModel], kind: str) -> str:
+    """Return a remedy that names the models a misspelt id or a product's name may mean."""
+    near = _near_only(text, sorted(models), count=3)
+    if not near:
+        meant = [repr(str(one.id)) for one in closest_models(models.values(), text[:SHOWN])]
+        near = f"did you mean {' or '.join(meant)}?" if meant else ""
+    return f"{near or 'it may be sold under another name;'} `knxgw models {kind}s` lists all"
 
 
 def _shown(text: str) -> str:

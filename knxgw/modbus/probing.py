@@ -130,12 +130,20 @@ class Probing:
             for point, question in self._questions[model.id]:
                 self._askers[question].append((model, point))
         self.asked = 0
+        self.slowest: DeviceModel | None = None  # a possible one that sets the pace, if any does
         self.is_done = not self._units or not self._models
 
     @property
     def progress(self) -> tuple[int, int]:
         """Return how many units are done, and of how many."""
         return self._place, len(self._units)
+
+    @property
+    def pace(self) -> str:
+        """Return in words what the probe waits for between two questions, "" if for nothing."""
+        if self.slowest is None:
+            return ""
+        return f"one in {_gap_s(self.slowest):g} s, as {self.slowest.manufacturer} wants it"
 
     @property
     def unit(self) -> int | None:
@@ -247,7 +255,9 @@ class Probing:
                 weighed[-1].add(weigh(model, point, answer))
         unit.is_recognised = unit.is_recognised or any(one.is_convincing for one in weighed)
         possible = [model for model in self._models if unit.tallies[model.id].right]
-        self._free_s = now_s + max((_gap_s(model) for model in possible), default=GAP_S)
+        slowest = max(possible, key=_gap_s, default=None)
+        self.slowest = slowest if slowest is not None and _gap_s(slowest) > GAP_S else None
+        self._free_s = now_s + (GAP_S if slowest is None else _gap_s(slowest))
 
     def _next_question(self) -> Question | None:
         while not self.is_done:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
+from knxgw.listing import model_lines, model_rows, object_lines, object_rows
 from knxgw.sim.demo import _free_port
 from tests.support.waiting import wait_until
 
@@ -84,6 +86,79 @@ def test_models_names_kind_transports_and_confirmation() -> None:
         row["kind"] == "meter" for row in json.loads(knxgw("models", "meters", "--json").output)
     )
     assert "KEBA" in knxgw("models", "chargers").output
+
+
+def test_models_shows_chargers_and_meters_apart_and_finds_them_by_a_word() -> None:
+    everything = knxgw("models").output
+    assert everything.index("Chargers (") < everything.index("Electricity meters (")
+    assert [row["id"] for row in json.loads(knxgw("models", "keba", "--json").output)] == [
+        "keba_p30",
+        "keba_p40",
+    ]
+    found = json.loads(knxgw("models", "chargers", "BMW", "i", "wallbox", "--json").output)
+    assert [row["id"] for row in found] == ["keba_p30"], "variants count, in any spelling"
+    assert json.loads(knxgw("models", "go-e", "--json").output)[0]["id"] == "goe_charger"
+
+
+def test_a_word_that_fits_nothing_is_status_1() -> None:
+    for command in ("models", "objects"):
+        result = knxgw(command, "nonsense")
+        assert result.exit_code == 1
+        assert "nonsense" in result.output
+
+
+def test_objects_are_found_by_number_words_and_type() -> None:
+    def numbers(*words: str) -> list[int]:
+        return [
+            row["number"] for row in json.loads(knxgw("objects", *words, "--format", "json").output)
+        ]
+
+    assert numbers("55") == [55]
+    assert 74 in numbers("energy", "13.010")
+    assert 62 not in numbers("energy", "13.010")
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_tables_fit_the_terminal_and_keep_the_ids_whole(width: int) -> None:
+    models = model_lines(model_rows(catalogue(), None), width)
+    objects = object_lines(object_rows(catalogue(), None), width)
+    assert max(map(len, [*models.splitlines(), *objects.splitlines()])) <= width
+    for model in catalogue().models:
+        assert f"\n{model.id} " in f"\n{models}"
+
+
+@pytest.mark.parametrize("command", ["", *sorted(main.commands)])
+def test_help_fits_a_terminal_of_80_characters(command: str) -> None:
+    lines = knxgw(*filter(None, [command]), "--help").output.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    cut_off = [line for line in lines[1:] if line.endswith("...")]
+    assert cut_off == []
+
+
+def test_a_terminal_in_iso_8859_1_sees_a_question_mark_where_it_has_no_character() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "knxgw", "objects", "2"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert b"Grid-supporting control ? state" in run.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "run", "objects", "bench"])
+def test_a_missing_an_unreadable_file_and_a_directory_have_the_same_status(
+    command: str, tmp_path: Path
+) -> None:
+    results = []
+    for name in (
+        tmp_path / "nowhere.yaml",
+        tmp_path,
+    ):  # root may read everything: no such case here
+        option = {"run": ("--config",), "objects": ("--config",)}.get(command, ())
+        results.append(knxgw(command, *option, str(name)))
+    assert [result.exit_code for result in results] == [2 if command == "bench" else 1] * 2
+    assert all("cannot be read" in result.output for result in results)
 
 
 def test_check_says_good_for_a_good_file(tmp_path: Path) -> None:

@@ -80,6 +80,21 @@ MISTAKES = {
         "3: error: charging_points[0].model: there is no charger model 'keba_p3o'; "
         "did you mean 'keba_p30'",
     ),
+    "the name of a product in place of a model": (
+        charger("KeContact P30 x-series", "host: 10.0.0.1"),
+        "3: error: charging_points[0].model: there is no charger model 'KeContact P30 x-series'; "
+        "did you mean 'keba_p30'? `knxgw models chargers` lists all",
+    ),
+    "a product that nobody knows": (
+        charger("Acme 9000", "host: 10.0.0.1"),
+        "3: error: charging_points[0].model: there is no charger model 'Acme 9000'; "
+        "it may be sold under another name; `knxgw models chargers` lists all",
+    ),
+    "a meter in place of a charger": (
+        charger("eastron_sdm630", "host: 10.0.0.1"),
+        "3: error: charging_points[0].model: there is no charger model 'eastron_sdm630': "
+        "it is one of the meters; see `knxgw models chargers`",
+    ),
     "a meter that is not in the catalogue": (
         in_point("meter: {model: eastron_sdm63, connection: {host: 10.0.0.2}}"),
         "3: error: charging_points[0].meter.model: there is no meter model 'eastron_sdm63'; "

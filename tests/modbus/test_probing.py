@@ -102,13 +102,14 @@ def test_the_search_ends_at_the_first_unit_that_is_recognised_unless_all_are_wan
 def test_a_device_is_asked_no_faster_than_its_model_allows() -> None:
     device = device_of(catalogue().chargers["keba_p30"], 255)
     probing = Probing(MODELS, [255], timeout_s=1.0)
-    now_s, asked_s = 0.0, []
+    now_s, asked_s, paces = 0.0, [], set()
     while not probing.is_done:
         now_s = max(now_s, probing.due_s(now_s))
         job = probing.next_job(now_s)
         if isinstance(job, Read):
             block = job.block
             asked_s.append(now_s)
+            paces.add(probing.pace)
             try:
                 registers = device.read(255, block.table, block.address, block.count)
                 probing.read_done(job, registers, now_s)
@@ -118,3 +119,4 @@ def test_a_device_is_asked_no_faster_than_its_model_allows() -> None:
     recognised = next(n for n, gap in enumerate(gaps_s) if gap >= 0.5 - 1e-9)
     assert all(gap >= 0.5 - 1e-9 for gap in gaps_s[recognised:])
     assert asked_s[-1] < 60.0
+    assert paces == {"", "one in 0.5 s, as KEBA wants it"}, "who waits is told what for"
