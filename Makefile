@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test pythons scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 # Python may keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 $(ARGS)
+
+PYTHONS ?= /usr/bin/python3 python3.12 python3.13
+pythons: ## every test on several Pythons, each in a virtual environment of its own
+	@for python in $(PYTHONS); do \
+	  $(MAKE) --no-print-directory test PYTHON="$$python" VENV=".venv-$$(basename $$python)" || exit 1; done
 
 scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
 	$(BIN)/python -m tests.scenarios $(ARGS)
