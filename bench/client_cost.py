@@ -25,7 +25,8 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.charging.words import PointNumber
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.jobs import Read
 
 PORT, REQUESTS, RUNS = 15_025, 3000, 5
 SITE = f"""

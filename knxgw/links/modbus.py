@@ -28,7 +28,7 @@ from knxgw.links.modbus_client import ModbusClient
 from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import Endpoint
 from knxgw.modbus.commander import Write
-from knxgw.modbus.driver import Job, Read
+from knxgw.modbus.jobs import Job, Read
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")

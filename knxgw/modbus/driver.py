@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
 from knxgw.charging.events import (
@@ -20,32 +19,14 @@ from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
 from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter, rule_points
+from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, Read
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
 from knxgw.modbus.sunspec import ChainWalk
 
 log = logging.getLogger(__name__)
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
-NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
-NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
-GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
 LOOK_AFTER_WRITE_S = 0.3
 PHASE_POINTS = ("current_l2", "current_l3")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """One read request."""
-
-    block: Block
-
-    @property
-    def unit_id(self) -> int:
-        """Return the unit that is asked."""
-        return self.block.unit_id
-
-
-Job = Read | Write
 
 
 def _name(point: PointNumber, model: DeviceModel) -> str:

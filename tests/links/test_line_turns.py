@@ -10,7 +10,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import LinkCondition
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.driver import Read as ReadJob
+from knxgw.modbus.jobs import Read as ReadJob
 from tests.links.wires import Wire, asked
 
 ABB = catalogue().chargers["abb_terra_ac"]

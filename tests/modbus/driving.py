@@ -5,7 +5,8 @@ from collections.abc import Callable
 from knxgw.charging.events import DeviceEvent, MeterSeen
 from knxgw.charging.words import LinkCondition, Quantity, Value
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.jobs import Read
 from knxgw.sim.registers import RegisterImage
 
 

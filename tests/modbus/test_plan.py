@@ -7,8 +7,9 @@ import pytest
 from knxgw.catalogue.model import Catalogue, PollClass
 from knxgw.charging.words import PointNumber
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
+from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks
 
 

@@ -7,7 +7,7 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceKind, DeviceModel, Table
 from knxgw.errors import LinkTimeoutError, PeerRefusedError
-from knxgw.modbus.driver import Read
+from knxgw.modbus.jobs import Read
 from knxgw.modbus.probing import Candidate, Probing
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter

@@ -6,7 +6,8 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.jobs import Read
 from knxgw.modbus.sunspec import ChainWalk
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter

@@ -17,8 +17,9 @@ from knxgw.charging.words import PHASE_CURRENTS, ChargingState, PointNumber, Qua
 from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
+from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, plan_blocks
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter

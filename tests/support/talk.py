@@ -5,7 +5,8 @@ from collections.abc import Callable
 from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver, Read
+from knxgw.modbus.driver import Driver
+from knxgw.modbus.jobs import Read
 from knxgw.sim.registers import RegisterImage
 
 REQUEST_S = 0.02

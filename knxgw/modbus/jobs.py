@@ -1,0 +1,70 @@
+"""Requests to a device, and how they and their refusals are called in the log."""
+
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import Table
+from knxgw.modbus.commander import Write
+from knxgw.modbus.plan import Block
+
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
+NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
+NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
+GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
+# Source: Modbus Application Protocol Specification V1.1b3, section 7.
+_MEANINGS = {
+    ILLEGAL_FUNCTION: "illegal function",
+    ILLEGAL_ADDRESS: "illegal data address",
+    ILLEGAL_VALUE: "illegal data value",
+    4: "device failure",
+    5: "acknowledged, but not done yet",
+    6: "device busy",
+    7: "negative acknowledgement",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "no answer to the gateway",
+}
+_KINDS = {
+    Table.HOLDING: "holding register",
+    Table.INPUT: "input register",
+    Table.COIL: "coil",
+    Table.DISCRETE: "discrete input",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One read request."""
+
+    block: Block
+
+    @property
+    def unit_id(self) -> int:
+        """Return the unit that is asked."""
+        return self.block.unit_id
+
+
+Job = Read | Write
+
+
+def meaning(code: int) -> str:
+    """Return an exception code in words."""
+    return f"exception {code}, {_MEANINGS.get(code, 'which no standard names')}"
+
+
+def described(job: Job) -> str:
+    """Return direction, registers, their points, function and unit of a request."""
+    if isinstance(job, Read):
+        block = job.block
+        names = ", ".join(point.name for point in block.points)
+        where = _registers(block.table, block.address, block.count)
+        what, function = f"read of {where}", block.table.read_function
+    else:
+        names = job.point
+        where = _registers(job.table, job.address, len(job.registers))
+        what, function = f"write of {where}", job.function
+    return f"{what}{f' ({names})' if names else ''}, function {function}, unit {job.unit_id}"
+
+
+def _registers(table: Table, address: int, count: int) -> str:
+    kind = _KINDS[table]
+    return f"{kind} {address}" if count == 1 else f"{kind}s {address} to {address + count - 1}"
