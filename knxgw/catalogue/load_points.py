@@ -56,6 +56,9 @@ _UNITS = ("A", "V", "W", "Wh", "s", "ms", "°C", "Hz", "%", "var", "VA")
 _COUNTS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u48": 3, "u64": 4, "i64": 4, "f32": 2, "f64": 4}
 _COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bcd_hms32": 2}
 _COUNTS |= {"t5": 2, "t6": 2}
+_ENDS = ("u16", "i16", "u32", "i32", "u48", "u64", "i64")
+_MEASURED = r"(current|power|energy|voltage)(_\w+)?|temperature|session_duration"
+_UNMEASURED = r"current_(offered|max_hw|min_hw)"  # limits: told, not measured
 _TEXTS = ("str", "strw", "char_lo", "char_hi", "bytes")
 
 # How often a point of a standard name is read unless its file says otherwise.
@@ -177,7 +180,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         relative=flag_of(node, "relative"),
         low=optional_number(node, "low"),
         high=optional_number(node, "high"),
-        invalid=_read_raws(node, "invalid"),
+        invalid=(*_read_invalid(node), *_ends_of_range(name, kind)),
         zero=_read_raws(node, "zero"),
         optional=flag_of(node, "optional"),
         required=flag_of(node, "required"),
@@ -226,6 +229,33 @@ def _read_codes(node: Node) -> Mapping[int | str, Code]:
         else:
             codes[code] = Code(meaning=value.text(), state=None)
     return MappingProxyType(codes)
+
+
+def _read_invalid(node: Node) -> tuple[range, ...]:
+    """Return what a file says of "not available": numbers, or ranges such as `0x10..0x1F`."""
+    child = node.get("invalid")
+    found = []
+    for item in child.items() if child else ():
+        first, dots, last = item.text().partition("..")
+        try:
+            low = int(first, 0)
+            found.append(range(low, (int(last, 0) if dots else low) + 1))
+        except ValueError:
+            item.report(f"{item.text()!r} is no number", "write 0x8000, or 0x7FF0..0x7FFF")
+    return tuple(found)
+
+
+def _ends_of_range(name: str, kind: str) -> tuple[range, ...]:
+    """Return the ends of the range of a measured whole number: a full register measures nothing.
+
+    Makers write there what is not available (0xFFFF, 0x7FFF, 0x8000 and wider ones), and what
+    does not fit any more ends there, too.
+    """
+    if kind not in _ENDS or not re.fullmatch(_MEASURED, name) or re.fullmatch(_UNMEASURED, name):
+        return ()
+    bits = 16 * _COUNTS[kind]
+    ends = (2**bits - 1,) if kind.startswith("u") else (2 ** (bits - 1), 2 ** (bits - 1) - 1)
+    return tuple(range(end, end + 1) for end in ends)
 
 
 def _read_raws(node: Node, name: str) -> tuple[int, ...]:

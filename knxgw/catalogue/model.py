@@ -244,7 +244,7 @@ class Point:
     relative: bool  # the address belongs to connector 1
     low: float | None
     high: float | None
-    invalid: tuple[int, ...]  # raw values that mean "not available"
+    invalid: tuple[range, ...]  # the bits of all registers that mean "not available"
     optional: bool  # an exception answer means "empty", not a fault
     required: bool  # an exception answer is a fault, also where others may be left out
     poll: PollClass
@@ -253,6 +253,10 @@ class Point:
     note: str
     zero: tuple[int, ...] = ()  # raw values that stand for 0; the first one is written for it
     valid_if: tuple["Test", ...] = ()  # without all of these the value is not available
+
+    def is_invalid(self, bits: int) -> bool:
+        """Tell whether the bits of its registers, as one number, mean "not available"."""
+        return any(bits in codes for codes in self.invalid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ def decode(point: Point, registers: Sequence[int]) -> Raw | None:
         return data.hex().upper()
     if point.type is RegisterType.BCD_HMS32:
         return _decode_bcd_hms(point, data)
-    if int.from_bytes(data, "big") in point.invalid:  # the bits, so that 0x8000 is meant as written
+    if point.is_invalid(int.from_bytes(data, "big")):  # the bits: 0x8000 is meant as written
         return None
     return _decode_number(point, data)
 

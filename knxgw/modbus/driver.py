@@ -57,7 +57,7 @@ class Driver:
         others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
         self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
-        self._interpreter = Interpreter(self.name, model)
+        self._interpreter = Interpreter(self.name, model, phases)
         read = self._interpreter.wanted_points
         self._recognition = Recognition(self.name, model, read) if model.control else None
         self._walk = (

@@ -63,11 +63,14 @@ _SUMS = (
 class Interpreter:
     """Keeps the last raw values of one device and derives its quantities."""
 
-    def __init__(self, name: str, model: DeviceModel) -> None:
+    def __init__(self, name: str, model: DeviceModel, phases: int = 3) -> None:
+        """Serve one device; without L1 to `phases` no sum is known."""
         self._name = name
+        self._phases = phases
         self._model = model
         self._raws: dict[str, Raw | None] = {}
         self._values: dict[Quantity, Value] = {}
+        self._not_available: set[Quantity] = set()  # by the device's own word
         self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         self._rule_points = rule_points(model)
@@ -94,6 +97,7 @@ class Interpreter:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
         self._raws.clear()
         self._values.clear()
+        self._not_available.clear()
         self._parts.clear()
         self.unsettled = set()
         self._rounds = 0
@@ -108,11 +112,25 @@ class Interpreter:
             if raw is not None and self._holds(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
         self._add_computed(raws, fresh)
+        self._note_missing(raws, fresh)
         self._values.update(fresh)
         self._add_sums(fresh)
         if not self._rule_points.isdisjoint(raws) and not self.unsettled:
             self._add_state(fresh)
         return fresh
+
+    def _note_missing(self, raws: Mapping[str, Raw | None], fresh: Mapping[Quantity, Value]) -> None:
+        """Forget what the device has just said to be not available: a sum of it would be too small."""
+        read = {_MEASURED[name][0] for name in raws if name in _MEASURED}
+        read |= {
+            _MEASURED[one.name][0]
+            for one in self._computed
+            if any(name in raws and raws[name] is None for name in one.parts)
+        }
+        self._not_available -= fresh.keys()
+        for quantity in read - fresh.keys():
+            self._not_available.add(quantity)
+            self._values.pop(quantity, None)
 
     def _note_changes(self, raws: Mapping[str, Raw | None]) -> None:
         """Have the other points of the rules read again when one of them has changed.
@@ -176,6 +194,8 @@ class Interpreter:
         for total, phases, own_point in _SUMS:
             has_own = own_point in self._model.points or own_point in self._model.computed
             if has_own or fresh.keys().isdisjoint(phases):
+                continue
+            if not self._not_available.isdisjoint(phases[: self._phases]):
                 continue
             parts = [self._values[phase] for phase in phases if phase in self._values]
             fresh[total] = sum(part for part in parts if isinstance(part, int))

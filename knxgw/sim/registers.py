@@ -24,7 +24,7 @@ def _blank(point: Point) -> Sequence[int] | None:
         return encode(point, math.nan)
     if not point.invalid:
         return None
-    return ordered_registers(point, point.invalid[0].to_bytes(2 * point.count, "big"))
+    return ordered_registers(point, point.invalid[0].start.to_bytes(2 * point.count, "big"))
 
 
 def _sunspec_chain(

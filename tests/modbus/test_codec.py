@@ -90,14 +90,22 @@ def test_word_and_byte_order_are_followed() -> None:
     assert decode(low_byte_first, [0x4241]) == "AB"
 
 
+def only(code: int) -> tuple[range, ...]:
+    return (range(code, code + 1),)
+
+
 def test_values_that_are_not_available_are_none() -> None:
     assert decode(point(RegisterType.F32, 2), [0x7FC0, 0]) is None
     assert decode(point(RegisterType.F32, 2), [0x7F80, 0]) is None
-    assert decode(point(RegisterType.U16, 1, invalid=(0xFFFF,)), [0xFFFF]) is None
-    assert decode(point(RegisterType.I16, 1, invalid=(0x8000,)), [0x8000]) is None
-    assert decode(point(RegisterType.I32, 2, invalid=(0x80000000,)), [0x8000, 0]) is None
-    little = point(RegisterType.I32, 2, invalid=(0x80000000,), word_order=Order.LITTLE)
+    assert decode(point(RegisterType.U16, 1, invalid=only(0xFFFF)), [0xFFFF]) is None
+    assert decode(point(RegisterType.I16, 1, invalid=only(0x8000)), [0x8000]) is None
+    assert decode(point(RegisterType.I32, 2, invalid=only(0x80000000)), [0x8000, 0]) is None
+    little = point(RegisterType.I32, 2, invalid=only(0x80000000), word_order=Order.LITTLE)
     assert decode(little, [0, 0x8000]) is None
+    overflow = point(RegisterType.I32, 2, invalid=(range(0x7FFF0000, 0x80000000),))
+    assert decode(overflow, [0x7FFF, 0x1234]) is None
+    assert decode(overflow, [0x7FFE, 0xFFFF]) == 0x7FFEFFFF
+    assert decode(overflow, [0x8000, 0]) == -(2**31)
 
 
 def test_a_wrong_number_of_registers_is_an_error() -> None:

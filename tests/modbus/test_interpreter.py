@@ -1,5 +1,7 @@
 """What the registers of each model mean, as the reference says."""
 
+from dataclasses import replace
+
 import pytest
 
 from knxgw.catalogue.model import Catalogue
@@ -102,6 +104,41 @@ def test_what_is_not_available_is_left_out(catalogue: Catalogue) -> None:
     alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
     values = alfen.absorb({"current_l1": None, "current_l2": 1.0, "current_l3": 2.0})
     assert Quantity.CURRENT_L1 not in values
+    assert Quantity.CURRENT not in values, "L2 and L3 alone would be too little"
+
+
+CURRENTS = {"current_l1": 10.0, "current_l2": 10.0, "current_l3": 10.0}
+
+
+def test_a_sum_has_no_value_while_a_phase_is_not_available(catalogue: Catalogue) -> None:
+    alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    assert alfen.absorb(CURRENTS)[Quantity.CURRENT] == 30_000
+    gone = alfen.absorb({**CURRENTS, "current_l2": None})
+    assert gone == {Quantity.CURRENT_L1: 10_000, Quantity.CURRENT_L3: 10_000}
+    assert Quantity.CURRENT not in alfen.absorb({"current_l1": 12.0}), "nor with an old L2"
+    assert alfen.absorb({"current_l2": 12.0})[Quantity.CURRENT] == 34_000
+
+
+def test_phases_that_a_charging_point_does_not_have_are_not_missed(catalogue: Catalogue) -> None:
+    alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"], phases=1)
+    values = alfen.absorb({**CURRENTS, "current_l2": None, "current_l3": None})
+    assert values == {Quantity.CURRENT_L1: 10_000, Quantity.CURRENT: 10_000}
+
+
+def test_a_sum_of_its_own_is_told_without_the_phases(catalogue: Catalogue) -> None:
+    alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    assert alfen.absorb({"power_l1": None, "power": 6900.0}) == {Quantity.POWER: 6900}
+
+
+def test_a_phase_made_of_parts_is_missed_when_a_part_is_not_available(
+    catalogue: Catalogue,
+) -> None:
+    ksem = catalogue.meters["tq_em300_kostal_ksem"]
+    without = {name: one for name, one in ksem.computed.items() if name != "power"}
+    meter = Interpreter("meter", replace(ksem, computed=without))
+    parts = {f"power_{way}_l{n}": 10_000 for n in (1, 2, 3) for way in ("import", "export")}
+    assert meter.absorb(parts)[Quantity.POWER] == 0
+    assert Quantity.POWER not in meter.absorb({**parts, "power_export_l3": None})
 
 
 @pytest.mark.proves("2.43", "2.45")

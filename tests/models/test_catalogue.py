@@ -108,7 +108,7 @@ def test_every_point_encodes_and_decodes_at_its_limits(model: DeviceModel) -> No
             ordered = registers if point.word_order.value == "big" else registers[::-1]
             for register in ordered:
                 bits = bits << 16 | register
-            expected = None if bits in point.invalid else raw
+            expected = None if point.is_invalid(bits) else raw
             assert decode(point, registers) == expected, (point.name, raw)
 
 
@@ -298,3 +298,21 @@ async def test_a_device_that_takes_one_client_drops_the_one_it_had(model: Device
                 await client.wait_closed()
     finally:
         await server.stop()
+
+
+def ends_of_range(point: Point) -> list[int]:
+    """Return the raw numbers that a whole number of its type cannot go beyond."""
+    lowest, highest = WHOLE[point.type]
+    return [highest] if lowest == 0 else [lowest, highest]
+
+
+@pytest.mark.proves("4.13")
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
+def test_a_full_register_is_no_measurement(model: DeviceModel) -> None:
+    measured = re.compile(r"(power|voltage|energy)(_\w+)?|current_(l[123]|sum)|temperature")
+    for point in model.points.values():
+        if measured.fullmatch(point.name) and point.readable and point.type in WHOLE:
+            for raw in ends_of_range(point):
+                assert decode(point, encode(point, raw)) is None, (
+                    f"{model.id}: {point.name} takes {raw} for a measurement"
+                )
