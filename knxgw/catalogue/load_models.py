@@ -22,6 +22,7 @@ from knxgw.catalogue.load_rules import (
     read_state_rules,
 )
 from knxgw.catalogue.model import (
+    MAX_REGISTERS,
     Computed,
     Connector,
     Control,
@@ -80,7 +81,6 @@ _INTERFACE_KEYS = (
     "serial",
 )
 _SERIAL_KEYS = ("baud", "data_bits", "parity", "stop_bits")
-MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
 SUNSPEC_HEADER = 2  # registers at the start of a SunSpec model: its id and its length
 
 # What a capability of an object needs: any one of these points.

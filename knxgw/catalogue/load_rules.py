@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.fields import choice_of, flag_of
 from knxgw.catalogue.load_points import read_tests
 from knxgw.catalogue.model import (
+    MAX_REGISTERS,
     IdentityRule,
     PlugRule,
     Point,
+    ReadableRange,
     SimulatedState,
     Simulation,
     StateRule,
+    Table,
 )
 from knxgw.catalogue.yaml_tree import Node
+
+HIGHEST_REGISTER = 0xFFFF  # of an address, and of what a register shows
 
 
 def read_state_rules(root: Node, points: Mapping[str, Point]) -> tuple[StateRule, ...]:
@@ -65,7 +71,7 @@ def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
     node = root.get("simulator")
     if node is None:
         return Simulation(states={}, constants={}, enabled_if=())
-    children = node.only_keys(("states", "constants", "enabled_if"))
+    children = node.only_keys(("states", "constants", "enabled_if", "readable", "same_tables"))
     states: dict[SimulatedState, dict[str, int | str]] = {}
     for name, values in children["states"].mapping().items() if "states" in children else ():
         if name not in {state.value for state in SimulatedState}:
@@ -87,7 +93,36 @@ def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
         if name not in points:
             node.report(f"point {name!r} does not exist", "name a point of this file")
     enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
-    return Simulation(states=states, constants=constants, enabled_if=enabled_if)
+    return Simulation(
+        states=states,
+        constants=constants,
+        enabled_if=enabled_if,
+        readable=_read_ranges(node),
+        same_tables=flag_of(node, "same_tables"),
+    )
+
+
+def _read_ranges(node: Node) -> tuple[ReadableRange, ...]:
+    """Return the registers that a device gives in any piece."""
+    child = node.get("readable")
+    ranges: list[ReadableRange] = []
+    for item in child.items() if child else ():
+        item.only_keys(("table", "address", "count", "gap", "relative", "max_registers"))
+        address, count = item.require("address"), item.require("count")
+        gap, most = item.get("gap"), item.get("max_registers")
+        if address is None or count is None:
+            continue
+        ranges.append(
+            ReadableRange(
+                table=Table(choice_of(item, "table", tuple(Table), Table.HOLDING)),
+                address=address.integer(0, HIGHEST_REGISTER) or 0,
+                count=count.integer(1, HIGHEST_REGISTER + 1) or 1,
+                gap=(gap.integer(0, HIGHEST_REGISTER) if gap else None) or 0,
+                relative=flag_of(item, "relative"),
+                max_registers=(most.integer(1, MAX_REGISTERS) if most else None) or MAX_REGISTERS,
+            )
+        )
+    return tuple(ranges)
 
 
 def _is_text(point: Point | None) -> bool:

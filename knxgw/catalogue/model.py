@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NewType
 
 ModelId = NewType("ModelId", str)
+MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
 
 
 # --- group objects -----------------------------------------------------------------------------
@@ -467,12 +468,31 @@ class SimulatedState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadableRange:
+    """Registers a device gives in any piece, also those that no point describes."""
+
+    table: Table
+    address: int
+    count: int
+    gap: int  # what a register shows that no point describes
+    relative: bool  # the address belongs to connector 1
+    max_registers: int  # in one request
+
+    def covers(self, table: Table, address: int, count: int) -> bool:
+        """Tell whether a request reads nothing but these registers."""
+        inside = self.address <= address and address + count <= self.address + self.count
+        return table is self.table and inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """Raw values a simulated device shows in each state, point by point."""
 
     states: Mapping[SimulatedState, Mapping[str, int | str]]
     constants: Mapping[str, int | float | str]
     enabled_if: tuple[Test, ...]  # all must hold for current to flow; empty: always
+    readable: tuple[ReadableRange, ...] = ()
+    same_tables: bool = False  # functions 3 and 4 give the same registers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,11 @@ STEP_S = 0.1  # longest step of the simulated physics
 class SimulatedCharger(RegisterImage):
     """One socket of a charger; `advance` lets time pass, the registers show the result."""
 
-    def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
+    def __init__(
+        self, model: DeviceModel, unit_id: int, address_offset: int = 0, *, phases: int = 3
+    ) -> None:
         super().__init__(model, unit_id, address_offset)
+        self.phases = phases  # terminals that are wired
         if model.control is None or model.control.offer_step is None:
             raise ValueError(f"{model.id} is not a charger")
         self.vehicle: Vehicle | None = None
@@ -85,8 +88,14 @@ class SimulatedCharger(RegisterImage):
         vehicle = self.vehicle
         if vehicle is None:
             return (0.0, 0.0, 0.0)
-        draws = [vehicle.draw_ma if n < vehicle.phases else 0.0 for n in range(3)]
+        used = self._phases_in_use
+        draws = [vehicle.draw_ma if n < used else 0.0 for n in range(3)]
         return (draws[0], draws[1], draws[2])
+
+    @property
+    def _phases_in_use(self) -> int:
+        """Return how many phases the vehicle has here; all that are wired while there is none."""
+        return min(self.vehicle.phases, self.phases) if self.vehicle else self.phases
 
     def advance(self, now_s: float) -> None:
         """Let time pass until `now_s`."""
@@ -105,7 +114,7 @@ class SimulatedCharger(RegisterImage):
         vehicle.offer(offer_ma, self._now_s)
         if offer_ma == 0 and vehicle.draw_ma > 0 and (self.has_error or not self.authorised):
             vehicle.draw_ma = 0.0  # the contactor opens
-        drawn_wh = vehicle.advance(self._now_s, elapsed_s)
+        drawn_wh = vehicle.advance(self._now_s, elapsed_s, self._phases_in_use)
         if drawn_wh > 0 and self._session_over:
             self._session_over = False
             self.session_wh = 0.0
@@ -170,7 +179,12 @@ class SimulatedCharger(RegisterImage):
             found[f"energy_total_{phase}"] = lambda: self.energy_wh / 3
             found[f"voltage_{phase}"] = lambda: VOLTAGE_V
         if control and control.read_back:
-            found[control.read_back] = self._setpoint
+            offer, shown = (
+                self.model.points[self._offer_point],
+                self.model.points[control.read_back],
+            )
+            is_same = (offer.table, offer.address) == (shown.table, shown.address)
+            found[control.read_back] = self._setpoint if is_same else self._setpoint_in_force
         if watchdog and watchdog.remaining_point:
             found[watchdog.remaining_point] = self._remaining_s
         return found
@@ -198,20 +212,29 @@ class SimulatedCharger(RegisterImage):
         """Return the setpoint in the unit of its point, A or W; after power-up all there is."""
         point = self.model.points[self._offer_point]
         raw = self._written.get(self._offer_point)
-        if raw is None or isinstance(raw, str):
-            power_up_a = self._power_up_ma / 1000
-            return power_up_a * VOLTAGE_V * 3 if point.unit == "W" else power_up_a
-        return scaled(point, raw)
+        return self._power_up() if raw is None or isinstance(raw, str) else scaled(point, raw)
+
+    def _power_up(self) -> float:
+        """Return all the hardware has, in the unit of the setpoint."""
+        power_up_a = self._power_up_ma / 1000
+        is_power = self.model.points[self._offer_point].unit == "W"
+        return power_up_a * VOLTAGE_V * 3 if is_power else power_up_a
+
+    def _setpoint_in_force(self) -> float:
+        """Return the setpoint as far as the hardware allows it, in the unit of its point."""
+        return min(self._setpoint(), self._power_up())
 
     def _setpoint_ma(self) -> int:
         return self._as_ma(self.model.points[self._offer_point], self._setpoint())
 
     def _as_ma(self, point: Point, value: float) -> int:
-        """Return the current [mA] a value in the unit of a point stands for: A, or W of all phases."""
-        if point.unit != "W":
-            return round(value * 1000)
-        phases = self.vehicle.phases if self.vehicle else 3
-        return min(round(value * 1000 / (VOLTAGE_V * phases)), self._power_up_ma)
+        """Return the current [mA] a value in the unit of a point stands for: A, or W of all phases.
+
+        Never more than the hardware has, whatever was written.
+        """
+        if point.unit == "W":
+            value /= VOLTAGE_V * self._phases_in_use
+        return min(round(value * 1000), self._power_up_ma)
 
     def _limit_ma(self) -> int:
         """Return the limit in force [mA]: the setpoint, or the fallback of a hungry watchdog."""

@@ -97,6 +97,10 @@ class ModbusSimulator:
         self.writes: list[tuple[float, int, int, tuple[int, ...]]] = []  # when, unit, address, what
         self.clients: list[int] = []  # for each connection, how many there were with it
         self._images = tuple(images)
+        for image in images:
+            for other in images:
+                if other is not image:
+                    image.make_room(other)
         self._time_s = time_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
         self._is_away = False
@@ -214,8 +218,13 @@ class ModbusSimulator:
         if sending and self.misbehaviour.short_answers and pdu.registers:
             pdu.registers = pdu.registers[:-1]
         if not sending:
-            self._missed = self._was_asleep(pdu.dev_id)
+            self._missed = self._was_asleep(pdu.dev_id) or self._is_dead(pdu.dev_id)
         return pdu
+
+    def _is_dead(self, unit: int) -> bool:
+        """Tell whether every device at a unit answers nothing."""
+        images = [image for image in self._images if unit in image.unit_ids]
+        return bool(images) and all(image.is_silent for image in images)
 
     def _was_asleep(self, unit: int) -> bool:
         """Wake a unit up; tell whether it had to be."""

@@ -3,19 +3,32 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from knxgw.catalogue.model import DeviceModel, Point, RegisterType, SunSpecChain, Table
+from knxgw.catalogue.model import (
+    DeviceModel,
+    Point,
+    ReadableRange,
+    RegisterType,
+    SunSpecChain,
+    Table,
+)
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import Raw, decode, encode, ordered_registers, scaled, unscaled
-from knxgw.modbus.sunspec import END_OF_CHAIN, HEADER, MARKER
+from knxgw.modbus.sunspec import END_OF_CHAIN, MARKER
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 THE_END = (END_OF_CHAIN, 0)
 COMMON_MODEL, COMMON_LENGTH = 1, 66  # the first model of every SunSpec device: who it is
+COMMON_TEXTS = (16, 16, 8, 8, 16)  # its registers: manufacturer, model, options, version, serial
 NOT_IMPLEMENTED, NOT_A_NUMBER = [0x8000], [0x7FC0, 0]  # values a SunSpec device does not have
 RESERVED = 0xFFFF  # what devices that allow reading gaps show there
 _MEASURED_UNITS = ("A", "V", "W", "Wh")
 _FLOATS = (RegisterType.F32, RegisterType.F64)
+
+
+def _twin(table: Table) -> Table:
+    return Table.INPUT if table is Table.HOLDING else Table.HOLDING
 
 
 def _blank(point: Point) -> Sequence[int] | None:
@@ -27,24 +40,59 @@ def _blank(point: Point) -> Sequence[int] | None:
     return ordered_registers(point, point.invalid[0].start.to_bytes(2 * point.count, "big"))
 
 
-def _sunspec_chain(
-    chain: SunSpecChain, *, is_float: bool, place: int, meters: int
-) -> tuple[int, dict[int, int]]:
-    """Return where the model of this image begins, and the registers around its points.
+def _common(model: DeviceModel, unit: int) -> list[int]:
+    """Return the SunSpec model that tells who the device is."""
+    registers: list[int] = []
+    texts = (model.manufacturer, model.id, "", "", "simulated")
+    for text, count in zip(texts, COMMON_TEXTS, strict=True):
+        raw = text.encode("ascii", "replace")[: 2 * count].ljust(2 * count, b"\0")
+        registers += [int.from_bytes(raw[at : at + 2], "big") for at in range(0, 2 * count, 2)]
+    registers += [unit, NOT_IMPLEMENTED[0]]  # where it answers, and what fills it up
+    return [*MARKER, COMMON_MODEL, COMMON_LENGTH, *registers]
 
-    Of the other meters in the chain there are the headers; their images have the rest.
-    """
+
+def _body(model: DeviceModel, chain: SunSpecChain) -> list[int]:
+    """Return a SunSpec model that has nothing but its id and length."""
+    is_float = any(point.type is RegisterType.F32 for point in model.points.values())
     nothing = NOT_A_NUMBER if is_float else NOT_IMPLEMENTED
-    base = chain.bases[0]
-    front = [*MARKER, COMMON_MODEL, COMMON_LENGTH, *[0] * COMMON_LENGTH]
-    registers = {base + index: value for index, value in enumerate(front)}
-    header, step = (chain.models[0], chain.length), HEADER + chain.length
-    starts = [base + len(front) + step * meter for meter in range(meters)]
-    for address, pair in (*((one, header) for one in starts), (starts[-1] + step, THE_END)):
-        registers |= {address: pair[0], address + 1: pair[1]}
-    own = starts[place] + HEADER
-    body = (nothing * chain.length)[: chain.length]
-    return starts[place], registers | {own + index: value for index, value in enumerate(body)}
+    registers = [chain.models[0], chain.length, *(nothing * chain.length)[: chain.length]]
+    for one in model.simulation.readable:
+        registers[one.address : one.address + one.count] = [one.gap] * one.count
+    return registers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chain:
+    """The registers of a SunSpec device with several meters, and where one of them begins."""
+
+    start: int  # where our model begins
+    length: int  # registers of a model with its header
+    registers: dict[int, int]
+
+
+def _sunspec_chain(model: DeviceModel, chain: SunSpecChain, *, place: int, unit: int) -> _Chain:
+    base, front, body = chain.bases[0], _common(model, unit), _body(model, chain)
+    every = [*front, *body * len(model.connectors), *THE_END]
+    return _Chain(
+        start=base + len(front) + len(body) * place,
+        length=len(body),
+        registers={base + index: value for index, value in enumerate(every)},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Covered:
+    """What a request covers: points, each with its first register and that behind it.
+
+    Where no point is, the two are addresses.
+    """
+
+    runs: tuple[tuple[Point | None, int, int], ...]
+    range: ReadableRange | None  # it reads any piece of these registers
+
+
+def _moved(one: ReadableRange, offset: int) -> ReadableRange:
+    return replace(one, address=one.address + offset) if one.relative else one
 
 
 class RegisterImage(ABC):
@@ -56,19 +104,18 @@ class RegisterImage(ABC):
         self.fixed: dict[str, Raw] = {}  # points that show what a person has set, come what may
         self.is_blank = False  # what it measures is not available
         self._offset = address_offset
+        self.is_silent = False  # answers nothing, as a device that lost its power
         self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
+        self.body = range(0)  # our part of the chain
+        self._ranges: tuple[ReadableRange, ...] = ()
         if model.chain is not None:
-            is_float = any(p.type is RegisterType.F32 for p in model.points.values())
-            self._offset, self.chain = _sunspec_chain(
-                model.chain,
-                is_float=is_float,
-                place=address_offset,
-                meters=len(model.connectors),
-            )
+            made = _sunspec_chain(model, model.chain, place=address_offset, unit=unit_id)
+            self._offset, self.chain = made.start, made.registers
+            self.body = range(made.start, made.start + made.length)
+        else:
+            self._ranges = tuple(_moved(one, self._offset) for one in model.simulation.readable)
         self._written: dict[str, Raw | None] = {}
-        self._asked: dict[
-            tuple[int, Table, int, int], tuple[tuple[Point | None, int, int], ...]
-        ] = {}  # what each request covers: a poll asks the same again and again
+        self._asked: dict[tuple[int, Table, int, int], _Covered] = {}  # a poll asks the same again
         self._encoded: dict[str, tuple[Raw, list[int]]] = {}  # how each point was shown last
         self._places: dict[tuple[int, Table], dict[int, tuple[Point, int]]] = {}
         for point in model.points.values():
@@ -78,6 +125,12 @@ class RegisterImage(ABC):
             for index in range(point.count):
                 if point.readable or start + index not in places:
                     places[start + index] = (point, index)
+        if model.simulation.same_tables:
+            for unit in {unit for unit, _ in self._places}:
+                pair = [(unit, table) for table in (Table.HOLDING, Table.INPUT)]
+                both = self._places.get(pair[0], {}) | self._places.get(pair[1], {})
+                self._places |= dict.fromkeys(pair, both)
+            self._ranges += tuple(replace(one, table=_twin(one.table)) for one in self._ranges)
         self.unit_ids = frozenset(unit for unit, _ in self._places)
         self._writable = {
             (
@@ -134,50 +187,56 @@ class RegisterImage(ABC):
     def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
         """Return registers as the device answers. Raises: PeerRefusedError."""
         asked = (unit, table, address, count)
-        runs = self._asked.get(asked)
-        if runs is None:
-            runs = self._asked[asked] = self._runs(*asked)
+        covered = self._asked.get(asked)
+        if covered is None:
+            covered = self._asked[asked] = self._cover(*asked)
+        gap = RESERVED if covered.range is None else covered.range.gap
         registers: list[int] = []
-        for point, first, behind in runs:
+        for point, first, behind in covered.runs:
             if point is None:
-                registers.extend(self.chain.get(here, RESERVED) for here in range(first, behind))
+                registers.extend(self.chain.get(here, gap) for here in range(first, behind))
                 continue
             shown = self._shown(point)
-            if shown is None and point.optional:
+            if shown is None and point.optional and covered.range is None:
                 raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
-            registers += [RESERVED] * (behind - first) if shown is None else shown[first:behind]
+            registers += [gap] * (behind - first) if shown is None else shown[first:behind]
         return registers
 
-    def _runs(
-        self, unit: int, table: Table, address: int, count: int
-    ) -> tuple[tuple[Point | None, int, int], ...]:
-        """Return what a request covers: points, each with its first register and that behind it.
+    def make_room(self, other: "RegisterImage") -> None:
+        """Leave the registers of another meter in the same SunSpec chain to its own image."""
+        if self.unit_ids & other.unit_ids:
+            for address in other.body:
+                self.chain.pop(address, None)
+            self._asked.clear()
 
-        Where no point is, the two are addresses. Raises: PeerRefusedError.
-        """
+    def _cover(self, unit: int, table: Table, address: int, count: int) -> _Covered:
+        """Return what a request covers. Raises: PeerRefusedError."""
         places = self._places.get((unit, table))
         if places is None:
             raise PeerRefusedError("no such table", ILLEGAL_FUNCTION)
-        rules = self.model.read
-        is_fixed = self._check_block(table, address, count)
+        whole = next((one for one in self._ranges if one.covers(table, address, count)), None)
+        if whole is not None and count > whole.max_registers:
+            raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
+        single = self.model.read.single and whole is None
+        may_be_empty = whole is not None or self._check_block(table, address, count)
         runs: list[tuple[Point | None, int, int]] = []
         for here in range(address, address + count):
             place = places.get(here)
             if place is None or not place[0].readable:
-                if not is_fixed:
+                if not may_be_empty:
                     self._check_beside(places, here, place)
                 point, index = None, here
             else:
                 point, index = place
-                if rules.single and (here == address) != (index == 0):
+                if single and (here == address) != (index == 0):
                     raise PeerRefusedError("one value per request", ILLEGAL_ADDRESS)
             if runs and runs[-1][0] is point and runs[-1][2] == index:
                 runs[-1] = (point, runs[-1][1], index + 1)
             else:
                 runs.append((point, index, index + 1))
-        if rules.single and count != places[address][0].count:
+        if single and count != places[address][0].count:
             raise PeerRefusedError("one whole value per request", ILLEGAL_ADDRESS)
-        return tuple(runs)
+        return _Covered(runs=tuple(runs), range=whole)
 
     def _check_block(self, table: Table, address: int, count: int) -> bool:
         """Tell whether a request is for a fixed block. Raises: PeerRefusedError."""
@@ -207,6 +266,7 @@ class RegisterImage(ABC):
         """Take a write as the device does. Raises: PeerRefusedError."""
         if self.model.write.functions and function not in (*self.model.write.functions, 5, 15):
             raise PeerRefusedError("function not supported", ILLEGAL_FUNCTION)
+        taken: list[tuple[Point, Raw | None]] = []
         position = 0
         while position < len(values):
             point = self._writable.get((unit, table, address + position))
@@ -214,9 +274,11 @@ class RegisterImage(ABC):
                 raise PeerRefusedError("not writable", ILLEGAL_ADDRESS)
             raw = decode(point, list(values[position : position + point.count]))
             self._check_range(point, raw)
+            taken.append((point, raw))
+            position += point.count
+        for point, raw in taken:  # all of it or nothing
             self._written[point.name] = raw
             self.note_write(point, raw)
-            position += point.count
 
     @staticmethod
     def _check_range(point: Point, raw: Raw | None) -> None:

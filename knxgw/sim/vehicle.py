@@ -35,8 +35,8 @@ class Vehicle:
         if not self._offers or self._offers[-1][1] != offer_ma:
             self._offers.append((now_s + self.delay_s, offer_ma))
 
-    def advance(self, now_s: float, elapsed_s: float) -> float:
-        """Let time pass; return the energy drawn [Wh]."""
+    def advance(self, now_s: float, elapsed_s: float, phases: int) -> float:
+        """Let time pass on so many phases; return the energy drawn [Wh]."""
         before_ma = self.draw_ma
         target_ma = self._target_ma(now_s)
         if target_ma > self.draw_ma:
@@ -44,7 +44,7 @@ class Vehicle:
         else:
             self.draw_ma = max(target_ma, self.draw_ma - self.fall_ma_per_s * elapsed_s)
         mean_a = (before_ma + self.draw_ma) / 2 / 1000
-        drawn_wh = mean_a * VOLTAGE_V * self.phases * elapsed_s / 3600
+        drawn_wh = mean_a * VOLTAGE_V * phases * elapsed_s / 3600
         self.charge_wh = min(self.capacity_wh, self.charge_wh + drawn_wh)
         return drawn_wh
 

@@ -74,7 +74,8 @@ async def test_an_outside_tool_finds_marker_models_scales_and_end() -> None:
         assert header == [203, 105]
         assert await mbpoll(server, start + 3, 4) == [1000, 1000, 1000, 0xFFFE], "A and its scale"
         assert await mbpoll(server, start + 18, 5) == [690, 230, 230, 230, 1], "W and its scale"
-        assert await mbpoll(server, start + 38, 2) == [0x8000, 0x8000], "nothing there"
+        assert await mbpoll(server, start + 13, 2) == [0x8000, 0x8000], "nothing there"
+        assert await mbpoll(server, start + 38, 2) == [0, 0], "no energy is counted"
         for meter_behind in (1, 2, 3):
             assert await mbpoll(server, start + 107 * meter_behind, 2) == [203, 105]
         assert await mbpoll(server, start + 107 * 4, 2) == [0xFFFF, 0], "the end"
