@@ -13,6 +13,7 @@ from knxgw.catalogue.model import (
     Control,
     DeviceModel,
     ObjectDefinition,
+    Transformers,
     Watchdog,
     WatchdogTrigger,
     ZeroMeaning,
@@ -310,6 +311,15 @@ _TRIGGERS: Mapping[WatchdogTrigger, str] = {
 }
 
 
+_TRANSFORMERS: Mapping[Transformers, str] = {
+    Transformers.NONE: "none: connected directly, or with sensors of its own",
+    Transformers.APPLIED: "their ratio is set at the meter, which applies it",
+    Transformers.READ: "their ratio is set at the meter; the gateway reads and applies it",
+    Transformers.UNSURE: "not known whether its registers count with their ratio: give `ratio` "
+    "([config.md](config.md#charging_pointsmeter)), 1 without transformers",
+}
+
+
 def chargers_page(catalogue: Catalogue) -> str:
     """Return the reference of chargers as Markdown."""
     return _models_page(catalogue, _CHARGERS_INTRODUCTION, catalogue.chargers.values())
@@ -367,6 +377,8 @@ def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> I
     if model.control is not None:
         yield f"- **Current:** {_control(model.control)}"
         yield f"- **Watchdog:** {_watchdog(model.watchdog)}"
+    else:
+        yield f"- **Current transformers:** {_TRANSFORMERS[model.transformers]}"
     yield f"- **Group objects that depend on the model:** {_supplied(model, objects)}"
     for title, texts in (
         ("Set up at the device", model.setup),

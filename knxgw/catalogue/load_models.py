@@ -36,6 +36,7 @@ from knxgw.catalogue.model import (
     SerialDefaults,
     SunSpecChain,
     Table,
+    Transformers,
     Transport,
     WriteRules,
 )
@@ -51,6 +52,7 @@ _KEYS = (
     "sources",
     "interface",
     "sunspec",
+    "transformers",
     "connectors",
     "read",
     "write",
@@ -164,6 +166,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         wake_after_s=_read_wake_after(interface),
         identity=read_identity(root, points),
         serial=_read_serial(interface),
+        transformers=_read_transformers(root, points),
     )
 
 
@@ -176,6 +179,19 @@ def _read_wake_after(interface: Node) -> float | None:
             "the device would sleep again while its answer is waited for: wait less long",
         )
     return wake_after_s
+
+
+def _read_transformers(root: Node, points: Mapping[str, Point]) -> Transformers:
+    """Return who applies a ratio; it is read exactly where values are multiplied by one."""
+    node = root.get("transformers")
+    word = (node.choice(tuple(Transformers)) if node else None) or Transformers.NONE
+    is_read = any(point.times for point in points.values())
+    if is_read != (word == Transformers.READ):
+        (node or root).report(
+            f"transformers is {word}, but {'some' if is_read else 'no'} point has `times`",
+            "write `transformers: read` where the ratio is read, and nowhere else",
+        )
+    return Transformers(word)
 
 
 def _capabilities(

@@ -28,6 +28,7 @@ _KEYS = (
     "count",
     "scale",
     "scale_from",
+    "times",
     "add",
     "unit",
     "access",
@@ -90,6 +91,7 @@ def read_points(root: Node, interface: Node) -> Mapping[str, Point]:
             points[name] = replace(points[name], valid_if=read_tests(child, points))
     for point in points.values():
         _check_scale_from(point, points, root)
+        _check_times(point, points, root)
     return MappingProxyType(points)
 
 
@@ -142,6 +144,23 @@ def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> 
         where.report(f"{exponent.name!r} is not in the same table", "name one beside the value")
 
 
+def _check_times(point: Point, points: Mapping[str, Point], root: Node) -> None:
+    """Report a ratio that is none."""
+    for name in point.times:
+        ratio, where = points.get(name), root.mapping()[point.name].mapping()["times"]
+        if ratio is None:
+            where.report(f"point {name!r} does not exist", "name a point of this file")
+        elif not ratio.readable or ratio.type in _TEXTS or ratio.times or ratio.scale_from:
+            where.report(f"{name!r} is no ratio", "name a plain number that is read")
+        elif not ratio.required or ratio.poll is PollClass.NEVER:
+            where.report(
+                f"nothing is told as long as {name!r} is not known",
+                "give it `required: true`, and a `poll` such as slow",
+            )
+        elif point.add:
+            where.report("a multiple of something with an offset means nothing", "leave `add` out")
+
+
 def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | None:
     node.only_keys(_KEYS)
     address = node.require("address")
@@ -166,6 +185,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         type=RegisterType(kind),
         scale=number_of(node, "scale", 1.0),
         scale_from=scale_from.text() if (scale_from := node.get("scale_from")) else None,
+        times=tuple(item.text() for item in times.items()) if (times := node.get("times")) else (),
         add=number_of(node, "add", 0.0),
         unit=choice_of(node, "unit", _UNITS, "") or None,
         readable=access != "wo",

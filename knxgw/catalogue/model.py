@@ -221,7 +221,8 @@ class Point:
     """One value of a device: where it lies and how it is encoded.
 
     value = ((raw >> shift) & mask) * 10 ** exponent * scale + add, in `unit` (A, W, Wh, V, s, °C,
-    Hz, %); the exponent is 0, or the raw value of the point `scale_from` in the same answer.
+    Hz, %); the exponent is 0, or the raw value of the point `scale_from` in the same answer. All of
+    it is multiplied by the values of the points `times`, which are read now and then.
     """
 
     name: str
@@ -253,6 +254,7 @@ class Point:
     confidence: str
     note: str
     zero: tuple[int, ...] = ()  # raw values that stand for 0; the first one is written for it
+    times: tuple[str, ...] = ()  # points that hold a ratio of transformers
     valid_if: tuple["Test", ...] = ()  # without all of these the value is not available
 
     def is_invalid(self, bits: int) -> bool:
@@ -495,6 +497,15 @@ class Simulation:
     same_tables: bool = False  # functions 3 and 4 give the same registers
 
 
+class Transformers(StrEnum):
+    """Who multiplies what a meter measures by the ratio of its transformers."""
+
+    NONE = "none"  # it is connected without any, or with sensors of its own
+    APPLIED = "applied"  # the meter, by a ratio that is set at it
+    READ = "read"  # the gateway, by a ratio that it reads from the meter
+    UNSURE = "unsure"  # there are types with transformers, and no source says
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialDefaults:
     """How a device on a serial line is set when nobody changed it."""
@@ -552,6 +563,7 @@ class DeviceModel:
     wake_after_s: float | None = None  # idle time after which a first request may be lost
     identity: tuple[IdentityRule, ...] = ()
     serial: SerialDefaults | None = None  # None: not on a serial line, or not known
+    transformers: Transformers = Transformers.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

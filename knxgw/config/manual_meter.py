@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from knxgw.catalogue.load import read_description
 from knxgw.catalogue.model import DeviceKind, DeviceModel
+from knxgw.config.meter_ratio import with_ratio
 from knxgw.config.report import Report
 from knxgw.config.values import Values
 
@@ -41,8 +42,14 @@ class _Register(NamedTuple):
 def meter_model(values: Values, phases: int, report: Report) -> DeviceModel | None:
     """Return the model of a meter: of the catalogue, or with registers entered by hand.
 
-    The latter have to be those of at least `phases` phases: a sum of fewer would be wrong.
+    What it measures is multiplied by the ratio of its transformers. Registers entered by hand have
+    to be those of at least `phases` phases: a sum of fewer would be wrong.
     """
+    model = _meter(values, phases, report)
+    return model and with_ratio(model, values, report)
+
+
+def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
     manual = values.sections["manual"]
     if not manual.given:
         return values.model("model")

@@ -114,7 +114,7 @@ class Driver:
             blocks,
             min_interval_s=self.model.read.min_interval_s,
             phase=phase,
-            first=recognition.first_points if recognition else (),
+            first=recognition.first_points if recognition else self._interpreter.ratio_points,
         )
 
     # --- commands of the station

@@ -1,6 +1,7 @@
 """Turns the points of a device model into quantities: state, plug, currents, energies, texts."""
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -91,7 +92,14 @@ class Interpreter:
             known.add(self._setpoint)
         points = self._model.points
         read = {name for name in known if name in points and points[name].readable}
+        read |= {ratio for name in read for ratio in points[name].times}
         return read | {test.point for name in read for test in points[name].valid_if}
+
+    @property
+    def ratio_points(self) -> tuple[str, ...]:
+        """Return the names of the points that others are multiplied by: to be read first of all."""
+        names = (ratio for point in self._model.points.values() for ratio in point.times)
+        return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
@@ -105,6 +113,7 @@ class Interpreter:
     def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Take raw values of some points; return the quantities they renew."""
         self._note_changes(raws)
+        self._note_ratios(raws)
         self._raws.update(raws)
         fresh: dict[Quantity, Value] = {}
         for name, raw in raws.items():
@@ -119,7 +128,9 @@ class Interpreter:
             self._add_state(fresh)
         return fresh
 
-    def _note_missing(self, raws: Mapping[str, Raw | None], fresh: Mapping[Quantity, Value]) -> None:
+    def _note_missing(
+        self, raws: Mapping[str, Raw | None], fresh: Mapping[Quantity, Value]
+    ) -> None:
         """Forget what the device has just said to be not available: a sum of it would be too small."""
         read = {_MEASURED[name][0] for name in raws if name in _MEASURED}
         read |= {
@@ -131,6 +142,16 @@ class Interpreter:
         for quantity in read - fresh.keys():
             self._not_available.add(quantity)
             self._values.pop(quantity, None)
+
+    def _note_ratios(self, raws: Mapping[str, Raw | None]) -> None:
+        """Log a ratio that is new: everything the device measures is multiplied by it."""
+        for name in self.ratio_points:
+            raw = raws.get(name)
+            if raw is None or raw == self._raws.get(name):
+                continue
+            value = scaled(self._model.points[name], raw)
+            level = logging.INFO if value > 0 else logging.WARNING
+            log.log(level, "%s: %s in the device is %g", self._name, name, value)
 
     def _note_changes(self, raws: Mapping[str, Raw | None]) -> None:
         """Have the other points of the rules read again when one of them has changed.
@@ -154,7 +175,7 @@ class Interpreter:
         name = point.name
         if name in _MEASURED:
             quantity, factor = _MEASURED[name]
-            amount = _amount(point, raw, raws)
+            amount = self._amount(point, raw, raws)
             if amount is not None:
                 yield quantity, round(amount * factor)
         elif name in _TEXTS:
@@ -164,6 +185,19 @@ class Interpreter:
             yield _FAULTS[name], fault_text(point, raw)
         if name == self._setpoint and (volts := self._setpoint_volts(point)):
             yield Quantity.SETPOINT, round(scaled(point, raw) * 1000 / volts)
+
+    def _amount(self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
+        """Return a value in the unit of its point, None while what it is scaled by is not known."""
+        exponent = _exponent(point, raws)
+        ratios = [self._ratio(name) for name in point.times]
+        if exponent is None or any(ratio <= 0 for ratio in ratios):
+            return None
+        return scaled(point, raw, exponent) * math.prod(ratios)
+
+    def _ratio(self, name: str) -> float:
+        """Return what a point says that others are multiplied by, 0 while it is not known."""
+        raw = self._raws.get(name)
+        return 0.0 if raw is None else scaled(self._model.points[name], raw)
 
     def _setpoint_volts(self, point: Point) -> int:
         """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
@@ -180,7 +214,7 @@ class Interpreter:
                 if name in raws:
                     raw = raws[name]
                     point = self._model.points[name]
-                    parts[name] = None if raw is None else _amount(point, raw, raws)
+                    parts[name] = None if raw is None else self._amount(point, raw, raws)
             if len(parts) < len(one.parts):
                 continue
             self._parts[one.name] = {}
@@ -244,14 +278,13 @@ def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingStat
     return None
 
 
-def _amount(point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
-    """Return a value in the unit of its point, None without an exponent in the same answer."""
+def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
+    """Return the decimal exponent of a value, None: it has one, and not in the same answer."""
     if point.scale_from is None:
-        return scaled(point, raw)
+        return 0
     exponent = raws.get(point.scale_from)
-    if not isinstance(exponent, int) or abs(exponent) > LARGEST_EXPONENT:
-        return None
-    return scaled(point, raw, exponent)
+    is_one = isinstance(exponent, int) and abs(exponent) <= LARGEST_EXPONENT
+    return int(exponent) if exponent is not None and is_one else None
 
 
 def rule_points(model: DeviceModel) -> set[str]:

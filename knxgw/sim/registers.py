@@ -158,12 +158,15 @@ class RegisterImage(ABC):
     def show(self, name: str, value: float | str) -> None:
         """Have a point show a value [in its unit, or text] from now on."""
         point = self.model.points[name]
-        self.fixed[name] = (
-            value if isinstance(value, str) else unscaled(point, value, self._exponent(point))
-        )
+        self.fixed[name] = value if isinstance(value, str) else self.raw_of(point, value)
 
     def raw_of(self, point: Point, value: float) -> Raw:
         """Return the raw value that stands for `value` [unit of the point] at the scale in force."""
+        for name in point.times:
+            ratio = self.model.points[name]
+            raw = self.fixed.get(name)
+            raw = self.raw_value(ratio) if raw is None else raw
+            value /= scaled(ratio, 1 if raw is None else raw)
         return unscaled(point, value, self._exponent(point))
 
     def _exponent(self, point: Point) -> int:
