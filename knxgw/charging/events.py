@@ -12,6 +12,7 @@ class ChargerSeen:
 
     point: PointNumber
     values: Mapping[Quantity, Value]
+    unavailable: frozenset[Quantity] = frozenset()  # read: the charger has no value for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class MeterSeen:
 
     point: PointNumber
     values: Mapping[Quantity, Value]
+    unavailable: frozenset[Quantity] = frozenset()  # read: the meter has no value for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

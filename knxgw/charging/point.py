@@ -56,7 +56,7 @@ class ChargingPoint:
     connected: bool | None = None  # a vehicle is plugged in; None while unknown
     meter_condition: LinkCondition = LinkCondition.STARTING
     values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
-    read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when [monotonic s]
+    read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when, also in vain
     decision: Decision | None = None
     taken_ma: int | None = None  # last offer the charger acknowledged
     pause_s: float | None = None  # when our own pause was last in force [monotonic s]
@@ -87,6 +87,17 @@ class ChargingPoint:
     def value(self, quantity: Quantity) -> Value | None:
         """Return the last value of a quantity."""
         return self.values.get(quantity)
+
+    def said_to_lack(self, quantities: Iterable[Quantity]) -> bool:
+        """Tell whether all of them were read last as not available."""
+        return all(one in self.read_s and one not in self.values for one in quantities)
+
+    @property
+    def measures_current(self) -> bool:
+        """Tell whether somebody measures the current, as far as is known."""
+        asked = [one for one in MEASURED_KINDS["current"] if one in self.read_s]
+        lacks = bool(asked) and self.said_to_lack(asked)
+        return "current" in self.settings.capabilities and not lacks
 
     def number(self, quantity: Quantity) -> int | None:
         """Return the last numeric value of a quantity."""
@@ -161,7 +172,7 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
         faults = faults.set(fault, present=condition is cause)
     gone = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
     if gone:
-        point = _forgetting(point, [q for q in point.values if q not in point.metered])
+        point = _forgetting(point, [q for q in point.read_s if q not in point.metered])
     # `connected` stays, so that an unplugging meanwhile is noticed
     return replace(point, condition=condition, faults=faults, counted_s=None)
 
@@ -170,7 +181,8 @@ def _forgetting(point: ChargingPoint, quantities: Iterable[Quantity]) -> Chargin
     """Return the point without values that nobody can read any more."""
     values, read_s = dict(point.values), dict(point.read_s)
     for quantity in quantities:
-        del values[quantity], read_s[quantity]
+        del read_s[quantity]
+        values.pop(quantity, None)
     return replace(point, values=values, read_s=read_s)
 
 
@@ -187,7 +199,7 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
     faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
     if gone:
-        point = _forgetting(point, [q for q in point.values if q in point.metered])
+        point = _forgetting(point, [q for q in point.read_s if q in point.metered])
     return replace(point, meter_condition=condition, faults=faults)
 
 
@@ -237,7 +249,7 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
         return False
     finished = point.process is Process.CANCELLED or point.complete
     current_ma = fresh_current_ma(point, now_s)
-    if current_ma is None and "current" in point.settings.capabilities:
+    if current_ma is None and point.measures_current:
         return False  # it may still draw
     if current_ma is None:
         state = fresh_value(point, Quantity.STATE, now_s)

@@ -23,26 +23,54 @@ RECENT_S = 8.0  # a value that was not renewed for so long may have been withdra
 
 
 def see(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+    point: ChargingPoint,
+    values: Mapping[Quantity, Value],
+    now_s: float,
+    now: datetime | None,
+    *,
+    unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
-    """Take fresh values of the charger."""
+    """Take fresh values of the charger, and for which quantities it said that it has none."""
     metered = point.metered
     values = {q: v for q, v in values.items() if q not in metered}
+    point = _without(point, unavailable - metered, now_s)
     return _note_charger_error(_take(point, values, now_s, now))
 
 
 def see_meter(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+    point: ChargingPoint,
+    values: Mapping[Quantity, Value],
+    now_s: float,
+    now: datetime | None,
+    *,
+    unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
     """Take fresh values of the electricity meter behind the charging point."""
     if Quantity.FAULT_INFO_1 in values:
         error = bool(values[Quantity.FAULT_INFO_1])
         point = replace(point, faults=point.faults.set(FaultCode.E_METER_ERROR, present=error))
+    point = _without(point, unavailable & point.metered, now_s)
     return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
 
 
+def _without(point: ChargingPoint, unavailable: frozenset[Quantity], now_s: float) -> ChargingPoint:
+    """Return the point without values that its device has just said it does not have.
+
+    The last ones would be no better than guesses; when it was asked stays known.
+    """
+    if not unavailable:
+        return point
+    values = {q: v for q, v in point.values.items() if q not in unavailable}
+    read_s = {**point.read_s, **dict.fromkeys(unavailable, now_s)}
+    return replace(point, values=values, read_s=read_s)
+
+
 def renewed(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
+    point: ChargingPoint,
+    values: Mapping[Quantity, Value],
+    now_s: float,
+    *,
+    unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint | None:
     """Return the point after a reading that shows nothing new, None: it shows something.
 
@@ -50,12 +78,15 @@ def renewed(
     """
     if not values or not values.items() <= point.values.items():
         return None
+    if unavailable and not point.said_to_lack(unavailable - point.metered):
+        return None
     if min(map(point.read_s.__getitem__, values)) < now_s - RECENT_S:
         return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
     if counts_power or point.faults.is_present or not point.metered.isdisjoint(values):
         return None
-    return replace(point, read_s={**point.read_s, **dict.fromkeys(values, now_s)}, renewed_s=now_s)
+    asked = [*values, *(unavailable - point.metered)] if unavailable else values
+    return replace(point, read_s={**point.read_s, **dict.fromkeys(asked, now_s)}, renewed_s=now_s)
 
 
 def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
@@ -72,7 +103,7 @@ def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     told = {
         quantity: point.values[quantity]
         for quantity, read_s in point.read_s.items()
-        if quantity in _OF_SESSION and read_s >= since_s
+        if quantity in _OF_SESSION and quantity in point.values and read_s >= since_s
     }
     own_energy = told.get(Quantity.SESSION_ENERGY)
     if isinstance(own_energy, int):
@@ -327,7 +358,7 @@ def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s
 def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is above the threshold; one that nobody measures counts as such."""
     if current_ma is None:
-        return "current" not in point.settings.capabilities
+        return not point.measures_current
     return current_ma >= point.settings.complete_threshold_ma
 
 

@@ -77,6 +77,7 @@ class Member:
     quiet_until_s: float = -1e9  # until then looking again at the same would change nothing
     connected: bool = False
     reachable: bool = False
+    reached_s: float = -1e9  # since when it can be reached
     valid: bool = True
     good_s: float | None = None  # since when its values are valid again
     wants: bool = False
@@ -179,7 +180,7 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
         _unplugged(member)
     member.connected, member.allowed = seen.connected, seen.allowed
     member.cap_ma, member.energy_mwh = seen.cap_ma, seen.energy_mwh
-    _follow_reach(member, seen, settings)
+    _follow_reach(member, seen, settings, now_s)
     _follow_currents(member, seen, settings, now_s)
     member.wants = _wants(member, seen)
     member.interrupts = member.connected and seen.state is ChargingState.INTERRUPTION
@@ -201,7 +202,7 @@ def _unplugged(member: Member) -> None:
     member.has_charged = member.released = member.was_shed = False
 
 
-def _follow_reach(member: Member, seen: Seen, settings: Settings) -> None:
+def _follow_reach(member: Member, seen: Seen, settings: Settings, now_s: float) -> None:
     """Reserve what an unreachable charger may take, beside its draw that the meter shows.
 
     Without a meter nothing shows it: then all of it is reserved.
@@ -212,6 +213,8 @@ def _follow_reach(member: Member, seen: Seen, settings: Settings) -> None:
         member.reserve_ma = _phases(
             member.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
         )
+    if seen.reachable and not member.reachable:
+        member.reached_s = now_s
     member.reachable = seen.reachable
 
 
@@ -243,7 +246,9 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
         member.actual_ma = _assumed(member, seen, settings, now_s)
         member.valid = True
     elif seen.read_s is None or seen.currents_ma is None:
-        return
+        if now_s - last_heard_s(member) <= STALE_S:
+            return  # it has just come back: they will be read in a moment
+        member.valid, member.good_s = False, None
     else:
         fresh = now_s - seen.read_s <= STALE_S
         if fresh and seen.read_s == member.read_s:
@@ -260,6 +265,12 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
         at_s = seen.read_s if member.settings.measures and seen.read_s is not None else now_s
         member.history = _grown(member.history, at_s, member.actual_ma)
         _follow_phases(member, now_s)
+
+
+def last_heard_s(member: Member) -> float:
+    """Return from when on the age of its currents counts: their last reading, or its return."""
+    read_s = member.read_s
+    return member.reached_s if read_s is None else max(read_s, member.reached_s)
 
 
 def _grown(

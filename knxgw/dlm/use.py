@@ -3,7 +3,7 @@
 Source: load management specification, sections 13.4 and 14.
 """
 
-from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, STALE_S, Member
+from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, STALE_S, Member, last_heard_s
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
@@ -26,7 +26,10 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
 
 
 def follow_use(member: Member, settings: Settings, now_s: float) -> None:
-    """Learn from what it draws: more than offered, less than offered, or nothing at all."""
+    """Learn from what it draws: more than offered, less than offered, or nothing at all.
+
+    One that measures nothing is taken to draw its offer while it charges, else nothing.
+    """
     _follow_overdraw(member, now_s)
     if not member.is_member or member.offer_ma > 0:
         member.waits_s = None
@@ -56,8 +59,6 @@ def _follow_overdraw(member: Member, now_s: float) -> None:
 
 
 def _follow_idle(member: Member, settings: Settings, now_s: float) -> None:
-    if not member.settings.measures:
-        return
     if member.draws_ma > DRAWS_MA:
         member.has_charged = True
         member.idle_s = None
@@ -111,8 +112,8 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
 def _moments(member: Member, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
     moments = [member.settled_s, member.rises_until_s]
-    if member.settings.measures and member.read_s is not None:
-        moments.append(member.read_s + STALE_S)
+    if member.settings.measures:
+        moments.append(last_heard_s(member) + STALE_S)
     if member.idle_s is not None and not member.released:
         limit_s = settings.idle_s if member.has_charged else settings.wait_s
         moments.append(member.idle_s + limit_s)

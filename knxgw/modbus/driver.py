@@ -94,6 +94,7 @@ class Driver:
         return strange or self._schedule.first_cycle_done
 
     def _new_schedule(self) -> PollSchedule:
+        self._interpreter.expect_all()
         if self._walk is not None and self._walk.start is None:
             return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
         recognition = self._recognition
@@ -334,15 +335,15 @@ class Driver:
     def _seen(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
         if self._commander is not None:
             self._interpreter.told_phases = self._commander.told_phases
-        values = self._interpreter.absorb(raws)
-        if not values:
+        values, unavailable = self._interpreter.absorb(raws), self._interpreter.unavailable
+        if not values and not unavailable:
             return []
         if self._commander is not None:
             self._commander.observe(values, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
-            return [ChargerSeen(point=self.point, values=values)]
-        return [MeterSeen(point=self.point, values=values)]
+            return [ChargerSeen(point=self.point, values=values, unavailable=unavailable)]
+        return [MeterSeen(point=self.point, values=values, unavailable=unavailable)]
 
     def _notice_restart(self, state: Value | None) -> None:
         """Tell a charger everything again that says that it starts up: it has forgotten it."""
@@ -382,6 +383,7 @@ class Driver:
         if block.points[0].name in PHASE_POINTS or block.points[0].name not in self._core():
             log.info("%s: %s is not supported by this device", self.name, block.points[0].name)
             self._schedule.drop(block)
+            self._interpreter.without(point.name for point in block.points)
             return self._answered()
         return None
 

@@ -59,19 +59,21 @@ _SUMS = (
     (Quantity.POWER, PHASE_POWERS, "power"),
     (Quantity.ENERGY, PHASE_ENERGIES, "energy_total"),
 )
+_KNOWN_TEXTS = (Quantity.SERIAL, Quantity.FIRMWARE, Quantity.EVCCID)  # empty: it is not known
 
 
 class Interpreter:
     """Keeps the last raw values of one device and derives its quantities."""
 
     def __init__(self, name: str, model: DeviceModel, phases: int = 3) -> None:
-        """Serve one device; without L1 to `phases` no sum is known."""
+        """Interpret a device; only the first `phases` of its phases are wired."""
         self._name = name
-        self._phases = phases
         self._model = model
+        self._wired = phases
         self._raws: dict[str, Raw | None] = {}
-        self._values: dict[Quantity, Value] = {}
-        self._not_available: set[Quantity] = set()  # by the device's own word
+        self._sums = list(_sums_of(model))
+        self._of_phases: dict[Quantity, Value | None] = {}  # read since the last sum
+        self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
         self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         self._rule_points = rule_points(model)
@@ -104,44 +106,46 @@ class Interpreter:
     def forget(self) -> None:
         """Forget everything, as after a lost connection: nothing stale may be combined."""
         self._raws.clear()
-        self._values.clear()
-        self._not_available.clear()
+        self._of_phases.clear()
         self._parts.clear()
         self.unsettled = set()
         self._rounds = 0
 
+    def without(self, names: Iterable[str]) -> None:
+        """Expect no values of these points any more: the device does not have them."""
+        missing = {_MEASURED[name][0] for name in names if name in _MEASURED}
+        self._sums = [(q, [p for p in phases if p not in missing]) for q, phases in self._sums]
+
+    def expect_all(self) -> None:
+        """Expect values of every point of the model, as when everything is read anew."""
+        self._sums = list(_sums_of(self._model))
+
     def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
-        """Take raw values of some points; return the quantities they renew."""
+        """Take raw values of some points; return the quantities they renew.
+
+        What was read and is not available is in `unavailable`.
+        """
         self._note_changes(raws)
         self._note_ratios(raws)
         self._raws.update(raws)
         fresh: dict[Quantity, Value] = {}
+        unavailable: set[Quantity] = set()
         for name, raw in raws.items():
             point = self._model.points[name]
             if raw is not None and self._holds(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
-        self._add_computed(raws, fresh)
-        self._note_missing(raws, fresh)
-        self._values.update(fresh)
-        self._add_sums(fresh)
+            needs = (*point.times, *(test.point for test in point.valid_if))
+            if all(one in self._raws for one in needs):  # else it is not known yet
+                unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
+        unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
+        for quantity in unavailable:
+            fresh.pop(quantity, None)
+        self._add_computed(raws, fresh, unavailable)
+        self._add_sums(fresh, unavailable)
+        self.unavailable = frozenset(unavailable)
         if not self._rule_points.isdisjoint(raws) and not self.unsettled:
             self._add_state(fresh)
         return fresh
-
-    def _note_missing(
-        self, raws: Mapping[str, Raw | None], fresh: Mapping[Quantity, Value]
-    ) -> None:
-        """Forget what the device has just said to be not available: a sum of it would be too small."""
-        read = {_MEASURED[name][0] for name in raws if name in _MEASURED}
-        read |= {
-            _MEASURED[one.name][0]
-            for one in self._computed
-            if any(name in raws and raws[name] is None for name in one.parts)
-        }
-        self._not_available -= fresh.keys()
-        for quantity in read - fresh.keys():
-            self._not_available.add(quantity)
-            self._values.pop(quantity, None)
 
     def _note_ratios(self, raws: Mapping[str, Raw | None]) -> None:
         """Log a ratio that is new: everything the device measures is multiplied by it."""
@@ -199,14 +203,30 @@ class Interpreter:
         raw = self._raws.get(name)
         return 0.0 if raw is None else scaled(self._model.points[name], raw)
 
+    def _quantities_of(self, name: str) -> Iterable[Quantity]:
+        """Return what a point tells when it is available."""
+        if name in _MEASURED:
+            yield _MEASURED[name][0]
+        elif name in _TEXTS:
+            yield _TEXTS[name]
+        elif name in _FAULTS:
+            yield _FAULTS[name]
+        if name == self._setpoint:
+            yield Quantity.SETPOINT
+
     def _setpoint_volts(self, point: Point) -> int:
         """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
         return NOMINAL_V * (self.told_phases or 0) if point.unit == "W" else 1
 
-    def _add_computed(self, raws: Mapping[str, Raw | None], fresh: dict[Quantity, Value]) -> None:
+    def _add_computed(
+        self,
+        raws: Mapping[str, Raw | None],
+        fresh: dict[Quantity, Value],
+        unavailable: set[Quantity],
+    ) -> None:
         """Add what is made of several points, once all of them were read since the last time.
 
-        A part that is not available, or is not read any more, leaves the value without news.
+        One part that is not available makes all of it so.
         """
         for one in self._computed:
             parts = self._parts.setdefault(one.name, {})
@@ -219,20 +239,30 @@ class Interpreter:
                 continue
             self._parts[one.name] = {}
             amounts = {name: amount for name, amount in parts.items() if amount is not None}
-            if len(amounts) == len(parts):
-                quantity, factor = _MEASURED[one.name]
+            quantity, factor = _MEASURED[one.name]
+            if len(amounts) < len(parts):
+                unavailable.add(quantity)
+            else:
                 total = sum(amounts[n] for n in one.plus) - sum(amounts[n] for n in one.minus)
                 fresh[quantity] = round(total * factor)
 
-    def _add_sums(self, fresh: dict[Quantity, Value]) -> None:
-        for total, phases, own_point in _SUMS:
-            has_own = own_point in self._model.points or own_point in self._model.computed
-            if has_own or fresh.keys().isdisjoint(phases):
+    def _add_sums(self, fresh: dict[Quantity, Value], unavailable: set[Quantity]) -> None:
+        """Add the sums of phases, once each phase was read since the last time.
+
+        So none is made of a few phases after a new connection, nor of one that is not read any
+        more. A phase that is not available makes its sum so, unless nothing is wired to it.
+        """
+        for total, phases in self._sums:
+            self._of_phases.update((one, fresh[one]) for one in phases if one in fresh)
+            self._of_phases.update((one, None) for one in phases if one in unavailable)
+            if not phases or not all(one in self._of_phases for one in phases):
                 continue
-            if not self._not_available.isdisjoint(phases[: self._phases]):
-                continue
-            parts = [self._values[phase] for phase in phases if phase in self._values]
-            fresh[total] = sum(part for part in parts if isinstance(part, int))
+            parts = {one: self._of_phases.pop(one) for one in phases}
+            wired = [one for one in phases if _terminal(one) <= self._wired]
+            if not wired or any(parts[one] is None for one in wired):
+                unavailable.add(total)
+            else:
+                fresh[total] = sum(part for part in parts.values() if isinstance(part, int))
 
     def _add_state(self, fresh: dict[Quantity, Value]) -> None:
         if not all(name in self._raws for name in self._rule_points):
@@ -260,6 +290,24 @@ class Interpreter:
 
     def _holds(self, tests: Iterable[Test]) -> bool:
         return all(holds(test, self._raws.get(test.point)) for test in tests)
+
+
+def _sums_of(model: DeviceModel) -> Iterable[tuple[Quantity, list[Quantity]]]:
+    """Return what has to be added up because the model tells phases only, and the phases."""
+    told = {_MEASURED[name][0] for name, one in model.points.items() if _is_told(name, one)}
+    told |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
+    for total, phases, own_point in _SUMS:
+        if own_point not in model.points and own_point not in model.computed:
+            yield total, [phase for phase in phases if phase in told]
+
+
+def _is_told(name: str, point: Point) -> bool:
+    return name in _MEASURED and point.readable
+
+
+def _terminal(phase: Quantity) -> int:
+    """Return the number of the terminal that a quantity of one phase belongs to, from 1 on."""
+    return int(phase.value[-1])
 
 
 def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:

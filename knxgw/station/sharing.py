@@ -130,20 +130,23 @@ def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> S
 def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     """Return the currents at the terminals [mA], None while they were not read.
 
-    Of a sum equal parts; a terminal that nobody measures counts like the first one.
+    One that the charger says it does not have is None, too. Of a sum equal parts; a terminal that
+    nobody measures counts like the first one.
     """
     settings = point.settings
     if "current_l1" not in settings.capabilities:
+        if Quantity.CURRENT not in point.read_s:
+            return None
         total = point.number(Quantity.CURRENT)
-        return None if total is None else (total // settings.phases,) * settings.phases
-    currents = [point.number(quantity) for quantity in point.measured]
-    if None in currents:
+        return (None if total is None else total // settings.phases,) * settings.phases
+    if not all(quantity in point.read_s for quantity in point.measured):
         return None
+    currents = [point.number(quantity) for quantity in point.measured]
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
 
 
 def _read_s(point: ChargingPoint) -> float | None:
-    """Return when the oldest of the currents was read [monotonic s]."""
+    """Return when the oldest of the currents was read [monotonic s], also in vain."""
     read_s = point.read_s
     times = [read_s[quantity] for quantity in point.measured if quantity in read_s]
     return min(times) if times else read_s.get(Quantity.CURRENT)

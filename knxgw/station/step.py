@@ -282,10 +282,14 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     """Return what an event does to its charging point."""
     now = station.now(now_s)
     match event:
-        case ChargerSeen(values=values):
-            change: Change = partial(readings.see, values=values, now_s=now_s, now=now)
-        case MeterSeen(values=values):
-            change = partial(readings.see_meter, values=values, now_s=now_s, now=now)
+        case ChargerSeen(values=values, unavailable=lacking):
+            change: Change = partial(
+                readings.see, values=values, now_s=now_s, now=now, unavailable=lacking
+            )
+        case MeterSeen(values=values, unavailable=lacking):
+            change = partial(
+                readings.see_meter, values=values, now_s=now_s, now=now, unavailable=lacking
+            )
         case ChargerConditionChanged(condition=condition):
             change = partial(points.link_changed, condition=condition)
         case MeterConditionChanged(condition=condition):
@@ -311,7 +315,9 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
 def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Take a reading of a charger; mostly it shows nothing new."""
     point = station.points.get(event.point)
-    renewed = None if point is None else readings.renewed(point, event.values, now_s)
+    renewed = None
+    if point is not None:
+        renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
     if renewed is not None:
         return sharing.renew(station, renewed, now_s), ()
     return _point(station, event, now_s)

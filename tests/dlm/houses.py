@@ -49,6 +49,7 @@ class Car:
     cap_ma: int = FULL_MA
     energy_mwh: int = 0
     read_ma: int | None = None  # what is read of it; None: the truth
+    is_read: bool = True  # its charger tells its currents at all
     taken_ma: int | None = None  # last offer that its charger acknowledged
     offers_ma: list[int] = field(default_factory=list)  # of every second
 
@@ -131,8 +132,8 @@ class House:
             reachable=car.reachable,
             allowed=car.allowed,
             cap_ma=car.cap_ma,
-            currents_ma=tuple(currents),
-            read_s=self.now_s,
+            currents_ma=tuple(currents) if car.is_read else None,
+            read_s=self.now_s if car.is_read else None,
             energy_mwh=car.energy_mwh,
             taken_ma=car.taken_ma,
         )

@@ -351,3 +351,35 @@ def test_the_named_numbers_are_those_of_the_specification() -> None:
     assert {name: getattr(found, name) for name in expected} == expected
     assert replace(found, interval_s=3.0).timeout_s == 4.0
     assert replace(found, interval_s=60.0).timeout_s == 72.0
+
+
+# --- currents that nobody reads ------------------------------------------------------------------
+
+
+@pytest.mark.proves("D3.3c")
+def test_currents_that_were_never_read_become_invalid_like_old_ones() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.cars[1].is_read = False
+    house.live(9)
+    assert FaultCode.DLM_INVALID_CURRENT not in house.state.faults, "they may come in a moment"
+    house.live(5)
+    assert FaultCode.DLM_INVALID_CURRENT in house.state.faults
+    house.live(60)
+    assert house.offers_ma == [0, 16_000]
+    house.cars[1].is_read = True
+    house.live(60)
+    assert house.offers_ma == [12_000, 12_000]
+
+
+@pytest.mark.proves("D14.2a", "D3.3b")
+def test_a_finished_vehicle_is_released_also_where_nobody_measures() -> None:
+    house = House(member(1, measures=False), member(2), base_a=8)
+    house.live(60)
+    assert min(house.offers_ma) > 11_000
+    house.cars[1].most_ma, house.cars[1].state = 0, S.CONNECTED
+    house.live(70)
+    assert house.member().released
+    assert house.offers_ma == [6000, 16_000]
+    house.cars[1].most_ma, house.cars[1].state = FULL_MA, S.CHARGE
+    house.live(2)
+    assert not house.member().released

@@ -167,3 +167,87 @@ def test_a_device_that_changes_at_every_look_is_believed_in_the_end(catalogue: C
         point, value = (("state", 1 + turn % 3), ("plug", 5 + turn % 4))[turn % 2]
         given.append(Quantity.STATE in interpreter.absorb({point: value}))
     assert any(given)
+
+
+# --- sums of phases ------------------------------------------------------------------------------
+
+
+def phase_by_phase(interpreter: Interpreter, kind: str, *raws: Raw | None) -> list[object]:
+    """Return what is told of the sum while the phases are read one after the other."""
+    total = Quantity(kind)
+    told: list[object] = []
+    for phase, raw in enumerate(raws, 1):
+        told.append(interpreter.absorb({f"{kind}_l{phase}": raw}).get(total))
+    return told
+
+
+@pytest.mark.proves("2.28")
+def test_a_sum_is_known_once_every_phase_was_read(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    assert phase_by_phase(interpreter, "current", 16_000, 16_000, 16_000) == [None, None, 48_000]
+    assert phase_by_phase(interpreter, "current", 10_000, 0, 16_000) == [None, None, 26_000]
+
+
+@pytest.mark.proves("2.28")
+def test_after_a_new_connection_no_phase_of_before_is_in_a_sum(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    phase_by_phase(interpreter, "current", 16_000, 16_000)
+    interpreter.forget()
+    assert interpreter.absorb({"current_l3": 16_000}).get(Quantity.CURRENT) is None
+
+
+@pytest.mark.proves("2.28")
+def test_a_phase_that_is_not_read_any_more_keeps_its_sum_from_being_renewed(
+    catalogue: Catalogue,
+) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    phase_by_phase(interpreter, "current", 16_000, 16_000, 16_000)
+    for _ in range(3):
+        assert phase_by_phase(interpreter, "current", 6000, 6000) == [None, None]
+    assert interpreter.absorb({"current_l3": 6000})[Quantity.CURRENT] == 18_000
+
+
+@pytest.mark.proves("2.28")
+def test_sums_of_every_kind_wait_for_all_phases(catalogue: Catalogue) -> None:
+    for model in (*catalogue.chargers.values(), *catalogue.meters.values()):
+        for kind, own in (
+            ("current", "current_sum"),
+            ("power", "power"),
+            ("energy_total", "energy_total"),
+        ):
+            names = [f"{kind}_l{n}" for n in (1, 2, 3) if f"{kind}_l{n}" in model.points]
+            if own in model.points or own in model.computed or len(names) < 2:
+                continue
+            points = [model.points[name] for name in names]
+            if any(one.scale_from or one.valid_if for one in points):
+                continue
+            interpreter, total = Interpreter("x", model), Quantity(kind.removesuffix("_total"))
+            told = [interpreter.absorb({name: 7}).get(total) for name in names]
+            assert told[:-1] == [None] * (len(names) - 1), model.id
+            assert told[-1] is not None, model.id
+
+
+def test_a_phase_that_is_not_available_makes_the_sum_so(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["alfen_eve"])
+    values = interpreter.absorb({"current_l1": 6.0, "current_l2": None, "current_l3": 6.0})
+    assert Quantity.CURRENT not in values
+    assert interpreter.unavailable >= {Quantity.CURRENT_L2, Quantity.CURRENT}
+    one_phase = Interpreter("cp1", catalogue.chargers["alfen_eve"], phases=1)
+    values = one_phase.absorb({"current_l1": 6.0, "current_l2": None, "current_l3": None})
+    assert values[Quantity.CURRENT] == 6000
+
+
+def test_a_phase_the_device_refuses_is_not_waited_for(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    interpreter.without(["current_l2", "current_l3"])
+    assert interpreter.absorb({"current_l1": 16_000})[Quantity.CURRENT] == 16_000
+    interpreter.expect_all()
+    interpreter.forget()
+    assert Quantity.CURRENT not in interpreter.absorb({"current_l1": 16_000})
+
+
+def test_an_empty_text_says_that_it_is_not_known(catalogue: Catalogue) -> None:
+    charx = Interpreter("cp1", catalogue.chargers["phoenix_charx"])
+    assert charx.absorb({"evccid": "", "firmware": ""}) == {}
+    assert charx.unavailable == {Quantity.EVCCID, Quantity.FIRMWARE}
+    assert charx.absorb({"rfid": ""}) == {Quantity.RFID: ""}, "no card is a value"

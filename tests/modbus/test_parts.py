@@ -48,10 +48,13 @@ def test_parts_of_phases_give_their_sum_only_without_one_of_the_device(
     values = Interpreter("meter", ksem).absorb({"power_import_l1": 15_000, "power_export_l1": 5000})
     assert values == {Quantity.POWER_L1: 1000}
     without = {name: one for name, one in ksem.computed.items() if name != "power"}
-    values = Interpreter("meter", replace(ksem, computed=without)).absorb(
-        {"power_import_l1": 15_000, "power_export_l1": 5000}
-    )
-    assert values == {Quantity.POWER_L1: 1000, Quantity.POWER: 1000}
+    alone = Interpreter("meter", replace(ksem, computed=without))
+    assert alone.absorb({"power_import_l1": 15_000, "power_export_l1": 5000}) == {
+        Quantity.POWER_L1: 1000
+    }, "L1 alone is no sum"
+    alone.absorb({"power_import_l2": 0, "power_export_l2": 5000})
+    values = alone.absorb({"power_import_l3": 20_000, "power_export_l3": 0})
+    assert values == {Quantity.POWER_L3: 2000, Quantity.POWER: 2500}
 
 
 def test_both_directions_are_read_in_one_request(catalogue: Catalogue) -> None:
