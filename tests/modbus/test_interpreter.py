@@ -116,7 +116,8 @@ def test_a_sum_has_no_value_while_a_phase_is_not_available(catalogue: Catalogue)
     gone = alfen.absorb({**CURRENTS, "current_l2": None})
     assert gone == {Quantity.CURRENT_L1: 10_000, Quantity.CURRENT_L3: 10_000}
     assert Quantity.CURRENT not in alfen.absorb({"current_l1": 12.0}), "nor with an old L2"
-    assert alfen.absorb({"current_l2": 12.0})[Quantity.CURRENT] == 34_000
+    assert Quantity.CURRENT not in alfen.absorb({"current_l2": 12.0}), "nor with an old L3"
+    assert alfen.absorb({"current_l3": 10.0})[Quantity.CURRENT] == 34_000
 
 
 def test_phases_that_a_charging_point_does_not_have_are_not_missed(catalogue: Catalogue) -> None:
