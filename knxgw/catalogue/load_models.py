@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from knxgw.catalogue.check_model import check_model
 from knxgw.catalogue.fields import (
     choice_of,
     flag_of,
@@ -130,7 +131,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
     _check_spans(points, read, points_node)
     control = read_control(root, points) if kind is DeviceKind.CHARGER else None
     watchdog = read_watchdog(root, points)
-    return DeviceModel(
+    model = DeviceModel(
         id=ModelId(id_node.text()),
         ets_id=ets_node.integer(1, 65535) or 0,
         kind=kind,
@@ -168,6 +169,8 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         serial=_read_serial(interface),
         transformers=_read_transformers(root, points),
     )
+    check_model(model, root)
+    return model
 
 
 def _read_wake_after(interface: Node) -> float | None:

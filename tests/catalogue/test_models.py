@@ -109,3 +109,106 @@ def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
     assert point in text
     shown = findings(text.replace(point, point.replace("unit: W", "unit: A")))
     assert any("must be read back as one" in line for line in shown)
+
+
+def file_of(model_id: str) -> str:
+    return (product_db.DIRECTORY / f"chargers/{model_id}.yaml").read_text(encoding="utf-8")
+
+
+WHOLE = [  # model, what stands there, what is written instead, the finding
+    ("keba_p30", "refresh_s: 25", "refresh_s: 30",
+     "watchdog.refresh_s: fed every 30 s, a watchdog of 60 s bites when one telegram is late; "
+     "write less than half of the timeout: refresh_s below 30"),
+    ("keba_p30", "  refresh: [{point: failsafe_timeout, value: watchdog}]\n", "",
+     "watchdog: nothing feeds the watchdog; add `refresh: [{point: …, value: …}]`"),
+    ("keba_p30", "current_l2: {address: 1010", "current_l2: {address: 1008",
+     "points.current_l2: register 1008 belongs to 'current_l1' already; "
+     "check the addresses and types of both (`current_l1` has 2 from 1008 on)"),
+    ("keba_p30", "current_l2: {address: 1010", "current_l2: {address: 1009",
+     "points.current_l2: register 1009 belongs to 'current_l1' already; "
+     "check the addresses and types of both (`current_l1` has 2 from 1008 on)"),
+    ("enovates", "charging: {state: C2,", "charging: {state: C3,",
+     "simulator.states.charging: shows state = C3, which `codes` of 'state' does not know; "
+     "known are: A, A1, A2, B1, B2, C1, C2, D1, D2, E, F"),
+    ("enovates", "    unauthorised: {state: B1, state_number: 2}\n", "",
+     "simulator.states: nothing says what is shown while unauthorised; give all six states"),
+    ("enovates", "[B1, B2, C1, C2, D1, D2]}, c", "[B1, B2, C1, C2, D2]}, c",
+     "points.state.codes: no plug rule says whether a vehicle is connected at D1 (ventilation "
+     "asked for, station withholds current); add the code to a rule below `plug_rules`"),
+    ("keba_p30", "address: 1020, table: holding, type: u32, scale: 0.001, unit: W",
+     "address: 1020, table: holding, type: u32, scale: 0.001",
+     "points.power: counts in nothing that is named, where W is meant; "
+     "write `unit: W`, with a `scale` that gives it"),
+    ("keba_p30", "address: 1036, table: holding, type: u32, scale: 0.1, unit: Wh",
+     "address: 1036, table: holding, type: u32, scale: 0.1, unit: W",
+     "points.energy_total: counts in W, where Wh is meant; "
+     "write `unit: Wh`, with a `scale` that gives it"),
+    ("keba_p30", "5004, table: holding, type: u16, scale: 0.001, unit: A",
+     "5004, table: holding, type: u16, scale: 0.001",
+     "control.offer[0]: offer is written to 'setpoint_write', whose unit is missing; "
+     "give the point `unit: A`, with a `scale` that gives it"),
+    ("keba_p30", "5018, table: holding, type: u16, unit: s", "5018, table: holding, type: u16",
+     "watchdog.arm[1]: watchdog is written to 'failsafe_timeout', whose unit is missing; "
+     "give the point `unit: s`, with a `scale` that gives it"),
+    ("foxess_evc", "low: 10, high: 60", "low: 10, high: 50",
+     "watchdog.arm[1]: 60 is outside of what 'failsafe_timeout' takes; it takes from 10 to 50; "
+     "correct the step, or `low` and `high` of the point"),
+    ("em2go_daheimladen", "pause: [{point: session_control, value: 2}]",
+     "pause: [{point: setpoint_write, value: 0}]",
+     "control.pause: writes 0 to 'setpoint_write' while the charging point pauses, where 0 is "
+     "unlimited; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),
+    ("em2go_daheimladen", "pause: [{point: session_control, value: 2}]",
+     "pause: [{point: session_control, value: 2}, {point: setpoint_write, value: offer}]",
+     "control.pause: writes 0 to 'setpoint_write' while the charging point pauses, where 0 is "
+     "unlimited; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),
+    ("em2go_daheimladen", "write_function: 16, low: 6, high: 32", "write_function: 16, high: 32",
+     "points.setpoint_write: may be written 0, which is unlimited; "
+     "write the lowest value it takes, as `low: 6`"),
+    ("kathrein_kwb", "zero_a: pauses", "zero_a: forbidden",
+     "watchdog.refresh: writes 0 to 'setpoint_write' while the charging point pauses, where 0 is "
+     "not taken; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model_id", "old", "new", "finding"), WHOLE)
+def test_what_cannot_be_right_about_a_whole_model_is_told_with_a_remedy(
+    model_id: str, old: str, new: str, finding: str
+) -> None:
+    text = file_of(model_id)
+    assert findings(text) == []
+    assert text.count(old) == 1
+    shown = findings(text.replace(old, new))
+    assert [line for line in shown if finding in line], shown
+
+
+def test_two_looks_at_one_register_are_no_mistake() -> None:
+    assert findings(file_of("phoenix_charx")) == [], "a letter of the state, and its text"
+    assert findings(ABL) == [], "an identification, and a bit of it"
+
+
+def test_a_finding_about_a_whole_model_names_the_line() -> None:
+    text = file_of("em2go_daheimladen")
+    line = 1 + text[: text.index("  pause:")].count("\n")
+    wrong = text.replace("pause: [{point: session_control, value: 2}]",
+                         "pause: [{point: setpoint_write, value: 0}]")  # fmt: skip
+    assert any(f"keba_p30.yaml:{line}: error: control.pause" in one for one in findings(wrong))
+
+
+RATIO = (product_db.DIRECTORY / "meters/chint_dtsu666.yaml").read_text(encoding="utf-8")
+RATIOS = [
+    ("times: [ct_ratio], unit: A", "times: [ct_rat], unit: A", "point 'ct_rat' does not exist"),
+    ("times: [ct_ratio], unit: A", "times: [voltage_l1], unit: A", "'voltage_l1' is no ratio"),
+    ("type: i16, poll: slow, required: true, confidence: high, note: \"IrAt",
+     "type: i16, poll: slow, confidence: high, note: \"IrAt", "nothing is told as long as"),
+    ("times: [vt_ratio], unit: V", "add: 1, times: [vt_ratio], unit: V", "leave `add` out"),
+    ("transformers: read\n", "", "transformers is none, but some point has `times`"),
+    ("transformers: read\n", "transformers: maybe\n", "expected one of none, applied, read, unsure"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), RATIOS)
+def test_a_mistake_about_transformers_is_told(old: str, new: str, problem: str) -> None:
+    assert findings(RATIO, DeviceKind.METER) == []
+    assert old in RATIO
+    shown = findings(RATIO.replace(old, new), DeviceKind.METER)
+    assert any(problem in line for line in shown), shown

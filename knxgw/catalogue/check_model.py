@@ -1,0 +1,213 @@
+"""What the parts of a model file have to do with each other: mistakes no single key shows; pure."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+
+from knxgw.catalogue.model import (
+    Condition,
+    Control,
+    DeviceModel,
+    Point,
+    RegisterType,
+    SimulatedState,
+    StepValue,
+    Test,
+    Watchdog,
+    WatchdogTrigger,
+    WriteStep,
+    ZeroMeaning,
+)
+from knxgw.catalogue.yaml_tree import Node
+
+# What points of a standard name count in, and what steps write [unit by word].
+_UNITS: Mapping[str, tuple[str, ...]] = {
+    r"current_(l[123]|sum|offered|max_hw|min_hw)|cable_limit": ("A",),
+    r"power(_\w+)?": ("W",),
+    r"energy_\w+": ("Wh",),
+    r"voltage_\w+": ("V",),
+    r"temperature": ("°C",),
+    r"session_(duration|start|end)|setpoint_valid_s": ("s",),
+}
+_STEP_UNITS: Mapping[StepValue, tuple[str, ...]] = {
+    StepValue.OFFER: ("A",),
+    StepValue.MINIMUM: ("A", "W"),
+    StepValue.WATCHDOG: ("s", "ms"),
+}
+_NO_PLUG = (0, 1, 2, 3)  # states that leave open whether a vehicle is connected
+_VIEWS = {  # points of different kinds may look at the same registers
+    **dict.fromkeys((RegisterType.STR, RegisterType.STRW, RegisterType.BYTES), "text"),
+    **dict.fromkeys((RegisterType.CHAR_LO, RegisterType.CHAR_HI), "text"),
+    **dict.fromkeys((RegisterType.BITS16, RegisterType.BITS32), "bits"),
+}
+
+
+def check_model(model: DeviceModel, root: Node) -> None:
+    """Report what cannot be right about a model as a whole."""
+    points = root.mapping()["points"].mapping()
+    _check_units(model, points)
+    _check_registers(model, points)
+    if model.control is not None:
+        _check_steps(model, model.control, root)
+        _check_zero(model, model.control, root)
+    if model.watchdog is not None:
+        _check_feeding(model.watchdog, root.mapping()["watchdog"])
+    if "state" in model.points:
+        _check_codes(model, root)
+        _check_plug(model, root)
+
+
+def _check_units(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
+    for point in model.points.values():
+        for pattern, units in _UNITS.items():
+            if re.fullmatch(pattern, point.name) and point.unit not in units:
+                nodes[point.name].report(
+                    f"counts in {point.unit or 'nothing that is named'}, where {units[0]} is meant",
+                    f"write `unit: {units[0]}`, with a `scale` that gives it",
+                )
+
+
+def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
+    """Report two points on one register, unless one is the read-back of what the other writes."""
+    for first, second in itertools.combinations(model.points.values(), 2):
+        if _overlap(first, second) and not _may_share(first, second):
+            nodes[second.name].report(
+                f"register {max(first.address, second.address)} belongs to {first.name!r} already",
+                f"check the addresses and types of both (`{first.name}` has {first.count} from "
+                f"{first.address} on)",
+            )
+
+
+def _overlap(one: Point, other: Point) -> bool:
+    same = (one.table, one.unit_id, one.relative) == (other.table, other.unit_id, other.relative)
+    ends = one.address + one.count, other.address + other.count
+    return same and one.address < ends[1] and other.address < ends[0]
+
+
+def _may_share(one: Point, other: Point) -> bool:
+    if _VIEWS.get(one.type, "number") != _VIEWS.get(other.type, "number"):
+        return True
+    if one.extract is not None and other.extract is not None:
+        return not one.extract.mask << one.extract.shift & other.extract.mask << other.extract.shift
+    same = (one.address, one.count, one.type) == (other.address, other.count, other.type)
+    return same and one.writable != other.writable
+
+
+def _check_steps(model: DeviceModel, control: Control, root: Node) -> None:
+    """Report a step that writes something else than its point counts in, or takes."""
+    watchdog = model.watchdog
+    for section, name, steps in _step_lists(control, watchdog):
+        node = root.mapping()[section].mapping().get(name)
+        for step, item in zip(steps, node.items() if node else (), strict=False):
+            point = model.points[step.point]
+            if isinstance(step.value, StepValue):
+                units = _STEP_UNITS.get(step.value)
+                if units and point.unit not in units:
+                    item.report(
+                        f"{step.value} is written to {point.name!r}, whose unit is "
+                        f"{point.unit or 'missing'}",
+                        f"give the point `unit: {units[0]}`, with a `scale` that gives it",
+                    )
+            value = watchdog.timeout_s if watchdog and step.value is StepValue.WATCHDOG else None
+            value = step.value if isinstance(step.value, float) else value
+            if value is not None and not _takes(point, value):
+                item.report(
+                    f"{value:g} is outside of what {point.name!r} takes",
+                    f"{_range(point)}; correct the step, or `low` and `high` of the point",
+                )
+
+
+def _step_lists(
+    control: Control, watchdog: Watchdog | None
+) -> Iterable[tuple[str, str, tuple[WriteStep, ...]]]:
+    yield from (("control", name, getattr(control, name)) for name in ("offer", "pause", "unlock"))
+    if watchdog is not None:
+        yield from (("watchdog", name, getattr(watchdog, name)) for name in ("arm", "refresh"))
+
+
+def _takes(point: Point, value: float) -> bool:
+    too_low = point.low is not None and value < point.low
+    return not too_low and (point.high is None or value <= point.high)
+
+
+def _range(point: Point) -> str:
+    low = "" if point.low is None else f"from {point.low:g} "
+    return f"it takes {low}" + ("on" if point.high is None else f"to {point.high:g}")
+
+
+def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
+    """Report a 0 for a charger that takes it for no limit, or does not take it."""
+    offer = control.offer_step
+    if offer is None or control.zero is ZeroMeaning.PAUSES:
+        return
+    what = "unlimited" if control.zero is ZeroMeaning.UNLIMITED else "not taken"
+    low = model.points[offer.point].low
+    if low is None or low <= 0:
+        root.mapping()["points"].mapping()[offer.point].report(
+            f"may be written 0, which is {what}", "write the lowest value it takes, as `low: 6`"
+        )
+    for section, name, steps in _step_lists(control, model.watchdog):
+        writes_zero = [
+            step
+            for step in steps
+            if step.point == offer.point
+            and (step.value == 0 or (name != "offer" and step.value == offer.value))
+        ]
+        if writes_zero:
+            root.mapping()[section].mapping()[name].report(
+                f"writes 0 to {offer.point!r} while the charging point pauses, where 0 is {what}",
+                "pause it by another register, or write `zero_a: pauses` if 0 does pause it",
+            )
+
+
+def _check_feeding(watchdog: Watchdog, node: Node) -> None:
+    if watchdog.trigger is WatchdogTrigger.NONE:
+        return
+    if watchdog.refresh_s >= watchdog.timeout_s / 2:
+        (node.get("refresh_s") or node).report(
+            f"fed every {watchdog.refresh_s:g} s, a watchdog of {watchdog.timeout_s:g} s bites "
+            "when one telegram is late",
+            f"write less than half of the timeout: refresh_s below {watchdog.timeout_s / 2:g}",
+        )
+    if watchdog.trigger is WatchdogTrigger.STEPS and not watchdog.refresh:
+        node.report("nothing feeds the watchdog", "add `refresh: [{point: …, value: …}]`")
+
+
+def _check_codes(model: DeviceModel, root: Node) -> None:
+    """Report a simulated device that shows what its own rules do not know, or lacks a state."""
+    simulator = root.get("simulator")
+    states = simulator.get("states") if simulator else None
+    if states is None:
+        return
+    missing = [one.value for one in SimulatedState if one not in model.simulation.states]
+    if missing:
+        states.report(
+            f"nothing says what is shown while {' and '.join(missing)}", "give all six states"
+        )
+    for state, shown in model.simulation.states.items():
+        for name, raw in shown.items():
+            point = model.points.get(name)
+            if point and point.codes and raw not in point.codes:
+                states.mapping()[state.value].report(
+                    f"shows {name} = {raw}, which `codes` of {name!r} does not know",
+                    f"known are: {', '.join(str(code) for code in point.codes)}",
+                )
+
+
+def _check_plug(model: DeviceModel, root: Node) -> None:
+    """Report a state that tells whether a vehicle is there, while no rule says so."""
+    for code, meaning in model.points["state"].codes.items():
+        if meaning.state is None or meaning.state in _NO_PLUG:
+            continue
+        if not any(all(_may_hold(test, code) for test in rule.tests) for rule in model.plug_rules):
+            codes = root.mapping()["points"].mapping()["state"].mapping()["codes"]
+            codes.report(
+                f"no plug rule says whether a vehicle is connected at {code} ({meaning.meaning})",
+                "add the code to a rule below `plug_rules`",
+            )
+
+
+def _may_hold(test: Test, code: int | str) -> bool:
+    if test.point != "state" or test.condition is not Condition.ANY_OF:
+        return True
+    return code in test.values
