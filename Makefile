@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test pythons scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test peers pythons scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 # Python may keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 $(ARGS)
+
+peers: $(STAMP) ## client libraries that tests read the simulators with, in .venv-peers
+	@$(BIN)/python -m tests.peers.environments
 
 PYTHONS ?= /usr/bin/python3 python3.12 python3.13
 pythons: ## every test on several Pythons, each in a virtual environment of its own
@@ -71,4 +74,4 @@ fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each trans
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -28,6 +28,7 @@ from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
+from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_session import KnxSession
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
@@ -60,7 +61,7 @@ from knxgw.store.keeper import Keeper
 
 log = logging.getLogger(__name__)
 MODBUS_LAST_DELAY_S = 15.0
-KNX_LAST_DELAY_S = 30.0
+KNX_LAST_DELAY_S = 10.0  # who is back is heard within the time of a link check
 CLOCK_CHECK_S = 10.0
 CLOCK_DRIFT_S = 1.0
 STORE_S = 1.0  # for what waits to be stored at the end
@@ -91,6 +92,11 @@ class Gateway:
         self._database = Database(world.state_directory)
         self._keeper = Keeper(self._database, world.executor)
         self._end_faults_of_before()
+        if world.link is not None:
+            numbers = self._database.load_numbers()
+            world.link.keep_numbers(
+                SecureNumbers(numbers, self._keeper, self._valid_now, loop.time)
+            )
         self._inbox = Inbox()
         records = {PointNumber(n): r for n, r in self._database.load_records().items()}
         station = initial(configuration, records, loop.time(), self._valid_now())

@@ -8,7 +8,7 @@ LinkError and the session ends. xknx's own transports do the work; its reconnect
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from xknx import XKNX
@@ -17,35 +17,23 @@ from xknx.core import XknxConnectionState
 from xknx.exceptions import (
     CommunicationError,
     DataSecureError,
-    RequestResponseError,
     UnsupportedCEMIMessage,
     XKNXException,
 )
-from xknx.io.request_response import ConnectionState
-from xknx.io.tunnel import TCPTunnel, UDPTunnel
-from xknx.knxip import KNXIPFrame, RoutingBusy
-from xknx.secure.data_secure import DataSecure
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
-from knxgw.links.knx_transports import (
-    GuardedRouting,
-    GuardedSecureRouting,
-)
+from knxgw.links.knx_guard import Hooks
+from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.knx")
 CONFIRMATION_TIMEOUT_S = 3.0
 ALIVE_CHECK_S = 10.0  # far below the 60 s of the standard: a dead interface must be noticed
-BUSY_INTERVAL_S = 0.1
 ROUTING_SLOT_S = 0.02  # a routing sender may send one telegram each 20 ms
 
 OnFrame = Callable[[CEMILData], None]
-OnBytes = Callable[[bytes], None]
-AnyTunnel = UDPTunnel | TCPTunnel
-AnyRouting = GuardedRouting | GuardedSecureRouting
-MakeTunnel = Callable[[XKNX, OnBytes, OnBytes], Awaitable[AnyTunnel]]
-MakeRouting = Callable[[XKNX, OnBytes, OnBytes], Awaitable[AnyRouting]]
 
 
 class KnxLink(Protocol):
@@ -57,6 +45,9 @@ class KnxLink(Protocol):
     @property
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
+
+    def keep_numbers(self, numbers: SecureNumbers) -> None:
+        """Hear where secure numbers are kept; before `open`."""
 
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Connect. Raises: LinkError."""
@@ -83,17 +74,33 @@ class XknxLink(ABC):
 
     is_routing = False
 
-    def __init__(self, data_secure: DataSecure | None = None) -> None:
+    def __init__(self, group_keys: GroupKeys | None = None) -> None:
         self.malformed = 0
+        self.strangers = 0
         self.insecure = 0
         self.confirmations_missed = 0
         self.confirmations_negative = 0
-        self._data_secure = data_secure
+        self._group_keys = group_keys
+        self._data_secure: NumberedDataSecure | None = None
+        self._numbers: SecureNumbers | None = None
         self._xknx = XKNX()
+        self._hooks = Hooks(
+            received=self._received,
+            malformed=self._malformed,
+            stranger=self._stranger,
+            failed=self._failed,
+        )
         self._on_frame: OnFrame | None = None
         self._on_lost: Callable[[], None] | None = None
         self._confirmed = asyncio.Event()
         self._lost: str | None = None
+        self._failure: str | None = None  # why the system does not send
+
+    def keep_numbers(self, numbers: SecureNumbers) -> None:
+        """Hear where secure numbers are kept; before `open`."""
+        self._numbers = numbers
+        if self._group_keys is not None:
+            self._data_secure = NumberedDataSecure(self._group_keys, numbers)
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -120,18 +127,32 @@ class XknxLink(ABC):
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Connect. Raises: LinkError."""
         self._on_frame, self._on_lost, self._lost = on_frame, on_lost, None
+        self._failure = None
         self._xknx = XKNX()
         self._xknx.connection_manager.register_connection_state_changed_cb(self._state_changed)
+        if self._group_keys is not None and self._data_secure is None:
+            raise RuntimeError("nobody keeps the secure numbers: keep_numbers comes before open")
+        if self._data_secure is not None:
+            await self._data_secure.reserve()
         try:
             await self._connect()
         except (XKNXException, OSError) as err:
+            self._raise_failure()
             raise LinkError(str(err)) from err
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        """Raise LinkError when the system has not sent something: that is the cause."""
+        if self._failure is not None:
+            raise LinkError(self._failure)
 
     async def send(self, data: CEMILData) -> None:
         """Send one frame and wait for its confirmation. Raises: LinkError."""
         if self._lost is not None:
             raise LinkError(self._lost)
         if self._data_secure is not None:
+            if self._data_secure.is_secured(data):
+                await self._data_secure.reserve()
             data = self._data_secure.outgoing_cemi(data)
         self._confirmed.clear()
         try:
@@ -153,6 +174,8 @@ class XknxLink(ABC):
 
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
+        if self._data_secure is not None:
+            self._data_secure.settle()
         if self._lost is not None:
             raise LinkError(self._lost)
 
@@ -178,6 +201,18 @@ class XknxLink(ABC):
             self._confirmed.set()
             if self._on_lost is not None:
                 self._on_lost()
+
+    def _failed(self, error: Exception) -> None:
+        """Hear that the system does not send: no route, no adapter, forbidden."""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self._failure = f"sending failed: {reason}"
+        self._note_lost(self._failure)
+
+    def _stranger(self, raw: bytes) -> None:
+        self.strangers += 1
+        if self.strangers == 1:
+            log.warning("frame of a stranger in our tunnel dropped (further ones are only counted)")
+        wire.debug("of a stranger: %s", raw.hex())
 
     def _malformed(self, raw: bytes) -> None:
         self.malformed += 1
@@ -216,98 +251,3 @@ class XknxLink(ABC):
             if self.insecure == 1:
                 log.warning("telegram dropped by Data Secure (further ones counted): %s", err)
             return None
-
-
-class TunnelLink(XknxLink):
-    """KNXnet/IP tunnelling over UDP or TCP, plain or secure."""
-
-    def __init__(
-        self,
-        make: MakeTunnel,
-        data_secure: DataSecure | None = None,
-    ) -> None:
-        super().__init__(data_secure)
-        self._make = make
-        self._tunnel: AnyTunnel | None = None
-
-    async def _connect(self) -> None:
-        self._tunnel = await self._make(self._xknx, self._received, self._malformed)
-        await self._tunnel.connect()
-
-    async def _send(self, frame: CEMIFrame) -> None:
-        if self._tunnel is None:
-            raise CommunicationError("tunnel not open")
-        await self._tunnel.send_cemi(frame)
-
-    async def check(self) -> None:
-        """Ask the server whether our tunnel still exists. Raises: LinkError."""
-        await super().check()
-        tunnel = self._tunnel
-        if tunnel is None or tunnel.communication_channel is None:
-            raise LinkError("tunnel closed by the server")
-        request = ConnectionState(
-            transport=tunnel.transport,
-            communication_channel_id=tunnel.communication_channel,
-            local_hpai=tunnel.local_hpai,
-        )
-        for attempt in (1, 2, 3):
-            try:
-                await request.request()
-            except RequestResponseError as err:
-                if attempt == 3 or err.error_code is not None:
-                    raise LinkError(f"the interface does not know our tunnel: {err}") from err
-            else:
-                return
-
-    async def _disconnect(self) -> None:
-        if self._tunnel is not None:
-            tunnel, self._tunnel = self._tunnel, None
-            if self._lost is not None:  # nobody there to hear a disconnect request
-                tunnel.communication_channel = None
-            await tunnel.disconnect()
-
-
-class RoutingLink(XknxLink):
-    """KNXnet/IP routing over multicast, plain or secure."""
-
-    is_routing = True
-
-    def __init__(
-        self,
-        make: MakeRouting,
-        data_secure: DataSecure | None = None,
-    ) -> None:
-        super().__init__(data_secure)
-        self.busy_sent = 0
-        self._make = make
-        self._routing: AnyRouting | None = None
-        self._busy_s = float("-inf")
-
-    @property
-    def has_room(self) -> bool:
-        """Tell whether the medium's 50 telegrams/s leave room beside the answers to reads."""
-        return self._routing is None or self._routing.has_room
-
-    async def _connect(self) -> None:
-        self._routing = await self._make(self._xknx, self._received, self._malformed)
-        await self._routing.connect()
-
-    async def _send(self, frame: CEMIFrame) -> None:
-        if self._routing is None:
-            raise CommunicationError("routing not open")
-        await self._routing.send_cemi(frame)
-
-    def note_backlog(self, waiting: int, now_s: float) -> None:
-        """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""
-        if self._routing is None or now_s - self._busy_s < BUSY_INTERVAL_S:
-            return
-        self._busy_s = now_s
-        self.busy_sent += 1
-        wait_time_ms = min(round(waiting * ROUTING_SLOT_S * 1000), 1000)
-        busy = RoutingBusy(wait_time=wait_time_ms)
-        self._routing.transport.send(KNXIPFrame.init_from_body(busy))
-
-    async def _disconnect(self) -> None:
-        if self._routing is not None:
-            routing, self._routing = self._routing, None
-            await routing.disconnect()

@@ -10,31 +10,21 @@ from xml.etree.ElementTree import ParseError
 from xml.sax import SAXException
 
 from xknx import XKNX
-from xknx.exceptions import DataSecureError, InvalidSecureConfiguration, XKNXException
+from xknx.exceptions import InvalidSecureConfiguration, XKNXException
 from xknx.io.util import get_default_local_ip, validate_ip
-from xknx.secure.data_secure import DataSecure
 from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import ConfigError, Finding, LinkError
-from knxgw.links.knx import (
-    AnyRouting,
-    AnyTunnel,
-    KnxLink,
-    MakeRouting,
-    MakeTunnel,
-    OnBytes,
-    RoutingLink,
-    TunnelLink,
-)
-from knxgw.links.knx_transports import (
-    GuardedRouting,
-    GuardedSecureRouting,
-    GuardedSecureTunnel,
-    GuardedTcpTunnel,
-    GuardedUdpTunnel,
-)
+from knxgw.links.knx import KnxLink
+from knxgw.links.knx_guard import Hooks
+from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
+from knxgw.links.knx_routing_link import AnyRouting, MakeRouting, RoutingLink
+from knxgw.links.knx_secure_groups import GroupKeys
+from knxgw.links.knx_tunnel_link import AnyTunnel, MakeTunnel, TunnelLink
+from knxgw.links.knx_tunnels import GuardedSecureTunnel, GuardedTcpTunnel, GuardedUdpTunnel
 
 PASSWORD_VARIABLE = "KNXGW_KEYRING_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 
@@ -108,28 +98,20 @@ def make_link(settings: KnxSettings) -> KnxLink | None:
             raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
         case KnxLinkKind.ROUTING:
             keyring = load_keyring(settings)
-            return RoutingLink(_routing(settings, keyring), _data_secure(keyring))
+            return RoutingLink(_routing(settings, keyring), _group_keys(settings, keyring))
         case KnxLinkKind.TUNNELLING:
             keyring = load_keyring(settings)
-            return TunnelLink(_udp_tunnel(settings), _data_secure(keyring))
+            return TunnelLink(_udp_tunnel(settings), _group_keys(settings, keyring))
         case KnxLinkKind.TUNNELLING_TCP:
             keyring = load_keyring(settings)
-            return TunnelLink(_tcp_tunnel(settings, keyring), _data_secure(keyring))
+            return TunnelLink(_tcp_tunnel(settings, keyring), _group_keys(settings, keyring))
 
 
-def _data_secure(keyring: Keyring | None) -> DataSecure | None:
-    """Return what secures group telegrams, None without keys. Raises: ConfigError."""
-    if keyring is None:
-        return None
-    try:
-        return DataSecure.init_from_keyring(keyring)
-    except DataSecureError as err:  # telegrams are numbered by the time since 2018
-        raise _finding(
-            "configuration",
-            "knx.keyring",
-            "Data Secure cannot start, the clock of this computer is not set",
-            "set the clock (NTP or a battery) before the gateway starts",
-        ) from err
+def _group_keys(settings: KnxSettings, keyring: Keyring | None) -> GroupKeys | None:
+    """Return what secures group telegrams, None without keys."""
+    address = settings.individual_address
+    own = IndividualAddress(address) if address else None
+    return None if keyring is None else GroupKeys.of(keyring, own)
 
 
 def _not_available(what: str, instead: str) -> Finding:
@@ -145,16 +127,14 @@ def _not_available(what: str, instead: str) -> Finding:
 def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:
     host = settings.gateway_host or ""
 
-    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyTunnel:
+    async def make(xknx: XKNX, hooks: Hooks) -> AnyTunnel:
         gateway_ip = await validate_ip(host, "knx.gateway")
         return GuardedUdpTunnel(
-            malformed,
+            hooks,
             xknx=xknx,
-            cemi_received_callback=received,
             gateway_ip=gateway_ip,
             gateway_port=settings.gateway_port,
             local_ip=settings.local_ip or await _local_ip(gateway_ip),
-            auto_reconnect=False,
         )
 
     return make
@@ -166,28 +146,24 @@ def _tcp_tunnel(settings: KnxSettings, keyring: Keyring | None) -> MakeTunnel:
     wanted = IndividualAddress(address) if address else None
     credentials = tunnel_credentials(keyring, wanted) if keyring else None
 
-    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyTunnel:
+    async def make(xknx: XKNX, hooks: Hooks) -> AnyTunnel:
         gateway_ip = await validate_ip(host, "knx.gateway")
         if credentials is None:
             return GuardedTcpTunnel(
-                malformed,
+                hooks,
                 xknx=xknx,
-                cemi_received_callback=received,
                 gateway_ip=gateway_ip,
                 gateway_port=settings.gateway_port,
                 individual_address=wanted,
-                auto_reconnect=False,
             )
         return GuardedSecureTunnel(
-            malformed,
+            hooks,
             xknx=xknx,
-            cemi_received_callback=received,
             gateway_ip=gateway_ip,
             gateway_port=settings.gateway_port,
             user_id=credentials.user_id,
             user_password=credentials.user_password,
             device_authentication_password=credentials.device_authentication,
-            auto_reconnect=False,
         )
 
     return make
@@ -238,24 +214,25 @@ def _routing(settings: KnxSettings, keyring: Keyring | None) -> MakeRouting:
     if backbone is not None and backbone.multicast_address:
         group = backbone.multicast_address
 
-    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyRouting:
+    async def make(xknx: XKNX, hooks: Hooks, numbers: SecureNumbers | None) -> AnyRouting:
         local_ip = settings.local_ip or await _local_ip(group)
         if backbone is not None and backbone.decrypted_key:
+            if numbers is None:
+                raise RuntimeError("nobody keeps the timer: keep_numbers comes before open")
             return GuardedSecureRouting(
-                malformed,
+                hooks,
+                numbers.timer(backbone.decrypted_key),
                 xknx=xknx,
                 individual_address=address,
-                cemi_received_callback=received,
                 local_ip=local_ip,
                 backbone_key=backbone.decrypted_key,
                 latency_ms=backbone.latency,
                 multicast_group=group,
             )
         return GuardedRouting(
-            malformed,
+            hooks,
             xknx=xknx,
             individual_address=address,
-            cemi_received_callback=received,
             local_ip=local_ip,
             multicast_group=group,
         )

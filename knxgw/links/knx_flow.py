@@ -5,6 +5,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from xknx.io.routing import _RoutingFlowControl
+from xknx.knxip import RoutingBusy
+
+LONGEST_PAUSE_MS = 5_000  # a receiver that needs longer asks again; the standard names 100 ms
+MOST_REPEATED = 20  # each adds up to 50 ms to the pause, and 100 ms to the slow time after it
 
 
 class BucketFlowControl(_RoutingFlowControl):
@@ -12,7 +16,8 @@ class BucketFlowControl(_RoutingFlowControl):
 
     xknx pauses 20 ms after each telegram, which holds an answer up behind a value that was just
     sent. A bucket of `BURST` with `RATE_PER_S` sends at most 50 telegrams in any second as well.
-    ROUTING_BUSY is obeyed as xknx does it.
+    ROUTING_BUSY is obeyed as xknx does it, but no single one mutes us for long: anybody in the
+    network may send it. Its control field is meant for devices that know it; all others pause.
     """
 
     BURST = 5.0
@@ -31,6 +36,18 @@ class BucketFlowControl(_RoutingFlowControl):
         """Tell whether a telegram that nobody waits for may be sent beside the answers."""
         self._fill()
         return self._tokens >= self.KEPT_FOR_ANSWERS
+
+    def handle_routing_busy(self, routing_busy: RoutingBusy) -> None:
+        """Pause, up to some seconds."""
+        wait_time_ms = min(routing_busy.wait_time, LONGEST_PAUSE_MS)
+        super().handle_routing_busy(
+            RoutingBusy(
+                device_state=routing_busy.device_state,
+                wait_time=wait_time_ms,
+                control_field=routing_busy.control_field,
+            )
+        )
+        self._received_busy_frames = min(self._received_busy_frames, MOST_REPEATED)
 
     @asynccontextmanager
     async def throttle(self) -> AsyncGenerator[None, None]:

@@ -11,6 +11,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
 from knxgw.links.knx import OnFrame
+from knxgw.links.knx_numbers import SecureNumbers
 
 
 class MemoryLine:
@@ -63,6 +64,9 @@ class MemoryLink:
     def has_room(self) -> bool:
         """Tell whether something that nobody waits for may be sent now: always."""
         return True
+
+    def keep_numbers(self, numbers: SecureNumbers) -> None:
+        """Hear where secure numbers are kept; nothing is secured here."""
 
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Join the line. Raises: LinkError while it is cut."""

@@ -28,6 +28,7 @@ MIGRATIONS = (
         present INTEGER NOT NULL);
     CREATE INDEX sessions_by_point ON sessions (point, id);
     """,
+    "CREATE TABLE secure_numbers (name TEXT PRIMARY KEY, number INTEGER NOT NULL);",
 )
 
 
@@ -96,8 +97,12 @@ class Database:
         records: Mapping[int, Mapping[str, Any]],
         sessions: Sequence[SessionRow] = (),
         faults: Sequence[FaultRow] = (),
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
-        """Store records, closed sessions and faults: all of them or none."""
+        """Store records, closed sessions, faults and secure numbers: all of them or none.
+
+        A secure number only grows: a lower one than the stored one changes nothing.
+        """
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany(
@@ -113,7 +118,17 @@ class Database:
                 "INSERT INTO faults (at, point, code, present) VALUES (?, ?, ?, ?)",
                 [(fault.at, fault.point, fault.code, int(fault.present)) for fault in faults],
             )
+            self._connection.executemany(
+                "INSERT INTO secure_numbers VALUES (?, ?) ON CONFLICT (name)"
+                " DO UPDATE SET number = excluded.number WHERE excluded.number > number",
+                list((numbers or {}).items()),
+            )
             self._trim()
+
+    def load_numbers(self) -> dict[str, int]:
+        """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them."""
+        rows = self._connection.execute("SELECT name, number FROM secure_numbers").fetchall()
+        return {str(name): int(number) for name, number in rows}
 
     def _trim(self) -> None:
         """Forget the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""

@@ -16,13 +16,15 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import ConfigError
-from knxgw.links.knx import RoutingLink, TunnelLink, XknxLink
+from knxgw.links.knx import XknxLink
 from knxgw.links.knx_factory import (
     PASSWORD_VARIABLE,
     load_keyring,
     make_link,
     tunnel_credentials,
 )
+from knxgw.links.knx_routing_link import RoutingLink
+from knxgw.links.knx_tunnel_link import TunnelLink
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
 from tests.support.knxip_server import settings
 
@@ -210,15 +212,10 @@ def test_each_kind_makes_its_link(
 ) -> None:
     made = make_link(settings(kind))
     assert isinstance(made, link)
-    assert made._data_secure is None
+    assert made._group_keys is None
     made = make_link(replace(secured, link=kind))
     assert isinstance(made, link)
-    assert made._data_secure is not None
-
-
-def test_a_clock_before_2018_is_said(secured: KnxSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xknx.secure.data_secure.time.time", lambda: 86_400.0)
-    assert "the clock of this computer is not set" in problem(secured)
+    assert made._group_keys is not None
 
 
 @pytest.mark.proves("H.8")

@@ -47,3 +47,37 @@ async def test_a_pause_that_a_receiver_asks_for_is_kept() -> None:
     async with flow.throttle():
         assert loop.time() >= 0.2
     flow.cancel()
+
+
+@pytest.mark.proves("H.29")
+@pytest.mark.parametrize("control_field", [0, 0x1234])
+async def test_one_routing_busy_mutes_us_for_five_seconds_at_most(control_field: int) -> None:
+    loop = asyncio.get_running_loop()
+    flow = BucketFlowControl()
+    flow.handle_routing_busy(RoutingBusy(wait_time=65_535, control_field=control_field))
+    async with flow.throttle():
+        assert loop.time() == pytest.approx(5.0)
+    flow.cancel()
+
+
+async def test_a_receiver_that_goes_on_being_busy_is_obeyed_as_long_as_it_says_so() -> None:
+    loop = asyncio.get_running_loop()
+    flow = BucketFlowControl()
+    for _ in range(4):
+        flow.handle_routing_busy(RoutingBusy(wait_time=65_535))
+        await asyncio.sleep(3.0)
+    async with flow.throttle():
+        assert 14.0 <= loop.time() <= 15.0
+    flow.cancel()
+
+
+async def test_a_flood_of_routing_busy_leaves_no_long_silence_behind() -> None:
+    loop = asyncio.get_running_loop()
+    flow = BucketFlowControl()
+    for _ in range(2_000):
+        flow.handle_routing_busy(RoutingBusy(wait_time=100))
+        await asyncio.sleep(0.02)
+    last_s = loop.time()
+    async with flow.throttle():
+        assert loop.time() - last_s <= 0.1 + 20 * 0.05
+    flow.cancel()

@@ -38,7 +38,6 @@ from xknx.knxip import (
     TunnellingFeatureGet,
     TunnellingRequest,
 )
-from xknx.secure.data_secure import DataSecure
 from xknx.secure.data_secure_asdu import (
     SecureData,
     SecurityAlgorithmIdentifier,
@@ -56,20 +55,22 @@ from xknx.telegram.apci import (
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.config.model import KnxLinkKind
-from knxgw.links.knx import AnyRouting, OnBytes, RoutingLink, TunnelLink, XknxLink
+from knxgw.links.knx import XknxLink
 from knxgw.links.knx_factory import make_link
-from knxgw.links.knx_transports import (
-    LONGEST_FRAME,
-    GuardedRouting,
-    GuardedSecureRouting,
-    GuardedTcpTransport,
-    GuardedUdpTransport,
-)
+from knxgw.links.knx_guard import LONGEST_FRAME, Hooks
+from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_routing import GuardedMulticast, GuardedRouting, GuardedSecureRouting
+from knxgw.links.knx_routing_link import AnyRouting, RoutingLink
+from knxgw.links.knx_secure_groups import GroupKeys
+from knxgw.links.knx_tunnel_link import TunnelLink
+from knxgw.links.knx_tunnels import GuardedTcpTransport
 from knxgw.sim.virtual_time import run_virtual
 from tests.support.knxip_server import (
     LOCALHOST,
+    NOON,
     Ear,
     KnxIpServer,
+    MemoryStore,
     group_write,
     opened,
     settings,
@@ -205,13 +206,14 @@ def try_tunnel(kind: KnxLinkKind, trial: Callable[[TunnelLink, Ear], None]) -> N
 def test_a_udp_tunnel_survives_any_datagram(raw: bytes) -> None:
     def trial(link: TunnelLink, ear: Ear) -> None:
         assert isinstance(link._tunnel, UDPTunnel)
+        server = link._tunnel.transport.remote_addr
         receive = link._tunnel.transport.data_received_callback
-        receive(raw, ELSEWHERE)
+        receive(raw, server)
         assert link.malformed or is_readable(raw)
         if ear.lost:
             return  # it said "disconnect"
         for counter in (0, 1):  # the datagram may have used up the first
-            receive(tunnel_request(counter), ELSEWHERE)
+            receive(tunnel_request(counter), server)
         assert ear.has(ADDRESS, GOOD)
 
     try_tunnel(KnxLinkKind.TUNNELLING, trial)
@@ -245,6 +247,17 @@ def test_a_tcp_tunnel_survives_any_stream(parts: list[bytes], chunk: int) -> Non
 MANY = tunnel_request(0) * 5_000
 
 
+def hooks(malformed: list[bytes]) -> Hooks:
+    """Return hooks that note what cannot be read; nothing else happens here."""
+    strange: list[object] = []
+    return Hooks(
+        received=strange.append,
+        malformed=malformed.append,
+        stranger=strange.append,
+        failed=strange.append,
+    )
+
+
 @pytest.mark.parametrize(
     "start",
     [
@@ -262,7 +275,7 @@ MANY = tunnel_request(0) * 5_000
 def test_a_stream_finds_the_next_good_frame(start: bytes) -> None:
     frames: list[KNXIPFrame] = []
     malformed: list[bytes] = []
-    transport = GuardedTcpTransport(malformed.append, ELSEWHERE, lambda: None)
+    transport = GuardedTcpTransport(hooks(malformed), ELSEWHERE, lambda: None)
     transport.register_callback(lambda frame, _source, _transport: frames.append(frame))
     transport.data_received_callback(start + tunnel_request(7))
     last = frames[-1].body
@@ -276,7 +289,7 @@ def test_a_stream_finds_the_next_good_frame(start: bytes) -> None:
 def test_a_frame_in_two_pieces_is_whole(at: int) -> None:
     frames: list[KNXIPFrame] = []
     malformed: list[bytes] = []
-    transport = GuardedTcpTransport(malformed.append, ELSEWHERE, lambda: None)
+    transport = GuardedTcpTransport(hooks(malformed), ELSEWHERE, lambda: None)
     transport.register_callback(lambda frame, _source, _transport: frames.append(frame))
     raw = tunnel_request(3)
     transport.data_received_callback(raw[:at])
@@ -286,23 +299,24 @@ def test_a_frame_in_two_pieces_is_whole(at: int) -> None:
     assert malformed == []
 
 
-def routing_link(data_secure: DataSecure | None = None, *, is_secure: bool = False) -> RoutingLink:
+def routing_link(group_keys: GroupKeys | None = None, *, is_secure: bool = False) -> RoutingLink:
     """Return a routing link in a group of this process."""
     group = f"239.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}.{250 + is_secure}"
 
-    async def make(xknx: XKNX, received: OnBytes, malformed: OnBytes) -> AnyRouting:
+    async def make(xknx: XKNX, hooks: Hooks, numbers: SecureNumbers | None) -> AnyRouting:
         common: dict[str, Any] = {
             "xknx": xknx,
             "individual_address": IndividualAddress("1.1.20"),
-            "cemi_received_callback": received,
             "local_ip": LOCALHOST,
             "multicast_group": group,
         }
         if is_secure:
-            return GuardedSecureRouting(malformed, backbone_key=KEY, latency_ms=10, **common)
-        return GuardedRouting(malformed, **common)
+            assert numbers is not None
+            timer = numbers.timer(KEY)
+            return GuardedSecureRouting(hooks, timer, backbone_key=KEY, latency_ms=10, **common)
+        return GuardedRouting(hooks, **common)
 
-    return RoutingLink(make, data_secure)
+    return RoutingLink(make, group_keys)
 
 
 def try_routing(*, is_secure: bool, trial: Callable[[RoutingLink, Ear], Awaitable[None]]) -> None:
@@ -325,7 +339,7 @@ def test_routing_survives_any_datagram(raw: bytes) -> None:
     async def trial(link: RoutingLink, ear: Ear) -> None:
         assert link._routing is not None
         transport = link._routing.transport
-        assert isinstance(transport, GuardedUdpTransport)
+        assert isinstance(transport, GuardedMulticast)
         transport.data_received_callback(raw, ELSEWHERE)
         assert link.malformed or is_readable(raw)
         ear.heard.clear()
@@ -371,12 +385,13 @@ def test_secure_routing_survives_any_datagram_and_any_wrapped_one(
     try_routing(is_secure=True, trial=trial)
 
 
-def data_secure() -> DataSecure:
-    """Return a Data Secure that knows one address and one sender."""
-    return DataSecure(
-        group_key_table={GroupAddress(ADDRESS): KEY},
-        individual_address_table={IndividualAddress(PEER): 0},
-    )
+def data_secure_link() -> RoutingLink:
+    """Return a link with Data Secure that knows one address and one sender."""
+    keys = GroupKeys(keys={GroupAddress(ADDRESS): KEY}, senders={IndividualAddress(PEER): 0})
+    link = routing_link(keys)
+    store = MemoryStore()
+    link.keep_numbers(SecureNumbers({}, store, lambda: NOON, lambda: 0.0))
+    return link
 
 
 def secured_cemi(apdu: bytes, sequence_number: int) -> bytes:
@@ -418,7 +433,7 @@ def test_any_cemi_is_taken(raw: bytes) -> None:
 @hundred
 @given(cemi_bytes() | st.binary(max_size=30).map(lambda apdu: secured_cemi(apdu, 1)))
 def test_any_cemi_is_taken_with_data_secure(raw: bytes) -> None:
-    link, ear = routing_link(data_secure()), Ear()
+    link, ear = data_secure_link(), Ear()
     link._on_frame = ear.on_frame
     with logged_once(link):
         link._received(raw)
@@ -431,7 +446,7 @@ def test_any_cemi_is_taken_with_data_secure(raw: bytes) -> None:
 @hundred
 @given(st.binary(max_size=30))
 def test_secured_bytes_that_are_no_telegram_are_dropped(apdu: bytes) -> None:
-    link, ear = routing_link(data_secure()), Ear()
+    link, ear = data_secure_link(), Ear()
     link._on_frame = ear.on_frame
     link._received(secured_cemi(apdu, 1))
     assert len(ear.heard) + link.malformed + link.insecure == 1

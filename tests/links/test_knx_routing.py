@@ -16,23 +16,38 @@ from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMIMessageCode
 from xknx.dpt import DPTArray
 from xknx.io import ConnectionConfig, ConnectionType, SecureConfig
-from xknx.knxip import KNXIPFrame, RoutingIndication
+from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingIndication
 from xknx.telegram import Telegram
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
-from knxgw.links.knx import RoutingLink
 from knxgw.links.knx_factory import make_link
-from knxgw.links.knx_transports import GuardedUdpTransport
+from knxgw.links.knx_routing import (
+    GuardedMulticast,
+    GuardedSecureGroup,
+    GuardedSecureRouting,
+)
+from knxgw.links.knx_routing_link import RoutingLink
+from knxgw.sim.virtual_time import run_virtual
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
-from tests.support.knxip_server import LOCALHOST, Ear, eventually, group_write, opened, settings
+from tests.support.knxip_server import (
+    LOCALHOST,
+    Ear,
+    MemoryStore,
+    eventually,
+    group_write,
+    numbers_of,
+    opened,
+    settings,
+)
 
 pytestmark = pytest.mark.real
 PASSWORD = "routing-password"  # noqa: S105 - made up here
 OURS, PEER, STRANGER = "1.1.20", "1.1.9", "1.1.66"
 SECURED, PLAIN = "1/1/50", "1/1/51"
 LATENCY_MS = 80  # the timer of secure routing is found within a few of these
+ELSEWHERE = (LOCALHOST, 1)
 _numbers = itertools.count(1)
 
 
@@ -272,7 +287,7 @@ async def test_a_replayed_secured_telegram_is_dropped(group: str, tmp_path: Path
         secured = peer._data_secure.outgoing_cemi(group_write(SECURED, 8, PEER))
         frame = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=secured)
         assert peer._routing is not None
-        assert isinstance(peer._routing.transport, GuardedUdpTransport)
+        assert isinstance(peer._routing.transport, GuardedMulticast)
         for _ in range(2):
             body = RoutingIndication(raw_cemi=frame.to_knx())
             peer._routing.transport.send(KNXIPFrame.init_from_body(body))
@@ -293,3 +308,115 @@ async def test_data_secure_goes_through_ip_secure_routing(group: str, tmp_path: 
         await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
         await peer.write(SECURED, 8)
         await hears(our_ear, SECURED, 8)
+
+
+# --- what was recorded, after a restart
+
+
+async def recorded_wrapper(group: str, keyring: Path, store: MemoryStore, at_s: float) -> bytes:
+    """Run a link for some time; return a telegram to it as it went through the network then."""
+    link = routing(group, OURS, keyring)
+    async with opened(link, numbers_of(store)) as ear:
+        await asyncio.sleep(at_s)
+        transport = secure_transport(link)
+        frame = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=group_write(PLAIN, 7, PEER))
+        body = RoutingIndication(raw_cemi=frame.to_knx())
+        wrapper = transport.encrypt_frame(KNXIPFrame.init_from_body(body)).to_knx()
+        transport.data_received_callback(wrapper, ELSEWHERE)
+        assert ear.heard == [(PEER, PLAIN, 7)]
+    return wrapper
+
+
+async def is_heard_after_a_start(
+    group: str, keyring: Path, store: MemoryStore, wrapper: bytes
+) -> bool:
+    """Start a link and replay what was recorded."""
+    link = routing(group, OURS, keyring)
+    async with opened(link, numbers_of(store)) as ear:
+        secure_transport(link).data_received_callback(wrapper, ELSEWHERE)
+        return bool(ear.heard)
+
+
+def secure_transport(link: RoutingLink) -> GuardedSecureGroup:
+    """Return the secure endpoint of an open link."""
+    assert isinstance(link._routing, GuardedSecureRouting)
+    return link._routing.transport
+
+
+@pytest.mark.proves("H.27")
+@pytest.mark.parametrize("at_s", [1.0, 290.0, 310.0, 86_400.0])
+def test_a_recorded_wrapper_is_refused_though_the_machine_was_just_switched_on(
+    group: str, tmp_path: Path, at_s: float
+) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+    store = MemoryStore()
+    wrapper = run_virtual(recorded_wrapper(group, keyring, store, at_s))
+    after_power_cut = MemoryStore(store.numbers)
+    assert not run_virtual(is_heard_after_a_start(group, keyring, after_power_cut, wrapper))
+    empty = MemoryStore()
+    assert run_virtual(is_heard_after_a_start(group, keyring, empty, wrapper)), "a real replay"
+
+
+def test_a_recorded_wrapper_is_refused_after_the_link_was_opened_again(
+    group: str, tmp_path: Path
+) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+
+    async def open_twice() -> bool:
+        store = MemoryStore()
+        wrapper = await recorded_wrapper(group, keyring, store, 10.0)
+        await asyncio.sleep(5.0)
+        return await is_heard_after_a_start(group, keyring, store, wrapper)
+
+    assert not run_virtual(open_twice())
+
+
+def test_nothing_is_heard_before_the_timer_is_found(group: str, tmp_path: Path) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+
+    async def trial() -> None:
+        wrapper = await recorded_wrapper(group, keyring, MemoryStore(), 10.0)
+        link = routing(group, OURS, keyring)
+        ear = Ear()
+        link.keep_numbers(numbers_of())
+        async with asyncio.TaskGroup() as tasks:
+            opening = tasks.create_task(link.open(ear.on_frame, ear.on_lost))
+            await asyncio.sleep(0.01)
+            secure_transport(link).data_received_callback(wrapper, ELSEWHERE)
+            assert not opening.done()
+        assert ear.heard == []
+        await link.close()
+
+    run_virtual(trial())
+
+
+def test_an_old_answer_does_not_turn_the_timer_back(group: str, tmp_path: Path) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+
+    async def trial() -> None:
+        link = routing(group, OURS, keyring)
+        async with opened(link):
+            timer = secure_transport(link).secure_timer
+            timer.update(1_000_000)
+            timer.update(5)
+            assert timer.current_timer_value() == 1_000_000
+
+    run_virtual(trial())
+
+
+async def test_a_plain_routing_busy_does_not_pause_secure_routing(
+    group: str, tmp_path: Path
+) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+    link = routing(group, OURS, keyring)
+    async with opened(link):
+        assert link._routing is not None
+        busy = KNXIPFrame.init_from_body(RoutingBusy(wait_time=5_000)).to_knx()
+        secure_transport(link).data_received_callback(busy, ELSEWHERE)
+        assert link._routing._flow._ready.is_set()
+
+
+def secure_routing_keyring(directory: Path, group: str) -> Path:
+    """Write a keyring with a backbone key."""
+    backbone = Backbone(key=bytes(16), multicast_address=group, latency_ms=LATENCY_MS)
+    return write_keyring(directory / "k.knxkeys", KeyringData(backbone=backbone), PASSWORD)

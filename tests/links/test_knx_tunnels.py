@@ -10,11 +10,24 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from xknx import XKNX
+from xknx.cemi import CEMIFrame, CEMIMessageCode
 from xknx.dpt import DPTArray
 from xknx.io.request_response import RequestResponse
-from xknx.knxip import ErrorCode
+from xknx.knxip import (
+    HPAI,
+    ConnectionStateResponse,
+    ConnectResponse,
+    ConnectResponseData,
+    DisconnectRequest,
+    ErrorCode,
+    KNXIPBody,
+    KNXIPFrame,
+    TunnellingAck,
+    TunnellingRequest,
+)
 from xknx.knxip.knxip_enum import SecureSessionStatusCode
-from xknx.telegram.address import GroupAddress
+from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.model import ObjectKind
@@ -22,9 +35,11 @@ from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx import TunnelLink
 from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_session import KnxSession
+from knxgw.links.knx_tunnel_link import TunnelLink
+from knxgw.links.knx_tunnels import GuardedUdpTunnel
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import Flags, GroupObject
 from tests.support.keyring import Interface, KeyringData, write_keyring
@@ -32,9 +47,11 @@ from tests.support.knxip_server import (
     LOCALHOST,
     TUNNEL_ADDRESS,
     Credentials,
+    Ear,
     KnxIpServer,
     eventually,
     group_write,
+    numbers_of,
     opened,
     settings,
 )
@@ -347,6 +364,187 @@ async def test_garbage_in_an_authentic_wrapper_is_counted_and_survived(tmp_path:
             await eventually(lambda: ear.has(ADDRESS, 7), "the telegram after the garbage")
             assert link.malformed == len(garbage)
             await link.check()
+
+
+# --- strangers in a tunnel over UDP
+
+
+def from_elsewhere(*bodies: KNXIPBody, to: tuple[str, int], host: str = LOCALHOST) -> None:
+    """Send frames from an address and port that nobody has announced."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind((host, 0))
+        for body in bodies:
+            stranger.sendto(KNXIPFrame.init_from_body(body).to_knx(), to)
+
+
+def our_port(link: TunnelLink) -> tuple[str, int]:
+    """Return where a tunnel listens."""
+    assert isinstance(link._tunnel, GuardedUdpTunnel)
+    return link._tunnel.transport.getsockname()
+
+
+def cemi_write(value: int) -> bytes:
+    """Return a telegram from the bus as it travels in a tunnel."""
+    return CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=group_write(ADDRESS, value)).to_knx()
+
+
+@pytest.mark.proves("H.29")
+@pytest.mark.parametrize("host", [LOCALHOST, "127.0.0.2"])
+async def test_only_its_server_speaks_in_a_udp_tunnel(
+    host: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving("udp") as server:
+        link = tunnel(server, "udp", tmp_path)
+        async with opened(link) as ear:
+            from_elsewhere(
+                TunnellingRequest(1, 0, cemi_write(66)),
+                TunnellingRequest(1, 1, cemi_write(66)),
+                DisconnectRequest(1, HPAI(host, 9)),
+                to=our_port(link),
+                host=host,
+            )
+            await eventually(lambda: link.strangers == 3, "three frames to be dropped")
+            server.indicate(group_write(ADDRESS, 7))  # its counter was not used up
+            await eventually(lambda: ear.has(ADDRESS, 7), "the telegram of the server")
+            assert [value for _, _, value in ear.heard] == [7]
+            await link.check()
+            assert (ear.lost, link.malformed) == (0, 0)
+    assert len([r for r in caplog.records if "stranger" in r.getMessage()]) == 1
+
+
+async def test_garbage_of_a_stranger_is_counted_as_such(tmp_path: Path) -> None:
+    async with serving("udp") as server:
+        link = tunnel(server, "udp", tmp_path)
+        async with opened(link):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+                stranger.sendto(b"garbage", our_port(link))
+            await eventually(lambda: link.strangers == 1, "the garbage to be dropped")
+            assert link.malformed == 0
+
+
+async def test_a_stranger_acknowledges_and_confirms_nothing(tmp_path: Path) -> None:
+    async with serving("udp") as server:
+        link = tunnel(server, "udp", tmp_path)
+        async with opened(link) as ear:
+            server.silent = True
+            port = our_port(link)
+
+            async def interfere() -> None:
+                while not ear.lost:
+                    from_elsewhere(TunnellingAck(1, 0), ConnectionStateResponse(1), to=port)
+                    await asyncio.sleep(0.02)
+
+            sending = link.send(group_write(ADDRESS, 1))
+            result, _none = await asyncio.gather(sending, interfere(), return_exceptions=True)
+            assert isinstance(result, LinkError)
+            assert "sending failed" in str(result)
+
+
+async def test_a_stranger_does_not_say_that_the_tunnel_is_alive(tmp_path: Path) -> None:
+    async with serving("udp") as server:
+        link = tunnel(server, "udp", tmp_path)
+        async with opened(link):
+            server.silent = True
+            port = our_port(link)
+
+            async def interfere() -> None:
+                while True:
+                    from_elsewhere(ConnectionStateResponse(1), to=port)
+                    await asyncio.sleep(0.02)
+
+            async with asyncio.TaskGroup() as group:
+                interfering = group.create_task(interfere())
+                with pytest.raises(LinkError, match="did not respond in time"):
+                    await link.check()
+                interfering.cancel()
+            server.silent = False
+
+
+async def test_a_stranger_answers_no_connect_request(tmp_path: Path) -> None:
+    async with serving("udp") as server:
+        server.silent = True
+        link = tunnel(server, "udp", tmp_path)
+        link.keep_numbers(numbers_of())
+        ear = Ear()
+        answer = ConnectResponse(
+            9, crd=ConnectResponseData(individual_address=IndividualAddress("1.1.66"))
+        )
+
+        async def interfere() -> None:
+            await eventually(lambda: link._tunnel is not None, "the tunnel")
+            await asyncio.sleep(0.05)
+            from_elsewhere(answer, to=our_port(link))
+
+        opening = link.open(ear.on_frame, ear.on_lost)
+        result, _none = await asyncio.gather(opening, interfere(), return_exceptions=True)
+        await link.close()
+        assert isinstance(result, LinkError)
+        assert link.strangers == 1
+
+
+@pytest.mark.parametrize(
+    ("data_endpoint", "source", "is_server"),
+    [
+        (None, ("10.0.0.1", 3671), True),
+        (None, ("10.0.0.1", 3672), False),
+        (None, ("10.0.0.2", 3671), False),
+        (("10.0.0.1", 50100), ("10.0.0.1", 3671), True),
+        (("10.0.0.1", 50100), ("10.0.0.1", 50100), True),
+        (("10.0.0.1", 50100), ("10.0.0.1", 50101), False),
+        (("192.168.7.7", 50100), ("192.168.7.7", 50100), True),
+        (("192.168.7.7", 50100), ("10.0.0.1", 50100), True),  # behind address translation
+        (("192.168.7.7", 50100), ("10.0.0.9", 50100), False),
+    ],
+)
+async def test_the_server_is_who_was_asked_and_who_it_said_it_would_be(
+    data_endpoint: tuple[str, int] | None, source: tuple[str, int], *, is_server: bool
+) -> None:
+    ignored: list[object] = []
+    hooks = Hooks(
+        received=ignored.append,
+        malformed=ignored.append,
+        stranger=ignored.append,
+        failed=ignored.append,
+    )
+    one = GuardedUdpTunnel(
+        hooks, xknx=XKNX(), gateway_ip="10.0.0.1", gateway_port=3671, local_ip=LOCALHOST
+    )
+    one._data_endpoint_addr = data_endpoint
+    assert one._is_server(source) == is_server
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_meant_for_another_tunnel_is_left_alone(kind: str, tmp_path: Path) -> None:
+    async with serving(kind) as server:
+        link = tunnel(server, kind, tmp_path)
+        async with opened(link) as ear:
+            server.send(TunnellingRequest(77, 0, cemi_write(66)))
+            server.send(DisconnectRequest(77, HPAI(LOCALHOST, 9)))
+            await eventually(lambda: link.strangers == 2, "two frames to be dropped")
+            server.indicate(group_write(ADDRESS, 7))
+            await eventually(lambda: ear.has(ADDRESS, 7), "our own telegram")
+            assert len(ear.heard) == 1
+            assert ear.lost == 0
+
+
+async def test_a_late_acknowledgement_of_another_telegram_acknowledges_nothing(
+    tmp_path: Path,
+) -> None:
+    async with serving("udp") as server:
+        link = tunnel(server, "udp", tmp_path)
+        async with opened(link) as ear:
+            server.silent = True
+
+            async def acknowledge_another() -> None:
+                while not ear.lost:
+                    server.send(TunnellingAck(1, 200))
+                    await asyncio.sleep(0.02)
+
+            sending = link.send(group_write(ADDRESS, 1))
+            result, _none = await asyncio.gather(
+                sending, acknowledge_another(), return_exceptions=True
+            )
+            assert isinstance(result, LinkError)
 
 
 # --- with a session on top

@@ -69,3 +69,53 @@ async def test_what_cannot_be_written_is_kept_and_written_later(
     assert await keeper.flush()
     assert database.load_records() == {1: {"setpoint_ma": 8000}, 2: {"setpoint_ma": 9000}}
     database.close()
+
+
+async def test_a_secure_number_that_may_wait_goes_with_the_next_write(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(keeper.run())
+        keeper.note_number("sender", 5, at_once=False)
+        await asyncio.sleep(60)
+        assert database.load_numbers() == {}
+        keeper.remember(1, {"interrupted": True})
+        await asyncio.sleep(1)
+        assert database.load_numbers() == {"sender": 5}
+        keeper.note_number("sender", 6, at_once=True)
+        await asyncio.sleep(1)
+        assert database.load_numbers() == {"sender": 6}
+        task.cancel()
+    database.close()
+
+
+async def test_secure_numbers_survive_an_orderly_end_and_never_fall(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    keeper.note_number("sender", 7, at_once=False)
+    keeper.note_number("sender", 3, at_once=False)
+    await keeper.flush()
+    assert await keeper.store_number("sender", 6)
+    assert await keeper.store_number("own", 1 << 47)
+    database.close()
+    database = Database(tmp_path)
+    assert database.load_numbers() == {"sender": 7, "own": 1 << 47}
+    database.close()
+
+
+async def test_a_secure_number_that_cannot_be_written_is_kept_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    database._connection.execute("PRAGMA query_only = ON")
+    keeper.note_number("sender", 7, at_once=True)
+    assert not await keeper.flush()
+    assert not await keeper.store_number("own", 1)
+    keeper.note_number("sender", 8, at_once=True)
+    database._connection.execute("PRAGMA query_only = OFF")
+    assert await keeper.flush()
+    assert database.load_numbers() == {"sender": 8}
+    assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
+    caplog.clear()  # the one ERROR was meant
+    database.close()

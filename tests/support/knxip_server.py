@@ -7,9 +7,10 @@ rude. It repeats nothing and checks no acknowledgement. Beside it stands what te
 import asyncio
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -53,10 +54,12 @@ from xknx.telegram.tpci import TDataGroup
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.links.knx import KnxLink
+from knxgw.links.knx_numbers import SecureNumbers
 
 LOCALHOST = "127.0.0.1"
 TUNNEL_ADDRESS = "1.1.240"
 POLL_S = 0.002
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 _AUTHENTICATION_KEY = functools.cache(derive_device_authentication_password)  # both are slow
 _USER_KEY = functools.cache(derive_user_password)
 
@@ -109,10 +112,49 @@ class Ear:
         return any(heard[1:] == (address, value) for heard in self.heard)
 
 
+class MemoryStore:
+    """Keeps secure numbers as the database does, without one."""
+
+    def __init__(self, numbers: Mapping[str, int] | None = None) -> None:
+        self.numbers = dict(numbers or {})
+        self.is_full = False
+        self.writes = 0
+        self._waiting: dict[str, int] = {}
+
+    def note_number(self, name: str, number: int, *, at_once: bool) -> None:
+        """Store a number at once, or with the next one."""
+        self._waiting[name] = max(number, self._waiting.get(name, 0))
+        if at_once:
+            self._write()
+
+    async def store_number(self, name: str, number: int) -> bool:
+        """Store a number."""
+        self._waiting[name] = max(number, self._waiting.get(name, 0))
+        self._write()
+        return not self.is_full
+
+    def _write(self) -> None:
+        if self.is_full:
+            return
+        self.writes += 1
+        for name, number in self._waiting.items():
+            self.numbers[name] = max(number, self.numbers.get(name, 0))
+        self._waiting = {}
+
+
+def numbers_of(store: MemoryStore | None = None, clock: datetime | None = NOON) -> SecureNumbers:
+    """Return the numbers of a device that was started with what is in the store."""
+    store = store or MemoryStore()
+    return SecureNumbers(store.numbers, store, lambda: clock, asyncio.get_running_loop().time)
+
+
 @asynccontextmanager
-async def opened(link: KnxLink | None) -> AsyncGenerator[Ear, None]:
+async def opened(
+    link: KnxLink | None, numbers: SecureNumbers | None = None
+) -> AsyncGenerator[Ear, None]:
     """Open a link, close it at the end."""
     assert link is not None
+    link.keep_numbers(numbers or numbers_of())
     ear = Ear()
     try:
         await link.open(ear.on_frame, ear.on_lost)
@@ -358,6 +400,11 @@ class KnxIpServer:
         """Send bytes as they are to every client; garbage, for instance."""
         for channel in self._channels.values():
             channel.client.write(raw)
+
+    def send(self, body: KNXIPBody) -> None:
+        """Send a frame as it is to every client."""
+        for channel in self._channels.values():
+            channel.client.send(body)
 
     def forget(self) -> None:
         """Forget every tunnel, as after a restart, and tell nobody."""

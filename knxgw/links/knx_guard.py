@@ -1,0 +1,102 @@
+"""The guard in front of xknx: bytes from the network never raise in the loop.
+
+xknx's parser can leave its own error family on cut frames (IndexError, ValueError), and its TCP
+endpoint stumbles over what it cannot parse; the guard turns whatever comes into a frame or a count.
+A frame that can be read is handed on outside the guard: an error there is a bug of ours.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from xknx.exceptions import CommunicationError, XKNXException
+from xknx.io.transport import UDPTransport
+from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader
+
+OnBytes = Callable[[bytes], None]
+Address = tuple[str, int]
+PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
+FRAME_START = bytes((KNXIPHeader.HEADERLENGTH, KNXIPHeader.PROTOCOLVERSION))
+LONGEST_FRAME = 1024  # bytes; a longest cEMI frame in its wrapper is below 350
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What an interface tells its link."""
+
+    received: OnBytes  # a cEMI frame
+    malformed: OnBytes  # bytes that cannot be read or verified
+    stranger: OnBytes  # bytes of somebody who has no say in this connection
+    failed: Callable[[Exception], None]  # the system does not send
+
+
+def take_datagram(transport: UDPTransport, hooks: Hooks, raw: bytes, source: Address) -> None:
+    """Parse a datagram and hand it on."""
+    if transport.multicast and source == transport.local_addr_assigned:
+        return  # our own
+    try:
+        frame, _rest = KNXIPFrame.from_knx(raw)
+    except PARSE_ERRORS:
+        hooks.malformed(raw)
+        return
+    transport.handle_knxipframe(frame, HPAI(*source))
+
+
+def split_stream(data: bytes, malformed: OnBytes) -> tuple[list[KNXIPFrame], bytes]:
+    """Return the complete frames of a byte stream and the start of the next one.
+
+    What cannot be a frame is dropped up to the next thing that looks like the start of one.
+    """
+    frames: list[KNXIPFrame] = []
+    at = 0
+    while len(data) - at >= KNXIPHeader.HEADERLENGTH:
+        length = int.from_bytes(data[at + 4 : at + 6], "big")
+        starts = data.startswith(FRAME_START, at)
+        if not starts or not KNXIPHeader.HEADERLENGTH <= length <= LONGEST_FRAME:
+            start = data.find(FRAME_START, at + 1)
+            end = len(data) if start == -1 else start
+            malformed(data[at:end])
+            at = end
+            continue
+        if len(data) - at < length:
+            break
+        raw = data[at : at + length]
+        at += length
+        try:
+            frames.append(KNXIPFrame.from_knx(raw)[0])
+        except PARSE_ERRORS:
+            malformed(raw)
+    return frames, data[at:]
+
+
+async def connected(connecting: Awaitable[None]) -> None:
+    """Wait until an interface is connected. Raises: CommunicationError that tells the cause."""
+    try:
+        await connecting
+    except CommunicationError as err:
+        if err.__cause__ is None:
+            raise
+        raise CommunicationError(f"{err}: {err.__cause__}") from err.__cause__
+
+
+class _Endpoint(asyncio.DatagramProtocol):
+    """Takes what a socket gives, and does not keep to itself what the socket refuses."""
+
+    def __init__(
+        self, receive: Callable[[bytes, Address], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self._receive = receive
+        self._failed = failed
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self._receive(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        self._failed(exc)
+
+
+def report_failures(transport: UDPTransport, hooks: Hooks) -> None:
+    """Let the sockets of an open transport say when the system does not send."""
+    for one in (transport.transport, transport.multicast_listener):
+        if one is not None:
+            one.set_protocol(_Endpoint(transport.data_received_callback, hooks.failed))

@@ -1,0 +1,213 @@
+"""Secure numbers that outlive the program: whose telegrams were taken up to where, and our own.
+
+KNX Secure takes no telegram twice: Data Secure numbers the telegrams of each sender, secure routing
+stamps them with a timer that all members share. Who forgets the numbers takes recorded telegrams
+again, so they are stored; what for, and how often, is in docs/decisions/secure-numbers.md.
+
+A name in the store holds a hash of the key the number belongs to: with another key nothing that was
+recorded can be replayed, and the numbers count anew.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.errors import LinkError
+
+OWN = "own"  # name of the number that our next telegram gets after a restart
+OWN_BLOCK = 1_000  # telegrams; that many may be sent before the next write
+TIMER_BLOCK_MS = 600_000
+AT_ONCE = 5.0  # numbers of one sender that are stored at once ...
+AT_ONCE_EVERY_S = 60.0  # ... and how long until it may be one more
+NUMBERS_START = datetime(2018, 1, 5, tzinfo=UTC)  # as ETS counts: ms since then
+
+
+class NumberStore(Protocol):
+    """Where numbers are kept; a lower number than the stored one changes nothing."""
+
+    def note_number(self, name: str, number: int, *, at_once: bool) -> None:
+        """Store a number at once, or with whatever is written next."""
+
+    async def store_number(self, name: str, number: int) -> bool:
+        """Store a number; return True when it is safe on the disk."""
+
+
+class _Allowance:
+    """How many numbers of one sender may still be stored at once."""
+
+    def __init__(self, now_s: float) -> None:
+        self._left = AT_ONCE
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Use up one, if there is one."""
+        self._left = min(AT_ONCE, self._left + (now_s - self._at_s) / AT_ONCE_EVERY_S)
+        self._at_s = now_s
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+class SecureNumbers:
+    """The numbers of this device, over all sessions of its link."""
+
+    def __init__(
+        self,
+        stored: Mapping[str, int],
+        store: NumberStore,
+        wall_clock: Callable[[], datetime | None],
+        time_s: Callable[[], float],
+    ) -> None:
+        """Begin with what was stored.
+
+        `wall_clock` gives None while the clock is not set, `time_s` is the monotonic time [s].
+        """
+        self._time_s = time_s
+        self._stored = dict(stored)
+        self._store = store
+        self._wall_clock = wall_clock
+        self._waiting: dict[str, int] = {}
+        self._allowances: dict[str, _Allowance] = {}
+        self._own: int | None = None
+        self._used_before = 0
+        self._own_end = 0
+        self._timers: dict[str, TimerNumbers] = {}
+
+    # --- of the telegrams of others
+
+    def last_valid(self, key: bytes, sender: IndividualAddress) -> int:
+        """Return the highest number of a sender that was taken with this key, 0: none."""
+        return self._stored.get(_name(key, str(sender)), 0)
+
+    def taken(self, key: bytes, sender: IndividualAddress, number: int) -> None:
+        """Note that a telegram was taken.
+
+        Its number is stored at once, for a sender that sends all the time at the latest when
+        `settle` is called next.
+        """
+        name = _name(key, str(sender))
+        self._stored[name] = number
+        now_s = self._time_s()
+        allowance = self._allowances.setdefault(name, _Allowance(now_s))
+        at_once = allowance.take(now_s)
+        self._store.note_number(name, number, at_once=at_once)
+        if at_once:
+            self._waiting.clear()  # they are written together
+        else:
+            self._waiting[name] = number
+
+    def settle(self) -> None:
+        """Store what still waits; to be called every ten seconds or so."""
+        for name, number in self._waiting.items():
+            self._store.note_number(name, number, at_once=True)
+        self._waiting.clear()
+
+    # --- of our own telegrams
+
+    def exceed(self, number: int) -> None:
+        """Use only numbers above this one."""
+        self._used_before = max(self._used_before, number)
+
+    async def reserve(self) -> None:
+        """Make sure that the next number cannot be used again after a power cut.
+
+        Raises: LinkError while neither the clock nor the store knows where to begin.
+        """
+        if self._own is None:
+            begin = max(self._wall_ms() or 0, self._stored.get(OWN, 0))
+            if not begin:  # what a keyring says may be years old: no place to begin
+                raise LinkError("Data Secure has no numbers yet: the clock is not set")
+            self._own = self._own_end = max(begin, self._used_before + 1)
+        if self._own >= self._own_end:
+            self._own_end = self._own + OWN_BLOCK
+            await self._store.store_number(OWN, self._own_end)  # if not: the clock runs ahead of us
+
+    def next_own(self) -> int:
+        """Return the number of our next telegram; `reserve` comes first."""
+        if self._own is None:
+            raise LinkError("Data Secure has no numbers yet")
+        number = self._own
+        self._own += 1
+        return number
+
+    # --- of secure routing
+
+    def timer(self, backbone_key: bytes) -> "TimerNumbers":
+        """Return what is known of the timer of a backbone."""
+        name = _name(backbone_key, "timer")
+        known = self._timers.get(name)
+        if known is None:
+            known = TimerNumbers(name, self._stored, self._store, self._wall_ms)
+            self._timers[name] = known
+        return known
+
+    def _wall_ms(self) -> int | None:
+        now = self._wall_clock()
+        if now is None or now <= NUMBERS_START:
+            return None
+        return (now - NUMBERS_START) // timedelta(milliseconds=1)
+
+
+class TimerNumbers:
+    """The timer [ms] that the members of secure routing share, over all our sessions.
+
+    It is stored ahead of what was sent and heard, and starts anew behind all of that by the latency
+    tolerance: a recorded telegram is too old, however young the machine's own clock is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stored: Mapping[str, int],
+        store: NumberStore,
+        wall_ms: Callable[[], int | None],
+    ) -> None:
+        self._name = name
+        self._wall_name = f"{name} wall"
+        self._store = store
+        self._wall_ms = wall_ms
+        self._end_ms = stored.get(name)  # stored: higher than what anybody has heard
+        self._end_wall_ms = stored.get(self._wall_name)
+        self._ahead_ms: int | None = None  # of the monotonic clock, in this run
+
+    async def begin(self, monotonic_ms: int, latency_ms: int) -> int:
+        """Return what the timer starts with; it cannot be less after a power cut from now on."""
+        if self._ahead_ms is not None:
+            return monotonic_ms + self._ahead_ms
+        value_ms = monotonic_ms
+        if self._end_ms is not None:
+            now_ms = self._end_ms - TIMER_BLOCK_MS + self._away_ms()
+            value_ms = max(value_ms, max(self._end_ms, now_ms) + latency_ms)
+        self._ahead_ms = value_ms - monotonic_ms
+        self._reserve(value_ms)
+        await self._store.store_number(self._name, value_ms + TIMER_BLOCK_MS)
+        return value_ms
+
+    def at(self, value_ms: int, monotonic_ms: int) -> None:
+        """Note where the timer is."""
+        self._ahead_ms = value_ms - monotonic_ms
+        if self._end_ms is None or value_ms > self._end_ms - TIMER_BLOCK_MS // 2:
+            self._reserve(value_ms)
+
+    def _away_ms(self) -> int:
+        """Return how long ago the stored value was written, as far as the wall clock knows."""
+        wall_ms = self._wall_ms()
+        if wall_ms is None or self._end_wall_ms is None:
+            return 0
+        return max(0, wall_ms - self._end_wall_ms)
+
+    def _reserve(self, value_ms: int) -> None:
+        self._end_ms = value_ms + TIMER_BLOCK_MS
+        self._store.note_number(self._name, self._end_ms, at_once=True)
+        wall_ms = self._wall_ms()
+        if wall_ms is not None:
+            self._store.note_number(self._wall_name, wall_ms, at_once=True)
+
+
+def _name(key: bytes, what: str) -> str:
+    """Return the name of a number that belongs to a key; the key cannot be told from it."""
+    return f"{hashlib.sha256(b'knxgw number ' + key).hexdigest()[:16]} {what}"

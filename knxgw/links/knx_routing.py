@@ -1,0 +1,177 @@
+"""xknx's routing over multicast, plain and IP Secure, behind the guard."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from xknx.exceptions import CouldNotParseKNXIP
+from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
+from xknx.io.routing import Routing, SecureRouting
+from xknx.io.transport import UDPTransport
+from xknx.knxip import KNXIPFrame, SecureWrapper, TimerNotify
+
+from knxgw.links.keep_alive import end_if_cancelled
+from knxgw.links.knx_flow import BucketFlowControl
+from knxgw.links.knx_guard import (
+    PARSE_ERRORS,
+    Address,
+    Hooks,
+    connected,
+    report_failures,
+    take_datagram,
+)
+from knxgw.links.knx_numbers import TimerNumbers
+
+
+class GuardedMulticast(UDPTransport):
+    """Multicast endpoint that counts what it cannot read."""
+
+    def __init__(self, hooks: Hooks, local_addr: Address, remote_addr: Address) -> None:
+        super().__init__(local_addr, remote_addr, multicast=True)
+        self._hooks = hooks
+
+    async def connect(self) -> None:
+        """Join the group. Raises: OSError."""
+        await super().connect()
+        report_failures(self, self._hooks)
+
+    def data_received_callback(self, raw: bytes, source: Address) -> None:
+        """Parse a datagram and hand it on."""
+        take_datagram(self, self._hooks, raw, source)
+
+
+class KeptSequenceTimer(SecureSequenceTimer):
+    """The timer of a secure group; it goes on where it was, over links lost and restarts."""
+
+    def __init__(self, numbers: TimerNumbers, **settings: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(**settings)
+        self._numbers = numbers
+
+    async def begin(self) -> None:
+        """Set the timer behind everything that was sent and heard before."""
+        self.update(await self._numbers.begin(self._monotonic_ms(), self.latency_tolerance_ms))
+
+    def update(self, new_value: int) -> None:
+        """Set the timer, never back: who was asked for the time has heard ours."""
+        super().update(max(new_value, self.current_timer_value()))
+        self._note()
+
+    def handle_timer_notify(self, timer_notify: TimerNotify) -> None:
+        """Take the time of another member."""
+        try:
+            super().handle_timer_notify(timer_notify)
+        except asyncio.InvalidStateError:  # the answer we waited for came twice
+            return
+        self._note()
+
+    def validate_secure_wrapper(self, secure_wrapper: SecureWrapper) -> bool:
+        """Tell whether a wrapper is new enough; one from later sets the timer."""
+        is_valid = super().validate_secure_wrapper(secure_wrapper)
+        self._note()
+        return is_valid
+
+    def get_for_outgoing_secure_wrapper(self) -> int:
+        """Return the time for a wrapper of ours."""
+        value_ms = super().get_for_outgoing_secure_wrapper()
+        self._note()
+        return value_ms
+
+    def _notify_timer_expired(self, update: tuple[bytes, bytes] | None) -> None:
+        super()._notify_timer_expired(update)
+        self._note()
+
+    def _note(self) -> None:
+        self._numbers.at(self.current_timer_value(), self._monotonic_ms())
+
+
+class GuardedSecureGroup(SecureGroup):
+    """Secure multicast endpoint that counts what it cannot read or verify."""
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        numbers: TimerNumbers,
+        backbone_key: bytes,
+        latency_ms: int,
+        **at: Address,
+    ) -> None:
+        super().__init__(backbone_key=backbone_key, latency_ms=latency_ms, **at)
+        self._hooks = hooks
+        self.secure_timer: KeptSequenceTimer = KeptSequenceTimer(
+            numbers,
+            backbone_key=backbone_key,
+            latency_ms=latency_ms,
+            transport_send=partial(UDPTransport.send, self),  # a notification has no wrapper
+        )
+
+    async def connect(self) -> None:
+        """Join the group and find its timer. Raises: OSError."""
+        await self.secure_timer.begin()
+        await UDPTransport.connect(self)
+        report_failures(self, self._hooks)
+        await self.secure_timer.synchronize()
+
+    def data_received_callback(self, raw: bytes, source: Address) -> None:
+        """Parse a datagram and hand it on."""
+        take_datagram(self, self._hooks, raw, source)
+
+    def decrypt_frame(self, encrypted_frame: KNXIPFrame) -> KNXIPFrame:
+        """Unwrap a frame. Raises: CouldNotParseKNXIP, on which xknx drops it without a word."""
+        try:
+            return super().decrypt_frame(encrypted_frame)
+        except PARSE_ERRORS as err:
+            self._hooks.malformed(encrypted_frame.to_knx())
+            raise CouldNotParseKNXIP(str(err)) from err
+
+
+class GuardedRouting(Routing):
+    """Routing with a guarded endpoint."""
+
+    def __init__(self, hooks: Hooks, **settings: Any) -> None:  # noqa: ANN401 - passed on
+        self._hooks = hooks
+        super().__init__(cemi_received_callback=hooks.received, **settings)
+        self._flow_control = self._flow = BucketFlowControl()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a telegram that nobody waits for may be sent now."""
+        return self._flow.has_room
+
+    def _init_transport(self) -> None:
+        self.transport = GuardedMulticast(
+            self._hooks, (self.local_ip, 0), (self.multicast_group, self.multicast_port)
+        )
+
+    async def connect(self) -> None:
+        """Join the multicast group. Raises: CommunicationError."""
+        await connected(super().connect())
+
+
+class GuardedSecureRouting(SecureRouting):
+    """Secure routing with a guarded endpoint."""
+
+    def __init__(self, hooks: Hooks, numbers: TimerNumbers, **settings: Any) -> None:  # noqa: ANN401 - passed on
+        self._hooks = hooks
+        self._numbers = numbers
+        super().__init__(cemi_received_callback=hooks.received, **settings)
+        self._flow_control = self._flow = BucketFlowControl()
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a telegram that nobody waits for may be sent now."""
+        return self._flow.has_room
+
+    def _init_transport(self) -> None:
+        self.transport: GuardedSecureGroup = GuardedSecureGroup(
+            self._hooks,
+            self._numbers,
+            self.backbone_key,
+            self.latency_ms,
+            local_addr=(self.local_ip, 0),
+            remote_addr=(self.multicast_group, self.multicast_port),
+        )
+
+    async def connect(self) -> None:
+        """Join the group and find its timer, up to some seconds. Raises: CommunicationError."""
+        await connected(super().connect())
+        end_if_cancelled()  # xknx's timer synchronization swallows a cancellation

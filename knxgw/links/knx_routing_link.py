@@ -1,0 +1,89 @@
+"""A KNX link by routing over multicast, plain or secure."""
+
+from collections.abc import Awaitable, Callable
+
+from xknx import XKNX
+from xknx.cemi import CEMIFrame
+from xknx.exceptions import CommunicationError
+from xknx.knxip import KNXIPFrame, RoutingBusy
+
+from knxgw.errors import LinkError
+from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
+from knxgw.links.knx_guard import Hooks
+from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
+from knxgw.links.knx_secure_groups import GroupKeys
+from knxgw.links.network_adapter import AdapterState, adapter_state, trouble
+
+BUSY_INTERVAL_S = 0.1
+AnyRouting = GuardedRouting | GuardedSecureRouting
+MakeRouting = Callable[[XKNX, Hooks, SecureNumbers | None], Awaitable[AnyRouting]]
+
+
+class RoutingLink(XknxLink):
+    """KNXnet/IP routing over multicast, plain or secure."""
+
+    is_routing = True
+
+    def __init__(
+        self,
+        make: MakeRouting,
+        group_keys: GroupKeys | None = None,
+    ) -> None:
+        super().__init__(group_keys)
+        self.busy_sent = 0
+        self._make = make
+        self._routing: AnyRouting | None = None
+        self._busy_s = float("-inf")
+        self._adapter: AdapterState | None = None  # as it was when we joined
+        self._adapter_has_run = False
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether the medium's 50 telegrams/s leave room beside the answers to reads."""
+        return self._routing is None or self._routing.has_room
+
+    async def _connect(self) -> None:
+        self._routing = await self._make(self._xknx, self._hooks, self._numbers)
+        await self._routing.connect()
+        self._adapter = self._adapter_now()
+        if self._adapter is not None and not self._adapter.is_running and self._adapter_has_run:
+            raise LinkError(f"the network adapter {self._adapter.name} is not connected")
+        self._note_adapter()
+
+    async def check(self) -> None:
+        """Make sure that we are still in the group. Raises: LinkError."""
+        await super().check()
+        if self._adapter is None or self._routing is None:
+            return
+        why = trouble(self._adapter, self._adapter_now(), self._routing.local_ip)
+        if why is not None:
+            raise LinkError(why)
+
+    def _adapter_now(self) -> AdapterState | None:
+        routing = self._routing
+        return None if routing is None else adapter_state(routing.local_ip, routing.multicast_group)
+
+    def _note_adapter(self) -> None:
+        """Remember an adapter that runs: a bridge without ports never does, and works all the same."""
+        self._adapter_has_run |= self._adapter is not None and self._adapter.is_running
+
+    async def _send(self, frame: CEMIFrame) -> None:
+        if self._routing is None:
+            raise CommunicationError("routing not open")
+        await self._routing.send_cemi(frame)
+
+    def note_backlog(self, waiting: int, now_s: float) -> None:
+        """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""
+        if self._routing is None or now_s - self._busy_s < BUSY_INTERVAL_S:
+            return
+        self._busy_s = now_s
+        self.busy_sent += 1
+        wait_time_ms = min(round(waiting * ROUTING_SLOT_S * 1000), 1000)
+        busy = RoutingBusy(wait_time=wait_time_ms)
+        self._routing.transport.send(KNXIPFrame.init_from_body(busy))
+
+    async def _disconnect(self) -> None:
+        if self._routing is not None:
+            routing, self._routing = self._routing, None
+            await routing.disconnect()

@@ -1,0 +1,80 @@
+"""Data Secure for group telegrams: xknx's, with numbers that outlive the program."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xknx.cemi import CEMILData
+from xknx.secure.data_secure import DataSecure
+from xknx.secure.keyring import Keyring
+from xknx.telegram.address import GroupAddress, IndividualAddress
+from xknx.telegram.apci import SecureAPDU
+
+from knxgw.links.knx_numbers import SecureNumbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupKeys:
+    """What a keyring says about secured group addresses.
+
+    Its numbers are those of the day it was exported: the lowest that may be.
+    """
+
+    keys: Mapping[GroupAddress, bytes] = field(repr=False)
+    senders: Mapping[IndividualAddress, int]  # with the last number each has used
+    own_number: int = 0  # the last one we have used
+
+    @classmethod
+    def of(cls, keyring: Keyring, own: IndividualAddress | None) -> "GroupKeys | None":
+        """Return what the keyring says; None when it secures no group address."""
+        keys = keyring.get_data_secure_group_keys()
+        if not keys:
+            return None
+        used = [d.sequence_number for d in keyring.devices if d.individual_address == own]
+        senders = keyring.get_data_secure_senders()
+        return cls(keys=keys, senders=senders, own_number=max(used, default=0))
+
+
+class NumberedDataSecure(DataSecure):
+    """Takes and gives numbers that were never used before, restarts included."""
+
+    def __init__(self, groups: GroupKeys, numbers: SecureNumbers) -> None:
+        keys = set(groups.keys.values())
+        last_valid = {
+            sender: max(number, *(numbers.last_valid(key, sender) for key in keys))
+            for sender, number in groups.senders.items()
+        }
+        super().__init__(
+            group_key_table=dict(groups.keys),
+            individual_address_table=last_valid,
+            last_sequence_number_sending=1,  # not used: see get_sequence_number
+        )
+        numbers.exceed(groups.own_number)
+        self._keys = groups.keys
+        self._numbers = numbers
+
+    def is_secured(self, data: CEMILData) -> bool:
+        """Tell whether a telegram to this destination is sent with a number."""
+        return isinstance(data.dst_addr, GroupAddress) and data.dst_addr in self._keys
+
+    async def reserve(self) -> None:
+        """Make sure that the next number can be used. Raises: LinkError."""
+        await self._numbers.reserve()
+
+    def settle(self) -> None:
+        """Store the numbers that still wait."""
+        self._numbers.settle()
+
+    def get_sequence_number(self) -> int:
+        """Return the number of our next telegram."""
+        return self._numbers.next_own()
+
+    def received_cemi(self, cemi_data: CEMILData) -> CEMILData:
+        """Verify and decrypt a telegram. Raises: DataSecureError."""
+        plain = super().received_cemi(cemi_data)
+        if isinstance(cemi_data.payload, SecureAPDU) and isinstance(
+            cemi_data.dst_addr, GroupAddress
+        ):
+            number = int.from_bytes(cemi_data.payload.secured_data.sequence_number_bytes, "big")
+            key = self._keys[cemi_data.dst_addr]
+            self._numbers.taken(key, cemi_data.src_addr, number)
+        return plain

@@ -1,0 +1,1 @@
+"""Libraries of others read the simulators, and the gateway reads registers that they encoded."""

@@ -1,0 +1,164 @@
+"""elli-2-modbus and our Elli Charger 2; the library's own simulator and our gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.events import ChargerSeen, DeviceEvent
+from knxgw.charging.words import ChargingState, PointNumber, Quantity, Value
+from knxgw.config.model import ConnectionKind
+from knxgw.links.keep_alive import keep_alive
+from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.links.modbus_endpoint import TcpEndpoint
+from knxgw.modbus.driver import Driver
+from tests.peers.device import (
+    DRAWN_MA,
+    DRAWN_W,
+    HOST,
+    currents_of,
+    served_charger,
+    serving,
+    thirsty,
+)
+from tests.peers.environments import CURRENT
+from tests.peers.peer import running
+
+pytestmark = [pytest.mark.peers, pytest.mark.real]
+
+A1, A2, B1, C2, ERROR = 2, 3, 4, 7, 11  # states of the library
+
+
+async def test_the_library_reads_what_the_charger_does() -> None:
+    box = served_charger("elli_charger_2")
+    async with serving(box), running(CURRENT, "elli", box.port) as peer:
+        free = await peer.ask("read")
+        assert (free["connected"], free["charging"], free["problem"]) == (False, False, False)
+        assert free["state"] in (A1, A2)
+
+        box.charger.plug(thirsty())
+        box.let_pass()
+        charging = await peer.ask("read")
+        assert charging["state"] == C2
+        assert (charging["connected"], charging["charging"]) == (True, True)
+        assert charging["currents"] == [DRAWN_MA / 1000] * 3
+        assert charging["voltages"] == [230, 230, 230]
+        assert charging["power"] == DRAWN_W
+        assert charging["energy_total"] == pytest.approx(box.charger.energy_wh / 1000, abs=0.001)
+        assert charging["pcb_temperature"] == 32.5
+        assert charging["layout_version"] == "1.0.0"
+        assert (charging["min_current"], charging["max_current"]) == (6, 16)
+
+        seen = box.seen_by_gateway()
+        assert seen[Quantity.STATE] == ChargingState.CHARGE
+        assert currents_of(seen) == [DRAWN_MA] * 3
+        assert seen[Quantity.POWER] == charging["power"]
+        assert seen[Quantity.TEMPERATURE] == 100 * charging["pcb_temperature"]
+        assert seen[Quantity.SETPOINT] == 1000 * charging["current_limit"]
+
+        box.charger.has_error = True
+        broken = await peer.ask("read")
+        assert broken["state"] == ERROR
+        assert broken["problem"]
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.ERROR
+
+
+async def test_what_the_library_commands_is_what_the_charger_does() -> None:
+    box = served_charger("elli_charger_2")
+    box.charger.plug(thirsty())
+    async with serving(box), running(CURRENT, "elli", box.port) as peer:
+        await peer.ask("set_current", amps=7.3)
+        box.let_pass(10)
+        read = await peer.ask("read")
+        assert read["current_limit"] == 7.3
+        assert read["currents"] == [7.3] * 3
+        assert box.drawn_ma() == [7300] * 3
+
+        await peer.ask("stop")
+        box.let_pass(10)
+        read = await peer.ask("read")
+        assert (read["state"], read["allowed"]) == (B1, False)
+        assert max(box.drawn_ma()) == 0
+
+        await peer.ask("set_failsafe_current", amps=6)
+        await peer.ask("set_watchdog_timeout", seconds=60)
+        await peer.ask("set_current", amps=10)
+        read = await peer.ask("read")
+        assert (read["failsafe_current"], read["watchdog_timeout"]) == (6, 60)
+        assert box.written("failsafe_current") == 6
+        assert box.written("failsafe_timeout") == 60
+
+        box.let_pass(50)
+        assert box.drawn_ma() == [10_000] * 3
+        box.let_pass(15)  # nobody has asked for longer than the watchdog waits
+        assert box.drawn_ma() == [6000] * 3
+
+
+async def test_the_charger_refuses_what_the_librarys_charger_refuses() -> None:
+    box = served_charger("elli_charger_2")
+    writes = [(258, 4), (261, 320), (262, 170), (259, 1)]
+    async with serving(box), running(CURRENT, "elli", box.port) as ours:
+        refusals = [await ours.ask("write", address=a, value=v) for a, v in writes]
+        port = await ours.ask("simulate")
+        async with running(CURRENT, "elli", port) as theirs:
+            assert refusals == [await theirs.ask("write", address=a, value=v) for a, v in writes]
+
+
+class Gateway:
+    """Bus and driver of a gateway on a real wire."""
+
+    def __init__(self, port: int) -> None:
+        quiet_pymodbus()
+        self.driver = Driver(PointNumber(1), catalogue().chargers["elli_charger_2"], unit_id=1)
+        self.values: dict[Quantity, Value] = {}
+        endpoint = TcpEndpoint(host=HOST, port=port, kind=ConnectionKind.TCP)
+        self.bus = ModbusBus(endpoint, drivers=[self.driver], on_event=self._take)
+
+    def _take(self, event: DeviceEvent) -> None:
+        if isinstance(event, ChargerSeen):
+            self.values.update(event.values)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until it knows something."""
+        async with asyncio.timeout(20):
+            while not true():  # noqa: ASYNC110 - it happens in another process
+                await asyncio.sleep(0.02)
+
+    def state(self) -> Value | None:
+        """Return the state it was last told."""
+        return self.values.get(Quantity.STATE)
+
+
+@asynccontextmanager
+async def asking(gateway: Gateway) -> AsyncIterator[Gateway]:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(keep_alive("bus", gateway.bus.run, last_delay_s=15.0))
+        yield gateway
+        task.cancel()
+
+
+async def test_the_gateway_reads_and_leads_the_librarys_own_charger() -> None:
+    async with (
+        running(CURRENT, "elli", 1) as peer,
+        asking(Gateway(await peer.ask("simulate"))) as gateway,
+    ):
+        await gateway.until(lambda: gateway.state() == ChargingState.AVAILABLE)
+        gateway.driver.want(10_500)
+        await gateway.until(lambda: gateway.values.get(Quantity.SETPOINT) == 10_500)
+        await peer.ask("plug", vehicle=True)
+        await gateway.until(lambda: gateway.state() == ChargingState.CHARGE)
+        await gateway.until(lambda: currents_of(gateway.values) == [10_500] * 3)
+        shown = await peer.ask("show")
+        assert shown["holding"] == {"257": 60_000, "261": 105, "262": 60}
+
+        gateway.driver.want(0)
+        await gateway.until(lambda: gateway.state() == ChargingState.CONNECTED)
+        await gateway.until(lambda: currents_of(gateway.values) == [0] * 3)
+        shown = await peer.ask("show")
+        assert shown["holding"]["261"] == 0
+        energy = gateway.values[Quantity.ENERGY]
+        assert isinstance(energy, int)
+        assert 1_234_567_000 <= energy <= 1000 * shown["energy_vah"]
+        assert {address for address, _ in shown["writes"]} == {257, 261, 262}
