@@ -3,6 +3,7 @@
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build import Draft
 from knxgw.config.check_devices import device_faults
+from knxgw.config.check_knx import check_knx
 from knxgw.config.check_limits import check_limits
 from knxgw.config.check_objects import association_faults, check_links
 from knxgw.config.model import (
@@ -29,6 +30,7 @@ def check_draft(
         faults += _no_charger(draft, report)
         check_links(draft, catalogue, report)
     check_limits(draft, report)
+    check_knx(draft.configuration.knx, report)
     _check_surroundings(draft, report)
     return tuple(faults)
 

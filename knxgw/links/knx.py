@@ -22,7 +22,7 @@ from xknx.exceptions import (
 )
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.errors import LinkError
+from knxgw.errors import Finding, LinkError
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
@@ -41,6 +41,7 @@ class KnxLink(Protocol):
 
     is_routing: bool
     malformed: int  # frames that could not be read, counted since the start
+    risks: tuple[Finding, ...]  # what is not secured although a keyring is there
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -75,6 +76,7 @@ class XknxLink(ABC):
     is_routing = False
 
     def __init__(self, group_keys: GroupKeys | None = None) -> None:
+        self.risks: tuple[Finding, ...] = ()
         self.malformed = 0
         self.strangers = 0
         self.insecure = 0

@@ -4,6 +4,7 @@ The keyring's password comes from a file or the environment, never from a comman
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -16,8 +17,8 @@ from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
-from knxgw.errors import ConfigError, Finding, LinkError
-from knxgw.links.knx import KnxLink
+from knxgw.errors import ConfigError, Finding, LinkError, Severity
+from knxgw.links.knx import KnxLink, XknxLink
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
@@ -90,28 +91,70 @@ def _finding(file: str, key: str, problem: str, remedy: str) -> ConfigError:
 
 
 def make_link(settings: KnxSettings) -> KnxLink | None:
-    """Return the configured link, None for `link: none`. Raises: ConfigError."""
-    match settings.link:
-        case KnxLinkKind.NONE:
-            return None
-        case KnxLinkKind.TPUART:
-            raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
+    """Return the configured link, None for `link: none`. Raises: ConfigError.
+
+    What a person believes to be secured and is not stands in its `risks`.
+    """
+    kind = settings.link
+    if kind is KnxLinkKind.NONE:
+        return None
+    if kind is KnxLinkKind.TPUART:
+        raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
+    keyring = load_keyring(settings)
+    groups = _group_keys(settings, keyring)
+    link: XknxLink
+    match kind:
         case KnxLinkKind.ROUTING:
-            keyring = load_keyring(settings)
-            return RoutingLink(_routing(settings, keyring), _group_keys(settings, keyring))
+            link = RoutingLink(_routing(settings, keyring), groups)
         case KnxLinkKind.TUNNELLING:
-            keyring = load_keyring(settings)
-            return TunnelLink(_udp_tunnel(settings), _group_keys(settings, keyring))
+            link = TunnelLink(_udp_tunnel(settings), groups)
         case KnxLinkKind.TUNNELLING_TCP:
-            keyring = load_keyring(settings)
-            return TunnelLink(_tcp_tunnel(settings, keyring), _group_keys(settings, keyring))
+            link = TunnelLink(_tcp_tunnel(settings, keyring), groups)
+    link.risks = tuple(_risks(settings, keyring)) if keyring is not None else ()
+    return link
+
+
+def _risks(settings: KnxSettings, keyring: Keyring) -> Iterator[Finding]:
+    """Yield a warning for what stays plain although the site names a keyring."""
+    again = "and export the keyring again"
+    if settings.link is KnxLinkKind.ROUTING and not _backbone_key(keyring):
+        yield _risk(
+            settings,
+            "routing is not encrypted: the keyring has no backbone key",
+            f"switch on security of the backbone in ETS {again}",
+        )
+    wanted = _wanted_address(settings)
+    if settings.link is KnxLinkKind.TUNNELLING_TCP and not tunnel_credentials(keyring, wanted):
+        yield _risk(
+            settings,
+            "the tunnel is not encrypted: the keyring has no secure tunnel",
+            f"switch on secure tunnelling of the KNX IP interface in ETS {again}",
+        )
+
+
+def _backbone_key(keyring: Keyring) -> bytes | None:
+    return keyring.backbone.decrypted_key if keyring.backbone is not None else None
+
+
+def _wanted_address(settings: KnxSettings) -> IndividualAddress | None:
+    address = settings.individual_address
+    return IndividualAddress(address) if address else None
+
+
+def _risk(settings: KnxSettings, problem: str, remedy: str) -> Finding:
+    return Finding(
+        file=settings.keyring or "configuration",
+        line=1,
+        key="knx.keyring",
+        problem=problem,
+        remedy=remedy,
+        severity=Severity.WARNING,
+    )
 
 
 def _group_keys(settings: KnxSettings, keyring: Keyring | None) -> GroupKeys | None:
     """Return what secures group telegrams, None without keys."""
-    address = settings.individual_address
-    own = IndividualAddress(address) if address else None
-    return None if keyring is None else GroupKeys.of(keyring, own)
+    return None if keyring is None else GroupKeys.of(keyring, _wanted_address(settings))
 
 
 def _not_available(what: str, instead: str) -> Finding:
@@ -142,8 +185,7 @@ def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:
 
 def _tcp_tunnel(settings: KnxSettings, keyring: Keyring | None) -> MakeTunnel:
     host = settings.gateway_host or ""
-    address = settings.individual_address
-    wanted = IndividualAddress(address) if address else None
+    wanted = _wanted_address(settings)
     credentials = tunnel_credentials(keyring, wanted) if keyring else None
 
     async def make(xknx: XKNX, hooks: Hooks) -> AnyTunnel:

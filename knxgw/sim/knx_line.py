@@ -9,7 +9,7 @@ from collections.abc import Callable
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.errors import LinkError
+from knxgw.errors import Finding, LinkError
 from knxgw.links.knx import OnFrame
 from knxgw.links.knx_numbers import SecureNumbers
 
@@ -50,6 +50,7 @@ class MemoryLink:
 
     def __init__(self, line: MemoryLine, address: IndividualAddress) -> None:
         self.malformed = 0
+        self.risks: tuple[Finding, ...] = ()
         self._line = line
         self._address = address
         self._on_frame: OnFrame | None = None

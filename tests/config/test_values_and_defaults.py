@@ -197,11 +197,13 @@ def test_a_charging_point_with_unit_0_on_tcp_is_an_ordinary_one() -> None:
 
 
 def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "site.knxkeys").write_text("<Keyring/>")
-    (tmp_path / "keyring.password").write_text("geheim")
+    for name, content in (("site.knxkeys", "<Keyring/>"), ("keyring.password", "geheim")):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text(content)
     file = tmp_path / "site.yaml"
     keys = "keyring: site.knxkeys, keyring_password_file: keyring.password"
-    file.write_text(HOME.replace("192.168.1.10}", f"192.168.1.10, {keys}}}"))
+    home = HOME.replace("link: tunnelling", "link: tunnelling_tcp")
+    file.write_text(home.replace("192.168.1.10}", f"192.168.1.10, {keys}}}"))
     loaded = load_configuration(file, catalogue())
     assert loaded.findings == ()
     assert loaded.configuration is not None

@@ -218,6 +218,17 @@ def test_each_kind_makes_its_link(
     assert made._group_keys is not None
 
 
+def test_our_last_number_in_the_keyring_counts(secured: KnxSettings) -> None:
+    link = make_link(replace(secured, individual_address="1.1.9"))
+    assert isinstance(link, XknxLink)
+    assert link._group_keys is not None
+    assert link._group_keys.own_number == 77
+    other = make_link(secured)
+    assert isinstance(other, XknxLink)
+    assert other._group_keys is not None
+    assert other._group_keys.own_number == 0
+
+
 @pytest.mark.proves("H.8")
 def test_the_first_secured_tunnel_is_taken(secured: KnxSettings) -> None:
     read = load_keyring(secured)
@@ -250,6 +261,32 @@ def test_a_keyring_without_tunnels_gives_no_credentials(tmp_path: Path) -> None:
     read = sync_load_keyring(write_keyring(tmp_path / "k.knxkeys", data, PASSWORD), PASSWORD)
     assert tunnel_credentials(read, None) is None
     assert tunnel_credentials(read, IndividualAddress("1.1.240")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (KnxLinkKind.ROUTING, "routing is not encrypted: the keyring has no backbone key"),
+        (KnxLinkKind.TUNNELLING, None),  # said by the check of the file
+        (KnxLinkKind.TUNNELLING_TCP, "the tunnel is not encrypted: the keyring has no secure"),
+    ],
+)
+def test_a_keyring_that_does_not_encrypt_the_connection_is_a_risk(
+    kind: KnxLinkKind, said: str | None, secured: KnxSettings
+) -> None:
+    assert secured.keyring is not None
+    data = KeyringData(interfaces=(DATA.interfaces[0],), group_keys=DATA.group_keys)
+    complete = make_link(replace(secured, link=kind))
+    assert complete is not None
+    assert complete.risks == ()
+    write_keyring(Path(secured.keyring), data, PASSWORD)
+    link = make_link(replace(secured, link=kind))
+    assert link is not None
+    texts = [str(risk) for risk in link.risks]
+    assert len(texts) == (said is not None)
+    for text in texts:
+        assert text.startswith(f"{secured.keyring}:1: warning: knx.keyring: {said}")
+        assert "in ETS and export the keyring again" in text
 
 
 def test_nothing_shows_or_logs_a_secret(
