@@ -16,7 +16,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import CURRENT
+from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -38,7 +38,7 @@ STATES = {  # what the gateway makes of each Mode 3 state of the library
 
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("alfen_eve")
-    async with serving(box), running(CURRENT, "alfen", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "alfen", box.port) as peer:
         assert (await peer.ask("read", batches=[SOCKET]))["mode_3_state"] == "A"
 
         box.charger.plug(thirsty())
@@ -103,7 +103,7 @@ async def test_registers_the_library_encodes_are_read_right() -> None:
         "temperature": -7.25,
     }
     box = served_charger("alfen_eve")
-    async with serving(box), running(CURRENT, "alfen", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "alfen", box.port) as peer:
         encoded = await peer.ask("encode", values=values)
         not_measured = await peer.ask(
             "encode",

@@ -17,7 +17,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import CURRENT
+from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -40,7 +40,7 @@ STATES = {  # what the gateway makes of each vehicle status of the library
 
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("phoenix_charx", UNIT)
-    async with serving(box), running(CURRENT, "charx", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "charx", box.port) as peer:
         station = await peer.ask("station")
         assert (station["num_controllers"], station["software_version"]) == (1, "V1.5.0")
         assert (await peer.ask("configuration", point=1))["charging_point"] == 1
@@ -81,7 +81,7 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
 async def test_a_watchdog_set_by_the_library_falls_back_to_its_current() -> None:
     box = served_charger("phoenix_charx", UNIT)
     box.charger.plug(thirsty())
-    async with serving(box), running(CURRENT, "charx", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "charx", box.port) as peer:
         await peer.ask("command", name="set_charging_release", arguments=[1, True])
         await peer.ask("command", name="set_watchdog", arguments=[1, 60, 8])
         await peer.ask("command", name="set_max_current", arguments=[1, 16])
@@ -110,7 +110,7 @@ async def test_registers_laid_out_by_the_library_are_read_right(connector: int) 
         "CP_VEHICLE_STATUS": "C2",
     }
     unknown = {"CP_CURRENT_L1": 6000, "CP_CURRENT_L2": -1, "CP_CURRENT_L3": -1}
-    async with running(CURRENT, "charx", 1) as peer:
+    async with running(ENVIRONMENT, "charx", 1) as peer:
         encoded = await peer.ask("encode", point=connector, values=values)
         not_known = await peer.ask("encode", point=connector, values=values | unknown)
         states = {

@@ -23,7 +23,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import CURRENT
+from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -33,7 +33,7 @@ A1, A2, B1, C2, ERROR = 2, 3, 4, 7, 11  # states of the library
 
 async def test_the_library_reads_what_the_charger_does() -> None:
     box = served_charger("elli_charger_2")
-    async with serving(box), running(CURRENT, "elli", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "elli", box.port) as peer:
         free = await peer.ask("read")
         assert (free["connected"], free["charging"], free["problem"]) == (False, False, False)
         assert free["state"] in (A1, A2)
@@ -68,7 +68,7 @@ async def test_the_library_reads_what_the_charger_does() -> None:
 async def test_what_the_library_commands_is_what_the_charger_does() -> None:
     box = served_charger("elli_charger_2")
     box.charger.plug(thirsty())
-    async with serving(box), running(CURRENT, "elli", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "elli", box.port) as peer:
         await peer.ask("set_current", amps=7.3)
         box.let_pass(10)
         read = await peer.ask("read")
@@ -99,10 +99,10 @@ async def test_what_the_library_commands_is_what_the_charger_does() -> None:
 async def test_the_charger_refuses_what_the_librarys_charger_refuses() -> None:
     box = served_charger("elli_charger_2")
     writes = [(258, 4), (261, 320), (262, 170), (259, 1)]
-    async with serving(box), running(CURRENT, "elli", box.port) as ours:
+    async with serving(box), running(ENVIRONMENT, "elli", box.port) as ours:
         refusals = [await ours.ask("write", address=a, value=v) for a, v in writes]
         port = await ours.ask("simulate")
-        async with running(CURRENT, "elli", port) as theirs:
+        async with running(ENVIRONMENT, "elli", port) as theirs:
             assert refusals == [await theirs.ask("write", address=a, value=v) for a, v in writes]
 
 
@@ -141,7 +141,7 @@ async def asking(gateway: Gateway) -> AsyncIterator[Gateway]:
 
 async def test_the_gateway_reads_and_leads_the_librarys_own_charger() -> None:
     async with (
-        running(CURRENT, "elli", 1) as peer,
+        running(ENVIRONMENT, "elli", 1) as peer,
         asking(Gateway(await peer.ask("simulate"))) as gateway,
     ):
         await gateway.until(lambda: gateway.state() == ChargingState.AVAILABLE)

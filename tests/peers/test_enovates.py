@@ -14,7 +14,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import PYTHON_3_13
+from tests.peers.environments import PYTHON_3_13 as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -60,7 +60,7 @@ DIAGNOSTICS = {
 
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("enovates")
-    async with serving(box), running(PYTHON_3_13, "enovates", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "enovates", box.port) as peer:
         assert await peer.ask("version"), "a map the library knows"
         free = await peer.ask("read", name="Mode3Details")
         assert free["state_str"] == free["state_num"] == "A1"
@@ -100,7 +100,7 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
 
 
 async def test_registers_laid_out_by_the_library_are_read_right() -> None:
-    async with running(PYTHON_3_13, "enovates", 1) as peer:
+    async with running(ENVIRONMENT, "enovates", 1) as peer:
         maps = {"Measurements": MEASUREMENTS, "Mode3Details": MODE_3, "Diagnostics": DIAGNOSTICS}
         limits = {"EMSLimit": {"ems_limit": -1}, "CurrentOffered": {"active_current_offered": 0}}
         blocks = await peer.ask("encode", values=maps | limits)

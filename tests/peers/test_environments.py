@@ -39,7 +39,9 @@ def test_without_its_environment_a_test_is_skipped_and_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(environments, "HOME", tmp_path)
     monkeypatch.delenv("KNXGW_REQUIRE_PEERS", raising=False)
-    with pytest.raises(pytest.skip.Exception, match=r"\.venv-peers/current is not there: make peers"):
+    with pytest.raises(
+        pytest.skip.Exception, match=r"\.venv-peers/current is not there: make peers"
+    ):
         require(CURRENT)
 
 
@@ -48,7 +50,9 @@ def test_where_peers_are_required_a_missing_environment_fails_the_test(
 ) -> None:
     monkeypatch.setattr(environments, "HOME", tmp_path)
     monkeypatch.setenv("KNXGW_REQUIRE_PEERS", "1")
-    with pytest.raises(pytest.fail.Exception, match=r"KNXGW_REQUIRE_PEERS=1, but \.venv-peers/current"):
+    with pytest.raises(
+        pytest.fail.Exception, match=r"KNXGW_REQUIRE_PEERS=1, but \.venv-peers/current"
+    ):
         require(CURRENT)
 
 

@@ -16,7 +16,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import CURRENT
+from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -29,7 +29,7 @@ CABLE_AT_STATION, CABLE_LOCKED = 1, 7
 async def test_the_library_reads_what_the_charger_does(model_id: str) -> None:
     box = served_charger(model_id)
     box.charger.card = 0x04A1B2C3
-    async with serving(box), running(CURRENT, "keba", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "keba", box.port) as peer:
         free = await peer.ask("read")
         assert free["chargingState"]["state"] == NOT_READY
         assert free["cableState"]["state"] == CABLE_AT_STATION
@@ -71,7 +71,7 @@ async def test_the_library_reads_what_the_charger_does(model_id: str) -> None:
 async def test_the_firmware_of_a_p30_is_the_one_the_library_reads() -> None:
     box = served_charger("keba_p30")
     box.charger.card = 1
-    async with serving(box), running(CURRENT, "keba", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "keba", box.port) as peer:
         firmware = (await peer.ask("read"))["firmwareVersion"]
     assert box.seen_by_gateway()[Quantity.FIRMWARE] == firmware == "3.10.42"
 
@@ -80,7 +80,7 @@ async def test_what_the_library_commands_is_what_the_charger_does() -> None:
     box = served_charger("keba_p30")
     box.charger.card = 1
     box.charger.plug(thirsty())
-    async with serving(box), running(CURRENT, "keba", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "keba", box.port) as peer:
         await peer.ask("set_current", current=8)
         box.let_pass()
         read = await peer.ask("read")
@@ -119,7 +119,7 @@ async def test_registers_as_the_library_takes_them_are_read_right() -> None:
         "rfidcard": 0x0000_00A7,
         "charged_energy": 1_234_567,  # 0.1 Wh
     }
-    async with serving(box), running(CURRENT, "keba", box.port) as peer:
+    async with serving(box), running(ENVIRONMENT, "keba", box.port) as peer:
         encoded = await peer.ask("encode", values=values)
     image = Encoded(charger_of("keba_p30"))
     read = {}

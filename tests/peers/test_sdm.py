@@ -24,7 +24,7 @@ from tests.peers.device import (
     served_meter,
     serving,
 )
-from tests.peers.environments import PYMODBUS_3_6
+from tests.peers.environments import PYMODBUS_3_6 as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -77,7 +77,7 @@ def is_read(read: Mapping[str, float], model: DeviceModel, served: Served) -> No
 
 
 async def test_the_library_reads_what_a_meter_measures_through_a_serial_server() -> None:
-    async with running(PYMODBUS_3_6, "sdm") as peer:
+    async with running(ENVIRONMENT, "sdm") as peer:
         for model_id in READ_AS_A_WHOLE:
             meter = served_meter(model_id, ConnectionKind.RTU_OVER_TCP)
             async with serving(meter):
@@ -88,21 +88,21 @@ async def test_the_library_reads_what_a_meter_measures_through_a_serial_server()
 
 async def test_the_library_reads_what_a_meter_measures_over_tcp() -> None:
     meter = served_meter("cg_em340_em540")
-    async with serving(meter), running(PYMODBUS_3_6, "sdm") as peer:
+    async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
         assert await peer.ask("connect", model="GNM3D", host=HOST, port=meter.port)
         is_read(await peer.ask("read"), meter.image.model, meter)
 
 
 async def test_the_library_reads_what_a_meter_measures_on_a_serial_line() -> None:
     meter = ServedOnLine("eastron_sdm630")
-    async with serving(meter), running(PYMODBUS_3_6, "sdm") as peer:
+    async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
         where = {"device": meter.device, "baud": meter.baud, "parity": "N"}
         assert await peer.ask("connect", model="SDM630", **where)
         is_read(await peer.ask("read"), meter.image.model, meter)
 
 
 async def test_every_point_of_ours_is_where_the_library_looks_for_it() -> None:
-    async with running(PYMODBUS_3_6, "sdm") as peer:
+    async with running(ENVIRONMENT, "sdm") as peer:
         for model_id, class_name in CLASSES.items():
             fields = await peer.ask("fields", model=class_name)
             for name, point in catalogue().meters[model_id].points.items():
@@ -129,7 +129,7 @@ async def test_registers_the_library_encodes_are_read_right() -> None:
         "l2_import_energy_active": 0.0,
         "l3_import_energy_active": 0.1,
     }
-    async with running(PYMODBUS_3_6, "sdm") as peer:
+    async with running(ENVIRONMENT, "sdm") as peer:
         for model_id, total in (("eastron_sdm630", "total_power_active"), ("cg_em340_em540", "power_active")):  # fmt: skip
             laid = values | {total: 12_938.0}
             model = catalogue().meters[model_id]

@@ -16,7 +16,7 @@ from tests.peers.device import (
     serving,
     thirsty,
 )
-from tests.peers.environments import PYTHON_3_13
+from tests.peers.environments import PYTHON_3_13 as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -37,7 +37,7 @@ STATUSES = {  # what the gateway makes of each charging status of the library
 
 async def test_the_library_reads_what_the_charger_does() -> None:
     box = served_charger("sungrow_ac", DIRECT)
-    async with serving(box), running(PYTHON_3_13, "sungrow", box.port, DIRECT) as peer:
+    async with serving(box), running(ENVIRONMENT, "sungrow", box.port, DIRECT) as peer:
         assert await peer.ask("units") == DIRECT
         free = await peer.ask("read")
         assert free["charging_status"] == "idle"
@@ -85,7 +85,7 @@ async def test_the_library_reads_what_the_charger_does() -> None:
 
 async def test_the_library_finds_a_box_behind_a_dongle() -> None:
     box = served_charger("sungrow_ac", BEHIND_WINET_S)
-    async with serving(box), running(PYTHON_3_13, "sungrow", box.port, BEHIND_WINET_S) as peer:
+    async with serving(box), running(ENVIRONMENT, "sungrow", box.port, BEHIND_WINET_S) as peer:
         assert await peer.ask("units") == BEHIND_WINET_S
         assert (await peer.ask("read"))["model"] == "AC22E-01"
 
@@ -101,7 +101,7 @@ async def test_registers_the_library_encodes_are_read_right() -> None:
         "output_current_setting": 15.1,
         "version_string": "LE-01.1E1.001.",
     }
-    async with running(PYTHON_3_13, "sungrow", 1, DIRECT) as peer:
+    async with running(ENVIRONMENT, "sungrow", 1, DIRECT) as peer:
         encoded = await peer.ask("encode", values=values)
         statuses = await peer.ask("statuses")
         states = {}

@@ -21,7 +21,7 @@ from tests.peers.device import (
     served_meter,
     serving,
 )
-from tests.peers.environments import CURRENT
+from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -63,7 +63,7 @@ def sunspec_models() -> list[DeviceModel]:
 
 
 async def test_every_point_of_ours_is_that_of_the_definitions() -> None:
-    async with running(CURRENT, "sunspec", 1, 1) as peer:
+    async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         for model in sunspec_models():
             assert model.chain is not None
             definitions = await peer.ask("definitions", models=list(model.chain.models))
@@ -92,7 +92,7 @@ async def test_a_scan_finds_what_a_meter_measures(model_id: str) -> None:
     chain = meter.image.model.chain
     assert chain is not None
     unit = meter.image.unit_id
-    async with serving(meter), running(CURRENT, "sunspec", meter.port, unit) as peer:
+    async with serving(meter), running(ENVIRONMENT, "sunspec", meter.port, unit) as peer:
         common, first, *others = await peer.ask("scan")
     assert (common["id"], common["wrong"]) == (COMMON, "")
     assert (first["id"], first["length"], first["wrong"]) == (chain.models[0], chain.length, "")
@@ -133,7 +133,7 @@ WHOLE: Mapping[str, Any] = {
 
 
 async def test_integers_the_library_encodes_are_read_right_at_every_scale() -> None:
-    async with running(CURRENT, "sunspec", 1, 1) as peer:
+    async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         registers = await peer.ask("encode", chain=[[203, {**SCALES, **WHOLE}]])
         for base in (40_000, 50_000, 0):
             read = seen(INTEGERS, registers, base)
@@ -162,7 +162,7 @@ async def test_integers_the_library_encodes_are_read_right_at_every_scale() -> N
 async def test_what_the_library_leaves_out_is_not_there() -> None:
     scales = {"A_SF": -2, "V_SF": -1, "W_SF": 0}
     single = {"AphA": 10.25, "PhVphA": 230.0, "WphA": 2357.0, "W": 2357.0}
-    async with running(CURRENT, "sunspec", 1, 1) as peer:
+    async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         read = seen(INTEGERS, await peer.ask("encode", chain=[[201, {**scales, **single}]]))
         assert currents_of(read) == [10_250, None, None]
         assert read[Quantity.POWER] == 2357
@@ -176,7 +176,7 @@ async def test_what_the_library_leaves_out_is_not_there() -> None:
 
 
 async def test_floats_the_library_encodes_are_read_right() -> None:
-    async with running(CURRENT, "sunspec", 1, 1) as peer:
+    async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         for number in (213, 212, 214):
             read = seen(FLOATS, await peer.ask("encode", chain=[[number, WHOLE]]))
             assert currents_of(read) == [62_500, 0, -6250]
@@ -191,7 +191,7 @@ async def test_the_meter_of_a_longer_chain_is_found() -> None:
     two = {**SCALES, "AphA": 2.0, "AphB": 2.0, "AphC": 2.0, "W": -1380.0}
     inverter: dict[str, float] = {"A_SF": -1, "A": 20.0, "W_SF": 0, "W": 5000.0}
     chain = [[103, inverter], [120, {}], [203, one], [124, {}], [201, two], [204, one]]
-    async with running(CURRENT, "sunspec", 1, 1) as peer:
+    async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         registers = await peer.ask("encode", chain=chain)
     for place, expected in ((0, one), (1, two), (2, one)):
         read = seen(INTEGERS, registers, place=place)
