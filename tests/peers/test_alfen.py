@@ -36,6 +36,7 @@ STATES = {  # what the gateway makes of each Mode 3 state of the library
 }
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("alfen_eve")
     async with serving(box), running(ENVIRONMENT, "alfen", box.port) as peer:
@@ -84,6 +85,7 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         assert (await peer.ask("read", batches=[SOCKET]))["mode_3_state"] == "F"
 
 
+@pytest.mark.proves("H.46")
 async def test_registers_the_library_encodes_are_read_right() -> None:
     values = {
         "mode_3_state": "C2",

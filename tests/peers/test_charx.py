@@ -38,6 +38,7 @@ STATES = {  # what the gateway makes of each vehicle status of the library
 }
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("phoenix_charx", UNIT)
     async with serving(box), running(ENVIRONMENT, "charx", box.port) as peer:
@@ -78,6 +79,7 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         assert (await peer.ask("read", point=1))["vehicle_status"] == "E0"
 
 
+@pytest.mark.proves("H.45")
 async def test_a_watchdog_set_by_the_library_falls_back_to_its_current() -> None:
     box = served_charger("phoenix_charx", UNIT)
     box.charger.plug(thirsty())
@@ -93,6 +95,7 @@ async def test_a_watchdog_set_by_the_library_falls_back_to_its_current() -> None
         assert box.drawn_ma() == [8000] * 3
 
 
+@pytest.mark.proves("H.46")
 @pytest.mark.parametrize("connector", [1, 12])
 async def test_registers_laid_out_by_the_library_are_read_right(connector: int) -> None:
     values = {

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.real]
 A1, A2, B1, C2, ERROR = 2, 3, 4, 7, 11  # states of the library
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_what_the_charger_does() -> None:
     box = served_charger("elli_charger_2")
     async with serving(box), running(ENVIRONMENT, "elli", box.port) as peer:
@@ -65,6 +66,7 @@ async def test_the_library_reads_what_the_charger_does() -> None:
         assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.ERROR
 
 
+@pytest.mark.proves("H.45")
 async def test_what_the_library_commands_is_what_the_charger_does() -> None:
     box = served_charger("elli_charger_2")
     box.charger.plug(thirsty())
@@ -96,6 +98,7 @@ async def test_what_the_library_commands_is_what_the_charger_does() -> None:
         assert box.drawn_ma() == [6000] * 3
 
 
+@pytest.mark.proves("H.45")
 async def test_the_charger_refuses_what_the_librarys_charger_refuses() -> None:
     box = served_charger("elli_charger_2")
     writes = [(258, 4), (261, 320), (262, 170), (259, 1)]
@@ -139,6 +142,7 @@ async def asking(gateway: Gateway) -> AsyncIterator[Gateway]:
         task.cancel()
 
 
+@pytest.mark.proves("H.45", "H.46")
 async def test_the_gateway_reads_and_leads_the_librarys_own_charger() -> None:
     async with (
         running(ENVIRONMENT, "elli", 1) as peer,

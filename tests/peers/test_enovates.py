@@ -58,6 +58,7 @@ DIAGNOSTICS = {
 }
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     box = served_charger("enovates")
     async with serving(box), running(ENVIRONMENT, "enovates", box.port) as peer:
@@ -99,6 +100,7 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         assert broken["state_str"] == broken["state_num"] == "E"
 
 
+@pytest.mark.proves("H.46")
 async def test_registers_laid_out_by_the_library_are_read_right() -> None:
     async with running(ENVIRONMENT, "enovates", 1) as peer:
         maps = {"Measurements": MEASUREMENTS, "Mode3Details": MODE_3, "Diagnostics": DIAGNOSTICS}

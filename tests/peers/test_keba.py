@@ -25,6 +25,7 @@ NOT_READY, CHARGING, ERROR, SUSPENDED = 1, 3, 4, 5  # words of the library
 CABLE_AT_STATION, CABLE_LOCKED = 1, 7
 
 
+@pytest.mark.proves("H.45")
 @pytest.mark.parametrize("model_id", ["keba_p30", "keba_p40"])
 async def test_the_library_reads_what_the_charger_does(model_id: str) -> None:
     box = served_charger(model_id)
@@ -68,6 +69,7 @@ async def test_the_library_reads_what_the_charger_does(model_id: str) -> None:
         assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.MANUAL_START
 
 
+@pytest.mark.proves("H.45")
 async def test_the_firmware_of_a_p30_is_the_one_the_library_reads() -> None:
     box = served_charger("keba_p30")
     box.charger.card = 1
@@ -76,6 +78,7 @@ async def test_the_firmware_of_a_p30_is_the_one_the_library_reads() -> None:
     assert box.seen_by_gateway()[Quantity.FIRMWARE] == firmware == "3.10.42"
 
 
+@pytest.mark.proves("H.45")
 async def test_what_the_library_commands_is_what_the_charger_does() -> None:
     box = served_charger("keba_p30")
     box.charger.card = 1
@@ -105,6 +108,7 @@ async def test_what_the_library_commands_is_what_the_charger_does() -> None:
         assert box.written("unlock") == 0
 
 
+@pytest.mark.proves("H.46")
 async def test_registers_as_the_library_takes_them_are_read_right() -> None:
     """It has no encoder: it is asked where it looks for a value, and what it reads there."""
     box = served_charger("keba_p30")

@@ -76,6 +76,7 @@ def is_read(read: Mapping[str, float], model: DeviceModel, served: Served) -> No
         assert value == pytest.approx(expected[point], abs=0.1), (model.id, point)
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_what_a_meter_measures_through_a_serial_server() -> None:
     async with running(ENVIRONMENT, "sdm") as peer:
         for model_id in READ_AS_A_WHOLE:
@@ -86,6 +87,7 @@ async def test_the_library_reads_what_a_meter_measures_through_a_serial_server()
                 is_read(await peer.ask("read"), meter.image.model, meter)
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_what_a_meter_measures_over_tcp() -> None:
     meter = served_meter("cg_em340_em540")
     async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
@@ -93,6 +95,7 @@ async def test_the_library_reads_what_a_meter_measures_over_tcp() -> None:
         is_read(await peer.ask("read"), meter.image.model, meter)
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_what_a_meter_measures_on_a_serial_line() -> None:
     meter = ServedOnLine("eastron_sdm630")
     async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
@@ -101,6 +104,7 @@ async def test_the_library_reads_what_a_meter_measures_on_a_serial_line() -> Non
         is_read(await peer.ask("read"), meter.image.model, meter)
 
 
+@pytest.mark.proves("H.46")
 async def test_every_point_of_ours_is_where_the_library_looks_for_it() -> None:
     async with running(ENVIRONMENT, "sdm") as peer:
         for model_id, class_name in CLASSES.items():
@@ -116,6 +120,7 @@ async def test_every_point_of_ours_is_where_the_library_looks_for_it() -> None:
                 assert point.scale == pytest.approx(ours), (model_id, name)
 
 
+@pytest.mark.proves("H.46")
 async def test_registers_the_library_encodes_are_read_right() -> None:
     values = {
         "l1_current": 62.5,

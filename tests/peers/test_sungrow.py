@@ -35,6 +35,7 @@ STATUSES = {  # what the gateway makes of each charging status of the library
 }
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_reads_what_the_charger_does() -> None:
     box = served_charger("sungrow_ac", DIRECT)
     async with serving(box), running(ENVIRONMENT, "sungrow", box.port, DIRECT) as peer:
@@ -83,6 +84,7 @@ async def test_the_library_reads_what_the_charger_does() -> None:
         assert (await peer.ask("read"))["charging_status"] == "fault"
 
 
+@pytest.mark.proves("H.45")
 async def test_the_library_finds_a_box_behind_a_dongle() -> None:
     box = served_charger("sungrow_ac", BEHIND_WINET_S)
     async with serving(box), running(ENVIRONMENT, "sungrow", box.port, BEHIND_WINET_S) as peer:
@@ -90,6 +92,7 @@ async def test_the_library_finds_a_box_behind_a_dongle() -> None:
         assert (await peer.ask("read"))["model"] == "AC22E-01"
 
 
+@pytest.mark.proves("H.46")
 async def test_registers_the_library_encodes_are_read_right() -> None:
     values = {
         "phase_a_current": 31.9,

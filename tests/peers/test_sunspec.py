@@ -62,6 +62,7 @@ def sunspec_models() -> list[DeviceModel]:
     return [model for model in catalogue().models if model.chain is not None]
 
 
+@pytest.mark.proves("H.46")
 async def test_every_point_of_ours_is_that_of_the_definitions() -> None:
     async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         for model in sunspec_models():
@@ -86,6 +87,7 @@ async def test_every_point_of_ours_is_that_of_the_definitions() -> None:
                     )
 
 
+@pytest.mark.proves("H.45")
 @pytest.mark.parametrize("model_id", [INTEGERS, FLOATS])
 async def test_a_scan_finds_what_a_meter_measures(model_id: str) -> None:
     meter = served_meter(model_id, ConnectionKind.TCP)
@@ -132,6 +134,7 @@ WHOLE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.proves("H.46")
 async def test_integers_the_library_encodes_are_read_right_at_every_scale() -> None:
     async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         registers = await peer.ask("encode", chain=[[203, {**SCALES, **WHOLE}]])
@@ -159,6 +162,7 @@ async def test_integers_the_library_encodes_are_read_right_at_every_scale() -> N
         assert read[Quantity.ENERGY] == 500
 
 
+@pytest.mark.proves("H.46")
 async def test_what_the_library_leaves_out_is_not_there() -> None:
     scales = {"A_SF": -2, "V_SF": -1, "W_SF": 0}
     single = {"AphA": 10.25, "PhVphA": 230.0, "WphA": 2357.0, "W": 2357.0}
@@ -175,6 +179,7 @@ async def test_what_the_library_leaves_out_is_not_there() -> None:
         assert Quantity.ENERGY not in read
 
 
+@pytest.mark.proves("H.46")
 async def test_floats_the_library_encodes_are_read_right() -> None:
     async with running(ENVIRONMENT, "sunspec", 1, 1) as peer:
         for number in (213, 212, 214):
@@ -185,6 +190,7 @@ async def test_floats_the_library_encodes_are_read_right() -> None:
             assert read[Quantity.ENERGY] == pytest.approx(4e12, rel=1e-7)
 
 
+@pytest.mark.proves("H.46")
 async def test_the_meter_of_a_longer_chain_is_found() -> None:
     """Behind an inverter, between models of other kinds, the second and the third."""
     one = {**SCALES, "AphA": 1.0, "AphB": 1.0, "AphC": 1.0, "W": 690.0}
