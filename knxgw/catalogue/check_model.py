@@ -34,6 +34,7 @@ _STEP_UNITS: Mapping[StepValue, tuple[str, ...]] = {
     StepValue.MINIMUM: ("A", "W"),
     StepValue.WATCHDOG: ("s", "ms"),
 }
+LARGEST_STEP = 1000  # of a phase, in steps of its sum: 1 W and 1 mW, or 1 kWh and 1 Wh
 _NO_PLUG = (0, 1, 2, 3)  # states that leave open whether a vehicle is connected
 _VIEWS = {  # points of different kinds may look at the same registers
     **dict.fromkeys((RegisterType.STR, RegisterType.STRW, RegisterType.BYTES), "text"),
@@ -47,6 +48,7 @@ def check_model(model: DeviceModel, root: Node) -> None:
     points = root.mapping()["points"].mapping()
     _check_units(model, points)
     _check_registers(model, points)
+    _check_phases(model, points)
     if model.control is not None:
         _check_steps(model, model.control, root)
         _check_zero(model, model.control, root)
@@ -59,6 +61,10 @@ def check_model(model: DeviceModel, root: Node) -> None:
 
 def _check_units(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
     for point in model.points.values():
+        if point.scale == 0:
+            nodes[point.name].report(
+                "scale 0 makes every value 0", "write what gives the unit, or leave it out"
+            )
         for pattern, units in _UNITS.items():
             if re.fullmatch(pattern, point.name) and point.unit not in units:
                 nodes[point.name].report(
@@ -91,6 +97,48 @@ def _may_share(one: Point, other: Point) -> bool:
         return not one.extract.mask << one.extract.shift & other.extract.mask << other.extract.shift
     same = (one.address, one.count, one.type) == (other.address, other.count, other.type)
     return same and one.writable != other.writable
+
+
+def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
+    """Report phases that count otherwise than each other, or by far otherwise than their sum."""
+    for name in ("current", "power", "energy_total", "voltage"):
+        phases = [p for n in (1, 2, 3) if (p := model.points.get(f"{name}_l{n}"))]
+        for phase in phases[1:]:
+            if _shape(phase) != _shape(phases[0]):
+                nodes[phase.name].report(
+                    f"counts otherwise than {phases[0].name!r}",
+                    "give it the same type, scale, orders and invalid codes, or check both",
+                )
+        total = model.points.get(name)
+        if total is None or not phases or total.scale == 0:
+            continue
+        if total.scale_from or phases[0].scale_from:
+            continue
+        times, most = phases[0].scale / total.scale, _most_times(total, phases[0])
+        if not 1 / most <= abs(times) <= most:
+            nodes[phases[0].name].report(
+                f"a step is {times:g} times that of {name!r}, whose part it is",
+                "compare both scales with the source, and a phase with a display",
+            )
+
+
+def _shape(point: Point) -> tuple[object, ...]:
+    orders = point.word_order, point.byte_order
+    return (
+        point.type,
+        point.scale,
+        point.scale_from,
+        point.add,
+        point.times,
+        orders,
+        point.invalid,
+    )
+
+
+def _most_times(total: Point, phase: Point) -> float:
+    """Return how far steps of a sum and of its phase may lie apart; floats have none."""
+    floats = (RegisterType.F32, RegisterType.F64)
+    return 1 if total.type in floats and phase.type in floats else LARGEST_STEP
 
 
 def _check_steps(model: DeviceModel, control: Control, root: Node) -> None:

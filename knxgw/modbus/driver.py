@@ -18,10 +18,11 @@ from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander, Write
 from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
-from knxgw.modbus.interpreter import Interpreter, rule_points
+from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, Read
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
+from knxgw.modbus.rules import rule_points
 from knxgw.modbus.sunspec import ChainWalk
 
 log = logging.getLogger(__name__)

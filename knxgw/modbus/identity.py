@@ -12,7 +12,7 @@ from enum import StrEnum
 from knxgw.catalogue.model import DeviceModel, Point, PollClass
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, scaled
-from knxgw.modbus.interpreter import holds, rule_points, state_of
+from knxgw.modbus.rules import holds, rule_points, state_of
 
 LEAST_REFUSED = 2  # one refused register may be missing in a firmware
 # What no charger on a low voltage mains can report, by the unit of a point.

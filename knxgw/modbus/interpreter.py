@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-from knxgw.catalogue.model import Condition, DeviceModel, Point, Test
+from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, Test
 from knxgw.charging.words import (
     NOMINAL_V,
     PHASE_CURRENTS,
@@ -16,6 +16,8 @@ from knxgw.charging.words import (
     Value,
 )
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
+from knxgw.modbus.plausibility import SumCheck
+from knxgw.modbus.rules import holds, rule_points, state_of
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
@@ -76,6 +78,8 @@ class Interpreter:
         self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
         self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
+        is_charger = model.kind is DeviceKind.CHARGER
+        self._fit = SumCheck(name, consumes_only=is_charger)
         self._rule_points = rule_points(model)
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
@@ -143,6 +147,7 @@ class Interpreter:
         self._add_computed(raws, fresh, unavailable)
         self._add_sums(fresh, unavailable)
         self.unavailable = frozenset(unavailable)
+        self._fit.take(fresh, unavailable)
         if not self._rule_points.isdisjoint(raws) and not self.unsettled:
             self._add_state(fresh)
         return fresh
@@ -310,22 +315,6 @@ def _terminal(phase: Quantity) -> int:
     return int(phase.value[-1])
 
 
-def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
-    """Return the state that raw values stand for, None: no rule or code knows them."""
-    for rule in model.state_rules:
-        if not all(holds(test, raws.get(test.point)) for test in rule.tests):
-            continue
-        if rule.state is not None:
-            return ChargingState(rule.state)
-        raw = raws.get("state")
-        codes = model.points["state"].codes
-        code = codes.get(raw) if isinstance(raw, int | str) else None
-        if code is not None and code.state is not None:
-            return ChargingState(code.state)
-        break
-    return None
-
-
 def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
     """Return the decimal exponent of a value, None: it has one, and not in the same answer."""
     if point.scale_from is None:
@@ -333,39 +322,6 @@ def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
     exponent = raws.get(point.scale_from)
     is_one = isinstance(exponent, int) and abs(exponent) <= LARGEST_EXPONENT
     return int(exponent) if exponent is not None and is_one else None
-
-
-def rule_points(model: DeviceModel) -> set[str]:
-    """Return the names of the points that state and plug rules look at."""
-    tests = [test for rule in model.state_rules for test in rule.tests]
-    tests += [test for rule in model.plug_rules for test in rule.tests]
-    return {test.point for test in tests}
-
-
-def holds(test: Test, raw: Raw | None) -> bool:
-    """Tell whether one comparison of a rule holds for a raw value."""
-    if test.condition is Condition.ANY:
-        return True
-    if raw is None:
-        return False
-    if test.condition is Condition.ANY_OF:
-        return raw in test.values
-    if test.condition is Condition.NOT:
-        return raw != test.values[0]
-    return _holds_number(test, raw)
-
-
-def _holds_number(test: Test, raw: Raw) -> bool:
-    value = test.values[0]
-    if isinstance(raw, str) or isinstance(value, str):
-        return False
-    match test.condition:
-        case Condition.BELOW:
-            return raw < value
-        case Condition.AT_LEAST:
-            return raw >= value
-        case _:
-            return bool(int(raw) >> int(value) & 1)
 
 
 def _setpoint_name(model: DeviceModel) -> str | None:

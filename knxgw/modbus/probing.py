@@ -20,9 +20,9 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Write
-from knxgw.modbus.interpreter import holds
 from knxgw.modbus.jobs import GATEWAY_CODES, Job, Read
 from knxgw.modbus.plan import Block
+from knxgw.modbus.rules import holds
 from knxgw.modbus.weighing import (
     CONVINCING,
     PROBED,

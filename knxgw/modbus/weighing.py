@@ -14,7 +14,7 @@ from knxgw.catalogue.model import (
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, decode, scaled
 from knxgw.modbus.identity import is_all_ones
-from knxgw.modbus.interpreter import rule_points
+from knxgw.modbus.rules import rule_points
 
 PROBED = -1
 MOST_QUESTIONS = 14  # to one model

@@ -9,7 +9,7 @@ from functools import partial
 
 from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, WatchdogTrigger
 from knxgw.modbus.codec import Raw, scaled, unscaled
-from knxgw.modbus.interpreter import holds
+from knxgw.modbus.rules import holds
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle
 

@@ -150,6 +150,21 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
     ("keba_p30", "5018, table: holding, type: u16, unit: s", "5018, table: holding, type: u16",
      "watchdog.arm[1]: watchdog is written to 'failsafe_timeout', whose unit is missing; "
      "give the point `unit: s`, with a `scale` that gives it"),
+    ("goe_charger", "power_l1: {address: 146, table: input, type: u32, scale: 0.1,",
+     "power_l1: {address: 146, table: input, type: u32, scale: 100,",
+     "points.power_l1: a step is 10000 times that of 'power', whose part it is; "
+     "compare both scales with the source, and a phase with a display"),
+    ("alfen_eve", "power_l3: {address: 342, table: holding, type: f32,",
+     "power_l3: {address: 342, table: holding, type: f32, scale: 1000,",
+     "points.power_l3: counts otherwise than 'power_l1'; "
+     "give it the same type, scale, orders and invalid codes, or check both"),
+    ("alfen_eve", "  power: {address: 344, table: holding, type: f32,",
+     "  power: {address: 344, table: holding, type: f32, scale: 1000,",
+     "points.power_l1: a step is 0.001 times that of 'power', whose part it is; "
+     "compare both scales with the source, and a phase with a display"),
+    ("alfen_eve", "  power: {address: 344, table: holding, type: f32,",
+     "  power: {address: 344, table: holding, type: f32, scale: 0,",
+     "points.power: scale 0 makes every value 0; write what gives the unit, or leave it out"),
     ("foxess_evc", "low: 10, high: 60", "low: 10, high: 50",
      "watchdog.arm[1]: 60 is outside of what 'failsafe_timeout' takes; it takes from 10 to 50; "
      "correct the step, or `low` and `high` of the point"),

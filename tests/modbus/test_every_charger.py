@@ -9,7 +9,8 @@ from knxgw.catalogue.model import DeviceModel, Point, StepValue
 from knxgw.charging.words import FAULT_INFOS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.interpreter import Interpreter, rule_points
+from knxgw.modbus.interpreter import Interpreter
+from knxgw.modbus.rules import rule_points
 from knxgw.sim.charger import SimulatedCharger
 from tests.support.talk import Talk
 

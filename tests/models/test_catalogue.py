@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import pytest
@@ -13,7 +13,14 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, RegisterType, Table
 from knxgw.charging.events import ChargerSeen, DeviceEvent
-from knxgw.charging.words import PHASE_CURRENTS, ChargingState, PointNumber, Quantity, Value
+from knxgw.charging.words import (
+    PHASE_CURRENTS,
+    PHASE_POWERS,
+    ChargingState,
+    PointNumber,
+    Quantity,
+    Value,
+)
 from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
@@ -26,6 +33,7 @@ from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from tests.modbus.driving import Drive
 from tests.support.peers import require_peers
 
 HOST = "127.0.0.1"
@@ -156,6 +164,37 @@ class Life:
                 self.values.update(event.values)
 
 
+def assert_phases_fit(values: Mapping[Quantity, Value]) -> None:
+    """See that powers and currents of the phases can be those of the sums, and of each other."""
+    powers = [value for one in PHASE_POWERS if isinstance(value := values.get(one), int)]
+    currents = [value for one in PHASE_CURRENTS if isinstance(value := values.get(one), int)]
+    power, current = values.get(Quantity.POWER), values.get(Quantity.CURRENT)
+    if len(powers) == 3 and power is not None:
+        assert sum(powers) == pytest.approx(power, rel=0.05), (
+            "the powers of the phases are not those of the sum: see `scale` of both"
+        )
+    if len(currents) == 3 and current is not None:
+        assert sum(currents) == pytest.approx(current, rel=0.05)
+    for amount, drawn in zip(powers, currents, strict=False):
+        assert amount == pytest.approx(drawn / 1000 * VOLTAGE_V, rel=0.1), (
+            "current times voltage is not the power of a phase: see `scale` of both"
+        )
+
+
+@pytest.mark.proves("4.14")
+@pytest.mark.parametrize("model", catalogue().meters.values(), ids=name_of)
+def test_the_phases_of_a_meter_fit_their_sum(model: DeviceModel) -> None:
+    charger = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
+    charger.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
+    charger.advance(30.0)
+    values = Drive(
+        Driver(PointNumber(1), model, unit_id=model.unit_id),
+        SimulatedMeter(model, model.unit_id, charger),
+    ).run(40)
+    assert "power" not in model.capabilities or Quantity.POWER in values
+    assert_phases_fit(values)
+
+
 @pytest.mark.proves("4.14")
 @pytest.mark.parametrize("model", CHARGERS, ids=name_of)
 def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: DeviceModel) -> None:
@@ -174,6 +213,7 @@ def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: Device
     if Quantity.POWER in values:
         expected_w = 3 * DRAWN_MA * VOLTAGE_V / 1000
         assert values[Quantity.POWER] == pytest.approx(expected_w, rel=0.02)
+    assert_phases_fit(values)
     assert "current_l1" not in model.capabilities or Quantity.CURRENT_L1 in values
     assert "power" not in model.capabilities or Quantity.POWER in values
     life.driver.want(0)

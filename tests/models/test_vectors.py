@@ -11,7 +11,8 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.catalogue.yaml_tree import Loader
 from knxgw.charging.words import Quantity
 from knxgw.modbus.codec import as_text, decode, scaled
-from knxgw.modbus.interpreter import Interpreter, rule_points
+from knxgw.modbus.interpreter import Interpreter
+from knxgw.modbus.rules import rule_points
 
 COMPUTED_QUANTITIES = {  # and how many of its units one unit of the vector is
     "power": (Quantity.POWER, 1),

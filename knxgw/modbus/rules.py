@@ -1,0 +1,56 @@
+"""What the rules of a model file say of raw values; pure."""
+
+from collections.abc import Mapping
+
+from knxgw.catalogue.model import Condition, DeviceModel, Test
+from knxgw.charging.words import ChargingState
+from knxgw.modbus.codec import Raw
+
+
+def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
+    """Return the state that raw values stand for, None: no rule or code knows them."""
+    for rule in model.state_rules:
+        if not all(holds(test, raws.get(test.point)) for test in rule.tests):
+            continue
+        if rule.state is not None:
+            return ChargingState(rule.state)
+        raw = raws.get("state")
+        codes = model.points["state"].codes
+        code = codes.get(raw) if isinstance(raw, int | str) else None
+        if code is not None and code.state is not None:
+            return ChargingState(code.state)
+        break
+    return None
+
+
+def rule_points(model: DeviceModel) -> set[str]:
+    """Return the names of the points that state and plug rules look at."""
+    tests = [test for rule in model.state_rules for test in rule.tests]
+    tests += [test for rule in model.plug_rules for test in rule.tests]
+    return {test.point for test in tests}
+
+
+def holds(test: Test, raw: Raw | None) -> bool:
+    """Tell whether one comparison of a rule holds for a raw value."""
+    if test.condition is Condition.ANY:
+        return True
+    if raw is None:
+        return False
+    if test.condition is Condition.ANY_OF:
+        return raw in test.values
+    if test.condition is Condition.NOT:
+        return raw != test.values[0]
+    return _holds_number(test, raw)
+
+
+def _holds_number(test: Test, raw: Raw) -> bool:
+    value = test.values[0]
+    if isinstance(raw, str) or isinstance(value, str):
+        return False
+    match test.condition:
+        case Condition.BELOW:
+            return raw < value
+        case Condition.AT_LEAST:
+            return raw >= value
+        case _:
+            return bool(int(raw) >> int(value) & 1)
