@@ -124,7 +124,7 @@ def _weigh_number(point: Point, raw: Raw) -> Weighed:
     low, high, weight, telling = _PLAUSIBLE[point.unit]
     shown = f"{point.name} {value:.6g} {point.unit}"
     if not value or abs(value) < 1e-9 * abs(point.scale):
-        return Weighed(gained=0.1 * weight, most=0.1 * weight)
+        return Weighed(gained=0.0, most=0.1 * weight)  # registers that mean nothing show it, too
     if low <= value <= high and abs(value) > 1e-6:
         if point.type in _FLOATS:  # hardly any other bits are a float of this size
             telling = max(telling, CONVINCING)
