@@ -179,7 +179,12 @@ class Gateway:
                     session = keep_alive(bus.name, bus.run, last_delay_s=MODBUS_LAST_DELAY_S)
                     group.create_task(session, name=bus.name)
                 if self._knx is not None:
-                    knx = keep_alive("KNX", self._knx.run, last_delay_s=KNX_LAST_DELAY_S)
+                    knx = keep_alive(
+                        "KNX",
+                        self._knx.run,
+                        last_delay_s=KNX_LAST_DELAY_S,
+                        on_failure=self._knx.failed,
+                    )
                     group.create_task(knx, name="knx")
                 await self._until_cancelled()
         finally:

@@ -31,9 +31,16 @@ def doubling(*, first_s: float, last_s: float) -> Iterator[float]:
 
 
 async def keep_alive(
-    name: str, session: Callable[[], Awaitable[NoReturn]], *, last_delay_s: float = 60.0
+    name: str,
+    session: Callable[[], Awaitable[NoReturn]],
+    *,
+    last_delay_s: float = 60.0,
+    on_failure: Callable[[LinkError], None] | None = None,
 ) -> NoReturn:
-    """Run `session`, again whenever its link is lost; any other error ends the program."""
+    """Run `session`, again whenever its link is lost; any other error ends the program.
+
+    Who knows more about the link than its errors tell says what happened: `on_failure`.
+    """
     loop = asyncio.get_running_loop()
     delays = doubling(first_s=1.0, last_s=last_delay_s)
     reported = ""
@@ -47,7 +54,9 @@ async def keep_alive(
                 delays = doubling(first_s=1.0, last_s=last_delay_s)
                 reported = ""
             delay_s = next(delays)
-            if str(err) != reported:  # changes, not repetitions
+            if on_failure is not None:
+                on_failure(err)
+            elif str(err) != reported:  # changes, not repetitions
                 log.warning("%s: link lost (%s), trying again", name, err)
                 reported = str(err)
             await asyncio.sleep(delay_s)

@@ -13,7 +13,7 @@ from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
 from knxgw.links.knx_secure_groups import GroupKeys
-from knxgw.links.network_adapter import AdapterState, adapter_state, trouble
+from knxgw.links.network_adapter import AdapterWatch
 
 BUSY_INTERVAL_S = 0.1
 AnyRouting = GuardedRouting | GuardedSecureRouting
@@ -35,7 +35,7 @@ class RoutingLink(XknxLink):
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_s = float("-inf")
-        self._adapter: AdapterState | None = None  # as it was when we joined
+        self._adapter: AdapterWatch | None = None
         self._adapter_has_run = False
 
     @property
@@ -46,27 +46,17 @@ class RoutingLink(XknxLink):
     async def _connect(self) -> None:
         self._routing = await self._make(self._xknx, self._hooks, self._numbers)
         await self._routing.connect()
-        self._adapter = self._adapter_now()
-        if self._adapter is not None and not self._adapter.is_running and self._adapter_has_run:
+        self._adapter = AdapterWatch(self._routing.local_ip, self._routing.multicast_group)
+        if not self._adapter.is_running and self._adapter_has_run:
             raise LinkError(f"the network adapter {self._adapter.name} is not connected")
-        self._note_adapter()
+        self._adapter_has_run |= self._adapter.is_running  # a bridge without ports never does
 
     async def check(self) -> None:
         """Make sure that we are still in the group. Raises: LinkError."""
         await super().check()
-        if self._adapter is None or self._routing is None:
-            return
-        why = trouble(self._adapter, self._adapter_now(), self._routing.local_ip)
+        why = self._adapter.trouble() if self._adapter is not None else None
         if why is not None:
             raise LinkError(why)
-
-    def _adapter_now(self) -> AdapterState | None:
-        routing = self._routing
-        return None if routing is None else adapter_state(routing.local_ip, routing.multicast_group)
-
-    def _note_adapter(self) -> None:
-        """Remember an adapter that runs: a bridge without ports never does, and works all the same."""
-        self._adapter_has_run |= self._adapter is not None and self._adapter.is_running
 
     async def _send(self, frame: CEMIFrame) -> None:
         if self._routing is None:

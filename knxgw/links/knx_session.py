@@ -12,6 +12,7 @@ from xknx.telegram.tpci import TDataGroup
 
 from knxgw.errors import LinkError
 from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
+from knxgw.links.link_news import LinkNews
 from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command
 
@@ -30,6 +31,7 @@ class KnxSession:
         self._on_command = on_command
         self._wake = asyncio.Event()
         self._check_s = 0.0  # when the link is to be checked [monotonic s]
+        self._news = LinkNews("KNX", log)
         self.is_up = False
         self.lost_s: float | None = None  # when the link went [monotonic s]
         self.telegram_s: float | None = None  # when the last telegram came or went [monotonic s]
@@ -46,7 +48,8 @@ class KnxSession:
         try:
             await self._link.open(self._on_frame, self._note_lost)
             self.is_up = True
-            log.info("KNX link is up, individual address %s", self._link.individual_address)
+            detail = f"individual address {self._link.individual_address}"
+            self._news.up(loop.time(), detail)
             self._server.bus_ready()
             self._on_command(BusAsked())
             self._check_s = loop.time() + ALIVE_CHECK_S
@@ -62,6 +65,10 @@ class KnxSession:
             self.is_up = False
             self._server.outbox.drop_responses()
             await self._link.close()
+
+    def failed(self, error: LinkError) -> None:
+        """Hear that a session has ended, or has not begun."""
+        self._news.failed(str(error), asyncio.get_running_loop().time())
 
     async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:

@@ -12,6 +12,7 @@ from knxgw.links.knx import XknxLink
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.knx_tunnels import GuardedSecureTunnel, GuardedTcpTunnel, GuardedUdpTunnel
+from knxgw.links.network_adapter import AdapterWatch
 
 AnyTunnel = GuardedUdpTunnel | GuardedTcpTunnel | GuardedSecureTunnel
 MakeTunnel = Callable[[XKNX, Hooks], Awaitable[AnyTunnel]]
@@ -28,10 +29,12 @@ class TunnelLink(XknxLink):
         super().__init__(group_keys)
         self._make = make
         self._tunnel: AnyTunnel | None = None
+        self._adapter: AdapterWatch | None = None
 
     async def _connect(self) -> None:
         self._tunnel = await self._make(self._xknx, self._hooks)
         await self._tunnel.connect()
+        self._adapter = AdapterWatch(self._tunnel.transport.getsockname()[0])
 
     async def _send(self, frame: CEMIFrame) -> None:
         if self._tunnel is None:
@@ -41,6 +44,9 @@ class TunnelLink(XknxLink):
     async def check(self) -> None:
         """Ask the server whether our tunnel still exists. Raises: LinkError."""
         await super().check()
+        why = self._adapter.trouble() if self._adapter is not None else None
+        if why is not None:  # asking the server would take half a minute
+            raise LinkError(why)
         tunnel = self._tunnel
         if tunnel is None or tunnel.communication_channel is None:
             raise LinkError("tunnel closed by the server")

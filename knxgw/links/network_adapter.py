@@ -1,4 +1,4 @@
-"""Whether the network adapter we joined a multicast group on is still there, and still joined.
+"""Whether the network adapter of a connection is still there, and still in its multicast group.
 
 The kernel tells nobody that a membership is gone: with an adapter that is pulled and plugged in
 again the sockets live on, deaf and mute. So what is true of the adapter is looked up again and
@@ -29,7 +29,33 @@ class AdapterState:
     is_joined: bool
 
 
-def adapter_state(address: str, group: str) -> AdapterState | None:
+class AdapterWatch:
+    """The adapter that has one of our addresses, as it was when a connection was made on it."""
+
+    def __init__(self, address: str, group: str | None = None) -> None:
+        """Look at the adapter now; `group`: the multicast group we are in."""
+        self._address = address
+        self._group = group
+        self._before = adapter_state(address, group)
+
+    @property
+    def name(self) -> str | None:
+        """Return the name of the adapter; None: the system does not know one."""
+        return self._before.name if self._before is not None else None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it had a carrier then."""
+        return self._before is None or self._before.is_running
+
+    def trouble(self) -> str | None:
+        """Return why the connection cannot go on; None when it can."""
+        if self._before is None:
+            return None
+        return trouble(self._before, adapter_state(self._address, self._group), self._address)
+
+
+def adapter_state(address: str, group: str | None = None) -> AdapterState | None:
     """Return the state of the adapter with an IPv4 address; None when there is none."""
     name = get_local_interface_name(address).partition(":")[0]  # "eth0:1" is an address of eth0
     if not name:
@@ -39,7 +65,10 @@ def adapter_state(address: str, group: str) -> AdapterState | None:
     except OSError:  # it went in this moment
         return None
     return AdapterState(
-        name=name, index=index, is_running=_is_running(name), is_joined=_is_joined(index, group)
+        name=name,
+        index=index,
+        is_running=_is_running(name),
+        is_joined=group is None or _is_joined(index, group),
     )
 
 

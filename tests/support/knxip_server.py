@@ -1,11 +1,13 @@
-"""A small KNXnet/IP tunnelling server on 127.0.0.1, over UDP and TCP, plain and IP Secure.
+"""A small KNXnet/IP tunnelling server, over UDP and TCP, plain and IP Secure.
 
 It confirms every telegram of a client and notes it; a test can make it silent, full, forgetful or
 rude. It repeats nothing and checks no acknowledgement. Beside it stands what tests of links share.
+`python -m tests.support.knxip_server 10.77.0.1` runs one there and prints the port of its TCP side.
 """
 
 import asyncio
 import functools
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -349,8 +351,9 @@ class _Channel:
 class KnxIpServer:
     """Use as `async with KnxIpServer() as server`; with credentials its TCP side is IP Secure."""
 
-    def __init__(self, credentials: Credentials | None = None) -> None:
+    def __init__(self, credentials: Credentials | None = None, host: str = LOCALHOST) -> None:
         self.credentials = credentials
+        self.host = host
         self.udp_port = self.tcp_port = 0
         self.received: list[CEMILData] = []
         self.session_statuses: list[SecureSessionStatusCode] = []
@@ -366,9 +369,9 @@ class KnxIpServer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._udp, _protocol = await loop.create_datagram_endpoint(
-            lambda: _UdpProtocol(self), local_addr=(LOCALHOST, 0)
+            lambda: _UdpProtocol(self), local_addr=(self.host, 0)
         )
-        self._tcp = await loop.create_server(lambda: _TcpClient(self), LOCALHOST, 0)
+        self._tcp = await loop.create_server(lambda: _TcpClient(self), self.host, 0)
         self.udp_port = self._udp.get_extra_info("sockname")[1]
         self.tcp_port = self._tcp.sockets[0].getsockname()[1]
         return self
@@ -454,7 +457,7 @@ class KnxIpServer:
             self.tunnels_opened += 1
             number = self.tunnels_opened
             self._channels[number] = _Channel(client)
-        data_endpoint = _back(client) if client.is_stream else HPAI(LOCALHOST, self.udp_port)
+        data_endpoint = _back(client) if client.is_stream else HPAI(self.host, self.udp_port)
         data = ConnectResponseData(individual_address=IndividualAddress(TUNNEL_ADDRESS))
         client.send(ConnectResponse(number, self.connect_status, data_endpoint, data))
 
@@ -481,3 +484,14 @@ class KnxIpServer:
 def _back(client: Client) -> HPAI:
     """Return the endpoint that means "where this came from"."""
     return HPAI(protocol=HostProtocol.IPV4_TCP if client.is_stream else HostProtocol.IPV4_UDP)
+
+
+async def _serve(host: str) -> None:
+    async with KnxIpServer(host=host) as server:
+        sys.stdout.write(f"port {server.tcp_port}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1]))

@@ -148,6 +148,7 @@ class Lab:
             self.gateway.name: "10.77.0.2",
             self.client.name: "10.77.0.3",
         }
+        self._ports = {self.gateway.name: "v2", self.client.name: "v3"}
         self._stack = contextlib.ExitStack()
 
     def address(self, host: Namespace) -> str:
@@ -157,9 +158,9 @@ class Lab:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.server)
-            for number, host in enumerate((self.gateway, self.client), start=2):
+            for host in (self.gateway, self.client):
                 stack.enter_context(host)
-                _add_host(self.server, f"v{number}", host, self.address(host))
+                self.plug(host)
             self._stack = stack.pop_all()
         return self
 
@@ -170,6 +171,14 @@ class Lab:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(exc_type, exc, traceback)
+
+    def pull(self, host: Namespace) -> None:
+        """Take the adapter of the gateway or the client away, as one on USB that is pulled."""
+        host.ip("link", "del", "eth0")
+
+    def plug(self, host: Namespace) -> None:
+        """Give the host an adapter again, with the address it had: a new one to the kernel."""
+        _add_host(self.server, self._ports[host.name], host, self.address(host))
 
     def link_down(self, host: Namespace) -> None:
         """Take the gateway or the client off the network."""
