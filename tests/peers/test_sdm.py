@@ -55,7 +55,7 @@ NAMES = {  # our points, and what the library calls them in one or the other of 
 }
 KINDS = {"FLOAT32": RegisterType.F32, "INT32": RegisterType.I32}
 IN_OUR_UNIT = {"kWh": 1000.0}
-READ_AS_A_WHOLE = ("eastron_sdm630", "eastron_sdm72dm_v2", "eastron_sdm120", "eastron_sdm230", "cg_em340_em540")  # fmt: skip
+AS_A_WHOLE = ("eastron_sdm630", "cg_em340_em540")  # of the others nobody knows what gaps show
 
 
 def name_in(fields: Mapping[str, Any], point: str) -> str:
@@ -79,12 +79,17 @@ def is_read(read: Mapping[str, float], model: DeviceModel, served: Served) -> No
 @pytest.mark.proves("H.45")
 async def test_the_library_reads_what_a_meter_measures_through_a_serial_server() -> None:
     async with running(ENVIRONMENT, "sdm") as peer:
-        for model_id in READ_AS_A_WHOLE:
+        for model_id, class_name in CLASSES.items():
             meter = served_meter(model_id, ConnectionKind.RTU_OVER_TCP)
+            model = meter.image.model
+            fields = await peer.ask("fields", model=class_name)
+            keys = [name_in(fields, point) for point in model.points if point in NAMES]
             async with serving(meter):
                 where = {"host": HOST, "port": meter.port, "framer": "rtu"}
-                assert await peer.ask("connect", model=CLASSES[model_id], **where)
-                is_read(await peer.ask("read"), meter.image.model, meter)
+                assert await peer.ask("connect", model=class_name, **where)
+                is_read(await peer.ask("read", keys=keys), model, meter)
+                if model_id in AS_A_WHOLE:
+                    is_read(await peer.ask("read_all"), model, meter)
 
 
 @pytest.mark.proves("H.45")
@@ -92,7 +97,7 @@ async def test_the_library_reads_what_a_meter_measures_over_tcp() -> None:
     meter = served_meter("cg_em340_em540")
     async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
         assert await peer.ask("connect", model="GNM3D", host=HOST, port=meter.port)
-        is_read(await peer.ask("read"), meter.image.model, meter)
+        is_read(await peer.ask("read_all"), meter.image.model, meter)
 
 
 @pytest.mark.proves("H.45")
@@ -101,7 +106,7 @@ async def test_the_library_reads_what_a_meter_measures_on_a_serial_line() -> Non
     async with serving(meter), running(ENVIRONMENT, "sdm") as peer:
         where = {"device": meter.device, "baud": meter.baud, "parity": "N"}
         assert await peer.ask("connect", model="SDM630", **where)
-        is_read(await peer.ask("read"), meter.image.model, meter)
+        is_read(await peer.ask("read_all"), meter.image.model, meter)
 
 
 @pytest.mark.proves("H.46")

@@ -39,7 +39,12 @@ def main() -> None:
             for key, row in _unconnected(model).registers.items()
         }
 
+    def read(keys: list[str]) -> dict[str, object]:
+        """Return single values, each read by itself."""
+        return {key: meters["now"].read(key, scaling=True) for key in keys}
+
     def read_all() -> object:
+        """Return every value, read in a few large blocks."""
         return meters["now"].read_all(INPUT, scaling=True)
 
     def encode(model: str, values: dict[str, float]) -> list[tuple[int, list[int]]]:
@@ -52,7 +57,9 @@ def main() -> None:
             encoded.append((address, meter._encode_value(amount, kind)))
         return encoded
 
-    answer({"connect": connect, "fields": fields, "read": read_all, "encode": encode})
+    answer(
+        {"connect": connect, "fields": fields, "read": read, "read_all": read_all, "encode": encode}
+    )
 
 
 if __name__ == "__main__":
