@@ -176,7 +176,8 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "pause: [{point: session_control, value: 2}, {point: setpoint_write, value: offer}]",
      "control.pause: writes 0 to 'setpoint_write' while the charging point pauses, where 0 is "
      "unlimited; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),
-    ("em2go_daheimladen", "write_function: 16, low: 6, high: 32", "write_function: 16, high: 32",
+    ("em2go_daheimladen", "access: rw, write_function: 16, low: 6, high: 32, poll: never, confidence: medium}\n  setpoint_read",
+     "access: rw, write_function: 16, high: 32, poll: never, confidence: medium}\n  setpoint_read",
      "points.setpoint_write: may be written 0, which is unlimited; "
      "write the lowest value it takes, as `low: 6`"),
     ("kathrein_kwb", "zero_a: pauses", "zero_a: forbidden",

@@ -79,6 +79,25 @@ def test_no_two_models_of_a_kind_have_the_same_number_for_ets() -> None:
         assert len(set(numbers)) == len(numbers)
 
 
+PILOT = {"B1", "B2", "C1", "C2", "D1", "D2"}  # of IEC 61851-1, where a station tells its side, too
+
+
+def test_who_tells_states_of_the_control_pilot_knows_all_of_them() -> None:
+    for model in CHARGERS:
+        codes = set(model.points["state"].codes)
+        if codes & PILOT:
+            assert codes >= PILOT, f"{model.id}: add {sorted(PILOT - codes)} to `codes` of state"
+            assert codes & {"A", "A1"}, f"{model.id}: add A, or A1 and A2, to `codes` of state"
+
+
+def test_every_code_has_a_state_and_a_meaning() -> None:
+    for model in CHARGERS:
+        if any(rule.state is None for rule in model.state_rules):
+            for code, meaning in model.points["state"].codes.items():
+                assert meaning.state is not None, f"{model.id}: write `{code}: {{…, state: N}}`"
+                assert meaning.meaning, f"{model.id}: say what {code} means"
+
+
 # --- its points at their limits ------------------------------------------------------------------
 
 
