@@ -8,7 +8,7 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from functools import cached_property, partial
+from functools import cache, partial
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
@@ -104,27 +104,24 @@ class ChargingPoint:
         value = self.value(quantity)
         return value if isinstance(value, int) else None
 
-    @cached_property
+    @property
     def measured(self) -> tuple[Quantity, ...]:
         """Return the phase currents that are measured, in the order of the terminals."""
-        phases = PHASE_CURRENTS[: self.settings.phases]
-        return tuple(one for one in phases if one.value in self.settings.capabilities)
+        return _measured(self.settings.phases, self.settings.capabilities)
 
     @property
     def counts_sessions(self) -> bool:
         """Tell whether the charger itself supplies the energy of a session."""
         return "energy_session" in self.settings.model.points
 
-    @cached_property
+    @property
     def metered(self) -> frozenset[Quantity]:
         """Return what the electricity meter behind the charging point supplies.
 
         Its figures stand for the charger's own of the same kind.
         """
         meter = self.settings.meter
-        supplied = meter.model.capabilities if meter else frozenset()
-        kinds = [kind for name, kind in MEASURED_KINDS.items() if name in supplied]
-        return frozenset(quantity for kind in kinds for quantity in kind)
+        return _metered(meter.model.capabilities) if meter else _NO_QUANTITY
 
     @property
     def starts_manually(self) -> bool:
@@ -138,6 +135,20 @@ class ChargingPoint:
         if self.process is Process.NO_VEHICLE:
             return self.starts_manually
         return self.process is Process.WAITING
+
+
+_NO_QUANTITY: frozenset[Quantity] = frozenset()
+
+
+@cache  # asked at each reading; not kept in the point, which is copied at each reading
+def _measured(phases: int, capabilities: frozenset[str]) -> tuple[Quantity, ...]:
+    return tuple(one for one in PHASE_CURRENTS[:phases] if one.value in capabilities)
+
+
+@cache
+def _metered(capabilities: frozenset[str]) -> frozenset[Quantity]:
+    kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
+    return frozenset(quantity for kind in kinds for quantity in kind)
 
 
 def new_point(
