@@ -9,7 +9,7 @@ from pathlib import Path
 import product_db
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
-from knxgw.catalogue.load_parameters import read_parameters
+from knxgw.catalogue.load_parameters import read_parameters, read_retired
 from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
 from knxgw.errors import ConfigError, Finding
@@ -93,6 +93,7 @@ def _without_models(directory: Path, problems: Problems) -> Catalogue:
     return Catalogue(
         objects=read_objects(objects) if objects else (),
         parameters=read_parameters(parameters) if parameters else (),
+        retired=read_retired(parameters) if parameters else {},
         chargers={},
         meters={},
     )

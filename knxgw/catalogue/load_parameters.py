@@ -1,4 +1,6 @@
-"""Reads `parameters.yaml`: every parameter of the product."""
+"""Reads `parameters.yaml`: every parameter of the product, and those it has no more."""
+
+from collections.abc import Mapping
 
 from knxgw.catalogue.model import Choice, ParameterDefinition, ParameterType, Text
 from knxgw.catalogue.yaml_tree import Node
@@ -22,7 +24,7 @@ _KEYS = (
 def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
     """Return all parameters in file order."""
     parameters: list[ParameterDefinition] = []
-    children = root.only_keys(("parameters",))
+    children = root.only_keys(("parameters", "retired"))
     for node in children["parameters"].items() if "parameters" in children else ():
         definition = _read_parameter(node)
         if definition is None:
@@ -31,6 +33,12 @@ def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
             node.report(f"parameter {definition.key!r} is defined twice", "remove one")
         parameters.append(definition)
     return tuple(parameters)
+
+
+def read_retired(root: Node) -> Mapping[str, str]:
+    """Return what to do about keys that a file of an earlier version may have."""
+    node = root.get("retired")
+    return {name: child.text() for name, child in node.mapping().items()} if node else {}
 
 
 def _read_parameter(node: Node) -> ParameterDefinition | None:

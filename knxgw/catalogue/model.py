@@ -81,7 +81,6 @@ class ParameterType(StrEnum):
     INDIVIDUAL_ADDRESS = "individual_address"
     TIME_ZONE = "time_zone"
     PATH = "path"
-    TEXT_LIST = "text_list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,6 +571,7 @@ class Catalogue:
 
     objects: tuple[ObjectDefinition, ...]
     parameters: tuple[ParameterDefinition, ...]
+    retired: Mapping[str, str]  # keys of parameters that are no more -> what to do about it
     chargers: Mapping[str, DeviceModel]
     meters: Mapping[str, DeviceModel]
 

@@ -70,7 +70,6 @@ def _device(values: Values) -> DeviceSettings:
         name=values.text("name"),
         time_zone=values.text("time_zone"),
         language=values.text("language"),
-        ntp_servers=values.texts("ntp_servers"),
         alive_cycle_s=values.number("alive_cycle_s"),
     )
 

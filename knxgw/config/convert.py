@@ -233,7 +233,6 @@ def _shown(text: str) -> str:
 
 _CONVERTERS: Mapping[ParameterType, Callable[[ParameterDefinition, str], Value]] = {
     ParameterType.TEXT: _text,
-    ParameterType.TEXT_LIST: _text,  # one element of it
     ParameterType.BOOLEAN: _boolean,
     ParameterType.CHOICE: _choice,
     ParameterType.HOST: _host,

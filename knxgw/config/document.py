@@ -56,7 +56,6 @@ _KINDS = {
     ParameterType.INDIVIDUAL_ADDRESS: "area.line.device",
     ParameterType.TIME_ZONE: "IANA name",
     ParameterType.PATH: "file",
-    ParameterType.TEXT_LIST: "list of texts",
     ParameterType.INTEGER: "whole number",
     ParameterType.NUMBER: "number",
 }

@@ -72,7 +72,6 @@ class DeviceSettings:
     name: str
     time_zone: str  # IANA name
     language: str  # of texts on the bus: en, de
-    ntp_servers: tuple[str, ...]
     alive_cycle_s: float  # GO 507
 
 

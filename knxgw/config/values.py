@@ -1,10 +1,14 @@
 """Reads the located YAML tree by the schema: checked values with defaults filled in."""
 
-from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
+import re
+
+from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.config.convert import Endpoint, NotAllowedError, Value, closest, convert
 from knxgw.config.report import Report
 from knxgw.config.schema import Section
+
+_INDEX = re.compile(r"\[\d+\]")
 
 
 class Values:
@@ -17,13 +21,13 @@ class Values:
         self.wrong_names: set[str] = set()  # reported; their default stands in
         self.sections: dict[str, Values] = {}
         self.lists: dict[str, list[Values]] = {}
-        self._values: dict[str, Value | tuple[str, ...]] = {}
+        self._values: dict[str, Value] = {}
 
     def key_of(self, name: str) -> str:
         """Return the dotted key of one value of this section."""
         return f"{self.key}.{name}" if self.key else name
 
-    def put(self, name: str, value: Value | tuple[str, ...]) -> None:
+    def put(self, name: str, value: Value) -> None:
         """Store a converted value."""
         self._values[name] = value
 
@@ -73,11 +77,6 @@ class Values:
             raise TypeError(f"{self.key_of(name)} is not a text")
         return value
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """Return a list of texts."""
-        value = self._values.get(name)
-        return value if isinstance(value, tuple) else ()
-
     def model(self, name: str) -> DeviceModel | None:
         """Return a device model, or None."""
         value = self._values.get(name)
@@ -123,7 +122,8 @@ class ValuesReader:
         for name, child in node.mapping().items():
             self._report.lines[child.key] = child.line
             if name not in known:
-                self._report.error(child.key, "unknown key", closest(name, known))
+                retired = self._catalogue.retired.get(_INDEX.sub("[]", child.key))
+                self._report.error(child.key, "unknown key", retired or closest(name, known))
             elif not is_empty(child):
                 children[name] = child
         return children
@@ -138,9 +138,6 @@ class ValuesReader:
     def _read_parameter(
         self, values: Values, name: str, parameter: ParameterDefinition, node: Node | None
     ) -> None:
-        if parameter.type is ParameterType.TEXT_LIST:
-            values.put(name, self._read_texts(parameter, node))
-            return
         default = self._default(parameter)
         if node is None:
             if parameter.required and values.given:
@@ -179,12 +176,3 @@ class ValuesReader:
     def _wrong(self, node: Node, problem: str, remedy: str) -> NotAllowedError:
         self._report.error(node.key, problem, remedy)
         return NotAllowedError(problem, remedy)
-
-    def _read_texts(self, parameter: ParameterDefinition, node: Node | None) -> tuple[str, ...]:
-        texts = []
-        for item in node.items() if node else ():
-            self._report.lines[item.key] = item.line
-            value = self._read_value(parameter, item)
-            if isinstance(value, str):
-                texts.append(value)
-        return tuple(texts)

@@ -19,9 +19,9 @@ from tests.charging.points import make_point
 def quick_classes() -> list[type]:
     """Return the frozen dataclasses without slots of all modules that use the quick `replace`."""
     found: set[type] = set()
-    for module in pkgutil.walk_packages(knxgw.__path__, "knxgw."):
-        if module.name.split(".")[1] in {"charging", "dlm", "station"}:
-            importlib.import_module(module.name)
+    for found_module in pkgutil.walk_packages(knxgw.__path__, "knxgw."):
+        if found_module.name.split(".")[1] in {"charging", "dlm", "station"}:
+            importlib.import_module(found_module.name)
     for name, module in list(sys.modules.items()):
         if name.startswith("knxgw."):
             found |= {one for one in vars(module).values() if is_quick(one)}
