@@ -1,7 +1,7 @@
 """The SQLite file of a gateway: schema with versions, plain reads and writes.
 
 Every change is one transaction in WAL mode with full synchronisation: a power cut leaves the old
-or the new state, never a broken one.
+or the new state, never a broken one. A worn-out card or a disk that lies can still tear a page.
 """
 
 import json
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from knxgw.errors import GatewayError
+from knxgw.store.recovery import put_aside, readable, tables_of
+from knxgw.store.trouble import is_damage, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
@@ -53,44 +55,69 @@ class FaultRow:
     present: bool
 
 
-class Database:
-    """One open file; used by one thread at a time."""
+class NewerStateError(GatewayError):
+    """The state was written by a newer version of the program."""
 
-    def __init__(self, directory: Path) -> None:
-        """Open or create the file. Raises: GatewayError when it cannot be used."""
-        path = directory / FILE_NAME
+
+class Database:
+    """One open file; used by one thread at a time.
+
+    A damaged file is put aside and a new one begun: `put_aside` is where it is then, else None.
+    """
+
+    def __init__(self, directory: Path, *, patience_s: float = 5.0) -> None:
+        """Open or create the file. Raises: GatewayError when it cannot be used.
+
+        Another program that has it locked is waited for at most `patience_s`.
+        """
+        self._path = directory / FILE_NAME
+        self._patience_s = patience_s
+        self.put_aside: Path | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
+            self._open_again()
         except (OSError, sqlite3.Error) as err:
-            raise GatewayError(
-                f"the state in {directory} cannot be used: {err}; "
-                "give another directory with --state, or make this one writable"
-            ) from err
+            raise GatewayError(unusable(directory, err)) from err
+
+    @property
+    def directory(self) -> Path:
+        """Return where the file is."""
+        return self._path.parent
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def _migrate(self) -> None:
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(MIGRATIONS):
-            raise GatewayError(
-                f"the state was written by a newer version (schema {version}); "
-                "install that version again, or give another directory with --state"
-            )
-        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            self._connection.executescript(
-                f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;"
-            )
+    def begin_anew(self) -> None:
+        """Put the file aside, because it is damaged; what can be read of it is in the new one.
+
+        Raises: OSError and sqlite3.Error when there can be no new one; `save` tries again.
+        """
+        self._connection.close()
+        self._is_open = False
+        self.put_aside = put_aside(self._path, open_file)
+        self._open_again()
+
+    def _open_again(self) -> None:
+        self._connection = self._opened()
+        self._is_open = True
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return open_file(self._path, self._patience_s)
+        except sqlite3.Error as err:
+            if not is_damage(err):
+                raise
+        self.put_aside = put_aside(self._path, open_file)
+        return open_file(self._path)
 
     def load_records(self) -> dict[int, dict[str, Any]]:
-        """Return the stored records by scope: 0 the station, 1… the charging points."""
+        """Return the stored records by scope: 0 the station, 1… the charging points.
+
+        One that is no record is returned as an empty one: nothing in it is known.
+        """
         rows = self._connection.execute("SELECT scope, record FROM state").fetchall()
-        return {int(scope): json.loads(record) for scope, record in rows}
+        return {int(scope): _record(text) for scope, text in rows}
 
     def save(
         self,
@@ -102,7 +129,10 @@ class Database:
         """Store records, closed sessions, faults and secure numbers: all of them or none.
 
         A secure number only grows: a lower one than the stored one changes nothing.
+        Raises: sqlite3.Error when they could not be stored; then they are to be handed in again.
         """
+        if not self._is_open:  # the last attempt to begin anew failed
+            self._open_again()
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany(
@@ -162,3 +192,75 @@ class Database:
             "SELECT at, point, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
         ).fetchall()
         return [FaultRow(at=a, point=p, code=c, present=bool(b)) for a, p, c, b in rows]
+
+
+def _record(text: object) -> dict[str, Any]:
+    try:
+        record = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def open_file(path: Path, patience_s: float = 5.0) -> sqlite3.Connection:
+    """Open or create a file of the newest schema, whole and with every table.
+
+    Raises: sqlite3.Error; NewerStateError.
+    """
+    connection = sqlite3.connect(
+        path, timeout=patience_s, check_same_thread=False, isolation_level=None
+    )
+    connection.text_factory = readable  # a text is read, whatever a torn page made of it
+    try:
+        _refuse_newer(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _check_integrity(connection)
+        migrate(connection)
+        for table, columns in TABLES.items():
+            connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - names of ours
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_newer(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise NewerStateError(
+            f"the state was written by a newer version (schema {version}); "
+            "install that version again, or give another directory with --state"
+        )
+
+
+def _check_integrity(connection: sqlite3.Connection) -> None:
+    """Look through the whole file. Raises: sqlite3.DatabaseError when something is wrong with it."""
+    (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if answer != "ok":
+        error = sqlite3.DatabaseError(answer)
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the newest schema, step by step."""
+    version = max(0, _version(connection))
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _tables() -> dict[str, str]:
+    """Return the columns of each table of the newest schema."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    tables = tables_of(connection)
+    connection.close()
+    return tables
+
+
+TABLES = _tables()

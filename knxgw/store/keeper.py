@@ -2,7 +2,8 @@
 
 Records are wanted state (the newest per scope wins, many changes make one write); sessions and
 faults are messages and none is lost; secure numbers only grow. What belongs together is one
-transaction: a decision and the secure number of the telegram that caused it, for instance.
+transaction: a decision and the secure number of the telegram that caused it, for instance. A file
+that turns out to be damaged is put aside; everything that is known goes into a new one.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.trouble import is_damage, remedy
 
 log = logging.getLogger(__name__)
 RETRY_S = 10.0
@@ -22,9 +24,18 @@ RETRY_S = 10.0
 class Keeper:
     """Takes what must survive and hands it to the database in `executor`."""
 
-    def __init__(self, database: Database, executor: Executor) -> None:
+    def __init__(
+        self,
+        database: Database,
+        executor: Executor,
+        on_loss: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write to `database`; `on_loss` is told when it had to begin anew."""
         self._database = database
         self._executor = executor
+        self._on_loss = on_loss
+        self._newest: dict[int, Mapping[str, Any]] = dict(database.load_records())
+        self._newest_numbers = dict(database.load_numbers())  # what is known, stored or not
         self._records: dict[int, Mapping[str, Any]] = {}
         self._sessions: list[SessionRow] = []
         self._faults: list[FaultRow] = []
@@ -34,7 +45,7 @@ class Keeper:
 
     def remember(self, scope: int, record: Mapping[str, Any]) -> None:
         """Store the newest record of a scope soon."""
-        self._records[scope] = record
+        self._records[scope] = self._newest[scope] = record
         self._wake.set()
 
     def add_session(self, row: SessionRow) -> None:
@@ -50,13 +61,18 @@ class Keeper:
     def note_number(self, name: str, number: int, *, at_once: bool) -> None:
         """Store a secure number at once, or with whatever is written next."""
         self._numbers[name] = max(number, self._numbers.get(name, 0))
+        self._note_newest(name, number)
         if at_once:
             self._wake.set()
 
     async def store_number(self, name: str, number: int) -> bool:
         """Store a secure number; return True when it is safe on the disk."""
+        self._note_newest(name, number)
         save = partial(self._database.save, {}, numbers={name: number})
         return await self._carried_out(save)
+
+    def _note_newest(self, name: str, number: int) -> None:
+        self._newest_numbers[name] = max(number, self._newest_numbers.get(name, 0))
 
     async def run(self) -> NoReturn:
         """Write what waits, as it comes; what cannot be written is tried again."""
@@ -78,18 +94,49 @@ class Keeper:
         return True
 
     async def _carried_out(self, save: Callable[[], None]) -> bool:
-        """Let the store's thread write; failing and working again are logged once each."""
+        """Let the store's thread write; failing and working again are logged once each.
+
+        Damage is answered once with a new file: a disk that damages that as well is not helped by
+        a third one at once.
+        """
         try:
-            await asyncio.get_running_loop().run_in_executor(self._executor, save)
-        except sqlite3.Error as err:
+            try:
+                await self._in_thread(save)
+            except sqlite3.Error as err:
+                if not is_damage(err):
+                    raise
+                await self._begin_anew(err)
+                await self._in_thread(save)
+        except (OSError, sqlite3.Error) as err:
             if not self._failing:
-                log.error("the state cannot be stored (%s); free some space?", err)  # noqa: TRY400 - the cause says it all
+                what = remedy(err, self._database.directory)
+                log.error("the state cannot be stored: %s", what)  # noqa: TRY400 - it says it all
             self._failing = True
             return False
         if self._failing:
             log.warning("the state is stored again")
         self._failing = False
         return True
+
+    async def _in_thread(self, do: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._executor, do)
+
+    async def _begin_anew(self, why: sqlite3.Error) -> None:
+        """Put a damaged file aside and fill a new one with everything that is known.
+
+        Raises: OSError, sqlite3.Error.
+        """
+        await self._in_thread(self._database.begin_anew)
+        aside, self._database.put_aside = self._database.put_aside, None
+        log.warning(
+            "the state file was damaged (%s) and was put aside as %s; a new one was begun",
+            why,
+            aside,
+        )
+        records, numbers = dict(self._newest), dict(self._newest_numbers)
+        known = partial(self._database.save, records, numbers=numbers)
+        await self._in_thread(known)
+        self._on_loss()
 
     def _put_back(
         self,

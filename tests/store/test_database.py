@@ -61,12 +61,6 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert version(tmp_path) == 99
 
 
-def test_a_file_that_is_no_database_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"no database at all" * 100)
-    with pytest.raises(GatewayError, match="give another directory with --state"):
-        Database(tmp_path)
-
-
 def test_records_survive_and_the_newest_wins(tmp_path: Path) -> None:
     database = Database(tmp_path)
     database.save({0: {"grid_control": True}, 1: {"setpoint_ma": 6000}})

@@ -129,6 +129,7 @@ def recover(tmp_path: Path) -> Recover:
 
 def opened(directory: Path) -> Contents:
     database = Database(directory)
+    assert database.put_aside is None, "a power cut damages nothing"
     contents = read(database)
     database.save({0: {"save": "after the cut"}})
     assert database.load_records()[0] == {"save": "after the cut"}

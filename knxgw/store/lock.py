@@ -1,0 +1,64 @@
+"""One process per state directory: a lock that the kernel frees with the process that held it."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from knxgw.errors import GatewayError
+
+FILE_NAME = "knxgw.lock"
+LONGEST_NUMBER = 20  # digits of a process
+
+
+class StateInUseError(GatewayError):
+    """Another gateway has the state directory; `process` is its number, None if it does not say."""
+
+    def __init__(self, directory: Path, process: int | None) -> None:
+        self.process = process
+        who = "another gateway" if process is None else f"another gateway, process {process}"
+        super().__init__(
+            f"the state in {directory} is in use by {who}; "
+            "stop that one, or give another directory with --state"
+        )
+
+
+class StateLock:
+    """The lock on a state directory, held until `close` or the end of the process."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the lock at once. Raises: StateInUseError; OSError, the directory cannot be used."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError as err:
+            process = _number(os.pread(self._file, LONGEST_NUMBER, 0))
+            os.close(self._file)
+            raise StateInUseError(directory, process) from err
+        except OSError:
+            os.close(self._file)
+            raise
+
+    def close(self) -> None:
+        """Let the directory go; the file stays, it says nothing without the lock."""
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _number(text: bytes) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isdigit() else None

@@ -1,0 +1,78 @@
+"""What is wrong when the state cannot be read or written, and what a person can do about it."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+_FULL = "the disk is full; free some space on it"
+_READ_ONLY = (
+    "it cannot be written; make it writable for this user, or give another directory with --state"
+)
+_DISK = "the disk reports errors; replace it, or give another directory with --state"
+_BUSY = "another program uses it; close that program"
+_WORDS = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _READ_ONLY,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+}
+_ERRNO_WORDS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: "the quota of this user is used up; free some space",
+    errno.EIO: _DISK,
+    errno.ENOTDIR: "a file stands in its way; give another directory with --state",
+    errno.EEXIST: "a file stands in its way; give another directory with --state",
+    errno.ENOLCK: "its file system has no locks; give a directory on a local disk with --state",
+}
+# What no disk and no right can mend: the content is not what this program wrote.
+_DAMAGED = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,  # a table is missing or is another
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_SCHEMA,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+
+
+_DAMAGE = "its content is damaged; if it happens again, replace the disk"
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether the file's content is damaged, so that only a new file helps."""
+    return primary_code(error) in _DAMAGED
+
+
+def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
+    """Return what is wrong with the state in a directory and what to do, in words."""
+    if _is_full(directory):  # whatever SQLite makes of it
+        return _FULL
+    if isinstance(error, OSError):
+        return _ERRNO_WORDS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
+    if is_damage(error):
+        return f"{_DAMAGE} ({error})"
+    return _WORDS.get(primary_code(error), str(error))
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        return os.statvfs(directory).f_bavail == 0
+    except OSError:
+        return False
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's result code without its details; 0 for an error of the library itself."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def unusable(directory: Path, error: sqlite3.Error | OSError) -> str:
+    """Return the message of a start that fails for its state directory."""
+    return f"the state in {directory} cannot be used: {remedy(error, directory)}"
