@@ -147,6 +147,7 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
     FaultCode.SMART_METER_TIMEOUT: "the smart meter was silent for longer than its interval: everybody at the minimum",
     FaultCode.OVER_CURRENT: "the minimum currents alone exceed the limit: all charging is interrupted",
     FaultCode.DLM_INVALID_CURRENT: "a charging point gives currents that cannot be: it is not charged",
+    FaultCode.STATE_LOST: "the stored state was damaged, or cannot be read: what may have held a charging point back does, until the bus says otherwise; shown until the next start",
     FaultCode.NOT_REACHABLE: "no connection to the charger",
     FaultCode.NOT_STOPPING: "still draws after it was told 0 A for not following",
     FaultCode.WRONG_CHARGER: "another model answers than the configured one: nothing is written to it",

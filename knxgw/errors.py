@@ -19,10 +19,11 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a finding is: an error makes `check` fail, a warning names a risk."""
+    """How bad a finding is: an error makes `check` fail, a warning names a risk, a note is good."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +31,14 @@ class Finding:
     """One mistake or risk in a file: where, what, and what to do about it."""
 
     file: str
-    line: int
+    line: int  # from 1; 0: the whole of it
     key: str
     problem: str
     remedy: str = ""
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: "
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         key = f"{self.key}: " if self.key else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{self.severity}: {key}{self.problem}{remedy}"

@@ -8,8 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
@@ -50,11 +49,12 @@ from knxgw.station.model import (
     Remember,
     SessionClosed,
     Started,
+    StateLost,
     Stopping,
     Unlock,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.step import initial
+from knxgw.station.step import initial, unknown_in
 from knxgw.station.view import SiteView, view
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.keeper import Keeper
@@ -74,7 +74,7 @@ class World:
     """What the gateway needs from outside; tests hand in a simulated one."""
 
     link: KnxLink | None
-    state_directory: Path
+    database: Database  # open; it outlives the gateway, and so does the executor
     wall_clock: Callable[[], datetime] = system_clock
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
@@ -84,21 +84,21 @@ class Gateway:
     """One running gateway."""
 
     def __init__(self, configuration: Configuration, catalogue: Catalogue, world: World) -> None:
-        """Put the parts together. Raises: GatewayError when the stored state cannot be used."""
+        """Put the parts together; nothing is written to a charger yet."""
         quiet_pymodbus()
         self.configuration = configuration
         self._world = world
         self._loop = loop = asyncio.get_running_loop()
-        self._database = Database(world.state_directory)
-        self._keeper = Keeper(self._database, world.executor)
+        self._inbox = Inbox()
+        self._database = world.database
+        self._keeper = Keeper(self._database, world.executor, lambda: self._inbox.put(StateLost()))
         self._end_faults_of_before()
         if world.link is not None:
             numbers = self._database.load_numbers()
             world.link.keep_numbers(
                 SecureNumbers(numbers, self._keeper, self._valid_now, loop.time)
             )
-        self._inbox = Inbox()
-        records = {PointNumber(n): r for n, r in self._database.load_records().items()}
+        records = self._stored()
         station = initial(configuration, records, loop.time(), self._valid_now())
         self._owner = Owner(station, self._inbox, self._carry_out)
         routing = world.link is not None and world.link.is_routing
@@ -130,6 +130,11 @@ class Gateway:
         if self._knx is not None and not self._knx.is_up:
             return False
         return self._is_polled
+
+    @property
+    def was_ready(self) -> bool:
+        """Tell whether it has been ready since its start."""
+        return self._was_ready
 
     @property
     def _is_polled(self) -> bool:
@@ -171,6 +176,8 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as group:
                 self._inbox.put(Started())
+                if self._state_was_damaged:
+                    self._inbox.put(StateLost())
                 group.create_task(self._owner.run(), name="station")
                 group.create_task(self._keeper.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
@@ -214,8 +221,6 @@ class Gateway:
                 await self._keeper.flush()
         except TimeoutError:
             log.exception("the state could not be stored within %.1f s", STORE_S)
-        self._world.executor.shutdown(wait=False)
-        self._database.close()
 
     async def _watch_clock(self) -> NoReturn:
         """Tell the station when the wall clock was set or has jumped."""
@@ -245,6 +250,27 @@ class Gateway:
         self._was_ready = True
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
+
+    def _stored(self) -> dict[PointNumber, dict[str, Any]]:
+        """Return what was stored; of a damaged file what is missing counts as not known."""
+        records = {PointNumber(n): one for n, one in self._database.load_records().items()}
+        aside, self._database.put_aside = self._database.put_aside, None
+        self._state_was_damaged = aside is not None
+        if aside is not None:
+            log.warning(
+                "the state file was damaged and was put aside as %s; a new one was begun", aside
+            )
+            numbers = [PointNumber(point.number) for point in self.configuration.points]
+            records = {number: {} for number in (GENERAL, *numbers)} | records
+        for scope, names in unknown_in(self.configuration, records).items():
+            what = "grid-supporting control" if scope == GENERAL else f"cp{scope}"
+            log.warning(
+                "%s: what was stored cannot be read (%s); what may have held it back does, "
+                "until it is told otherwise",
+                what,
+                ", ".join(names),
+            )
+        return records
 
     def _end_faults_of_before(self) -> None:
         """Note that faults of the run before are over: what still holds is raised anew."""

@@ -1,27 +1,36 @@
 """Running the gateway to its end: signals, configuration read anew, order of exit."""
 
 import asyncio
+import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from knxgw.catalogue.load import catalogue
-from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
-from knxgw.errors import ConfigError, GatewayError
+from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import Gateway, World
+from knxgw.judgement import Prepared, identity, judge_reload, judge_start
 from knxgw.links.knx_factory import make_link
+from knxgw.store.database import Database
+from knxgw.website.bridge import Bridge
+from knxgw.website.listener import Address, Listener
+from knxgw.website.serving import serve
 
-if TYPE_CHECKING:
-    from knxgw.website.server import WebsiteServer
-
-
+log = logging.getLogger(__name__)
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
+_LEVELS = {
+    Severity.ERROR: logging.ERROR,
+    Severity.WARNING: logging.WARNING,
+    Severity.NOTE: logging.INFO,
+}
 
 
 class Stop:
@@ -29,95 +38,179 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self.reload = False
+        self._ending = False
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.asked.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self.asked.set)
 
-    def _reload(self) -> None:
-        self.reload = True
+    def _end(self) -> None:
+        self._ending = True
         self.asked.set()
 
-    def taken(self) -> None:
-        """Forget a request to reload, after it was followed."""
-        self.reload = False
-        self.asked.clear()
+    def is_ending(self) -> bool:
+        """Tell whether the run shall end, whatever else was asked for."""
+        return self._ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """What is stored, and the one thread that writes it; it outlives a configuration."""
+
+    database: Database
+    executor: Executor
+
+
+@contextmanager
+def open_store(directory: Path) -> Iterator[Store]:
+    """Open the state of a directory for the length of a block. Raises: GatewayError."""
+    database = Database(directory)
+    executor = ThreadPoolExecutor(1, "store")
+    try:
+        yield Store(database=database, executor=executor)
+    finally:
+        executor.shutdown(wait=False)
+        database.close()
 
 
 @asynccontextmanager
 async def running(configuration: Configuration, state: Path) -> AsyncIterator[Gateway]:
-    """Run a gateway and its website for as long as the block lasts; a failure ends the block."""
-    world = World(link=make_link(configuration.knx), state_directory=state)
-    gateway = Gateway(configuration, catalogue(), world)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(gateway.run(), name="gateway")
-        website = await asyncio.to_thread(_website, gateway)
-        try:
-            yield gateway
-        finally:
-            website.stop()
-            task.cancel()
+    """Run a gateway and its website for as long as the block lasts; a failure ends the block.
+
+    Raises: ConfigError, GatewayError before anything is written to a charger.
+    """
+    listener = Listener(Address(configuration.website_host, configuration.website_port))
+    try:
+        listener.open()
+    except OSError as err:
+        raise GatewayError(
+            f"the website cannot listen on {listener.address}: {err.strerror or err}; "
+            "choose another address with website.listen"
+        ) from err
+    try:
+        link = make_link(configuration.knx)
+        prepared = Prepared(configuration=configuration, link=link, listener=listener)
+        with open_store(state) as store:
+            async with _living(prepared, store) as gateway:
+                yield gateway
+    finally:
+        listener.close()
 
 
-def _website(gateway: Gateway) -> "WebsiteServer":
-    """Start the website. Flask is loaded here, in a thread, while the buses are already at work."""
-    from knxgw.website.app import Bridge  # noqa: PLC0415
-    from knxgw.website.server import WebsiteServer  # noqa: PLC0415
-
+@asynccontextmanager
+async def _living(prepared: Prepared, store: Store) -> AsyncIterator[Gateway]:
+    """Run what was prepared for as long as the block lasts."""
+    world = World(link=prepared.link, database=store.database, executor=store.executor)
+    gateway = Gateway(prepared.configuration, catalogue(), world)
     bridge = Bridge(
         view=gateway.view,
         is_ready=lambda: gateway.is_ready,
         knx_is_up=lambda: gateway.knx_is_up,
+        identity=identity(prepared.site),
     )
-    settings = gateway.configuration
-    website = WebsiteServer(bridge, host=settings.website_host, port=settings.website_port)
-    website.start()
-    return website
+    async with asyncio.TaskGroup() as group:
+        tasks = (
+            group.create_task(gateway.run(), name="gateway"),
+            group.create_task(serve(bridge, prepared.listener), name="website"),
+        )
+        try:
+            yield gateway
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def run_gateway(path: Path, state: Path) -> None:
     """Run the gateway of a file until told to stop. Raises: ConfigError, GatewayError."""
     sys.setswitchinterval(THREAD_SLICE_S)
-    loaded = load_configuration(path, catalogue())
-    _report(loaded)
-    if loaded.configuration is None:
-        raise ConfigError(())
-    run_to_end(_serve(path, state, loaded.configuration))
-
-
-async def _serve(path: Path, state: Path, configuration: Configuration) -> None:
-    stop = Stop()
-    following: Configuration | None = configuration
-    while following is not None:
-        async with running(following, state):
-            following = await _next_configuration(stop, path)
-
-
-async def _next_configuration(stop: Stop, path: Path) -> Configuration | None:
-    """Wait until another configuration shall run; None to end. A faulty file changes nothing."""
-    while True:
-        await stop.asked.wait()
-        if not stop.reload:
-            return None
-        stop.taken()
-        loaded = await asyncio.to_thread(load_configuration, path, catalogue())
-        _report(loaded)
-        if loaded.configuration is not None:
-            return loaded.configuration
-
-
-def _report(loaded: LoadedConfiguration) -> None:
-    for finding in loaded.findings:
+    judgement = judge_start(path, state)
+    for finding in judgement.findings:
         click.echo(str(finding), err=True)
+    if judgement.prepared is None:
+        raise ConfigError(())  # they are said
+    try:
+        with open_store(state) as store:
+            run_to_end(_serve(path, judgement.prepared, store))
+    finally:
+        judgement.prepared.release()
+
+
+async def _serve(path: Path, first: Prepared, store: Store) -> None:
+    """Run one configuration after the other; one that cannot live gives way to the one before."""
+    stop = Stop()
+    current: Prepared | None = first
+    before: Prepared | None = None
+    while current is not None:
+        life = _Life(path, current)
+        try:
+            following = await life.run(stop, store)
+        except Exception:
+            if before is None or life.was_ready or stop.is_ending():
+                raise
+            log.exception("the new configuration does not run, the one before is taken again")
+            following, before = before, None
+        else:
+            before = current
+        if following is None or following.listener is not current.listener:
+            current.listener.close()
+        current = following
+
+
+class _Life:
+    """One configuration, from its start until another one shall run."""
+
+    def __init__(self, path: Path, prepared: Prepared) -> None:
+        self.was_ready = False
+        self._path = path
+        self._prepared = prepared
+
+    async def run(self, stop: Stop, store: Store) -> Prepared | None:
+        """Run until told otherwise; return what shall run next, None to end."""
+        async with _living(self._prepared, store) as gateway:
+            try:
+                return await self._next(stop)
+            finally:
+                self.was_ready = gateway.was_ready
+
+    async def _next(self, stop: Stop) -> Prepared | None:
+        """Wait for what shall run next; what cannot run changes nothing."""
+        while True:
+            await stop.asked.wait()
+            stop.asked.clear()
+            if stop.is_ending():
+                return None
+            judgement = await asyncio.to_thread(judge_reload, self._path, self._prepared)
+            report(judgement.findings)
+            if stop.is_ending():
+                if judgement.prepared is not None:
+                    judgement.prepared.release(self._prepared)
+                return None
+            if judgement.prepared is not None:
+                log.info("the configuration was read again and is taken")
+                return judgement.prepared
+            log.error("the configuration was read again and is not taken; the one before runs on")
+
+
+def report(findings: tuple[Finding, ...]) -> None:
+    """Write findings to the log."""
+    for finding in findings:
+        log.log(_LEVELS[finding.severity], "%s", finding)
 
 
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine; of a group of errors the first of our own is what the person sees."""
+    """Run a coroutine; of a group of errors of our own the first is what the person sees.
+
+    No `raise` in an `except*`: Python 3.11 before 3.11.4 makes another group of it.
+    """
+    ours: BaseException | None = None
     try:
         asyncio.run(main)
-    except* GatewayError as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None
+    except BaseExceptionGroup as group:
+        _, others = group.split(GatewayError)
+        if others is not None:
+            raise  # a bug: all of it is of interest
+        ours = group
+    while isinstance(ours, BaseExceptionGroup):
+        ours = ours.exceptions[0]
+    if ours is not None:
+        raise ours

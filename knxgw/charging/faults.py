@@ -1,7 +1,7 @@
 """Faults: the list of the product, and the register that keeps the last or current one.
 
-Source: reference device's manual, chapter 11.1, tables 62 and 63; `NotStopping` and
-`NotFollowing` are ours.
+Source: reference device's manual, chapter 11.1, tables 62 and 63; `NotStopping`,
+`NotFollowing` and `StateLost` are ours.
 """
 
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ class FaultCode(StrEnum):
     SMART_METER_TIMEOUT = "SmartMeterTOut"
     OVER_CURRENT = "OverCurrent"
     DLM_INVALID_CURRENT = "DLM InvCurrent"
+    STATE_LOST = "StateLost"
     NOT_REACHABLE = "NotReachable"
     NOT_STOPPING = "NotStopping"
     WRONG_CHARGER = "WrongCharger"
@@ -45,6 +46,7 @@ GENERAL_SEVERITY = {
     FaultCode.SMART_METER_TIMEOUT: 90,
     FaultCode.OVER_CURRENT: 80,
     FaultCode.DLM_INVALID_CURRENT: 70,
+    FaultCode.STATE_LOST: 60,
 }
 POINT_SEVERITY = {
     FaultCode.CONF_CHARGER: 120,

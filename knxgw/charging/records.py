@@ -1,14 +1,25 @@
-"""What of a charging point survives a restart, as plain data with a schema version."""
+"""What of a charging point survives a restart, as plain data with a schema version.
 
+A record is read field by field: what is missing, is no such value or was written by a newer version
+is not known. Where something that is not known may have held the charging point back, it counts as
+holding it back, until the bus or a person says otherwise: nobody gets more current than before.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from knxgw.charging.point import ChargingPoint
+from knxgw.charging.record_reader import SCHEMA, RecordReader
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.states import Process
 from knxgw.frozen import replace
 
-SCHEMA = 1
+START_STOP, INTERRUPTION, SETPOINT = 54, 55, 60  # group objects that hold a charging point back
+HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})
+LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
+MOST_MA, MOST_MWH = 1_000_000, 2**53
 
 
 def to_record(point: ChargingPoint) -> dict[str, Any]:
@@ -46,35 +57,45 @@ def decisions(point: ChargingPoint) -> tuple[object, ...]:
 
 
 def from_record(
-    point: ChargingPoint, record: dict[str, Any], now: datetime | None, now_s: float
+    point: ChargingPoint,
+    record: Mapping[str, Any],
+    now: datetime | None,
+    now_s: float,
+    linked: Collection[int] = HOLDS,
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
     A given setpoint is clamped anew, because limits may have changed meanwhile; one that was never
-    given stays the maximum.
+    given stays the maximum. `linked` are those of `HOLDS` that have an address: what no object can
+    have held back, and none could let go, is not held back because it is not known.
     """
-    session = _session(record.get("session"))
+    stored = read_record(record)
+    session = stored.session
     started_s = None
     if session is not None and session.is_open:
         started_s = now_s - session.duration_s
         if now is not None and session.started_at is not None:
             started_s = now_s - max(0.0, (now - session.started_at).total_seconds())
-    setpoint_ma = record["setpoint_ma"]
-    given = setpoint_ma is not None
+    process, connected = _process(point, stored, may_wait=START_STOP in linked)
+    setpoint_ma = stored.setpoint_ma
+    if "setpoint_ma" in stored.unknown and SETPOINT in linked:
+        setpoint_ma = 0  # clamped to the lowest it can have been
     return replace(
         point,
-        interruption=bool(record["interruption"]),
-        process=_process(point, record),
-        setpoint_ma=point.limits.clamp_setpoint(setpoint_ma) if given else point.setpoint_ma,
-        setpoint_given=given,
-        taken_ma=0 if record.get("paused") else None,
-        connected=record["connected"],
-        has_charged=bool(record["has_charged"]),
-        complete=bool(record["complete"]),
-        below_s=point.settings.complete_time_s if record["complete"] else 0.0,
-        lifetime_mwh=record["lifetime_mwh"],
+        interruption=INTERRUPTION in linked if stored.interruption is None else stored.interruption,
+        process=process,
+        setpoint_ma=point.setpoint_ma
+        if setpoint_ma is None
+        else point.limits.clamp_setpoint(setpoint_ma),
+        setpoint_given=setpoint_ma is not None,
+        taken_ma=0 if stored.paused else None,
+        connected=connected,
+        has_charged=stored.has_charged,
+        complete=stored.complete,
+        below_s=point.settings.complete_time_s if stored.complete else 0.0,
+        lifetime_mwh=stored.lifetime_mwh,
         lifetime_counter=EnergyCounter(
-            reading_mwh=record["reading_mwh"], dropped_mwh=record.get("dropped_mwh")
+            reading_mwh=stored.reading_mwh, dropped_mwh=stored.dropped_mwh
         ),
         session=session,
         session_started_s=started_s,
@@ -82,14 +103,89 @@ def from_record(
     )
 
 
-def _process(point: ChargingPoint, record: dict[str, Any]) -> Process:
-    """Return how far the process was; the way it starts may have been configured anew."""
-    if not record["connected"]:
-        return Process.NO_VEHICLE
-    if record["cancelled"]:
-        return Process.CANCELLED
-    waits = point.starts_manually and not record["started"]
-    return Process.WAITING if waits else Process.FREE
+def _process(
+    point: ChargingPoint, stored: "Stored", *, may_wait: bool
+) -> tuple[Process, bool | None]:
+    """Return how far the process was, and whether a vehicle is there.
+
+    The way a process starts may have been configured anew. One that may have been cancelled waits
+    for a start, or until the vehicle is plugged in anew.
+    """
+    known = stored.connected is not None or "connected" not in stored.unknown
+    is_known = known and stored.cancelled is not None
+    if not is_known and may_wait and "start_stop" in point.settings.capabilities:
+        return Process.WAITING, True  # a vehicle that is not there is missed at the first reading
+    if not stored.connected:
+        return Process.NO_VEHICLE, stored.connected
+    if stored.cancelled:
+        return Process.CANCELLED, True
+    waits = point.starts_manually and not stored.started
+    return (Process.WAITING if waits else Process.FREE), True
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a record says; `unknown` names what cannot be read of it."""
+
+    interruption: bool | None
+    cancelled: bool | None
+    started: bool
+    setpoint_ma: int | None
+    paused: bool
+    connected: bool | None
+    has_charged: bool
+    complete: bool
+    lifetime_mwh: int | None
+    reading_mwh: int | None
+    dropped_mwh: int | None
+    session: Session | None
+    unknown: tuple[str, ...]
+
+
+def read_record(record: object) -> Stored:
+    """Read what was stored for a charging point, whatever it is."""
+    reader = RecordReader(record)
+    return Stored(
+        interruption=reader.flag("interruption"),
+        cancelled=reader.flag("cancelled"),
+        started=bool(reader.flag("started")),
+        setpoint_ma=reader.number("setpoint_ma", 0, MOST_MA),
+        paused=bool(reader.flag("paused", left_out=True)),
+        connected=reader.flag("connected", empty=True),
+        has_charged=bool(reader.flag("has_charged")),
+        complete=bool(reader.flag("complete")),
+        lifetime_mwh=reader.number("lifetime_mwh", 0, MOST_MWH),
+        reading_mwh=reader.number("reading_mwh", -MOST_MWH, MOST_MWH),
+        dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, left_out=True),
+        session=_session(reader),
+        unknown=tuple(reader.unknown),
+    )
+
+
+def _session(reader: RecordReader) -> Session | None:
+    """Return the session of a record; one of which anything is not known is none."""
+    part = reader.part("session")
+    if part is None:
+        return None
+    started_at, ended_at = part.moment("started_at"), part.moment("ended_at")
+    duration_s, energy_mwh = (
+        part.number("duration_s", 0, LONGEST_S),
+        part.number("energy_mwh", 0, MOST_MWH),
+    )
+    is_open = part.flag("is_open")
+    if part.unknown or duration_s is None or energy_mwh is None or is_open is None:
+        reader.unknown.append("session")
+        return None
+    return Session(
+        started_at=started_at,
+        ended_at=ended_at,
+        duration_s=duration_s,
+        energy_mwh=energy_mwh,
+        is_open=is_open,
+    )
 
 
 def _session_record(session: Session | None) -> dict[str, Any] | None:
@@ -102,19 +198,3 @@ def _session_record(session: Session | None) -> dict[str, Any] | None:
         "energy_mwh": session.energy_mwh,
         "is_open": session.is_open,
     }
-
-
-def _session(record: dict[str, Any] | None) -> Session | None:
-    if record is None:
-        return None
-    return Session(
-        started_at=_moment(record["started_at"]),
-        ended_at=_moment(record["ended_at"]),
-        duration_s=int(record["duration_s"]),
-        energy_mwh=int(record["energy_mwh"]),
-        is_open=bool(record["is_open"]),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -76,6 +76,12 @@ def _device(values: Values) -> DeviceSettings:
 
 def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
     link = KnxLinkKind(values.text("link"))
+    if link is KnxLinkKind.TPUART:
+        report.error(
+            values.key_of("link"),
+            "tpuart is not available in this version",
+            "use tunnelling or routing, through a KNX IP interface or router",
+        )
     gateway = values.endpoint("gateway")
     if link in _TUNNELS and "gateway" not in values.given_names:
         report.error(
@@ -102,8 +108,6 @@ def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> st
     if address is not None or "individual_address" in values.given_names:
         return address
     key = values.key_of("individual_address")
-    if link is KnxLinkKind.TPUART:
-        report.error(key, "is missing, link tpuart needs it", "add one such as 1.1.20")
     if link is not KnxLinkKind.ROUTING:
         return None
     report.warning(

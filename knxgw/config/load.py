@@ -1,6 +1,7 @@
 """Reads the configuration file: every mistake at once, each with its line and a remedy."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -11,10 +12,10 @@ from knxgw.config.build import build_draft
 from knxgw.config.check import check_draft
 from knxgw.config.group_objects import read_group_objects
 from knxgw.config.model import Configuration
-from knxgw.config.report import Report
+from knxgw.config.report import Report, line_of
 from knxgw.config.schema import GROUP_OBJECTS, build_schema
 from knxgw.config.values import ValuesReader
-from knxgw.errors import Finding
+from knxgw.errors import Finding, Severity
 
 LARGEST_FILE = 1_000_000  # bytes; a site needs a few thousand
 LONGEST_KEY = 120  # characters of a key that a finding repeats
@@ -28,6 +29,27 @@ class LoadedConfiguration:
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]  # by line; faults of the configuration are errors here too
+    file: str = "configuration"
+    lines: Mapping[str, int] = field(default_factory=dict)  # dotted key -> line, from 1
+
+    def finding(
+        self, key: str, problem: str, remedy: str, severity: Severity = Severity.ERROR
+    ) -> Finding:
+        """Return a finding of somebody else about a key of this file."""
+        return _printable(
+            Finding(
+                file=self.file,
+                line=line_of(key, self.lines),
+                key=key,
+                problem=problem,
+                remedy=remedy,
+                severity=severity,
+            )
+        )
+
+    def located(self, finding: Finding) -> Finding:
+        """Return a finding about a key with the place of the key in this file."""
+        return self.finding(finding.key, finding.problem, finding.remedy, finding.severity)
 
 
 def load_configuration(path: Path, catalogue: Catalogue) -> LoadedConfiguration:
@@ -69,19 +91,22 @@ def parse_configuration(
     faults = check_draft(draft, catalogue, report)
     configuration = replace(draft.configuration, faults=faults)
     return LoadedConfiguration(
-        configuration=None if must_be_mended else configuration, findings=_in_order(report)
+        configuration=None if must_be_mended else configuration,
+        findings=_in_order(report),
+        file=name,
+        lines=report.lines,
     )
 
 
 def _in_order(report: Report) -> tuple[Finding, ...]:
     """Return the findings by line, each fit to be printed in one line."""
-    findings = [
-        replace(
-            finding, key=_one_line(finding.key)[:LONGEST_KEY], problem=_one_line(finding.problem)
-        )
-        for finding in report.findings
-    ]
+    findings = map(_printable, report.findings)
     return tuple(sorted(findings, key=lambda finding: finding.line))
+
+
+def _printable(finding: Finding) -> Finding:
+    key, problem = _one_line(finding.key)[:LONGEST_KEY], _one_line(finding.problem)
+    return replace(finding, key=key, problem=problem)
 
 
 def _one_line(text: str) -> str:

@@ -1,8 +1,18 @@
 """Collects findings about one source of a configuration, with the line of each key; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from knxgw.errors import Finding, Severity
+
+
+def line_of(key: str, lines: Mapping[str, int]) -> int:
+    """Return the line of a key, or of the nearest section around it."""
+    while key:
+        if key in lines:
+            return lines[key]
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,11 +41,7 @@ class Report:
 
     def line(self, key: str) -> int:
         """Return the line of a key, or of the nearest section around it."""
-        while key:
-            if key in self.lines:
-                return self.lines[key]
-            key = key[: max(key.rfind("."), key.rfind("["), 0)]
-        return 1
+        return line_of(key, self.lines)
 
     def _add(self, key: str, problem: str, remedy: str, severity: Severity) -> None:
         self.findings.append(

@@ -48,23 +48,23 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
         return sync_load_keyring(settings.keyring, password)
     except InvalidSecureConfiguration as err:
         raise _finding(
-            settings.keyring,
             "knx.keyring",
             "its signature does not match: wrong password, or the file was changed",
             f"correct the password (knx.keyring_password_file or {PASSWORD_VARIABLE}), "
             "or export the keyring from ETS again",
+            settings.keyring,
         ) from err
     except OSError as err:
         reason = err.strerror or str(err)
         raise _finding(
-            settings.keyring, "knx.keyring", f"cannot be read: {reason}", "give the path of a file"
+            "knx.keyring", f"cannot be read: {reason}", "give the path of a file", settings.keyring
         ) from err
     except (XKNXException, ValueError, ParseError, SAXException) as err:
         raise _finding(
-            settings.keyring,
             "knx.keyring",
             "is not a keyring file",
             "export the keyring (.knxkeys) from ETS",
+            settings.keyring,
         ) from err
 
 
@@ -74,7 +74,7 @@ def _password(keyring: str, file: str | None) -> str:
         password = os.environ.get(PASSWORD_VARIABLE)
         if password is None:
             remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
-            raise _finding(keyring, "knx.keyring", "its password is not known", remedy)
+            raise _finding("knx.keyring", "its password is not known", remedy, keyring)
         return password
     try:
         return Path(file).read_text(encoding="utf-8-sig").strip("\r\n")
@@ -83,11 +83,18 @@ def _password(keyring: str, file: str | None) -> str:
     except UnicodeDecodeError:  # its message would quote the password
         problem = "is not a text in UTF-8"
     remedy = "give a readable file with nothing but the password of the keyring"
-    raise _finding(file, "knx.keyring_password_file", problem, remedy)
+    raise _finding("knx.keyring_password_file", problem, remedy, file)
 
 
-def _finding(file: str, key: str, problem: str, remedy: str) -> ConfigError:
-    return ConfigError([Finding(file=file, line=1, key=key, problem=problem, remedy=remedy)])
+def _finding(key: str, problem: str, remedy: str, file: str = "") -> ConfigError:
+    """Return a finding about a key; whoever knows the configuration file gives it its place.
+
+    `file` is the one that the key names.
+    """
+    what = f"{file}: {problem}" if file else problem
+    return ConfigError(
+        [Finding(file="configuration", line=1, key=key, problem=what, remedy=remedy)]
+    )
 
 
 def make_link(settings: KnxSettings) -> KnxLink | None:
@@ -143,10 +150,10 @@ def _wanted_address(settings: KnxSettings) -> IndividualAddress | None:
 
 def _risk(settings: KnxSettings, problem: str, remedy: str) -> Finding:
     return Finding(
-        file=settings.keyring or "configuration",
+        file="configuration",
         line=1,
         key="knx.keyring",
-        problem=problem,
+        problem=f"{settings.keyring}: {problem}",
         remedy=remedy,
         severity=Severity.WARNING,
     )
@@ -238,7 +245,7 @@ def tunnel_credentials(
         if not tunnels:
             problem = f"the keyring has no tunnel with the individual address {wanted}"
             remedy = f"use one of {known}"
-            raise _finding("configuration", "knx.individual_address", problem, remedy)
+            raise _finding("knx.individual_address", problem, remedy)
     for one in tunnels:
         if one.user_id is not None and one.decrypted_password is not None:
             return TunnelCredentials(

@@ -67,6 +67,11 @@ class InternalErrorFound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateLost:
+    """The state file was damaged: what could be read of it is in a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GridControlCommanded:
     """GO 1 was written."""
 
@@ -138,7 +143,7 @@ Command = (
 )
 PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
 SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
-SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound
+SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
 Event = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
 
 # --- effects -----------------------------------------------------------------------------------

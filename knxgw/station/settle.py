@@ -8,6 +8,7 @@ from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
 from knxgw.charging.publication import Published, point_values
+from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import decisions, to_record
 from knxgw.charging.words import Decision, PointNumber, Reason
 from knxgw.frozen import replace
@@ -76,7 +77,7 @@ def settle_all(
     for number in station.points:
         station = settle_point(station, number, before.points[number], now_s, effects)
     station = settle_general(before, station, now_s, effects)
-    record = {"schema": 1, "grid_control": station.grid_control}
+    record = {"schema": SCHEMA, "grid_control": station.grid_control}
     remembered = _remember(station, GENERAL, Remembered(record, now_s), effects)
     return replace(station, remembered=remembered), tuple(effects)
 

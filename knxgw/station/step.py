@@ -17,7 +17,8 @@ from knxgw.charging.events import (
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint, new_point
-from knxgw.charging.records import from_record
+from knxgw.charging.record_reader import RecordReader
+from knxgw.charging.records import HOLDS, INTERRUPTION, SETPOINT, from_record, read_record
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.settings import Settings
@@ -43,6 +44,7 @@ from knxgw.station.model import (
     SmartMeterTelegram,
     Started,
     StartStopCommanded,
+    StateLost,
     Station,
     Stopping,
     Tick,
@@ -62,7 +64,7 @@ from knxgw.station.wishes import paused_all
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked
-GRID_CONTROL_OBJECT, INTERRUPTION_OBJECT, SETPOINT_OBJECT = 1, 55, 60
+GRID_CONTROL_OBJECT = 1
 POINT_OFFSET = 50
 CORRECTION_S = 1.0  # the clock was wrong, not only a little late
 
@@ -87,7 +89,9 @@ def initial(
         number = PointNumber(settings.number)
         point = new_point(settings, blocked=number in blocked, zone=zone)
         if number in records:
-            point = from_record(point, dict(records[number]), now, now_s)
+            point = from_record(
+                point, records[number], now, now_s, _linked_holds(configuration, number)
+            )
             point = _without_unlinked(configuration, point)
         members[number] = point
     numbers = sharing_settings or sharing.sharing_settings(configuration)
@@ -97,19 +101,52 @@ def initial(
         sharing=sharing.start(numbers, members, now_s) if numbers else None,
         sharing_settings=numbers,
         grid_control=_is_linked(configuration, GRID_CONTROL_OBJECT)
-        and bool(records.get(GENERAL, {}).get("grid_control", False)),
+        and _stored_grid_control(records) is not False,
         restore_until_s=now_s + RESTORE_LAST_S if _asks_for_grid_control(configuration) else None,
         clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
     )
+    if unknown_in(configuration, records):
+        station = _state_lost(station)
     return _with_configuration_faults(station)
+
+
+def unknown_in(
+    configuration: Configuration, records: Mapping[PointNumber, Mapping[str, Any]]
+) -> Mapping[PointNumber, tuple[str, ...]]:
+    """Return by scope what of the stored records cannot be read; GENERAL: of the station's."""
+    unknown = {
+        PointNumber(point.number): read_record(records[PointNumber(point.number)]).unknown
+        for point in configuration.points
+        if point.number in records
+    }
+    if GENERAL in records and _stored_grid_control(records) is None:
+        unknown[GENERAL] = ("grid_control",)
+    return {scope: names for scope, names in unknown.items() if names}
+
+
+def _stored_grid_control(records: Mapping[PointNumber, Mapping[str, Any]]) -> bool | None:
+    """Return whether grid-supporting control was active; None: it is not known."""
+    if GENERAL not in records:
+        return False
+    return RecordReader(records[GENERAL]).flag("grid_control")
+
+
+def _linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[int]:
+    offset = POINT_OFFSET * (number - 1)
+    return frozenset(one for one in HOLDS if _is_linked(configuration, one + offset))
+
+
+def _state_lost(station: Station) -> Station:
+    """Return the station with the fault that what was stored cannot be used, or not all of it."""
+    return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, present=True))
 
 
 def _without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
     """Return the point without a hold whose group object has no address any more."""
     offset = POINT_OFFSET * (point.settings.number - 1)
-    if not _is_linked(configuration, INTERRUPTION_OBJECT + offset):
+    if not _is_linked(configuration, INTERRUPTION + offset):
         point = replace(point, interruption=False)
-    if point.setpoint_ma == 0 and not _is_linked(configuration, SETPOINT_OBJECT + offset):
+    if point.setpoint_ma == 0 and not _is_linked(configuration, SETPOINT + offset):
         point = replace(point, setpoint_ma=point.limits.maximum_ma, setpoint_given=False)
     return point
 
@@ -151,7 +188,14 @@ def step(  # noqa: PLR0911 - one for each kind of event
             return _start(station, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
-        case BusAsked() | ClockSet() | GridControlCommanded() | Stopping() | InternalErrorFound():
+        case (
+            BusAsked()
+            | ClockSet()
+            | GridControlCommanded()
+            | Stopping()
+            | InternalErrorFound()
+            | StateLost()
+        ):
             shared = sharing.share(_site(station, event, now_s), now_s)
             return settle_all(station, shared, now_s)
         case InOperationSeen() | HighPowerStarted():
@@ -194,6 +238,8 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
         case InternalErrorFound():
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, present=True)
             return replace(station, faults=faults)
+        case StateLost():
+            return _state_lost(station)
         case _:
             assert_never(event)
 
@@ -233,11 +279,12 @@ def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]
 
 def _unsaid(faults: FaultRegister) -> FaultRegister:
     """Return a register as it is before the faults of the configuration were told."""
-    kept = tuple(code for code in faults.present if code not in _CONFIGURATION_FAULTS)
+    kept = tuple(code for code in faults.present if code not in _FAULTS_AT_START)
     return replace(faults, present=kept)
 
 
-_CONFIGURATION_FAULTS = (
+_FAULTS_AT_START = (  # and what was found in the store: told with the start
+    FaultCode.STATE_LOST,
     FaultCode.CONF_NO_CHARGER,
     FaultCode.CONF_CHARGER,
     FaultCode.CONF_E_METER,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import (
     PHASE_CURRENTS,
@@ -72,7 +73,7 @@ class SiteView:
     grid_control: bool
     fault: str
     fault_present: bool
-    messages: tuple[str, ...]  # faults of the configuration, in words
+    messages: tuple[str, ...]  # what a person must mend or know, in words
     sharing: SharingView | None  # None: load management is off
     points: tuple[PointView, ...]
 
@@ -84,13 +85,28 @@ def view(station: Station, now_s: float, language: str = "en") -> SiteView:
         grid_control=station.grid_control,
         fault=station.faults.text,
         fault_present=station.faults.is_present,
-        messages=tuple(fault.message for fault in station.configuration.faults),
+        messages=_messages(station, language),
         sharing=_sharing_view(station, now_s, language),
         points=tuple(
             _point_view(station, number, point, language)
             for number, point in station.points.items()
         ),
     )
+
+
+def _messages(station: Station, language: str) -> tuple[str, ...]:
+    messages = [fault.message for fault in station.configuration.faults]
+    if FaultCode.STATE_LOST in station.faults.present:
+        messages.append(STATE_LOST_WORDS[1 if language == "de" else 0])
+    return tuple(messages)
+
+
+STATE_LOST_WORDS = (
+    "The stored state was damaged or cannot be read; the log says what is missing. What may have held "
+    "a charging point back does so until it is told otherwise on the bus.",
+    "Der gespeicherte Zustand war beschädigt oder ist nicht lesbar; das Protokoll sagt, was fehlt. Was "
+    "einen Ladepunkt zurückgehalten haben kann, tut es, bis der Bus etwas anderes sagt.",
+)
 
 
 def _sharing_view(station: Station, now_s: float, language: str) -> SharingView | None:

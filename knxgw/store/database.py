@@ -62,7 +62,8 @@ class NewerStateError(GatewayError):
 class Database:
     """One open file; used by one thread at a time.
 
-    A damaged file is put aside and a new one begun: `put_aside` is where it is then, else None.
+    A damaged file is put aside and a new one begun: `put_aside` is where it is then, until whoever
+    deals with it sets it to None.
     """
 
     def __init__(self, directory: Path, *, patience_s: float = 5.0) -> None:

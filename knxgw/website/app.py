@@ -1,21 +1,9 @@
 """The first plain pages: status for people, `/health` for the service manager."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from flask import Flask, Response, render_template
 
 from knxgw import __version__
-from knxgw.station.view import SiteView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bridge:
-    """What pages may ask of the gateway: frozen snapshots, safe from any thread."""
-
-    view: Callable[[], SiteView]
-    is_ready: Callable[[], bool]
-    knx_is_up: Callable[[], bool]
+from knxgw.website.bridge import Bridge
 
 
 def create_app(bridge: Bridge) -> Flask:
@@ -37,7 +25,8 @@ def create_app(bridge: Bridge) -> Flask:
     def health() -> Response:
         ready = bridge.is_ready()
         text = "ready\n" if ready else "starting\n"
-        return Response(text, status=200 if ready else 503, mimetype="text/plain")
+        status = 200 if ready else 503
+        return Response(text, status, bridge.identity, mimetype="text/plain")
 
     return app
 

@@ -1,37 +1,89 @@
 """Serves the website in threads of its own; the event loop is never touched from there."""
 
 import threading
+from collections.abc import Callable
+from time import sleep
+from typing import Any
 
-from waitress.server import create_server
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ThreadedTaskDispatcher
+from waitress.trigger import trigger
 
-from knxgw.errors import GatewayError
-from knxgw.website.app import Bridge, create_app
+from knxgw.website.app import create_app
+from knxgw.website.bridge import Bridge
+from knxgw.website.listener import Listener
 
-SHUTDOWN_S = 1  # whole seconds
+SHUTDOWN_S = 0.7  # for pages that are being made
+FLUSH_S, POLL_S = 0.2, 0.01  # for answers on their way out
+JOIN_S = 1.0
 THREADS = 64  # each live view will hold one
 
 
 class WebsiteServer:
-    """The listening socket and its threads."""
+    """The threads that serve a listener."""
 
-    def __init__(self, bridge: Bridge, *, host: str, port: int) -> None:
-        """Listen at once. Raises: GatewayError when the port cannot be had."""
-        try:
-            self._server = create_server(
-                create_app(bridge), host=host, port=port, threads=THREADS, ident="knxgw"
-            )
-        except OSError as err:
-            raise GatewayError(
-                f"the website cannot listen on {host}:{port}: {err.strerror}; "
-                "choose another address with website.listen"
-            ) from err
-        self._thread = threading.Thread(target=self._server.run, name="website", daemon=True)
+    def __init__(
+        self, bridge: Bridge, listener: Listener, on_end: Callable[[], object] = lambda: None
+    ) -> None:
+        """Get ready to serve a listener that is open; `on_end` is called from a thread."""
+        self.error: BaseException | None = None  # what ended it
+        self._on_end = on_end
+        self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher.set_thread_count(THREADS)
+        create_server(
+            create_app(bridge),
+            map=self._places,
+            _dispatcher=self._dispatcher,
+            sockets=listener.copies(),
+            ident="knxgw",
+        )
+        places = list(self._places.values())
+        self._servers = [one for one in places if isinstance(one, BaseWSGIServer)]
+        self._thread = threading.Thread(target=self._run, name="website", daemon=True)
 
     def start(self) -> None:
         """Serve pages."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; pages that are being made may take a moment to be finished."""
-        self._server.task_dispatcher.shutdown(timeout=SHUTDOWN_S)
-        self._server.close()
+        """Take no more questions, finish the pages that are being made, and end; takes a moment.
+
+        Whatever waitress has is closed in its own thread: nothing is pulled away under it.
+        """
+        self._in_thread(self._stop_listening)
+        self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
+        for _ in range(round(FLUSH_S / POLL_S)):
+            if not self._is_answering():
+                break
+            sleep(POLL_S)
+        self._in_thread(self._close_all)
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        try:
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._places)
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the end
+            self.error = error
+        self._on_end()
+
+    def _in_thread(self, do: Callable[[], None]) -> None:
+        """Let the website's own thread do something soon."""
+        for one in list(self._places.values()):
+            if isinstance(one, trigger) and self._thread.is_alive():
+                one.pull_trigger(do)  # type: ignore[arg-type]  # it is called without
+                return
+        do()
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            wasyncore.dispatcher.close(server)  # not its trigger: pages still want to go out
+
+    def _is_answering(self) -> bool:
+        return any(getattr(one, "total_outbufs_len", 0) for one in list(self._places.values()))
+
+    def _close_all(self) -> None:
+        for server in self._servers:  # a page that took too long has nobody to tell
+            server.pull_trigger = lambda: None  # type: ignore[method-assign]
+        wasyncore.close_all(map=self._places, ignore_all=True)

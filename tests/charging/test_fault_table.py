@@ -31,6 +31,7 @@ GENERAL = {
     "SmartMeterTOut": 90,
     "OverCurrent": 80,
     "DLM InvCurrent": 70,
+    "StateLost": 60,  # ours
 }
 POINT = {
     "Conf Charger": 120,

@@ -15,7 +15,7 @@ from knxgw.charging.point import (
     offer_taken,
     shown_state,
 )
-from knxgw.charging.records import from_record, to_record
+from knxgw.charging.records import from_record, read_record, to_record
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, Quantity
@@ -136,3 +136,105 @@ def test_energy_that_flowed_while_the_gateway_was_off_is_the_session_s() -> None
     again = seen(again, AVAILABLE, 3602)
     assert again.session is not None
     assert again.session.energy_mwh == 11_000_000
+
+
+# --- records that cannot be read, or not all of it -----------------------------------------------
+
+FIELDS = tuple(to_record(make_point()))
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["2026-07-01T12:00:00+00:00", "0001-01-01T00:00:00+00:00", "2026-07-01"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+session_like = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("started_at", "ended_at", "duration_s", "energy_mwh", "is_open"), anything
+    ),
+)
+records = anything | st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(FIELDS, anything),
+        "schema": st.just(1) | anything,
+        "session": session_like | anything,
+    },
+)
+
+
+@settings(max_examples=400)
+@given(records, st.sampled_from(["keba_p30", "alfen_eve", "goe_charger"]))
+def test_whatever_is_stored_is_read(record: object, model: str) -> None:
+    point = from_record(make_point(model=model), record, at(0), 0.0)  # type: ignore[arg-type]
+    for second in (1, 20):
+        point = seen(point, {**CHARGING, Quantity.ENERGY: 1_000_000}, second)
+    point = seen(point, AVAILABLE, 30)
+    json.dumps(to_record(point))
+    assert read_record(to_record(point)).unknown == ()
+
+
+@settings(max_examples=200)
+@given(records)
+def test_nobody_gets_more_current_than_the_record_can_have_allowed(record: object) -> None:
+    """A field counts only as what it can be read as; else it holds the charging point back."""
+    point = from_record(make_point(), record, at(0), 0.0)  # type: ignore[arg-type]
+    fields = record if isinstance(record, dict) and record.get("schema") == 1 else {}
+    schema = fields.get("schema")
+    if isinstance(schema, bool) or not isinstance(schema, int):
+        fields = {}
+    assert point.interruption is (fields.get("interruption") is not False)
+    setpoint = fields.get("setpoint_ma", "missing")
+    if not (setpoint is None or (isinstance(setpoint, int) and not isinstance(setpoint, bool))):
+        assert point.setpoint_ma == point.limits.clamp_setpoint(0)
+
+
+def test_a_record_of_a_newer_version_is_not_believed() -> None:
+    record = to_record(make_point()) | {"schema": 99, "interruption": False}
+    point = from_record(make_point(), record, None, 0)
+    assert point.interruption
+    assert point.setpoint_ma == 0
+    assert read_record(record).unknown[0] == "schema"
+
+
+@pytest.mark.parametrize("field", [one for one in FIELDS if one not in ("paused", "dropped_mwh")])
+def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
+    full = replace(
+        make_point(), connected=True, process=Process.FREE, setpoint_ma=9000, setpoint_given=True,
+        lifetime_mwh=77, lifetime_counter=EnergyCounter(reading_mwh=50),
+    )  # fmt: skip
+    record = to_record(full)
+    del record[field]
+    point = from_record(make_point(), record, None, 0)
+    assert field in read_record(record).unknown
+    if field != "schema":
+        assert point.interruption is (field == "interruption")
+        assert point.setpoint_ma == (0 if field == "setpoint_ma" else 9000)
+        assert point.lifetime_mwh == (None if field == "lifetime_mwh" else 77)
+        assert point.lifetime_counter.reading_mwh == (None if field == "reading_mwh" else 50)
+
+
+def test_what_no_object_can_let_go_is_not_held_back() -> None:
+    point = from_record(make_point(), {}, None, 0, linked=())
+    assert not point.interruption
+    assert point.setpoint_ma == point.limits.maximum_ma
+    assert not point.setpoint_given
+    assert seen(point, CHARGING, 1).process is Process.FREE
+
+
+def test_a_process_that_may_have_been_cancelled_waits_for_a_start_or_another_vehicle() -> None:
+    def lost() -> ChargingPoint:
+        point = from_record(make_point(model="bender_cc612_mennekes_professional"), {}, None, 0)
+        assert "start_stop" in point.settings.capabilities
+        return replace(point, interruption=False)
+
+    waiting = seen(lost(), CHARGING, 1)
+    assert shown_state(waiting, 1) is ChargingState.MANUAL_START
+    started = command_start_stop(waiting, 1, start=True)
+    assert started.process is Process.FREE
+    assert seen(lost(), AVAILABLE, 1).process is Process.NO_VEHICLE
+    assert seen(seen(lost(), AVAILABLE, 1), CHARGING, 2).process is Process.FREE

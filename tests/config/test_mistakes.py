@@ -191,10 +191,13 @@ MISTAKES = {
         HOME.replace("192.168.1.10", "':3671'"),
         "1: error: knx.gateway: has no host; write host:port",
     ),
-    "a TP-UART without an address": (
-        HOME.replace(KNX, "knx: {link: tpuart}\n"),
-        "1: error: knx.individual_address: is missing, link tpuart needs it; "
-        "add one such as 1.1.20",
+    "a TP-UART": (
+        HOME.replace(KNX, "knx: {link: tpuart, individual_address: 1.1.20}\n"),
+        "1: error: knx.link: tpuart is not available in this version; use tunnelling or routing",
+    ),
+    "a parameter that is no more": (
+        HOME + "device: {ntp_servers: [192.168.1.1]}\n",
+        "4: error: device.ntp_servers: unknown key; leave it out, the operating system sets the",
     ),
     "an individual address that is none": (
         HOME.replace(KNX, "knx: {link: routing, individual_address: 1.16.1}\n"),

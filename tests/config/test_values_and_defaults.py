@@ -22,10 +22,10 @@ from tests.config.sites import DYNAMIC, HOME, KNX, configuration, errors, points
 EXAMPLE = """\
 device: {name: Garage, time_zone: Europe/Berlin, language: de}
 knx:
-  link: tunnelling            # routing | tunnelling | tunnelling_tcp | tpuart | none
+  link: tunnelling            # routing | tunnelling | tunnelling_tcp | none
   gateway: 127.0.0.1:3671     # tunnelling only
   local_ip: 127.0.0.1
-  individual_address: 1.1.20  # routing, tpuart
+  individual_address: 1.1.20  # routing
 website: {listen: 127.0.0.1:8080}
 serial: {port: /dev/ttyUSB0, protocol: rtu, baud: 19200, data_bits: 8, parity: E, stop_bits: 1}
 load_management:

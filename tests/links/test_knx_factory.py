@@ -140,7 +140,7 @@ def test_the_password_comes_from_the_environment(
 def test_a_missing_password_is_said(secured: KnxSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
     said = problem(replace(secured, keyring_password_file=None))
-    assert "knx.keyring: its password is not known" in said
+    assert f"knx.keyring: {secured.keyring}: its password is not known" in said
     assert f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}" in said
 
 

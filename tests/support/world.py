@@ -30,6 +30,7 @@ from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.knx_line import MemoryLine
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.virtual_time import InlineExecutor, VirtualWallClock
+from knxgw.store.database import Database
 
 Payload = DPTArray | DPTBinary
 PEER = "1.1.9"
@@ -130,9 +131,10 @@ class World:
 
     def start_gateway(self) -> None:
         """Start the gateway's process, as it were."""
+        self.database = Database(self._state)
         outside = Outside(
             link=self.line.join("1.1.20"),
-            state_directory=self._state,
+            database=self.database,
             wall_clock=self.clock,
             executor=InlineExecutor(),
         )
@@ -143,6 +145,7 @@ class World:
         """End the gateway in order."""
         self._task.cancel()
         await asyncio.wait([self._task])
+        self.database.close()
 
     def charger(self, number: int = 1) -> SimulatedCharger:
         """Return a simulated charger."""

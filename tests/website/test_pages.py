@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from knxgw.station.view import PhaseView, PointView, SharingView, SiteView
-from knxgw.website.app import Bridge, create_app
+from knxgw.website.app import create_app
+from knxgw.website.bridge import Bridge
 
 POINT = PointView(
     number=1, name="Left", model="KEBA KeContact P30", state=8, state_words="Charge", connected=True,

@@ -6,7 +6,8 @@ from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
 from knxgw.station.model import Event, Started, Station
 from knxgw.station.view import view
-from knxgw.website.app import Bridge, create_app
+from knxgw.website.app import create_app
+from knxgw.website.bridge import Bridge
 from tests.station.sites import CP1, CP2, LEFT, after, charger, new_station
 
 # Words of GO 50 as section 3 of the specification prints them.

@@ -1,0 +1,71 @@
+"""Takes a stored record apart, field by field: whatever it is, reading it raises nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+SCHEMA = 1
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class RecordReader:
+    """Takes values out of a record one by one, and notes which of them are not known."""
+
+    def __init__(self, record: object) -> None:
+        self.unknown: list[str] = []
+        self._values: Mapping[str, Any] = record if isinstance(record, dict) else {}
+        schema = self._values.get("schema")
+        if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
+            self.unknown.append("schema")  # a newer version may mean other things by the names
+            self._values = {}
+
+    def flag(self, name: str, *, empty: bool = False, left_out: bool = False) -> bool | None:
+        """Return a flag, None if it is not known; `empty`: null is a value, too.
+
+        `left_out`: earlier builds did not store it.
+        """
+        value = self._values.get(name)
+        is_known = isinstance(value, bool) or (value is None and empty and name in self._values)
+        return value if self._is_known(name, is_known, left_out) and value is not None else None
+
+    def number(self, name: str, low: int, high: int, *, left_out: bool = False) -> int | None:
+        """Return a whole number, None if there is none or it is not known."""
+        value = self._values.get(name)
+        if value is None and name in self._values:
+            return None
+        is_known = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return value if self._is_known(name, is_known, left_out) else None
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a time [aware UTC], None if there is none or it is not known."""
+        value = self._values.get(name)
+        if value is None and name in self._values:
+            return None
+        moment = _moment(value)
+        return moment if self._is_known(name, moment is not None) else None
+
+    def part(self, name: str) -> "RecordReader | None":
+        """Return a reader of a record within the record, None if there is none."""
+        value = self._values.get(name)
+        if not self._is_known(name, isinstance(value, dict) or name in self._values):
+            return None
+        if value is None:
+            return None
+        return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
+
+    def _is_known(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002
+        if is_known:
+            return True
+        if not (left_out and name not in self._values and self._values):
+            self.unknown.append(name)
+        return False
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if moment is None or moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
+        return None
+    return moment.astimezone(UTC)

@@ -1,0 +1,276 @@
+"""One judgement for `check`, the start and a reload: what the file says, and what the machine says.
+
+Whatever a gateway needs before its first write is taken here: the keyring is opened, the state
+directory locked, the website's address bound. What `check` calls good, `run` starts and SIGHUP
+takes.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import LoadedConfiguration, load_configuration
+from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.errors import ConfigError, Finding, Severity
+from knxgw.links.knx import KnxLink
+from knxgw.links.knx_factory import make_link
+from knxgw.store.lock import StateInUseError, StateLock
+from knxgw.store.trouble import unusable
+from knxgw.website.listener import Address, Listener
+
+PROCESS_HEADER, SITE_HEADER = "X-Knxgw-Process", "X-Knxgw-Site"
+ASK_S = 2.0  # for who has the website's address
+SITE_DIGITS = 16
+LISTEN_KEY = "website.listen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a gateway needs before its first write; nothing of it can fail any more."""
+
+    configuration: Configuration
+    link: KnxLink | None
+    listener: Listener
+    site: str = ""  # tells which file it is of
+    lock: StateLock | None = None
+
+    def release(self, running: "Prepared | None" = None) -> None:
+        """Let go what was taken, but for what a running one has, too."""
+        if running is None or self.listener is not running.listener:
+            self.listener.close()
+        if self.lock is not None:
+            self.lock.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was found; `prepared` is None if the gateway cannot run like that."""
+
+    findings: tuple[Finding, ...]  # by line
+    prepared: Prepared | None = None
+    left_out: tuple[str, ...] = ()  # what was not looked at
+
+
+def judge_start(path: Path, state: Path) -> Judgement:
+    """Judge a file for a start on a state directory; what is taken belongs to the caller."""
+    loaded = load_configuration(path, catalogue())
+    if loaded.configuration is None:
+        return Judgement(findings=loaded.findings)
+    link, findings = _link(loaded, loaded.configuration)
+    lock: StateLock | None = None
+    try:
+        lock = StateLock(state)
+    except (StateInUseError, OSError) as err:
+        findings.append(_state_finding(state, err))
+    listener = Listener(_address(loaded.configuration))
+    findings += _open(listener, loaded)
+    prepared = Prepared(
+        configuration=loaded.configuration,
+        link=link,
+        listener=listener,
+        site=site_of(path),
+        lock=lock,
+    )
+    return _judgement(loaded, findings, prepared)
+
+
+def judge_reload(path: Path, running: Prepared) -> Judgement:
+    """Judge a file for a reload; what the running gateway has is handed over where it fits."""
+    loaded = load_configuration(path, catalogue())
+    if loaded.configuration is None:
+        return Judgement(findings=loaded.findings)
+    link, findings = _link(loaded, loaded.configuration)
+    wanted = _address(loaded.configuration)
+    listener = running.listener
+    if wanted != listener.address:
+        listener = Listener(wanted)
+        if not _is_blocked_by(running.listener, wanted):
+            findings += _open(listener, loaded)
+    prepared = Prepared(
+        configuration=loaded.configuration, link=link, listener=listener, site=running.site
+    )
+    return _judgement(loaded, findings, prepared, running)
+
+
+def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) -> Judgement:
+    """Judge a file for somebody who asks, and take nothing.
+
+    A gateway that runs with this very file has its address and its state directory: that is no
+    mistake of the file. `offline`: without what this machine must have or be.
+    """
+    loaded = load_configuration(path, catalogue())
+    if loaded.configuration is None or offline:
+        left_out = _MACHINE if offline and loaded.configuration else ()
+        return Judgement(findings=loaded.findings, left_out=left_out)
+    _, findings = _link(loaded, loaded.configuration)
+    if state is not None:
+        findings += _look_at_state(state)
+    listener = Listener(_address(loaded.configuration))
+    findings += _open(listener, loaded, asked_for=site_of(path))
+    listener.close()
+    return Judgement(findings=_in_order(loaded, findings))
+
+
+_MACHINE = (
+    "the keyring, its password and the tunnel's address in it",
+    "the clock, where there is a keyring",
+    "the website's address",
+    "the state directory",
+)
+
+
+def site_of(path: Path) -> str:
+    """Return what tells a configuration file from others without naming it."""
+    return sha256(os.fsencode(path.resolve())).hexdigest()[:SITE_DIGITS]
+
+
+def identity(site: str) -> Mapping[str, str]:
+    """Return how a running gateway says who it is, as headers."""
+    return {PROCESS_HEADER: str(os.getpid()), SITE_HEADER: site}
+
+
+def _judgement(
+    loaded: LoadedConfiguration,
+    findings: list[Finding],
+    taken: Prepared,
+    running: Prepared | None = None,
+) -> Judgement:
+    """Return what was taken, or let it go again where anything is missing."""
+    found = _in_order(loaded, findings)
+    if any(one.severity is Severity.ERROR for one in findings):
+        taken.release(running)
+        return Judgement(findings=found)
+    return Judgement(findings=found, prepared=taken)
+
+
+def _in_order(loaded: LoadedConfiguration, findings: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted((*loaded.findings, *findings), key=lambda one: one.line))
+
+
+# --- KNX -----------------------------------------------------------------------------------------
+
+
+def _link(
+    loaded: LoadedConfiguration, configuration: Configuration
+) -> tuple[KnxLink | None, list[Finding]]:
+    """Make the link, with what the keyring secures; nothing is connected yet."""
+    if configuration.knx.link is KnxLinkKind.NONE:
+        return None, []
+    try:
+        return make_link(configuration.knx), []
+    except ConfigError as err:
+        return None, [loaded.located(finding) for finding in err.findings]
+
+
+# --- website -------------------------------------------------------------------------------------
+
+
+def _address(configuration: Configuration) -> Address:
+    return Address(configuration.website_host, configuration.website_port)
+
+
+def _is_blocked_by(running: Listener, wanted: Address) -> bool:
+    """Tell whether an address is free as soon as the running gateway leaves its own."""
+    if not running.is_open or running.address.port != wanted.port:
+        return False
+    try:
+        probe = Listener(wanted)
+        probe.open()
+        probe.close()
+    except OSError as err:
+        return err.errno == errno.EADDRINUSE
+    return False
+
+
+def _open(
+    listener: Listener, loaded: LoadedConfiguration, *, asked_for: str | None = None
+) -> list[Finding]:
+    """Take the website's address; `asked_for`: only look, for whoever asks about that site."""
+    try:
+        listener.open()
+    except OSError as err:
+        problem, what_to_do = f"cannot listen on {listener.address}", "choose another address"
+        severity = Severity.ERROR
+        if err.errno == errno.EADDRINUSE:
+            holder = _who_serves(listener.address)
+            problem = f"{problem}: it is in use by {holder}"
+            what_to_do = f"stop that one, or {what_to_do}"
+            if asked_for is not None and holder.may_be(asked_for):
+                problem = f"{listener.address} is in use by {holder}, as it should be"
+                what_to_do, severity = "", Severity.NOTE
+        elif err.errno == errno.EACCES:
+            problem = f"{problem}: not allowed"
+            what_to_do = "choose a port above 1023, such as 8080"
+        elif err.errno == errno.EADDRNOTAVAIL:
+            problem = f"{problem}: this machine does not have that address"
+        else:
+            problem = f"{problem}: {err.strerror or err}"
+        return [loaded.finding(LISTEN_KEY, problem, what_to_do, severity)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the website's address, as far as it says."""
+
+    is_gateway: bool = False
+    process: str | None = None
+    site: str | None = None
+
+    def may_be(self, site: str) -> bool:
+        """Tell whether it is the gateway of a site; one of an earlier version does not say."""
+        return self.is_gateway and self.site in (site, None)
+
+    def __str__(self) -> str:
+        if not self.is_gateway:
+            return "another program"
+        return "a running gateway" + (f", process {self.process}" if self.process else "")
+
+
+def _who_serves(address: Address) -> Holder:
+    """Ask who answers at an address that is taken."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104 - read
+    connection = HTTPConnection(host, address.port, timeout=ASK_S)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        if answer.getheader("Server") != "knxgw":
+            return Holder()
+        process = answer.getheader(PROCESS_HEADER)
+        return Holder(
+            is_gateway=True,
+            process=process if process and process.isdigit() else None,
+            site=answer.getheader(SITE_HEADER),
+        )
+    except (TimeoutError, OSError, HTTPException):
+        return Holder()
+    finally:
+        connection.close()
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def _look_at_state(directory: Path) -> list[Finding]:
+    """Look whether a state directory could be used, without making one."""
+    if not directory.exists():
+        return []
+    try:
+        StateLock(directory).close()
+    except StateInUseError as err:
+        who = "" if err.process is None else f", process {err.process}"
+        words = f"the state is in use by a running gateway{who}, as it should be"
+        return [Finding(file=str(directory), line=0, key="", problem=words, severity=Severity.NOTE)]
+    except OSError as err:
+        return [_state_finding(directory, err)]
+    return []
+
+
+def _state_finding(directory: Path, error: StateInUseError | OSError) -> Finding:
+    words = str(error) if isinstance(error, StateInUseError) else unusable(directory, error)
+    return Finding(file=str(directory), line=0, key="", problem=words)

@@ -1,0 +1,16 @@
+"""What pages may ask of the gateway."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from knxgw.station.view import SiteView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """Frozen snapshots, safe from any thread."""
+
+    view: Callable[[], SiteView]
+    is_ready: Callable[[], bool]
+    knx_is_up: Callable[[], bool]
+    identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
