@@ -132,19 +132,31 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
 
 @main.command(short_help="Report mistakes and risks of a configuration file.")
 @click.argument("file", type=_FILE)
-def check(file: Path) -> None:
+@click.option("--state", type=_DIRECTORY, help="Look at this state directory as well.")
+@click.option("--offline", is_flag=True, help="Only the file: nothing this machine must have.")
+def check(file: Path, state: Path | None, *, offline: bool) -> None:
     """Report every mistake and risk of a configuration FILE, with line, cause and remedy.
 
-    Exit status 1 when there is an error; warnings alone are exit status 0.
+    What is good here is what `run` starts and SIGHUP takes: the keyring is opened, and the
+    website's address is tried. That a running gateway has it is no mistake of the file. Ask as the
+    user the gateway runs as; on another machine, or without the keyring's password, ask `--offline`,
+    which says what it did not look at.
+
+    Exit status 1 when there is an error; warnings and notes alone are exit status 0.
     """
-    loaded = load_configuration(file, catalogue())
-    for finding in loaded.findings:
+    from knxgw.judgement import judge_file  # noqa: PLC0415 - see `run`
+
+    judgement = judge_file(file, state, offline=offline)
+    for finding in judgement.findings:
         click.echo(str(finding))
-    errors = sum(finding.severity is Severity.ERROR for finding in loaded.findings)
+    for what in judgement.left_out:
+        click.echo(f"not looked at (--offline): {what}")
+    found = [finding.severity for finding in judgement.findings]
+    errors = found.count(Severity.ERROR)
     if errors:
         click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be mended")
         sys.exit(1)
-    click.echo("good" if not loaded.findings else "good, with warnings")
+    click.echo("good, with warnings" if Severity.WARNING in found else "good")
 
 
 @main.command(short_help="Print the group objects: number, function, types, flags.")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import LoadedConfiguration, load_configuration
-from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, Finding, Severity
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_factory import make_link
@@ -118,8 +118,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
 
 _MACHINE = (
     "the keyring, its password and the tunnel's address in it",
-    "the clock, where there is a keyring",
-    "the website's address",
+    "whether the website's address is free",
     "the state directory",
 )
 
@@ -159,12 +158,12 @@ def _link(
     loaded: LoadedConfiguration, configuration: Configuration
 ) -> tuple[KnxLink | None, list[Finding]]:
     """Make the link, with what the keyring secures; nothing is connected yet."""
-    if configuration.knx.link is KnxLinkKind.NONE:
-        return None, []
     try:
-        return make_link(configuration.knx), []
+        link = make_link(configuration.knx)
     except ConfigError as err:
         return None, [loaded.located(finding) for finding in err.findings]
+    risks = link.risks if link is not None else ()
+    return link, [loaded.located(finding) for finding in risks]
 
 
 # --- website -------------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ def test_a_keyring_that_does_not_encrypt_the_connection_is_a_risk(
     texts = [str(risk) for risk in link.risks]
     assert len(texts) == (said is not None)
     for text in texts:
-        assert text.startswith(f"{secured.keyring}:1: warning: knx.keyring: {said}")
+        assert text.startswith(f"configuration:1: warning: knx.keyring: {secured.keyring}: {said}")
         assert "in ETS and export the keyring again" in text
 
 

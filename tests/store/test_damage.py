@@ -232,9 +232,10 @@ class Damaging(InlineExecutor):
 
     def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
         """Damage it, then do what was asked."""
-        if self.times and getattr(fn, "__name__", "") == "save":
+        save = getattr(fn, "func", fn)
+        if self.times and save.__name__ == "save":
             self.times -= 1
-            database: Database = fn.__self__
+            database: Database = save.__self__
             database._connection.execute("DROP TABLE state")
         return super().submit(fn, *arguments, **more)
 
