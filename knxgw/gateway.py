@@ -268,7 +268,7 @@ class Gateway:
                 "%s: what was stored cannot be read (%s); what may have held it back does, "
                 "until it is told otherwise",
                 what,
-                ", ".join(names),
+                "nothing of it" if "schema" in names else ", ".join(names),
             )
         return records
 
