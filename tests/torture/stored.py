@@ -63,6 +63,8 @@ def look(state: Path, copy: Path, points: tuple[int, ...]) -> Stored:
     shutil.copytree(state, copy) if state.exists() else copy.mkdir()
     try:
         with closing(Database(copy)) as database:
+            if database.put_aside is not None:
+                raise BrokenStateError("the file is damaged")
             records = database.load_records()
             read = (database.sessions(limit=EVERYTHING), database.faults(limit=EVERYTHING))
         with closing(sqlite3.connect(copy / FILE_NAME)) as connection:
