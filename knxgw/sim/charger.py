@@ -7,7 +7,7 @@ the power was meant for: a wrong count of phases shows as too much current.
 from collections.abc import Callable
 from functools import partial
 
-from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, WatchdogTrigger
+from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, Watchdog, WatchdogTrigger
 from knxgw.modbus.codec import Raw, scaled, unscaled
 from knxgw.modbus.rules import holds
 from knxgw.sim.registers import RegisterImage
@@ -247,15 +247,23 @@ class SimulatedCharger(RegisterImage):
         watchdog = self.model.watchdog
         if watchdog is None:
             return float("inf")
-        if watchdog.trigger is WatchdogTrigger.OFFER and self._offer_point not in self._written:
-            return 0.0
-        timeout_s = watchdog.timeout_s
-        if watchdog.trigger is WatchdogTrigger.STEPS and watchdog.timeout_point:
-            written = self._written.get(watchdog.timeout_point, 0)
-            timeout_s = float(written or 0)
-            if timeout_s == 0:  # never armed
-                return float("inf")
-        return max(0.0, self._fed_s + timeout_s - self._now_s)
+        is_settable = watchdog.timeout_point is not None
+        by_offer = watchdog.trigger is WatchdogTrigger.OFFER and not is_settable
+        if by_offer and self._offer_point not in self._written:
+            return 0.0  # always on, and nothing valid was written yet
+        timeout_s = self._timeout_s(watchdog)
+        return max(0.0, self._fed_s + timeout_s - self._now_s) if timeout_s else float("inf")
+
+    def _timeout_s(self, watchdog: Watchdog) -> float:
+        """Return how long the watchdog waits: as written, else as delivered; 0: it is off."""
+        name = watchdog.timeout_point
+        if name is None:
+            return watchdog.timeout_s
+        raw = self._written.get(name)
+        if raw is None:
+            constant = self.model.simulation.constants.get(name, watchdog.timeout_s)
+            return float(constant)
+        return scaled(self.model.points[name], raw) if not isinstance(raw, str) else 0.0
 
     def _fallback_ma(self) -> int:
         watchdog = self.model.watchdog
