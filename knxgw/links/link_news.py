@@ -2,9 +2,10 @@
 
 import logging
 
-FIRST_QUIET_S = 30.0  # after a loss was said, short ones are only counted ...
-LONGEST_QUIET_S = 3600.0  # ... for longer each time
-LASTING_S = 60.0  # a loss of this length is said in any case
+AT_ONCE = 6.0  # losses that are said at once ...
+AT_ONCE_EVERY_S = 3600.0  # ... and how long until it may be one more; others are only counted
+MOST_REASONS = 5  # why it cannot be made again, for each loss
+LASTING_S = 600.0  # a loss of this length is said in any case
 
 
 class LinkNews:
@@ -14,13 +15,12 @@ class LinkNews:
         self._name = name
         self._log = log
         self._is_up = False
-        self._up_s = 0.0
         self._lost_s: float | None = None  # when it was lost last; None: it never was there
         self._lost_why = ""
         self._is_told = False
-        self._last_why = ""
-        self._quiet_s = FIRST_QUIET_S
-        self._quiet_until_s = float("-inf")
+        self._reasons: set[str] = set()  # said since it was there
+        self._allowance = AT_ONCE
+        self._allowance_s = 0.0  # when it was counted last
         self._untold = 0  # short losses since the last one that was told
 
     def up(self, now_s: float, detail: str) -> None:
@@ -33,30 +33,33 @@ class LinkNews:
             )
         else:
             self._untold += 1
-        self._is_up, self._up_s = True, now_s
+        self._is_up = True
 
     def failed(self, why: str, now_s: float) -> None:
         """Hear that the link was lost, or that it could not be made again."""
         if self._is_up:
             self._is_up, self._is_told = False, False
-            self._lost_s, self._lost_why = now_s, why
-            if now_s - self._up_s >= LONGEST_QUIET_S:
-                self._quiet_s = FIRST_QUIET_S
+            self._lost_s, self._lost_why, self._reasons = now_s, why, {why}
+            self._fill(now_s)
         if self._lost_s is None:
             self._say(logging.WARNING, "no link yet", why)
         elif self._is_told:
             self._say(logging.INFO, "still no link", why)
-        elif now_s >= self._quiet_until_s or now_s - self._lost_s >= LASTING_S:
-            self._tell_loss(now_s)
-        self._last_why = why
+        elif self._allowance >= 1.0 or now_s - self._lost_s >= LASTING_S:
+            self._tell_loss()
 
     def _say(self, level: int, what: str, why: str) -> None:
-        if why != self._last_why:
+        if why not in self._reasons and len(self._reasons) < MOST_REASONS:
+            self._reasons.add(why)
             self._log.log(level, "%s: %s (%s), trying again", self._name, what, why)
 
-    def _tell_loss(self, now_s: float) -> None:
+    def _fill(self, now_s: float) -> None:
+        more = (now_s - self._allowance_s) / AT_ONCE_EVERY_S
+        self._allowance = min(AT_ONCE, self._allowance + more)
+        self._allowance_s = now_s
+
+    def _tell_loss(self) -> None:
         times = f", and {self._untold} times for a short while before" if self._untold else ""
         self._log.warning("%s link lost (%s)%s, trying again", self._name, self._lost_why, times)
         self._is_told, self._untold = True, 0
-        self._quiet_until_s = now_s + self._quiet_s
-        self._quiet_s = min(self._quiet_s * 2, LONGEST_QUIET_S)
+        self._allowance = max(0.0, self._allowance - 1.0)

@@ -48,6 +48,22 @@ def test_another_reason_meanwhile_is_said_once(
     ]
 
 
+def test_reasons_that_change_all_the_time_are_said_once_each(
+    news: LinkNews, caplog: pytest.LogCaptureFixture
+) -> None:
+    for second in range(0, 86_400, 10):
+        news.failed(f"reason {second % 30}", float(second))
+    assert [text for _, text in said(caplog)] == [
+        "KNX link lost (reason 0), trying again",
+        "KNX: still no link (reason 10), trying again",
+        "KNX: still no link (reason 20), trying again",
+    ]
+    caplog.clear()
+    for second in range(90_000, 91_000, 10):
+        news.failed(f"reason {second}", float(second))
+    assert len(caplog.records) < 10
+
+
 def test_a_link_that_never_was_there_is_not_lost(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "knxgw.test")
     news = LinkNews("KNX", log)
@@ -79,13 +95,13 @@ def test_a_long_loss_after_short_ones_is_said_all_the_same(
         news.failed("closed", float(second))
         news.up(second + 1.0, "address 1.1.20")
     caplog.clear()
-    for second in range(600, 700, 10):
+    for second in range(600, 1300, 10):
         news.failed("refused", float(second))
     (only,) = said(caplog)
     assert only[1].startswith("KNX link lost (refused)")
 
 
-def test_an_hour_of_good_work_makes_a_short_loss_news_again(
+def test_hours_of_good_work_make_a_short_loss_news_again(
     news: LinkNews, caplog: pytest.LogCaptureFixture
 ) -> None:
     for second in range(0, 600, 10):
@@ -96,3 +112,10 @@ def test_an_hour_of_good_work_makes_a_short_loss_news_again(
         news.failed("closed", start_s)
         news.up(start_s + 1.0, "address 1.1.20")
     assert len(caplog.records) == 4
+
+
+def test_losses_now_and_then_are_all_said(news: LinkNews, caplog: pytest.LogCaptureFixture) -> None:
+    for start_s in (10.0, 25.0, 40.0, 3_000.0, 7_200.0):
+        news.failed("closed", start_s)
+        news.up(start_s + 5.0, "address 1.1.20")
+    assert len(caplog.records) == 10
