@@ -13,8 +13,10 @@ from typing import Any
 
 import click
 
+from knxgw import __version__
 from knxgw.catalogue.load import catalogue
 from knxgw.config.model import Configuration
+from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import Gateway, World
 from knxgw.judgement import Prepared, identity, judge_reload, judge_start
@@ -41,10 +43,14 @@ class Stop:
         self._ending = False
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
+            loop.add_signal_handler(number, self._end, number)
         loop.add_signal_handler(signal.SIGHUP, self.asked.set)
 
-    def _end(self) -> None:
+    def _end(self, number: signal.Signals) -> None:
+        if not self._ending:
+            log.info(
+                "%s: the gateway ends, the chargers are told what holds without it", number.name
+            )
         self._ending = True
         self.asked.set()
 
@@ -154,6 +160,7 @@ async def _serve(path: Path, first: Prepared, store: Store) -> None:
         if following is None or following.listener is not current.listener:
             current.listener.close()
         current = following
+    log.info("ended")
 
 
 class _Life:
@@ -166,6 +173,10 @@ class _Life:
 
     async def run(self, stop: Stop, store: Store) -> Prepared | None:
         """Run until told otherwise; return what shall run next, None to end."""
+        configuration = self._prepared.configuration
+        log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, self._path)
+        for line in summary(configuration):
+            log.info("%s", line)
         async with _living(self._prepared, store) as gateway:
             try:
                 return await self._next(stop)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from knxgw import __version__
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
 from knxgw.listing import model_lines, model_rows, object_lines, object_rows
@@ -301,6 +302,12 @@ def test_a_gateway_ends_in_order_on_sigterm_and_reads_its_file_again_on_sighup(
         gateway.end(signal.SIGTERM, 2.0)
         assert gateway.process.returncode == 0
         assert "Traceback" not in gateway.said
+        said = gateway.said
+    assert f"knxgw {__version__} runs Test, {path}" in said
+    assert f"website: http://127.0.0.1:{port}/" in said
+    assert "cp1 One: go-e Charger" in said
+    assert "SIGTERM: the gateway ends" in said
+    assert said.rstrip().endswith("ended")
 
 
 @pytest.mark.real
