@@ -58,7 +58,7 @@ _COUNTS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u48": 3, "u64": 4, "i64": 4,
 _COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bcd_hms32": 2}
 _COUNTS |= {"t5": 2, "t6": 2}
 _ENDS = ("u16", "i16", "u32", "i32", "u48", "u64", "i64")
-_MEASURED = r"(current|power|energy|voltage)(_\w+)?|temperature|session_duration"
+_MEASURED = r"(current|power|energy|voltage)(_\w+)?|temperature|session_duration|serial|firmware"
 _UNMEASURED = r"current_(offered|max_hw|min_hw)"  # limits: told, not measured
 _TEXTS = ("str", "strw", "char_lo", "char_hi", "bytes")
 

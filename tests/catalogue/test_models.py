@@ -186,6 +186,7 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
 ]  # fmt: skip
 
 
+@pytest.mark.proves("H.62")
 @pytest.mark.parametrize(("model_id", "old", "new", "finding"), WHOLE)
 def test_what_cannot_be_right_about_a_whole_model_is_told_with_a_remedy(
     model_id: str, old: str, new: str, finding: str

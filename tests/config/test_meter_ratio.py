@@ -30,6 +30,7 @@ def said(text: str) -> list[str]:
     return [line for line in warnings(text) if "ratio" in line]
 
 
+@pytest.mark.proves("H.61")
 def test_a_ratio_multiplies_what_flows_and_no_voltage() -> None:
     plain, scaled = meter(site("finder_7m38")), meter(site("finder_7m38", "ratio: 40, "))
     factors = {

@@ -110,6 +110,7 @@ def test_what_is_not_available_is_left_out(catalogue: Catalogue) -> None:
 CURRENTS = {"current_l1": 10.0, "current_l2": 10.0, "current_l3": 10.0}
 
 
+@pytest.mark.proves("H.60")
 def test_a_sum_has_no_value_while_a_phase_is_not_available(catalogue: Catalogue) -> None:
     alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
     assert alfen.absorb(CURRENTS)[Quantity.CURRENT] == 30_000

@@ -33,6 +33,7 @@ def warnings(
     return [record.getMessage() for record in caplog.records]
 
 
+@pytest.mark.proves("H.63")
 def test_phases_a_thousand_times_the_sum_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
     (line,) = warnings(caplog, values(7500, (2_499_840,) * 3), 1000)
     assert line.startswith(

@@ -29,6 +29,7 @@ def drive(catalogue: Catalogue, ct_ratio: float) -> Drive:
     return Drive(Driver(PointNumber(1), model, unit_id=1), meter)
 
 
+@pytest.mark.proves("H.61")
 @pytest.mark.parametrize("ct_ratio", [1, 40, 9999])
 def test_what_flows_on_the_line_is_shown_whatever_the_ratio_is(
     catalogue: Catalogue, ct_ratio: int
@@ -49,6 +50,7 @@ def test_a_ratio_of_40_is_applied_to_currents_powers_and_energies(catalogue: Cat
     assert values[Quantity.CURRENT_L1] == 10_000
 
 
+@pytest.mark.proves("H.61")
 @pytest.mark.parametrize("wrong", [None, 0, -1])
 def test_without_a_ratio_nothing_is_told(catalogue: Catalogue, wrong: int | None) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])

@@ -200,7 +200,7 @@ def assert_phases_fit(values: Mapping[Quantity, Value]) -> None:
         )
 
 
-@pytest.mark.proves("4.14")
+@pytest.mark.proves("4.14", "H.63")
 @pytest.mark.parametrize("model", catalogue().meters.values(), ids=name_of)
 def test_the_phases_of_a_meter_fit_their_sum(model: DeviceModel) -> None:
     charger = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
@@ -365,10 +365,10 @@ def ends_of_range(point: Point) -> list[int]:
     return [highest] if lowest == 0 else [lowest, highest]
 
 
-@pytest.mark.proves("4.13")
+@pytest.mark.proves("4.13", "H.60")
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_a_full_register_is_no_measurement(model: DeviceModel) -> None:
-    measured = re.compile(r"(power|voltage|energy)(_\w+)?|current_(l[123]|sum)|temperature")
+    measured = re.compile(r"(power|voltage|energy)(_\w+)?|current_(l[123]|sum)|temperature|serial")
     for point in model.points.values():
         if measured.fullmatch(point.name) and point.readable and point.type in WHOLE:
             for raw in ends_of_range(point):
