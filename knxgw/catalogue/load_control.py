@@ -8,11 +8,13 @@ from knxgw.catalogue.fields import (
     text_of,
 )
 from knxgw.catalogue.model import (
+    FEED_LATE_SPACINGS,
     Control,
     Point,
     StepValue,
     Watchdog,
     WatchdogTrigger,
+    WriteRules,
     WriteStep,
     ZeroMeaning,
 )
@@ -65,6 +67,9 @@ def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     )
     if not control.offer:
         node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
+    for name in sorted(control.read_backs):
+        if not points[name].readable:
+            node.report(f"point {name!r} cannot be read back", "give it `access: rw` or `ro`")
     if control.is_power and control.read_back and points[control.read_back].unit != "W":
         node.report("what is told as a power must be read back as one", "give it `unit: W`")
     if not control.pause:
@@ -76,8 +81,9 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
     child = node.get(name)
     steps: list[WriteStep] = []
     for item in child.items() if child else ():
-        item.only_keys(("point", "value"))
+        item.only_keys(("point", "value", "read_back"))
         point = _point_name(item, "point", points)
+        read_back = _point_name(item, "read_back", points)
         value_node = item.require("value")
         if point is None or value_node is None:
             continue
@@ -89,13 +95,15 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
                 f"point {point!r} does not count in watts", "give it `unit: W`, and a scale"
             )
         if word in {value.value for value in StepValue}:
-            steps.append(WriteStep(point=point, value=StepValue(word)))
+            steps.append(WriteStep(point=point, value=StepValue(word), read_back=read_back))
         elif (number := value_node.number()) is not None:
-            steps.append(WriteStep(point=point, value=number))
+            steps.append(WriteStep(point=point, value=number, read_back=read_back))
     return tuple(steps)
 
 
-def read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
+def read_watchdog(
+    root: Node, points: Mapping[str, Point], control: Control | None, write: WriteRules
+) -> Watchdog | None:
     """Return the fail-safe of a charger, None: it has none that is known."""
     node = root.get("watchdog")
     if node is None:
@@ -103,7 +111,7 @@ def read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
     node.only_keys(_WATCHDOG_KEYS)
     trigger = node.require("trigger")
     word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
-    return Watchdog(
+    watchdog = Watchdog(
         trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
         timeout_s=number_of(node, "timeout_s", 60.0, low=0),
         refresh_s=number_of(node, "refresh_s", 20.0, low=0),
@@ -114,6 +122,31 @@ def read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
         remaining_point=_point_name(node, "remaining_point", points),
         fallback_point=_point_name(node, "fallback_point", points),
     )
+    _check_refresh(node, watchdog, control)
+    latest_s = watchdog.refresh_s + FEED_LATE_SPACINGS * write.min_interval_s
+    if latest_s >= watchdog.timeout_s:
+        node.report(
+            f"fed after {latest_s:g} s at worst, it falls back after {watchdog.timeout_s:g} s",
+            f"make `refresh_s`, and {FEED_LATE_SPACINGS} times `write.min_interval_s`, "
+            "shorter than `timeout_s`",
+        )
+    return watchdog
+
+
+def _check_refresh(node: Node, watchdog: Watchdog, control: Control | None) -> None:
+    """See that what is written to feed a watchdog can feed it."""
+    match watchdog.trigger:
+        case WatchdogTrigger.STEPS:
+            if not watchdog.refresh:
+                node.report("nothing feeds it", "name the steps in `refresh`")
+        case WatchdogTrigger.OFFER:
+            known = {step.point for step in control.offer} if control else set()
+            for step in watchdog.refresh:
+                if step.point not in known:
+                    node.report(f"{step.point!r} is no step of `offer`", "use `trigger: steps`")
+        case _:
+            if watchdog.refresh:
+                node.report("these `refresh` steps are never written", "use `trigger: steps`")
 
 
 def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | None:

@@ -336,6 +336,12 @@ class WriteStep:
 
     point: str
     value: StepValue | float
+    read_back: str | None = None  # point that reports what was written; None: nothing does
+
+    @property
+    def carries_offer(self) -> bool:
+        """Tell whether it writes the offer, as a current or as a power."""
+        return self.value in (StepValue.OFFER, StepValue.OFFER_POWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,8 +420,20 @@ class Control:
     @property
     def offer_step(self) -> WriteStep | None:
         """Return the step that carries the offer, as a current or as a power."""
-        words = (StepValue.OFFER, StepValue.OFFER_POWER)
-        return next((step for step in self.offer if step.value in words), None)
+        return next((step for step in self.offer if step.carries_offer), None)
+
+    def read_back_of(self, step: WriteStep) -> str | None:
+        """Return the point that reports what a step of an offer or a pause has written."""
+        first = self.offer_step
+        if self.read_back and first is not None and step.point == first.point:
+            return self.read_back
+        return step.read_back
+
+    @property
+    def read_backs(self) -> frozenset[str]:
+        """Return all points that report what was written."""
+        names = (self.read_back_of(step) for step in (*self.offer, *self.pause))
+        return frozenset(name for name in names if name is not None)
 
     @property
     def is_power(self) -> bool:
@@ -423,12 +441,15 @@ class Control:
         return self.offer_step is not None and self.offer_step.value is StepValue.OFFER_POWER
 
 
+FEED_LATE_SPACINGS = 3  # write spacings after `refresh_s` until a watchdog is fed, at worst
+
+
 class WatchdogTrigger(StrEnum):
     """What keeps a charger from falling back."""
 
     NONE = "none"
     ANY_REQUEST = "any_request"
-    OFFER = "offer"  # the setpoint must be rewritten
+    OFFER = "offer"  # the offer must be repeated, or the steps of it that `refresh` names
     STEPS = "steps"  # the refresh steps must be written
 
 

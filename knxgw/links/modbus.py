@@ -27,8 +27,8 @@ from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.modbus_client import ModbusClient
 from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import Endpoint
-from knxgw.modbus.commander import Write
 from knxgw.modbus.jobs import Job, Read
+from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")

@@ -16,7 +16,7 @@ from knxgw.charging.events import (
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
-from knxgw.modbus.commander import Commander, Write
+from knxgw.modbus.commander import Commander
 from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, Read
@@ -24,6 +24,7 @@ from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
 from knxgw.modbus.rules import rule_points
 from knxgw.modbus.sunspec import ChainWalk
+from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 LOOK_AFTER_WRITE_S = 0.3
@@ -94,6 +95,11 @@ class Driver:
         strange = self._recognition is not None and self._recognition.is_strange
         return strange or self._schedule.first_cycle_done
 
+    @property
+    def _read_backs(self) -> frozenset[str]:
+        """Return the points that report what was written."""
+        return self.model.control.read_backs if self.model.control else frozenset()
+
     def _new_schedule(self) -> PollSchedule:
         self._interpreter.expect_all()
         if self._walk is not None and self._walk.start is None:
@@ -105,7 +111,7 @@ class Driver:
                 self.model,
                 unit_id=self.unit_id,
                 address_offset=self._offset,
-                wanted=sorted(self._interpreter.wanted_points | telling),
+                wanted=sorted(self._interpreter.wanted_points | telling | self._read_backs),
             )
         )
         if self._walk is not None:
@@ -210,21 +216,24 @@ class Driver:
             self._recognition.take(raws)
         if self._commander is not None:
             for name, raw in raws.items():
-                doubted = self._commander.is_in_doubt
-                self._commander.verify(name, raw, now_s)
-                if self._commander.is_in_doubt and not doubted:
-                    self._schedule.hurry_points({name}, now_s)
+                again_s = self._commander.verify(name, raw, now_s)
+                if again_s is not None:
+                    self._schedule.hurry_points({name}, now_s + again_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
         events = [*answered, *self._seen(raws, now_s)]
         if self._interpreter.unsettled:
             self._schedule.hurry_points(self._interpreter.unsettled, now_s)
-        return [*events, *self._taken(self._commander.settle() if self._commander else None)]
+        taken_ma = self._commander.settle(now_s) if self._commander else None
+        return [*events, *self._taken(taken_ma)]
 
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
         self._health.written()
-        self._schedule.hurry(now_s + LOOK_AFTER_WRITE_S)
+        look_s = now_s + LOOK_AFTER_WRITE_S
+        self._schedule.hurry(look_s)
+        if self._commander is not None:  # GO 61 follows at once, and what is not held shows
+            self._schedule.hurry_points(self._commander.reports(job), look_s)
         return [*self._answered(), *self._taken(offer_ma)]
 
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
@@ -237,7 +246,9 @@ class Driver:
             self._schedule.asked(job.block, now_s)
             self._note_failure(job.block, error)
         elif self._commander is not None:
-            self._commander.refused(job, now_s)
+            is_answer = isinstance(error, PeerRefusedError) and error.code not in GATEWAY_CODES
+            note = self._commander.refused if is_answer else self._commander.unanswered
+            note(job, now_s)
         if isinstance(job, Read) and job.block.unit_id != self.unit_id:
             return []  # what the station beside the socket says does not make or break it
         if isinstance(error, LinkError):

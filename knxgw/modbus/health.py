@@ -7,7 +7,7 @@ Silence makes it not reachable; wrong answers, and refusals of what it must have
 from collections.abc import Callable
 
 from knxgw.charging.words import LinkCondition
-from knxgw.modbus.commander import Write
+from knxgw.modbus.writing import Write
 from knxgw.modbus.plan import Block
 
 SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable

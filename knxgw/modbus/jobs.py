@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import Table
-from knxgw.modbus.commander import Write
+from knxgw.modbus.writing import Write
 from knxgw.modbus.plan import Block
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes

@@ -18,6 +18,7 @@ PERIODS_S = {
 GOLDEN = 0.618034  # multiples of it lie far apart within a period
 SPREAD_S = 0.9
 NEVER_ASKED = 4.0  # how overdue a first read of something less urgent counts, in periods
+HURRIED = 1000  # rank of what is to be read before anything else
 _RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
 
 
@@ -166,6 +167,7 @@ class PollSchedule:
             block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
         }
         self._last_s: dict[Block, float] = {}
+        self._hurried_s: dict[Block, float] = {}  # by when, before anything else
         self._last_read_s = float("-inf")
         self._first_s = float("inf")  # when the first block was asked
         self._silent_until_s = float("-inf")
@@ -186,6 +188,7 @@ class PollSchedule:
         if block not in self._last_s:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
         self._last_s[block] = now_s - early_s
+        self._hurried_s.pop(block, None)
         self._soonest_s = None
         self._last_read_s = now_s
         self._first_s = min(self._first_s, now_s)
@@ -207,25 +210,22 @@ class PollSchedule:
     def hurry(self, due_s: float) -> None:
         """Look at state and currents by `due_s`: something was written and will show there."""
         for block in self.blocks:
-            if block.poll is PollClass.FAST:
-                self._bring_forward(block, due_s)
+            if block.poll is PollClass.FAST and block in self._last_s:
+                latest_s = due_s - PERIODS_S[block.poll]
+                self._last_s[block] = min(self._last_s[block], latest_s)
+                self._soonest_s = None
 
     def hurry_points(self, names: Iterable[str], due_s: float) -> None:
         """Read some points again by `due_s`, before anything else."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
-                self._bring_forward(block, due_s - NEVER_ASKED * PERIODS_S[block.poll])
+                self.hurry_block(block, due_s)
 
     def hurry_block(self, block: Block, due_s: float) -> None:
         """Read a block again by `due_s`, before anything else."""
-        self._bring_forward(block, due_s - NEVER_ASKED * PERIODS_S[block.poll])
-
-    def _bring_forward(self, block: Block, due_s: float) -> None:
-        if block in self._last_s:
-            latest_s = due_s - PERIODS_S[block.poll]
-            self._last_s[block] = min(self._last_s[block], latest_s)
-            self._soonest_s = None
+        self._hurried_s[block] = min(due_s, self._hurried_s.get(block, due_s))
+        self._soonest_s = None
 
     def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
         """Read `parts` instead of `block` from now on."""
@@ -256,10 +256,15 @@ class PollSchedule:
 
     def _due_s(self, block: Block) -> float:
         last_s = self._last_s.get(block)
-        return float("-inf") if last_s is None else last_s + PERIODS_S[block.poll]
+        if last_s is None:
+            return float("-inf")
+        return min(last_s + PERIODS_S[block.poll], self._hurried_s.get(block, float("inf")))
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
         last_s = self._last_s.get(block)
+        hurried_s = self._hurried_s.get(block, float("inf"))
+        if hurried_s <= now_s:
+            return (HURRIED, now_s - hurried_s)
         if last_s is not None:
             return (0, (now_s - last_s) / PERIODS_S[block.poll])
         if first := max((self._first.get(p.name, 0) for p in block.points), default=0):

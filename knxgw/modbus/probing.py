@@ -19,7 +19,6 @@ from knxgw.catalogue.model import (
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw
-from knxgw.modbus.commander import Write
 from knxgw.modbus.jobs import GATEWAY_CODES, Job, Read
 from knxgw.modbus.plan import Block
 from knxgw.modbus.rules import holds
@@ -34,6 +33,7 @@ from knxgw.modbus.weighing import (
     questions,
     weigh,
 )
+from knxgw.modbus.writing import Write
 
 HOPELESS = 3  # answers that do not fit, without one that does
 ONE_WILL_DO = 1  # when another model fits well

@@ -1,0 +1,199 @@
+"""Whether a charger holds what it was told: by what it reports, and by what flows. Pure.
+
+Somebody else may write to the same charger, or it starts anew without losing its connection. Where a
+register can be read back, it is compared with what was written. What cannot be read shows in what the
+charger does: a current although none is offered. Too much is told again without end, for it may be the
+main fuse that depends on it; too little is told again calmly.
+Source: load management specification, sections 9.3, 13.3a and 16. The times are ours.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from knxgw.catalogue.model import Control, DeviceModel
+from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
+from knxgw.modbus.codec import Raw, scaled
+
+log = logging.getLogger(__name__)
+REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
+LOOK_AGAIN_S = 0.7  # until then it is looked at so often
+REPEAT_S = 12.0  # between two repetitions of what is not held; until then a vehicle has stopped
+LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
+MOST_REWRITES = 3  # in a row; then a charger that does not take it is told again calmly
+SAY_AGAIN_S = 3600.0  # how often the log repeats that a charger does not hold something
+DRAWS_MA = 1000  # more than this is charging
+DRAWS_W = DRAWS_MA * NOMINAL_V // 1000
+OVERDRAW_MA = 1500  # and a tenth of the offer: more is not following, as in the station's rule
+_CHARGES = (
+    ChargingState.CHARGE,
+    ChargingState.CHARGE_REDUCED,
+    ChargingState.CHARGE_VENTILATION,
+)
+
+
+class Finding(Enum):
+    """What a read-back says about what was written."""
+
+    HOLDS = auto()
+    TOO_EARLY = auto()  # it differs, but may not have changed yet
+    DOUBT = auto()  # it differs: to be looked at once more, at once
+    DIFFERS = auto()  # and that is known already
+    LESS = auto()  # tell it again: it allows less than it was told
+    FORGOTTEN = auto()  # tell it everything again: it allows more, or it has lost it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was written to a point."""
+
+    value: float  # in the unit of the point
+    age_s: float
+    pausing: bool  # it is part of a pause
+
+
+@dataclass(slots=True)
+class _Record:
+    mismatches: int = 0  # in a row
+    repeats: int = 0  # in a row
+
+
+class Complaints:
+    """Says in the log that something is not held: at first, and then not often."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def say(self, about: str, what: str, now_s: float) -> None:
+        """Complain about something; `what` says what was seen."""
+        said_s, since = self._said.get(about, (None, 0))
+        if said_s is not None and now_s - said_s < SAY_AGAIN_S:
+            self._said[about] = said_s, since + 1
+            return
+        often = f" ({since} times more since the last message)" if since else ""
+        log.warning("%s: %s, written again%s", self._name, what, often)
+        self._said[about] = now_s, 0
+
+
+class ReadBacks:
+    """Compares what a charger reports with what it was told."""
+
+    def __init__(self, model: DeviceModel, control: Control, complaints: Complaints) -> None:
+        self._model = model
+        self._control = control
+        self._complaints = complaints
+        self._records: dict[str, _Record] = {}
+
+    def judge(self, name: str, raw: Raw, told: Told, now_s: float) -> Finding:
+        """Compare the point `name` with what was written to the point it reports."""
+        record = self._records.setdefault(name, _Record())
+        difference = scaled(self._model.points[name], raw) - told.value
+        if abs(difference) < 1e-9 or self._within_resolution(name, difference):
+            record.mismatches = record.repeats = 0
+            return Finding.HOLDS
+        if told.age_s < REWRITE_AFTER_S:
+            return Finding.TOO_EARLY
+        less, lost = self._compare(name, raw, difference, pausing=told.pausing)
+        if told.age_s < self._patience_s(record, less=less, lost=lost):
+            return Finding.DIFFERS
+        record.mismatches += 1
+        if record.mismatches < 2:
+            return Finding.DOUBT
+        record.mismatches = 0
+        record.repeats += 1
+        self._complaints.say(name, f"charger reports {name} = {raw}", now_s)
+        return Finding.LESS if less and not lost else Finding.FORGOTTEN
+
+    def _compare(
+        self, name: str, raw: Raw, difference: float, *, pausing: bool
+    ) -> tuple[bool, bool]:
+        """Tell whether a charger allows less than it was told, and whether it has lost it all."""
+        if name in self._amounts:
+            return difference < 0, self._is_zero(name, raw)
+        return not pausing, False  # a switch: wrong while paused it lets a current flow
+
+    @staticmethod
+    def _patience_s(record: _Record, *, less: bool, lost: bool) -> float:
+        """Return how old what was written must be to be repeated."""
+        if less and not lost:
+            return LIMITED_REWRITE_S
+        if record.repeats < MOST_REWRITES:
+            return REWRITE_AFTER_S
+        return LIMITED_REWRITE_S if less else REPEAT_S
+
+    @property
+    def _amounts(self) -> set[str]:
+        """Return the points that report a current or a power."""
+        own = self._control.read_back
+        named = {step.read_back for step in self._control.offer if step.carries_offer}
+        return {name for name in (own, *named) if name is not None}
+
+    def _within_resolution(self, name: str, difference: float) -> bool:
+        if name not in self._amounts:
+            return False
+        tolerance_ma = max(self._control.resolution_ma, 100)
+        return self._one_phase_ma(name, abs(difference)) < tolerance_ma
+
+    def _is_zero(self, name: str, raw: Raw) -> bool:
+        reported = scaled(self._model.points[name], raw)
+        return self._one_phase_ma(name, reported) < self._control.minimum_ma
+
+    def _one_phase_ma(self, name: str, value: float) -> float:
+        """Return a value in the unit of a point as mA; a power is taken as that of one phase."""
+        watts = self._model.points[name].unit == "W"
+        return value * 1000 / NOMINAL_V if watts else value * 1000
+
+
+class Conduct:
+    """Sees in what flows that a charger does not do what it was told."""
+
+    def __init__(self, model: DeviceModel, control: Control, complaints: Complaints) -> None:
+        self._measures = frozenset({"current_l1", "current", "power"} & model.capabilities)
+        self._shows_setpoint = control.read_back is not None
+        self._shows_pause = all(control.read_back_of(step) for step in control.pause)
+        self._complaints = complaints
+
+    def breaks(
+        self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float, now_s: float
+    ) -> bool:
+        """Tell whether the charger is to be told again what it has known for `age_s`.
+
+        While nothing is offered any draw counts; while something is, only where the setpoint cannot
+        be read.
+        """
+        if age_s < REPEAT_S:
+            return False
+        if told_ma == 0:
+            seen = self._draws(values)
+        else:
+            seen = None if self._shows_setpoint else _overdraws(values, told_ma)
+        if seen is None:
+            return False
+        self._complaints.say("draw", f"told {told_ma / 1000:g} A, {seen}", now_s)
+        return True
+
+    def _draws(self, values: Mapping[Quantity, Value]) -> str | None:
+        """Return how a charging that should not be shows, None: it does not."""
+        for quantity in (*PHASE_CURRENTS, Quantity.CURRENT):
+            current_ma = values.get(quantity)
+            if isinstance(current_ma, int) and current_ma > DRAWS_MA:
+                return f"draws {current_ma / 1000:g} A"
+        if self._measures & {"current_l1", "current"}:
+            return None
+        power_w = values.get(Quantity.POWER)
+        if isinstance(power_w, int) and power_w > DRAWS_W:
+            return f"draws {power_w} W"
+        by_state = not self._measures and not self._shows_pause
+        if by_state and values.get(Quantity.STATE) in _CHARGES:
+            return "says that it charges"
+        return None
+
+
+def _overdraws(values: Mapping[Quantity, Value], told_ma: int) -> str | None:
+    for phase in PHASE_CURRENTS:
+        current_ma = values.get(phase)
+        if isinstance(current_ma, int) and current_ma > told_ma + max(OVERDRAW_MA, told_ma // 10):
+            return f"draws {current_ma / 1000:g} A"
+    return None

@@ -1,0 +1,100 @@
+"""Which write of a charger goes first: what each is for, and what the model's spacing allows. Pure.
+
+| kind | what it does | may break the spacing |
+|---|---|---|
+| `PAUSE` | lets no current flow | once per spacing |
+| `LATE_FEED` | feeds the watchdog, after another write was preferred since it was due | no |
+| `LOWER` | takes away current that may flow, or a setpoint nobody is sure of | once per spacing |
+| `RELEASE_ON` | goes on with a release of the cable that has begun | no |
+| `FIRST_RAISE` | gives more current, for the first time after connecting | no |
+| `ARM` | arms the watchdog | no |
+| `ENABLE` | completes an offer whose setpoint the charger has taken | no |
+| `FEED` | feeds the watchdog | no |
+| `RELEASE` | begins to release the cable | no |
+| `RAISE` | gives more current | no |
+
+Why so: taking away current is what protects the main fuse. After connecting, the minimum is told until
+the gateway has found out what was decided before; that is then told once before anything else, so that
+every charger has it soon. A watchdog is armed before the charger is enabled, because who dies in
+between must not leave a vehicle alone with the last current. `ENABLE` comes before newer, higher
+setpoints, or one that changes often would hold a vehicle at 0 A; a newer lower setpoint is `LOWER` and
+comes before it. A feeding gives way once to whatever is more urgent; from
+then on it only gives way to a pause, which cannot come twice without a raise between.
+
+From that follows how long anything waits where a model has a spacing: a lowering or a pause one spacing
+at most; `ENABLE` two, counted from the acknowledged setpoint, unless the charger is paused or its
+watchdog is not armed yet; a feeding, which is due one spacing early, `FEED_LATE_SPACINGS` after its
+time, the last of them only where a lowering and a pause came just before it.
+Source: load management specification, section 9.3, for breaking the spacing. The order is ours.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum, auto
+
+from knxgw.catalogue.model import WriteStep
+
+
+class Kind(IntEnum):
+    """What a write is for, the most urgent first."""
+
+    PAUSE = auto()
+    LATE_FEED = auto()
+    LOWER = auto()
+    RELEASE_ON = auto()
+    FIRST_RAISE = auto()
+    ARM = auto()
+    ENABLE = auto()
+    FEED = auto()
+    RELEASE = auto()
+    RAISE = auto()
+
+
+URGENT = frozenset({Kind.PAUSE, Kind.LOWER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One write that is needed, from `from_s` [monotonic s] on."""
+
+    kind: Kind
+    step: WriteStep
+    registers: tuple[int, ...]
+    from_s: float = -math.inf
+
+    @property
+    def is_urgent(self) -> bool:
+        """Tell whether it overtakes everything, and may break the spacing."""
+        return self.kind in URGENT
+
+
+class Spacing:
+    """The time a model wants between two writes, which something urgent may break once per spacing."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self.last_s = -math.inf
+        self._broken_s = -math.inf
+
+    def note(self, now_s: float) -> None:
+        """Note a write."""
+        if now_s < self.last_s + self.interval_s:
+            self._broken_s = now_s
+        self.last_s = now_s
+
+    def open_s(self, wanted: Wanted) -> float:
+        """Return from when on a write may be made."""
+        spaced_s = self.last_s + self.interval_s
+        if wanted.is_urgent and self._broken_s + self.interval_s < spaced_s:
+            return wanted.from_s
+        return max(spaced_s, wanted.from_s)
+
+    def soonest_s(self, writes: Iterable[Wanted]) -> float:
+        """Return when the next of some writes may be made; infinity without any."""
+        return min(map(self.open_s, writes), default=math.inf)
+
+    def pick(self, writes: Iterable[Wanted], now_s: float) -> Wanted | None:
+        """Return the write to make now: of those that may be made, the first by the table."""
+        allowed = [one for one in writes if self.open_s(one) <= now_s]
+        return min(allowed, key=lambda one: one.kind, default=None)

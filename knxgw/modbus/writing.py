@@ -1,0 +1,109 @@
+"""What the steps of a model file become on the wire: registers, function, address."""
+
+import math
+from dataclasses import dataclass
+
+from knxgw.catalogue.model import DeviceModel, Point, StepValue, Table, WriteStep
+from knxgw.charging.words import NOMINAL_V
+from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write request."""
+
+    unit_id: int
+    table: Table
+    address: int
+    registers: tuple[int, ...]
+    function: int
+    point: str
+    urgent: bool
+
+
+class StepWriter:
+    """Encodes the steps of one charger."""
+
+    def __init__(
+        self, model: DeviceModel, *, unit_id: int, address_offset: int, minimum_ma: int
+    ) -> None:
+        self._model = model
+        self._unit_id = unit_id
+        self._offset = address_offset
+        self._minimum_ma = minimum_ma
+        self._encoded: dict[tuple[str, StepValue | float], tuple[float, tuple[int, ...]]] = {}
+
+    def registers(self, step: WriteStep, amount: float) -> tuple[int, ...]:
+        """Return what a step writes for an offer of `amount` [mA, or W of a power].
+
+        It is asked for with every poll, and seldom another.
+        """
+        key = (step.point, step.value)
+        known = self._encoded.get(key)
+        if known is not None and known[0] == amount:
+            return known[1]
+        registers = tuple(encode(self._model.points[step.point], self._raw(step, amount)))
+        self._encoded[key] = amount, registers
+        return registers
+
+    def value(self, point: str, registers: tuple[int, ...]) -> float:
+        """Return what registers of a point mean, in its unit."""
+        definition = self._model.points[point]
+        raw = decode(definition, registers)
+        return 0.0 if raw is None else scaled(definition, raw)
+
+    def registers_of(self, point: str, value: float) -> tuple[int, ...]:
+        """Return the registers that stand for a value in the unit of a point."""
+        definition = self._model.points[point]
+        return tuple(encode(definition, unscaled(definition, value)))
+
+    def write(self, step: WriteStep, registers: tuple[int, ...], *, urgent: bool) -> Write:
+        """Return the request."""
+        point = self._model.points[step.point]
+        return Write(
+            unit_id=self._unit_id if point.unit_id is None else point.unit_id,
+            table=point.table,
+            address=point.address + (self._offset if point.relative else 0),
+            registers=registers,
+            function=_function(self._model, point, len(registers)),
+            point=step.point,
+            urgent=urgent,
+        )
+
+    def _raw(self, step: WriteStep, amount: float) -> Raw:
+        point = self._model.points[step.point]
+        match step.value:
+            case StepValue.OFFER:
+                return _floor_raw(point, amount / 1000)
+            case StepValue.OFFER_POWER:
+                return _floor_raw(point, amount)
+            case StepValue.MINIMUM:
+                return _floor_raw(point, _minimum(point, self._minimum_ma))
+            case StepValue.WATCHDOG:
+                timeout_s = self._model.watchdog.timeout_s if self._model.watchdog else 0
+                return unscaled(point, timeout_s)
+            case _:
+                return unscaled(point, step.value)
+
+
+def _minimum(point: Point, minimum_ma: int) -> float:
+    """Return the minimum current in the unit of a point: as a power that of one phase."""
+    return minimum_ma / 1000 * NOMINAL_V if point.unit == "W" else minimum_ma / 1000
+
+
+def _floor_raw(point: Point, value: float) -> Raw:
+    """Return the raw value of a current or power; whole registers are rounded down, never up."""
+    raw = (value - point.add) / point.scale
+    exact = unscaled(point, value)
+    return exact if isinstance(exact, float) else math.floor(raw + 1e-6)
+
+
+def _function(model: DeviceModel, point: Point, count: int) -> int:
+    """Return the function code that writes a point."""
+    if point.write_function is not None:
+        return point.write_function
+    if point.table is Table.COIL:
+        return 5
+    if count == 1 and (6 in model.write.functions or not model.write.functions):
+        return 6
+    return 16
