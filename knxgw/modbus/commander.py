@@ -71,6 +71,7 @@ class Commander:
         self._written: dict[str, tuple[int, ...]] = {}  # what it has
         self._written_s: dict[str, float] = {}
         self._settled_s = math.inf  # since when it knows what is wanted
+        self._changed_s = -math.inf  # when it was told something else than before
         self._retry_s: dict[str, float] = {}  # points it refused: not before
         self._silent_until_s = -math.inf
         self._unlock: list[WriteStep] = []
@@ -166,6 +167,8 @@ class Commander:
     def done(self, write: Write, now_s: float) -> int | None:
         """Note an acknowledged write; return the offer [mA] if it is complete with it."""
         self._spacing.note(now_s)
+        if self._written.get(write.point) != write.registers:
+            self._changed_s = now_s
         self._written[write.point] = write.registers
         self._written_s[write.point] = now_s
         self._retry_s.pop(write.point, None)
@@ -227,11 +230,11 @@ class Commander:
         Source: load management specification, section 13.3a.
         """
         step = self._step_read_at(name)
-        if step is None or raw is None or self._is_unknown(step):
+        if step is None or raw is None or not self._is_taken(step):
             return None
         told = Told(
             value=self._writer.value(step.point, self._written[step.point]),
-            age_s=now_s - self._written_s[step.point],
+            age_s=now_s - self._changed_s,
             pausing=self._wanted_ma == 0,
         )
         match self._read_backs.judge(name, raw, told, now_s):
@@ -284,6 +287,14 @@ class Commander:
         """Note that the charger may not have what is wanted any more."""
         self._settled_s = math.inf
         self._todo = None
+
+    def _is_taken(self, step: WriteStep) -> bool:
+        """Tell whether a charger has a step, and all that was to come with it.
+
+        The current that is reported may be the effective one: 0 until the charger is enabled.
+        """
+        coming = (one for one in self._steps() if one.point not in self._retry_s)
+        return not self._is_unknown(step) and not any(map(self._is_unknown, coming))
 
     def _step_read_at(self, name: str) -> WriteStep | None:
         """Return the step of what is wanted now that a point reports."""
