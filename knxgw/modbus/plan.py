@@ -18,7 +18,7 @@ PERIODS_S = {
 GOLDEN = 0.618034  # multiples of it lie far apart within a period
 SPREAD_S = 0.9
 NEVER_ASKED = 4.0  # how overdue a first read of something less urgent counts, in periods
-HURRIED = 1000  # rank of what is to be read before anything else
+IN_TURN, HURRIED, FIRST_READ = 0, 1, 2  # ranks, the last the most urgent
 _RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
 
 
@@ -216,14 +216,14 @@ class PollSchedule:
                 self._soonest_s = None
 
     def hurry_points(self, names: Iterable[str], due_s: float) -> None:
-        """Read some points again by `due_s`, before anything else."""
+        """Read some points again by `due_s`, before all but a first look at state and currents."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
                 self.hurry_block(block, due_s)
 
     def hurry_block(self, block: Block, due_s: float) -> None:
-        """Read a block again by `due_s`, before anything else."""
+        """Read a block again by `due_s`, before all but a first look at state and currents."""
         self._hurried_s[block] = min(due_s, self._hurried_s.get(block, due_s))
         self._soonest_s = None
 
@@ -263,13 +263,12 @@ class PollSchedule:
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
         last_s = self._last_s.get(block)
         hurried_s = self._hurried_s.get(block, float("inf"))
+        first = max((self._first.get(p.name, 0) for p in block.points), default=0)
+        if last_s is None and (first or block.poll is PollClass.FAST):
+            return (FIRST_READ + first, 0.0)
         if hurried_s <= now_s:
             return (HURRIED, now_s - hurried_s)
         if last_s is not None:
-            return (0, (now_s - last_s) / PERIODS_S[block.poll])
-        if first := max((self._first.get(p.name, 0) for p in block.points), default=0):
-            return (1 + first, 0.0)
-        if block.poll is PollClass.FAST:
-            return (1, 0.0)
+            return (IN_TURN, (now_s - last_s) / PERIODS_S[block.poll])
         waited = (now_s - self._first_s) / PERIODS_S[PollClass.NORMAL]
-        return (0, NEVER_ASKED - _RANKS[block.poll] + waited)
+        return (IN_TURN, NEVER_ASKED - _RANKS[block.poll] + waited)

@@ -7,24 +7,24 @@
 | `LOWER` | takes away current that may flow, or a setpoint nobody is sure of | once per spacing |
 | `RELEASE_ON` | goes on with a release of the cable that has begun | no |
 | `FIRST_RAISE` | gives more current, for the first time after connecting | no |
-| `ARM` | arms the watchdog | no |
 | `ENABLE` | completes an offer whose setpoint the charger has taken | no |
+| `ARM` | arms the watchdog | no |
 | `FEED` | feeds the watchdog | no |
 | `RELEASE` | begins to release the cable | no |
 | `RAISE` | gives more current | no |
 
 Why so: taking away current is what protects the main fuse. After connecting, the minimum is told until
 the gateway has found out what was decided before; that is then told once before anything else, so that
-every charger has it soon. A watchdog is armed before the charger is enabled, because who dies in
-between must not leave a vehicle alone with the last current. `ENABLE` comes before newer, higher
-setpoints, or one that changes often would hold a vehicle at 0 A; a newer lower setpoint is `LOWER` and
-comes before it. A feeding gives way once to whatever is more urgent; from
+every charger has it soon. `ENABLE` comes before newer, higher setpoints, or one that changes often would
+hold a vehicle at 0 A; a newer lower setpoint is `LOWER` and comes before it. The watchdog is armed when
+the offer is complete, and before anything is raised again: after a lost connection it is armed from
+before as a rule, and a vehicle would wait for it each time. A feeding gives way once to whatever is more urgent; from
 then on it only gives way to a pause, which cannot come twice without a raise between.
 
 From that follows how long anything waits where a model has a spacing: a lowering or a pause one spacing
-at most; `ENABLE` two, counted from the acknowledged setpoint, unless the charger is paused or its
-watchdog is not armed yet; a feeding, which is due one spacing early, `FEED_LATE_SPACINGS` after its
-time, the last of them only where a lowering and a pause came just before it.
+at most; `ENABLE` two, counted from the acknowledged setpoint, unless the charger is paused; a feeding,
+which is due one spacing early, `FEED_LATE_SPACINGS` after its time, the last of them only where a
+lowering and a pause came just before it.
 Source: load management specification, section 9.3, for breaking the spacing. The order is ours.
 """
 
@@ -44,8 +44,8 @@ class Kind(IntEnum):
     LOWER = auto()
     RELEASE_ON = auto()
     FIRST_RAISE = auto()
-    ARM = auto()
     ENABLE = auto()
+    ARM = auto()
     FEED = auto()
     RELEASE = auto()
     RAISE = auto()

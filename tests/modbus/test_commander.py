@@ -89,7 +89,7 @@ def test_a_keba_gets_one_write_in_five_seconds_and_its_fail_safe_is_armed_and_fe
     one = commander(catalogue, "keba_p30")
     one.want(16_000)
     writes = keba_times(one, 120.0)
-    assert [address for _, address in writes[:4]] == [5004, 5016, 5018, 5014], "armed, then enabled"
+    assert [address for _, address in writes[:4]] == [5004, 5014, 5016, 5018]
     assert min(b[0] - a[0] for a, b in itertools.pairwise(writes)) >= 5.0
     fed = [at_s for at_s, address in writes if address == 5018]
     assert len(fed) >= 4

@@ -169,7 +169,7 @@ def test_an_offer_that_falls_while_it_is_being_enabled_is_never_exceeded(
     assert enabled_s <= 61.0 + 2 * SPACING_S + SLACK_S, "the minimum is told, then it is enabled"
 
 
-def test_what_was_decided_before_is_told_before_the_charger_is_armed_and_enabled(
+def test_what_was_decided_before_is_told_before_the_charger_is_enabled_and_armed(
     catalogue: Catalogue,
 ) -> None:
     life = Life(catalogue.chargers["keba_p30"])
@@ -179,7 +179,7 @@ def test_what_was_decided_before_is_told_before_the_charger_is_armed_and_enabled
         life.want(14_000 + 200 * n)
         life.until(life.now_s + 3.0)
     order = [write.address for _, write in life.writes]
-    assert order[:5] == [SETPOINT, SETPOINT, FAILSAFE, TIMEOUT, ENABLE]
+    assert order[:5] == [SETPOINT, SETPOINT, ENABLE, FAILSAFE, TIMEOUT]
     assert life.writes[1][0] == pytest.approx(SPACING_S, abs=SLACK_S)
 
 
