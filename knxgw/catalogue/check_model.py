@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.model import (
+    FEED_LATE_SPACINGS,
     Condition,
     Control,
     DeviceModel,
@@ -53,7 +54,7 @@ def check_model(model: DeviceModel, root: Node) -> None:
         _check_steps(model, model.control, root)
         _check_zero(model, model.control, root)
     if model.watchdog is not None:
-        _check_feeding(model.watchdog, root.mapping()["watchdog"])
+        _check_feeding(model, model.watchdog, root.mapping()["watchdog"])
     if "state" in model.points:
         _check_codes(model, root)
         _check_plug(model, root)
@@ -194,7 +195,10 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
         root.mapping()["points"].mapping()[offer.point].report(
             f"may be written 0, which is {what}", "write the lowest value it takes, as `low: 6`"
         )
+    by_offer = model.watchdog is not None and model.watchdog.trigger is WatchdogTrigger.OFFER
     for section, name, steps in _step_lists(control, model.watchdog):
+        if name == "refresh" and by_offer:  # repeated during an offer only
+            continue
         writes_zero = [
             step
             for step in steps
@@ -208,9 +212,17 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
             )
 
 
-def _check_feeding(watchdog: Watchdog, node: Node) -> None:
+def _check_feeding(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
     if watchdog.trigger is WatchdogTrigger.NONE:
         return
+    latest_s = watchdog.refresh_s + FEED_LATE_SPACINGS * model.write.min_interval_s
+    if latest_s >= watchdog.timeout_s:
+        node.report(
+            f"fed after {latest_s:g} s at worst, where writes keep a distance of "
+            f"{model.write.min_interval_s:g} s; it falls back after {watchdog.timeout_s:g} s",
+            f"make `refresh_s` and {FEED_LATE_SPACINGS} times `write.min_interval_s` less",
+        )
+    _check_refresh(model, watchdog, node)
     if watchdog.refresh_s >= watchdog.timeout_s / 2:
         (node.get("refresh_s") or node).report(
             f"fed every {watchdog.refresh_s:g} s, a watchdog of {watchdog.timeout_s:g} s bites "
@@ -219,6 +231,21 @@ def _check_feeding(watchdog: Watchdog, node: Node) -> None:
         )
     if watchdog.trigger is WatchdogTrigger.STEPS and not watchdog.refresh:
         node.report("nothing feeds the watchdog", "add `refresh: [{point: …, value: …}]`")
+
+
+def _check_refresh(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
+    """Report steps that are never written to feed a watchdog."""
+    offered = {step.point for step in model.control.offer} if model.control else set()
+    for step in watchdog.refresh:
+        if watchdog.trigger is WatchdogTrigger.OFFER and step.point not in offered:
+            node.mapping()["refresh"].report(
+                f"{step.point!r} is no step of `offer`, and so not repeated with it",
+                "name a step of `offer`, or write `trigger: steps`",
+            )
+        if watchdog.trigger is WatchdogTrigger.ANY_REQUEST:
+            node.mapping()["refresh"].report(
+                f"{step.point!r} is never written: any request feeds it", "leave `refresh` out"
+            )
 
 
 def _check_codes(model: DeviceModel, root: Node) -> None:

@@ -8,13 +8,11 @@ from knxgw.catalogue.fields import (
     text_of,
 )
 from knxgw.catalogue.model import (
-    FEED_LATE_SPACINGS,
     Control,
     Point,
     StepValue,
     Watchdog,
     WatchdogTrigger,
-    WriteRules,
     WriteStep,
     ZeroMeaning,
 )
@@ -101,9 +99,7 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
     return tuple(steps)
 
 
-def read_watchdog(
-    root: Node, points: Mapping[str, Point], control: Control | None, write: WriteRules
-) -> Watchdog | None:
+def read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
     """Return the fail-safe of a charger, None: it has none that is known."""
     node = root.get("watchdog")
     if node is None:
@@ -111,7 +107,7 @@ def read_watchdog(
     node.only_keys(_WATCHDOG_KEYS)
     trigger = node.require("trigger")
     word = trigger.choice([trigger.value for trigger in WatchdogTrigger]) if trigger else None
-    watchdog = Watchdog(
+    return Watchdog(
         trigger=WatchdogTrigger(word) if word else WatchdogTrigger.NONE,
         timeout_s=number_of(node, "timeout_s", 60.0, low=0),
         refresh_s=number_of(node, "refresh_s", 20.0, low=0),
@@ -122,31 +118,6 @@ def read_watchdog(
         remaining_point=_point_name(node, "remaining_point", points),
         fallback_point=_point_name(node, "fallback_point", points),
     )
-    _check_refresh(node, watchdog, control)
-    latest_s = watchdog.refresh_s + FEED_LATE_SPACINGS * write.min_interval_s
-    if latest_s >= watchdog.timeout_s:
-        node.report(
-            f"fed after {latest_s:g} s at worst, it falls back after {watchdog.timeout_s:g} s",
-            f"make `refresh_s`, and {FEED_LATE_SPACINGS} times `write.min_interval_s`, "
-            "shorter than `timeout_s`",
-        )
-    return watchdog
-
-
-def _check_refresh(node: Node, watchdog: Watchdog, control: Control | None) -> None:
-    """See that what is written to feed a watchdog can feed it."""
-    match watchdog.trigger:
-        case WatchdogTrigger.STEPS:
-            if not watchdog.refresh:
-                node.report("nothing feeds it", "name the steps in `refresh`")
-        case WatchdogTrigger.OFFER:
-            known = {step.point for step in control.offer} if control else set()
-            for step in watchdog.refresh:
-                if step.point not in known:
-                    node.report(f"{step.point!r} is no step of `offer`", "use `trigger: steps`")
-        case _:
-            if watchdog.refresh:
-                node.report("these `refresh` steps are never written", "use `trigger: steps`")
 
 
 def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | None:

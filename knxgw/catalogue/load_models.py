@@ -130,8 +130,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
     read = _read_read_rules(root)
     _check_spans(points, read, points_node)
     control = read_control(root, points) if kind is DeviceKind.CHARGER else None
-    write = _read_write_rules(root)
-    watchdog = read_watchdog(root, points, control, write)
+    watchdog = read_watchdog(root, points)
     model = DeviceModel(
         id=ModelId(id_node.text()),
         ets_id=ets_node.integer(1, 65535) or 0,
@@ -152,7 +151,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         request_gap_s=number_of(interface, "request_gap_s", 0.0, low=0),
         connect_delay_s=number_of(interface, "connect_delay_s", 0.0, low=0),
         read=read,
-        write=write,
+        write=_read_write_rules(root),
         control=control,
         watchdog=watchdog,
         state_rules=read_state_rules(root, points),

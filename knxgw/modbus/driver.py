@@ -229,7 +229,7 @@ class Driver:
     def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
         offer_ma = self._commander.done(job, now_s) if self._commander else None
-        self._health.written()
+        self._health.written(job)
         look_s = now_s + LOOK_AFTER_WRITE_S
         self._schedule.hurry(look_s)
         if self._commander is not None:  # GO 61 follows at once, and what is not held shows

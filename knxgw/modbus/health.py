@@ -7,8 +7,8 @@ Silence makes it not reachable; wrong answers, and refusals of what it must have
 from collections.abc import Callable
 
 from knxgw.charging.words import LinkCondition
-from knxgw.modbus.writing import Write
 from knxgw.modbus.plan import Block
+from knxgw.modbus.writing import Write
 
 SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
 COMM_LIMIT = 2  # wrong answers in a row until "Comm"
@@ -59,9 +59,10 @@ class Health:
         """Take the refusal of what must be there: good answers of others do not help."""
         self._refused_reads[block] = self._refused_reads.get(block, 0) + 1
 
-    def written(self) -> None:
-        """Take an acknowledged write."""
-        self._refused_writes = 0
+    def written(self, job: Write) -> None:
+        """Take an acknowledged write: it says nothing about others that were refused."""
+        if self._refused is None or job.point == self._refused.point:
+            self._refused_writes = 0
 
     def write_refused(self, job: Write) -> None:
         """Take a write that was not acknowledged."""

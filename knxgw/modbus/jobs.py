@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import Table
-from knxgw.modbus.writing import Write
 from knxgw.modbus.plan import Block
+from knxgw.modbus.writing import Write
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
 NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)

@@ -116,6 +116,20 @@ def file_of(model_id: str) -> str:
 
 
 WHOLE = [  # model, what stands there, what is written instead, the finding
+    ("keba_p30", "min_interval_s: 5}", "min_interval_s: 12}",
+     "watchdog: fed after 61 s at worst, where writes keep a distance of 12 s; it falls back after "
+     "60 s; make `refresh_s` and 3 times `write.min_interval_s` less"),
+    ("foxess_evc", "refresh: [{point: setpoint_write, value: offer}]",
+     "refresh: [{point: failsafe_current, value: minimum}]",
+     "watchdog.refresh: 'failsafe_current' is no step of `offer`, and so not repeated with it; "
+     "name a step of `offer`, or write `trigger: steps`"),
+    ("bender_cc612_mennekes_professional", "  refresh_s: 25\n",
+     "  refresh_s: 25\n  refresh: [{point: failsafe_timeout, value: watchdog}]\n",
+     "watchdog.refresh: 'failsafe_timeout' is never written: any request feeds it; "
+     "leave `refresh` out"),
+    ("keba_p30", "pause: [{point: enable, value: 0}]",
+     "pause: [{point: enable, value: 0, read_back: enable}]",
+     "control: point 'enable' cannot be read back; give it `access: rw` or `ro`"),
     ("keba_p30", "refresh_s: 25", "refresh_s: 30",
      "watchdog.refresh_s: fed every 30 s, a watchdog of 60 s bites when one telegram is late; "
      "write less than half of the timeout: refresh_s below 30"),
