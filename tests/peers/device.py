@@ -41,6 +41,11 @@ def thirsty() -> Vehicle:
     return Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA)
 
 
+def sated() -> Vehicle:
+    """Return a vehicle that is plugged in and takes nothing, although it may."""
+    return Vehicle(capacity_wh=50_000, charge_wh=50_000)
+
+
 class Served:
     """Devices that are served; their time passes when the test says so."""
 

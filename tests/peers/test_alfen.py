@@ -11,6 +11,7 @@ from tests.peers.device import (
     Encoded,
     charger_of,
     currents_of,
+    sated,
     seen_by_gateway,
     served_charger,
     serving,
@@ -80,6 +81,14 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         assert read["real_power_sum"] == 0
         assert await peer.ask("applied") == 0
         assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.INTERRUPTION
+
+        box.charger.plug(sated())
+        await peer.ask("set_current", amps=16)
+        box.let_pass(10)
+        assert (await peer.ask("read", batches=[SOCKET]))["mode_3_state"] == "B2"
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        box.charger.unplug()
+        assert (await peer.ask("read", batches=[SOCKET]))["mode_3_state"] == "A"
 
         box.charger.has_error = True
         assert (await peer.ask("read", batches=[SOCKET]))["mode_3_state"] == "F"

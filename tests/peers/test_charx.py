@@ -12,6 +12,7 @@ from tests.peers.device import (
     Encoded,
     charger_of,
     currents_of,
+    sated,
     seen_by_gateway,
     served_charger,
     serving,
@@ -44,10 +45,12 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
     async with serving(box), running(ENVIRONMENT, "charx", box.port) as peer:
         station = await peer.ask("station")
         assert (station["num_controllers"], station["software_version"]) == (1, "V1.5.0")
+        assert station["availability"]
         assert (await peer.ask("configuration", point=1))["charging_point"] == 1
         free = await peer.ask("read", point=1)
         assert free["vehicle_status"] == "A1"
         assert free["watchdog_timer_s"] == 65535, "off, as delivered"
+        assert free["available"]
 
         box.charger.plug(thirsty())
         await peer.ask("command", name="set_charging_release", arguments=[1, True])
@@ -74,6 +77,17 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         read = await peer.ask("read", point=1)
         assert (read["vehicle_status"], read["active_power_mw"]) == ("C1", 0)
         assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.INTERRUPTION
+
+        box.charger.plug(sated())
+        await peer.ask("command", name="set_charging_release", arguments=[1, True])
+        box.let_pass(10)
+        assert (await peer.ask("read", point=1))["vehicle_status"] == "B2"
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        box.charger.unplug()
+        assert (await peer.ask("read", point=1))["vehicle_status"] == "A1"
+
+        await peer.ask("command", name="set_availability", arguments=[1, False])
+        assert box.written("availability") == 0
 
         box.charger.has_error = True
         assert (await peer.ask("read", point=1))["vehicle_status"] == "E0"

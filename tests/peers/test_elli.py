@@ -19,6 +19,7 @@ from tests.peers.device import (
     DRAWN_W,
     HOST,
     currents_of,
+    sated,
     served_charger,
     serving,
     thirsty,
@@ -28,7 +29,7 @@ from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
-A1, A2, B1, C2, ERROR = 2, 3, 4, 7, 11  # states of the library
+A1, A2, B1, B2, C2, ERROR = 2, 3, 4, 5, 7, 11  # states of the library
 
 
 @pytest.mark.proves("H.45")
@@ -58,6 +59,15 @@ async def test_the_library_reads_what_the_charger_does() -> None:
         assert seen[Quantity.POWER] == charging["power"]
         assert seen[Quantity.TEMPERATURE] == 100 * charging["pcb_temperature"]
         assert seen[Quantity.SETPOINT] == 1000 * charging["current_limit"]
+
+        box.charger.plug(sated())
+        box.let_pass(10)
+        waiting = await peer.ask("read")
+        assert (waiting["state"], waiting["connected"], waiting["charging"]) == (B2, True, False)
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        box.charger.unplug()
+        assert not (await peer.ask("read"))["connected"]
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.AVAILABLE
 
         box.charger.has_error = True
         broken = await peer.ask("read")

@@ -9,6 +9,7 @@ from tests.peers.device import (
     Encoded,
     charger_of,
     currents_of,
+    sated,
     seen_by_gateway,
     served_charger,
     serving,
@@ -94,6 +95,14 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         box.let_pass(10)
         assert (await peer.ask("read", name="Mode3Details"))["state_str"] == "C1"
         assert (await peer.ask("read", name="Measurements"))["current_l1"] == 0
+
+        box.charger.plug(sated())
+        await peer.ask("set_limit", limit=16_000)
+        box.let_pass(10)
+        assert (await peer.ask("read", name="Mode3Details"))["state_str"] == "B2"
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        box.charger.unplug()
+        assert (await peer.ask("read", name="Mode3Details"))["state_str"] == "A1"
 
         box.charger.has_error = True
         broken = await peer.ask("read", name="Mode3Details")

@@ -11,6 +11,7 @@ from tests.peers.device import (
     Encoded,
     charger_of,
     currents_of,
+    sated,
     seen_by_gateway,
     served_charger,
     serving,
@@ -21,7 +22,7 @@ from tests.peers.peer import running
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
-NOT_READY, CHARGING, ERROR, SUSPENDED = 1, 3, 4, 5  # words of the library
+NOT_READY, READY, CHARGING, ERROR, SUSPENDED = 1, 2, 3, 4, 5  # words of the library
 CABLE_AT_STATION, CABLE_LOCKED = 1, 7
 
 
@@ -58,6 +59,18 @@ async def test_the_library_reads_what_the_charger_does(model_id: str) -> None:
         assert seen[Quantity.SERIAL] == str(charging["serialNumber"])
         assert seen[Quantity.RFID] == charging["RFIDcard"]
         assert seen[Quantity.SETPOINT] == 1000 * charging["maxChargingCurrent"]
+
+        box.charger.plug(sated())
+        box.let_pass()
+        assert (await peer.ask("read"))["chargingState"]["state"] == READY
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        session_kwh = (await peer.ask("read"))["chargedEnergy"]
+        box.charger.unplug()
+        free = await peer.ask("read")
+        assert free["cableState"]["state"] == CABLE_AT_STATION
+        assert free["chargedEnergy"] == session_kwh > 0, "kept until the next session"
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.AVAILABLE
+        box.charger.plug(thirsty())
 
         box.charger.has_error = True
         assert (await peer.ask("read"))["chargingState"]["state"] == ERROR

@@ -11,6 +11,7 @@ from tests.peers.device import (
     Encoded,
     charger_of,
     currents_of,
+    sated,
     seen_by_gateway,
     served_charger,
     serving,
@@ -79,6 +80,14 @@ async def test_the_library_reads_what_the_charger_does() -> None:
         assert stopped["stopped"]
         assert stopped["charging_status"] == "suspended by the charge point"
         assert stopped["charging_power"] == 0
+
+        box.charger.plug(sated())
+        box.charger.write(*place, 21211, 6, [0])
+        box.let_pass(10)
+        assert (await peer.ask("read"))["charging_status"] == "standby"
+        assert box.seen_by_gateway()[Quantity.STATE] == ChargingState.CONNECTED
+        box.charger.unplug()
+        assert (await peer.ask("read"))["charging_status"] == "idle"
 
         box.charger.has_error = True
         assert (await peer.ask("read"))["charging_status"] == "fault"
