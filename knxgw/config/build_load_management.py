@@ -72,6 +72,12 @@ def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> N
 def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartMeterSettings:
     source = values.text("source")
     measurement = Measurement(values.text("measurement"))
+    if source != "modbus" and "ratio" in values.given_names:
+        report.warning(
+            values.key_of("ratio"),
+            f"has no effect with source {source}: what comes over KNX is taken as what flows",
+            "let the sender multiply by it, or remove it",
+        )
     return SmartMeterSettings(
         source=source,
         phases=int(values.text("phases")),

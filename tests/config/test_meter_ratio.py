@@ -51,6 +51,12 @@ def test_a_ratio_of_the_smart_meter_multiplies_what_flows() -> None:
     assert smart_meter.meter.model.points["current_l1"].scale == 40
 
 
+def test_a_ratio_does_not_multiply_what_comes_over_knx() -> None:
+    text = "load_management: {mode: dynamic, fuse_a: 35, smart_meter: {source: knx, ratio: 40}}\n"
+    (line,) = said(site("finder_7m38") + text)
+    assert "load_management.smart_meter.ratio: has no effect with source knx" in line
+
+
 @pytest.mark.parametrize("ratio", ["0", "0.5", "-40", "10001", "many"])
 def test_a_ratio_is_a_number_from_1_on(ratio: str) -> None:
     (line,) = errors(site("finder_7m38", f"ratio: {ratio}, "))

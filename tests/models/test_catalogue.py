@@ -11,7 +11,14 @@ from contextlib import suppress
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, RegisterType, Table
+from knxgw.catalogue.model import (
+    DeviceKind,
+    DeviceModel,
+    Point,
+    RegisterType,
+    SimulatedState,
+    Table,
+)
 from knxgw.charging.events import ChargerSeen, DeviceEvent
 from knxgw.charging.words import (
     PHASE_CURRENTS,
@@ -28,6 +35,7 @@ from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, plan_blocks
+from knxgw.modbus.rules import rule_points
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
@@ -67,16 +75,23 @@ def name_of(model: DeviceModel) -> str:
 @pytest.mark.proves("4.14")
 def test_every_model_names_its_sources_and_how_sure_each_point_is() -> None:
     for model in MODELS:
-        assert model.sources, model.id
-        assert all(source.strip() for source in model.sources), model.id
+        assert model.sources, f"{model.id}: write `sources:`, each with document or file"
+        assert all(source.strip() for source in model.sources), f"{model.id}: an empty source"
         for point in model.points.values():
-            assert point.confidence in ("high", "medium", "low"), (model.id, point.name)
+            assert point.confidence in ("high", "medium", "low"), (
+                f"{model.id}: write `confidence:` of {point.name} as high, medium or low"
+            )
 
 
 def test_no_two_models_of_a_kind_have_the_same_number_for_ets() -> None:
     for models in (catalogue().chargers, catalogue().meters):
-        numbers = [model.ets_id for model in models.values()]
-        assert len(set(numbers)) == len(numbers)
+        first: dict[int, str] = {}
+        for model in models.values():
+            other = first.setdefault(model.ets_id, model.id)
+            assert other == model.id, (
+                f"{model.id}: ets_id {model.ets_id} is that of {other}; take one that no model "
+                f"of the kind has or had, such as {max(m.ets_id for m in models.values()) + 1}"
+            )
 
 
 PILOT = {"B1", "B2", "C1", "C2", "D1", "D2"}  # of IEC 61851-1, where a station tells its side, too
@@ -219,29 +234,71 @@ def test_the_phases_of_a_meter_fit_their_sum(model: DeviceModel) -> None:
 def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: DeviceModel) -> None:
     life = Life(model)
     life.live(10)
-    assert life.state() == ChargingState.AVAILABLE
-    assert not life.values.get(Quantity.CONNECTED)
+    assert_free(life)
     life.image.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
     life.driver.want(16_000)
     life.live(240)
     values = life.values
-    assert life.state() in (ChargingState.CHARGE, ChargingState.CHARGE_REDUCED)
+    assert life.state() in (ChargingState.CHARGE, ChargingState.CHARGE_REDUCED), (
+        f"state {life.state()} while it is told 16 A: do the steps of `offer` write all that "
+        "`enabled_if` of the simulator wants, and do `state_rules` know `charging`?"
+    )
     for phase in PHASE_CURRENTS:
         if phase in values:
-            assert values[phase] == pytest.approx(DRAWN_MA, abs=500), phase
+            assert values[phase] == pytest.approx(DRAWN_MA, abs=500), (
+                f"{phase} is {values[phase]} mA where {DRAWN_MA} flow: its `scale` must give A"
+            )
     if Quantity.POWER in values:
         expected_w = 3 * DRAWN_MA * VOLTAGE_V / 1000
-        assert values[Quantity.POWER] == pytest.approx(expected_w, rel=0.02)
+        assert values[Quantity.POWER] == pytest.approx(expected_w, rel=0.02), (
+            "`scale` of power must give W"
+        )
     assert_phases_fit(values)
     assert "current_l1" not in model.capabilities or Quantity.CURRENT_L1 in values
     assert "power" not in model.capabilities or Quantity.POWER in values
     life.driver.want(0)
     life.live(20)
-    assert max(life.image.phases_ma) == 0
+    assert max(life.image.phases_ma) == 0, "the steps of `pause` let current flow"
     life.image.unplug()
     life.live(10)
-    assert life.state() == ChargingState.AVAILABLE
-    assert not life.values.get(Quantity.CONNECTED)
+    assert_free(life)
+
+
+def assert_free(life: Life) -> None:
+    """See that a charger without a vehicle is told as one."""
+    assert life.state() == ChargingState.AVAILABLE, (
+        f"state {life.state()} without a vehicle: what `available` of the simulator shows must be "
+        "state 5 by `state_rules` and `codes`"
+    )
+    assert not life.values.get(Quantity.CONNECTED), (
+        "connected without a vehicle: add what `available` shows to `plug_rules`, as false"
+    )
+
+
+@pytest.mark.proves("4.14")
+@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+def test_every_simulated_state_tells_whether_a_vehicle_is_connected(model: DeviceModel) -> None:
+    charger = SimulatedCharger(model, model.unit_id)
+    for state, shown in model.simulation.states.items():
+        if state is SimulatedState.ERROR:
+            continue
+        raws = {
+            name: shown.get(name, charger.raw_value(model.points[name]))
+            for name in rule_points(model) | {"state"}
+        }
+        values = Interpreter("cp1", model).absorb(raws)
+        is_plugged = state is not SimulatedState.AVAILABLE
+        assert values.get(Quantity.CONNECTED, 0) == is_plugged, (
+            f"{state} shows {dict(shown)}: `plug_rules` must say connected: {is_plugged}"
+        )
+        flows = values[Quantity.STATE] in (
+            ChargingState.CHARGE,
+            ChargingState.CHARGE_REDUCED,
+            ChargingState.CHARGE_VENTILATION,
+        )
+        assert flows is (state is SimulatedState.CHARGING), (
+            f"{state} shows {dict(shown)}, which is state {values[Quantity.STATE]}"
+        )
 
 
 @pytest.mark.proves("4.13")
