@@ -4,10 +4,11 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import Gateway, World
-from knxgw.judgement import Prepared, identity, judge_reload, judge_start
+from knxgw.judgement import Judgement, Prepared, identity, judge_reload, judge_start
 from knxgw.links.knx_factory import make_link
 from knxgw.store.database import Database
 from knxgw.website.bridge import Bridge
@@ -136,18 +137,24 @@ def run_gateway(path: Path, state: Path) -> None:
         raise ConfigError(())  # they are said
     try:
         with open_store(state) as store:
-            run_to_end(_serve(path, judgement.prepared, store))
+            reload = partial(judge_reload, path)
+            run_to_end(serve_configurations(judgement.prepared, store, reload))
     finally:
         judgement.prepared.release()
 
 
-async def _serve(path: Path, first: Prepared, store: Store) -> None:
-    """Run one configuration after the other; one that cannot live gives way to the one before."""
+async def serve_configurations(
+    first: Prepared, store: Store, judge: Callable[[Prepared], Judgement]
+) -> None:
+    """Run one configuration after the other; one that cannot live gives way to the one before.
+
+    `judge` prepares the next one, beside the one that runs.
+    """
     stop = Stop()
     current: Prepared | None = first
     before: Prepared | None = None
     while current is not None:
-        life = _Life(path, current)
+        life = _Life(current, judge)
         try:
             following = await life.run(stop, store)
         except Exception:
@@ -166,10 +173,10 @@ async def _serve(path: Path, first: Prepared, store: Store) -> None:
 class _Life:
     """One configuration, from its start until another one shall run."""
 
-    def __init__(self, path: Path, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, judge: Callable[[Prepared], Judgement]) -> None:
         self.was_ready = False
-        self._path = path
         self._prepared = prepared
+        self._judge = judge
 
     async def run(self, stop: Stop, store: Store) -> Prepared | None:
         """Run until told otherwise; return what shall run next, None to end."""
@@ -190,7 +197,7 @@ class _Life:
             stop.asked.clear()
             if stop.is_ending():
                 return None
-            judgement = await asyncio.to_thread(judge_reload, self._path, self._prepared)
+            judgement = await asyncio.to_thread(self._judge, self._prepared)
             report(judgement.findings)
             if stop.is_ending():
                 if judgement.prepared is not None:

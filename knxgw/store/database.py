@@ -112,12 +112,22 @@ class Database:
         self.put_aside = put_aside(self._path, open_file)
         return open_file(self._path)
 
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return what is stored; a file that turns out to be damaged is put aside before."""
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as err:
+            if not is_damage(err):
+                raise
+        self.begin_anew()
+        return self._connection.execute(query, values).fetchall()
+
     def load_records(self) -> dict[int, dict[str, Any]]:
         """Return the stored records by scope: 0 the station, 1… the charging points.
 
         One that is no record is returned as an empty one: nothing in it is known.
         """
-        rows = self._connection.execute("SELECT scope, record FROM state").fetchall()
+        rows = self._rows("SELECT scope, record FROM state")
         return {int(scope): _record(text) for scope, text in rows}
 
     def save(
@@ -158,7 +168,7 @@ class Database:
 
     def load_numbers(self) -> dict[str, int]:
         """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them."""
-        rows = self._connection.execute("SELECT name, number FROM secure_numbers").fetchall()
+        rows = self._rows("SELECT name, number FROM secure_numbers")
         return {str(name): int(number) for name, number in rows}
 
     def _trim(self) -> None:
@@ -169,11 +179,11 @@ class Database:
 
     def sessions(self, point: int | None = None, *, limit: int = 100) -> list[SessionRow]:
         """Return closed sessions, the newest first."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT point, started_at, ended_at, duration_s, energy_mwh FROM sessions"
             " WHERE ?1 IS NULL OR point = ?1 ORDER BY id DESC LIMIT ?2",
             (point, limit),
-        ).fetchall()
+        )
         return [
             SessionRow(point=p, started_at=s, ended_at=e, duration_s=d, energy_mwh=w)
             for p, s, e, d, w in rows
@@ -181,17 +191,17 @@ class Database:
 
     def open_faults(self) -> list[tuple[int, str]]:
         """Return point and code of faults that came and, as far as the history says, never went."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT point, code FROM faults WHERE present = 1"
             " AND id IN (SELECT max(id) FROM faults GROUP BY point, code) ORDER BY id"
-        ).fetchall()
+        )
         return [(int(point), str(code)) for point, code in rows]
 
     def faults(self, *, limit: int = 100) -> list[FaultRow]:
         """Return the history of faults, the newest first."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT at, point, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
-        ).fetchall()
+        )
         return [FaultRow(at=a, point=p, code=c, present=bool(b)) for a, p, c, b in rows]
 
 

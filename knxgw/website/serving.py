@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 30.0
 
 
-async def serve(bridge: Bridge, listener: Listener) -> NoReturn:
+async def serve(bridge: Bridge, listener: Listener, *, retry_s: float = RETRY_S) -> NoReturn:
     """Serve the website until cancelled; what it dies of is an ERROR once, then it is tried again."""
     said = ""
     while True:
@@ -29,10 +29,10 @@ async def serve(bridge: Bridge, listener: Listener) -> NoReturn:
                 "%.0f s",
                 listener.address,
                 text,
-                RETRY_S,
+                retry_s,
             )
             said = text
-        await asyncio.sleep(RETRY_S)
+        await asyncio.sleep(retry_s)
 
 
 async def _serve_once(bridge: Bridge, listener: Listener) -> BaseException | None:

@@ -7,8 +7,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,18 +16,8 @@ from knxgw import __version__
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
 from knxgw.listing import model_lines, model_rows, object_lines, object_rows
-from knxgw.sim.demo import _free_port
+from tests.support.processes import GOOD, free_port, health, process
 from tests.support.waiting import wait_until
-
-GOOD = """
-device: {{name: Test}}
-knx: {{link: none}}
-website: {{listen: "127.0.0.1:{web}"}}
-load_management: {{mode: "off"}}
-charging_points:
-  - {{number: 1, name: One, model: goe_charger, connection: {{type: tcp, host: 127.0.0.1, port: {port}, unit: 1}}}}
-group_objects: {{50: [1/1/50], 55: [1/1/55]}}
-"""
 
 
 def knxgw(*arguments: str) -> Result:
@@ -38,7 +26,7 @@ def knxgw(*arguments: str) -> Result:
 
 def site(directory: Path, text: str = GOOD) -> Path:
     path = directory / "site.yaml"
-    path.write_text(text.format(web=_free_port(0), port=_free_port(0)), encoding="utf-8")
+    path.write_text(text.format(web=free_port(), port=free_port()), encoding="utf-8")
     return path
 
 
@@ -216,53 +204,6 @@ def test_help_teaches() -> None:
 # --- real processes ------------------------------------------------------------------------------
 
 
-class Running:
-    """A gateway as a process of its own; what it says goes into a file."""
-
-    def __init__(self, output: Path, *arguments: str) -> None:
-        self._output = output
-        with output.open("w") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "knxgw", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            )
-
-    @property
-    def said(self) -> str:
-        return self._output.read_text(encoding="utf-8")
-
-    def wait_to_say(self, text: str, seconds: float = 20.0) -> None:
-        wait_until(lambda: text in self.said, seconds, lambda: f"{text!r} in {self.said}")
-
-    def end(self, number: signal.Signals, seconds: float) -> None:
-        self.process.send_signal(number)
-        self.process.wait(seconds)
-
-
-@contextmanager
-def process(output: Path, *arguments: str) -> Iterator[Running]:
-    running = Running(output, *arguments)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
-
-
-def health(port: int) -> int | None:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as err:
-        return err.code
-    except OSError:
-        return None
-
-
 @pytest.mark.proves("H.26")
 @pytest.mark.real
 def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) -> None:
@@ -293,7 +234,7 @@ def test_a_gateway_ends_in_order_on_sigterm_and_reads_its_file_again_on_sighup(
         gateway.process.send_signal(signal.SIGHUP)
         gateway.wait_to_say("nonsense")
         assert health(port) == 200, "a faulty file changes nothing"
-        other = _free_port(0)
+        other = free_port()
         good = path.read_text().replace("nonsense", "none").replace(str(port), str(other))
         path.write_text(good)
         gateway.process.send_signal(signal.SIGHUP)

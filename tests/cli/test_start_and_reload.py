@@ -1,0 +1,366 @@
+"""Start and reload: one judgement for `check`, `run` and SIGHUP, and one gateway per state."""
+
+import re
+import signal
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from knxgw.cli import main
+from knxgw.errors import Severity
+from knxgw.judgement import Judgement, Prepared, judge_file, judge_reload, judge_start
+from knxgw.links.knx_factory import PASSWORD_VARIABLE
+from knxgw.store.lock import StateLock
+from knxgw.website.listener import Address, Listener
+from tests.support.keyring import Backbone, Interface, KeyringData, write_keyring
+from tests.support.processes import GOOD, free_port, gateway, health
+from tests.support.waiting import wait_until
+
+PASSWORD = "Zebra-7 Öl"  # noqa: S105 - made up here
+KEYRING = KeyringData(
+    backbone=Backbone(key=bytes(range(16)), multicast_address="224.0.23.47", latency_ms=1500),
+    interfaces=(
+        Interface(
+            individual_address="1.1.241", host="1.1.1", user_id=2, password="two",  # noqa: S106
+            authentication="is-device",
+        ),
+    ),
+)  # fmt: skip
+
+
+class Charger:
+    """Listens where the charger is, and counts who connects; it answers nothing."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                one, _ = self._socket.accept()
+                self.connections += 1
+                self._open.append(one)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+        for one in self._open:
+            one.close()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A file, with the ports in it."""
+
+    file: Path
+    web: int
+    charger: Charger
+
+    def change(self, old: str, new: str) -> None:
+        text = self.file.read_text(encoding="utf-8")
+        assert old in text
+        self.file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def reset(self) -> None:
+        text = GOOD.format(web=self.web, port=self.charger.port)
+        self.file.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    charger = Charger()
+    one = Site(tmp_path / "site.yaml", free_port(), charger)
+    one.reset()
+    write_keyring(tmp_path / "house.knxkeys", KEYRING, PASSWORD)
+    (tmp_path / "no.knxkeys").write_text("<xml")
+    (tmp_path / "right").write_text(PASSWORD, encoding="utf-8")
+    (tmp_path / "wrong").write_text("Giraffe-8")
+    (tmp_path / "latin").write_bytes(PASSWORD.encode("latin-1"))
+    yield one
+    charger.close()
+
+
+def secured(link: str, keyring: str = "house.knxkeys", word_in: str = "right") -> str:
+    files = f"keyring: {keyring}, keyring_password_file: {word_in}"
+    return f"{{link: {link}, gateway: 127.0.0.1, local_ip: 127.0.0.1, {files}}}"
+
+
+# what is written instead of {link: none} -> key and words of the finding
+BAD = {
+    "TP-UART": ("{link: tpuart, individual_address: 1.1.20}", "knx.link", "not available"),
+    "no keyring": (secured("routing", "no.knxkeys"), "knx.keyring", "no.knxkeys: is not a keyring"),
+    "wrong password": (secured("routing", word_in="wrong"), "knx.keyring", "house.knxkeys: its signature"),
+    "password in ISO 8859-1": (
+        secured("routing", word_in="latin"), "knx.keyring_password_file", "latin: is not a text in UTF-8",
+    ),
+    "unknown tunnel": (
+        secured("tunnelling_tcp").replace("}", ", individual_address: 1.1.99}"),
+        "knx.individual_address", "no tunnel with the individual address 1.1.99",
+    ),
+}  # fmt: skip
+
+
+def errors(judgement: Judgement) -> list[str]:
+    return [str(one) for one in judgement.findings if one.severity is Severity.ERROR]
+
+
+@contextmanager
+def prepared(site: Site, state: Path) -> Iterator[Prepared]:
+    judgement = judge_start(site.file, state)
+    assert judgement.prepared is not None, errors(judgement)
+    try:
+        yield judgement.prepared
+    finally:
+        judgement.prepared.release()
+
+
+@pytest.mark.parametrize(("knx", "key", "words"), BAD.values(), ids=list(BAD))
+def test_check_start_and_reload_judge_alike(
+    knx: str, key: str, words: str, site: Site, tmp_path: Path
+) -> None:
+    with prepared(site, tmp_path / "running") as running:
+        site.change("{link: none}", knx)
+        (found,) = errors(judge_reload(site.file, running))
+        assert running.listener.is_open, "the running one is left as it is"
+    assert found.startswith(f"{site.file}:3: error: {key}: ")
+    assert words in found
+    assert errors(judge_start(site.file, tmp_path / "state")) == [found]
+    assert errors(judge_file(site.file)) == [found]
+    result = CliRunner().invoke(main, ["check", str(site.file)])
+    assert result.exit_code == 1
+    assert found in result.output
+    assert "Giraffe" not in result.output
+    take_and_leave(site.web)  # none of them has kept it
+
+
+def take_and_leave(port: int) -> None:
+    listener = Listener(Address("127.0.0.1", port))
+    listener.open()
+    listener.close()
+
+
+@pytest.mark.parametrize("link", ["routing", "tunnelling_tcp"])
+def test_a_keyring_that_opens_is_good(link: str, site: Site, tmp_path: Path) -> None:
+    site.change("{link: none}", secured(link))
+    with prepared(site, tmp_path / "state") as running:
+        assert running.link is not None
+        again = judge_reload(site.file, running)
+        assert again.prepared is not None
+        assert again.prepared.listener is running.listener
+    assert errors(judge_file(site.file)) == []
+
+
+def test_what_the_keyring_does_not_secure_is_a_warning_at_its_line(site: Site) -> None:
+    write_keyring(site.file.with_name("house.knxkeys"), KeyringData(), PASSWORD)
+    site.change("{link: none}", secured("routing"))
+    found = [str(one) for one in judge_file(site.file).findings]
+    assert any(
+        one.startswith(f"{site.file}:3: warning: knx.keyring: ") and "not encrypted" in one
+        for one in found
+    )
+
+
+def test_a_missing_password_is_an_error_that_offline_does_not_ask_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    site.change("{link: none}", secured("routing").replace(", keyring_password_file: right", ""))
+    (found,) = errors(judge_file(site.file))
+    assert "its password is not known" in found
+    result = CliRunner().invoke(main, ["check", "--offline", str(site.file)])
+    assert result.exit_code == 0
+    assert "not looked at (--offline): the keyring" in result.output
+    assert "not looked at (--offline): whether the website's address is free" in result.output
+    assert "not looked at (--offline): the state directory" in result.output
+    assert result.output.endswith("good, with warnings\n")
+
+
+def test_a_port_of_another_program_is_an_error_for_all_three(site: Site, tmp_path: Path) -> None:
+    other = free_port()
+    with (
+        socket.create_server(("127.0.0.1", other)) as taken,
+        prepared(site, tmp_path / "running") as running,
+    ):
+        taken.settimeout(5)
+        site.change(str(site.web), str(other))
+        answers = [judge_file(site.file), judge_start(site.file, tmp_path / "state")]
+        answers.append(judge_reload(site.file, running))
+    for answer in answers:
+        (found,) = errors(answer)
+        assert found.startswith(f"{site.file}:4: error: website.listen: cannot listen on 127.0.0.1")
+        assert "in use by another program; stop that one, or choose another address" in found
+
+
+@pytest.mark.parametrize(
+    ("listen", "words"),
+    [
+        ("192.0.2.1:8080", "this machine does not have that address"),
+        ("no-such-host.invalid:8080", "cannot listen on no-such-host.invalid:8080: "),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_said(listen: str, words: str, site: Site) -> None:
+    site.change(f"127.0.0.1:{site.web}", listen)
+    (found,) = errors(judge_file(site.file))
+    assert words in found
+
+
+def test_a_wider_address_on_our_own_port_is_taken_when_the_running_one_has_left(
+    site: Site, tmp_path: Path
+) -> None:
+    with prepared(site, tmp_path / "running") as running:
+        site.change("127.0.0.1:", "0.0.0.0:")
+        again = judge_reload(site.file, running)
+        assert again.prepared is not None, errors(again)
+        assert not again.prepared.listener.is_open
+        running.listener.close()
+        again.prepared.listener.open()
+        again.prepared.release()
+
+
+def test_a_state_in_use_names_the_process_and_takes_nothing(site: Site, tmp_path: Path) -> None:
+    with prepared(site, tmp_path / "state"):
+        site.change(str(site.web), str(other := free_port()))
+        judgement = judge_start(site.file, tmp_path / "state")
+        (found,) = errors(judgement)
+        assert re.search(rf"{tmp_path / 'state'}: error: .* another gateway, process \d+; ", found)
+        take_and_leave(other)
+
+
+def test_check_creates_no_state_and_names_what_is_wrong_with_one(
+    site: Site, tmp_path: Path
+) -> None:
+    assert errors(judge_file(site.file, tmp_path / "nowhere")) == []
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "a file").write_text("")
+    (found,) = errors(judge_file(site.file, tmp_path / "a file"))
+    assert "a file stands in its way" in found
+    with StateLock(tmp_path / "state"):
+        judgement = judge_file(site.file, tmp_path / "state")
+        assert errors(judgement) == []
+        assert [one.severity for one in judgement.findings] == [Severity.NOTE]
+
+
+# --- real processes ------------------------------------------------------------------------------
+
+
+def is_up(site: Site) -> Callable[[], bool]:
+    return lambda: health(site.web) is not None
+
+
+@pytest.mark.real
+def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
+    site: Site, tmp_path: Path
+) -> None:
+    with gateway(site.file, tmp_path / "state") as running:
+        wait_until(is_up(site), 20.0, "the website")
+        for name in ("TP-UART", "wrong password"):
+            knx, key, words = BAD[name]
+            site.change("{link: none}", knx)
+            running.process.send_signal(signal.SIGHUP)
+            running.wait_to_say(f"{site.file}:3: error: {key}: ")
+            running.wait_to_say(words)
+            assert health(site.web) is not None
+            site.reset()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            site.change(str(site.web), str(taken.getsockname()[1]))
+            running.process.send_signal(signal.SIGHUP)
+            running.wait_to_say("website.listen: cannot listen")
+            assert health(site.web) is not None
+        wait_until(lambda: running.said.count("is not taken; the one") == 3, 5.0, "three refusals")
+        site.reset()
+        running.process.send_signal(signal.SIGHUP)
+        running.wait_to_say("the configuration was read again and is taken")
+        wait_until(is_up(site), 20.0, "the website on the port it had")
+        running.end(signal.SIGTERM, 3.0)
+        assert running.process.returncode == 0
+        assert "Traceback" not in running.said
+        assert "Giraffe" not in running.said
+
+
+@pytest.mark.real
+def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path: Path) -> None:
+    with gateway(site.file, tmp_path / "state") as first:
+        wait_until(is_up(site), 20.0, "the website")
+        wait_until(lambda: site.charger.connections > 0, 10.0, "the first one at the charger")
+        number = first.process.pid
+        untouched = Charger()
+        site.change(f"port: {site.charger.port}", f"port: {untouched.port}")
+        with gateway(site.file, tmp_path / "other") as same_port:
+            assert same_port.process.wait(20.0) == 1
+        assert f"website.listen: cannot listen on 127.0.0.1:{site.web}" in same_port.said
+        assert f"a running gateway, process {number};" in same_port.said
+        site.change(str(site.web), str(free_port()))
+        (tmp_path / "again").symlink_to(tmp_path / "state")
+        with gateway(site.file, tmp_path / "again") as same_state:
+            assert same_state.process.wait(20.0) == 1
+        assert f"is in use by another gateway, process {number};" in same_state.said
+        site.reset()
+        untouched.close()
+        assert untouched.connections == 0, "neither of them touched a charger"
+        for said in (same_port.said, same_state.said):
+            assert "Traceback" not in said
+        result = CliRunner().invoke(
+            main, ["check", str(site.file), "--state", str(tmp_path / "state")]
+        )
+        assert result.exit_code == 0, "what the service itself has is no mistake of its file"
+        assert f"note: website.listen: 127.0.0.1:{site.web} is in use by a running" in result.output
+        assert result.output.count(f"process {number}, as it should be") == 2
+        assert result.output.endswith("\ngood\n")
+        copy = tmp_path / "copy.yaml"
+        copy.write_bytes(site.file.read_bytes())
+        result = CliRunner().invoke(main, ["check", str(copy)])
+        assert result.exit_code == 1, "another file with the same address cannot run beside it"
+        first.process.kill()
+        first.process.wait()
+    with gateway(site.file, tmp_path / "state") as after:
+        wait_until(is_up(site), 20.0, "a start after the lock's holder was killed")
+        after.end(signal.SIGTERM, 3.0)
+        assert after.process.returncode == 0
+
+
+@pytest.mark.real
+def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path) -> None:
+    with gateway(site.file, tmp_path / "state") as running:
+        wait_until(is_up(site), 20.0, "the website")
+        asking = threading.Event()
+        asking.set()
+
+        def ask() -> None:
+            while asking.is_set():
+                with suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{site.web}/", timeout=2).read()
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        with (
+            socket.create_connection(("127.0.0.1", site.web)) as half,
+            socket.create_connection(("127.0.0.1", site.web)) as silent,
+        ):
+            half.sendall(b"GET / HTTP/1.1\r\nHost: half")
+            wait_until(is_up(site), 5.0, "answers meanwhile")
+            running.end(signal.SIGTERM, 3.0)
+            for one in (half, silent):
+                one.settimeout(1.0)
+                with suppress(ConnectionResetError):
+                    assert one.recv(100) == b"", "closed"
+        asking.clear()
+        for thread in threads:
+            thread.join()
+        assert running.process.returncode == 0
+        assert "Traceback" not in running.said
+        assert " ERROR " not in running.said
+        assert "thread(s) still running" not in running.said
