@@ -1,0 +1,137 @@
+"""What a person sees of errors that end a run, and the way back to the configuration before."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from knxgw.errors import ConfigError, GatewayError, LinkError
+from knxgw.judgement import Judgement, Prepared, judge_start
+from knxgw.run import Stop, open_store, run_to_end, serve_configurations
+from knxgw.sim.knx_line import MemoryLine
+from tests.support.processes import GOOD, free_port, health
+from tests.support.waiting import until
+
+
+async def failing(*errors: Exception) -> None:
+    async with asyncio.TaskGroup() as group:
+        for error in errors:
+            group.create_task(failing_with(error))
+
+
+async def failing_with(error: Exception) -> None:
+    await asyncio.sleep(0)
+    raise error
+
+
+def nested(*errors: Exception) -> Callable[[], object]:
+    async def outer() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(failing(*errors))
+
+    return outer
+
+
+def test_of_a_group_of_errors_the_first_of_ours_is_what_comes_out() -> None:
+    for error in (GatewayError("one"), LinkError("one"), ConfigError(())):
+        with pytest.raises(GatewayError) as caught:
+            run_to_end(nested(error)())  # type: ignore[arg-type]
+        assert caught.value is error
+
+
+def test_several_errors_of_ours_are_one_to_the_person() -> None:
+    with pytest.raises(GatewayError, match="one"):
+        run_to_end(failing(GatewayError("one"), GatewayError("two")))
+
+
+def test_an_error_of_ours_without_a_group_comes_out_as_it_is() -> None:
+    with pytest.raises(GatewayError, match="alone"):
+        run_to_end(failing_with(GatewayError("alone")))
+
+
+def test_a_bug_is_shown_with_everything_beside_it() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        run_to_end(failing(GatewayError("one"), ZeroDivisionError("a bug")))
+    assert len(caught.value.exceptions) == 2
+
+
+def test_a_run_that_ends_in_order_raises_nothing() -> None:
+    run_to_end(asyncio.sleep(0))
+
+
+@pytest.mark.real
+async def test_an_end_is_not_lost_behind_a_reload_that_was_asked_for_first() -> None:
+    stop = Stop()
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(stop.asked.wait(), 2)
+    await asyncio.sleep(0.05)
+    assert stop.is_ending()
+
+
+class BrokenLink:
+    """A link that is no use: whoever starts with it fails."""
+
+    def __init__(self) -> None:
+        self._line = MemoryLine().join("1.1.20")
+
+    def __getattr__(self, name: str) -> object:
+        if name == "keep_numbers":
+            raise ZeroDivisionError("a bug in what the new configuration brings")
+        return getattr(self._line, name)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[Prepared]:
+    """Return what is prepared for a site without a charger that answers."""
+    file = tmp_path / "site.yaml"
+    file.write_text(GOOD.format(web=free_port(), port=free_port()), encoding="utf-8")
+    judgement = judge_start(file, tmp_path / "state")
+    assert judgement.prepared is not None
+    yield judgement.prepared
+    judgement.prepared.release()
+
+
+def has_said(caplog: pytest.LogCaptureFixture, words: str, times: int) -> bool:
+    return caplog.text.count(words) == times
+
+
+@pytest.mark.real
+async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
+    first: Prepared, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[Prepared] = []
+
+    def judge(running: Prepared) -> Judgement:
+        asked.append(running)
+        return Judgement(findings=(), prepared=replace(running, link=BrokenLink()))  # type: ignore[arg-type]
+
+    async def drive() -> None:
+        def is_ready() -> bool:
+            return health(first.listener.address.port) == 200
+
+        for number in range(2):
+            await until(is_ready, 10, "the first one")
+            os.kill(os.getpid(), signal.SIGHUP)
+            told = partial(has_said, caplog, "is taken again", number + 1)
+            await until(told, 10, "the way back")
+        await until(is_ready, 10, "the first one again")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with open_store(tmp_path / "state") as store:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve_configurations(first, store, judge))
+            await asyncio.sleep(0.1)  # the signals are its business from now on
+            group.create_task(drive())
+    assert asked == [first, first], "the one before ran on each time"
+    assert caplog.text.count("is taken again") == 2
+    assert first.listener.is_open is False
+    caplog.clear()  # the two ERRORs were meant
+    with socket.create_server(("127.0.0.1", first.listener.address.port)):
+        pass
