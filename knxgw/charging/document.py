@@ -200,8 +200,8 @@ already. Fail-safe and watchdogs of the chargers stay armed.
 Where the stored state was damaged, or cannot be read, the fault is `StateLost`: the gateway works, but
 what may have held a charging point back counts as holding it back. An interruption counts as active, a
 setpoint as the lowest, grid-supporting control as active, and a process that 54 can start waits for a
-start, each where the object has a group address; what the bus answers at the start, or is written
-then, is followed. Counters that were lost begin anew.
+start, each where the object has a group address, and until the bus says otherwise: by an answer to the read
+of 1 at the start, or by writing 55, 60, 54. Counters that were lost begin anew.
 
 An error inside the gateway that it cannot handle is `ContactSupport`: it goes on working for
 everyone, but until a restart nobody gets more than the minimum.
