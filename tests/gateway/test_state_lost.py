@@ -42,6 +42,10 @@ def tear(directory: Path) -> None:
     file.write_bytes(data)
 
 
+def damaged_files(directory: Path) -> int:
+    return len(list(directory.glob(f"{FILE_NAME}.damaged-*")))
+
+
 def change(directory: Path, scope: int, old: str, new: str) -> None:
     """Change the text of a stored record."""
     connection = sqlite3.connect(directory / FILE_NAME)
@@ -68,7 +72,7 @@ async def test_a_torn_page_is_put_aside_and_said_and_the_chargers_are_controlled
         await world.stop_gateway()
         tear(tmp_path)
         await restart(world)
-        assert len(list(tmp_path.glob(f"{FILE_NAME}.damaged-*"))) == 1
+        assert damaged_files(tmp_path) == 1
         assert world.last("1/0/8") == DPTBinary(1)
         assert last_fault(world) == LOST
         (message,) = world.gateway.view().messages
