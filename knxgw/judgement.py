@@ -36,7 +36,7 @@ class Prepared:
     configuration: Configuration
     link: KnxLink | None
     listener: Listener
-    site: str = ""  # tells which file it is of
+    file: Path | None = None
     lock: StateLock | None = None
 
     def release(self, running: "Prepared | None" = None) -> None:
@@ -73,7 +73,7 @@ def judge_start(path: Path, state: Path) -> Judgement:
         configuration=loaded.configuration,
         link=link,
         listener=listener,
-        site=site_of(path),
+        file=path,
         lock=lock,
     )
     return _judgement(loaded, findings, prepared)
@@ -91,9 +91,7 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
         listener = Listener(wanted)
         if not _is_blocked_by(running.listener, wanted):
             findings += _open(listener, loaded)
-    prepared = Prepared(
-        configuration=loaded.configuration, link=link, listener=listener, site=running.site
-    )
+    prepared = Prepared(configuration=loaded.configuration, link=link, listener=listener, file=path)
     return _judgement(loaded, findings, prepared, running)
 
 
@@ -128,9 +126,10 @@ def site_of(path: Path) -> str:
     return sha256(os.fsencode(path.resolve())).hexdigest()[:SITE_DIGITS]
 
 
-def identity(site: str) -> Mapping[str, str]:
+def identity(file: Path | None) -> Mapping[str, str]:
     """Return how a running gateway says who it is, as headers."""
-    return {PROCESS_HEADER: str(os.getpid()), SITE_HEADER: site}
+    site = {} if file is None else {SITE_HEADER: site_of(file)}
+    return {PROCESS_HEADER: str(os.getpid()), **site}
 
 
 def _judgement(

@@ -113,7 +113,7 @@ async def _living(prepared: Prepared, store: Store) -> AsyncIterator[Gateway]:
         view=gateway.view,
         is_ready=lambda: gateway.is_ready,
         knx_is_up=lambda: gateway.knx_is_up,
-        identity=identity(prepared.site),
+        identity=identity(prepared.file),
     )
     async with asyncio.TaskGroup() as group:
         tasks = (
@@ -181,7 +181,9 @@ class _Life:
     async def run(self, stop: Stop, store: Store) -> Prepared | None:
         """Run until told otherwise; return what shall run next, None to end."""
         configuration = self._prepared.configuration
-        log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, self._path)
+        log.info(
+            "knxgw %s runs %s, %s", __version__, configuration.device.name, self._prepared.file
+        )
         for line in summary(configuration):
             log.info("%s", line)
         async with _living(self._prepared, store) as gateway:
