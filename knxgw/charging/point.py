@@ -7,15 +7,16 @@ Source: load management specification, sections 5, 14.3, 16; reference manual, t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cache, partial
 
 from knxgw.catalogue.model import ZeroMeaning
 from knxgw.charging import obedience as obeying
+from knxgw.charging.counter import EnergyCounter, metered_by, new_counter
 from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
-from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.session import Session
 from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
 from knxgw.charging.words import (
     MEASURED_KINDS,
@@ -77,9 +78,14 @@ class ChargingPoint:
     session: Session | None = None
     session_started_s: float | None = None  # [monotonic s]
     session_restored: bool = False  # it began before the gateway's last start
+    own_times: bool = False  # the charger's own duration began anew in the middle of it
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
+    counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of the others
+    energy_at: datetime | None = None  # when one of them moved last [UTC], if the time was valid
+    register_before_mwh: int | None = None  # the charger's register of the session, at plug-in
+    session_adopted: bool = False  # the energy of the session follows that register
     renewed_s: float | None = None  # last reading that showed nothing new and is not followed yet
     wake_s: float = 0.0  # when it must be looked at again even if nothing happens [monotonic s]
     faults: FaultRegister = field(default_factory=partial(FaultRegister, severities=POINT_SEVERITY))
@@ -109,10 +115,17 @@ class ChargingPoint:
         """Return the phase currents that are measured, in the order of the terminals."""
         return _measured(self.settings.phases, self.settings.capabilities)
 
+    def counter(self, quantity: Quantity) -> EnergyCounter:
+        """Return the counter of a quantity that is an energy."""
+        if quantity is Quantity.ENERGY:
+            return self.lifetime_counter
+        return self.counters.get(quantity) or new_counter(self.settings, quantity)
+
     @property
-    def counts_sessions(self) -> bool:
-        """Tell whether the charger itself supplies the energy of a session."""
-        return "energy_session" in self.settings.model.points
+    def doubts(self) -> bool:
+        """Tell whether one of the counters doubts what was read last."""
+        counters = (self.lifetime_counter, *self.counters.values())
+        return any(counter.doubt is not None for counter in counters)
 
     @property
     def metered(self) -> frozenset[Quantity]:
@@ -120,8 +133,7 @@ class ChargingPoint:
 
         Its figures stand for the charger's own of the same kind.
         """
-        meter = self.settings.meter
-        return _metered(meter.model.capabilities) if meter else _NO_QUANTITY
+        return metered_by(self.settings)
 
     @property
     def starts_manually(self) -> bool:
@@ -137,18 +149,9 @@ class ChargingPoint:
         return self.process is Process.WAITING
 
 
-_NO_QUANTITY: frozenset[Quantity] = frozenset()
-
-
 @cache  # asked at each reading; not kept in the point, which is copied at each reading
 def _measured(phases: int, capabilities: frozenset[str]) -> tuple[Quantity, ...]:
     return tuple(one for one in PHASE_CURRENTS[:phases] if one.value in capabilities)
-
-
-@cache
-def _metered(capabilities: frozenset[str]) -> frozenset[Quantity]:
-    kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
-    return frozenset(quantity for kind in kinds for quantity in kind)
 
 
 def new_point(
@@ -170,6 +173,8 @@ def new_point(
         zone=zone,
         blocked=blocked,
         setpoint_ma=limits.maximum_ma,
+        lifetime_counter=new_counter(settings, Quantity.ENERGY),
+        session_counter=new_counter(settings, Quantity.ENERGY),
     )
 
 

@@ -97,21 +97,28 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     told = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
         "energy_last_charge": _session_energy(point, fresh, told=told),
-        "energy_lifetime": point.lifetime_mwh if Quantity.ENERGY in fresh else None,
+        "energy_lifetime": point.lifetime_mwh if _is_counted(point, fresh) else None,
         "session_start": session.started_at if session else None,
         "session_end": session.ended_at if session and _over(point, session) else None,
         "session_duration": session.duration_s if session and told else None,
     }
 
 
-def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Published:
-    """Return the energy of the current or last session: the charger's figure, else ours.
+def _is_counted(point: ChargingPoint, fresh: Fresh) -> bool:
+    """Tell whether the meter is heard: a reading that is doubted leaves the total as it is."""
+    doubted = point.lifetime_counter.doubt is not None and Quantity.STATE in fresh
+    return Quantity.ENERGY in fresh or doubted
 
-    Chargers that go back to zero on unplugging do not make us forget the last session. While the
-    charger does not say how an open session goes on, ours is not told.
+
+def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Published:
+    """Return the energy of the current or last session, by the charger's register where it has one.
+
+    Chargers that go back to zero on unplugging, or with each start command, do not make us forget
+    what came before. While the charger does not say how an open session goes on, nothing is told.
     """
-    own = fresh.get(Quantity.SESSION_ENERGY)
-    return own or (point.session.energy_mwh if point.session and told else own)
+    if point.session is None:
+        return fresh.get(Quantity.SESSION_ENERGY)
+    return point.session.energy_mwh if told else None
 
 
 def _over(point: ChargingPoint, session: Session) -> bool:

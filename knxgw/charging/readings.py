@@ -8,6 +8,7 @@ Source: load management specification, section 14.3; reference manual, tables 36
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from knxgw.charging import counting
 from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultCode
@@ -17,7 +18,6 @@ from knxgw.charging.states import ProcessInput, advance
 from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
 from knxgw.frozen import replace
 
-OWN_ENERGY_AFTER_S = 10
 HYSTERESIS_CENTI_C = 200
 RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
 
@@ -83,7 +83,9 @@ def renewed(
     if min(map(point.read_s.__getitem__, values)) < now_s - RECENT_S:
         return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    if counts_power or point.faults.is_present or not point.metered.isdisjoint(values):
+    if counts_power or point.doubts or point.faults.is_present:
+        return None
+    if not point.metered.isdisjoint(values):
         return None
     asked = [*values, *(unavailable - point.metered)] if unavailable else values
     return replace(point, read_s={**point.read_s, **dict.fromkeys(asked, now_s)}, renewed_s=now_s)
@@ -99,21 +101,17 @@ def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     point = replace(point, renewed_s=None)
     if point.session is None or point.session_started_s is None:
         return _follow_session(point, seen_s, now)
-    since_s = point.session_started_s + OWN_ENERGY_AFTER_S
+    since_s = point.session_started_s + counting.OWN_ENERGY_AFTER_S
     told = {
         quantity: point.values[quantity]
         for quantity, read_s in point.read_s.items()
         if quantity in _OF_SESSION and quantity in point.values and read_s >= since_s
     }
-    own_energy = told.get(Quantity.SESSION_ENERGY)
-    if isinstance(own_energy, int):
-        point = _adopt_session_energy(point, own_energy, seen_s)
     return _follow_session(_adopt_session_times(point, told, seen_s, now), seen_s, now)
 
 
 _OF_SESSION = frozenset(
     (
-        Quantity.SESSION_ENERGY,
         Quantity.SESSION_DURATION,
         Quantity.SESSION_START,
         Quantity.SESSION_END,
@@ -125,26 +123,30 @@ def _take(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
     before = point = follow(point, now_s, now)
+    believed = counting.believe(point, values, now_s, now)
+    point, values = believed.point, believed.values
     read_s = {**point.read_s, **dict.fromkeys(values, now_s)}
     plug = values.get(Quantity.CONNECTED)
     connected = before.connected if plug is None else bool(plug)
     known = {**point.values, **values}
     point = replace(point, values=known, read_s=read_s, connected=connected)
-    point = _count_energy(point, values, now_s)
+    point = counting.count(point, believed, now_s)
     point = _adopt_session_times(point, values, now_s, now)
     if before.connected is not False and point.connected is False:
         point = _unplugged(point, now_s, now)
     elif not before.connected and point.connected:
-        point = _plugged_in(point)
+        point = _plugged_in(point, before)
     point = _follow_session(point, now_s, now)
     return _follow_heat(_follow_card(point))
 
 
-def _plugged_in(point: ChargingPoint) -> ChargingPoint:
+def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     manual = point.starts_manually
     given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
     process = advance(point.process, given) or point.process
-    return replace(point, process=process)
+    known = before.connected is False  # else it may be there for a while already
+    register_mwh = before.number(Quantity.SESSION_ENERGY) if known else None
+    return replace(point, process=process, register_before_mwh=register_mwh)
 
 
 def _follow_card(point: ChargingPoint) -> ChargingPoint:
@@ -206,45 +208,6 @@ def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
     return replace(point, in_error=in_error, faults=faults)
 
 
-def _count_energy(
-    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
-) -> ChargingPoint:
-    """Add what flowed since the last value to the session and to the life of the point."""
-    energy, power = values.get(Quantity.ENERGY), values.get(Quantity.POWER)
-    own_energy = values.get(Quantity.SESSION_ENERGY)
-    if isinstance(own_energy, int):
-        point = _adopt_session_energy(point, own_energy, now_s)
-    if isinstance(energy, int):
-        counter, added_mwh = point.lifetime_counter.by_reading(energy, now_s)
-        lifetime = energy if point.lifetime_mwh is None else point.lifetime_mwh + added_mwh
-        point = replace(point, lifetime_counter=counter, lifetime_mwh=lifetime)
-        return _add_to_session(point, added_mwh)
-    if isinstance(power, int) and "energy" not in point.settings.capabilities:
-        counter, added_mwh = point.session_counter.by_power(power, now_s)
-        return _add_to_session(replace(point, session_counter=counter), added_mwh)
-    return point
-
-
-def _add_to_session(point: ChargingPoint, added_mwh: int) -> ChargingPoint:
-    session = point.session
-    if session is None or not session.is_open or added_mwh == 0 or point.counts_sessions:
-        return point
-    energy_mwh = session.energy_mwh + added_mwh
-    return replace(point, session=replace(session, energy_mwh=energy_mwh))
-
-
-def _adopt_session_energy(point: ChargingPoint, energy_mwh: int, now_s: float) -> ChargingPoint:
-    """Take the session's energy from a charger that counts it.
-
-    Some still report the session before until current has flowed for a while, and some go back
-    to zero on unplugging.
-    """
-    session = point.session
-    if session is None or energy_mwh == 0 or not _counts_itself_by_now(point, now_s):
-        return point
-    return replace(point, session=replace(session, energy_mwh=energy_mwh))
-
-
 def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether what the charger counts is of the running session and not of the one before.
 
@@ -252,7 +215,7 @@ def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
     """
     if point.session is None or not point.session.is_open or point.session_started_s is None:
         return False
-    return now_s - point.session_started_s >= OWN_ENERGY_AFTER_S
+    return now_s - point.session_started_s >= counting.OWN_ENERGY_AFTER_S
 
 
 def _adopt_session_times(
@@ -267,15 +230,26 @@ def _adopt_session_times(
         return point
     duration = values.get(Quantity.SESSION_DURATION)
     if isinstance(duration, int) and duration > 0:
-        session = replace(session, duration_s=duration)
+        if duration < session.duration_s - EARLY_S:  # it began anew with a start command
+            lasted_s = round(now_s - (point.session_started_s or now_s))
+            session = replace(session, duration_s=min(session.duration_s, lasted_s))
+            point = replace(point, own_times=True)
+        elif not point.own_times:
+            session = replace(session, duration_s=duration)
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     if now is not None and isinstance(start, int):
         near = session.started_at or now
-        session = replace(session, started_at=sessions.moment_near(near, start, point.zone))
+        started_at = sessions.moment_near(near, start, point.zone)
+        if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
+            session = replace(session, started_at=started_at)
     if now is not None and isinstance(end, int) and end > 0:
         near = session.ended_at or now
         session = replace(session, ended_at=sessions.moment_near(near, end, point.zone))
     return point if session is point.session else replace(point, session=session)
+
+
+EARLY_S = 30  # by which a charger's own duration may be shorter than ours
+LATE_S = 300  # after which a charger's own start is that of a resume
 
 
 def _follow_heat(point: ChargingPoint) -> ChargingPoint:
@@ -298,6 +272,7 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
         return point
     if charging and not (point.session and point.session.is_open):
         point = _begin(point, now_s, now)
+    point = counting.adopt_register(point, now_s)
     session, started_s = point.session, point.session_started_s
     if session and session.is_open:
         session = _dated(session, started_s, now_s, now)
@@ -317,10 +292,11 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     card = point.value(Quantity.RFID)
     known = isinstance(card, str) and card and (point.asked_for_card or card != point.card_before)
     return replace(
-        point,
+        counting.watch_register(point),
         session=sessions.begin(now),
         session_started_s=now_s,
         session_restored=False,
+        own_times=False,
         card=str(card) if known else point.card,
     )
 
@@ -349,8 +325,8 @@ def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> Char
 def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
     """Return the session after current flowed; what the charger counts itself is left alone."""
     moved = sessions.drew(session, now, lasted_s)
-    counts = point.number(Quantity.SESSION_DURATION) is not None
-    if counts and lasted_s >= OWN_ENERGY_AFTER_S:
+    counts = point.number(Quantity.SESSION_DURATION) is not None and not point.own_times
+    if counts and lasted_s >= counting.OWN_ENERGY_AFTER_S:
         moved = replace(moved, duration_s=session.duration_s)
     return moved
 

@@ -44,10 +44,10 @@ class RecordReader:
         moment = _moment(value)
         return moment if self._is_known(name, moment is not None) else None
 
-    def part(self, name: str) -> "RecordReader | None":
+    def part(self, name: str, *, left_out: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record, None if there is none."""
         value = self._values.get(name)
-        if not self._is_known(name, isinstance(value, dict) or name in self._values):
+        if not self._is_known(name, isinstance(value, dict) or name in self._values, left_out):
             return None
         if value is None:
             return None

@@ -6,20 +6,24 @@ holding it back, until the bus or a person says otherwise: nobody gets more curr
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from knxgw.charging.counter import EnergyCounter, new_counter
+from knxgw.charging.counting import COUNTED
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.record_reader import SCHEMA, RecordReader
-from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.session import Session
 from knxgw.charging.states import Process
+from knxgw.charging.words import Quantity
 from knxgw.frozen import replace
 
 START_STOP, INTERRUPTION, SETPOINT = 54, 55, 60  # group objects that hold a charging point back
 HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
 MOST_MA, MOST_MWH = 1_000_000, 2**53
+UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
 
 
 def to_record(point: ChargingPoint) -> dict[str, Any]:
@@ -37,6 +41,7 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "lifetime_mwh": point.lifetime_mwh,
         "reading_mwh": point.lifetime_counter.reading_mwh,
         "dropped_mwh": point.lifetime_counter.dropped_mwh,
+        "counters": _counters_record(point),
         "session": _session_record(point.session),
     }
 
@@ -94,13 +99,37 @@ def from_record(
         complete=stored.complete,
         below_s=point.settings.complete_time_s if stored.complete else 0.0,
         lifetime_mwh=stored.lifetime_mwh,
-        lifetime_counter=EnergyCounter(
-            reading_mwh=stored.reading_mwh, dropped_mwh=stored.dropped_mwh
-        ),
+        **_counters(point, stored, now, now_s),
         session=session,
         session_started_s=started_s,
         session_restored=True,
     )
+
+
+def _counters(
+    point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
+) -> dict[str, Any]:
+    """Return the counters as they were; what may have flowed since is known by the clock only."""
+    moved_at = stored.counters.moved_at
+    off_s, heard_s = UNKNOWN_OFF_S, None
+    if now is not None and moved_at is not None:
+        off_s = max(0.0, (now - moved_at).total_seconds())
+        heard_s = now_s - off_s
+
+    def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
+        return replace(counter, reading_mwh=reading_mwh, reading_s=now_s - off_s, heard_s=heard_s)
+
+    lifetime = as_it_was(point.lifetime_counter, stored.reading_mwh)
+    return {
+        "lifetime_counter": replace(lifetime, dropped_mwh=stored.dropped_mwh),
+        "counters": {
+            quantity: as_it_was(new_counter(point.settings, quantity), reading_mwh)
+            for quantity, reading_mwh in stored.counters.readings_mwh.items()
+        },
+        "energy_at": moved_at,
+        "register_before_mwh": stored.counters.register_before_mwh,
+        "session_adopted": stored.counters.session_adopted,
+    }
 
 
 def _process(
@@ -142,7 +171,18 @@ class Stored:
     reading_mwh: int | None
     dropped_mwh: int | None
     session: Session | None
+    counters: "StoredCounters"
     unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCounters:
+    """What a record says of the counters beside the one of the total."""
+
+    readings_mwh: Mapping[Quantity, int] = field(default_factory=dict)
+    moved_at: datetime | None = None
+    register_before_mwh: int | None = None
+    session_adopted: bool = False
 
 
 def read_record(record: object) -> Stored:
@@ -161,6 +201,7 @@ def read_record(record: object) -> Stored:
         reading_mwh=reader.number("reading_mwh", -MOST_MWH, MOST_MWH),
         dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, left_out=True),
         session=_session(reader),
+        counters=_stored_counters(reader),
         unknown=tuple(reader.unknown),
     )
 
@@ -186,6 +227,31 @@ def _session(reader: RecordReader) -> Session | None:
         energy_mwh=energy_mwh,
         is_open=is_open,
     )
+
+
+def _stored_counters(reader: RecordReader) -> StoredCounters:
+    part = reader.part("counters", left_out=True)
+    if part is None:
+        return StoredCounters()
+    found = {one: part.number(one.value, -MOST_MWH, MOST_MWH, left_out=True) for one in COUNTED}
+    counters = StoredCounters(
+        readings_mwh={one: mwh for one, mwh in found.items() if mwh is not None},
+        moved_at=part.moment("moved_at"),
+        register_before_mwh=part.number("register_before_mwh", -MOST_MWH, MOST_MWH),
+        session_adopted=bool(part.flag("session_adopted")),
+    )
+    if part.unknown:
+        reader.unknown.append("counters")
+    return counters
+
+
+def _counters_record(point: ChargingPoint) -> dict[str, Any]:
+    return {
+        **{quantity.value: one.reading_mwh for quantity, one in point.counters.items()},
+        "moved_at": point.energy_at.isoformat() if point.energy_at else None,
+        "register_before_mwh": point.register_before_mwh,
+        "session_adopted": point.session_adopted,
+    }
 
 
 def _session_record(session: Session | None) -> dict[str, Any] | None:

@@ -201,7 +201,9 @@ def test_a_record_of_a_newer_version_is_not_believed() -> None:
     assert read_record(record).unknown[0] == "schema"
 
 
-@pytest.mark.parametrize("field", [one for one in FIELDS if one not in ("paused", "dropped_mwh")])
+@pytest.mark.parametrize(
+    "field", [one for one in FIELDS if one not in ("paused", "dropped_mwh", "counters")]
+)
 def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
     full = replace(
         make_point(), connected=True, process=Process.FREE, setpoint_ma=9000, setpoint_given=True,

@@ -1,0 +1,243 @@
+"""Counts energy from readings that may be nonsense: no more than power and time allow.
+
+A register that peaks once, or says 0 for a moment, must not move a total for good. A reading that
+does not fit the one before is doubted: it is believed when it lasts, and what it means then depends. One
+that power and time allow is a register that was late; any other is another meter, or one that began
+anew. While a reading is doubted, what it grows by counts: if it is another meter, it has
+been that since it was first seen.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from knxgw.charging.words import MEASURED_KINDS, PHASE_ENERGIES, Quantity
+from knxgw.config.model import PointSettings
+from knxgw.frozen import replace
+
+MWH_PER_WS = 1000 / 3600  # mWh in one watt second
+MAX_GAP_S = 60.0
+MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
+SLACK_MWH = 2_000_000  # meters that count in whole kWh jump
+JITTER_MWH = 10_000  # by so much a sum of registers may fall although nothing was taken away
+MOST_V = 260  # of one phase: more is no mains any more
+COARSE_WH = 1000  # how coarse a register may be whose scale the device tells
+LASTS_READINGS = 3
+LASTS_S = 20.0
+
+
+class Doubt(NamedTuple):
+    """Readings that do not fit the one before, but each other."""
+
+    first_s: float  # when they began [monotonic s]
+    reading_mwh: int  # the last of them
+    reading_s: float
+    fell: bool  # the first of them was lower than the one before
+    readings: int = 1
+    counted_mwh: int = 0  # in advance
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+class EnergyCounter:
+    """Adds up energy from meter readings, or from power where there is no meter reading.
+
+    It never adds more than `most_w` could deliver since the start, and one slack. Only a register
+    that begins anew, the charger's own for a session, is believed when it says more for a while.
+    """
+
+    most_w: int = MOST_W
+    slack_mwh: int = SLACK_MWH
+    begins_anew: bool = False  # its register may start at 0 again: what stands in it then counts
+    reading_mwh: int | None = None  # the last one that was believed
+    reading_s: float | None = None  # since when it has stood there [monotonic s]; None: unknown
+    heard_s: float | None = None  # when it was read last [monotonic s]
+    left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
+    ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
+    dropped_mwh: int | None = None  # reading of the meter before this one
+    doubt: Doubt | None = None
+    power_w: int = 0
+    power_s: float | None = None  # when the power was measured [monotonic s]
+
+    def by_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
+        """Take a meter reading; return the counter and the energy to be added [mWh].
+
+        As long as `doubt` is set, `reading_mwh` is the reading of before.
+        """
+        if self.reading_mwh is None:
+            return replace(self, reading_mwh=reading_mwh, reading_s=now_s, heard_s=now_s), 0
+        if _has_caught_up(self, reading_mwh, now_s):
+            return _doubted(self, reading_mwh, now_s)
+        rise_mwh = reading_mwh - self.reading_mwh
+        if -JITTER_MWH <= rise_mwh <= 0:
+            ahead_mwh = self.ahead_mwh + self.counted_mwh
+            return replace(self, heard_s=now_s, doubt=None, ahead_mwh=ahead_mwh), 0
+        gap_s = 0.0 if self.heard_s is None else now_s - self.heard_s
+        if 0 < rise_mwh <= self.most_in_mwh(gap_s) + self.slack_mwh:
+            return _grown(self, self.reading_mwh, reading_mwh, now_s)
+        if self.dropped_mwh is not None:
+            since_mwh = reading_mwh - self.dropped_mwh
+            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
+                return _grown(self, self.dropped_mwh, reading_mwh, now_s)
+        return _doubted(self, reading_mwh, now_s)
+
+    def heard(self, at_s: float | None) -> "EnergyCounter":
+        """Return the counter after the reading was found unchanged [monotonic s]."""
+        if at_s is None or (self.heard_s is not None and at_s <= self.heard_s):
+            return self
+        return replace(self, heard_s=at_s)
+
+    @property
+    def counted_mwh(self) -> int:
+        """Return what was counted in advance while a reading is doubted."""
+        return 0 if self.doubt is None else self.doubt.counted_mwh
+
+    def most_in_mwh(self, seconds: float) -> int:
+        """Return what can flow in so long."""
+        return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
+
+    def allowed_mwh(self, now_s: float) -> int:
+        """Return what may have flowed since the reading moved and is not counted yet."""
+        left_mwh = self.slack_mwh if self.left_mwh is None else self.left_mwh
+        since_s = now_s if self.reading_s is None else self.reading_s
+        return left_mwh + self.most_in_mwh(now_s - since_s)
+
+    def by_power(self, power_w: int, now_s: float) -> tuple["EnergyCounter", int]:
+        """Take a power; return the counter and the energy since the last one [mWh].
+
+        A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed. A power that no
+        charging point can have is no power, and leaves a gap.
+        """
+        if power_w > self.most_w:
+            return self, 0
+        added_mwh = 0
+        if self.power_s is not None and 0 < now_s - self.power_s <= MAX_GAP_S:
+            mean_w = (self.power_w + power_w) / 2
+            added_mwh = round(mean_w * (now_s - self.power_s) * MWH_PER_WS)
+        return replace(self, power_w=power_w, power_s=now_s), max(0, added_mwh)
+
+
+Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
+
+
+def _moved(
+    counter: EnergyCounter, reading_mwh: int, flowed_mwh: int, now_s: float
+) -> EnergyCounter:
+    """Return the counter at another reading, to which so much has flowed."""
+    return replace(
+        counter,
+        reading_mwh=reading_mwh,
+        reading_s=now_s,
+        heard_s=now_s,
+        left_mwh=min(counter.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
+        doubt=None,
+    )
+
+
+def _grown(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
+    """Believe a reading; what was counted in advance is not counted again."""
+    ahead_mwh = counter.ahead_mwh + counter.counted_mwh
+    flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
+    if from_mwh == counter.dropped_mwh:
+        counter = replace(counter, dropped_mwh=None)
+    moved = _moved(counter, to_mwh, flowed_mwh, now_s)
+    moved = replace(moved, ahead_mwh=max(0, ahead_mwh - flowed_mwh))
+    return moved, max(0, flowed_mwh - ahead_mwh)
+
+
+def _doubted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
+    """Take a reading that does not fit the one before; believe it once it has lasted."""
+    before_mwh = counter.reading_mwh or 0
+    doubt, rise_mwh = _followed(counter, reading_mwh, now_s)
+    free_mwh = counter.allowed_mwh(now_s) - counter.ahead_mwh - counter.counted_mwh
+    counted_mwh = max(0, min(rise_mwh, free_mwh))
+    doubt = doubt._replace(counted_mwh=counter.counted_mwh + counted_mwh)
+    counter = replace(counter, doubt=doubt, heard_s=now_s)
+    if doubt.readings < LASTS_READINGS:
+        return counter, counted_mwh
+    if counter.begins_anew:
+        counter, more_mwh = _begun_anew(counter, doubt, now_s)
+        return counter, counted_mwh + more_mwh
+    if now_s - doubt.first_s < LASTS_S:
+        return counter, counted_mwh
+    if 0 < reading_mwh - before_mwh <= counter.allowed_mwh(now_s):  # it was late
+        counter, more_mwh = _grown(counter, before_mwh, reading_mwh, now_s)
+        return counter, counted_mwh + more_mwh
+    moved = _moved(counter, reading_mwh, doubt.counted_mwh, now_s)  # another meter
+    return replace(moved, dropped_mwh=before_mwh), counted_mwh
+
+
+def _begun_anew(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Believe a register that its device begins anew: what it says it has counted, it has."""
+    before_mwh = 0 if doubt.fell else counter.reading_mwh or 0
+    content_mwh = max(0, doubt.reading_mwh - before_mwh)
+    moved = _moved(counter, doubt.reading_mwh, content_mwh, now_s)
+    return moved, max(0, content_mwh - doubt.counted_mwh)
+
+
+def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
+    """Tell whether a register that began anew has only reached again what it showed before."""
+    known = counter.doubt
+    if known is None or not (counter.begins_anew and known.fell):
+        return False
+    if known.readings < LASTS_READINGS - 1:
+        return False
+    rise_mwh = reading_mwh - known.reading_mwh
+    return 0 <= rise_mwh <= counter.most_in_mwh(now_s - known.reading_s) + JITTER_MWH
+
+
+def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
+    """Return the doubt with one more reading, and by how much it has grown [mWh]."""
+    known, fell = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
+    if known is not None:
+        rise_mwh = reading_mwh - known.reading_mwh
+        most_mwh = counter.most_in_mwh(now_s - known.reading_s) + counter.slack_mwh
+        is_back = known.fell and not fell  # what fell for a moment only
+        grows = counter.begins_anew and rise_mwh >= 0 and not is_back
+        if -JITTER_MWH <= rise_mwh <= most_mwh or grows:
+            more = known.readings + 1
+            return known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more), rise_mwh
+    counts = fell and counter.begins_anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
+    return Doubt(now_s, reading_mwh, now_s, fell), reading_mwh if counts else 0
+
+
+# --- what can flow at a charging point -----------------------------------------------------------
+
+
+def metered_by(settings: PointSettings) -> frozenset[Quantity]:
+    """Return what the electricity meter behind a charging point supplies."""
+    meter = settings.meter
+    return _metered(meter.model.capabilities) if meter else _NO_QUANTITY
+
+
+_NO_QUANTITY: frozenset[Quantity] = frozenset()
+
+
+@cache  # asked at each reading; not kept in the point, which is copied at each reading
+def _metered(capabilities: frozenset[str]) -> frozenset[Quantity]:
+    kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
+    return frozenset(quantity for kind in kinds for quantity in kind)
+
+
+_ENERGY_POINTS = {Quantity.ENERGY: "energy_total", Quantity.SESSION_ENERGY: "energy_session"}
+
+
+def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
+    """Return a new counter of an energy: what can flow, and how coarse its register is.
+
+    What the charger can do counts, not what it is allowed: without the gateway it may do that.
+    """
+    control = settings.model.control
+    supplier = settings.model
+    if settings.meter is not None and quantity in metered_by(settings):
+        supplier = settings.meter.model
+    phases = 1 if quantity in PHASE_ENERGIES else 3
+    name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
+    one = supplier.points.get(name)
+    coarse_wh = 0.0
+    if one is not None:
+        coarse_wh = max(one.scale, COARSE_WH) if one.scale_from or one.times else one.scale
+    return EnergyCounter(
+        most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,
+        slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),
+        begins_anew=quantity is Quantity.SESSION_ENERGY,
+    )

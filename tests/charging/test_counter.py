@@ -1,0 +1,174 @@
+"""Counters that doubt: peaks and drops move no total for good, and what really flowed is counted."""
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knxgw.charging.counter import (
+    LASTS_S,
+    MWH_PER_WS,
+    SLACK_MWH,
+    EnergyCounter,
+)
+
+KWH = 1_000_000  # mWh
+MOST_W = 25_000
+STEP_S = 5.0
+
+
+def life(
+    kwh: Iterable[float], counter: EnergyCounter | None = None, step_s: float = STEP_S
+) -> tuple[EnergyCounter, float]:
+    """Return a counter after readings in equal steps, and what it has added [kWh]."""
+    counter, total_mwh = counter or EnergyCounter(most_w=MOST_W), 0
+    start_s = 0.0 if counter.heard_s is None else counter.heard_s + step_s
+    for index, value in enumerate(kwh):
+        counter, added_mwh = counter.by_reading(round(value * KWH), start_s + index * step_s)
+        assert added_mwh >= 0
+        total_mwh += added_mwh
+    return counter, total_mwh / KWH
+
+
+@pytest.mark.proves("2.33")
+@pytest.mark.parametrize(
+    "readings",
+    [
+        [1000, 1400, 1000, 0, 1000],
+        [1000, 1400, 1000, 1390, 1000],
+        [1000, 0, 1400, 1000],
+        [1000, 0, 0, 0, 0, 1000],
+        [1000, 1400, 1400, 1400, 1400, 1000],
+        [1000, *[0] * 20, 1000],
+        [1000, *[1400] * 20, 1000],
+        [1000, 4_294_967, 4_294_967, 1000],
+        [1000, 999, 1000, 998, 1000],
+    ],
+)
+def test_a_peak_or_a_drop_adds_nothing(readings: list[float]) -> None:
+    counter, added = life(readings)
+    assert added == 0
+    assert counter.reading_mwh == 1000 * KWH
+    assert counter.doubt is None
+    assert life([1000.01], counter)[1] == pytest.approx(0.01), "and it goes on counting"
+
+
+@pytest.mark.proves("2.33")
+def test_a_reading_in_doubt_is_not_believed_before_it_has_lasted() -> None:
+    counter, _ = life([1000, 1400, 1400, 1400])
+    assert counter.reading_mwh == 1000 * KWH
+    counter, _ = life([1400] * round(LASTS_S / STEP_S), counter)
+    assert counter.reading_mwh == 1400 * KWH
+    assert counter.doubt is None
+
+
+@pytest.mark.proves("2.33")
+@pytest.mark.parametrize("first", [0.0, 3.0, 4000.0])
+def test_another_meter_goes_on_counting_from_its_first_reading(first: float) -> None:
+    steps = round(2 * LASTS_S / STEP_S)
+    counter, added = life([1000, *(first + 0.01 * n for n in range(steps))])
+    assert added == pytest.approx(0.01 * (steps - 1))
+    assert counter.reading_mwh == round((first + 0.01 * (steps - 1)) * KWH)
+
+
+def test_a_register_that_is_late_is_taken_when_its_value_lasts() -> None:
+    """Some chargers move their total at the end of a session only."""
+    counter, added = life([1000] * 720)
+    counter, added = life([1015] * 10, counter)
+    assert added == pytest.approx(15)
+    assert counter.doubt is None
+
+
+def test_what_flowed_in_a_gap_is_taken_at_once_and_no_more_than_could() -> None:
+    counter, _ = life([1000])
+    assert counter.by_reading(1024 * KWH, 3600.0)[1] == 24 * KWH
+    assert counter.by_reading(1028 * KWH, 3600.0)[1] == 0
+
+
+def test_a_meter_that_said_zero_for_long_is_the_same_when_it_is_back() -> None:
+    counter, added = life([1000, *[0] * 100])
+    assert (added, counter.reading_mwh) == (0, 0)
+    counter, added = life([1000.4, 1000.5], counter)
+    assert added == pytest.approx(0.5)
+    assert life([0.2], counter)[1] == 0
+
+
+def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
+    """The register of a session that starts at 0 with each start command."""
+    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    counter, added = life([0, 0.03, 0.06, 0.06, 0.01, 0.04, 0.07, 0.1, 0.13, 0.16], anew)
+    assert added == pytest.approx(0.22)
+    assert counter.reading_mwh == round(0.16 * KWH)
+    counter, added = life([0, 0.19], counter)
+    assert added == pytest.approx(0.03), "a drop for a moment is no new beginning"
+
+
+def test_a_power_no_charging_point_can_have_counts_nothing() -> None:
+    counter, _ = EnergyCounter(most_w=MOST_W).by_power(11_000, 0)
+    counter, added = counter.by_power(0xFFFFFFFF, 5)
+    assert added == 0
+    assert counter.by_power(11_000, 10)[1] == pytest.approx(11_000 * 10 * MWH_PER_WS, abs=1)
+
+
+GLITCH = st.one_of(
+    st.none(),
+    st.integers(0, 2**32 * 1000),
+    st.integers(-3 * KWH, 3 * KWH).map(lambda off: ("off", off)),
+)
+
+
+@pytest.mark.proves("2.33")
+@given(st.lists(st.tuples(st.integers(0, MOST_W), st.sampled_from([1, 5, 60, 900]), GLITCH)))
+def test_whatever_is_read_no_more_is_added_than_power_and_time_allow(
+    steps: list[tuple[int, int, object]],
+) -> None:
+    counter = EnergyCounter(most_w=MOST_W)
+    true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
+    counter, _ = counter.by_reading(true_mwh, now_s)
+    for power_w, seconds, glitch in steps:
+        now_s += seconds
+        true_mwh += round(power_w * seconds * MWH_PER_WS)
+        reading = true_mwh
+        if isinstance(glitch, int):
+            reading = glitch
+        elif isinstance(glitch, tuple):
+            reading += glitch[1]
+        counter, added_mwh = counter.by_reading(reading, now_s)
+        assert added_mwh >= 0, "a total never goes down"
+        total_mwh += added_mwh
+        assert total_mwh <= SLACK_MWH + MOST_W * now_s * MWH_PER_WS + len(steps)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, MOST_W), st.one_of(st.none(), st.integers(0, 2**32 * 1000))),
+        min_size=1,
+    ),
+    st.booleans(),
+)
+def test_single_wrong_readings_leave_the_total_as_it_truly_is(
+    steps: list[tuple[int, int | None]],
+    anew: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """A wrong reading stands alone: between two of them the truth is read."""
+    counter = EnergyCounter(most_w=MOST_W, begins_anew=anew)
+    true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
+    counter, _ = counter.by_reading(true_mwh, now_s)
+    for power_w, glitch in steps:
+        for reading in (glitch, None):
+            now_s += STEP_S
+            true_mwh += round(power_w * STEP_S * MWH_PER_WS)
+            far = reading is not None and abs(reading - true_mwh) > 10 * KWH
+            shown = reading if far and reading is not None else true_mwh
+            counter, added_mwh = counter.by_reading(shown, now_s)
+            total_mwh += added_mwh
+    assert total_mwh == true_mwh - 1000 * KWH or anew
+    assert total_mwh <= true_mwh - 1000 * KWH + SLACK_MWH
+
+
+def test_two_readings_are_not_enough_however_far_apart() -> None:
+    counter, _ = life([1000])
+    counter, added = counter.by_reading(0, 5.0)
+    counter, added = counter.by_reading(0, 5.0 + 2 * LASTS_S)
+    assert (added, counter.reading_mwh) == (0, 1000 * KWH)
