@@ -9,7 +9,7 @@ from tests.peers.scripts.talk import answer
 
 def main(port: int) -> None:
     """Serve the questions of a test."""
-    charger = CarCharger(host="127.0.0.1", port=port, timeout=0.05, retries=2)
+    charger = CarCharger(host="127.0.0.1", port=port, timeout=5, retries=2)
     charger.connect()
 
     def read(batches: list[int]) -> object:

@@ -53,7 +53,7 @@ def main(port: int) -> None:
     """Serve the questions of a test."""
 
     async def connected() -> CharxClient:
-        one = CharxClient("127.0.0.1", port, timeout=3)
+        one = CharxClient("127.0.0.1", port, timeout=10)
         await one.connect()
         return one
 

@@ -39,7 +39,7 @@ class Simulator:
 
 def main(port: int) -> None:
     """Serve the questions of a test."""
-    charger = ElliCharger("127.0.0.1", port, timeout=3.0)
+    charger = ElliCharger("127.0.0.1", port, timeout=10.0)
     simulator = Simulator()
 
     async def read() -> dict[str, object]:

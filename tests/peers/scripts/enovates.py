@@ -49,7 +49,7 @@ def states() -> dict[str, int]:
 
 def main(port: int) -> None:
     """Serve the questions of a test."""
-    client = EnoOneClient("127.0.0.1", port, mb_retries=0, mb_timeout=3)
+    client = EnoOneClient("127.0.0.1", port, mb_retries=0, mb_timeout=10)
 
     async def read(name: str) -> dict[str, object]:
         return _plain(await client.fetch(MAPS[name]))

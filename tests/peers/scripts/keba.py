@@ -55,7 +55,7 @@ def encode(values: dict[str, int]) -> list[dict[str, object]]:
 
 def main(port: int) -> None:
     """Serve the questions of a test."""
-    client = KebaModbusClient(address="127.0.0.1", port=port, timeout=3)
+    client = KebaModbusClient(address="127.0.0.1", port=port, timeout=10)
     answer(
         {
             "read": client.todict,

@@ -22,7 +22,7 @@ def main() -> None:
 
     def connect(model: str, **where: object) -> bool:
         """Connect to a meter: `host`, `port`, `framer`, or `device`, `baud`, `parity`."""
-        meters["now"] = getattr(sdm_modbus, model)(timeout=2, retries=1, **where)
+        meters["now"] = getattr(sdm_modbus, model)(timeout=10, retries=1, **where)
         return bool(meters["now"].connected())
 
     def fields(model: str) -> dict[str, object]:

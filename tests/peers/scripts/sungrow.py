@@ -35,7 +35,7 @@ def encode(values: dict[str, object]) -> list[dict[str, object]]:
 
 def main(port: int, unit: int) -> None:
     """Serve the questions of a test."""
-    connection = ModbusConnection(ModbusTcpParams(host="127.0.0.1", port=port))
+    connection = ModbusConnection(ModbusTcpParams(host="127.0.0.1", port=port), timeout=10.0)
 
     async def read() -> dict[str, object]:
         box = SungrowWallbox(connection.for_unit(unit), unit)

@@ -54,7 +54,7 @@ def main(port: int, unit: int) -> None:
     """Serve the questions of a test."""
 
     def scan() -> list[dict[str, object]]:
-        chain = SunSpecModbusClientDeviceTCP(unit, "127.0.0.1", port, timeout=3.0)
+        chain = SunSpecModbusClientDeviceTCP(unit, "127.0.0.1", port, timeout=10.0)
         chain.scan()
         chain.close()
         return [
