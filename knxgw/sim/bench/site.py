@@ -29,8 +29,7 @@ control:
   minimum_a: 6
   maximum_a: 80
   zero_a: {zero}
-  offer: [{{point: limit, value: offer}}]
-  pause: [{{point: limit, value: 0}}]
+{commands}
   start_stop: true
   read_back: setpoint_read
 state_rules:
@@ -48,7 +47,8 @@ points:
   plug: {{address: 1, table: holding, type: u16}}
   setpoint_read: {{address: 2, table: holding, type: u16, scale: 0.1, unit: A}}
   energy_total: {{address: 3, table: holding, type: u32, unit: Wh}}
-  limit: {{address: 60, table: holding, type: u16, scale: 0.1, unit: A, access: wo}}
+  limit: {{address: 60, table: holding, type: u16, scale: 0.1, unit: A, access: wo, low: {low_a}}}
+  enable: {{address: 61, table: holding, type: u16, access: wo}}
 {currents}
 simulator:
   states:
@@ -59,6 +59,12 @@ simulator:
     unauthorised: {{state: 6, plug: 1}}
     error: {{state: 2, plug: 1}}
 """
+_BY_CURRENT = """\
+  offer: [{point: limit, value: offer}]
+  pause: [{point: limit, value: 0}]"""
+_BY_CONTACTOR = """\
+  offer: [{point: limit, value: offer}, {point: enable, value: 1}]
+  pause: [{point: enable, value: 0}]"""
 _CURRENTS = "\n".join(
     f"  current_l{n}: {{address: {7 + n}, table: holding, type: u16, scale: 0.01, unit: A}}"
     for n in (1, 2, 3)
@@ -76,6 +82,8 @@ def _box(resolution_ma: int, *, zero_pauses: bool, is_measured: bool) -> DeviceM
         id=_box_id(resolution_ma, zero_pauses=zero_pauses, is_measured=is_measured),
         resolution_a=resolution_ma / 1000,
         zero="pauses" if zero_pauses else "forbidden",
+        commands=_BY_CURRENT if zero_pauses else _BY_CONTACTOR,
+        low_a=0 if zero_pauses else 6,
         currents=_CURRENTS if is_measured else "",
     )
     root = parse_tree(text, problems, name="bench_box.yaml")
