@@ -186,30 +186,27 @@ def _range(point: Point) -> str:
 
 def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
     """Report a 0 for a charger that takes it for no limit, or does not take it."""
-    offer = control.offer_step
-    if offer is None or control.zero is ZeroMeaning.PAUSES:
+    if control.zero is ZeroMeaning.PAUSES:
         return
     what = "unlimited" if control.zero is ZeroMeaning.UNLIMITED else "not taken"
-    low = model.points[offer.point].low
-    if low is None or low <= 0:
-        root.mapping()["points"].mapping()[offer.point].report(
-            f"may be written 0, which is {what}", "write the lowest value it takes, as `low: 6`"
-        )
+    carriers = {step.point for step in control.offer if step.carries_offer}
+    for name in sorted(carriers):
+        low = model.points[name].low
+        if low is None or low <= 0:
+            root.mapping()["points"].mapping()[name].report(
+                f"may be written 0, which is {what}", "write the lowest value it takes, as `low: 6`"
+            )
     by_offer = model.watchdog is not None and model.watchdog.trigger is WatchdogTrigger.OFFER
     for section, name, steps in _step_lists(control, model.watchdog):
         if name == "refresh" and by_offer:  # repeated during an offer only
             continue
-        writes_zero = [
-            step
-            for step in steps
-            if step.point == offer.point
-            and (step.value == 0 or (name != "offer" and step.value == offer.value))
-        ]
-        if writes_zero:
-            root.mapping()[section].mapping()[name].report(
-                f"writes 0 to {offer.point!r} while the charging point pauses, where 0 is {what}",
-                "pause it by another register, or write `zero_a: pauses` if 0 does pause it",
-            )
+        for step in steps:
+            is_offer = step.carries_offer and name != "offer"  # which is 0 during a pause
+            if step.point in carriers and (step.value == 0 or is_offer):
+                root.mapping()[section].mapping()[name].report(
+                    f"writes 0 to {step.point!r} while the charging point pauses, where 0 is {what}",
+                    "pause it by another register, or write `zero_a: pauses` if 0 does pause it",
+                )
 
 
 def _check_feeding(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:

@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, Test
 from knxgw.charging.words import (
@@ -73,7 +73,8 @@ class Interpreter:
         self._model = model
         self._wired = phases
         self._raws: dict[str, Raw | None] = {}
-        self._sums = list(_sums_of(model))
+        self._missing: set[str] = set()  # points that the device does not have
+        self._sums = list(_sums_of(model, self._missing))
         self._of_phases: dict[Quantity, Value | None] = {}  # read since the last sum
         self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
         self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
@@ -117,12 +118,13 @@ class Interpreter:
 
     def without(self, names: Iterable[str]) -> None:
         """Expect no values of these points any more: the device does not have them."""
-        missing = {_MEASURED[name][0] for name in names if name in _MEASURED}
-        self._sums = [(q, [p for p in phases if p not in missing]) for q, phases in self._sums]
+        self._missing.update(names)
+        self._sums = list(_sums_of(self._model, self._missing))
 
     def expect_all(self) -> None:
         """Expect values of every point of the model, as when everything is read anew."""
-        self._sums = list(_sums_of(self._model))
+        self._missing.clear()
+        self._sums = list(_sums_of(self._model, self._missing))
 
     def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Take raw values of some points; return the quantities they renew.
@@ -297,12 +299,15 @@ class Interpreter:
         return all(holds(test, self._raws.get(test.point)) for test in tests)
 
 
-def _sums_of(model: DeviceModel) -> Iterable[tuple[Quantity, list[Quantity]]]:
-    """Return what has to be added up because the model tells phases only, and the phases."""
-    told = {_MEASURED[name][0] for name, one in model.points.items() if _is_told(name, one)}
+def _sums_of(
+    model: DeviceModel, missing: Collection[str]
+) -> Iterable[tuple[Quantity, list[Quantity]]]:
+    """Return what has to be added up because the device tells phases only, and the phases."""
+    points = {name: one for name, one in model.points.items() if name not in missing}
+    told = {_MEASURED[name][0] for name, one in points.items() if _is_told(name, one)}
     told |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
     for total, phases, own_point in _SUMS:
-        if own_point not in model.points and own_point not in model.computed:
+        if own_point not in points and own_point not in model.computed:
             yield total, [phase for phase in phases if phase in told]
 
 

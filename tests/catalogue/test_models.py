@@ -194,6 +194,12 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "access: rw, write_function: 16, high: 32, poll: never, confidence: medium}\n  setpoint_read",
      "points.setpoint_write: may be written 0, which is unlimited; "
      "write the lowest value it takes, as `low: 6`"),
+    ("innogy_ebox", "zero_a: pauses", "zero_a: unlimited",
+     "control.pause: writes 0 to 'setpoint_write_l3' while the charging point pauses, where 0 is "
+     "unlimited; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),
+    ("innogy_ebox", "zero_a: pauses", "zero_a: unlimited",
+     "points.setpoint_write_l2: may be written 0, which is unlimited; "
+     "write the lowest value it takes, as `low: 6`"),
     ("kathrein_kwb", "zero_a: pauses", "zero_a: forbidden",
      "watchdog.refresh: writes 0 to 'setpoint_write' while the charging point pauses, where 0 is "
      "not taken; pause it by another register, or write `zero_a: pauses` if 0 does pause it"),

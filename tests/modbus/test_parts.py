@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import ChargerSeen
+from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import Read
@@ -92,3 +94,59 @@ def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
     it.refuse = lambda _job: None
     it.run(30)
     assert it.condition() is LinkCondition.GOOD
+
+
+def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity, Value]:
+    """Return what a box tells whose meter knows the sums and L1 only."""
+    model = catalogue.chargers["bender_cc612_mennekes_professional"]
+    box = SimulatedCharger(model, 255)
+    box.plug(Vehicle(maximum_ma=10_000))
+    driver = Driver(PointNumber(1), model, unit_id=255)
+    driver.opened()
+    driver.want(16_000)
+    told: dict[Quantity, Value] = {}
+    nothing = [0xFFFF, 0xFFFF]
+    new = range(218, 222)
+    now_s = 0.0
+    while now_s < 60:
+        job = driver.next_job(now_s)
+        now_s += 0.05
+        box.advance(now_s)
+        if not isinstance(job, Read):
+            if job is not None:
+                place = job.unit_id, job.table, job.address, job.function
+                box.write(*place, list(job.registers))
+                driver.write_done(job, now_s)
+            continue
+        block = job.block
+        addresses = range(block.address, block.address + block.count)
+        if software_before_522 and not set(addresses).isdisjoint(new):
+            events = driver.failed(job, PeerRefusedError("not there", 2), now_s)
+        else:
+            answer = box.read(block.unit_id, block.table, block.address, block.count)
+            for low in (208, 210):  # power L2, L3
+                if low in addresses and not software_before_522:
+                    answer[low - block.address : low - block.address + 2] = nothing
+            events = driver.read_done(job, answer, now_s)
+        for event in events:
+            if isinstance(event, ChargerSeen):
+                told.update(event.values)
+    return told
+
+
+def test_a_sum_of_its_own_is_told_where_the_meter_knows_one_phase_only(
+    catalogue: Catalogue,
+) -> None:
+    told = bender(catalogue, software_before_522=False)
+    assert told[Quantity.POWER] == 6900
+    assert told[Quantity.POWER_L1] == 2300
+    assert Quantity.POWER_L2 not in told
+
+
+def test_without_a_register_of_its_own_the_sum_is_made_from_the_phases(
+    catalogue: Catalogue,
+) -> None:
+    told = bender(catalogue, software_before_522=True)
+    assert told[Quantity.POWER] == 6900
+    assert told[Quantity.POWER_L2] == 2300
+    assert isinstance(told[Quantity.ENERGY], int)
