@@ -246,7 +246,7 @@ class Point:
     low: float | None
     high: float | None
     invalid: tuple[range, ...]  # the bits of all registers that mean "not available"
-    optional: bool  # an exception answer means "empty", not a fault
+    optional: bool  # an exception means "empty", written: "not there"; it is no fault
     required: bool  # an exception answer is a fault, also where others may be left out
     poll: PollClass
     format: TextFormat

@@ -4,49 +4,104 @@ As it comes, a malformed answer raises in the event loop, which logs an ERROR wi
 closes the connection; here it is an error of the one request that waits for it.
 """
 
+import asyncio
 import struct
+from collections import deque
 from collections.abc import Callable
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusIOException
-from pymodbus.framer import FramerBase, FramerSocket
+from pymodbus.framer import FramerBase
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams
 
 from knxgw.catalogue.model import Framing
 from knxgw.config.model import SerialLine
-from knxgw.links.modbus_framing import AblClientFramer, AsciiFramer, RtuFramer, StrictDecoder
+from knxgw.links.modbus_framing import (
+    AblClientFramer,
+    AsciiFramer,
+    RtuFramer,
+    SocketFramer,
+    StrictDecoder,
+)
 
 _FRAMERS: dict[FramerType, type[FramerBase]] = {
-    FramerType.SOCKET: FramerSocket,
+    FramerType.SOCKET: SocketFramer,
     FramerType.RTU: RtuFramer,
     FramerType.ASCII: AsciiFramer,
 }
+KEPT_NUMBERS = 64  # of requests without an answer
 _UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
 
 
 class _Transactions(TransactionManager):
     """Requests and answers of one connection."""
 
-    heard = False  # whether anything came since the last request: nonsense is not silence,
-    # but a good frame of another unit of the line is; that one was late
+    framer: SocketFramer | RtuFramer | AsciiFramer
 
-    def __init__(self, params: CommParams, framer: type[FramerBase], trace: "Trace | None") -> None:
+    def __init__(
+        self, params: CommParams, framer: type[FramerBase], trace: "Trace | None", first_number: int
+    ) -> None:
         super().__init__(params, framer(StrictDecoder()), 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
+        self.failure: Exception | None = None  # why no connection could be made
+        self.heard = False  # whether anything came since the last request: nonsense is not silence,
+        # but a good frame of another unit of the line is; that one was late
+        self.heard_late = False  # whether an answer to an earlier request did
+        self._first_number = first_number
+        self._unanswered: deque[int] = deque(maxlen=KEPT_NUMBERS)
+
+    async def connect(self) -> bool:
+        """Connect, and keep what stood in the way."""
+        self.is_closing = False
+        self.failure = None
+        try:
+            async with asyncio.timeout(self.comm_params.timeout_connect):
+                self.transport, _ = await self.call_create()
+        except (TimeoutError, OSError) as err:
+            self.failure = err
+        return self.failure is None and bool(self.transport)
+
+    def callback_connected(self) -> None:
+        """Number on from where the last connection ended: nothing is numbered alike twice.
+
+        So a device that repeats an old number is not right by chance after each new connection.
+        """
+        super().callback_connected()
+        self.next_tid = self._first_number
+
+    def expect(self) -> None:
+        """Listen from now on for an answer to the next request."""
+        self.heard = self.heard_late = False
+
+    def missed(self) -> None:
+        """Note that no answer came to the last request: one may still come."""
+        if self.request_transaction_id:
+            self._unanswered.append(self.request_transaction_id)
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
         """Take received bytes; return how many were used."""
+        self.framer.spoken.clear()
         try:
             used: int = super().callback_data(data, addr)
         except _UNREADABLE as err:
             self.heard = True
             self.fail(ModbusIOException(f"unreadable answer: {err}"))
             return len(data)
-        spoken = getattr(self.framer, "spoken", None)
-        if data and spoken in (None, self.request_dev_id):
-            self.heard = True
+        for frame in self.framer.spoken:
+            self._note(frame)
         return used
+
+    def _note(self, frame: tuple[int, int] | None) -> None:
+        if frame is None:
+            self.heard = True
+            return
+        unit_id, number = frame
+        if number in self._unanswered:
+            self._unanswered.remove(number)
+            self.heard_late = True
+        elif number or unit_id == self.request_dev_id:
+            self.heard = True
 
     def callback_disconnected(self, exc: Exception | None) -> None:
         """Let a request fail at once when its connection closes, not only after its timeout."""
@@ -72,19 +127,20 @@ class ModbusTcpClient(AsyncModbusTcpClient):
 
     ctx: _Transactions
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what pymodbus' own asks for, and where numbers begin
         self,
         host: str,
         *,
         port: int,
         framer: FramerType,
         timeout_s: float,
+        first_number: int = 0,
         trace: Trace | None = None,
     ) -> None:
         super().__init__(
             host, port=port, framer=framer, timeout=timeout_s, retries=0, reconnect_delay=0
         )
-        self.ctx = _Transactions(self.comm_params, _FRAMERS[framer], trace)
+        self.ctx = _Transactions(self.comm_params, _FRAMERS[framer], trace, first_number)
 
 
 class ModbusSerialClient(AsyncModbusSerialClient):
@@ -113,7 +169,7 @@ class ModbusSerialClient(AsyncModbusSerialClient):
             reconnect_delay=0,
         )
         own = AblClientFramer if framing is Framing.ABL else _FRAMERS[framer]
-        self.ctx = _Transactions(self.comm_params, own, trace)
+        self.ctx = _Transactions(self.comm_params, own, trace, 0)
 
 
 ModbusClient = ModbusTcpClient | ModbusSerialClient

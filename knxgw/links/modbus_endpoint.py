@@ -1,6 +1,9 @@
 """Where Modbus devices are reached: a TCP endpoint, or the serial line."""
 
+import errno
 import os
+import re
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,16 @@ from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTc
 LEAST_SILENCE_S = 0.001_75  # above 19 200 baud the silence between frames is fixed
 FAST_BAUD = 19_200
 SILENT_CHARACTERS = 3.5
+NO_ANSWER = "no answer to the attempt to connect; power, cable and address?"
+_NETWORK_WORDS = {
+    frozenset({errno.ECONNREFUSED}): "refused; is Modbus switched on, is the port right?",
+    frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}): (
+        "no route to it; network, address and mask?"
+    ),
+    frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}): (
+        "ended at once; does it take one more client?"
+    ),
+}
 
 
 class Endpoint(Protocol):
@@ -36,11 +49,11 @@ class Endpoint(Protocol):
     def numbers_answers(self) -> bool:
         """Tell whether an answer names the request it belongs to."""
 
-    def trouble(self) -> str:
-        """Return what may be the reason that no connection could be made, and what to do."""
+    def trouble(self, failure: Exception | None) -> str:
+        """Return why no connection could be made, and what to look at."""
 
-    def client(self, timeout_s: float) -> ModbusClient:
-        """Return a client that is not connected yet."""
+    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
+        """Return a client that is not connected yet; it numbers its requests from there on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +84,29 @@ class TcpEndpoint:
         """Tell whether there are transaction numbers: not behind a serial server."""
         return self.kind is ConnectionKind.TCP
 
-    def trouble(self) -> str:
-        """Return what is known: the network says no more."""
-        return "no connection"
+    def trouble(self, failure: Exception | None) -> str:
+        """Return what the network says."""
+        if isinstance(failure, socket.gaierror):
+            if failure.errno == socket.EAI_AGAIN:
+                return f"name {self.host!r} not known: no name server answers"
+            return f"name {self.host!r} not known; is it written right?"
+        if isinstance(failure, TimeoutError):
+            return NO_ANSWER
+        for numbers, words in _NETWORK_WORDS.items():
+            if numbers & _error_numbers(failure):
+                return words
+        return str(failure or "no connection")
 
-    def client(self, timeout_s: float) -> ModbusClient:
+    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
         """Return a TCP client."""
         rtu = self.kind is ConnectionKind.RTU_OVER_TCP
-        framer = FramerType.RTU if rtu else FramerType.SOCKET
-        return ModbusTcpClient(self.host, port=self.port, framer=framer, timeout_s=timeout_s)
+        return ModbusTcpClient(
+            self.host,
+            port=self.port,
+            framer=FramerType.RTU if rtu else FramerType.SOCKET,
+            timeout_s=timeout_s,
+            first_number=first_number,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +147,26 @@ class SerialEndpoint:
         """Return False: only the unit tells answers apart."""
         return False
 
-    def trouble(self) -> str:
+    def trouble(self, failure: Exception | None) -> str:
         """Return what is wrong with the device file."""
         if not Path(self.line.port).exists():
             return "there is no such device file; is the adapter plugged in?"
         if not os.access(self.line.port, os.R_OK | os.W_OK):
             return "not allowed to use it; add the user to its group (Debian: dialout)"
-        return "cannot be opened; does another program use it?"
+        said = f" ({failure})" if failure else ""
+        return f"cannot be opened{said}; does another program use it?"
 
-    def client(self, timeout_s: float) -> ModbusClient:
+    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
         """Return a client of the line."""
         return ModbusSerialClient(self.line, timeout_s=timeout_s, framing=self.framing)
+
+
+def _error_numbers(failure: Exception | None) -> frozenset[int]:
+    """Return the error numbers of a failure; of several tries they stand in its text."""
+    number = failure.errno if isinstance(failure, OSError) else None
+    if number is not None:
+        return frozenset({number})
+    return frozenset(int(found) for found in re.findall(r"\[Errno (\d+)\]", str(failure)))
 
 
 def framing_of(models: Iterable[DeviceModel]) -> Framing:

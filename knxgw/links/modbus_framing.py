@@ -1,7 +1,7 @@
 """Frames that pymodbus does not know, and answers it would read although they cannot be right."""
 
 from pymodbus import ModbusException
-from pymodbus.framer import FramerAscii, FramerBase, FramerRTU
+from pymodbus.framer import FramerAscii, FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
 
 _BITS_OR_REGISTERS = (1, 2, 3, 4)  # answers that say how many bytes follow
@@ -30,15 +30,21 @@ class StrictDecoder(DecodePDU):
 
 
 class _Listening(FramerBase):
-    """Notes which unit spoke last: on a line that may be another one, and late."""
+    """Notes who spoke: on a line that may be another unit, on any wire an answer that is late."""
 
-    spoken: int | None = None  # None: what came was no frame
+    def __init__(self, decoder: DecodePDU) -> None:
+        super().__init__(decoder)
+        self.spoken: list[tuple[int, int] | None] = []  # unit and number; None: no whole frame
 
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """Return length, unit, number and content of the first frame."""
         used, unit_id, number, content = super().decode(data)
-        self.spoken = unit_id if content else None
+        self.spoken.append((unit_id, number) if content else None)
         return used, unit_id, number, content
+
+
+class SocketFramer(_Listening, FramerSocket):
+    """TCP frames, by a client that listens."""
 
 
 class RtuFramer(_Listening, FramerRTU):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from knxgw.errors import LinkError
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import Endpoint
 from knxgw.modbus.probing import Probing
@@ -29,6 +30,8 @@ async def carry_out(
                     running.result()  # raises what ended it
     except TimeoutError:
         return False
+    except LinkError as err:
+        raise LinkError(f"{endpoint.name}: {err}") from err
     finally:
         running.cancel()
         await asyncio.wait([running])

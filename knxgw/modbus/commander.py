@@ -211,6 +211,14 @@ class Commander:
         self._retry_s[write.point] = now_s + RETRY_S
         self._todo = None
 
+    def left_out(self, write: Write, now_s: float) -> int | None:
+        """Note that the charger has no such register and need not have it; return as `done`."""
+        self._written[write.point] = write.registers
+        self._written_s[write.point] = now_s
+        self._retry_s.pop(write.point, None)
+        self._todo = None
+        return self.settle(now_s)
+
     def unanswered(self, write: Write, now_s: float) -> None:
         """Note that nobody knows whether the charger has taken a write; nothing else is tried soon."""
         self._written.pop(write.point, None)

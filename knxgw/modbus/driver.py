@@ -3,8 +3,9 @@
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
+from knxgw.catalogue.model import DeviceKind, DeviceModel, PollClass, TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -59,12 +60,14 @@ class Driver:
         others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
         self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
+        self._health = Health(self.name)
         self._interpreter = Interpreter(self.name, model, phases)
         read = self._interpreter.wanted_points
         self._recognition = Recognition(self.name, model, read) if model.control else None
         self._walk = (
             ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
         )
+        self._missing: dict[Block, Block] = {}  # read seldom because it is not there: as planned
         self._header: Block | None = None  # of the model that was found, to be checked
         self._schedule = self._new_schedule()
         self._commander = (
@@ -79,7 +82,6 @@ class Driver:
             if model.control
             else None
         )
-        self._health = Health()
         self._starts_up = False
 
     @property
@@ -93,7 +95,8 @@ class Driver:
         if self._walk is not None and self._walk.start is None:
             return self._health.was_asked_in_vain  # but not found
         strange = self._recognition is not None and self._recognition.is_strange
-        return strange or self._schedule.first_cycle_done
+        nonsense = self.condition is LinkCondition.COMM
+        return strange or nonsense or self._schedule.first_cycle_done
 
     @property
     def _read_backs(self) -> frozenset[str]:
@@ -102,6 +105,8 @@ class Driver:
 
     def _new_schedule(self) -> PollSchedule:
         self._interpreter.expect_all()
+        self._health.planned_anew()
+        self._missing.clear()
         if self._walk is not None and self._walk.start is None:
             return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
         recognition = self._recognition
@@ -172,6 +177,8 @@ class Driver:
         commander = self._told_commander
         if commander is None or commander.due_s(now_s) > now_s:
             return 2
+        if self._health.is_in_trouble:  # whoever answers is not kept waiting for it
+            return 2
         return 0 if commander.is_urgent(now_s) else 1
 
     @property
@@ -210,7 +217,7 @@ class Driver:
                 raws[point.name] = decode(point, part)
         except DecodeError as err:
             return self._take_failure(job, err, now_s)
-        self._health.read(block)
+        self._note_read(block)
         if self._recognition is not None:
             self._hear(self._recognition, raws)
             self._recognition.take(raws)
@@ -252,22 +259,33 @@ class Driver:
         if isinstance(job, Read) and job.block.unit_id != self.unit_id:
             return []  # what the station beside the socket says does not make or break it
         if isinstance(error, LinkError):
-            return self._silence(now_s)
-        if isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES:
-            return self._silence(now_s)
-        if isinstance(job, Read) and isinstance(error, PeerRefusedError):
-            handled = self._read_refused(job.block, error, now_s)
+            return self._silence(job, now_s)
+        if isinstance(error, PeerRefusedError):
+            if error.code in GATEWAY_CODES:
+                return self._silence(job, now_s)
+            handled = self._refused(job, error, now_s)
             if handled is not None:
                 return handled
+        return self._wrong_answer(job, error, now_s)
+
+    def _refused(self, job: Job, error: PeerRefusedError, now_s: float) -> list[DeviceEvent] | None:
+        """Take a refusal that is no fault; None: it is one."""
         if isinstance(job, Read):
-            self._schedule.ask_again_in(job.block, now_s, BACK_OFF_FIRST_S)
-        else:
-            self._health.write_refused(job)
-        return self._wrong_answer(error)
+            return self._read_refused(job, error, now_s)
+        is_missing = error.code in NO_SUCH_POINT and self.model.points[job.point].optional
+        if not is_missing or self._commander is None:
+            return None
+        self._health.refuses(job, error)
+        return [*self._answered(), *self._taken(self._commander.left_out(job, now_s))]
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
         """Take the loss of the connection, or that none could be made."""
         return self._change(LinkCondition.NOT_REACHABLE)
+
+    def was_away(self) -> None:
+        """Take that the device could not be reached for some seconds: tell it everything again."""
+        if self._commander is not None:
+            self._commander.forget()
 
     # --- who answers
 
@@ -322,7 +340,6 @@ class Driver:
         if self._walk is not None:
             self._walk.restart()
             self._header = None
-        self._health.read_anew()
         self._schedule = self._new_schedule()
 
     def _walked(self, walk: ChainWalk, now_s: float) -> list[DeviceEvent]:
@@ -367,8 +384,9 @@ class Driver:
         self._starts_up = starts
 
     def _read_refused(
-        self, block: Block, error: PeerRefusedError, now_s: float
+        self, job: Read, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
+        block = job.block
         if not block.points and self._walk is not None:
             self._walk.refused()
             return self._walked(self._walk, now_s)
@@ -377,32 +395,52 @@ class Driver:
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
             return [*self._answered(), *self._seen(empty, now_s)]
-        return self._value_refused(block, error)
+        return self._value_refused(job, error)
 
-    def _value_refused(self, block: Block, error: PeerRefusedError) -> list[DeviceEvent] | None:
-        is_missing = error.code in NO_SUCH_POINT
+    def _value_refused(self, job: Read, error: PeerRefusedError) -> list[DeviceEvent] | None:
+        block = job.block
+        if block in self._missing:  # still
+            return self._answered()
         parts = split(block, self._offset)
-        if error.code in NO_SUCH_BLOCK and len(parts) > 1:
+        was_there = self._health.was_read(block)
+        if error.code in NO_SUCH_BLOCK and len(parts) > 1 and not was_there:
             log.info("%s: block at %d refused, read one by one", self.name, block.address)
             self._schedule.replace_block(block, parts)
-            self._health.read(block)
+            self._health.drop(block)
             return []
-        if any(point.required for point in block.points):
-            self._health.read_refused(block)
+        if error.code not in NO_SUCH_POINT or self._is_needed(block):
             return None
-        if not is_missing or self._measures_nothing_without(block):
-            return None
-        if block.points[0].name in PHASE_POINTS or block.points[0].name not in self._core():
-            log.info("%s: %s is not supported by this device", self.name, block.points[0].name)
-            self._schedule.drop(block)
+        self._health.refuses(job, error)
+        self._read_seldom(block, PollClass.SLOW if was_there else PollClass.ONCE)
+        if not was_there:  # else it may come back, and a sum without it would be too small
             self._interpreter.without(point.name for point in block.points)
-            return self._answered()
-        return None
+        return self._answered()
 
-    def _measures_nothing_without(self, block: Block) -> bool:
-        """Tell whether a meter would have nothing left to be read."""
-        is_meter = self.model.kind is DeviceKind.METER
-        return is_meter and not any(b.points for b in self._schedule.blocks if b is not block)
+    def _read_seldom(self, block: Block, poll: PollClass) -> None:
+        """Ask for a block, which the device does not have, only now and then."""
+        seldom = replace(block, poll=poll)
+        self._missing[seldom] = block
+        self._schedule.replace_block(block, [seldom])
+        self._schedule.asked(seldom, self._schedule.last_read_s)
+        self._health.drop(block)
+
+    def _note_read(self, block: Block) -> None:
+        """Note a good answer; what was missing is read as planned again."""
+        self._health.read(block)
+        if planned := self._missing.pop(block, None):
+            self._schedule.replace_block(block, [planned])
+            self._interpreter.expect_all()
+            never = (one for one in self._missing if one.poll is PollClass.ONCE)
+            self._interpreter.without(point.name for one in never for point in one.points)
+
+    def _is_needed(self, block: Block) -> bool:
+        """Tell whether the device is of no use without a block."""
+        core = self._core().difference(PHASE_POINTS)
+        if any(point.required or point.name in core for point in block.points):
+            return True
+        there = (one for one in self._schedule.blocks if one not in self._missing)
+        is_last = not any(one.points for one in there if one is not block)
+        return self.model.kind is DeviceKind.METER and is_last
 
     def _core(self) -> set[str]:
         """Return the points without which a charger cannot be understood."""
@@ -412,19 +450,32 @@ class Driver:
         condition = self._health.answered(self._commander.still_wants if self._commander else None)
         return self._change(condition) if self._is_known else []
 
-    def _silence(self, now_s: float) -> list[DeviceEvent]:
+    def _silence(self, job: Job, now_s: float) -> list[DeviceEvent]:
         gone = self._health.unanswered()
         if gone and self._header is not None:
             self._look_from_the_start()
+        if gone and self.condition is not LinkCondition.NOT_REACHABLE:
+            self._health.lost()
         events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
+        if not gone and isinstance(job, Read):
+            self._schedule.ask_again_in(job.block, now_s, 0.0)
         self._schedule.hold_back(now_s + self._health.back_off_s)
         return events
 
-    def _wrong_answer(self, error: PeerError) -> list[DeviceEvent]:
-        is_first, many = self._health.wrong == 0, self._health.answered_wrongly()
-        if is_first:
-            log.info("%s: wrong answer: %s", self.name, error)
-        return self._change(LinkCondition.COMM) if many and self._is_known else []
+    def _wrong_answer(self, job: Job, error: PeerError, now_s: float) -> list[DeviceEvent]:
+        """Take a wrong answer; a refusal is none until it is known to whom it belongs."""
+        is_needed = not isinstance(job, Read) or self._is_needed(job.block)
+        many = self._health.answered_wrongly(job, error, is_needed=is_needed)
+        is_nonsense = not isinstance(error, PeerRefusedError)
+        if is_nonsense:  # it may have let the others wait
+            self._schedule.hold_back(now_s + self._health.back_off_s)
+        if isinstance(job, Read):
+            again_s = 0.0 if is_nonsense else BACK_OFF_FIRST_S
+            self._schedule.ask_again_in(job.block, now_s, again_s)
+        is_strange = self.condition is LinkCondition.WRONG_MODEL
+        if many and (self._is_known or (is_nonsense and not is_strange)):
+            return self._change(LinkCondition.COMM)
+        return []
 
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self.condition:

@@ -1,38 +1,63 @@
 """What the answers of one device make of the link to it. Sans-IO, no clock.
 
-Silence makes it not reachable; wrong answers, and refusals of what it must have or is told, make it
-"Comm"; a good answer ends both.
+| what came | the link is |
+|---|---|
+| `SILENT_LIMIT` requests in a row without an answer | not reachable, until an answer comes |
+| `COMM_LIMIT` wrong answers in a row | "Comm", until the next good one |
+| `COMM_LIMIT` wrong answers in a row to one request that is needed, whatever it answers to others | "Comm", until that one is answered, or not asked any more |
+| wrong answers to requests that were answered before, `RELAPSES` within `WINDOW` answers | "Comm", until `WINDOW` answers in a row are good |
+| anything else, such as a single lost or wrong answer | as before |
+
+Refusals of what a device need not have are no wrong answers; all refused writes are one request.
+
+What of this is said in the log, is said when it begins and when it ends, not with every answer.
 """
 
+import logging
+from collections import deque
 from collections.abc import Callable
 
 from knxgw.charging.words import LinkCondition
+from knxgw.errors import PeerError, PeerRefusedError
+from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described
 from knxgw.modbus.plan import Block
 from knxgw.modbus.writing import Write
 
-SILENT_LIMIT = 2  # unanswered requests in a row until a device counts as not reachable
-COMM_LIMIT = 2  # wrong answers in a row until "Comm"
+log = logging.getLogger(__name__)
+SILENT_LIMIT = 2
+COMM_LIMIT = 2
+RELAPSES, WINDOW = 3, 20
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
+WRONG_LAST_S = 5.0  # one that talks nonsense is asked more often: it is there
 
 
 class Health:
     """Counts what a device did wrong; says what its link is because of that."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.condition = LinkCondition.STARTING
         self.silent = 0  # requests without an answer, in a row
         self.wrong = 0  # wrong answers, in a row
+        self._name = name
+        self._has_answered = False
         self._refused_writes = 0  # in a row
         self._refused: Write | None = None  # the last one
-        self._refused_reads: dict[Block, int] = {}  # of what must be there, in a row
+        self._good_reads: set[Block] = set()  # those that were answered once
+        self._wrong_reads: dict[Block, int] = {}  # in a row
+        self._said: set[tuple[str, int, int]] = set()  # refusals that the log has
+        self._answers = 0  # good and wrong ones
+        self._relapses: deque[int] = deque(maxlen=RELAPSES)  # at which answers trouble began
+        self._is_unsteady = False
+        self._wrong_since = 0  # wrong answers since the log said so
 
     def opened(self) -> None:
         """Start over on a new connection."""
         self.silent = self.wrong = self._refused_writes = 0
 
-    def read_anew(self) -> None:
-        """Forget which reads were refused: everything is read from the start."""
-        self._refused_reads.clear()
+    def planned_anew(self) -> None:
+        """Forget what became of reads: others are made from now on."""
+        self._good_reads.clear()
+        self._wrong_reads.clear()
 
     @property
     def was_asked_in_vain(self) -> bool:
@@ -40,52 +65,126 @@ class Health:
         return self.silent + self.wrong > 0
 
     @property
+    def is_in_trouble(self) -> bool:
+        """Tell whether it has answered nothing useful for some requests."""
+        return self.silent >= SILENT_LIMIT or self.wrong >= COMM_LIMIT
+
+    @property
     def is_wrong(self) -> bool:
-        """Tell whether too many answers in a row are wrong."""
-        return self.wrong >= COMM_LIMIT
+        """Tell whether too many answers are wrong."""
+        return self.wrong >= COMM_LIMIT or self._is_unsteady
 
     @property
     def back_off_s(self) -> float:
-        """Return how long a silent device is left alone [s]."""
+        """Return how long a device is left alone [s] that does not answer, or talks nonsense.
+
+        A single slip is no reason to, but one that never answered may not be there at all.
+        """
+        if self.wrong:
+            delay_s = BACK_OFF_FIRST_S * 2.0 ** (self.wrong - 1)
+            return 0.0 if self.wrong < COMM_LIMIT else min(delay_s, WRONG_LAST_S)
+        if self._has_answered and self.silent < SILENT_LIMIT:
+            return 0.0
         return min(BACK_OFF_FIRST_S * 2.0 ** (self.silent - 1), BACK_OFF_LAST_S)
 
     # --- what happened
 
     def read(self, block: Block) -> None:
         """Take the good answer to a read."""
-        self._refused_reads.pop(block, None)
+        self._good_reads.add(block)
+        self.drop(block)
 
-    def read_refused(self, block: Block) -> None:
-        """Take the refusal of what must be there: good answers of others do not help."""
-        self._refused_reads[block] = self._refused_reads.get(block, 0) + 1
+    def drop(self, block: Block) -> None:
+        """Forget that a read went wrong: it is made no more, or not in this way."""
+        self._wrong_reads.pop(block, None)
+
+    def was_read(self, block: Block) -> bool:
+        """Tell whether a read was answered well before."""
+        return block in self._good_reads
 
     def written(self, job: Write) -> None:
         """Take an acknowledged write: it says nothing about others that were refused."""
         if self._refused is None or job.point == self._refused.point:
             self._refused_writes = 0
 
-    def write_refused(self, job: Write) -> None:
-        """Take a write that was not acknowledged."""
-        self._refused_writes += 1
-        self._refused = job
-
     def answered(self, still_wants: Callable[[Write], bool] | None) -> LinkCondition:
         """Take an answer that is good; return what the link is.
 
         `still_wants` tells whether what a write was for is still to be done.
         """
+        self._has_answered = True
         self.silent = self.wrong = 0
+        self._count_answer()
         if self._refused and still_wants and not still_wants(self._refused):
             self._refused, self._refused_writes = None, 0  # it is not told that any more
-        refused = max(self._refused_writes, *self._refused_reads.values(), 0)
-        return LinkCondition.COMM if refused >= COMM_LIMIT else LinkCondition.GOOD
+        if self._is_wrong_somewhere or self._is_unsteady:
+            return LinkCondition.COMM
+        if self._wrong_since:
+            log.info("%s: answers are right again, after %d wrong", self._name, self._wrong_since)
+            self._wrong_since = 0
+        return LinkCondition.GOOD
 
     def unanswered(self) -> bool:
         """Take a request without an answer; tell whether the device is not reachable."""
         self.silent += 1
+        self.wrong = 0
         return self.silent >= SILENT_LIMIT
 
-    def answered_wrongly(self) -> bool:
-        """Take a wrong answer; tell whether there are too many."""
+    def answered_wrongly(self, job: Job, error: PeerError, *, is_needed: bool) -> bool:
+        """Take a wrong answer; tell whether there are too many.
+
+        `is_needed`: a device that refuses this, and nothing else, is out of order.
+        """
+        if isinstance(job, Read):
+            before = self._wrong_reads.get(job.block, 0)
+            if not before and job.block in self._good_reads:
+                self._relapses.append(self._answers)
+            counts = is_needed or not isinstance(error, PeerRefusedError)
+            self._wrong_reads[job.block] = before + 1 if counts else max(before, 1)
+        else:
+            self._refused_writes += 1
+            self._refused = job
         self.wrong += 1
-        return max(self.wrong, self._refused_writes) >= COMM_LIMIT
+        self._count_answer()
+        if self.wrong >= COMM_LIMIT:
+            self.silent = 0  # it speaks, if only nonsense
+        many = self.is_wrong or self._is_wrong_somewhere
+        self._say(job, error, many=many)
+        return many
+
+    @property
+    def _is_wrong_somewhere(self) -> bool:
+        return max(self._refused_writes, *self._wrong_reads.values(), 0) >= COMM_LIMIT
+
+    def _count_answer(self) -> None:
+        self._answers += 1
+        if self._is_unsteady:
+            self._is_unsteady = self._answers - self._relapses[-1] <= WINDOW
+        elif len(self._relapses) == RELAPSES:
+            self._is_unsteady = self._answers - self._relapses[0] <= WINDOW
+
+    # --- what is said
+
+    def _say(self, job: Job, error: PeerError, *, many: bool) -> None:
+        """Say what is wrong when it is more than a slip, once."""
+        if isinstance(error, PeerRefusedError) and error.code in NO_SUCH_BLOCK:
+            self.refuses(job, error)
+        elif many and not self._wrong_since:
+            log.warning("%s: wrong answers, the last to %s: %s", self._name, described(job), error)
+        if many or self._wrong_since:
+            self._wrong_since += 1
+
+    def refuses(self, job: Job, error: PeerRefusedError) -> None:
+        """Say once that something is refused, and with which meaning."""
+        address = job.block.address if isinstance(job, Read) else job.address
+        kind = "read" if isinstance(job, Read) else "write"
+        if (what := (kind, address, error.code)) not in self._said:
+            self._said.add(what)
+            log.warning("%s: %s: %s (said once)", self._name, described(job), error)
+
+    def lost(self) -> None:
+        """Say that the device does not answer, as far as the connection is not to blame."""
+        words = (
+            "does not answer any more" if self._has_answered else "never answered since the start"
+        )
+        log.warning("%s: %s", self._name, words)

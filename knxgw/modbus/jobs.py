@@ -23,6 +23,7 @@ _MEANINGS = {
     10: "gateway path unavailable",
     11: "no answer to the gateway",
 }
+NAMED = 3  # points of a request
 _KINDS = {
     Table.HOLDING: "holding register",
     Table.INPUT: "input register",
@@ -55,7 +56,9 @@ def described(job: Job) -> str:
     """Return direction, registers, their points, function and unit of a request."""
     if isinstance(job, Read):
         block = job.block
-        names = ", ".join(point.name for point in block.points)
+        names = ", ".join(point.name for point in block.points[:NAMED])
+        if len(block.points) > NAMED:
+            names += f" and {len(block.points) - NAMED} more"
         where = _registers(block.table, block.address, block.count)
         what, function = f"read of {where}", block.table.read_function
     else:

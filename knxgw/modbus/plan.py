@@ -178,6 +178,11 @@ class PollSchedule:
         """Tell whether every block of state and currents was asked at least once."""
         return all(b in self._last_s for b in self.blocks if b.poll is PollClass.FAST)
 
+    @property
+    def last_read_s(self) -> float:
+        """Return when a block was asked last [monotonic s]."""
+        return self._last_read_s
+
     def hold_back(self, until_s: float) -> None:
         """Ask nothing before `until_s`: the device does not answer at the moment."""
         self._silent_until_s = until_s
@@ -231,11 +236,6 @@ class PollSchedule:
         """Read `parts` instead of `block` from now on."""
         index = self.blocks.index(block)
         self.blocks[index : index + 1] = parts
-        self._soonest_s = None
-
-    def drop(self, block: Block) -> None:
-        """Never ask this block again: the device does not have it."""
-        self.blocks.remove(block)
         self._soonest_s = None
 
     def due_s(self) -> float:

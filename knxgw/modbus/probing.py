@@ -241,6 +241,9 @@ class Probing:
         """Take the loss of the connection."""
         return []
 
+    def was_away(self) -> None:
+        """Nothing to do: what was answered before still counts."""
+
     # --- inside
 
     def _note(self, job: Read, answer: Answer, now_s: float) -> None:

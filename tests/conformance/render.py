@@ -1,9 +1,10 @@
 """Writes `docs/conformance.md`: each promise and the tests that prove it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from knxgw.catalogue.model import ObjectDefinition
 from tests.conformance.rules import Row, Section, row_of
+from tests.links.faults import ALL, FAULTS, NONE, PERIOD_S, TRANSACTION_S, Fault
 
 _INTRODUCTION = """\
 <!-- Made by `make generate` from tests/conformance/rules.yaml, product_db/objects.yaml and the
@@ -24,6 +25,23 @@ the manual ([reference-manual](sources.md#reference-manual)) that defines the ob
 the values of GO 50, rows 3.1 to 3.12.
 """
 
+_FAULTS = f"""
+## Injected faults
+
+What row 4.17 is about: what becomes of a charger whose device, wire or network does this, by
+`tests/links/test_every_fault.py`, on Modbus TCP, RTU over TCP, and serial lines with RTU and ASCII.
+The code is that of GO 95, and comes within the time behind it; *none*: it is no fault, and readings
+pause for no longer than that. In order again is the charger so long after the end of the fault at
+the latest, without anybody's help; *by itself*: also while the fault lasts. Values that are wrong
+are never shown. A fault of one unit lets the other one on the same endpoint wait for one transaction
+({TRANSACTION_S:g} s) beyond its period ({PERIOD_S:g} s) at most, and is no fault of it; *all*: it is
+one of the connection, and hits every unit. The times are those of a device with two units; behind an
+endpoint with more the silent ones are asked in turn.
+
+| fault | on | hits | code | within | in order after |
+|---|---|---|---|---|---|
+"""
+
 
 def conformance_page(
     objects: Iterable[ObjectDefinition],
@@ -41,7 +59,20 @@ def conformance_page(
             f"| {row.id} | {row.promise} | {_proof(row, proofs.get(row.id, ()))} |"
             for row in section.rows
         ]
-    return "\n".join(lines) + "\n"
+    page = "\n".join(lines) + "\n" + _FAULTS
+    return page + "".join(row for fault in FAULTS for row in _fault(fault))
+
+
+def _fault(fault: Fault) -> Iterator[str]:
+    """Give the rows of a fault: one for each code that it has."""
+    hits = "unit" if fault.hits_unit else "all"
+    heals = "by itself" if fault.passes else f"{fault.heals_s:g} s"
+    for code in dict.fromkeys(fault.code_on(transport) for transport in fault.on):
+        on = [one for one in fault.on if fault.code_on(one) == code]
+        where = "all" if tuple(on) == ALL else ", ".join(one.replace("_", " ") for one in on)
+        within_s = fault.gap_s if code == NONE else fault.within_s
+        name = code or "*none*"
+        yield f"| {fault.name} | {where} | {hits} | {name} | {within_s:g} s | {heals if code else '-'} |\n"
 
 
 def _proof(row: Row, tests: Sequence[str]) -> str:

@@ -1,0 +1,143 @@
+"""The connection to one endpoint: kept while it can be, made anew when it has to be.
+
+A lost answer ends no connection: where answers carry numbers a late one is told by its number, on
+other wires the bus waits for silence and does not use what comes next (`modbus_doubt`). It is made
+anew when it has ended, when nothing right has come to `TROUBLE_LIMIT` requests in a row (the other
+end may have forgotten it), and when an answer may belong to an earlier request.
+
+A new connection may be refused: many devices take one client only and need some seconds until its
+place is free. So it is tried again for `RECONNECT_S`; until then nobody is told.
+"""
+
+import asyncio
+import logging
+import math
+
+from knxgw.errors import LinkError, NoLinkError
+from knxgw.links.modbus_client import ModbusClient
+from knxgw.links.modbus_endpoint import Endpoint
+
+wire = logging.getLogger("knxgw.wire.modbus")
+RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long a connection that ended is tried again
+SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer
+TROUBLE_LIMIT = 2  # requests in a row without a right answer until the connection is made anew
+FIRST_NUMBER = (
+    258  # of the first request; a device that numbers its answers itself begins with 0, 1
+)
+QUIET_TRIES, QUIET_S = 20, 0.05  # a line on which nothing came for so long is silent
+RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end the connection itself
+
+
+class Connection:
+    """Owns the client of one endpoint."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, timeout_s: float, delay_s: float, ends_s: float | None
+    ) -> None:
+        """`delay_s`: until a device listens; `ends_s`: after which it ends every connection."""
+        self.has_worked = False  # whether any answer came since the start
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._delay_s = delay_s
+        self._renew_after_s = math.inf
+        if ends_s is not None and not endpoint.is_serial:
+            self._renew_after_s = max(ends_s - timeout_s - RENEW_EARLY_S, ends_s / 2)
+        self.opened_s = -math.inf  # when it began to be made
+        self._number = FIRST_NUMBER
+        self._troubles = 0  # requests without a right answer, in a row
+        self._client: ModbusClient | None = None
+
+    @property
+    def client(self) -> ModbusClient:
+        """Return the client. Raises: LinkError when there is no connection."""
+        if self._client is None:
+            raise LinkError("not connected")
+        return self._client
+
+    @property
+    def worn_s(self) -> float:
+        """Return when it is to be renewed [monotonic s]."""
+        return self.opened_s + self._renew_after_s
+
+    def is_worn(self, now_s: float) -> bool:
+        """Tell whether the device is about to end it, or has ended it."""
+        return now_s >= self.worn_s or not self.client.connected
+
+    async def open(self) -> None:
+        """Connect. Raises: NoLinkError, LinkError if it had worked before; both say why."""
+        failure = await self._try(self._timeout_s)
+        if failure is not None:
+            raise self._no_link(failure)
+
+    async def reopen(self) -> bool:
+        """Connect anew; tell whether the device was away meanwhile. Raises: as `open`."""
+        wire.debug("%s: connection made anew", self._endpoint.name)
+        self.close()  # first: the device may take one client only
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self.opened_s + SPACING_S - loop.time()))
+        until_s, was_refused = loop.time() + RECONNECT_S, False
+        while True:
+            failure = await self._try(min(self._timeout_s, until_s - loop.time()))
+            if failure is None:
+                return was_refused
+            if loop.time() + RECONNECT_PAUSE_S >= until_s:
+                raise self._no_link(failure)
+            was_refused = True
+            await asyncio.sleep(RECONNECT_PAUSE_S)
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        if self._client is not None:
+            self._number = self._client.ctx.next_tid
+            self._client.close()
+            self._client = None
+
+    # --- what came over it
+
+    def worked(self) -> None:
+        """Take a right answer."""
+        self.has_worked = True
+        self._troubles = 0
+
+    def is_spent(self) -> bool:
+        """Take a request without a right answer; tell whether the connection has to be made anew."""
+        self._troubles += 1
+        if self._endpoint.is_serial:  # nothing is gained by opening it anew
+            return False
+        return self._troubles % TROUBLE_LIMIT == 0
+
+    async def become_silent(self) -> None:
+        """Wait until nothing is said any more on a wire where a late answer has no number."""
+        if self._endpoint.numbers_answers:
+            return
+        transactions = self.client.ctx
+        for _ in range(QUIET_TRIES):  # a line that is never silent is tried all the same
+            if not transactions.heard:
+                break
+            transactions.heard = False
+            await asyncio.sleep(QUIET_S)
+        transactions.forget()
+
+    # --- inside
+
+    async def _try(self, timeout_s: float) -> Exception | None:
+        """Connect once; return what stood in the way."""
+        self.opened_s = asyncio.get_running_loop().time()
+        client = self._endpoint.client(self._timeout_s, self._number)
+        try:
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                connected = await client.connect()
+        except TimeoutError as err:
+            client.close()
+            return err
+        if not connected:
+            client.close()
+            return client.ctx.failure or ConnectionError("no connection")
+        self._client, self._troubles = client, 0
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        return None
+
+    def _no_link(self, failure: Exception) -> LinkError:
+        why = self._endpoint.trouble(failure)
+        return LinkError(why) if self.has_worked else NoLinkError(f"no connection: {why}")

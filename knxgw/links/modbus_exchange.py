@@ -1,0 +1,130 @@
+"""One request and its answer, and what else may come instead of it."""
+
+from collections.abc import Awaitable, Sequence
+
+from pymodbus import ModbusException
+from pymodbus.client.mixin import ModbusClientMixin
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.pdu import ModbusPDU
+
+from knxgw.catalogue.model import Table
+from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerRefusedError
+from knxgw.links.modbus_client import ModbusClient
+from knxgw.modbus.jobs import Job, Read, meaning
+from knxgw.modbus.writing import Write
+
+_READS = {
+    Table.HOLDING: ModbusClientMixin.read_holding_registers,
+    Table.INPUT: ModbusClientMixin.read_input_registers,
+    Table.COIL: ModbusClientMixin.read_coils,
+    Table.DISCRETE: ModbusClientMixin.read_discrete_inputs,
+}
+
+
+_ENDED = "the connection was ended by the other end"
+
+
+class WrongAnswerError(DecodeError):
+    """Bytes came, but not the answer to this request."""
+
+
+class DoubtfulAnswerError(DecodeError):
+    """An answer came, but that to an earlier request, or perhaps so: it is asked for again."""
+
+
+class EndedError(LinkError):
+    """The connection ended while an answer was awaited, or before it was asked for."""
+
+
+async def carry_out(client: ModbusClient, job: Job, *, numbered: bool) -> Sequence[int]:
+    """Return what was read, nothing of a write.
+
+    `numbered`: the wire itself says which request an answer belongs to.
+    Raises: LinkTimeoutError (silence), EndedError, PeerRefusedError, DecodeError and its kinds.
+    """
+    try:
+        if isinstance(job, Read):
+            return await _read(client, job, numbered=numbered)
+        await _write(client, job, numbered=numbered)
+    except ConnectionException as err:  # it closed while nobody asked
+        raise EndedError(str(err)) from err
+    return ()
+
+
+async def _read(client: ModbusClient, job: Read, *, numbered: bool) -> Sequence[int]:
+    block = job.block
+    ask = _READS[block.table]
+    request = ask(client, block.address, count=block.count, device_id=block.unit_id)
+    answer = await _answer(
+        client, request, block.table.read_function, block.unit_id, numbered=numbered
+    )
+    if block.table in (Table.COIL, Table.DISCRETE):
+        bits = [int(bit) for bit in answer.bits]
+        if len(bits) != -(-block.count // 8) * 8:
+            raise WrongAnswerError(f"asked for {block.count} bits, got {len(bits)}")
+        return bits[: block.count]
+    if len(answer.registers) != block.count:
+        raise WrongAnswerError(f"asked for {block.count} registers, got {len(answer.registers)}")
+    return answer.registers
+
+
+async def _write(client: ModbusClient, job: Write, *, numbered: bool) -> None:
+    values, unit_id = list(job.registers), job.unit_id
+    match job.function:
+        case 5:
+            request = client.write_coil(job.address, bool(values[0]), device_id=unit_id)
+        case 6:
+            request = client.write_register(job.address, values[0], device_id=unit_id)
+        case _:
+            request = client.write_registers(job.address, values, device_id=unit_id)
+    answer = await _answer(client, request, job.function, unit_id, numbered=numbered)
+    if answer.address != job.address:
+        raise WrongAnswerError(f"wrote register {job.address}, {answer.address} was acknowledged")
+    if not _acknowledges(answer, job):
+        raise DecodeError(f"wrote {values} to register {job.address}, not acknowledged so")
+
+
+async def _answer(
+    client: ModbusClient,
+    request: Awaitable[ModbusPDU],
+    function: int,
+    unit_id: int,
+    *,
+    numbered: bool,
+) -> ModbusPDU:
+    """Return the answer to exactly this request."""
+    client.ctx.expect()
+    try:
+        answer = await request
+    except ModbusException as err:
+        client.ctx.missed()
+        is_over = isinstance(err, ModbusIOException)
+        if client.ctx.heard:
+            why = "what came is no answer to it"
+            raise WrongAnswerError(why if is_over else f"{why}, and {_ENDED}") from err
+        if not is_over:
+            raise EndedError(_ENDED) from err
+        if client.ctx.heard_late:
+            raise DoubtfulAnswerError("only the answer to an earlier request") from err
+        raise LinkTimeoutError(
+            f"no answer within {client.comm_params.timeout_connect:g} s"
+        ) from err
+    if numbered and answer.transaction_id != client.ctx.request_transaction_id:
+        raise WrongAnswerError(f"an answer with number {answer.transaction_id} instead of its own")
+    if answer.function_code & 0x7F != function or answer.dev_id != unit_id:
+        raise WrongAnswerError("an answer to something else")
+    if answer.isError():
+        code = int(getattr(answer, "exception_code", 0))
+        raise PeerRefusedError(f"refused, {meaning(code)}", code)
+    return answer
+
+
+def _acknowledges(answer: ModbusPDU, job: Write) -> bool:
+    """Tell whether an answer repeats what was written, or how much."""
+    match job.function:
+        case 5:
+            return answer.bits[:1] == [bool(job.registers[0])]
+        case 6:
+            return answer.registers == [job.registers[0]]
+        case _:
+            return answer.count == len(job.registers)
