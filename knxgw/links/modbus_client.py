@@ -50,6 +50,8 @@ class _Transactions(TransactionManager):
         self.heard_late = False  # whether an answer to an earlier request did
         self._first_number = first_number
         self._unanswered: deque[int] = deque(maxlen=KEPT_NUMBERS)
+        if isinstance(self.framer, SocketFramer):
+            self.framer.awaited = self._unanswered
 
     async def connect(self) -> bool:
         """Connect, and keep what stood in the way."""

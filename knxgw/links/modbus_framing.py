@@ -1,5 +1,7 @@
 """Frames that pymodbus does not know, and answers it would read although they cannot be right."""
 
+from collections.abc import Collection
+
 from pymodbus import ModbusException
 from pymodbus.framer import FramerAscii, FramerBase, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ModbusPDU
@@ -44,7 +46,25 @@ class _Listening(FramerBase):
 
 
 class SocketFramer(_Listening, FramerSocket):
-    """TCP frames, by a client that listens."""
+    """TCP frames, by a client that listens.
+
+    They have no checksum. While answers to earlier requests may still come, an answer that was cut
+    short would be completed by the first bytes of a late one; what is left of that then begins with
+    no number that is awaited.
+    """
+
+    def __init__(self, decoder: DecodePDU) -> None:
+        super().__init__(decoder)
+        self.awaited: Collection[int] = ()  # numbers of requests without an answer, but the last
+
+    def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
+        """Return length, unit, number and content of the first frame. Raises: ModbusException."""
+        used, unit_id, number, content = super().decode(data)
+        rest = data[used : used + 2]
+        heads = {one.to_bytes(2, "big")[: len(rest)] for one in self.awaited}
+        if content and rest and heads and rest not in heads:
+            raise ModbusException("what follows is no late answer")
+        return used, unit_id, number, content
 
 
 class RtuFramer(_Listening, FramerRTU):
