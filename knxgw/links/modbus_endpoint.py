@@ -52,7 +52,7 @@ class Endpoint(Protocol):
     def trouble(self, failure: Exception | None) -> str:
         """Return why no connection could be made, and what to look at."""
 
-    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
+    def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
         """Return a client that is not connected yet; it numbers its requests from there on."""
 
 
@@ -97,7 +97,7 @@ class TcpEndpoint:
                 return words
         return str(failure or "no connection")
 
-    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
+    def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
         """Return a TCP client."""
         rtu = self.kind is ConnectionKind.RTU_OVER_TCP
         return ModbusTcpClient(
@@ -156,7 +156,7 @@ class SerialEndpoint:
         said = f" ({failure})" if failure else ""
         return f"cannot be opened{said}; does another program use it?"
 
-    def client(self, timeout_s: float, first_number: int) -> ModbusClient:
+    def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
         """Return a client of the line."""
         return ModbusSerialClient(self.line, timeout_s=timeout_s, framing=self.framing)
 
