@@ -77,6 +77,7 @@ class ChargingPoint:
     card_before: str | None = None  # what the charger showed when the last vehicle left, if known
     session: Session | None = None
     session_started_s: float | None = None  # [monotonic s]
+    drew_s: float | None = None  # when it was last above the threshold, in this run [monotonic s]
     session_restored: bool = False  # it began before the gateway's last start
     own_times: bool = False  # the charger's own duration began anew in the middle of it
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power

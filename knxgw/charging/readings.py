@@ -183,7 +183,6 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
     return replace(
         point,
         session=session,
-        session_started_s=None,
         process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
         obedience=obeying.NEW,
         card="",
@@ -281,6 +280,7 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
     has_charged = point.has_charged or (charging and above)
     if charging and above and session and started_s is not None:
         session = _drew(point, session, now, now_s - started_s)
+        point = replace(point, drew_s=now_s)
     if session is not point.session or has_charged != point.has_charged:
         point = replace(point, session=session, has_charged=has_charged)
     if current_ma is None and has_charged:  # not measured, or not read yet
@@ -296,30 +296,41 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
         session=sessions.begin(now),
         session_started_s=now_s,
         session_restored=False,
+        drew_s=None,
         own_times=False,
         card=str(card) if known else point.card,
     )
 
 
-def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
-    """Return the point after the wall clock was corrected: a running session follows it.
+def dates_itself(point: ChargingPoint) -> bool:
+    """Tell whether the next reading dates the session: it runs, and began in this run."""
+    session = point.session
+    return session is not None and session.is_open and not point.session_restored
 
-    One that began in this run has its start by the monotonic clock; of one from before a restart
-    the stored start is what is known.
+
+def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
+    """Return the point after the wall clock was set or corrected: its session follows it.
+
+    One that began in this run has its start by the monotonic clock. Of one from before a restart the
+    stored start is what is known, and the time the gateway was off is a part of it: while nobody
+    knew the time, that was missing in its duration. One that has ended since is dated, too.
     """
-    session, started_s = point.session, point.session_started_s
-    if session is None or not session.is_open or started_s is None:
+    session, started_s, drew_s = point.session, point.session_started_s, point.drew_s
+    if session is None or started_s is None:
         return point
-    if point.session_restored and session.started_at is not None:
-        lasted_s = max(0.0, (now - session.started_at).total_seconds())
-        return replace(point, session_started_s=now_s - lasted_s)
-    drew_at = now - timedelta(seconds=now_s - started_s - session.duration_s)
-    dated = replace(
-        session,
-        started_at=now - timedelta(seconds=now_s - started_s),
-        ended_at=None if session.ended_at is None else drew_at,
-    )
-    return replace(point, session=dated)
+    drew_at = None if drew_s is None else now - timedelta(seconds=now_s - drew_s)
+    if not point.session_restored or session.started_at is None:
+        started_at = now - timedelta(seconds=now_s - started_s)
+        dated = replace(session, started_at=started_at, ended_at=drew_at or session.ended_at)
+        return replace(point, session=dated)
+    lasted_s = max(0.0, (now - session.started_at).total_seconds())
+    point = replace(point, session_started_s=now_s - lasted_s)
+    if drew_at is None or drew_at < session.started_at:
+        return point
+    duration_s = session.duration_s
+    if point.number(Quantity.SESSION_DURATION) is None or point.own_times:
+        duration_s = max(duration_s, round((drew_at - session.started_at).total_seconds()))
+    return replace(point, session=replace(session, ended_at=drew_at, duration_s=duration_s))
 
 
 def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:

@@ -204,7 +204,8 @@ def _remember_point(
 ) -> Mapping[PointNumber, Remembered]:
     """Hand to the store what changed of a point: decisions at once, counters now and then."""
     last, decided = station.remembered.get(number), decisions(point)
-    if last is not None and last.decisions == decided and now_s - last.at_s < REMEMBER_ENERGY_S:
+    unchanged = last is not None and last.decisions == decided
+    if unchanged and last and now_s - last.at_s < REMEMBER_ENERGY_S and not station.stopping:
         return station.remembered
     return _remember(station, number, Remembered(to_record(point), now_s, decided), effects)
 

@@ -1,7 +1,7 @@
 """The one step of the station: an event in, the new station and the wanted effects out. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
@@ -66,7 +66,7 @@ RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stor
 RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked
 GRID_CONTROL_OBJECT = 1
 POINT_OFFSET = 50
-CORRECTION_S = 1.0  # the clock was wrong, not only a little late
+CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
 
 Change = Callable[[ChargingPoint], ChargingPoint]
 
@@ -306,13 +306,14 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
         return station
     clock = WallClock(at=event.now, at_s=now_s, source=event.source)
     station = replace(station, clock=clock)
-    if old is None or abs((event.now - old.at_monotonic(now_s)).total_seconds()) <= CORRECTION_S:
+    if old is not None and abs(event.now - old.at_monotonic(now_s)) <= CORRECTION:
         return station
     dated = {
         number: readings.date_session_anew(point, event.now, now_s)
         for number, point in station.points.items()
+        if old is not None or not readings.dates_itself(point)
     }
-    return replace(station, points=dated)
+    return replace(station, points={**station.points, **dated})
 
 
 def _calmed(station: Station) -> Station:

@@ -1,10 +1,16 @@
 """Sessions in the running gateway: energy over pauses and restarts, and the time it was off."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from xknx.dpt import DPTArray
 
 from knxgw.sim.vehicle import Vehicle
+from knxgw.sim.virtual_time import VirtualWallClock
 from tests.support.world import World, from_payload
 
 SITE = """
@@ -44,3 +50,130 @@ async def test_a_charger_that_counts_anew_with_each_start_keeps_its_session(
         assert await wh(world, 74) == pytest.approx(before_wh + charger.session_wh, abs=2)
         rows = world.gateway._database.sessions()
         assert [row.energy_mwh // 1000 for row in rows] == [await wh(world, 74)]
+
+
+# --- the clock comes late ------------------------------------------------------------------------
+
+FIFTY_YEARS_S = 50 * 365 * 86_400.0
+
+
+async def seconds(world: World) -> int:
+    value = from_payload("13.100", await world.read("1/1/78"))
+    assert isinstance(value, int)
+    return value
+
+
+async def clock_of(world: World, number: int) -> str:
+    payload = await world.read(f"1/1/{number}")
+    assert isinstance(payload, DPTArray)
+    hour, minute, second = payload.value
+    return f"{hour & 31:02d}:{minute:02d}:{second:02d}"
+
+
+@asynccontextmanager
+async def in_the_past(tmp_path: Path) -> AsyncIterator[World]:
+    """Give a world whose gateway was off for 10 min in the middle of a session of half an hour."""
+    site = SITE.format(model="alfen_eve")
+    async with World(site, tmp_path, run_gateway=False) as world:
+        world.strict = False
+        world.clock = VirtualWallClock(
+            asyncio.get_running_loop(), datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+        )
+        world.start_gateway()
+        await world.sleep(10)
+        world.charger().plug(Vehicle())
+        await world.sleep(1800)
+        await world.stop_gateway()
+        await world.sleep(600)
+        world.clock.shift(-FIFTY_YEARS_S)
+        world.start_gateway()
+        await world.sleep(15)
+        yield world
+
+
+@pytest.mark.proves("3.57", "3.56")
+async def test_the_time_the_gateway_was_off_is_in_the_duration_once_the_clock_is_known(
+    tmp_path: Path,
+) -> None:
+    async with in_the_past(tmp_path) as world:
+        assert 1780 <= await seconds(world) <= 1830, "nobody knows how long it was off"
+        await world.sleep(120)
+        world.clock.shift(FIFTY_YEARS_S)
+        await world.sleep(15)
+        assert await seconds(world) == pytest.approx(1800 + 600 + 150, abs=15)
+        world.charger().unplug()
+        await world.sleep(15)
+        assert await seconds(world) == pytest.approx(1800 + 600 + 150, abs=15)
+        assert await clock_of(world, 76) == "10:00:10"
+        assert (await clock_of(world, 77)).startswith("10:42:")
+
+
+@pytest.mark.proves("3.57", "3.56")
+async def test_a_session_that_ended_before_the_clock_was_known_is_dated_when_it_is(
+    tmp_path: Path,
+) -> None:
+    async with in_the_past(tmp_path) as world:
+        await world.sleep(60)
+        world.charger().unplug()
+        await world.sleep(300)
+        world.clock.shift(FIFTY_YEARS_S)
+        await world.sleep(15)
+        assert await seconds(world) == pytest.approx(1800 + 600 + 75, abs=15)
+        assert await clock_of(world, 76) == "10:00:10"
+        assert (await clock_of(world, 77)).startswith("10:41:")
+
+
+@pytest.mark.proves("3.57")
+async def test_a_session_that_ended_while_the_gateway_was_off_ends_when_it_was_last_seen(
+    tmp_path: Path,
+) -> None:
+    site = SITE.format(model="alfen_eve")
+    async with World(site, tmp_path, run_gateway=False) as world:
+        world.strict = False
+        world.start_gateway()
+        await world.sleep(10)
+        world.charger().plug(Vehicle())
+        await world.sleep(600)
+        await world.stop_gateway()
+        world.charger().unplug()
+        await world.sleep(600)
+        world.clock.shift(-FIFTY_YEARS_S)
+        world.start_gateway()
+        await world.sleep(60)
+        world.clock.shift(FIFTY_YEARS_S)
+        await world.sleep(15)
+        assert await seconds(world) == pytest.approx(598, abs=5)
+
+
+async def test_a_session_begun_and_ended_without_a_clock_has_its_times_later(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE.format(model="alfen_eve"), tmp_path, run_gateway=False) as world:
+        world.strict = False
+        world.clock = VirtualWallClock(
+            asyncio.get_running_loop(), datetime(1976, 6, 1, 10, 0, tzinfo=UTC)
+        )
+        world.start_gateway()
+        await world.sleep(10)
+        world.charger().plug(Vehicle())
+        await world.sleep(300)
+        world.charger().unplug()
+        await world.sleep(50)
+        assert await world.read("1/1/76") is None
+        world.clock.shift(FIFTY_YEARS_S)
+        await world.sleep(15)
+        assert (await clock_of(world, 76)).startswith("10:00:1")
+        assert (await clock_of(world, 77)).startswith("10:05:")
+        assert await seconds(world) == pytest.approx(298, abs=5)
+
+
+async def test_an_orderly_end_stores_the_energy_of_the_last_moment(tmp_path: Path) -> None:
+    async with World(SITE.format(model="alfen_eve"), tmp_path) as world:
+        world.strict = False
+        world.charger().plug(Vehicle())
+        await world.sleep(607)
+        before_wh = await wh(world, 74)
+        await world.stop_gateway()
+        world.start_gateway()
+        await world.sleep(8)
+        assert await wh(world, 74) >= before_wh
