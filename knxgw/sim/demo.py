@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.table import Table
-from xknx.cemi import CEMILData
-from xknx.dpt import DPTBase
-from xknx.telegram.address import GroupAddress
-from xknx.telegram.apci import GroupValueWrite
-from xknx.telegram.tpci import TDataGroup
 
 from knxgw.charging.words import PointNumber
-from knxgw.links.knx import KnxLink
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import House
 from knxgw.sim.vehicle import Vehicle
@@ -85,22 +79,6 @@ async def live_in(house: House, seed: int) -> NoReturn:
         for index in range(3):
             house.base_ma[index] = 2000.0 + sum(ma for _, ma, on in running if index in on)
         await asyncio.sleep(dice.uniform(5.0, 20.0))
-
-
-async def measure(house: House, link: KnxLink) -> NoReturn:
-    """Send what flows at the mains connection, as a smart meter on KNX does."""
-    await link.open(lambda _frame: None, lambda: None)
-    while True:
-        for phase, current_ma in enumerate(house.phases_ma()):
-            payload = GroupValueWrite(DPTBase.parse_transcoder("14.019").to_knx(current_ma / 1000))  # type: ignore[union-attr]
-            data = CEMILData(
-                src_addr=link.individual_address,
-                dst_addr=GroupAddress(f"1/0/{10 + phase}"),
-                tpci=TDataGroup(),
-                payload=payload,
-            )
-            await link.send(data)
-        await asyncio.sleep(METER_S)
 
 
 def sharing_line(site: SiteView) -> str:

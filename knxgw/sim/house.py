@@ -7,18 +7,37 @@ from knxgw.charging.words import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import MeterImage, Phases
 
+PHASES = 3
+BASE_MA = 4000.0  # what the building draws on each phase until somebody says otherwise
+STRAIGHT = "123"  # terminal 1 on L1, 2 on L2, 3 on L3
+
 
 class House:
-    """The building behind the main fuse; rotations of charging points are not simulated here."""
+    """The building behind the main fuse."""
 
-    def __init__(self, chargers: Mapping[PointNumber, SimulatedCharger]) -> None:
-        self.base_ma = [4000.0, 4000.0, 4000.0]  # what anybody may change
+    def __init__(
+        self,
+        chargers: Mapping[PointNumber, SimulatedCharger],
+        rotations: Mapping[PointNumber, str] | None = None,
+        *,
+        phases: int = PHASES,
+    ) -> None:
+        self.base_ma = [BASE_MA if phase < phases else 0.0 for phase in range(PHASES)]
         self._chargers = chargers
+        self._rotations = rotations or {}
+        self._phases = phases  # of the mains connection
 
-    def phases_ma(self) -> tuple[float, float, float]:
-        """Return what flows at the mains connection [mA], building and chargers."""
-        drawn = [charger.phases_ma for charger in self._chargers.values()]
-        total = [base + sum(one[i] for one in drawn) for i, base in enumerate(self.base_ma)]
+    def set_base(self, base_ma: list[float]) -> None:
+        """Let the building draw so much on L1, L2, L3 [mA]; negative is export."""
+        self.base_ma[: self._phases] = base_ma[: self._phases]
+
+    def phases_ma(self) -> Phases:
+        """Return what flows at L1, L2, L3 of the mains connection [mA], building and chargers."""
+        total = list(self.base_ma)
+        for number, charger in self._chargers.items():
+            rotation = self._rotations.get(number, STRAIGHT)
+            for phase, current_ma in zip(rotation, charger.phases_ma, strict=True):
+                total[int(phase) - 1] += current_ma
         return total[0], total[1], total[2]
 
 

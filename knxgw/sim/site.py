@@ -16,7 +16,7 @@ from knxgw.config.model import (
 )
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger
-from knxgw.sim.house import House, MainsMeter
+from knxgw.sim.house import PHASES, STRAIGHT, House, MainsMeter
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
@@ -42,11 +42,19 @@ class SimulatedSite:
         self._kinds: dict[tuple[str, int], ConnectionKind] = {}
         line = configuration.serial
         self._has_line = line is not None and not line.port.startswith("/dev/")
+        smart_meter = configuration.load_management.smart_meter
+        self._mains_phases = smart_meter.phases if smart_meter is not None else PHASES
         for point in configuration.points:
             if self._is_simulated(point.connection):
                 self._add(point)
-        self.house = House(self.chargers)
-        smart_meter = configuration.load_management.smart_meter
+        rotations = {
+            PointNumber(point.number): STRAIGHT
+            if self._mains_phases == 1  # carries every charging point on its one phase
+            else point.phase_rotation
+            for point in configuration.points
+        }
+        self.house = House(self.chargers, rotations, phases=self._mains_phases)
+        self.mains_meter: MainsMeter | None = None
         mains = smart_meter.meter if smart_meter is not None else None
         if mains is not None and self._is_simulated(mains.connection):
             self._add_smart_meter(mains)
@@ -73,7 +81,9 @@ class SimulatedSite:
     def _add(self, point: PointSettings) -> None:
         number = PointNumber(point.number)
         host, port, unit, offset = device_address(point.connection, point.model)
-        charger = SimulatedCharger(point.model, unit, offset)
+        charger = SimulatedCharger(
+            point.model, unit, offset, phases=min(point.phases, self._mains_phases)
+        )
         self.chargers[number] = charger
         self._where[number] = (host, port)
         self._place(charger, point.connection.kind, host, port)
@@ -85,7 +95,7 @@ class SimulatedSite:
 
     def _add_smart_meter(self, meter: MeterSettings) -> None:
         host, port, unit, offset = device_address(meter.connection, meter.model)
-        image = MainsMeter(meter.model, unit, self.house, offset)
+        image = self.mains_meter = MainsMeter(meter.model, unit, self.house, offset)
         self._place(image, meter.connection.kind, host, port)
 
     def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:
