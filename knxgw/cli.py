@@ -18,6 +18,12 @@ from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects
 from knxgw.errors import ConfigError, GatewayError, Severity
 from knxgw.listing import model_lines, model_rows, object_lines, object_rows
+from knxgw.terminal import (
+    OUTPUT_ERRORS,
+    STATUS_NOBODY_READS,
+    give_closed_streams_a_place,
+    nobody_reads,
+)
 
 DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
 DEFAULT_STATE = Path("/var/lib/knxgw")
@@ -30,12 +36,26 @@ class _Commands(click.Group):
 
     def main(self, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's own shape
         """Run a command; what the terminal has no character for becomes a question mark."""
+        give_closed_streams_a_place()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         return super().main(*arguments, **settings)
 
     def invoke(self, ctx: click.Context) -> object:
+        try:
+            return self._invoke(ctx)
+        except BrokenPipeError:  # `knxgw objects | head`
+            nobody_reads()
+            return ctx.exit(STATUS_NOBODY_READS)
+        except OSError as err:
+            if err.errno not in OUTPUT_ERRORS:
+                raise
+            nobody_reads()
+            click.echo(f"error: the output cannot be written: {err.strerror}", err=True)
+            return ctx.exit(1)
+
+    def _invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except ConfigError as err:
@@ -78,10 +98,11 @@ def run(path: Path, state: Path, verbose: int) -> None:
 def demo(seconds: float | None, seed: int, verbose: int) -> None:
     """Show a gateway at work: five simulated charging points, cars that come and go.
 
-    KNX runs on loopback multicast (224.0.23.12:3671, interface 127.0.0.1), a status page on
-    127.0.0.1. Ctrl-C ends it.
+    KNX runs on multicast of the loopback interface (224.0.23.12:3671, or a group of its own where
+    another program on this computer uses that one), a status page on 127.0.0.1. The first lines say
+    where. Ctrl-C ends it.
     """
-    from knxgw.showcase import run_demo  # noqa: PLC0415 - see `run`
+    from knxgw.showcase.demo import run_demo  # noqa: PLC0415 - see `run`
 
     if verbose:
         _set_up_log(verbose - 1)
@@ -89,17 +110,29 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
 
 
 @main.command(short_help="Simulate the chargers and meters of a site.")
-@click.option("--site", type=_FILE, help="Configuration whose chargers are simulated.")
-def sim(site: Path | None) -> None:
-    """Simulate the chargers and meters of a site over Modbus TCP.
+@click.option("--site", type=_FILE, help="Configuration whose devices are simulated.")
+@click.option(
+    "--write", "copy", type=_FILE, help="Write a copy of it with the simulated addresses."
+)
+def sim(site: Path | None, copy: Path | None) -> None:
+    """Simulate the chargers and meters of a site, whatever its addresses, on this computer.
 
-    They answer at the hosts and ports of the file (127.x.x.x); without a file the demo's site is
-    used. Lines on the standard input plug vehicles in and out: type `help`.
-    """
-    from knxgw.showcase import run_simulator  # noqa: PLC0415 - see `run`
+    \b
+        knxgw sim --site garage.yaml --write rehearsal.yaml
+        knxgw run --config rehearsal.yaml --state ./rehearsal-state
+
+    The second command runs in another terminal. What is elsewhere in the file is on 127.x.x.x here, a port below 1024 on one 10000 higher, a
+    serial adapter is a pseudo terminal, the same ones each time; the first lines say which is
+    which. A smart meter on KNX sends on multicast of the loopback interface. Nothing reaches a real
+    device or the real bus.
+
+    Lines on the standard input plug vehicles in and out, change what the building draws and break
+    devices: type `help`. Without a file the demo's site is simulated.
+    """  # noqa: D301 - click wants the character itself
+    from knxgw.showcase.simulator import run_simulator  # noqa: PLC0415 - see `run`
 
     _set_up_log(0)
-    run_simulator(site)
+    run_simulator(site, copy)
 
 
 @main.command(short_help="Run and judge scenarios of load management in virtual time.")
@@ -125,7 +158,7 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
     docs/bench.md explains every key; tests/scenarios/ has many examples. Exit status: 0 all is as
     expected, 1 something is not, 2 a file is faulty.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.showcase import run_bench  # noqa: PLC0415 - see `run`
+    from knxgw.showcase.bench import run_bench  # noqa: PLC0415 - see `run`
 
     sys.exit(run_bench(scenarios, as_json=as_json))
 

@@ -45,6 +45,8 @@ WAITING = {
     "tests/links/test_serial_line.py": "a serial line",
     "tests/e2e/test_main_job.py": "processes",
     "tests/cli/test_probe.py": "processes",
+    "tests/cli/test_sim.py": "simulators",
+    "tests/cli/test_demo.py": "simulators",
     "tests/links/test_modbus_wrong_answers.py": "processes",
     "tests/links/test_abl_line.py": "processes",
 }

@@ -54,18 +54,24 @@ class LoadedConfiguration:
 
 def load_configuration(path: Path, catalogue: Catalogue) -> LoadedConfiguration:
     """Read a configuration file; anything wrong with it becomes a finding."""
+    return read_configuration(path, catalogue)[1]
+
+
+def read_configuration(path: Path, catalogue: Catalogue) -> tuple[str, LoadedConfiguration]:
+    """Return the text of a configuration file, and what it says."""
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
         text = data.decode("utf-8-sig") if len(data) <= LARGEST_FILE else None
     except OSError as err:
-        return _unreadable(path, f"cannot be read: {err.strerror}", "check its name and rights")
+        return "", _unreadable(path, f"cannot be read: {err.strerror}", "check its name and rights")
     except UnicodeDecodeError as err:
         line = err.object[: err.start].count(b"\n") + 1
-        return _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line)
+        return "", _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line)
     if text is None:
-        return _unreadable(path, "is too large for a configuration", "name another file")
-    return parse_configuration(text, catalogue, name=str(path), directory=path.parent)
+        return "", _unreadable(path, "is too large for a configuration", "name another file")
+    loaded = parse_configuration(text, catalogue, name=str(path), directory=path.parent)
+    return text, loaded
 
 
 def parse_configuration(

@@ -2,47 +2,48 @@
 
 import asyncio
 import random
-import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rich.table import Table
+from rich.console import Group
+from rich.text import Text
 
 from knxgw.charging.words import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import House
+from knxgw.sim.loopback import free_port as _free_port
 from knxgw.sim.vehicle import Vehicle
 from knxgw.station.view import PointView, SiteView
 
 SITE = Path(__file__).with_name("demo_site.yaml")
 FIRST_WEB_PORT = 8080
+DEVICES, FIRST_DEVICE_PORT = 4, 5021
+USUAL_GROUP = "224.0.23.12"
+OWN_GROUPS = 50  # demos at once
 METER_S = 2.0  # the smart meter sends this often
-METER_ADDRESS = "1.1.30"
+HEADINGS = ("CP", "Name", "State", "Offer", "L1/L2/L3", "Power", "Session")
+COLUMNS = (("<", 2), ("<", 14), ("<", 18), (">", 6), (">", 16), (">", 8), (">", 9))
 SHORT_STAY_S, LONG_STAY_S = 40.0, 120.0
 SHORT_GAP_S, LONG_GAP_S = 5.0, 40.0
 
 
-def demo_site() -> str:
-    """Return the demo's configuration with free ports filled in."""
-    ports = {f"port_{number}": _free_port(0) for number in range(1, 5)}
-    return SITE.read_text(encoding="utf-8").format(web=_web_port(), **ports)
+def demo_site(web: int, group: str, ports: Sequence[int]) -> str:
+    """Return the demo's configuration: port of its website, multicast group, ports of its devices."""
+    named = {f"port_{number}": port for number, port in enumerate(ports, start=1)}
+    return SITE.read_text(encoding="utf-8").format(web=web, group=group, **named)
 
 
-def _web_port() -> int:
-    for port in range(FIRST_WEB_PORT, FIRST_WEB_PORT + 20):
-        try:
-            return _free_port(port)
-        except OSError:
-            continue
-    return _free_port(0)
+def device_ports() -> list[int]:
+    """Return ports for the demo's devices that nobody uses."""
+    return [_free_port(0) for _ in range(DEVICES)]
 
 
-def _free_port(port: int) -> int:
-    """Return a TCP port of 127.0.0.1 that nobody uses; 0 for any. Raises: OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
-        return int(probe.getsockname()[1])
+def groups() -> Iterator[str]:
+    """Yield the multicast groups a demo may use: that of every installation, else one of its own."""
+    yield USUAL_GROUP
+    for number in range(OWN_GROUPS):
+        yield f"239.255.24.{number + 1}"
 
 
 async def come_and_go(number: PointNumber, charger: SimulatedCharger, seed: int) -> NoReturn:
@@ -97,24 +98,42 @@ def _ampere(current_ma: int | None) -> str:
     return "-" if current_ma is None else f"{current_ma / 1000:.1f} A"
 
 
-def live_table(site: SiteView, footer: str) -> Table:
-    """Return the table of the terminal."""
-    title = f"knxgw demo: {site.name}\n{sharing_line(site)}"
-    table = Table(title=title, caption=footer, expand=True)
-    for heading in ("CP", "Name", "State", "Offer", "L1 / L2 / L3", "Power", "Session", "Reason"):
-        table.add_column(heading, justify="left")
+def live_view(site: SiteView, head: Sequence[str]) -> Group:
+    """Return what the terminal shows: what a person must know first, each charging point below.
+
+    A terminal of 80 columns and 24 lines has room for all of it.
+    """
+    lines = [f"knxgw demo: {site.name}", *head, sharing_line(site)]
+    texts = [Text(line, overflow="fold") for line in lines if line]
+    return Group(*texts, Text(), _line(HEADINGS, "bold"), *_two_lines_each(site))
+
+
+def _two_lines_each(site: SiteView) -> Iterator[Text]:
     for point in site.points:
-        table.add_row(*_row(point))
-    return table
+        number, _, state, *numbers, reason = _row(point)
+        fault = f"{point.fault}: " if point.fault_present else ""
+        yield _line((number, point.name, state, *numbers))
+        yield Text(
+            f"   {point.model} · {fault}{reason}", style="dim", no_wrap=True, overflow="ellipsis"
+        )
 
 
-def plain_lines(site: SiteView) -> str:
-    """Return the table as plain lines, for an output that is no terminal."""
-    return "\n".join([sharing_line(site), *("  ".join(_row(point)) for point in site.points)])
+def _line(cells: Sequence[str], style: str = "") -> Text:
+    """Return cells in columns; a long one is cut."""
+    shown = (
+        f"{cell[:width]:{side}{width}}" for cell, (side, width) in zip(cells, COLUMNS, strict=True)
+    )
+    return Text(" ".join(shown).rstrip(), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def plain_lines(site: SiteView, head: Sequence[str]) -> str:
+    """Return the same as plain lines, for an output that cannot be written over."""
+    rows = ("  ".join(_row(point)) for point in site.points)
+    return "\n".join([" · ".join(head), sharing_line(site), *rows])
 
 
 def _row(point: PointView) -> tuple[str, ...]:
-    phases = " / ".join("-" if p is None else f"{p / 1000:.1f}" for p in point.phases_ma)
+    phases = "/".join("-" if p is None else f"{p / 1000:.1f}" for p in point.phases_ma)
     fault = f" [{point.fault}]" if point.fault_present else ""
     return (
         str(point.number),

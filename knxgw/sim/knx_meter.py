@@ -10,6 +10,7 @@ from datetime import UTC
 from typing import NoReturn
 
 from xknx.cemi import CEMILData
+from xknx.dpt import DPTBinary
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
@@ -23,7 +24,8 @@ from knxgw.objects.codec import Payload, encode
 from knxgw.sim.house import House
 
 VALUE_OBJECTS = (10, 11, 12)  # L1, L2, L3
-OPERATION_OBJECT, OPERATION_DPT = 20, "1.017"
+OPERATION_OBJECT = 20
+ALIVE = DPTBinary(1)  # of DPT 1.017, whose value means nothing
 CHANGE_MA = 500  # a meter that sends on change does so from here on
 LOOK_S = 1.0  # how often it looks for a change
 
@@ -101,8 +103,7 @@ class KnxMeter:
                 due_s = loop.time() + self._period_s
             if not self.is_silent:
                 if watched and is_due and self._operation is not None:
-                    alive = GroupValueWrite(encode(OPERATION_DPT, True, UTC))
-                    await self._send(self._operation, alive)
+                    await self._send(self._operation, GroupValueWrite(ALIVE))
                 await self._send_values(only_changed=watched)
             await asyncio.sleep(LOOK_S if watched else due_s - loop.time())
 

@@ -14,9 +14,11 @@ from knxgw.config.model import (
     MeterSettings,
     PointSettings,
 )
+from knxgw.errors import GatewayError
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import PHASES, STRAIGHT, House, MainsMeter
+from knxgw.sim.knx_meter import KnxMeter
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
@@ -55,6 +57,7 @@ class SimulatedSite:
         }
         self.house = House(self.chargers, rotations, phases=self._mains_phases)
         self.mains_meter: MainsMeter | None = None
+        self.knx_meter: KnxMeter | None = None  # whoever runs one tells so here
         mains = smart_meter.meter if smart_meter is not None else None
         if mains is not None and self._is_simulated(mains.connection):
             self._add_smart_meter(mains)
@@ -102,14 +105,33 @@ class SimulatedSite:
         self._images.setdefault((host, port), []).append(image)
         self._kinds[host, port] = kind
 
+    @property
+    def meter_is_silent(self) -> bool | None:
+        """Tell whether the smart meter says nothing; None: the site has none, or not here."""
+        meter = self.knx_meter or self.mains_meter
+        return None if meter is None else meter.is_silent
+
+    def silence_meter(self, *, silent: bool) -> None:
+        """Let the smart meter fall silent, or speak again."""
+        for meter in (self.knx_meter, self.mains_meter):
+            if meter is not None:
+                meter.is_silent = silent
+
     def endpoint_of(self, number: PointNumber) -> ModbusSimulator:
         """Return the endpoint of a charging point's charger."""
         return self.servers[self._where[number]]
 
     async def start(self) -> None:
-        """Listen on every endpoint."""
-        for server in self.servers.values():
-            await server.start()
+        """Listen on every endpoint. Raises: GatewayError; nothing listens then."""
+        for (host, port), server in self.servers.items():
+            try:
+                await server.start()
+            except (OSError, RuntimeError) as err:
+                await self.stop()
+                reason = getattr(err, "strerror", None) or str(err)
+                raise GatewayError(
+                    f"nothing can be simulated at {host}:{port}: {reason}; is the port taken?"
+                ) from err
 
     async def stop(self) -> None:
         """Close every endpoint."""

@@ -32,7 +32,7 @@ from knxgw.probe import (
     tries,
 )
 from knxgw.sim.charger import SimulatedCharger
-from knxgw.sim.demo import _free_port
+from knxgw.sim.loopback import free_port as _free_port
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage

@@ -1,12 +1,11 @@
 """The building and its smart meter: what flows where, and how the meter tells it."""
 
-import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse
 
-from knxgw.charging.words import PointNumber
 from knxgw.sim.knx_meter import KnxMeter
 from knxgw.sim.vehicle import Vehicle
 from tests.support.world import Heard, World, from_payload
@@ -154,7 +153,7 @@ async def test_values_come_in_the_datapoint_type_of_the_site_with_their_sign(
         for address, value in zip(ADDRESSES, expected, strict=True):
             heard = it.heard(address)
             assert from_payload(dpt, heard[-1].payload) == pytest.approx(value, rel=0.005)
-            spacings = [b.at_s - a.at_s for a, b in zip(heard, heard[1:], strict=False)]
+            spacings = [b.at_s - a.at_s for a, b in pairwise(heard)]
             assert spacings == pytest.approx([7.0] * len(spacings))
             assert len(heard) >= 4
 

@@ -1,0 +1,147 @@
+"""The demo: a whole gateway and simulated devices, shown in the terminal."""
+
+import asyncio
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import parse_configuration
+from knxgw.config.model import Configuration
+from knxgw.config.objects import smart_meter_on_knx
+from knxgw.errors import ConfigError
+from knxgw.gateway import Gateway
+from knxgw.links.knx_factory import make_link
+from knxgw.run import Stop, run_to_end, running
+from knxgw.sim.demo import (
+    FIRST_WEB_PORT,
+    METER_S,
+    USUAL_GROUP,
+    come_and_go,
+    demo_site,
+    device_ports,
+    groups,
+    live_in,
+    live_view,
+    plain_lines,
+)
+from knxgw.sim.knx_meter import KnxMeter
+from knxgw.sim.loopback import first_free_port, quiet_group
+from knxgw.sim.rehearsal import meter_address
+from knxgw.sim.site import SimulatedSite
+from knxgw.terminal import Screen
+
+TABLE_S = 0.5
+LINES_S = 5.0
+
+
+def run_demo(*, seconds: float | None, seed: int, show_log: bool) -> None:
+    """Run the demo site until Ctrl-C, for some seconds, or until nobody reads any more."""
+    with ExitStack() as claims:
+        web = claims.enter_context(first_free_port(FIRST_WEB_PORT))
+        group = claims.enter_context(quiet_group(groups()))
+        text = demo_site(web, group, device_ports())
+        loaded = parse_configuration(text, catalogue(), name="demo_site.yaml")
+        if loaded.configuration is None:
+            raise ConfigError(loaded.findings)
+        demo = _demo(loaded.configuration, seconds=seconds, seed=seed, show_log=show_log)
+        run_to_end(demo)
+
+
+async def _demo(
+    configuration: Configuration, *, seconds: float | None, seed: int, show_log: bool
+) -> None:
+    stop = Stop()
+    site = SimulatedSite(configuration, asyncio.get_running_loop().time)
+    await site.start()
+    with tempfile.TemporaryDirectory(prefix="knxgw-demo-") as state:
+        try:
+            async with asyncio.TaskGroup() as group:
+                actors = [group.create_task(site.run_physics())]
+                for number, charger in site.chargers.items():
+                    actors.append(group.create_task(come_and_go(number, charger, seed)))
+                meter = _meter(configuration, site)
+                if meter is not None:
+                    actors.append(group.create_task(live_in(site.house, seed)))
+                    actors.append(group.create_task(meter.run()))
+                async with running(configuration, Path(state)) as gateway:
+                    await _show(gateway, stop, seconds=seconds, show_log=show_log)
+                for actor in actors:
+                    actor.cancel()
+        finally:
+            await site.stop()
+
+
+def _meter(configuration: Configuration, site: SimulatedSite) -> KnxMeter | None:
+    """Return the smart meter of the demo; it sends more often than it would have to."""
+    settings = smart_meter_on_knx(configuration.load_management)
+    address = meter_address(configuration.knx)
+    link = make_link(replace(configuration.knx, individual_address=address))
+    if settings is None or link is None:
+        return None
+    objects = configuration.group_objects
+    return KnxMeter(site.house, settings, objects, link, period_s=METER_S)
+
+
+async def _show(gateway: Gateway, stop: Stop, *, seconds: float | None, show_log: bool) -> None:
+    """Show the site until somebody stops it or nobody looks any more."""
+    head = _head(gateway.configuration)
+    screen, console = Screen(stop.asked.set), Console()
+    is_table = console.is_terminal and not console.is_dumb_terminal and not show_log
+    if show_log:
+        screen.say(f"knxgw demo: {' · '.join(head)}")
+    try:
+        async with asyncio.timeout(seconds):
+            if show_log:
+                await _only_log(stop, screen)
+            elif is_table:
+                await _show_table(gateway, stop, head, screen, console)
+            else:
+                await _show_lines(gateway, stop, head, screen)
+    except TimeoutError:
+        return
+
+
+def _head(configuration: Configuration) -> tuple[str, str]:
+    """Return what a person must know to use the demo: where its page is, how it ends, its bus."""
+    web = f"http://{configuration.website_host}:{configuration.website_port}/"
+    group = configuration.knx.multicast_group
+    why = "" if group == USUAL_GROUP else f" ({USUAL_GROUP} is in use on this computer)"
+    return f"status page {web} · Ctrl-C ends", f"KNX on {group}, interface 127.0.0.1{why}"
+
+
+async def _show_table(
+    gateway: Gateway, stop: Stop, head: tuple[str, str], screen: Screen, console: Console
+) -> None:
+    live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+    screen.do(live.start)
+    while not stop.asked.is_set():
+        view = live_view(gateway.view(), head)
+        screen.do(partial(live.update, view, refresh=True))
+        await _pause(stop, TABLE_S)
+    screen.do(live.stop)
+
+
+async def _show_lines(gateway: Gateway, stop: Stop, head: tuple[str, str], screen: Screen) -> None:
+    while not stop.asked.is_set():
+        screen.say(plain_lines(gateway.view(), head) + "\n")
+        await _pause(stop, LINES_S)
+
+
+async def _only_log(stop: Stop, screen: Screen) -> None:
+    while not stop.asked.is_set():
+        screen.look()
+        await _pause(stop, TABLE_S)
+
+
+async def _pause(stop: Stop, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.asked.wait()
+    except TimeoutError:
+        return

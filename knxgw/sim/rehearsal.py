@@ -1,0 +1,328 @@
+"""A site as it can be rehearsed on this computer: every address moved to the loopback interface; pure.
+
+The same file gives the same addresses each time. Hosts become 127.x.x.x with the last three numbers
+of their own address, ports that need rights get higher ones, a serial line becomes a pseudo
+terminal, and KNX becomes routing on the loopback interface in a multicast group of its own, so that
+nothing that is simulated reaches a real installation.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from knxgw.catalogue.model import DeviceModel
+from knxgw.config.device_address import device_address
+from knxgw.config.model import (
+    Configuration,
+    Connection,
+    ConnectionKind,
+    KnxLinkKind,
+    KnxSettings,
+    MeterSettings,
+    SerialLine,
+)
+from knxgw.config.objects import smart_meter_on_knx
+
+LOOPBACK = "127.0.0.1"
+GROUP = "239.255.23.12"  # of administrative scope: no installation uses it, no router passes it on
+GATEWAY_ADDRESS = "1.1.20"  # where the site's file gives none
+FIRST_FREE_PORT = 1024  # below it only the administrator may listen
+PORT_STEP = 10_000
+SOCKET = "socket://"
+
+Key = tuple[str | int, ...]  # a number stands for the charging point of that number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One value of the site's file that is another one in its copy; None: as if it were not there."""
+
+    key: Key
+    value: str | int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a device is simulated, and where the site's file says it is."""
+
+    device: str
+    simulated: str
+    real: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """The site on this computer, and what of its file is different."""
+
+    configuration: Configuration
+    edits: tuple[Edit, ...]
+    places: tuple[Place, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Device:
+    """One Modbus device of the site."""
+
+    name: str
+    key: Key  # of its connection
+    connection: Connection
+    model: DeviceModel
+
+
+def rehearse(
+    configuration: Configuration, *, line_path: Path, may_listen: Callable[[str, int], bool]
+) -> Rehearsal:
+    """Return the site as it is on this computer.
+
+    `line_path` is what a serial adapter becomes; `may_listen` tells whether a low port of a loopback
+    address can be used.
+    """
+    devices = list(_devices(configuration))
+    moved = _Addresses(devices, may_listen)
+    edits = [edit for device in devices for edit in moved.edits(device)]
+    line, line_edits = _line(configuration.serial, line_path, moved)
+    knx, knx_edits, notes = _knx(configuration)
+    website, website_edits = _website(configuration)
+    if website_edits:
+        real = f"{configuration.website_host}:{configuration.website_port}"
+        notes.append(f"status page: {website_edits[0].value} in place of {real}")
+    if any(edit.key[-1] != "port" for edit in line_edits):
+        notes.append("serial line: 8 data bits, no parity: a pseudo terminal knows nothing else")
+    return Rehearsal(
+        configuration=replace(
+            _with_connections(configuration, moved),
+            serial=line,
+            knx=knx,
+            website_host=website[0],
+            website_port=website[1],
+        ),
+        edits=(*edits, *line_edits, *knx_edits, *website_edits),
+        places=tuple(_place(one, moved, configuration.serial, line) for one in devices),
+        notes=tuple(notes),
+    )
+
+
+# --- devices ---------------------------------------------------------------------------------
+
+
+def _devices(configuration: Configuration) -> Iterator[_Device]:
+    for point in configuration.points:
+        name, key = f"charging point {point.number}", ("charging_points", point.number)
+        yield _Device(
+            name=name,
+            key=(*key, "connection"),
+            connection=point.connection,
+            model=point.model,
+        )
+        if point.meter is not None:
+            yield _meter(point.meter, f"its meter at {name}", (*key, "meter"))
+    smart_meter = configuration.load_management.smart_meter
+    if smart_meter is not None and smart_meter.meter is not None:
+        yield _meter(smart_meter.meter, "the smart meter", ("load_management", "smart_meter"))
+
+
+def _meter(meter: MeterSettings, name: str, key: Key) -> _Device:
+    return _Device(
+        name=name, key=(*key, "connection"), connection=meter.connection, model=meter.model
+    )
+
+
+def _with_connections(configuration: Configuration, moved: "_Addresses") -> Configuration:
+    def meter(settings: MeterSettings | None) -> MeterSettings | None:
+        return settings and replace(settings, connection=moved.connection(settings.connection))
+
+    points = tuple(
+        replace(point, connection=moved.connection(point.connection), meter=meter(point.meter))
+        for point in configuration.points
+    )
+    sharing = configuration.load_management
+    if sharing.smart_meter is not None:
+        smart_meter = replace(sharing.smart_meter, meter=meter(sharing.smart_meter.meter))
+        sharing = replace(sharing, smart_meter=smart_meter)
+    return replace(configuration, points=points, load_management=sharing)
+
+
+def _place(
+    device: _Device, moved: "_Addresses", real: SerialLine | None, line: SerialLine | None
+) -> Place:
+    there = device_address(moved.connection(device.connection), device.model)
+    here = device_address(device.connection, device.model)
+    on_line = device.connection.kind is ConnectionKind.SERIAL
+    return Place(
+        device=f"{device.name} ({device.model.id}, unit {here.unit})",
+        simulated=line.port if on_line and line else f"{there.host}:{there.port}",
+        real=real.port if on_line and real else f"{here.host}:{here.port}",
+    )
+
+
+# --- addresses -------------------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this computer by its very name."""
+    return host == "localhost" or host.startswith("127.")
+
+
+def _normal(host: str) -> str:
+    return host.lower().rstrip(".")
+
+
+class _Addresses:
+    """Where every host and port of a site is on this computer."""
+
+    def __init__(self, devices: Sequence[_Device], may_listen: Callable[[str, int], bool]) -> None:
+        ports: dict[str, set[int]] = {}
+        for one in devices:
+            if one.connection.host is not None:
+                host, port, _, _ = device_address(one.connection, one.model)
+                ports.setdefault(host, set()).update({port, one.connection.port})
+        self._hosts = _loopback_hosts(ports)
+        self._steps = {
+            host: _step(used, lambda port, host=host: _may_stay(host, port, may_listen))  # type: ignore[misc]  # bound at once
+            for host, used in ports.items()
+        }
+
+    def of(self, host: str, port: int) -> tuple[str, int]:
+        """Return where a host's port is."""
+        host = _normal(host)
+        step = self._steps.get(host, 0) if port < FIRST_FREE_PORT else 0
+        return self._hosts.get(host, host), port + step
+
+    def connection(self, connection: Connection) -> Connection:
+        """Return a connection as it is on this computer."""
+        if connection.host is None:
+            return connection
+        host, port = self.of(connection.host, connection.port)
+        host = connection.host if host == _normal(connection.host) else host
+        return replace(connection, host=host, port=port)
+
+    def host(self, host: str) -> str:
+        """Return what a host becomes that no device named before."""
+        return self._hosts.get(_normal(host)) or next(iter(_loopback_hosts([host]).values()))
+
+    def edits(self, device: _Device) -> Iterator[Edit]:
+        """Yield what is different at a device's connection."""
+        before, after = device.connection, self.connection(device.connection)
+        if after.host != before.host:
+            yield Edit(key=(*device.key, "host"), value=after.host)
+        if after.port != before.port:
+            yield Edit(key=(*device.key, "port"), value=after.port)
+
+
+def _loopback_hosts(hosts: Iterable[str]) -> dict[str, str]:
+    """Return the loopback address of each host: the same each time, no two alike."""
+    names = list(dict.fromkeys(_normal(host) for host in hosts))
+    found = {name: name for name in names if is_loopback(name)}
+    taken = {*found.values(), LOOPBACK, "127.0.0.0", "127.255.255.255"}
+    for name in names:
+        if name in found:
+            continue
+        address = _near(name)
+        while str(address) in taken:
+            address += 1
+        found[name] = str(address)
+        taken.add(found[name])
+    return found
+
+
+def _near(host: str) -> ipaddress.IPv4Address:
+    """Return the loopback address that reminds of a host; names begin at 127.0.1.1."""
+    try:
+        own = int(ipaddress.IPv4Address(host))
+    except ValueError:
+        return ipaddress.IPv4Address("127.0.1.1")
+    near = 127 << 24 | own & 0xFF_FFFF
+    return ipaddress.IPv4Address(min(near, (128 << 24) - 256))
+
+
+def _may_stay(host: str, port: int, may_listen: Callable[[str, int], bool]) -> bool:
+    return port >= FIRST_FREE_PORT or (is_loopback(host) and may_listen(host, port))
+
+
+def _step(ports: set[int], may_stay: Callable[[int], bool]) -> int:
+    """Return what is added to the low ports of a host; no two ports become one."""
+    if all(may_stay(port) for port in ports):
+        return 0
+    low = {port for port in ports if port < FIRST_FREE_PORT}
+    steps = range(PORT_STEP, 7 * PORT_STEP, PORT_STEP)
+    return next((step for step in steps if not {port + step for port in low} & ports), PORT_STEP)
+
+
+# --- line, KNX, website ----------------------------------------------------------------------
+
+
+def _line(
+    line: SerialLine | None, line_path: Path, moved: _Addresses
+) -> tuple[SerialLine | None, list[Edit]]:
+    """Return the serial line; a pseudo terminal knows neither parity nor seven bits."""
+    if line is None:
+        return None, []
+    if line.port.startswith(SOCKET):
+        host, _, port = line.port.removeprefix(SOCKET).rpartition(":")
+        there = replace(line, port=f"{SOCKET}{moved.host(host)}:{port}")
+    else:
+        is_device = line.port.startswith("/dev/") or "://" in line.port
+        path = str(line_path) if is_device else line.port
+        there = replace(line, port=path, parity="N", data_bits=8)
+    names = ("port", "parity", "data_bits")
+    return there, [
+        Edit(key=("serial", name), value=getattr(there, name))
+        for name in names
+        if getattr(there, name) != getattr(line, name)
+    ]
+
+
+def _knx(configuration: Configuration) -> tuple[KnxSettings, list[Edit], list[str]]:
+    """Return how KNX is reached, and what a person must know about it."""
+    knx = configuration.knx
+    meter = smart_meter_on_knx(configuration.load_management)
+    if knx.link is KnxLinkKind.NONE and meter is None:
+        return knx, [], []
+    is_here = knx.local_ip is not None and is_loopback(knx.local_ip)
+    if knx.link is KnxLinkKind.ROUTING and is_here and knx.keyring is None:
+        return knx, [], []
+    there = replace(
+        knx,
+        link=KnxLinkKind.ROUTING,
+        local_ip=LOOPBACK,
+        multicast_group=GROUP,
+        individual_address=knx.individual_address or GATEWAY_ADDRESS,
+        keyring=None,
+        keyring_password_file=None,
+    )
+    names = (
+        *("link", "local_ip", "multicast_group", "individual_address"),
+        *("keyring", "keyring_password_file"),
+    )
+    edits = [
+        Edit(key=("knx", name), value=getattr(there, name))
+        for name in names
+        if getattr(there, name) != getattr(knx, name)
+    ]
+    notes = [f"KNX: routing on {LOOPBACK}, multicast group {GROUP}, in place of {knx.link}"]
+    if knx.keyring is not None:
+        notes.append("KNX Secure is off: the keyring's keys are those of the real installation")
+    return there, edits, notes
+
+
+def _website(configuration: Configuration) -> tuple[tuple[str, int], list[Edit]]:
+    host, port = configuration.website_host, configuration.website_port
+    if is_loopback(host):
+        return (host, port), []
+    port += PORT_STEP if port < FIRST_FREE_PORT else 0
+    return (LOOPBACK, port), [Edit(key=("website", "listen"), value=f"{LOOPBACK}:{port}")]
+
+
+def meter_address(knx: KnxSettings) -> str:
+    """Return an individual address for the simulated smart meter that the gateway does not have."""
+    return "1.1.31" if knx.individual_address == "1.1.30" else "1.1.30"
+
+
+def by_place(places: Iterable[Place]) -> Mapping[tuple[str, str], list[str]]:
+    """Return the devices that answer at each place, simulated and real."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in places:
+        found.setdefault((one.simulated, one.real), []).append(one.device)
+    return found
