@@ -143,7 +143,7 @@ def _misbehave(trouble: Misbehaviour, words: list[str]) -> None:
                 pass
             case word:
                 setattr(trouble, _FAULTS[word], True)
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RejectedError):
         raise RejectedError(f"{words[0]}: a number is missing or wrong; try `help`") from None
 
 
