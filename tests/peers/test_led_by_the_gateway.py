@@ -17,7 +17,7 @@ from tests.support.talk import Talk
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
 LED_S = 60.0  # until everything is written and the vehicle has followed, at the slowest model
-OFFER_A, WATCHDOG_S, FALLBACK_A = 9, 60, 6
+OFFER_A, WATCHDOG_S, MINIMUM_A = 9, 60, 8  # the minimum is what a charger shall fall back to
 CHARGING, SUSPENDED = 3, 5  # states of a KEBA
 
 Look = Callable[[Peer], Awaitable[dict[str, Any]]]
@@ -28,8 +28,11 @@ class Leader:
 
     def __init__(self, box: Served) -> None:
         self._box = box
-        driver = Driver(PointNumber(1), box.image.model, unit_id=box.image.unit_id)
-        self._talk = Talk(driver, box.image)
+        image = box.image
+        driver = Driver(
+            PointNumber(1), image.model, unit_id=image.unit_id, minimum_ma=1000 * MINIMUM_A
+        )
+        self._talk = Talk(driver, image)
 
     def lead(self, offer_ma: int) -> None:
         """Have the charger offer a current, and wait until the vehicle has it."""
@@ -108,7 +111,7 @@ class Library:
     paused: Mapping[str, Any]
 
 
-ARMED = {"fallback_a": FALLBACK_A, "watchdog_s": WATCHDOG_S}
+ARMED = {"fallback_a": MINIMUM_A, "watchdog_s": WATCHDOG_S}
 LIBRARIES = [
     Library(
         model_id="keba_p30", environment=CURRENT, script="keba", look=keba, unit=255,
