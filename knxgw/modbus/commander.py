@@ -10,23 +10,18 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from knxgw.catalogue.model import (
-    Control,
-    DeviceModel,
-    StepValue,
-    WatchdogTrigger,
-    WriteStep,
-)
+from knxgw.catalogue.model import Control, DeviceModel, StepValue, WriteStep
 from knxgw.charging.words import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
+from knxgw.modbus.fail_safe import FailSafe
 from knxgw.modbus.holding import LOOK_AGAIN_S, Complaints, Conduct, Finding, ReadBacks, Told
 from knxgw.modbus.phases import PhaseCount
+from knxgw.modbus.release import Release
 from knxgw.modbus.write_order import Kind, Spacing, Wanted
 from knxgw.modbus.writing import StepWriter, Write
 
 log = logging.getLogger(__name__)
 RETRY_S = 5.0
-UNLOCK_S = 30.0  # KEBA takes one write in 5 s
 
 
 class Commander:
@@ -47,7 +42,6 @@ class Commander:
         self._name = name
         self._control = model.control
         self._points = model.points
-        self._watchdog = model.watchdog
         resolution_ma = model.control.resolution_ma
         self._lowest_ma = math.ceil(minimum_ma / resolution_ma) * resolution_ma
         self._phases = (
@@ -74,9 +68,8 @@ class Commander:
         self._changed_s = -math.inf  # when it was told something else than before
         self._retry_s: dict[str, float] = {}  # points it refused: not before
         self._silent_until_s = -math.inf
-        self._unlock: list[WriteStep] = []
-        self._unlock_begun = False
-        self._unlock_until_s: float | None = None
+        self._release = Release(model.control.unlock)
+        self._fail_safe = FailSafe(model.watchdog)
         self._todo: tuple[Wanted, ...] | None = None  # None: something has changed
 
     # --- what the station wants
@@ -113,17 +106,14 @@ class Commander:
 
     def unlock(self) -> None:
         """Release the cable at the next opportunity."""
-        if self._unlock_begun:
-            return
-        self._unlock = list(self._control.unlock)
-        self._unlock_until_s = None
+        self._release.ask()
         self._todo = None
 
     def forget(self) -> None:
         """Count everything as unwritten, as after a lost connection."""
         self._forget_written()
         self._has_raised = False
-        self._end_unlock()
+        self._release.end()
         if self._phases is not None:
             self._phases.forget()
         self._acknowledged_ma = None
@@ -151,12 +141,13 @@ class Commander:
         """Return the write that is due now."""
         if now_s < self._due_s(self._all()):
             return None
-        self._give_up_unlock(now_s)
+        self._release.give_up(now_s)
+        self._todo = None
         one = self._spacing.pick(self._all(), now_s)
         if one is None:
             return None
         if one.kind in (Kind.RELEASE, Kind.RELEASE_ON):
-            self._unlock_begun = True
+            self._release.has_begun = True
             self._todo = None
         elif self._wanted_ma and one.step in self._control.offer:
             self._has_raised |= self._is_paused or one.kind is Kind.FIRST_RAISE
@@ -172,10 +163,7 @@ class Commander:
         self._written[write.point] = write.registers
         self._written_s[write.point] = now_s
         self._retry_s.pop(write.point, None)
-        if self._unlock and self._unlock[0].point == write.point:
-            self._unlock.pop(0)
-            if not self._unlock:
-                self._end_unlock()
+        self._release.written(write.point)
         step = self._control.offer_step
         if self._phases is not None and step is not None and write.point == step.point:
             is_newest = write.registers == self._registers(step)
@@ -204,8 +192,7 @@ class Commander:
 
         A refused unlock is not repeated: who pressed the button sees that nothing happened.
         """
-        if self._unlock and self._unlock[0].point == write.point:
-            self._end_unlock()
+        self._release.refused(write.point)
         if any(step.point == write.point for step in self._enabling_steps()):
             self._starts_low = False  # it may stay refused
         self._retry_s[write.point] = now_s + RETRY_S
@@ -314,7 +301,9 @@ class Commander:
     def _all(self) -> tuple[Wanted, ...]:
         """Return every write that is needed, now or later."""
         if self._todo is None:
-            self._todo = (*self._offered(), *self._armed(), *self._fed(), *self._released())
+            offered = tuple(self._offered())
+            fed = self._fed(is_lowering=any(one.is_urgent for one in offered))
+            self._todo = (*offered, *self._armed(), *fed, *self._released())
         return self._todo
 
     def _due_s(self, writes: Sequence[Wanted]) -> float:
@@ -355,72 +344,37 @@ class Commander:
 
     def _armed(self) -> Iterator[Wanted]:
         """Give the next step that arms the watchdog."""
-        for step in self._arm_steps()[:1]:
+        steps = self._fail_safe.arming(self._written) if self._wanted_ma is not None else ()
+        for step in steps[:1]:
             yield self._wanted(Kind.ARM, step)
 
-    def _arm_steps(self) -> Sequence[WriteStep]:
-        if self._watchdog is None or self._wanted_ma is None:
-            return ()
-        return [step for step in self._watchdog.arm if step.point not in self._written]
+    def _fed(self, *, is_lowering: bool) -> Iterator[Wanted]:
+        """Give what feeds the watchdog, each step in its time, but for what is written anyway.
 
-    def _fed(self) -> Iterator[Wanted]:
-        """Give what feeds the watchdog, each step in its time."""
-        watchdog = self._watchdog
-        if watchdog is None or self._wanted_ma is None:
-            return
-        early_s = self._spacing.interval_s
-        for step in self._feeding_steps():
+        An offer that is to be lowered is not repeated: better that the charger falls back.
+        """
+        own = self._steps()
+        coming = {step.point for step in own if is_lowering or self._is_coming(step)}
+        is_pause = self._wanted_ma == 0
+        for step in self._fail_safe.feeding(own, is_pause=is_pause, written=self._written):
+            if self._wanted_ma is None or step.point in coming:
+                continue
             fed_s = self._written_s.get(step.point, -math.inf)
-            from_s = max(fed_s, fed_s + watchdog.refresh_s - early_s)
+            from_s = self._fail_safe.due_s(fed_s, early_s=self._spacing.interval_s)
             late = self._spacing.last_s >= from_s > -math.inf
             registers = self._written.get(step.point) or self._registers(step)
-            yield self._wanted(
-                Kind.LATE_FEED if late else Kind.FEED, step, registers=registers, from_s=from_s
-            )
-
-    def _feeding_steps(self) -> Iterator[WriteStep]:
-        """Give the steps that feed the watchdog, but for those that are to be written anyway."""
-        watchdog, own = self._watchdog, self._steps()
-        if watchdog is None:
-            return
-        steps: Sequence[WriteStep] = ()
-        if watchdog.trigger is WatchdogTrigger.STEPS:
-            steps = watchdog.refresh
-        elif watchdog.trigger is WatchdogTrigger.OFFER:
-            named = {step.point for step in watchdog.refresh} if self._wanted_ma else set()
-            steps = [step for step in own if not named or step.point in named]
-        arming = {step.point for step in watchdog.arm}
-        for step in steps:
-            if step.point in arming and self._arm_steps():
-                continue  # feeding would arm it with a fallback that nobody has set
-            if any(step.point == one.point and self._is_coming(one) for one in own):
-                continue
-            yield step
+            kind = Kind.LATE_FEED if late else Kind.FEED
+            yield self._wanted(kind, step, registers=registers, from_s=from_s)
 
     def _is_coming(self, step: WriteStep) -> bool:
-        """Tell whether a step is to be written anyway, or must not be repeated as it was."""
+        """Tell whether a step is to be written anyway."""
         is_refused = step.point in self._retry_s
         return self._comes_first(step) or (self._is_unknown(step) and not is_refused)
 
     def _released(self) -> Iterator[Wanted]:
         """Give the next step that releases the cable."""
-        for step in self._unlock[:1]:
-            kind = Kind.RELEASE_ON if self._unlock_begun else Kind.RELEASE
-            yield self._wanted(kind, step)
-
-    def _give_up_unlock(self, now_s: float) -> None:
-        """Forget an unlock that could not be carried out in time: the next car may be there."""
-        if not self._unlock:
-            return
-        if self._unlock_until_s is None:
-            self._unlock_until_s = now_s + UNLOCK_S
-        elif now_s > self._unlock_until_s:
-            self._end_unlock()
-
-    def _end_unlock(self) -> None:
-        self._unlock.clear()
-        self._unlock_begun = False
-        self._todo = None
+        if (step := self._release.step) is not None:
+            yield self._wanted(Kind.RELEASE_ON if self._release.has_begun else Kind.RELEASE, step)
 
     def _wanted(
         self,

@@ -22,8 +22,8 @@ before as a rule, and a vehicle would wait for it each time. A feeding gives way
 then on it only gives way to a pause, which cannot come twice without a raise between.
 
 From that follows how long anything waits where a model has a spacing: a lowering or a pause one spacing
-at most; `ENABLE` two, counted from the acknowledged setpoint, unless the charger is paused; a feeding,
-which is due one spacing early, `FEED_LATE_SPACINGS` after its time, the last of them only where a
+at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer falls
+meanwhile, unless the charger is paused; a feeding, which is due one spacing early, `FEED_LATE_SPACINGS` after its time, the last of them only where a
 lowering and a pause came just before it.
 Source: load management specification, section 9.3, for breaking the spacing. The order is ours.
 """

@@ -131,6 +131,23 @@ def test_or_the_steps_that_its_file_names() -> None:
     assert [point for _, point in addresses(one, 50.0, 95.0)] == ["enable"] * 3, "a pause is whole"
 
 
+def test_an_offer_whose_lowering_is_refused_is_not_repeated() -> None:
+    one = fed_by_offer("phoenix_charx")
+    one.want(16_000)
+    addresses(one, 0.0, 10.0)
+    one.want(10_000)
+    written, now_s = [], 10.0
+    while now_s < 80.0:
+        write = one.next_write(now_s)
+        if write is not None and write.point == "setpoint_write":
+            one.refused(write, now_s)
+        elif write is not None:
+            one.done(write, now_s)
+            written.append(write.point)
+        now_s += 0.1
+    assert written == [], "better that it falls back than that it keeps 16 A"
+
+
 def test_every_refresh_step_is_written_where_there_are_several() -> None:
     model = catalogue().chargers["vestel_evc04_webasto_unite"]
     assert model.watchdog is not None

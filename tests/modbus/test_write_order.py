@@ -295,6 +295,7 @@ def check(life: Life, spacing_s: float) -> None:
     for (before_s, _), (at_s, write) in pairwise(life.writes):
         if not write.urgent:
             assert at_s >= before_s + spacing_s - 1e-6, "only what lowers may break the spacing"
+    check_enabling(life, spacing_s)
     watchdog = life.model.watchdog
     if watchdog is None or watchdog.trigger not in (WatchdogTrigger.STEPS, WatchdogTrigger.OFFER):
         return
@@ -303,6 +304,29 @@ def check(life: Life, spacing_s: float) -> None:
         fed = [life.writes[0][0], *life.times_of(*feeding), life.now_s]
         latest_s = watchdog.refresh_s + FEED_LATE_SPACINGS * spacing_s + SLACK_S
         assert max(b - a for a, b in pairwise(fed)) <= latest_s < watchdog.timeout_s
+
+
+def check_enabling(life: Life, spacing_s: float) -> None:
+    """See that after a pause nothing keeps the charger from being enabled.
+
+    It is two spacings after the last setpoint before it at most, and four after the first: one that
+    falls in between, and a feeding, may each cost one.
+    """
+    control = life.model.control
+    assert control is not None
+    carriers = [step.point for step in control.offer if step.carries_offer]
+    enabling = [step.point for step in control.offer if step.point not in carriers][-1:]
+    for (_, paused_ma), (wanted_s, wanted_ma) in pairwise(life.wants):
+        if paused_ma or not wanted_ma or not enabling or control.offer[-1].point != enabling[0]:
+            continue
+        paused_again = [at_s for at_s, ma in life.wants if at_s >= wanted_s and ma == 0]
+        told = [at_s for at_s in life.times_of(carriers[0]) if at_s >= wanted_s]
+        latest_s = told[0] + 4 * spacing_s + SLACK_S if told else 0.0
+        if told and not any(at_s <= latest_s for at_s in paused_again):
+            enabled = [at_s for at_s in life.times_of(enabling[0]) if told[0] <= at_s <= latest_s]
+            assert enabled, (wanted_s, told[0])
+            last_s = max(at_s for at_s in told if at_s <= enabled[0])
+            assert enabled[0] <= last_s + 2 * spacing_s + SLACK_S, (wanted_s, last_s)
 
 
 def settle(life: Life, spacing_s: float) -> None:

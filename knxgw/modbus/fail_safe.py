@@ -1,0 +1,42 @@
+"""What arms and feeds the watchdog of one charger. Pure."""
+
+import math
+from collections.abc import Container, Iterator, Sequence
+
+from knxgw.catalogue.model import Watchdog, WatchdogTrigger, WriteStep
+
+
+class FailSafe:
+    """Says which steps a watchdog needs; None has none."""
+
+    def __init__(self, watchdog: Watchdog | None) -> None:
+        self._watchdog = watchdog
+
+    def arming(self, written: Container[str]) -> Sequence[WriteStep]:
+        """Return the steps that arm it and are not written, in their order."""
+        if self._watchdog is None:
+            return ()
+        return [step for step in self._watchdog.arm if step.point not in written]
+
+    def feeding(
+        self, wanted: Sequence[WriteStep], *, is_pause: bool, written: Container[str]
+    ) -> Iterator[WriteStep]:
+        """Give the steps that feed it while the steps `wanted` hold: those of an offer or a pause."""
+        watchdog = self._watchdog
+        if watchdog is None:
+            return
+        steps: Sequence[WriteStep] = ()
+        if watchdog.trigger is WatchdogTrigger.STEPS:
+            steps = watchdog.refresh
+        elif watchdog.trigger is WatchdogTrigger.OFFER:
+            named = set() if is_pause else {step.point for step in watchdog.refresh}
+            steps = [step for step in wanted if not named or step.point in named]
+        arming = {step.point for step in watchdog.arm} if self.arming(written) else set()
+        for step in steps:  # feeding must not arm it with a fallback that nobody has set
+            if step.point not in arming:
+                yield step
+
+    def due_s(self, fed_s: float, *, early_s: float) -> float:
+        """Return when a step that was written at `fed_s` is due again [monotonic s]."""
+        refresh_s = math.inf if self._watchdog is None else self._watchdog.refresh_s
+        return max(fed_s, fed_s + refresh_s - early_s)
