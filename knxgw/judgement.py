@@ -7,6 +7,7 @@ takes.
 
 import errno
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -192,24 +193,29 @@ def _open(
     try:
         listener.open()
     except OSError as err:
-        problem, what_to_do = f"cannot listen on {listener.address}", "choose another address"
-        severity = Severity.ERROR
-        if err.errno == errno.EADDRINUSE:
-            holder = _who_serves(listener.address)
-            problem = f"{problem}: it is in use by {holder}"
-            what_to_do = f"stop that one, or {what_to_do}"
-            if asked_for is not None and holder.may_be(asked_for):
-                problem = f"{listener.address} is in use by {holder}, as it should be"
-                what_to_do, severity = "", Severity.NOTE
-        elif err.errno == errno.EACCES:
-            problem = f"{problem}: not allowed"
-            what_to_do = "choose a port above 1023, such as 8080"
-        elif err.errno == errno.EADDRNOTAVAIL:
-            problem = f"{problem}: this machine does not have that address"
-        else:
-            problem = f"{problem}: {err.strerror or err}"
-        return [loaded.finding(LISTEN_KEY, problem, what_to_do, severity)]
+        return [loaded.finding(LISTEN_KEY, *_why_not(listener.address, err, asked_for))]
     return []
+
+
+def _why_not(address: Address, err: OSError, asked_for: str | None) -> tuple[str, str, Severity]:
+    """Return problem, remedy and severity of an address that cannot be had."""
+    problem, remedy = f"cannot listen on {address}", "choose another address"
+    if isinstance(err, socket.gaierror) or err.errno == errno.EADDRNOTAVAIL:
+        # the network may come later: charging does not wait for it, the website does
+        what = "that name is not known" if err.errno != errno.EADDRNOTAVAIL else _NOT_OURS
+        return f"{problem}: {what}; the website waits until that changes", remedy, Severity.WARNING
+    if err.errno == errno.EACCES:
+        remedy = "choose a port above 1023, such as 8080"
+        return f"{problem}: not allowed", remedy, Severity.ERROR
+    if err.errno != errno.EADDRINUSE:
+        return f"{problem}: {err.strerror or err}", remedy, Severity.ERROR
+    holder = _who_serves(address)
+    if asked_for is not None and holder.may_be(asked_for):
+        return f"{address} is in use by {holder}, as it should be", "", Severity.NOTE
+    return f"{problem}: it is in use by {holder}", f"stop that one, or {remedy}", Severity.ERROR
+
+
+_NOT_OURS = "this machine does not have that address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +251,7 @@ def _who_serves(address: Address) -> Holder:
             process=process if process and process.isdigit() else None,
             site=answer.getheader(SITE_HEADER),
         )
-    except (TimeoutError, OSError, HTTPException):
+    except (OSError, HTTPException):
         return Holder()
     finally:
         connection.close()

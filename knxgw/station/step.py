@@ -119,7 +119,8 @@ def unknown_in(
         for point in configuration.points
         if point.number in records
     }
-    if GENERAL in records and _stored_grid_control(records) is None:
+    linked = _is_linked(configuration, GRID_CONTROL_OBJECT)
+    if linked and GENERAL in records and _stored_grid_control(records) is None:
         unknown[GENERAL] = ("grid_control",)
     return {scope: names for scope, names in unknown.items() if names}
 

@@ -5,37 +5,59 @@ import logging
 from typing import TYPE_CHECKING, NoReturn
 
 from knxgw.website.bridge import Bridge
-from knxgw.website.listener import Listener
+from knxgw.website.listener import Address, Listener
 
 if TYPE_CHECKING:
     from knxgw.website.server import WebsiteServer
 
 log = logging.getLogger(__name__)
 RETRY_S = 30.0
+STEADY_S = 60.0  # a website that was served for so long is well again
 
 
-async def serve(bridge: Bridge, listener: Listener, *, retry_s: float = RETRY_S) -> NoReturn:
+class _Trouble:
+    """What is said of a website that is not served: changes, not repetitions."""
+
+    def __init__(self, address: Address, retry_s: float) -> None:
+        self._address = address
+        self._retry_s = retry_s
+        self._said = ""
+
+    def note(self, why: BaseException | None) -> None:
+        text = f"{type(why).__name__}: {why}"
+        if text == self._said:
+            return
+        self._said = text
+        log.error(
+            "the website at %s is not served (%s); charging goes on, it is tried again every %.0f s",
+            self._address,
+            text,
+            self._retry_s,
+        )
+
+    def is_over(self) -> None:
+        if self._said:
+            log.warning("the website at %s is served again", self._address)
+        self._said = ""
+
+
+async def serve(
+    bridge: Bridge, listener: Listener, *, retry_s: float = RETRY_S, steady_s: float = STEADY_S
+) -> NoReturn:
     """Serve the website until cancelled; what it dies of is an ERROR once, then it is tried again."""
-    said = ""
+    trouble = _Trouble(listener.address, retry_s)
     while True:
         try:
-            why = await _serve_once(bridge, listener)
+            why = await _serve_once(bridge, listener, steady_s, trouble)
         except Exception as error:  # noqa: BLE001 - charging goes on, whatever it is
             why = error
-        text = f"{type(why).__name__}: {why}"
-        if text != said:  # changes, not repetitions
-            log.error(
-                "the website at %s is not served (%s); charging goes on, it is tried again every "
-                "%.0f s",
-                listener.address,
-                text,
-                retry_s,
-            )
-            said = text
+        trouble.note(why)
         await asyncio.sleep(retry_s)
 
 
-async def _serve_once(bridge: Bridge, listener: Listener) -> BaseException | None:
+async def _serve_once(
+    bridge: Bridge, listener: Listener, steady_s: float, trouble: _Trouble
+) -> BaseException | None:
     """Serve until the server ends; return why it did. Raises: OSError, the address is taken."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -56,8 +78,10 @@ async def _serve_once(bridge: Bridge, listener: Listener) -> BaseException | Non
         server = await starting
         await asyncio.to_thread(server.stop)
         raise
+    steady = loop.call_later(steady_s, trouble.is_over)
     try:
         await ended.wait()
     finally:
+        steady.cancel()
         await asyncio.to_thread(server.stop)
     return server.error

@@ -207,14 +207,18 @@ def test_a_port_of_another_program_is_an_error_for_all_three(site: Site, tmp_pat
 @pytest.mark.parametrize(
     ("listen", "words"),
     [
-        ("192.0.2.1:8080", "this machine does not have that address"),
-        ("no-such-host.invalid:8080", "cannot listen on no-such-host.invalid:8080: "),
+        ("192.0.2.1:8080", "this machine does not have that address; the website waits"),
+        ("no-such-host.invalid:8080", "that name is not known; the website waits"),
     ],
 )
-def test_an_address_that_cannot_be_had_is_said(listen: str, words: str, site: Site) -> None:
+def test_an_address_that_may_come_later_does_not_keep_charging_waiting(
+    listen: str, words: str, site: Site, tmp_path: Path
+) -> None:
     site.change(f"127.0.0.1:{site.web}", listen)
-    (found,) = errors(judge_file(site.file))
-    assert words in found
+    said = [str(one) for one in judge_file(site.file).findings]
+    assert any("warning: website.listen: cannot listen on" in one and words in one for one in said)
+    with prepared(site, tmp_path / "state") as one:
+        assert not one.listener.is_open
 
 
 def test_a_wider_address_on_our_own_port_is_taken_when_the_running_one_has_left(

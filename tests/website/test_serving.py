@@ -27,13 +27,13 @@ BRIDGE = Bridge(
     knx_is_up=lambda: True,
     identity={"X-Knxgw-Process": "7"},
 )
-RETRY_S = 0.05
+RETRY_S, STEADY_S = 0.05, 0.3
 
 
 @asynccontextmanager
 async def served(listener: Listener) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(serve(BRIDGE, listener, retry_s=RETRY_S))
+        task = group.create_task(serve(BRIDGE, listener, retry_s=RETRY_S, steady_s=STEADY_S))
         yield
         task.cancel()
 
@@ -118,6 +118,7 @@ async def test_a_website_that_dies_is_started_again(
     listener.open()
     async with served(listener):
         await until(lambda: asked(listener.address.port) == "7", 5, "an answer")
+        await until(lambda: "is served again" in caplog.text, 5, "the good news")
     listener.close()
     errors = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
     assert len(errors) == 2, "changes, not repetitions"
