@@ -102,6 +102,7 @@ def has_said(caplog: pytest.LogCaptureFixture, words: str, times: int) -> bool:
     return caplog.text.count(words) == times
 
 
+@pytest.mark.proves("H.71")
 @pytest.mark.real
 async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
     first: Prepared, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -127,6 +127,7 @@ def prepared(site: Site, state: Path) -> Iterator[Prepared]:
         judgement.prepared.release()
 
 
+@pytest.mark.proves("H.70")
 @pytest.mark.parametrize(("knx", "key", "words"), BAD.values(), ids=list(BAD))
 def test_check_start_and_reload_judge_alike(
     knx: str, key: str, words: str, site: Site, tmp_path: Path
@@ -264,6 +265,7 @@ def is_up(site: Site) -> Callable[[], bool]:
     return lambda: health(site.web) is not None
 
 
+@pytest.mark.proves("H.71")
 @pytest.mark.real
 def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
     site: Site, tmp_path: Path
@@ -294,6 +296,7 @@ def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
         assert "Giraffe" not in running.said
 
 
+@pytest.mark.proves("H.72")
 @pytest.mark.real
 def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path: Path) -> None:
     with gateway(site.file, tmp_path / "state") as first:
@@ -335,6 +338,7 @@ def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path:
         assert after.process.returncode == 0
 
 
+@pytest.mark.proves("H.74")
 @pytest.mark.real
 def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path) -> None:
     with gateway(site.file, tmp_path / "state") as running:
@@ -347,7 +351,7 @@ def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path
                 with suppress(OSError):
                     urllib.request.urlopen(f"http://127.0.0.1:{site.web}/", timeout=2).read()
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
+        threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
         with (
@@ -356,7 +360,7 @@ def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path
         ):
             half.sendall(b"GET / HTTP/1.1\r\nHost: half")
             wait_until(is_up(site), 5.0, "answers meanwhile")
-            running.end(signal.SIGTERM, 3.0)
+            running.end(signal.SIGTERM, 10.0)  # alone 0.3 s
             for one in (half, silent):
                 one.settimeout(1.0)
                 with suppress(ConnectionResetError):

@@ -149,6 +149,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.proves("H.75")
 @pytest.mark.parametrize("parameter", catalogue().parameters, ids=lambda one: str(one.key))
 def test_a_parameter_changes_the_configuration(
     parameter: ParameterDefinition, directory: Path
@@ -218,6 +219,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> set[Field]:
     return used
 
 
+@pytest.mark.proves("H.75")
 async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_path: Path) -> None:
     for number, sharing in enumerate(SHARINGS):
         text = SITE.replace("LOAD_MANAGEMENT", sharing)

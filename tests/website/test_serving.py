@@ -86,6 +86,7 @@ def test_a_name_stands_for_all_its_addresses() -> None:
     listener.close()
 
 
+@pytest.mark.proves("H.73")
 async def test_a_website_that_cannot_start_is_said_once_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_website_that_cannot_start_is_said_once_and_tried_again(
     caplog.clear()  # the one ERROR was meant
 
 
+@pytest.mark.proves("H.73")
 async def test_a_website_that_dies_is_started_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
