@@ -5,7 +5,6 @@ Values from the file, defaults of the catalogue and fields of the website all co
 
 import difflib
 import ipaddress
-import math
 import re
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping
@@ -14,14 +13,13 @@ from dataclasses import dataclass
 from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
 from knxgw.catalogue.search import closest_models
 from knxgw.config.addresses import parse_individual_address
+from knxgw.config.numbers import allowed_range, is_out_of_range, number, remedy, whole
 
 _HOST_NAME = re.compile(
     r"(?!.{254})[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
     r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?"
 )
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-_WITH_UNIT = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*[A-Za-z°%]+\s*")
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 MANUAL_METER = "manual"  # registers entered by hand
 SHOWN = 60  # characters of a wrong value that a message repeats
@@ -68,49 +66,14 @@ def _number_or_word(parameter: ParameterDefinition, text: str) -> Value:
     words = [choice.value for choice in parameter.choices]
     if text in words:
         return None
-    is_whole = parameter.type is ParameterType.INTEGER
-    value = _whole(text) if is_whole else _finite(text)
+    value = number(parameter, text)
     if value is None:
-        kind = "a whole number" if is_whole else "a number"
+        kind = "a whole number" if parameter.type is ParameterType.INTEGER else "a number"
         expected = " or ".join([kind, *words])
-        raise NotAllowedError(f"expected {expected}, got {_shown(text)}", _mend(parameter, text))
-    low, high = parameter.low, parameter.high
-    if (low is not None and value < low) or (high is not None and value > high):
+        raise NotAllowedError(f"expected {expected}, got {_shown(text)}", remedy(parameter, text))
+    if is_out_of_range(parameter, value):
         raise NotAllowedError(f"{_shown(text)} is out of range", allowed_range(parameter))
     return value
-
-
-def allowed_range(parameter: ParameterDefinition) -> str:
-    """Return the range of a parameter in words, "" if it has none."""
-    if parameter.low is None or parameter.high is None:
-        return ""
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    return f"allowed: {_plain(parameter.low)} to {_plain(parameter.high)}{unit}"
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if _WHOLE.fullmatch(text.strip()) else None
-
-
-def _finite(text: str) -> float | None:
-    try:
-        value = float(text.replace("_", "?"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _mend(parameter: ParameterDefinition, text: str) -> str:
-    with_unit = _WITH_UNIT.fullmatch(text)
-    if with_unit:
-        return f"the unit stands in the key, write {with_unit[1]}"
-    if _finite(text.replace(",", ".")) is not None:
-        return f"write {text.replace(',', '.').strip()}"
-    return allowed_range(parameter)
 
 
 def _choice(parameter: ParameterDefinition, text: str) -> Value:
@@ -174,12 +137,12 @@ def _endpoint(parameter: ParameterDefinition, text: str) -> Value:
     host, colon, port = text.rpartition(":")
     if not colon:
         host, port = text, ""
-    number = _whole(port)
-    if colon and (number is None or not 0 < number < 65536):
+    port_number = whole(port)
+    if colon and (port_number is None or not 0 < port_number < 65536):
         raise NotAllowedError(f"{_shown(port)} is not a port", "allowed: 1 to 65535")
     if not host and not colon:
         raise NotAllowedError("expected host:port", f"such as {parameter.default}")
-    return Endpoint(host_name(host) if host else None, number)
+    return Endpoint(host_name(host) if host else None, port_number)
 
 
 def _individual_address(_parameter: ParameterDefinition, text: str) -> Value:

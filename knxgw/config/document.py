@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
-from knxgw.config.convert import allowed_range
+from knxgw.config.numbers import allowed_range
 from knxgw.config.schema import Section, build_schema
 
 _INTRODUCTION = """\

@@ -1,0 +1,111 @@
+"""What a text says as a number, and what to write in its place where it is none; pure.
+
+Hexadecimal whole numbers (0xFF) are taken, because manuals write units and registers so.
+"""
+
+import math
+import re
+
+from knxgw.catalogue.model import ParameterDefinition, ParameterType
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]{1,15}")
+_OTHER_BASE = re.compile(r"0[bB][01]{1,60}|0[oO][0-7]{1,20}|[0-9A-Fa-f]{1,15}[hH]")
+_LIKE_ANOTHER_BASE = re.compile(r"[+-]?0[A-Za-z]")  # 0xZZ is not 0 of a unit xZZ
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([_' ])[0-9]{3}(\1[0-9]{3})*|[+-]?[0-9]+(_[0-9]+)+")
+_AMBIGUOUS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")  # 1,000: a thousand, or one?
+_WITH_UNIT = re.compile(
+    r"(?P<number>[+-]?[0-9][0-9_' .,]*?(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>[A-Za-z°%µ]+)"
+)
+# What other units are in those of the parameters.
+_UNITS = {
+    "A": {"mA": 0.001, "kA": 1000.0, "Amp": 1.0, "Ampere": 1.0},
+    "W": {"kW": 1000.0, "MW": 1e6, "VA": 1.0, "kVA": 1000.0},
+    "Wh": {"kWh": 1000.0, "MWh": 1e6},
+    "s": {"ms": 0.001, "sec": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "°C": {"C": 1.0},
+    "K": {"°C": 1.0},
+    "Bd": {"baud": 1.0, "Baud": 1.0, "bps": 1.0, "k": 1000.0},
+}
+
+
+def whole(text: str) -> int | None:
+    """Return a decimal whole number, None: it is none."""
+    return int(text) if _WHOLE.fullmatch(text.strip()) else None
+
+
+def number(parameter: ParameterDefinition, text: str) -> float | None:
+    """Return the number that a parameter is given, None: it is none."""
+    if _HEXADECIMAL.fullmatch(text.strip()):
+        return int(text, 16)
+    return whole(text) if parameter.type is ParameterType.INTEGER else _finite(text)
+
+
+def remedy(parameter: ParameterDefinition, text: str) -> str:
+    """Return what to write in place of a text that is no number: a value, or what is allowed."""
+    text = text.strip()
+    if (other := _reading(text)) is not None:
+        return _write(parameter, other) or allowed_range(parameter)
+    with_unit = None if _LIKE_ANOTHER_BASE.match(text) else _WITH_UNIT.fullmatch(text)
+    if with_unit is None or (value := _reading(with_unit["number"].strip())) is None:
+        return allowed_range(parameter)
+    if (value_there := _in_unit_of(parameter, value, with_unit["unit"])) is None:
+        return allowed_range(parameter)
+    words = _write(parameter, value_there)
+    if parameter.unit and words:
+        return f"the unit stands in the key, {words}"
+    return words or allowed_range(parameter)
+
+
+def allowed_range(parameter: ParameterDefinition) -> str:
+    """Return the range of a parameter in words, "" if it has none."""
+    if parameter.low is None or parameter.high is None:
+        return ""
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    return f"allowed: {_plain(parameter.low)} to {_plain(parameter.high)}{unit}"
+
+
+def is_out_of_range(parameter: ParameterDefinition, value: float) -> bool:
+    """Tell whether a number is not allowed."""
+    low, high = parameter.low, parameter.high
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text.replace("_", "?"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _reading(text: str) -> float | None:
+    """Return the number somebody may have meant, None: nobody can tell."""
+    if _OTHER_BASE.fullmatch(text):
+        return int(text[:-1], 16) if text[-1] in "hH" else int(text, 0)
+    if _GROUPED.fullmatch(text):
+        return _finite(re.sub(r"[_' ]", "", text).replace(",", "."))
+    if _AMBIGUOUS.fullmatch(text):
+        return None
+    return _finite(text.replace(",", "."))
+
+
+def _in_unit_of(parameter: ParameterDefinition, value: float, unit: str) -> float | None:
+    """Return a value in the unit of a parameter, None: it is in one that has nothing to do with it."""
+    own = parameter.unit
+    if not own or unit.lower() == own.lower():
+        return value
+    factor = _UNITS.get(own, {}).get(unit)
+    return None if factor is None else round(value * factor, 6)
+
+
+def _write(parameter: ParameterDefinition, value: float) -> str:
+    """Return what to write, "": that would not be taken either."""
+    is_broken = parameter.type is ParameterType.INTEGER and value != int(value)
+    if is_broken or is_out_of_range(parameter, value):
+        return ""
+    return f"write {_plain(value)}"
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
