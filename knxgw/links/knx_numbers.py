@@ -22,6 +22,7 @@ OWN_BLOCK = 1_000  # telegrams; that many may be sent before the next write
 TIMER_BLOCK_MS = 600_000
 AT_ONCE = 5.0  # numbers of one sender that are stored at once ...
 AT_ONCE_EVERY_S = 60.0  # ... and how long until it may be one more
+HIGHEST_NUMBER = (1 << 48) - 1
 NUMBERS_START = datetime(2018, 1, 5, tzinfo=UTC)  # as ETS counts: ms since then
 
 
@@ -122,6 +123,8 @@ class SecureNumbers:
             if not begin:  # what a keyring says may be years old: no place to begin
                 raise LinkError("Data Secure has no numbers yet: the clock is not set")
             self._own = self._own_end = max(begin, self._used_before + 1)
+        if self._own > HIGHEST_NUMBER - OWN_BLOCK:
+            raise LinkError("the numbers of Data Secure are used up: all keys must be new")
         if self._own >= self._own_end:
             self._own_end = self._own + OWN_BLOCK
             await self._store.store_number(OWN, self._own_end)  # if not: the clock runs ahead of us
@@ -182,6 +185,7 @@ class TimerNumbers:
         if self._end_ms is not None:
             now_ms = self._end_ms - TIMER_BLOCK_MS + self._away_ms()
             value_ms = max(value_ms, max(self._end_ms, now_ms) + latency_ms)
+        value_ms = min(value_ms, HIGHEST_NUMBER // 2)  # damaged: it takes thousands of years
         self._ahead_ms = value_ms - monotonic_ms
         self._reserve(value_ms)
         await self._store.store_number(self._name, value_ms + TIMER_BLOCK_MS)

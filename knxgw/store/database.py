@@ -17,6 +17,7 @@ from knxgw.store.trouble import is_damage, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
+HIGHEST_SECURE_NUMBER = (1 << 48) - 1
 
 # One entry per schema version; an entry that was shipped is never changed again.
 MIGRATIONS = (
@@ -160,15 +161,23 @@ class Database:
                 [(fault.at, fault.point, fault.code, int(fault.present)) for fault in faults],
             )
             self._connection.executemany(
-                "INSERT INTO secure_numbers VALUES (?, ?) ON CONFLICT (name)"
-                " DO UPDATE SET number = excluded.number WHERE excluded.number > number",
-                list((numbers or {}).items()),
+                "INSERT INTO secure_numbers VALUES (?1, ?2) ON CONFLICT (name)"
+                " DO UPDATE SET number = ?2"
+                " WHERE NOT (typeof(number) = 'integer' AND number BETWEEN ?2 AND ?3)",
+                [(n, value, HIGHEST_SECURE_NUMBER) for n, value in (numbers or {}).items()],
             )
             self._trim()
 
     def load_numbers(self) -> dict[str, int]:
-        """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them."""
-        rows = self._rows("SELECT name, number FROM secure_numbers")
+        """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them.
+
+        What cannot be one (they have 48 bits) was damaged and is left out.
+        """
+        rows = self._rows(
+            "SELECT name, number FROM secure_numbers"
+            " WHERE typeof(number) = 'integer' AND number BETWEEN 1 AND ?",
+            (HIGHEST_SECURE_NUMBER,),
+        )
         return {str(name): int(number) for name, number in rows}
 
     def _trim(self) -> None:

@@ -13,6 +13,7 @@ from knxgw.errors import LinkError
 from knxgw.links.knx import XknxLink
 from knxgw.links.knx_numbers import (
     AT_ONCE,
+    HIGHEST_NUMBER,
     NUMBERS_START,
     OWN_BLOCK,
     TIMER_BLOCK_MS,
@@ -264,6 +265,14 @@ async def test_a_full_disk_does_not_make_us_mute() -> None:
     assert len(await sent(device, OWN_BLOCK + 1)) == OWN_BLOCK + 1
 
 
+async def test_numbers_that_are_used_up_are_said() -> None:
+    device = Device()
+    await device.store.store_number("own", HIGHEST_NUMBER)
+    device.restart()
+    with pytest.raises(LinkError, match="used up"):
+        await device.numbers.reserve()
+
+
 async def test_a_write_comes_once_in_a_block() -> None:
     device = Device()
     await sent(device, OWN_BLOCK)
@@ -358,6 +367,15 @@ async def test_a_link_opened_again_goes_on_with_the_same_timer() -> None:
     await timer.begin(7_000, LATENCY_MS)
     timer.at(900_000, 8_000)  # a member was far ahead
     assert await device.numbers.timer(KEY).begin(9_000, LATENCY_MS) == 901_000
+
+
+async def test_a_damaged_timer_leaves_room_for_the_time_to_come() -> None:
+    device = Device()
+    await device.numbers.timer(KEY).begin(1_000, LATENCY_MS)
+    (name,) = [name for name in device.store.numbers if name.endswith("timer")]
+    await device.store.store_number(name, HIGHEST_NUMBER)
+    device.restart()
+    assert await device.numbers.timer(KEY).begin(1_000, LATENCY_MS) <= HIGHEST_NUMBER // 2
 
 
 async def test_another_backbone_key_has_another_timer() -> None:

@@ -134,3 +134,15 @@ def test_faults_that_never_went_are_known_as_open(tmp_path: Path) -> None:
     database.save({}, [], [change(1, "Comm", present=False), change(3, "Comm", present=False)])
     assert database.open_faults() == [(2, "Comm"), (0, "OverCurrent")]
     database.close()
+
+
+@pytest.mark.parametrize("damaged", ["x", 1.5, -1, 0, 1 << 48, b"\x01\x02"])
+def test_a_damaged_secure_number_is_left_out(tmp_path: Path, damaged: object) -> None:
+    database = Database(tmp_path)
+    database.save({}, numbers={"good": 7})
+    database._connection.execute("INSERT INTO secure_numbers VALUES ('bad', ?)", (damaged,))
+    assert database.load_numbers() == {"good": 7}
+    database.save({}, numbers={"good": (1 << 48) - 1, "bad": 8})
+    database.save({}, numbers={"good": 9, "bad": 7})
+    assert database.load_numbers() == {"good": (1 << 48) - 1, "bad": 8}
+    database.close()
