@@ -6,6 +6,7 @@ A frame that can be read is handed on outside the guard: an error there is a bug
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -96,7 +97,39 @@ class _Endpoint(asyncio.DatagramProtocol):
 
 
 def report_failures(transport: UDPTransport, hooks: Hooks) -> None:
-    """Let the sockets of an open transport say when the system does not send."""
-    for one in (transport.transport, transport.multicast_listener):
-        if one is not None:
-            one.set_protocol(_Endpoint(transport.data_received_callback, hooks.failed))
+    """Let the socket of an open transport say when the system does not send."""
+    if transport.transport is not None:
+        transport.transport.set_protocol(_Endpoint(transport.data_received_callback, hooks.failed))
+
+
+async def join(transport: UDPTransport, hooks: Hooks) -> None:
+    """Open the two sockets of a multicast transport: one that listens, one that sends.
+
+    xknx's own way leaves a socket open when there is no such adapter. Raises: OSError.
+    """
+    loop = asyncio.get_running_loop()
+
+    def endpoint() -> _Endpoint:
+        return _Endpoint(transport.data_received_callback, hooks.failed)
+
+    listening = _listening_socket(transport.local_addr[0], transport.remote_addr)
+    transport.multicast_listener, _ = await loop.create_datagram_endpoint(endpoint, sock=listening)
+    transport.transport, _ = await loop.create_datagram_endpoint(
+        endpoint, local_addr=transport.local_addr
+    )
+    transport.local_addr_assigned = transport.getsockname()
+
+
+def _listening_socket(own_ip: str, group: Address) -> socket.socket:
+    """Return a socket that hears a group on the adapter with our address. Raises: OSError."""
+    membership = socket.inet_aton(group[0]) + socket.inet_aton(own_ip)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        listening.settimeout(0)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        listening.bind(group)
+    except OSError:
+        listening.close()
+        raise
+    return listening

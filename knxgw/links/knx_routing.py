@@ -17,7 +17,7 @@ from knxgw.links.knx_guard import (
     Address,
     Hooks,
     connected,
-    report_failures,
+    join,
     take_datagram,
 )
 from knxgw.links.knx_numbers import TimerNumbers
@@ -32,8 +32,7 @@ class GuardedMulticast(UDPTransport):
 
     async def connect(self) -> None:
         """Join the group. Raises: OSError."""
-        await super().connect()
-        report_failures(self, self._hooks)
+        await join(self, self._hooks)
 
     def data_received_callback(self, raw: bytes, source: Address) -> None:
         """Parse a datagram and hand it on."""
@@ -107,8 +106,7 @@ class GuardedSecureGroup(SecureGroup):
     async def connect(self) -> None:
         """Join the group and find its timer. Raises: OSError."""
         await self.secure_timer.begin()
-        await UDPTransport.connect(self)
-        report_failures(self, self._hooks)
+        await join(self, self._hooks)
         await self.secure_timer.synchronize()
 
     def data_received_callback(self, raw: bytes, source: Address) -> None:

@@ -22,6 +22,7 @@ from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
+from knxgw.errors import LinkError
 from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_routing import (
     GuardedMulticast,
@@ -308,6 +309,41 @@ async def test_data_secure_goes_through_ip_secure_routing(group: str, tmp_path: 
         await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
         await peer.write(SECURED, 8)
         await hears(our_ear, SECURED, 8)
+
+
+async def test_what_the_system_does_not_send_is_a_lost_link(group: str) -> None:
+    link = routing(group)
+    async with opened(link) as ear:
+        assert link._routing is not None
+        socket = link._routing.transport.transport
+        assert socket is not None
+        socket.sendto(bytes(70_000), (group, 3671))  # too long for a datagram
+        assert ear.lost == 1
+        with pytest.raises(LinkError, match="sending failed: Message too long"):
+            await link.send(group_write(PLAIN, 7))
+        with pytest.raises(LinkError, match="sending failed"):
+            await link.check()
+    async with opened(link) as ear:
+        await link.send(group_write(PLAIN, 8))
+        await link.check()
+        assert ear.lost == 0
+
+
+async def test_a_telegram_that_the_system_refuses_counts_as_unsent(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = routing(group)
+    async with opened(link):
+        monkeypatch.setattr(KNXIPFrame, "to_knx", lambda _self: bytes(70_000))
+        with pytest.raises(LinkError, match="sending failed"):
+            await link.send(group_write(PLAIN, 7))
+
+
+async def test_an_address_that_no_adapter_has_is_named_as_the_cause(group: str) -> None:
+    of = settings(KnxLinkKind.ROUTING, local_ip="203.0.113.77", multicast_group=group)
+    with pytest.raises(LinkError, match=r"could not be started: .*(No such device|Cannot)"):
+        async with opened(make_link(of)):
+            pass
 
 
 # --- what was recorded, after a restart
