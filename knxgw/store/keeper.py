@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from knxgw.store.trouble import is_damage, remedy
 
 log = logging.getLogger(__name__)
 RETRY_S = 10.0
+TOGETHER_S = 0.05  # far longer than a decision takes
 
 
 class Keeper:
@@ -79,9 +81,22 @@ class Keeper:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if not (self._records or self._sessions or self._faults):
+                await self._decision()
             if not await self.flush():
                 self._wake.set()
                 await asyncio.sleep(RETRY_S)
+
+    async def _decision(self) -> None:
+        """Let a number wait for the decision that its telegram causes, if it causes one.
+
+        Stored alone, a power cut in between would leave a telegram that cannot be repeated and has
+        not done anything.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOGETHER_S):
+                await self._wake.wait()
+        self._wake.clear()
 
     async def flush(self) -> bool:
         """Write everything that waits; return True when it is safe on the disk."""

@@ -1,7 +1,9 @@
 """The keeper: what must survive goes to the disk, in order, without stopping anybody."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +89,42 @@ async def test_a_secure_number_that_may_wait_goes_with_the_next_write(tmp_path: 
         assert database.load_numbers() == {"sender": 6}
         task.cancel()
     database.close()
+
+
+async def test_a_number_and_the_decision_of_its_telegram_are_one_write(tmp_path: Path) -> None:
+    database = Recording(tmp_path)
+    keeper = Keeper(database, InlineExecutor())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(keeper.run())
+        await asyncio.sleep(1)
+        keeper.note_number("sender", 5, at_once=True)
+        await asyncio.sleep(0.01)  # the station decides
+        keeper.remember(1, {"interrupted": False})
+        await asyncio.sleep(0.001)
+        assert database.saved == [({1: {"interrupted": False}}, {"sender": 5})]
+        keeper.remember(1, {"interrupted": True})
+        await asyncio.sleep(0.001)
+        assert database.saved[1:] == [({1: {"interrupted": True}}, {})], "no decision waits"
+        task.cancel()
+    database.close()
+
+
+class Recording(Database):
+    """Notes what is written together."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.saved: list[tuple[Mapping[int, Mapping[str, Any]], Mapping[str, int]]] = []
+
+    def save(
+        self,
+        records: Mapping[int, Mapping[str, Any]],
+        sessions: Sequence[SessionRow] = (),
+        faults: Sequence[FaultRow] = (),
+        numbers: Mapping[str, int] | None = None,
+    ) -> None:
+        super().save(records, sessions, faults, numbers)
+        self.saved.append((records, numbers or {}))
 
 
 async def test_secure_numbers_survive_an_orderly_end_and_never_fall(tmp_path: Path) -> None:
