@@ -81,9 +81,7 @@ class Keeper:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if not (self._records or self._sessions or self._faults):
-                await self._decision()
-            if not await self.flush():
+            if not await self._write(patiently=True):
                 self._wake.set()
                 await asyncio.sleep(RETRY_S)
 
@@ -93,6 +91,7 @@ class Keeper:
         Stored alone, a power cut in between would leave a telegram that cannot be repeated and has
         not done anything.
         """
+        self._wake.clear()  # the number has set it
         with suppress(TimeoutError):
             async with asyncio.timeout(TOGETHER_S):
                 await self._wake.wait()
@@ -100,7 +99,12 @@ class Keeper:
 
     async def flush(self) -> bool:
         """Write everything that waits; return True when it is safe on the disk."""
+        return await self._write(patiently=False)
+
+    async def _write(self, *, patiently: bool) -> bool:
         while self._records or self._sessions or self._faults or self._numbers:
+            if patiently and not (self._records or self._sessions or self._faults):
+                await self._decision()
             taken = (self._records, self._sessions, self._faults, self._numbers)
             self._records, self._sessions, self._faults, self._numbers = {}, [], [], {}
             if not await self._carried_out(partial(self._database.save, *taken)):

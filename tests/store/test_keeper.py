@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,41 @@ async def test_a_number_and_the_decision_of_its_telegram_are_one_write(tmp_path:
         assert database.saved[1:] == [({1: {"interrupted": True}}, {})], "no decision waits"
         task.cancel()
     database.close()
+
+
+async def test_a_number_that_comes_during_a_write_waits_for_its_decision_too(
+    tmp_path: Path,
+) -> None:
+    database = Recording(tmp_path)
+    keeper = Keeper(database, SlowExecutor())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(keeper.run())
+        keeper.remember(1, {"interrupted": True})
+        await asyncio.sleep(WRITE_S - 0.001)
+        keeper.note_number("sender", 5, at_once=True)
+        await asyncio.sleep(0.002)  # meanwhile the write is done
+        keeper.remember(1, {"interrupted": False})
+        await asyncio.sleep(2 * WRITE_S)
+        assert database.saved == [
+            ({1: {"interrupted": True}}, {}),
+            ({1: {"interrupted": False}}, {"sender": 5}),
+        ]
+        task.cancel()
+    database.close()
+
+
+WRITE_S = 0.5
+
+
+class SlowExecutor(InlineExecutor):
+    """A disk that takes its time, in virtual time."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn` now; its result is known later."""
+        done = super().submit(fn, *args, **kwargs)
+        later: Future[Any] = Future()
+        asyncio.get_running_loop().call_later(WRITE_S, lambda: later.set_result(done.result()))
+        return later
 
 
 class Recording(Database):
