@@ -47,7 +47,7 @@ _VIEWS = {  # points of different kinds may look at the same registers
 def check_model(model: DeviceModel, root: Node) -> None:
     """Report what cannot be right about a model as a whole."""
     points = root.mapping()["points"].mapping()
-    _check_units(model, points)
+    _check_numbers(model, points)
     _check_registers(model, points)
     _check_phases(model, points)
     if model.control is not None:
@@ -60,8 +60,13 @@ def check_model(model: DeviceModel, root: Node) -> None:
         _check_plug(model, root)
 
 
-def _check_units(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
+def _check_numbers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
     for point in model.points.values():
+        if any(not codes or codes.stop > 1 << 16 * point.count for codes in point.invalid):
+            nodes[point.name].mapping()["invalid"].report(
+                f"nothing that {point.count} registers can show",
+                "write all bits of the registers, and the smaller end of a range first",
+            )
         if point.scale == 0:
             nodes[point.name].report(
                 "scale 0 makes every value 0", "write what gives the unit, or leave it out"

@@ -6,17 +6,16 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
+from knxgw.catalogue.load_codes import read_codes, read_invalid, read_raws
+from knxgw.catalogue.load_conditions import read_tests
 from knxgw.catalogue.model import (
-    Code,
     Computed,
-    Condition,
     Extract,
     Order,
     Point,
     PollClass,
     RegisterType,
     Table,
-    Test,
     TextFormat,
 )
 from knxgw.catalogue.yaml_tree import Node
@@ -57,9 +56,6 @@ _UNITS = ("A", "V", "W", "Wh", "s", "ms", "°C", "Hz", "%", "var", "VA")
 _COUNTS = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "u48": 3, "u64": 4, "i64": 4, "f32": 2, "f64": 4}
 _COUNTS |= {"bool": 1, "bits16": 1, "bits32": 2, "char_lo": 1, "char_hi": 1, "bcd_hms32": 2}
 _COUNTS |= {"t5": 2, "t6": 2}
-_ENDS = ("u16", "i16", "u32", "i32", "u48", "u64", "i64")
-_MEASURED = r"(current|power|energy|voltage)(_\w+)?|temperature|session_duration|serial|firmware"
-_UNMEASURED = r"current_(offered|max_hw|min_hw)"  # limits: told, not measured
 _TEXTS = ("str", "strw", "char_lo", "char_hi", "bytes")
 
 # How often a point of a standard name is read unless its file says otherwise.
@@ -192,7 +188,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         writable=access != "ro",
         write_function=function.integer(5, 16) if function else None,
         extract=_read_extract(node),
-        codes=_read_codes(node),
+        codes=read_codes(node),
         word_order=Order(choice_of(node, "word_order", tuple(Order), defaults["word_order"])),
         byte_order=Order(byte_order),
         string_order=Order(choice_of(node, "string_order", tuple(Order), byte_order)),
@@ -200,8 +196,8 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         relative=flag_of(node, "relative"),
         low=optional_number(node, "low"),
         high=optional_number(node, "high"),
-        invalid=(*_read_invalid(node), *_ends_of_range(name, kind)),
-        zero=_read_raws(node, "zero"),
+        invalid=read_invalid(node, name, kind),
+        zero=read_raws(node, "zero"),
         optional=flag_of(node, "optional"),
         required=flag_of(node, "required"),
         poll=_read_poll(name, node, readable=access != "wo"),
@@ -236,54 +232,6 @@ def _read_extract(node: Node) -> Extract | None:
     return Extract(shift=shift or 0, mask=mask or 0xFFFF)
 
 
-def _read_codes(node: Node) -> Mapping[int | str, Code]:
-    child = node.get("codes")
-    codes: dict[int | str, Code] = {}
-    for key, value in child.mapping().items() if child else ():
-        code = int(key, 0) if re.fullmatch(r"\d+|0x[0-9a-fA-F]+", key) else key
-        if value.is_mapping:
-            children = value.only_keys(("meaning", "state"))
-            state = children["state"].integer(0, 11) if "state" in children else None
-            meaning = children["meaning"].text() if "meaning" in children else ""
-            codes[code] = Code(meaning=meaning, state=state)
-        else:
-            codes[code] = Code(meaning=value.text(), state=None)
-    return MappingProxyType(codes)
-
-
-def _read_invalid(node: Node) -> tuple[range, ...]:
-    """Return what a file says of "not available": numbers, or ranges such as `0x10..0x1F`."""
-    child = node.get("invalid")
-    found = []
-    for item in child.items() if child else ():
-        first, dots, last = item.text().partition("..")
-        try:
-            low = int(first, 0)
-            found.append(range(low, (int(last, 0) if dots else low) + 1))
-        except ValueError:
-            item.report(f"{item.text()!r} is no number", "write 0x8000, or 0x7FF0..0x7FFF")
-    return tuple(found)
-
-
-def _ends_of_range(name: str, kind: str) -> tuple[range, ...]:
-    """Return the ends of the range of a measured whole number: a full register measures nothing.
-
-    Makers write there what is not available (0xFFFF, 0x7FFF, 0x8000 and wider ones), and what
-    does not fit any more ends there, too.
-    """
-    if kind not in _ENDS or not re.fullmatch(_MEASURED, name) or re.fullmatch(_UNMEASURED, name):
-        return ()
-    bits = 16 * _COUNTS[kind]
-    ends = (2**bits - 1,) if kind.startswith("u") else (2 ** (bits - 1), 2 ** (bits - 1) - 1)
-    return tuple(range(end, end + 1) for end in ends)
-
-
-def _read_raws(node: Node, name: str) -> tuple[int, ...]:
-    child = node.get(name)
-    values = [item.integer(0) for item in child.items()] if child else []
-    return tuple(value for value in values if value is not None)
-
-
 def _read_poll(name: str, node: Node, *, readable: bool) -> PollClass:
     child = node.get("poll")
     if child and (word := child.choice(tuple(PollClass))):
@@ -294,44 +242,3 @@ def _read_poll(name: str, node: Node, *, readable: bool) -> PollClass:
         if re.fullmatch(pattern, name):
             return poll
     return PollClass.NEVER
-
-
-def read_tests(node: Node, points: Mapping[str, Point]) -> tuple[Test, ...]:
-    """Return the comparisons of a mapping `{point: expectation}`; all must hold.
-
-    Expectations: a value or a list (any of), `"*"`, `"!=v"`, `"<v"`, `">=v"`, `"bitN"`.
-    """
-    tests = []
-    for name, child in node.mapping().items():
-        if name not in points:
-            child.report(f"point {name!r} does not exist", "name a point of this file")
-            continue
-        tests.append(_read_test(name, child))
-    return tuple(tests)
-
-
-def _read_test(name: str, node: Node) -> Test:
-    if node.is_list:
-        values = tuple(_value(item.text()) for item in node.items())
-        return Test(point=name, condition=Condition.ANY_OF, values=values)
-    text = node.text()
-    if text == "*":
-        return Test(point=name, condition=Condition.ANY, values=())
-    for prefix, condition in (
-        ("!=", Condition.NOT),
-        (">=", Condition.AT_LEAST),
-        ("<", Condition.BELOW),
-        ("bit", Condition.BIT),
-    ):
-        if text.startswith(prefix):
-            return Test(
-                point=name, condition=condition, values=(_value(text.removeprefix(prefix)),)
-            )
-    return Test(point=name, condition=Condition.ANY_OF, values=(_value(text),))
-
-
-def _value(text: str) -> int | float | str:
-    try:
-        return int(text, 0)
-    except ValueError:
-        return text

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.fields import choice_of, flag_of
-from knxgw.catalogue.load_points import read_tests
+from knxgw.catalogue.load_conditions import read_tests
 from knxgw.catalogue.model import (
     MAX_REGISTERS,
     IdentityRule,

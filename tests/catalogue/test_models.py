@@ -176,6 +176,19 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "  power: {address: 344, table: holding, type: f32, scale: 1000,",
      "points.power_l1: a step is 0.001 times that of 'power', whose part it is; "
      "compare both scales with the source, and a phase with a display"),
+    ("phoenix_charx", "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [0xFFFFFFFF]",
+     "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [0x1FFFFFFFF]",
+     "points.current_l1.invalid: nothing that 2 registers can show; "
+     "write all bits of the registers, and the smaller end of a range first"),
+    ("phoenix_charx", "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [0xFFFFFFFF]",
+     "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [9..3]",
+     "points.current_l1.invalid: nothing that 2 registers can show; "
+     "write all bits of the registers, and the smaller end of a range first"),
+    ("phoenix_charx", "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [0xFFFFFFFF]",
+     "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [none]",
+     "points.current_l1.invalid[0]: 'none' is no number; write 0x8000, or 0x7FF0..0x7FFF"),
+    ("abl_em4", "      0xA2: {meaning: reserved, state: 3}", "      161: {meaning: reserved, state: 3}",
+     "points.state.codes.161: 161 is 161, which has a meaning already; remove one of them"),
     ("alfen_eve", "  power: {address: 344, table: holding, type: f32,",
      "  power: {address: 344, table: holding, type: f32, scale: 0,",
      "points.power: scale 0 makes every value 0; write what gives the unit, or leave it out"),
