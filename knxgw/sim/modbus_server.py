@@ -265,6 +265,7 @@ class SerialSimulator(ModbusSimulator):
         if self.wire is not None:
             self.wire.open()
         await super().start()
+        await asyncio.sleep(0)  # pymodbus opens the line one turn later; before, it cannot be closed
         if self.wire is not None:
             self.wire.start()
 

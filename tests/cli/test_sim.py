@@ -212,6 +212,21 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit)
 
 
+def test_a_taken_port_beside_a_serial_line_is_said_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        site = plain(tmp_path, port)
+        line = "  - {number: 2, model: abb_terra_ac, connection: {type: serial, unit: 2}}\n"
+        text = site.read_text().replace(
+            "group_objects", f"{line}serial: {{port: ./line, parity: N}}\ngroup_objects"
+        )
+        site.write_text(text, encoding="utf-8")
+        with typed("sim", "--site", str(site), directory=tmp_path) as simulator:
+            assert simulator.wait() == 1
+            assert f"error: nothing can be simulated at 127.0.0.1:{port}" in simulator.said
+            assert "Traceback" not in simulator.said
+
+
 def test_a_second_simulator_of_a_site_says_what_the_first_one_has(tmp_path: Path) -> None:
     site = elsewhere(tmp_path)
     with typed("sim", "--site", str(site)) as first:
