@@ -61,7 +61,7 @@ def page_of(said: str) -> str:
 
 
 @pytest.mark.real
-@pytest.mark.proves("H.72")
+@pytest.mark.proves("H.92")
 def test_at_80_by_24_the_address_stays_in_sight_and_ctrl_c_ends_it() -> None:
     with at_terminal("demo") as demo:
         demo.wait_to_say("KEBA KeContact P30")
@@ -77,7 +77,7 @@ def test_at_80_by_24_the_address_stays_in_sight_and_ctrl_c_ends_it() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.proves("H.72")
+@pytest.mark.proves("H.92")
 def test_a_dumb_terminal_gets_plain_lines() -> None:
     with at_terminal("demo", term="dumb") as demo:
         demo.wait_to_say("KEBA KeContact P30")
@@ -92,7 +92,7 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("command", [["demo"], ["demo", "-v"], ["sim"]], ids=" ".join)
-@pytest.mark.proves("H.73")
+@pytest.mark.proves("H.93")
 def test_what_goes_on_ends_when_nobody_reads_any_more(command: list[str], tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     with errors.open("w") as file:
@@ -121,7 +121,7 @@ def test_what_goes_on_ends_when_nobody_reads_any_more(command: list[str], tmp_pa
 @pytest.mark.parametrize(
     "command", [["objects"], ["models"], ["models", "--json"], ["check", "nowhere.yaml"]]
 )
-@pytest.mark.proves("H.73")
+@pytest.mark.proves("H.93")
 def test_a_list_that_is_read_in_part_is_no_error(command: list[str], tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     with errors.open("w") as file:
@@ -133,7 +133,7 @@ def test_a_list_that_is_read_in_part_is_no_error(command: list[str], tmp_path: P
 
 
 @pytest.mark.real
-@pytest.mark.proves("H.73")
+@pytest.mark.proves("H.93")
 def test_a_full_disk_is_said_and_no_output_at_all_is_fine() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -155,7 +155,7 @@ def building_a(demo: Session) -> list[float]:
 
 
 @pytest.mark.real
-@pytest.mark.proves("H.72")
+@pytest.mark.proves("H.92")
 def test_two_demos_at_once_have_a_page_and_a_bus_each_and_say_so() -> None:
     with typed("demo", "--seed", "1") as first:
         first.wait_to_say("KNX on")

@@ -78,7 +78,7 @@ class Metered:
         ("321", 1, 3, (4, 5, 16)),
     ],
 )
-@pytest.mark.proves("H.71")
+@pytest.mark.proves("H.91")
 async def test_the_mains_connection_carries_a_car_on_the_phases_its_terminals_are_on(
     rotation: str, phases: int, vehicle: int, expected: tuple[int, int, int], tmp_path: Path
 ) -> None:
@@ -114,7 +114,7 @@ async def test_a_connection_of_one_phase_carries_every_charging_point_on_it(
         assert house.phases_ma() == (22_000, 0, 0)
 
 
-@pytest.mark.proves("H.71")
+@pytest.mark.proves("H.91")
 async def test_a_meter_on_modbus_shows_the_rotated_phases(tmp_path: Path) -> None:
     text = site(
         "source: modbus, model: eastron_sdm630, connection: "
@@ -145,7 +145,7 @@ async def test_a_meter_on_modbus_shows_the_rotated_phases(tmp_path: Path) -> Non
         ("power", "14.056", [1955, -690, 2818]),
     ],
 )
-@pytest.mark.proves("H.71")
+@pytest.mark.proves("H.91")
 async def test_values_come_in_the_datapoint_type_of_the_site_with_their_sign(
     measurement: str, dpt: str, expected: list[float], tmp_path: Path
 ) -> None:
@@ -196,7 +196,7 @@ async def test_a_read_is_answered(tmp_path: Path) -> None:
         assert len([h for h in it.world.heard if isinstance(h.apci, GroupValueResponse)]) == 1
 
 
-@pytest.mark.proves("H.71")
+@pytest.mark.proves("H.91")
 async def test_load_management_can_be_rehearsed_with_it(tmp_path: Path) -> None:
     text = site("interval_s: 2", (3, "123"), (3, "231"))
     async with Metered(text, tmp_path, run_gateway=True) as it:
