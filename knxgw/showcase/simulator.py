@@ -49,6 +49,7 @@ def run_simulator(path: Path | None, copy: Path | None) -> None:
         raise ConfigError(loaded.findings)
     rehearsal = rehearse(
         loaded.configuration,
+        name=DEMO_NAME if path is None else str(path.absolute()),
         line_path=_line_path(loaded.configuration, path),
         may_listen=may_listen,
     )
@@ -118,7 +119,7 @@ def _claim(configuration: Configuration, claims: ExitStack) -> None:
         raise GatewayError(
             f"a program on this computer listens to the multicast group {group} at {others[0]} and "
             "would take the simulated smart meter for a real one: give this site another "
-            "knx.multicast_group, such as 239.255.23.13"
+            "knx.multicast_group, such as 239.255.23.12"
         )
 
 

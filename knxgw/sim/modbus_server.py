@@ -265,7 +265,9 @@ class SerialSimulator(ModbusSimulator):
         if self.wire is not None:
             self.wire.open()
         await super().start()
-        await asyncio.sleep(0)  # pymodbus opens the line one turn later; before, it cannot be closed
+        await asyncio.sleep(
+            0
+        )  # pymodbus opens the line one turn later; before, it cannot be closed
         if self.wire is not None:
             self.wire.start()
 

@@ -7,6 +7,7 @@ nothing that is simulated reaches a real installation.
 """
 
 import ipaddress
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,6 @@ from knxgw.config.model import (
 from knxgw.config.objects import smart_meter_on_knx
 
 LOOPBACK = "127.0.0.1"
-GROUP = "239.255.23.12"  # of administrative scope: no installation uses it, no router passes it on
 GATEWAY_ADDRESS = "1.1.20"  # where the site's file gives none
 FIRST_FREE_PORT = 1024  # below it only the administrator may listen
 PORT_STEP = 10_000
@@ -72,18 +72,22 @@ class _Device:
 
 
 def rehearse(
-    configuration: Configuration, *, line_path: Path, may_listen: Callable[[str, int], bool]
+    configuration: Configuration,
+    *,
+    name: str,
+    line_path: Path,
+    may_listen: Callable[[str, int], bool],
 ) -> Rehearsal:
     """Return the site as it is on this computer.
 
-    `line_path` is what a serial adapter becomes; `may_listen` tells whether a low port of a loopback
-    address can be used.
+    `name` tells it from other sites, `line_path` is what a serial adapter becomes; `may_listen` tells
+    whether a low port of a loopback address can be used.
     """
     devices = list(_devices(configuration))
     moved = _Addresses(devices, may_listen)
     edits = [edit for device in devices for edit in moved.edits(device)]
     line, line_edits = _line(configuration.serial, line_path, moved)
-    knx, knx_edits, notes = _knx(configuration)
+    knx, knx_edits, notes = _knx(configuration, group_of(name))
     website, website_edits = _website(configuration)
     if website_edits:
         real = f"{configuration.website_host}:{configuration.website_port}"
@@ -274,7 +278,16 @@ def _line(
     ]
 
 
-def _knx(configuration: Configuration) -> tuple[KnxSettings, list[Edit], list[str]]:
+def group_of(name: str) -> str:
+    """Return the multicast group of a site: the same for the same name, hardly ever that of another.
+
+    It is of administrative scope: no installation uses it, and no router passes it on.
+    """
+    number = zlib.crc32(name.encode("utf-8", "surrogateescape"))
+    return f"239.255.{64 + number % 128}.{1 + number // 128 % 254}"
+
+
+def _knx(configuration: Configuration, group: str) -> tuple[KnxSettings, list[Edit], list[str]]:
     """Return how KNX is reached, and what a person must know about it."""
     knx = configuration.knx
     meter = smart_meter_on_knx(configuration.load_management)
@@ -287,7 +300,7 @@ def _knx(configuration: Configuration) -> tuple[KnxSettings, list[Edit], list[st
         knx,
         link=KnxLinkKind.ROUTING,
         local_ip=LOOPBACK,
-        multicast_group=GROUP,
+        multicast_group=group,
         individual_address=knx.individual_address or GATEWAY_ADDRESS,
         keyring=None,
         keyring_password_file=None,
@@ -301,7 +314,7 @@ def _knx(configuration: Configuration) -> tuple[KnxSettings, list[Edit], list[st
         for name in names
         if getattr(there, name) != getattr(knx, name)
     ]
-    notes = [f"KNX: routing on {LOOPBACK}, multicast group {GROUP}, in place of {knx.link}"]
+    notes = [f"KNX: routing on {LOOPBACK}, multicast group {group}, in place of {knx.link}"]
     if knx.keyring is not None:
         notes.append("KNX Secure is off: the keyring's keys are those of the real installation")
     return there, edits, notes

@@ -25,16 +25,20 @@ from knxgw.sim.loopback import (
 pytestmark = pytest.mark.real
 
 
+NET = f"239.255.{200 + os.getpid() % 50}"  # the suite may run twice on one computer
+NAME = f"something of test {os.getpid()}"
+
+
 def numbered(start: int) -> Iterator[str]:
-    return (f"239.255.77.{number}" for number in count(start))
+    return (f"{NET}.{number}" for number in count(start))
 
 
 def test_a_claim_excludes_others_until_it_is_released() -> None:
-    claim = Claim("something of this test")
+    claim = Claim(NAME)
     with pytest.raises(ClaimedError):
-        Claim("something of this test")
+        Claim(NAME)
     claim.release()
-    Claim("something of this test").release()
+    Claim(NAME).release()
 
 
 def test_two_that_look_for_a_port_at_once_get_two() -> None:
@@ -52,20 +56,20 @@ def test_a_port_that_is_listened_to_is_passed_over() -> None:
 
 def test_two_demos_have_two_multicast_groups() -> None:
     with quiet_group(numbered(1)) as one, quiet_group(numbered(1)) as other:
-        assert (one, other) == ("239.255.77.1", "239.255.77.2")
+        assert (one, other) == (f"{NET}.1", f"{NET}.2")
     with quiet_group(numbered(1)) as again:
-        assert again == "239.255.77.1"
+        assert again == f"{NET}.1"
 
 
 def test_a_group_that_some_program_listens_to_is_passed_over() -> None:
-    group = "239.255.77.50"
+    group = f"{NET}.50"
     assert listening_interfaces(group) == ()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         member = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
         listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
         assert listening_interfaces(group) == ("lo",)
         with quiet_group(numbered(50)) as chosen:
-            assert chosen == "239.255.77.51"
+            assert chosen == f"{NET}.51"
 
 
 def test_memberships_are_read_by_interface(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,14 @@ from knxgw.config.device_address import device_address
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.errors import GatewayError
-from knxgw.sim.rehearsal import GROUP, Rehearsal, by_place, rehearse
+from knxgw.sim.rehearsal import Rehearsal, by_place, group_of, rehearse
 from knxgw.sim.site_copy import MARK, site_copy, write_copy
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "docs" / "config-example.yaml"]
 LINE = Path("/somewhere/site-ttyUSB0")
+NAME = "/somewhere/site.yaml"
+GROUP = group_of(NAME)
 
 
 def read(text: str, directory: Path | None = None) -> Configuration:
@@ -30,7 +32,9 @@ def read(text: str, directory: Path | None = None) -> Configuration:
 
 def rehearsed(text: str, *, may_listen: bool = False, directory: Path | None = None) -> Rehearsal:
     configuration = read(text, directory)
-    return rehearse(configuration, line_path=LINE, may_listen=lambda _host, _port: may_listen)
+    return rehearse(
+        configuration, name=NAME, line_path=LINE, may_listen=lambda _host, _port: may_listen
+    )
 
 
 def copied(text: str, directory: Path | None = None) -> str:
@@ -155,6 +159,15 @@ def test_knx_is_a_group_of_its_own_on_the_loopback_interface(knx: str) -> None:
     assert (there.link, there.local_ip) == (KnxLinkKind.ROUTING, "127.0.0.1")
     assert there.multicast_group == GROUP
     assert there.individual_address == ("1.1.9" if "1.1.9" in knx else there.individual_address)
+
+
+def test_two_sites_have_two_groups_and_each_keeps_its_own() -> None:
+    names = [f"/home/someone/site{number}.yaml" for number in range(50)]
+    groups = {name: group_of(name) for name in names}
+    assert len(set(groups.values())) == len(names)
+    assert {name: group_of(name) for name in names} == groups
+    for group in groups.values():
+        assert ipaddress.ip_address(group) in ipaddress.ip_network("239.255.0.0/16")
 
 
 def test_a_site_without_a_knx_section_does_not_reach_the_network_either() -> None:
