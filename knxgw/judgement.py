@@ -102,7 +102,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     A gateway that runs with this very file has its address and its state directory: that is no
     mistake of the file. `offline`: without what this machine must have or be.
     """
-    loaded = load_configuration(path, catalogue())
+    loaded = load_configuration(path, catalogue(), offline=offline)
     if loaded.configuration is None or offline:
         left_out = _MACHINE if offline and loaded.configuration else ()
         return Judgement(findings=loaded.findings, left_out=left_out)
@@ -116,7 +116,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
 
 
 _MACHINE = (
-    "the keyring, its password and the tunnel's address in it",
+    "the keyring's file, its password and the tunnel's address in it",
     "whether the website's address is free",
     "the state directory",
 )

@@ -1,7 +1,6 @@
 """Makes a `Configuration` from checked values; what no single value shows is reported here."""
 
 import ipaddress
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from knxgw.config.report import Report
 from knxgw.config.values import Values
 
 NEW_DEVICE_ADDRESS = "15.15.255"  # individual address of a device nobody programmed
-LONGEST_PATH_SHOWN = 200  # characters
 _TUNNELS = (KnxLinkKind.TUNNELLING, KnxLinkKind.TUNNELLING_TCP)
 
 
@@ -98,7 +96,7 @@ def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
         local_ip=values.optional_text("local_ip"),
         individual_address=_individual_address(values, link, report),
         multicast_group=values.text("multicast_group"),
-        keyring=_readable(values, "keyring", report, directory),
+        keyring=_path(values, "keyring", directory),
         keyring_password_file=_password_file(values, report, directory),
     )
 
@@ -151,21 +149,13 @@ def _password_file(values: Values, report: Report, directory: Path) -> str | Non
             "is missing, the keyring's password must be in KNXGW_KEYRING_PASSWORD",
             "or write it into a file of its own and name that file here",
         )
-    return _readable(values, "keyring_password_file", report, directory)
+    return _path(values, "keyring_password_file", directory)
 
 
-def _readable(values: Values, name: str, report: Report, directory: Path) -> str | None:
-    """Return the full path of a file; report it if it cannot be read. Its content stays unread."""
+def _path(values: Values, name: str, directory: Path) -> str | None:
+    """Return the full path of a file; nobody has looked whether it is there."""
     text = values.optional_text(name)
-    if text is None:
-        return None
-    path = directory / text
-    key, shown = values.key_of(name), str(path)[-LONGEST_PATH_SHOWN:]
-    if not os.path.isfile(path):  # noqa: PTH113 - no error for a name the system refuses
-        report.error(key, f"there is no file {shown}", "check the path")
-    elif not os.access(path, os.R_OK):
-        report.error(key, f"{shown} cannot be read", "give this user the right to read it")
-    return str(path)
+    return None if text is None else str(directory / text)
 
 
 def _serial(values: Values) -> SerialLine | None:

@@ -10,6 +10,7 @@ from knxgw.catalogue.model import Catalogue
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree
 from knxgw.config.build import build_draft
 from knxgw.config.check import check_draft
+from knxgw.config.check_files import check_files
 from knxgw.config.group_objects import read_group_objects
 from knxgw.config.model import Configuration
 from knxgw.config.report import Report, line_of
@@ -52,12 +53,19 @@ class LoadedConfiguration:
         return self.finding(finding.key, finding.problem, finding.remedy, finding.severity)
 
 
-def load_configuration(path: Path, catalogue: Catalogue) -> LoadedConfiguration:
-    """Read a configuration file; anything wrong with it becomes a finding."""
-    return read_configuration(path, catalogue)[1]
+def load_configuration(
+    path: Path, catalogue: Catalogue, *, offline: bool = False
+) -> LoadedConfiguration:
+    """Read a configuration file; anything wrong with it becomes a finding.
+
+    `offline`: the files it names may be on another machine.
+    """
+    return read_configuration(path, catalogue, offline=offline)[1]
 
 
-def read_configuration(path: Path, catalogue: Catalogue) -> tuple[str, LoadedConfiguration]:
+def read_configuration(
+    path: Path, catalogue: Catalogue, *, offline: bool = False
+) -> tuple[str, LoadedConfiguration]:
     """Return the text of a configuration file, and what it says."""
     try:
         with path.open("rb") as file:
@@ -70,14 +78,24 @@ def read_configuration(path: Path, catalogue: Catalogue) -> tuple[str, LoadedCon
         return "", _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line)
     if text is None:
         return "", _unreadable(path, "is too large for a configuration", "name another file")
-    loaded = parse_configuration(text, catalogue, name=str(path), directory=path.parent)
+    loaded = parse_configuration(
+        text, catalogue, name=str(path), directory=path.parent, offline=offline
+    )
     return text, loaded
 
 
 def parse_configuration(
-    text: str, catalogue: Catalogue, *, name: str = "configuration", directory: Path | None = None
+    text: str,
+    catalogue: Catalogue,
+    *,
+    name: str = "configuration",
+    directory: Path | None = None,
+    offline: bool = False,
 ) -> LoadedConfiguration:
-    """Read the text of a configuration file; relative paths in it start at `directory`."""
+    """Read the text of a configuration file; relative paths in it start at `directory`.
+
+    `offline`: the files it names may be on another machine.
+    """
     report = Report(file=name)
     root = _parse(text, report)
     if root is None or not root.is_mapping:
@@ -93,6 +111,8 @@ def parse_configuration(
         report=report,
         directory=directory or Path(),
     )
+    if not offline:
+        check_files(draft.configuration.knx, report)
     must_be_mended = report.has_errors
     faults = check_draft(draft, catalogue, report)
     configuration = replace(draft.configuration, faults=faults)

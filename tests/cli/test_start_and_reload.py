@@ -184,6 +184,9 @@ def test_a_missing_password_is_an_error_that_offline_does_not_ask_for(
     result = CliRunner().invoke(main, ["check", "--offline", str(site.file)])
     assert result.exit_code == 0
     assert "not looked at (--offline): the keyring" in result.output
+    site.change("house.knxkeys", "/on/another/machine.knxkeys")
+    assert "there is no file /on/another/machine.knxkeys" in errors(judge_file(site.file))[0]
+    assert errors(judge_file(site.file, offline=True)) == []
     assert "not looked at (--offline): whether the website's address is free" in result.output
     assert "not looked at (--offline): the state directory" in result.output
     assert result.output.endswith("good, with warnings\n")
