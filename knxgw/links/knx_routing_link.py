@@ -47,9 +47,10 @@ class RoutingLink(XknxLink):
         self._routing = await self._make(self._xknx, self._hooks, self._numbers)
         await self._routing.connect()
         self._adapter = AdapterWatch(self._routing.local_ip, self._routing.multicast_group)
-        if not self._adapter.is_running and self._adapter_has_run:
+        is_running = self._adapter.is_running
+        if is_running is False and self._adapter_has_run:
             raise LinkError(f"the network adapter {self._adapter.name} is not connected")
-        self._adapter_has_run |= self._adapter.is_running  # a bridge without ports never does
+        self._adapter_has_run |= is_running is True  # a bridge without ports never does
 
     async def check(self) -> None:
         """Make sure that we are still in the group. Raises: LinkError."""

@@ -44,9 +44,9 @@ class AdapterWatch:
         return self._before.name if self._before is not None else None
 
     @property
-    def is_running(self) -> bool:
-        """Tell whether it had a carrier then."""
-        return self._before is None or self._before.is_running
+    def is_running(self) -> bool | None:
+        """Tell whether it had a carrier then; None: the system does not know the adapter."""
+        return self._before.is_running if self._before is not None else None
 
     def trouble(self) -> str | None:
         """Return why the connection cannot go on; None when it can."""

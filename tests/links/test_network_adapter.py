@@ -86,5 +86,5 @@ def test_an_address_of_no_adapter_has_none_and_is_not_watched() -> None:
     assert adapter_state("203.0.113.77") is None
     watch = AdapterWatch("203.0.113.77", "224.0.23.12")
     assert watch.trouble() is None
-    assert watch.is_running
+    assert watch.is_running is None
     assert watch.name is None
