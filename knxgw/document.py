@@ -289,6 +289,10 @@ management. Every model is one file in `product_db/`, as [the chargers](chargers
 means the same. The registers of a meter that is not here are entered by hand in the site's file
 ([config.md](config.md#charging_pointsmetermanual), [example](../examples/meter-entered-by-hand.yaml)),
 or it is described in a file of its own ([models.md](models.md)).
+
+Behind current transformers, say 200/5 A, a fortieth of what flows reaches the meter. Each model says
+who multiplies by that. Where the meter does, we have it from programs that take its registers as they
+are, and from its menu: compare a current with a clamp meter when you put it into operation.
 """
 _MATRIX = """\
 ## Which model supplies which group objects
