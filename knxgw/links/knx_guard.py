@@ -7,6 +7,7 @@ A frame that can be read is handed on outside the guard: an error there is a bug
 
 import asyncio
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader
 
 OnBytes = Callable[[bytes], None]
 Address = tuple[str, int]
+_IP_MULTICAST_ALL = 49  # ip(7); Python has no name for it
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
 FRAME_START = bytes((KNXIPHeader.HEADERLENGTH, KNXIPHeader.PROTOCOLVERSION))
 LONGEST_FRAME = 1024  # bytes; a longest cEMI frame in its wrapper is below 350
@@ -121,13 +123,19 @@ async def join(transport: UDPTransport, hooks: Hooks) -> None:
 
 
 def _listening_socket(own_ip: str, group: Address) -> socket.socket:
-    """Return a socket that hears a group on the adapter with our address. Raises: OSError."""
+    """Return a socket that hears a group on the adapter with our address. Raises: OSError.
+
+    On no other one: Linux hands what comes on any adapter to everybody in the group, and a demo on
+    the loopback interface is no part of the installation.
+    """
     membership = socket.inet_aton(group[0]) + socket.inet_aton(own_ip)
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         listening.settimeout(0)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        if sys.platform == "linux":
+            listening.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
         listening.bind(group)
     except OSError:
         listening.close()
