@@ -13,7 +13,7 @@ from typing import Any
 
 from knxgw.errors import GatewayError
 from knxgw.store.recovery import put_aside, readable, tables_of
-from knxgw.store.trouble import is_damage, unusable
+from knxgw.store.trouble import is_damage, is_full, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
@@ -108,6 +108,8 @@ class Database:
         try:
             return open_file(self._path, self._patience_s)
         except sqlite3.Error as err:
+            if is_full(self.directory) and self._path.exists():
+                return open_file(self._path, self._patience_s, alone=True)
             if not is_damage(err):
                 raise
         self.put_aside = put_aside(self._path, open_file)
@@ -222,8 +224,10 @@ def _record(text: object) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def open_file(path: Path, patience_s: float = 5.0) -> sqlite3.Connection:
+def open_file(path: Path, patience_s: float = 5.0, *, alone: bool = False) -> sqlite3.Connection:
     """Open or create a file of the newest schema, whole and with every table.
+
+    `alone`: so that it can be read on a full disk; no other program can look at it meanwhile.
 
     Raises: sqlite3.Error; NewerStateError.
     """
@@ -232,6 +236,8 @@ def open_file(path: Path, patience_s: float = 5.0) -> sqlite3.Connection:
     )
     connection.text_factory = readable  # a text is read, whatever a torn page made of it
     try:
+        if alone:  # no file of shared memory, for which there is no room
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         _refuse_newer(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

@@ -51,7 +51,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
     """Return what is wrong with the state in a directory and what to do, in words."""
-    if _is_full(directory):  # whatever SQLite makes of it
+    if is_full(directory):  # whatever SQLite makes of it
         return _FULL
     if isinstance(error, OSError):
         return _ERRNO_WORDS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
@@ -60,7 +60,8 @@ def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
     return _WORDS.get(primary_code(error), str(error))
 
 
-def _is_full(directory: Path) -> bool:
+def is_full(directory: Path) -> bool:
+    """Tell whether a directory has no room left."""
     try:
         return os.statvfs(directory).f_bavail == 0
     except OSError:

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import shlex
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, Sess
 from knxgw.store.keeper import RETRY_S, Keeper
 from knxgw.store.recovery import MOST_KEPT
 from knxgw.store.trouble import is_damage, remedy, unusable
+from tests.support.netns import REPOSITORY
 
 PAGE = 4096
 RECORDS: dict[int, dict[str, Any]] = {
@@ -339,21 +339,72 @@ def test_an_error_without_a_code_is_no_damage() -> None:
     assert not is_damage(sqlite3.ProgrammingError("Cannot operate on a closed database."))
 
 
+FULL = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from knxgw.errors import GatewayError
+from knxgw.store.database import Database
+from knxgw.store.lock import StateLock
+from knxgw.store.trouble import remedy
+
+place = Path(sys.argv[1])
+ballast = place / "ballast"
+
+
+def fill():
+    with suppress(OSError), ballast.open("wb") as file:
+        while True:
+            file.write(bytes(100))
+
+
+fill()
+try:
+    Database(place)
+except GatewayError as err:
+    print("new:", err)
+ballast.unlink()
+Database(place).close()
+database = Database(place)
+database.save({1: {"interruption": True}})
+database.close()
+fill()
+with StateLock(place):
+    database = Database(place)
+    print("read:", database.load_records(), database.put_aside)
+    try:
+        database.save({1: {"text": "x" * 40_000}})
+    except Exception as err:
+        print("write:", remedy(err, place))
+    ballast.unlink()
+    database.save({1: {"interruption": False}})
+    database.close()
+database = Database(place)
+print("later:", database.load_records(), database.put_aside)
+database.close()
+"""
+
+
 @pytest.mark.real
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
-def test_a_full_disk_at_the_start_is_said_and_nothing_is_put_aside(tmp_path: Path) -> None:
-    program = (
-        "import pathlib; from knxgw.store.database import Database; "
-        f"Database(pathlib.Path({str(tmp_path)!r}))"
-    )
-    script = (
-        f"mount -t tmpfs -o size=16k none {tmp_path} && head -c 100k /dev/zero > {tmp_path}/big; "
-        f"{sys.executable} -c {shlex.quote(program)}; ls {tmp_path}"
-    )
+def test_a_full_disk_keeps_no_gateway_from_what_was_stored(tmp_path: Path) -> None:
+    (tmp_path / "full.py").write_text(FULL)
+    (tmp_path / "disk").mkdir()
+    script = 'mount -t tmpfs -o size=300k none "$1" && exec "$2" "$3" "$1"'
+    places = (str(tmp_path / "disk"), sys.executable, str(tmp_path / "full.py"))
     ended = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False
+        ["unshare", "-m", "sh", "-c", script, "sh", *places],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )
-    if "mount:" in ended.stderr or "unshare" in ended.stderr:
+    if "mount:" in ended.stderr or "unshare:" in ended.stderr:
         pytest.skip(ended.stderr)
-    assert "the disk is full; free some space on it" in ended.stderr
-    assert "damaged" not in ended.stdout
+    assert ended.stdout.splitlines() == [
+        f"new: the state in {tmp_path / 'disk'} cannot be used: the disk is full; "
+        "free some space on it",
+        "read: {1: {'interruption': True}} None",
+        "write: the disk is full; free some space on it",
+        "later: {1: {'interruption': False}} None",
+    ], ended.stderr
