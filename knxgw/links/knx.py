@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.knx")
 CONFIRMATION_TIMEOUT_S = 3.0
 ALIVE_CHECK_S = 10.0  # far below the 60 s of the standard: a dead interface must be noticed
+MOST_REFUSED = 20  # senders that are named in the log: addresses are easily made up
 ROUTING_SLOT_S = 0.02  # a routing sender may send one telegram each 20 ms
 
 OnFrame = Callable[[CEMILData], None]
@@ -92,6 +93,7 @@ class XknxLink(ABC):
             stranger=self._stranger,
             failed=self._failed,
         )
+        self._refused: set[IndividualAddress] = set()  # whose telegrams were said to be dropped
         self._on_frame: OnFrame | None = None
         self._on_lost: Callable[[], None] | None = None
         self._confirmed = asyncio.Event()
@@ -250,6 +252,11 @@ class XknxLink(ABC):
             return self._data_secure.received_cemi(data)
         except (DataSecureError, XKNXException) as err:
             self.insecure += 1
-            if self.insecure == 1:
-                log.warning("telegram dropped by Data Secure (further ones counted): %s", err)
+            if data.src_addr not in self._refused and len(self._refused) < MOST_REFUSED:
+                self._refused.add(data.src_addr)
+                log.warning(
+                    "telegram of %s dropped by Data Secure (further ones are only counted): %s",
+                    data.src_addr,
+                    err,
+                )
             return None

@@ -130,12 +130,20 @@ def _risks(settings: KnxSettings, keyring: Keyring) -> Iterator[Finding]:
             "routing is not encrypted: the keyring has no backbone key",
             f"switch on security of the backbone in ETS {again}",
         )
-    wanted = _wanted_address(settings)
-    if settings.link is KnxLinkKind.TUNNELLING_TCP and not tunnel_credentials(keyring, wanted):
+    if settings.link is not KnxLinkKind.TUNNELLING_TCP:
+        return
+    credentials = tunnel_credentials(keyring, _wanted_address(settings))
+    if credentials is None:
         yield _risk(
             settings,
             "the tunnel is not encrypted: the keyring has no secure tunnel",
             f"switch on secure tunnelling of the KNX IP interface in ETS {again}",
+        )
+    elif credentials.device_authentication is None:
+        yield _risk(
+            settings,
+            "anybody may pass for the KNX IP interface: the keyring has no authentication code of it",
+            f"give the KNX IP interface an authentication code in ETS {again}",
         )
 
 

@@ -289,6 +289,14 @@ def test_a_keyring_that_does_not_encrypt_the_connection_is_a_risk(
         assert "in ETS and export the keyring again" in text
 
 
+def test_a_tunnel_to_whoever_answers_is_a_risk(secured: KnxSettings) -> None:
+    of = replace(secured, link=KnxLinkKind.TUNNELLING_TCP, individual_address="1.1.242")
+    link = make_link(of)
+    assert link is not None
+    (risk,) = link.risks
+    assert "anybody may pass for the KNX IP interface" in str(risk)
+
+
 def test_nothing_shows_or_logs_a_secret(
     secured: KnxSettings, caplog: pytest.LogCaptureFixture
 ) -> None:

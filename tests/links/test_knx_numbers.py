@@ -205,6 +205,24 @@ def test_whatever_happens_no_number_rises_above_what_was_heard(
                 noted = settled = last  # what was not stored is forgotten
 
 
+def test_each_sender_that_is_refused_is_named_once_and_not_all_that_are_made_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    device = Device()
+    for _ in range(3):
+        assert not device.hears(telegram(5, sender=BUTTON))
+    assert not device.hears(telegram(5, sender="1.1.66"))
+    named = [record.getMessage() for record in caplog.records]
+    assert len(named) == 2
+    assert "1.1.9 dropped by Data Secure" in named[0]
+    assert "Sequence number too low" in named[0]
+    assert "1.1.66 dropped by Data Secure" in named[1]
+    for number in range(1, 255):
+        assert not device.hears(telegram(5, sender=f"2.2.{number}"))
+    assert len(caplog.records) <= 20
+    assert device.link.insecure == 4 + 254
+
+
 # --- our own
 
 
