@@ -65,9 +65,6 @@ def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     )
     if not control.offer:
         node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
-    for name in sorted(control.read_backs):
-        if not points[name].readable:
-            node.report(f"point {name!r} cannot be read back", "give it `access: rw` or `ro`")
     if control.is_power and control.read_back and points[control.read_back].unit != "W":
         node.report("what is told as a power must be read back as one", "give it `unit: W`")
     if not control.pause:
@@ -85,6 +82,8 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
         value_node = item.require("value")
         if point is None or value_node is None:
             continue
+        if read_back is not None and not points[read_back].readable:
+            item.report(f"point {read_back!r} cannot be read back", "give it `access: rw` or `ro`")
         if not points[point].writable:
             item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
         word = value_node.text()

@@ -467,6 +467,11 @@ class Watchdog:
     remaining_point: str | None
     fallback_point: str | None
 
+    @property
+    def read_backs(self) -> frozenset[str]:
+        """Return all points that report what has armed it."""
+        return frozenset(step.read_back for step in self.arm if step.read_back is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:

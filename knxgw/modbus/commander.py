@@ -224,8 +224,12 @@ class Commander:
         Return after how long [s] to look at it again, None: in its turn.
         Source: load management specification, section 13.3a.
         """
+        if raw is None:
+            return None
+        if name in self._fail_safe.read_backs:
+            return self._verify_arming(name, raw, now_s)
         step = self._step_read_at(name)
-        if step is None or raw is None or not self._is_taken(step):
+        if step is None or not self._is_taken(step):
             return None
         told = Told(
             value=self._writer.value(step.point, self._written[step.point]),
@@ -246,6 +250,23 @@ class Commander:
             case Finding.FORGOTTEN:
                 self._forget_written()
         return None
+
+    def _verify_arming(self, name: str, raw: Raw, now_s: float) -> float | None:
+        """Compare what a charger reports of its fail-safe; arm it again where it has lost it."""
+        step = self._fail_safe.reported_at(name)
+        if step is None or self._fail_safe.arming(self._written):
+            return None
+        told = Told(
+            value=self._writer.value(step.point, self._written[step.point]),
+            age_s=now_s - self._changed_s,
+            arming=True,
+        )
+        finding = self._read_backs.judge(name, raw, told, now_s)
+        if finding is Finding.FORGOTTEN:
+            for point in self._fail_safe.arming_points:
+                self._written.pop(point, None)
+            self._todo = None
+        return 0.0 if finding is Finding.DOUBT else None
 
     def reports(self, write: Write) -> frozenset[str]:
         """Return the points that report what a write has written."""

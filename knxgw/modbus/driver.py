@@ -101,7 +101,8 @@ class Driver:
     @property
     def _read_backs(self) -> frozenset[str]:
         """Return the points that report what was written."""
-        return self.model.control.read_backs if self.model.control else frozenset()
+        told = (self.model.control, self.model.watchdog)
+        return frozenset[str]().union(*(one.read_backs for one in told if one is not None))
 
     def _new_schedule(self) -> PollSchedule:
         self._interpreter.expect_all()

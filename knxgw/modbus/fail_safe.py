@@ -12,6 +12,21 @@ class FailSafe:
     def __init__(self, watchdog: Watchdog | None) -> None:
         self._watchdog = watchdog
 
+    @property
+    def read_backs(self) -> frozenset[str]:
+        """Return the points that report what arms it."""
+        return frozenset() if self._watchdog is None else self._watchdog.read_backs
+
+    @property
+    def arming_points(self) -> Sequence[str]:
+        """Return the points that arm it."""
+        return () if self._watchdog is None else [step.point for step in self._watchdog.arm]
+
+    def reported_at(self, name: str) -> WriteStep | None:
+        """Return the arming step that a point reports."""
+        steps = () if self._watchdog is None else self._watchdog.arm
+        return next((step for step in steps if step.read_back == name), None)
+
     def arming(self, written: Container[str]) -> Sequence[WriteStep]:
         """Return the steps that arm it and are not written, in their order."""
         if self._watchdog is None:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
 LOOK_AGAIN_S = 0.7  # until then it is looked at so often
 REPEAT_S = 12.0  # between two repetitions of what is not held; until then a vehicle has stopped
+ARM_AGAIN_S = 3600.0  # its fail-safe: what it does not take may be stored in a memory that wears
 LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
 MOST_REWRITES = 3  # in a row; then a charger that does not take it is told again calmly
 SAY_AGAIN_S = 3600.0  # how often the log repeats that a charger does not hold something
@@ -50,7 +51,8 @@ class Told:
 
     value: float  # in the unit of the point
     age_s: float
-    pausing: bool  # it is part of a pause
+    pausing: bool = False  # it is part of a pause
+    arming: bool = False  # it is part of a fail-safe
 
 
 @dataclass(slots=True)
@@ -95,8 +97,8 @@ class ReadBacks:
             return Finding.HOLDS
         if told.age_s < REWRITE_AFTER_S:
             return Finding.TOO_EARLY
-        less, lost = self._compare(name, raw, difference, pausing=told.pausing)
-        if told.age_s < self._patience_s(record, less=less, lost=lost):
+        less, lost = self._compare(name, raw, difference, told)
+        if told.age_s < _patience_s(told, record.repeats, less=less, lost=lost):
             return Finding.DIFFERS
         record.mismatches += 1
         if record.mismatches < 2:
@@ -106,22 +108,13 @@ class ReadBacks:
         self._complaints.say(name, f"charger reports {name} = {raw}", now_s)
         return Finding.LESS if less and not lost else Finding.FORGOTTEN
 
-    def _compare(
-        self, name: str, raw: Raw, difference: float, *, pausing: bool
-    ) -> tuple[bool, bool]:
+    def _compare(self, name: str, raw: Raw, difference: float, told: Told) -> tuple[bool, bool]:
         """Tell whether a charger allows less than it was told, and whether it has lost it all."""
+        if told.arming:
+            return True, True
         if name in self._amounts:
             return difference < 0, self._is_zero(name, raw)
-        return not pausing, False  # a switch: wrong while paused it lets a current flow
-
-    @staticmethod
-    def _patience_s(record: _Record, *, less: bool, lost: bool) -> float:
-        """Return how old what was written must be to be repeated."""
-        if less and not lost:
-            return LIMITED_REWRITE_S
-        if record.repeats < MOST_REWRITES:
-            return REWRITE_AFTER_S
-        return LIMITED_REWRITE_S if less else REPEAT_S
+        return not told.pausing, False  # a switch: wrong while paused it lets a current flow
 
     @property
     def _amounts(self) -> set[str]:
@@ -144,6 +137,17 @@ class ReadBacks:
         """Return a value in the unit of a point as mA; a power is taken as that of one phase."""
         watts = self._model.points[name].unit == "W"
         return value * 1000 / NOMINAL_V if watts else value * 1000
+
+
+def _patience_s(told: Told, repeats: int, *, less: bool, lost: bool) -> float:
+    """Return how old what was written must be to be repeated for another time."""
+    if less and not lost:
+        return LIMITED_REWRITE_S
+    if repeats < MOST_REWRITES:
+        return REWRITE_AFTER_S
+    if told.arming:
+        return ARM_AGAIN_S
+    return LIMITED_REWRITE_S if less else REPEAT_S
 
 
 class Conduct:

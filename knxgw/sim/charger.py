@@ -163,10 +163,15 @@ class SimulatedCharger(RegisterImage):
         quantity = self._quantities.get(name)
         return None if quantity is None else quantity()
 
-    def _all_quantities(self) -> dict[str, Callable[[], float]]:
+    def _told(self, name: str) -> float | None:
+        """Return what was written to a point, in its unit; None: nothing yet."""
+        raw = self._written.get(name)
+        return None if raw is None else scaled(self.model.points[name], raw)
+
+    def _all_quantities(self) -> dict[str, Callable[[], float | None]]:
         """Return how each point that shows something physical gets its value."""
         control, watchdog = self.model.control, self.model.watchdog
-        found: dict[str, Callable[[], float]] = {
+        found: dict[str, Callable[[], float | None]] = {
             "current_sum": lambda: sum(self.phases_ma) / 1000,
             "power": lambda: sum(self.phases_ma) / 1000 * VOLTAGE_V,
             "energy_total": lambda: self.energy_wh,
@@ -185,6 +190,9 @@ class SimulatedCharger(RegisterImage):
             )
             is_same = (offer.table, offer.address) == (shown.table, shown.address)
             found[control.read_back] = self._setpoint if is_same else self._setpoint_in_force
+        for step in watchdog.arm if watchdog else ():
+            if step.read_back is not None and step.read_back != step.point:
+                found[step.read_back] = partial(self._told, step.point)
         if watchdog and watchdog.remaining_point:
             found[watchdog.remaining_point] = self._remaining_s
         return found

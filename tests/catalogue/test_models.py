@@ -129,7 +129,7 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "leave `refresh` out"),
     ("keba_p30", "pause: [{point: enable, value: 0}]",
      "pause: [{point: enable, value: 0, read_back: enable}]",
-     "control: point 'enable' cannot be read back; give it `access: rw` or `ro`"),
+     "control.pause[0]: point 'enable' cannot be read back; give it `access: rw` or `ro`"),
     ("keba_p30", "refresh_s: 25", "refresh_s: 30",
      "watchdog.refresh_s: fed every 30 s, a watchdog of 60 s bites when one telegram is late; "
      "write less than half of the timeout: refresh_s below 30"),

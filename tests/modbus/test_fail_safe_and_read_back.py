@@ -18,6 +18,11 @@ from tests.support.talk import REQUEST_S, Talk
 
 CHARGERS = tuple(catalogue().chargers.values())
 WATCHED = [m for m in CHARGERS if m.watchdog is not None]
+ARMED = [
+    m
+    for m in WATCHED
+    if m.watchdog and m.watchdog.read_backs and m.control and not m.control.is_power
+]
 SHOWN = [
     m
     for m in CHARGERS
@@ -34,10 +39,10 @@ def name_of(model: DeviceModel) -> str:
 class Watched(Talk):
     """A driver and its charger; notes when what was seen and taken."""
 
-    def __init__(self, model: DeviceModel) -> None:
+    def __init__(self, model: DeviceModel, *, minimum_ma: int = 6000) -> None:
         self.box = SimulatedCharger(model, model.unit_id)
         self.box.plug(Vehicle(capacity_wh=1e9))
-        driver = Driver(PointNumber(1), model, unit_id=model.unit_id, phases=3)
+        driver = Driver(PointNumber(1), model, unit_id=model.unit_id, minimum_ma=minimum_ma)
         super().__init__(driver, self.box)
 
     def lowest_and_highest_ma(self, seconds: float) -> tuple[int, int]:
@@ -70,6 +75,34 @@ def test_an_unchanged_offer_is_held_for_three_times_the_watchdogs_patience(
     site.driver.want(16_000)
     site.until(site.now_s + 150.0)
     assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
+
+
+@pytest.mark.parametrize("model", ARMED, ids=name_of)
+def test_a_fail_safe_that_was_lost_unnoticed_is_armed_again(model: DeviceModel) -> None:
+    """A charger that starts anew with the very offer it has would else never be armed again."""
+    assert model.watchdog is not None
+    points = [model.points[step.point] for step in model.watchdog.arm if step.read_back]
+    site = Watched(model, minimum_ma=8000)
+    site.driver.want(round(float(model.simulation.constants.get("current_max_hw", 32)) * 1000))
+    site.until(60.0)
+    armed = [site.box.raw_value(point) for point in points]
+    site.box.restart()
+    assert armed != [site.box.raw_value(point) for point in points], "it is lost"
+    site.until(105.0)
+    assert armed == [site.box.raw_value(point) for point in points]
+
+
+def test_a_fail_safe_that_a_charger_does_not_take_is_not_written_all_the_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = catalogue().chargers["bender_cc612_mennekes_professional"]
+    site = Watched(model)
+    site.box.show("failsafe_timeout", 30.0)
+    site.driver.want(16_000)
+    site.until(7200.0)
+    address = model.points["failsafe_timeout"].address
+    assert len([at_s for at_s, written in site.writes if written == address]) <= 8
+    assert 1 <= caplog.text.count("failsafe_timeout = 30, written again") <= 3
 
 
 def addresses(one: Commander, from_s: float, until_s: float) -> list[tuple[float, str]]:
