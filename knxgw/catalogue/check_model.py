@@ -4,16 +4,14 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 
+from knxgw.catalogue.check_states import check_states
 from knxgw.catalogue.model import (
     FEED_LATE_SPACINGS,
-    Condition,
     Control,
     DeviceModel,
     Point,
     RegisterType,
-    SimulatedState,
     StepValue,
-    Test,
     Watchdog,
     WatchdogTrigger,
     WriteStep,
@@ -36,7 +34,6 @@ _STEP_UNITS: Mapping[StepValue, tuple[str, ...]] = {
     StepValue.WATCHDOG: ("s", "ms"),
 }
 LARGEST_STEP = 1000  # of a phase, in steps of its sum: 1 W and 1 mW, or 1 kWh and 1 Wh
-_NO_PLUG = (0, 1, 2, 3)  # states that leave open whether a vehicle is connected
 _VIEWS = {  # points of different kinds may look at the same registers
     **dict.fromkeys((RegisterType.STR, RegisterType.STRW, RegisterType.BYTES), "text"),
     **dict.fromkeys((RegisterType.CHAR_LO, RegisterType.CHAR_HI), "text"),
@@ -56,8 +53,7 @@ def check_model(model: DeviceModel, root: Node) -> None:
     if model.watchdog is not None:
         _check_feeding(model, model.watchdog, root.mapping()["watchdog"])
     if "state" in model.points:
-        _check_codes(model, root)
-        _check_plug(model, root)
+        check_states(model, root)
 
 
 def _check_numbers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
@@ -248,43 +244,3 @@ def _check_refresh(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
             node.mapping()["refresh"].report(
                 f"{step.point!r} is never written: any request feeds it", "leave `refresh` out"
             )
-
-
-def _check_codes(model: DeviceModel, root: Node) -> None:
-    """Report a simulated device that shows what its own rules do not know, or lacks a state."""
-    simulator = root.get("simulator")
-    states = simulator.get("states") if simulator else None
-    if states is None:
-        return
-    missing = [one.value for one in SimulatedState if one not in model.simulation.states]
-    if missing:
-        states.report(
-            f"nothing says what is shown while {' and '.join(missing)}", "give all six states"
-        )
-    for state, shown in model.simulation.states.items():
-        for name, raw in shown.items():
-            point = model.points.get(name)
-            if point and point.codes and raw not in point.codes:
-                states.mapping()[state.value].report(
-                    f"shows {name} = {raw}, which `codes` of {name!r} does not know",
-                    f"known are: {', '.join(str(code) for code in point.codes)}",
-                )
-
-
-def _check_plug(model: DeviceModel, root: Node) -> None:
-    """Report a state that tells whether a vehicle is there, while no rule says so."""
-    for code, meaning in model.points["state"].codes.items():
-        if meaning.state is None or meaning.state in _NO_PLUG:
-            continue
-        if not any(all(_may_hold(test, code) for test in rule.tests) for rule in model.plug_rules):
-            codes = root.mapping()["points"].mapping()["state"].mapping()["codes"]
-            codes.report(
-                f"no plug rule says whether a vehicle is connected at {code} ({meaning.meaning})",
-                "add the code to a rule below `plug_rules`",
-            )
-
-
-def _may_hold(test: Test, code: int | str) -> bool:
-    if test.point != "state" or test.condition is not Condition.ANY_OF:
-        return True
-    return code in test.values

@@ -9,10 +9,11 @@ right one.
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
+from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import DeviceModel, Point, PollClass
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, scaled
-from knxgw.modbus.rules import holds, rule_points, state_of
+from knxgw.modbus.rules import rule_points, state_of
 
 LEAST_REFUSED = 2  # one refused register may be missing in a firmware
 # What no charger on a low voltage mains can report, by the unit of a point.

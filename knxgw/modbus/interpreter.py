@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, Test
 from knxgw.charging.words import (
     NOMINAL_V,
@@ -17,7 +18,7 @@ from knxgw.charging.words import (
 )
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
 from knxgw.modbus.plausibility import SumCheck
-from knxgw.modbus.rules import holds, rule_points, state_of
+from knxgw.modbus.rules import rule_points, state_of
 
 log = logging.getLogger(__name__)
 MOST_ROUNDS = 3  # a device that changes at every look is believed after so many

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import (
     DeviceKind,
     DeviceModel,
@@ -21,7 +22,6 @@ from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.jobs import GATEWAY_CODES, Job, Read
 from knxgw.modbus.plan import Block
-from knxgw.modbus.rules import holds
 from knxgw.modbus.weighing import (
     CONVINCING,
     PROBED,

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.model import Condition, DeviceModel, Test
+from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import ChargingState
 from knxgw.modbus.codec import Raw
 
@@ -28,29 +29,3 @@ def rule_points(model: DeviceModel) -> set[str]:
     tests = [test for rule in model.state_rules for test in rule.tests]
     tests += [test for rule in model.plug_rules for test in rule.tests]
     return {test.point for test in tests}
-
-
-def holds(test: Test, raw: Raw | None) -> bool:
-    """Tell whether one comparison of a rule holds for a raw value."""
-    if test.condition is Condition.ANY:
-        return True
-    if raw is None:
-        return False
-    if test.condition is Condition.ANY_OF:
-        return raw in test.values
-    if test.condition is Condition.NOT:
-        return raw != test.values[0]
-    return _holds_number(test, raw)
-
-
-def _holds_number(test: Test, raw: Raw) -> bool:
-    value = test.values[0]
-    if isinstance(raw, str) or isinstance(value, str):
-        return False
-    match test.condition:
-        case Condition.BELOW:
-            return raw < value
-        case Condition.AT_LEAST:
-            return raw >= value
-        case _:
-            return bool(int(raw) >> int(value) & 1)

@@ -7,9 +7,9 @@ the power was meant for: a wrong count of phases shows as too much current.
 from collections.abc import Callable
 from functools import partial
 
+from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, Watchdog, WatchdogTrigger
 from knxgw.modbus.codec import Raw, scaled, unscaled
-from knxgw.modbus.rules import holds
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle
 

@@ -149,6 +149,18 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
     ("enovates", "[B1, B2, C1, C2, D1, D2]}, c", "[B1, B2, C1, C2, D2]}, c",
      "points.state.codes: no plug rule says whether a vehicle is connected at D1 (ventilation "
      "asked for, station withholds current); add the code to a rule below `plug_rules`"),
+    ("keba_p30", "  - {if: {plug: [5, 7]}, connected: true}\n", "",
+     "simulator.states.charging: no plug rule says whether a vehicle is connected; "
+     "add a rule below `plug_rules`, with connected: true"),
+    ("keba_p30", "{if: {plug: [5, 7]}, connected: true}", "{if: {plug: [5, 7]}, connected: false}",
+     "simulator.states.waiting: the plug rules say connected: false; "
+     "correct what is shown, or the first of `plug_rules` that holds"),
+    ("keba_p30", "  - {if: {plug: [0, 1, 3]}, connected: false}\n", "",
+     "simulator.states.available: no plug rule says whether a vehicle is connected; "
+     "add a rule below `plug_rules`, with connected: false"),
+    ("keba_p30", "  - {if: {state: 3}, state: 8}\n", "",
+     "simulator.states.charging: no state rule knows what is shown; "
+     "add a rule below `state_rules`"),
     ("keba_p30", "address: 1020, table: holding, type: u32, scale: 0.001, unit: W",
      "address: 1020, table: holding, type: u32, scale: 0.001",
      "points.power: counts in nothing that is named, where W is meant; "
