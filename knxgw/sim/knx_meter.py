@@ -50,9 +50,11 @@ class KnxMeter:
         numbers = VALUE_OBJECTS[: settings.phases]
         self._addresses = [group_objects[one][0] for one in numbers if one in group_objects]
         self._operation = next(iter(group_objects.get(OPERATION_OBJECT, ())), None)
-        self._asked: asyncio.Queue[int] = asyncio.Queue()  # phases that somebody reads
+        self._is_watched = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self._told_ma: dict[int, float] = {}
-        self._lost = asyncio.Event()
+        self._asked: list[int] = []  # phases that somebody reads
+        self._is_lost = False
+        self._wake = asyncio.Event()
 
     def __str__(self) -> str:
         return f"smart meter on KNX, sends on {', '.join(self._addresses)}"
@@ -62,59 +64,71 @@ class KnxMeter:
         await keep_alive("smart meter", self._session, last_delay_s=5.0)
 
     async def _session(self) -> NoReturn:
-        self._lost.clear()
+        self._is_lost = False
+        await self._link.open(self._hear, self._lose)
         try:
-            await self._link.open(self._hear, self._lost.set)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._watch())
-                    group.create_task(self._answer())
-                    await self._send_for_ever()
-            except* LinkError as err:
-                raise LinkError(str(err.exceptions[0])) from err
+            await self._send_for_ever()
         finally:
             await self._link.close()
-        raise AssertionError  # the sender has no end
 
-    async def _watch(self) -> NoReturn:
-        await self._lost.wait()
-        raise LinkError("the line is gone")
+    def _lose(self) -> None:
+        self._is_lost = True
+        self._wake.set()
 
     def _hear(self, data: CEMILData) -> None:
         address = str(data.dst_addr)
         if isinstance(data.payload, GroupValueRead) and address in self._addresses:
-            self._asked.put_nowait(self._addresses.index(address))
-
-    async def _answer(self) -> NoReturn:
-        while True:
-            phase = await self._asked.get()
-            if not self.is_silent:
-                current_ma = self._house.phases_ma()[phase]
-                answer = GroupValueResponse(self.payload(current_ma))
-                await self._send(self._addresses[phase], answer)
+            self._asked.append(self._addresses.index(address))
+            self._wake.set()
 
     async def _send_for_ever(self) -> NoReturn:
-        watched = self._settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+        """Answer and send until the line is gone. Raises: LinkError."""
         loop = asyncio.get_running_loop()
-        due_s = loop.time()
-        while True:
-            is_due = loop.time() >= due_s
-            if is_due:
-                due_s = loop.time() + self._period_s
+        due_s = look_s = loop.time()
+        while not self._is_lost:
+            await self._answer()
+            now_s = loop.time()
+            if now_s >= due_s:
+                due_s = now_s + self._period_s
+                await self._send_at_interval()
+            if self._is_watched and now_s >= look_s:
+                look_s = now_s + LOOK_S
+                await self._send_values(only_changed=True)
+            await self._wait((min(due_s, look_s) if self._is_watched else due_s) - loop.time())
+        raise LinkError("the line is gone")
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        for phase in asked:
             if not self.is_silent:
-                if watched and is_due and self._operation is not None:
-                    await self._send(self._operation, GroupValueWrite(ALIVE))
-                await self._send_values(only_changed=watched)
-            await asyncio.sleep(LOOK_S if watched else due_s - loop.time())
+                answer = GroupValueResponse(self.payload(self._house.phases_ma()[phase]))
+                await self._send(self._addresses[phase], answer)
+
+    async def _send_at_interval(self) -> None:
+        """Send the values, or only that the meter is alive where values come on change."""
+        if self.is_silent:
+            return
+        if not self._is_watched:
+            await self._send_values(only_changed=False)
+        elif self._operation is not None:
+            await self._send(self._operation, GroupValueWrite(ALIVE))
 
     async def _send_values(self, *, only_changed: bool) -> None:
         for phase, address in enumerate(self._addresses):
             current_ma = self._house.phases_ma()[phase]
             told_ma = self._told_ma.get(phase)
-            if only_changed and told_ma is not None and abs(current_ma - told_ma) < CHANGE_MA:
-                continue
-            self._told_ma[phase] = current_ma
-            await self._send(address, GroupValueWrite(self.payload(current_ma)))
+            is_news = told_ma is None or abs(current_ma - told_ma) >= CHANGE_MA
+            if not self.is_silent and (is_news or not only_changed):
+                self._told_ma[phase] = current_ma
+                await self._send(address, GroupValueWrite(self.payload(current_ma)))
 
     def payload(self, current_ma: float) -> Payload:
         """Return a current [mA] as the site's datapoint type tells it, or the power of it."""
