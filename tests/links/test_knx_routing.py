@@ -407,6 +407,23 @@ def test_a_recorded_wrapper_is_refused_after_the_link_was_opened_again(
     assert not run_virtual(open_twice())
 
 
+async def test_the_others_of_a_secure_group_follow_our_timer_after_a_power_cut(
+    group: str, tmp_path: Path
+) -> None:
+    keyring = secure_routing_keyring(tmp_path, group)
+    store = MemoryStore()
+    async with xknx_peer(group, ConnectionType.ROUTING_SECURE, keyring) as peer:
+        for value in (1, 2):  # the second time behind everything that was stored ahead
+            ours = routing(group, OURS, keyring)
+            async with opened(ours, numbers_of(store)) as ear:
+                await ours.send(group_write(PLAIN, value, OURS))
+                heard = (OURS, PLAIN, value)
+                await eventually(lambda heard=heard: heard in peer.heard, "our telegram")  # type: ignore[misc]
+                await peer.write(PLAIN, 10 + value)
+                await hears(ear, PLAIN, 10 + value)
+            store = MemoryStore(store.numbers)
+
+
 def test_nothing_is_heard_before_the_timer_is_found(group: str, tmp_path: Path) -> None:
     keyring = secure_routing_keyring(tmp_path, group)
 
