@@ -44,6 +44,7 @@ from knxgw.station.model import (
     Event,
     FaultChanged,
     Note,
+    NoteLevel,
     Offer,
     Publish,
     Remember,
@@ -295,8 +296,9 @@ class Gateway:
                 self._tell_charger(point, partial(Driver.want, offer_ma=offer_ma))
             case Unlock(point=point):
                 self._tell_charger(point, Driver.unlock)
-            case Note(text=text):
-                log.info("%s", text)
+            case Note(text=text, level=level):
+                detail = level is NoteLevel.DETAIL
+                log.log(logging.DEBUG if detail else logging.INFO, "%s", text)
             case Remember() | SessionClosed() | FaultChanged():
                 self._store(effect)
 
@@ -321,7 +323,11 @@ class Gateway:
                 self._keeper.add_session(row)
             case FaultChanged(point=point, code=code, present=present, at=moment):
                 where = f"cp{point}" if point else "general"
-                log.warning("%s: fault %s %s", where, code, "raised" if present else "cleared")
+                detail = effect.level is NoteLevel.DETAIL
+                level = logging.DEBUG if detail else logging.WARNING
+                own = f" ({effect.own_code})" if effect.own_code else ""
+                word = "raised" if present else "cleared"
+                log.log(level, "%s: fault %s %s%s", where, code, word, own)
                 at = moment.isoformat() if moment else None
                 self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
 

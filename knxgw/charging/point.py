@@ -59,7 +59,9 @@ class ChargingPoint:
     values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
     read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when, also in vain
     decision: Decision | None = None
+    was_heard: bool = False  # its charger has told its state since the start
     taken_ma: int | None = None  # last offer the charger acknowledged
+    taken_s: float | None = None  # since when it has been that [monotonic s]
     pause_s: float | None = None  # when our own pause was last in force [monotonic s]
     process: Process = Process.NO_VEHICLE
     in_error: bool = False  # the charger's own state, as it was last told
@@ -223,7 +225,8 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
 def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Take the charger's acknowledgement of an offer."""
     pause_s = now_s if offer_ma == 0 or point.taken_ma == 0 else point.pause_s
-    return replace(point, taken_ma=offer_ma, pause_s=pause_s)
+    taken_s = now_s if offer_ma != point.taken_ma else point.taken_s
+    return replace(point, taken_ma=offer_ma, taken_s=taken_s, pause_s=pause_s)
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -129,7 +129,8 @@ def _take(
     plug = values.get(Quantity.CONNECTED)
     connected = before.connected if plug is None else bool(plug)
     known = {**point.values, **values}
-    point = replace(point, values=known, read_s=read_s, connected=connected)
+    heard = before.was_heard or Quantity.STATE in values
+    point = replace(point, values=known, read_s=read_s, connected=connected, was_heard=heard)
     point = counting.count(point, believed, now_s)
     point = _adopt_session_times(point, values, now_s, now)
     if before.connected is not False and point.connected is False:

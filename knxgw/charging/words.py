@@ -151,6 +151,10 @@ class Reason(IntEnum):
     IDLE = 24
     RAISING = 25
     NOT_REACHABLE = 26
+    NO_VEHICLE = 27
+    NOT_READ_YET = 28
+    CHARGER_LIMIT = 29
+    CHARGER_SILENT = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +247,12 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
         ),
         Reason.SETPOINT: ("setpoint", "Sollwert", "Setpoint", "Sollwert"),
         Reason.MINIMUM: ("minimum current", "Mindeststrom", "Minimum", "Minimum"),
-        Reason.MAXIMUM: ("maximum current", "Höchststrom", "Maximum", "Maximum"),
+        Reason.MAXIMUM: (
+            "maximum of the charging point",
+            "Maximum des Ladepunkts",
+            "Maximum",
+            "Maximum",
+        ),
         Reason.METER_LOST: (
             "smart meter silent: minimum",
             "Smart Meter meldet sich nicht: Minimum",
@@ -309,6 +318,25 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
             "wird schrittweise erhöht",
             "Raising",
             "Steigt",
+        ),
+        Reason.NO_VEHICLE: ("no vehicle", "kein Fahrzeug", "No vehicle", "Kein Fahrzeug"),
+        Reason.NOT_READ_YET: (
+            "not read yet",
+            "noch nicht gelesen",
+            "Not read yet",
+            "Nicht gelesen",
+        ),
+        Reason.CHARGER_LIMIT: (
+            "limit in the charger",
+            "Grenze in der Ladestation",
+            "Charger limit",
+            "Grenze Station",
+        ),
+        Reason.CHARGER_SILENT: (
+            "not known: charger silent",
+            "nicht bekannt: Ladestation schweigt",
+            "Charger silent",
+            "Station stumm",
         ),
     }.items()
 }

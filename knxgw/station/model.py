@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -149,6 +149,14 @@ Event = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
 # --- effects -----------------------------------------------------------------------------------
 
 
+class NoteLevel(Enum):
+    """How much a line of the log matters."""
+
+    DETAIL = "a value that moves, or what changes too often to be news"
+    NEWS = "a state or a limit has changed"
+    EVENT = "a session, a fault"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """Wanted state of a charger: current per phase [mA], 0 to pause; the newest counts."""
@@ -197,6 +205,8 @@ class FaultChanged:
     code: FaultCode
     present: bool
     at: datetime | None  # aware UTC; None: the clock is not valid
+    own_code: str = ""  # the charger's own, in words
+    level: NoteLevel = NoteLevel.EVENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +214,7 @@ class Note:
     """A line for the log."""
 
     text: str
+    level: NoteLevel = NoteLevel.NEWS
 
 
 Effect = Offer | Unlock | Publish | Remember | SessionClosed | FaultChanged | Note
@@ -222,6 +233,14 @@ class WallClock:
     def at_monotonic(self, now_s: float) -> datetime:
         """Return the wall-clock time [aware UTC] at a monotonic time."""
         return self.at + timedelta(seconds=now_s - self.at_s)
+
+
+class Talk(NamedTuple):
+    """How many lines a charging point may still have in the log."""
+
+    left: float
+    at_s: float  # when that was so [monotonic s]
+    is_cut: bool = False  # it was said that there are too many
 
 
 class Remembered(NamedTuple):
@@ -250,6 +269,7 @@ class Station:
     clock: WallClock | None = None
     published: Mapping[PointNumber, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
+    talks: Mapping[tuple[PointNumber, NoteLevel], Talk] = field(default_factory=dict)
 
     @property
     def lock_out(self) -> bool:

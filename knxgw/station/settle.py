@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from knxgw.charging import point as points
+from knxgw.charging.explanation import explained
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
@@ -17,7 +18,6 @@ from knxgw.station.model import (
     GENERAL,
     Effect,
     FaultChanged,
-    Note,
     Offer,
     Publish,
     Remember,
@@ -25,6 +25,7 @@ from knxgw.station.model import (
     SessionClosed,
     Station,
 )
+from knxgw.station.notes import measured_out, notes_of, offer_note, own_code
 from knxgw.station.wishes import paused_all, wishes_of
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
@@ -64,7 +65,10 @@ def settle_general(
 ) -> Station:
     """Settle what concerns the whole device: its faults, and its objects."""
     if station.faults is not before.faults:
+        first = len(effects)
         effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
+        talks = measured_out(station.talks, GENERAL, effects, first, now_s)
+        station = replace(station, talks=talks)
     published = _publish(station, GENERAL, _general_values(station, now_s), effects)
     return station if published is station.published else replace(station, published=published)
 
@@ -90,64 +94,53 @@ def settle_point(
     effects: list[Effect],
 ) -> Station:
     """Decide, offer, publish, remember: everything that follows from a changed point."""
-    point = _decide(station, station.points[number], effects)
+    first = len(effects)
+    point = _decide(station, station.points[number], now_s, effects)
     obeying = points.follow_obedience(point, now_s)
     if obeying.faults is not point.faults:  # it does not follow, or does again
-        obeying = _decide(station, obeying, effects)
+        obeying = _decide(station, obeying, now_s, effects)
     point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
     if point.faults is not before.faults:
-        effects.extend(_faults_changed(number, before.faults, point.faults, station.now(now_s)))
+        at, code = station.now(now_s), own_code(point)
+        effects.extend(_faults_changed(number, before.faults, point.faults, at, code))
     if before.session and before.session.is_open and point.session and not point.session.is_open:
         effects.append(SessionClosed(point=number, session=point.session))
     language = station.configuration.device.language
     values = point_values(point, now_s, paused_all=paused_all(station), language=language)
-    _note_state(station, number, values, point, effects)
+    effects.extend(notes_of(before, point, station.told(number, "state"), values["state"]))
     return replace(
         station,
         points={**station.points, number: point},
+        talks=measured_out(station.talks, number, effects, first, now_s),
         published=_publish(station, number, values, effects),
         remembered=_remember_point(station, number, point, now_s, effects),
     )
 
 
-def _decide(station: Station, point: ChargingPoint, effects: list[Effect]) -> ChargingPoint:
+def _decide(
+    station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
+) -> ChargingPoint:
     decision = decide(point.limits, wishes_of(station, point))
     if point.blocked:
         return replace(point, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION))
+    decision = explained(point, decision, now_s, managed=station.sharing is not None)
     if point.decision is None or point.decision.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
         effects.append(Offer(point=number, offer_ma=decision.offer_ma))
-        why = decision.reason.name.lower()
-        text = f"cp{number}: offer {decision.offer_ma / 1000:.1f} A ({why})"
-        effects.append(Note(text=text))
+        effects.append(offer_note(point, decision))
     return point if point.decision == decision else replace(point, decision=decision)
 
 
-def _note_state(
-    station: Station,
-    number: PointNumber,
-    values: Mapping[str, Published],
-    point: ChargingPoint,
-    effects: list[Effect],
-) -> None:
-    old, new = station.told(number, "state"), values["state"]
-    if old == new:
-        return
-    reason = point.decision.reason.name.lower() if point.decision else "-"
-    offer_a = point.decision.offer_ma / 1000 if point.decision else 0.0
-    text = f"cp{number}: state {_shown(old)} -> {_shown(new)}, offer {offer_a:.1f} A ({reason})"
-    effects.append(Note(text=text))
-
-
-def _shown(state: Published) -> str:
-    return "unknown" if state is None else str(state)
-
-
 def _faults_changed(
-    number: PointNumber, before: FaultRegister, after: FaultRegister, at: datetime | None
+    number: PointNumber,
+    before: FaultRegister,
+    after: FaultRegister,
+    at: datetime | None,
+    own: str = "",
 ) -> Iterable[FaultChanged]:
     def changed(code: FaultCode, *, present: bool) -> FaultChanged:
-        return FaultChanged(point=number, code=code, present=present, at=at)
+        own_code = own if present and code is FaultCode.CHARGER_ERROR else ""
+        return FaultChanged(point=number, code=code, present=present, at=at, own_code=own_code)
 
     if after.informed is not None and after.informed_count != before.informed_count:
         yield changed(after.informed, present=True)

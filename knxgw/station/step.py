@@ -52,6 +52,7 @@ from knxgw.station.model import (
     UnlockCommanded,
     WallClock,
 )
+from knxgw.station.notes import measured_out
 from knxgw.station.settle import (
     settle_all,
     settle_general,
@@ -397,7 +398,9 @@ def _smart_meter(
             taken, fresh = sharing.take_meter(station, values, now_s)
             return _shared(station, taken, fresh, now_s)
         case MeterConditionChanged(condition=condition):
-            return station, (Note(text=f"smart meter: {condition}"),)
+            said: list[Effect] = [Note(text=f"smart meter: {condition}")]
+            talks = measured_out(station.talks, GENERAL, said, 0, now_s)
+            return replace(station, talks=talks), tuple(said)
         case _:
             return station, ()  # the site as a whole has no such thing
 

@@ -1,6 +1,7 @@
 """What the station looks like to people: frozen plain data for website, terminal and API."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint
@@ -42,6 +43,16 @@ class PointView:
     fault: str
     fault_present: bool
     fault_infos: tuple[str, ...]
+    ages_s: Mapping[str, int] = field(default_factory=dict)  # of what was read, by its name
+
+    @property
+    def age_s(self) -> int | None:
+        """Return the age of the oldest value that moves [s], None while none was read."""
+        moving = [self.ages_s[name] for name in _MOVING if name in self.ages_s]
+        return max(moving, default=None)
+
+
+_MOVING = ("state", "setpoint", "current", "current_l1", "current_l2", "current_l3", "power")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +99,7 @@ def view(station: Station, now_s: float, language: str = "en") -> SiteView:
         messages=_messages(station, language),
         sharing=_sharing_view(station, now_s, language),
         points=tuple(
-            _point_view(station, number, point, language)
+            _point_view(station, number, point, now_s, language)
             for number, point in station.points.items()
         ),
     )
@@ -135,7 +146,7 @@ def _phase_view(sharing: LoadManagement, index: int) -> PhaseView:
 
 
 def _point_view(
-    station: Station, number: PointNumber, point: ChargingPoint, language: str
+    station: Station, number: PointNumber, point: ChargingPoint, now_s: float, language: str
 ) -> PointView:
     word = 1 if language == "de" else 0
     state = _published(station, number, "state")
@@ -163,6 +174,10 @@ def _point_view(
         fault=point.faults.text,
         fault_present=point.faults.is_present,
         fault_infos=tuple(str(info) for info in infos if info),
+        ages_s={
+            quantity.value: max(0, round(now_s - point.read_s[quantity]))
+            for quantity in point.values
+        },
     )
 
 

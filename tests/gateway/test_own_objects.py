@@ -10,6 +10,7 @@ from xknx.dpt.dpt_10 import KNXTime
 from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.telegram.apci import GroupValueWrite
 
+from knxgw.charging.words import PointNumber
 from knxgw.sim.vehicle import Vehicle
 from tests.support.everything import models, site
 from tests.support.world import World, from_payload
@@ -23,10 +24,12 @@ async def nothing(_world: World) -> None:
 
 
 async def set_8_a(world: World) -> None:
+    world.charger().plug(Vehicle())
     await world.write("5/1/60", 8.0, "14.019")
 
 
 async def set_6_a(world: World) -> None:
+    world.charger().plug(Vehicle())
     await world.write("5/1/60", 6.0, "14.019")
 
 
@@ -48,6 +51,20 @@ async def fail(world: World) -> None:
     world.charger().has_error = True
 
 
+async def charge(world: World) -> None:
+    world.charger().plug(Vehicle())
+
+
+async def silence(world: World) -> None:
+    world.site.endpoint_of(PointNumber(1)).misbehaviour.silent = True
+    await world.sleep(20)
+
+
+async def limit_itself(world: World) -> None:
+    world.charger().plug(Vehicle())
+    world.charger().show("setpoint_read", 10)
+
+
 # What the documentation says of each reason: value of 511, text of 512 in English and German.
 REASONS: dict[Deed, tuple[float, int, str, str]] = {
     fail: (0, 2, "Charger error", "Fehler Ladepkt"),
@@ -56,7 +73,10 @@ REASONS: dict[Deed, tuple[float, int, str, str]] = {
     cancel: (0, 7, "Cancelled", "Abgebrochen"),
     set_8_a: (8, 13, "Setpoint", "Sollwert"),
     set_6_a: (6, 14, "Minimum", "Minimum"),
-    nothing: (16, 15, "Maximum", "Maximum"),
+    charge: (16, 15, "Maximum", "Maximum"),
+    nothing: (16, 27, "No vehicle", "Kein Fahrzeug"),
+    limit_itself: (16, 29, "Charger limit", "Grenze Station"),
+    silence: (16, 30, "Charger silent", "Station stumm"),
 }
 
 
@@ -79,7 +99,7 @@ async def test_the_offer_and_its_reason_are_told(deed: Deed, language: str, tmp_
         told = from_payload("16.001", world.last(words))
         assert told == (german if language == "de" else english)
         other = await world.read(REASON.format(point=3))
-        assert other == DPTArray((5 if deed is limit else 15,)), "another point, 20 numbers on"
+        assert other == DPTArray((5 if deed is limit else 27,)), "another point, 20 numbers on"
 
 
 @pytest.mark.proves("GO 507", "2.4")

@@ -116,13 +116,18 @@ def ran(scenario: Scenario) -> Recording:
 
 
 def waited(recording: Recording) -> set[int]:
-    """Return the numbers of the charging points that were ever kept waiting for current."""
+    """Return the numbers of the charging points that ever had no current for want of room.
+
+    One without a vehicle says that it has none.
+    """
     waiting = int(Reason.WAITING_FOR_CURRENT)
-    return {
+    said = {
         number
         for (number, key), line in recording.objects.items()
         if key == "reason" and waiting in line.values
     }
+    offered = ((n, line) for (n, key), line in recording.objects.items() if key == "offer")
+    return said | {number for number, line in offered if 0 in line.values}
 
 
 @pytest.mark.proves("D9.5a", "D9.5b", "D9.5c", "D9.5d", "D9.5e", "D9.5f")

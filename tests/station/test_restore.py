@@ -68,7 +68,7 @@ def test_nobody_gets_more_than_the_minimum_until_the_bus_has_answered_or_had_its
     assert offers(effects) == []
     station, effects = after(station, Tick(), now_s=RESTORE_S)
     assert offers(effects) == [16_000], "nobody answered: what was stored holds"
-    assert reason(station) is Reason.MAXIMUM
+    assert reason(station) is Reason.NOT_READ_YET
 
 
 @pytest.mark.proves("D16.11", "D16.41")
@@ -77,7 +77,7 @@ def test_the_answer_of_the_bus_ends_the_restore(active: bool, offer_ma: list[int
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
     station, effects = after(station, GridControlCommanded(active=active), now_s=0.4)
     assert offers(effects) == offer_ma
-    assert reason(station) is (Reason.GRID_CONTROL if active else Reason.MAXIMUM)
+    assert reason(station) is (Reason.GRID_CONTROL if active else Reason.NOT_READ_YET)
 
 
 def test_there_is_nothing_to_wait_for_without_an_address_or_without_knx() -> None:
@@ -324,7 +324,7 @@ def test_offer_and_reason_are_told_in_the_language_of_the_bus(language: str, tex
     station = new_station(more=f"device: {{language: {language}}}\n")
     station, effects = after(station, Started())
     assert published(effects, "offer") == [16_000]
-    assert published(effects, "reason") == [Reason.MAXIMUM]
+    assert published(effects, "reason") == [Reason.NOT_READ_YET]
     _, effects = after(station, InterruptionCommanded(point=CP1, active=True))
     assert published(effects, "offer") == [0]
     assert published(effects, "reason") == [Reason.INTERRUPTION]

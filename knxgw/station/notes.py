@@ -1,0 +1,151 @@
+"""What of a charging point is worth a line of the log: states, sessions, faults, limits. Pure.
+
+At the default level the log of a day tells its story; values that move, like offers under load
+management, are details. A charging point that changes too often has its lines as details, too.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from knxgw.catalogue.model import Point, RegisterType
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.publication import Published
+from knxgw.charging.session import Session
+from knxgw.charging.words import (
+    FAULT_INFOS,
+    STATE_WORDS,
+    ChargingState,
+    Decision,
+    PointNumber,
+    Reason,
+)
+from knxgw.frozen import replace
+from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
+
+MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {  # at once, and after how long [s] one more
+    NoteLevel.NEWS: (40, 3600.0),
+    NoteLevel.EVENT: (15, 7200.0),
+}
+TOO_OFTEN = "changes too often: more of it with -v only"
+Talks = Mapping[tuple[PointNumber, NoteLevel], Talk]
+
+_LIMITS = frozenset(
+    (
+        Reason.CONFIGURATION,
+        Reason.FAULT,
+        Reason.NOT_FOLLOWING,
+        Reason.INTERRUPTION,
+        Reason.GRID_CONTROL,
+        Reason.LOCK_OUT,
+        Reason.CANCELLED,
+        Reason.WAITING_FOR_START,
+        Reason.INTERNAL_ERROR,
+        Reason.STOPPING,
+        Reason.METER_LOST,
+        Reason.INVALID_CURRENT,
+    )
+)
+_BITS = (RegisterType.BITS16, RegisterType.BITS32)
+
+
+def offer_note(point: ChargingPoint, decision: Decision) -> Note:
+    """Return the line about a changed offer: news where somebody limits it; states tell the rest."""
+    before = point.decision
+    reasons = {decision.reason} if before is None else {before.reason, decision.reason}
+    is_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
+    why = decision.reason.name.lower()
+    return Note(
+        text=f"cp{point.settings.number}: offer {decision.offer_ma / 1000:.1f} A ({why})",
+        level=NoteLevel.NEWS if is_limit else NoteLevel.DETAIL,
+    )
+
+
+def notes_of(
+    before: ChargingPoint, point: ChargingPoint, told: Published, now: Published
+) -> Iterable[Note]:
+    """Yield the lines about a changed point; `told`, `now`: the values of GO 50 then and now."""
+    number, decision = PointNumber(point.settings.number), point.decision
+    offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
+    if told != now:
+        why = decision.reason.name.lower() if decision else "-"
+        text = f"cp{number}: state {_shown(told)} -> {_shown(now)}, {offer} ({why})"
+        yield Note(text=text)
+    old, new = before.session, point.session
+    was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
+    if is_open and not was_open:
+        text = f"cp{number}: session begun, state {_shown(now)}, {offer}"
+        yield Note(text=text, level=NoteLevel.EVENT)
+    elif was_open and new is not None and not is_open:
+        text = f"cp{number}: session ended: {_summary(point, new)}"
+        yield Note(text=text, level=NoteLevel.EVENT)
+    lasts = FaultCode.CHARGER_ERROR in before.faults.present and point.faults.is_present
+    if lasts and (code := own_code(point)) and code != own_code(before):
+        text = f"cp{number}: the charger's own code is {code}"
+        yield Note(text=text, level=NoteLevel.EVENT)
+
+
+def _summary(point: ChargingPoint, session: Session) -> str:
+    minutes, seconds = divmod(session.duration_s, 60)
+    lasted = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+    lasted = lasted if minutes else f"{seconds} s"
+    measured = {"energy", "power"} & point.settings.capabilities or point.session_adopted
+    energy = f"{session.energy_mwh / 1_000_000:.2f} kWh" if measured else "energy not measured"
+    return f"{energy} in {lasted}"
+
+
+def _shown(state: Published) -> str:
+    if not isinstance(state, int):
+        return "unknown"
+    return f"{int(state)} ({STATE_WORDS[ChargingState(state)][0].lower()})"
+
+
+# --- the charger's own code ----------------------------------------------------------------------
+
+
+def own_code(point: ChargingPoint) -> str:
+    """Return what the charger itself says of its fault, in words where its model has them."""
+    points, parts = point.settings.model.points, []
+    for part, quantity in enumerate(FAULT_INFOS, 1):
+        text, one = point.value(quantity), points.get(f"error_{part}")
+        if isinstance(text, str) and text and one is not None:
+            words = ", ".join(_meanings(one, text))
+            parts.append(f"{text} ({words})" if words else text)
+    return "; ".join(parts)
+
+
+def _meanings(one: Point, text: str) -> Iterable[str]:
+    """Yield what a code means by the table of its model."""
+    raw: int | str = int(text, 16) if text.startswith("0x") else text
+    keys: Iterable[int | str] = (raw,)
+    if one.type in _BITS and isinstance(raw, int):
+        keys = [bit for bit in range(raw.bit_length()) if raw >> bit & 1]
+    for key in keys:
+        if key in one.codes:
+            yield one.codes[key].meaning
+
+
+# --- how much is told ----------------------------------------------------------------------------
+
+
+def measured_out(
+    talks: Talks, number: PointNumber, effects: list[Effect], first: int, now_s: float
+) -> Talks:
+    """Make details of the lines that are too many, from `first` on; return what is left."""
+    for index in range(first, len(effects)):
+        effect = effects[index]
+        if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
+            continue
+        most, line_s = MOST_LINES[effect.level]
+        talk = talks.get((number, effect.level), Talk(most, now_s))
+        left = min(float(most), talk.left + (now_s - talk.at_s) / line_s)
+        is_cut = talk.is_cut and left < most / 2
+        if left >= 1.0:
+            left -= 1.0
+        else:
+            effects[index] = replace(effect, level=NoteLevel.DETAIL)
+            if not is_cut:
+                where = f"cp{number}" if number else "general"
+                effects.append(Note(text=f"{where}: {TOO_OFTEN}"))
+            is_cut = True
+        talks = {**talks, (number, effect.level): Talk(left, now_s, is_cut)}
+    return talks
