@@ -4,7 +4,6 @@
 GatewayError
 ├── ConfigError            the installer must fix a file; stops the start
 ├── LinkError              the world is away; the session ends and is tried again
-│   ├── NoLinkError        no connection could be made; says why
 │   └── LinkTimeoutError   no answer within the stated time
 ├── PeerError              the peer answered, but not usefully; the link stays up
 │   ├── PeerRefusedError   an error code, kept
@@ -59,10 +58,6 @@ class ConfigError(GatewayError):
 
 class LinkError(GatewayError):
     """The world is away: the session ends and is tried again with growing delay."""
-
-
-class NoLinkError(LinkError):
-    """No connection could be made, nor was there one before; the text says why and what to look at."""
 
 
 class LinkTimeoutError(LinkError):

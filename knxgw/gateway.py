@@ -184,7 +184,12 @@ class Gateway:
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
                 for bus in self.buses:
-                    session = keep_alive(bus.name, bus.run, last_delay_s=MODBUS_LAST_DELAY_S)
+                    session = keep_alive(
+                        bus.name,
+                        bus.run,
+                        last_delay_s=MODBUS_LAST_DELAY_S,
+                        on_failure=bus.failed,
+                    )
                     group.create_task(session, name=bus.name)
                 if self._knx is not None:
                     knx = keep_alive(

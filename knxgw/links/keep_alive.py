@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NoReturn
 
-from knxgw.errors import LinkError, NoLinkError
+from knxgw.errors import LinkError
 
 log = logging.getLogger(__name__)
 STEADY_S = 60.0  # a session that lasted this long starts over with short delays
@@ -54,10 +54,9 @@ async def keep_alive(
                 delays = doubling(first_s=1.0, last_s=last_delay_s)
                 reported = ""
             delay_s = next(delays)
-            text = str(err) if isinstance(err, NoLinkError) else f"link lost ({err})"
             if on_failure is not None:
                 on_failure(err)
-            elif text != reported:  # changes, not repetitions
-                log.warning("%s: %s; trying again", name, text)
-                reported = text
+            elif str(err) != reported:  # changes, not repetitions
+                log.warning("%s: link lost (%s), trying again", name, err)
+                reported = str(err)
             await asyncio.sleep(delay_s)

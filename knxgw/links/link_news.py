@@ -2,6 +2,8 @@
 
 import logging
 
+from knxgw.charging.allowance import Allowance
+
 AT_ONCE = 6.0  # losses that are said at once ...
 AT_ONCE_EVERY_S = 3600.0  # ... and how long until it may be one more; others are only counted
 MOST_REASONS = 5  # why it cannot be made again, for each loss
@@ -11,7 +13,14 @@ LASTING_S = 600.0  # a loss of this length is said in any case
 class LinkNews:
     """Says changes of one link, not repetitions."""
 
-    def __init__(self, name: str, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        name: str,
+        log: logging.Logger,
+        *,
+        at_once: float = AT_ONCE,
+        every_s: float = AT_ONCE_EVERY_S,
+    ) -> None:
         self._name = name
         self._log = log
         self._is_up = False
@@ -19,8 +28,7 @@ class LinkNews:
         self._lost_why = ""
         self._is_told = False
         self._reasons: set[str] = set()  # said since it was there
-        self._allowance = AT_ONCE
-        self._allowance_s = 0.0  # when it was counted last
+        self._allowance = Allowance(most=at_once, every_s=every_s)
         self._untold = 0  # short losses since the last one that was told
 
     def up(self, now_s: float, detail: str) -> None:
@@ -40,12 +48,12 @@ class LinkNews:
         if self._is_up:
             self._is_up, self._is_told = False, False
             self._lost_s, self._lost_why, self._reasons = now_s, why, {why}
-            self._fill(now_s)
+            self._allowance.fill(now_s)
         if self._lost_s is None:
             self._say(logging.WARNING, "no link yet", why)
         elif self._is_told:
             self._say(logging.INFO, "still no link", why)
-        elif self._allowance >= 1.0 or now_s - self._lost_s >= LASTING_S:
+        elif self._allowance.is_left or now_s - self._lost_s >= LASTING_S:
             self._tell_loss()
 
     def _say(self, level: int, what: str, why: str) -> None:
@@ -53,13 +61,8 @@ class LinkNews:
             self._reasons.add(why)
             self._log.log(level, "%s: %s (%s), trying again", self._name, what, why)
 
-    def _fill(self, now_s: float) -> None:
-        more = (now_s - self._allowance_s) / AT_ONCE_EVERY_S
-        self._allowance = min(AT_ONCE, self._allowance + more)
-        self._allowance_s = now_s
-
     def _tell_loss(self) -> None:
         times = f", and {self._untold} times for a short while before" if self._untold else ""
         self._log.warning("%s link lost (%s)%s, trying again", self._name, self._lost_why, times)
         self._is_told, self._untold = True, 0
-        self._allowance = max(0.0, self._allowance - 1.0)
+        self._allowance.use()

@@ -15,6 +15,7 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
+from knxgw.links.link_news import LinkNews
 from knxgw.links.modbus_connection import Connection
 from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import Endpoint
@@ -27,7 +28,9 @@ from knxgw.links.modbus_exchange import (
 from knxgw.modbus.jobs import Job, Read, described
 from knxgw.modbus.writing import Write
 
+log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
+LOSSES_AT_ONCE, LOSSES_EVERY_S = 3.0, 21_600.0  # that the log tells of one endpoint
 LEAST_TURN_S, LONGEST_TURN_S = 0.001, 0.5  # how long a turn counts at least and at most
 NOBODY_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
 ENDED_LIMIT = 2  # times in a row that a connection ends under a request until that is no answer
@@ -117,6 +120,7 @@ class ModbusBus(Generic[D]):
                 (m.connection_s for m in models if m.connection_s is not None), default=None
             ),
         )
+        self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
         self._endings = 0  # times in a row that the connection ended under a request
         self._ended_s = -math.inf  # when the last request was over
         self._after_s = 0.0  # what the device that was asked last wants before the next request
@@ -131,6 +135,8 @@ class ModbusBus(Generic[D]):
         connection = self.connection
         try:
             await connection.open()
+            count = len(self.drivers)
+            self._news.up(loop.time(), "one device" if count == 1 else f"{count} devices")
             for driver in self.drivers:
                 driver.opened()
             while True:
@@ -148,6 +154,10 @@ class ModbusBus(Generic[D]):
             raise
         finally:
             connection.close()
+
+    def failed(self, error: LinkError) -> None:
+        """Say that the connection was lost, or cannot be made."""
+        self._news.failed(str(error), asyncio.get_running_loop().time())
 
     async def _reopen(self) -> None:
         if await self.connection.reopen():

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import math
 
-from knxgw.errors import LinkError, NoLinkError
+from knxgw.errors import LinkError
 from knxgw.links.modbus_client import ModbusClient
 from knxgw.links.modbus_endpoint import Endpoint
 
@@ -35,7 +35,6 @@ class Connection:
         self, endpoint: Endpoint, *, timeout_s: float, delay_s: float, ends_s: float | None
     ) -> None:
         """`delay_s`: until a device listens; `ends_s`: after which it ends every connection."""
-        self.has_worked = False  # whether any answer came since the start
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._delay_s = delay_s
@@ -64,7 +63,7 @@ class Connection:
         return now_s >= self.worn_s or not self.client.connected
 
     async def open(self) -> None:
-        """Connect. Raises: NoLinkError, LinkError if it had worked before; both say why."""
+        """Connect. Raises: LinkError, which says why not and what to look at."""
         failure = await self._try(self._timeout_s)
         if failure is not None:
             raise self._no_link(failure)
@@ -96,7 +95,6 @@ class Connection:
 
     def worked(self) -> None:
         """Take a right answer."""
-        self.has_worked = True
         self._troubles = 0
 
     def is_spent(self) -> bool:
@@ -139,5 +137,4 @@ class Connection:
         return None
 
     def _no_link(self, failure: Exception) -> LinkError:
-        why = self._endpoint.trouble(failure)
-        return LinkError(why) if self.has_worked else NoLinkError(f"no connection: {why}")
+        return LinkError(self._endpoint.trouble(failure))

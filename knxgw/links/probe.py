@@ -31,7 +31,7 @@ async def carry_out(
     except TimeoutError:
         return False
     except LinkError as err:
-        raise LinkError(f"{endpoint.name}: {err}") from err
+        raise LinkError(f"{endpoint.name}: no connection: {err}") from err
     finally:
         running.cancel()
         await asyncio.wait([running])

@@ -456,7 +456,7 @@ class Driver:
         if gone and self._header is not None:
             self._look_from_the_start()
         if gone and self.condition is not LinkCondition.NOT_REACHABLE:
-            self._health.lost()
+            self._health.lost(now_s)
         events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
         if not gone and isinstance(job, Read):
             self._schedule.ask_again_in(job.block, now_s, 0.0)
@@ -466,7 +466,7 @@ class Driver:
     def _wrong_answer(self, job: Job, error: PeerError, now_s: float) -> list[DeviceEvent]:
         """Take a wrong answer; a refusal is none until it is known to whom it belongs."""
         is_needed = not isinstance(job, Read) or self._is_needed(job.block)
-        many = self._health.answered_wrongly(job, error, is_needed=is_needed)
+        many = self._health.answered_wrongly(job, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
         if is_nonsense:  # it may have let the others wait
             self._schedule.hold_back(now_s + self._health.back_off_s)

@@ -5,7 +5,7 @@
 | `SILENT_LIMIT` requests in a row without an answer | not reachable, until an answer comes |
 | `COMM_LIMIT` wrong answers in a row | "Comm", until the next good one |
 | `COMM_LIMIT` wrong answers in a row to one request that is needed, whatever it answers to others | "Comm", until that one is answered, or not asked any more |
-| wrong answers to requests that were answered before, `RELAPSES` within `WINDOW` answers | "Comm", until `WINDOW` answers in a row are good |
+| trouble that came `RELAPSES` times within `WINDOW` answers, with requests that were answered before | "Comm", until `WINDOW` answers in a row are good |
 | anything else, such as a single lost or wrong answer | as before |
 
 Refusals of what a device need not have are no wrong answers; all refused writes are one request.
@@ -17,6 +17,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from knxgw.charging.allowance import Allowance
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerError, PeerRefusedError
 from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described
@@ -28,6 +29,7 @@ SILENT_LIMIT = 2
 COMM_LIMIT = 2
 RELAPSES, WINDOW = 3, 20
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
+NEWS_AT_ONCE, NEWS_EVERY_S = 3.0, 21_600.0  # lines about a device that comes and goes
 WRONG_LAST_S = 5.0  # one that talks nonsense is asked more often: it is there
 
 
@@ -48,7 +50,9 @@ class Health:
         self._answers = 0  # good and wrong ones
         self._relapses: deque[int] = deque(maxlen=RELAPSES)  # at which answers trouble began
         self._is_unsteady = False
-        self._wrong_since = 0  # wrong answers since the log said so
+        self._wrong_since = 0  # wrong answers since there are too many
+        self._news = Allowance(most=NEWS_AT_ONCE, every_s=NEWS_EVERY_S)
+        self._is_told = False  # that there are too many
 
     def opened(self) -> None:
         """Start over on a new connection."""
@@ -119,9 +123,9 @@ class Health:
             self._refused, self._refused_writes = None, 0  # it is not told that any more
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
-        if self._wrong_since:
+        if self._is_told:
             log.info("%s: answers are right again, after %d wrong", self._name, self._wrong_since)
-            self._wrong_since = 0
+        self._wrong_since, self._is_told = 0, False
         return LinkCondition.GOOD
 
     def unanswered(self) -> bool:
@@ -130,14 +134,16 @@ class Health:
         self.wrong = 0
         return self.silent >= SILENT_LIMIT
 
-    def answered_wrongly(self, job: Job, error: PeerError, *, is_needed: bool) -> bool:
+    def answered_wrongly(
+        self, job: Job, error: PeerError, now_s: float, *, is_needed: bool
+    ) -> bool:
         """Take a wrong answer; tell whether there are too many.
 
         `is_needed`: a device that refuses this, and nothing else, is out of order.
         """
         if isinstance(job, Read):
             before = self._wrong_reads.get(job.block, 0)
-            if not before and job.block in self._good_reads:
+            if not before and not self.wrong and job.block in self._good_reads:
                 self._relapses.append(self._answers)
             counts = is_needed or not isinstance(error, PeerRefusedError)
             self._wrong_reads[job.block] = before + 1 if counts else max(before, 1)
@@ -149,7 +155,9 @@ class Health:
         if self.wrong >= COMM_LIMIT:
             self.silent = 0  # it speaks, if only nonsense
         many = self.is_wrong or self._is_wrong_somewhere
-        self._say(job, error, many=many)
+        if many or self._wrong_since:
+            self._wrong_since += 1
+        self._say(job, error, now_s)
         return many
 
     @property
@@ -165,14 +173,13 @@ class Health:
 
     # --- what is said
 
-    def _say(self, job: Job, error: PeerError, *, many: bool) -> None:
+    def _say(self, job: Job, error: PeerError, now_s: float) -> None:
         """Say what is wrong when it is more than a slip, once."""
         if isinstance(error, PeerRefusedError) and error.code in NO_SUCH_BLOCK:
             self.refuses(job, error)
-        elif many and not self._wrong_since:
+        elif self._wrong_since == 1 and self._news.take(now_s):
+            self._is_told = True
             log.warning("%s: wrong answers, the last to %s: %s", self._name, described(job), error)
-        if many or self._wrong_since:
-            self._wrong_since += 1
 
     def refuses(self, job: Job, error: PeerRefusedError) -> None:
         """Say once that something is refused, and with which meaning."""
@@ -182,8 +189,10 @@ class Health:
             self._said.add(what)
             log.warning("%s: %s: %s (said once)", self._name, described(job), error)
 
-    def lost(self) -> None:
+    def lost(self, now_s: float) -> None:
         """Say that the device does not answer, as far as the connection is not to blame."""
+        if not self._news.take(now_s):
+            return
         words = (
             "does not answer any more" if self._has_answered else "never answered since the start"
         )

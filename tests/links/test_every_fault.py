@@ -62,6 +62,7 @@ class Site:
         for unit, charger in self.chargers.items():
             for phase in (1, 2, 3):
                 charger.show(f"current_l{phase}", SHOWN_A[PointNumber(unit)])
+            charger.show("power", 3 * 230 * SHOWN_A[PointNumber(unit)])
         self.peer = FaultyPeer(transport=transport, port=PORT, images=self.chargers)
         self.drivers = [Driver(point, MODEL, unit_id=point) for point in (HIT, OTHER)]
         self.noted = Noted()
@@ -88,7 +89,9 @@ async def asked(site: Site) -> AsyncIterator[Site]:
     assert await listener.listen()
     try:
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(keep_alive("bus", site.bus.run, last_delay_s=15.0))
+            task = group.create_task(
+                keep_alive("bus", site.bus.run, last_delay_s=15.0, on_failure=site.bus.failed)
+            )
             yield site
             task.cancel()
     finally:
