@@ -30,6 +30,7 @@ COMM_LIMIT = 2
 RELAPSES, WINDOW = 3, 20
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
 NEWS_AT_ONCE, NEWS_EVERY_S = 3.0, 21_600.0  # lines about a device that comes and goes
+MOST_DOUBLINGS = 10
 WRONG_LAST_S = 5.0  # one that talks nonsense is asked more often: it is there
 
 
@@ -85,11 +86,10 @@ class Health:
         A single slip is no reason to, but one that never answered may not be there at all.
         """
         if self.wrong:
-            delay_s = BACK_OFF_FIRST_S * 2.0 ** (self.wrong - 1)
-            return 0.0 if self.wrong < COMM_LIMIT else min(delay_s, WRONG_LAST_S)
+            return 0.0 if self.wrong < COMM_LIMIT else _doubled_s(self.wrong, WRONG_LAST_S)
         if self._has_answered and self.silent < SILENT_LIMIT:
             return 0.0
-        return min(BACK_OFF_FIRST_S * 2.0 ** (self.silent - 1), BACK_OFF_LAST_S)
+        return _doubled_s(self.silent, BACK_OFF_LAST_S)
 
     # --- what happened
 
@@ -155,9 +155,10 @@ class Health:
         if self.wrong >= COMM_LIMIT:
             self.silent = 0  # it speaks, if only nonsense
         many = self.is_wrong or self._is_wrong_somewhere
+        is_news = many and not self._wrong_since
         if many or self._wrong_since:
-            self._wrong_since += 1
-        self._say(job, error, now_s)
+            self._wrong_since += self.wrong if is_news else 1
+        self._say(job, error, now_s, is_news=is_news)
         return many
 
     @property
@@ -173,11 +174,11 @@ class Health:
 
     # --- what is said
 
-    def _say(self, job: Job, error: PeerError, now_s: float) -> None:
+    def _say(self, job: Job, error: PeerError, now_s: float, *, is_news: bool) -> None:
         """Say what is wrong when it is more than a slip, once."""
         if isinstance(error, PeerRefusedError) and error.code in NO_SUCH_BLOCK:
             self.refuses(job, error)
-        elif self._wrong_since == 1 and self._news.take(now_s):
+        elif is_news and self._news.take(now_s):
             self._is_told = True
             log.warning("%s: wrong answers, the last to %s: %s", self._name, described(job), error)
 
@@ -197,3 +198,8 @@ class Health:
             "does not answer any more" if self._has_answered else "never answered since the start"
         )
         log.warning("%s: %s", self._name, words)
+
+
+def _doubled_s(times: int, last_s: float) -> float:
+    """Return the delay [s] after so many failures; a power of two grows beyond every float."""
+    return min(BACK_OFF_FIRST_S * 2.0 ** min(times - 1, MOST_DOUBLINGS), last_s)

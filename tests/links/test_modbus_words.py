@@ -41,6 +41,7 @@ WHY: dict[str, tuple[Exception, str]] = {
 }
 
 
+@pytest.mark.proves("4.19")
 @pytest.mark.parametrize("what", WHY)
 def test_why_there_is_no_connection_is_said_in_words(what: str) -> None:
     failure, words = WHY[what]
@@ -72,6 +73,7 @@ async def test_a_device_that_cannot_be_reached_from_the_start_has_its_reason_sai
     assert [words in line for line in lines(caplog)] == [True], lines(caplog)
 
 
+@pytest.mark.proves("4.19")
 async def test_one_that_never_answers_and_one_that_was_lost_are_told_apart(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -102,6 +104,7 @@ async def test_a_connection_that_is_lost_and_comes_back_has_two_lines(
     assert "link back after" in back
 
 
+@pytest.mark.proves("4.20")
 async def test_the_wire_log_names_register_and_function_of_what_is_refused_or_late(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_device_that_comes_and_goes_all_day_has_a_line_now_and_then(
     assert 4 <= len(lines(caplog)) <= 2 * (3 + 4)
 
 
+@pytest.mark.proves("4.20")
 def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -114,3 +115,11 @@ def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
         "cp1: read of holding registers 1000 to 1001 (state), function 3, unit 255: "
         "refused, exception 2, illegal data address (said once)"
     ]
+
+
+def test_one_that_is_silent_for_days_is_asked_every_quarter_of_a_minute() -> None:
+    health = Health("cp1")
+    for _ in range(20_000):
+        health.unanswered()
+        assert 0.0 < health.back_off_s <= 15.0
+    assert health.back_off_s == 15.0
