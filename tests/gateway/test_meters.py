@@ -6,6 +6,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Transport
+from knxgw.modbus.codec import decode
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.support.world import World, configure, from_payload, on_null_modem
 
@@ -96,6 +97,34 @@ async def test_what_a_meter_of_the_catalogue_measures_is_told(
         assert world.charger().phases_ma[0] == pytest.approx(10_000)
         await compare(world, capabilities)
         assert from_payload("1.002", await world.read("1/1/94")) is False
+
+
+@pytest.mark.proves("H.61")
+async def test_a_meter_behind_transformers_tells_what_flows_on_the_line(tmp_path: Path) -> None:
+    meter = of_the_catalogue(catalogue().meters["finder_7m38"]).replace(
+        ", conn", ", ratio: 40, conn"
+    )
+    async with World(site(meter), tmp_path) as world:
+        world.strict = False
+        world.charger().plug(Vehicle(maximum_ma=10_000))
+        await world.sleep(MEASURED_S)
+        (image,) = world.site.meters.values()
+        point = catalogue().meters["finder_7m38"].points["current_l1"]
+        registers = image.read(1, point.table, point.address, point.count)
+        assert decode(point, registers) == pytest.approx(0.25), "the secondary side"
+        await compare(world, catalogue().meters["finder_7m38"].capabilities)
+
+
+@pytest.mark.proves("H.61")
+async def test_a_ratio_that_stands_in_the_meter_is_applied(tmp_path: Path) -> None:
+    model = catalogue().meters["chint_dtsu666"]
+    async with World(site(of_the_catalogue(model)), tmp_path) as world:
+        world.strict = False
+        (image,) = world.site.meters.values()
+        image.show("ct_ratio", 40)
+        world.charger().plug(Vehicle(maximum_ma=10_000))
+        await world.sleep(60)
+        await compare(world, model.capabilities)
 
 
 SUNSPEC = [catalogue().meters[name] for name in ("sunspec_meter_201_204", "sunspec_meter_211_214")]
