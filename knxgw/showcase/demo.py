@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +12,8 @@ from rich.live import Live
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
-from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import ConfigError
 from knxgw.gateway import Gateway
-from knxgw.links.knx_factory import make_link
 from knxgw.run import Stop, run_to_end, running
 from knxgw.sim.demo import (
     FIRST_WEB_PORT,
@@ -30,9 +27,8 @@ from knxgw.sim.demo import (
     live_view,
     plain_lines,
 )
-from knxgw.sim.knx_meter import KnxMeter
+from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import first_free_port, quiet_group
-from knxgw.sim.rehearsal import meter_address
 from knxgw.sim.site import SimulatedSite
 from knxgw.terminal import Screen
 
@@ -65,7 +61,7 @@ async def _demo(
                 actors = [group.create_task(site.run_physics())]
                 for number, charger in site.chargers.items():
                     actors.append(group.create_task(come_and_go(number, charger, seed)))
-                meter = _meter(configuration, site)
+                meter = knx_meter(configuration, site.house, period_s=METER_S)
                 if meter is not None:
                     actors.append(group.create_task(live_in(site.house, seed)))
                     actors.append(group.create_task(meter.run()))
@@ -75,17 +71,6 @@ async def _demo(
                     actor.cancel()
         finally:
             await site.stop()
-
-
-def _meter(configuration: Configuration, site: SimulatedSite) -> KnxMeter | None:
-    """Return the smart meter of the demo; it sends more often than it would have to."""
-    settings = smart_meter_on_knx(configuration.load_management)
-    address = meter_address(configuration.knx)
-    link = make_link(replace(configuration.knx, individual_address=address))
-    if settings is None or link is None:
-        return None
-    objects = configuration.group_objects
-    return KnxMeter(site.house, settings, objects, link, period_s=METER_S)
 
 
 async def _show(gateway: Gateway, stop: Stop, *, seconds: float | None, show_log: bool) -> None:

@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
@@ -15,11 +14,10 @@ from knxgw.config.load import LoadedConfiguration, parse_configuration, read_con
 from knxgw.config.model import Configuration
 from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import ConfigError, GatewayError, RejectedError
-from knxgw.links.knx_factory import make_link
 from knxgw.run import Stop, run_to_end
 from knxgw.sim.console import HELP, obey
 from knxgw.sim.demo import DEVICES, FIRST_DEVICE_PORT, FIRST_WEB_PORT, USUAL_GROUP, demo_site
-from knxgw.sim.knx_meter import KnxMeter
+from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import (
     LOOPBACK_INTERFACE,
     Claim,
@@ -29,7 +27,7 @@ from knxgw.sim.loopback import (
     listening_interfaces,
     may_listen,
 )
-from knxgw.sim.rehearsal import Rehearsal, by_place, meter_address, rehearse
+from knxgw.sim.rehearsal import Rehearsal, by_place, rehearse
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.site_copy import site_copy, write_copy
 from knxgw.terminal import Screen
@@ -132,7 +130,7 @@ async def _simulate(rehearsal: Rehearsal, path: Path | None, copy: Path | None) 
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(site.run_physics())]
-            site.knx_meter = _knx_meter(configuration, site)
+            site.knx_meter = knx_meter(configuration, site.house)
             if site.knx_meter is not None:
                 running.append(group.create_task(site.knx_meter.run()))
             for line in (*_introduction(rehearsal, site, path, copy), HELP):
@@ -143,17 +141,6 @@ async def _simulate(rehearsal: Rehearsal, path: Path | None, copy: Path | None) 
                 task.cancel()
     finally:
         await site.stop()
-
-
-def _knx_meter(configuration: Configuration, site: SimulatedSite) -> KnxMeter | None:
-    settings = smart_meter_on_knx(configuration.load_management)
-    if settings is None:
-        return None
-    address = meter_address(configuration.knx)
-    link = make_link(replace(configuration.knx, individual_address=address))
-    if link is None:
-        return None
-    return KnxMeter(site.house, settings, configuration.group_objects, link)
 
 
 # --- what is said at the start -------------------------------------------------------------------

@@ -6,6 +6,7 @@ reads of its values, and can fall silent.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import NoReturn
 
@@ -16,16 +17,19 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.charging.words import NOMINAL_V
-from knxgw.config.model import Measurement, Monitoring, SmartMeterSettings
+from knxgw.config.model import Configuration, Measurement, Monitoring, SmartMeterSettings
+from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import LinkError
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
+from knxgw.links.knx_factory import make_link
 from knxgw.objects.codec import Payload, encode
 from knxgw.sim.house import House
 
 VALUE_OBJECTS = (10, 11, 12)  # L1, L2, L3
 OPERATION_OBJECT = 20
 ALIVE = DPTBinary(1)  # of DPT 1.017, whose value means nothing
+ADDRESSES = ("1.1.30", "1.1.31")  # the first one that the gateway does not have
 CHANGE_MA = 500  # a meter that sends on change does so from here on
 LOOK_S = 1.0  # how often it looks for a change
 
@@ -145,3 +149,17 @@ class KnxMeter:
                 payload=payload,
             )
         )
+
+
+def knx_meter(
+    configuration: Configuration, house: House, *, period_s: float | None = None
+) -> KnxMeter | None:
+    """Return the smart meter on KNX of a site, as a device beside the gateway; None: it has none."""
+    settings = smart_meter_on_knx(configuration.load_management)
+    if settings is None:
+        return None
+    address = next(one for one in ADDRESSES if one != configuration.knx.individual_address)
+    link = make_link(replace(configuration.knx, individual_address=address))
+    if link is None:
+        return None
+    return KnxMeter(house, settings, configuration.group_objects, link, period_s=period_s)

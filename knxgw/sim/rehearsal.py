@@ -328,11 +328,6 @@ def _website(configuration: Configuration) -> tuple[tuple[str, int], list[Edit]]
     return (LOOPBACK, port), [Edit(key=("website", "listen"), value=f"{LOOPBACK}:{port}")]
 
 
-def meter_address(knx: KnxSettings) -> str:
-    """Return an individual address for the simulated smart meter that the gateway does not have."""
-    return "1.1.31" if knx.individual_address == "1.1.30" else "1.1.30"
-
-
 def by_place(places: Iterable[Place]) -> Mapping[tuple[str, str], list[str]]:
     """Return the devices that answer at each place, simulated and real."""
     found: dict[tuple[str, str], list[str]] = {}

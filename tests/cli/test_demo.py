@@ -169,7 +169,7 @@ def test_two_demos_at_once_have_a_page_and_a_bus_each_and_say_so() -> None:
             assert groups[0] != groups[1]
             assert "is in use on this computer" in second.said
             wait_until(
-                lambda: all(one.said.count("load management") >= 4 for one in (first, second)),
+                lambda: all(len(building_a(one)) >= 3 for one in (first, second)),
                 40.0,
                 "some pictures of both",
             )
