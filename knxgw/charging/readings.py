@@ -303,10 +303,21 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     )
 
 
-def dates_itself(point: ChargingPoint) -> bool:
-    """Tell whether the next reading dates the session: it runs, and began in this run."""
+def follows_clock(point: ChargingPoint, off: timedelta | None) -> bool:
+    """Tell whether the session is dated anew now that the clock is right; `off`: None, it was not known.
+
+    One that runs and began in this run is dated by its next reading. The one that is over keeps its
+    times, unless the clock was so wrong that they are, too.
+    """
     session = point.session
-    return session is not None and session.is_open and not point.session_restored
+    if session is None:
+        return False
+    if off is None:
+        return point.session_restored or not session.is_open
+    return session.is_open or off > WRONG
+
+
+WRONG = timedelta(seconds=60)
 
 
 def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:

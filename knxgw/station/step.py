@@ -308,12 +308,13 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
         return station
     clock = WallClock(at=event.now, at_s=now_s, source=event.source)
     station = replace(station, clock=clock)
-    if old is not None and abs(event.now - old.at_monotonic(now_s)) <= CORRECTION:
+    off = None if old is None else abs(event.now - old.at_monotonic(now_s))
+    if off is not None and off <= CORRECTION:
         return station
     dated = {
         number: readings.date_session_anew(point, event.now, now_s)
         for number, point in station.points.items()
-        if old is not None or not readings.dates_itself(point)
+        if readings.follows_clock(point, off)
     }
     return replace(station, points={**station.points, **dated})
 

@@ -1,6 +1,7 @@
 """Sessions: start, end, duration and energy, with a meter or without."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from knxgw.charging.point import ChargingPoint, link_changed
 from knxgw.charging.publication import point_values
-from knxgw.charging.readings import see
+from knxgw.charging.readings import date_session_anew, follows_clock, see
 from knxgw.charging.session import EnergyCounter, Session
 from knxgw.charging.words import LinkCondition, Quantity, Value
 from tests.charging.points import (
@@ -224,3 +225,20 @@ def test_constant_power_gives_the_energy_it_must(power_w: int) -> None:
         counter, added = counter.by_power(power_w, second)
         total += added
     assert total == pytest.approx(power_w * 1000, abs=720)
+
+
+# --- the clock is corrected ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("off_s", "follows"), [(5, False), (10_800, True)])
+def test_a_session_that_is_over_follows_only_a_clock_that_was_wrong(
+    off_s: int,
+    follows: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    point = seen(charged(), AVAILABLE, 40)
+    off = timedelta(seconds=off_s)
+    assert follows_clock(point, off) is follows
+    dated = date_session_anew(point, at(100) + off, 100)
+    assert session_of(dated).started_at == at(10) + off
+    assert session_of(dated).ended_at == at(30) + off
+    assert session_of(dated).duration_s == 20
