@@ -26,19 +26,31 @@ class WebsiteServer:
     def __init__(
         self, bridge: Bridge, listener: Listener, on_end: Callable[[], object] = lambda: None
     ) -> None:
-        """Get ready to serve a listener that is open; `on_end` is called from a thread."""
+        """Get ready to serve a listener that is open; `on_end` is called from a thread.
+
+        Raises: ValueError, it is not open; whatever the pages cannot be made of.
+        """
+        if not listener.is_open:
+            raise ValueError("the listener is not open")
         self.error: BaseException | None = None  # what ended it
         self._on_end = on_end
         self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
         self._dispatcher = ThreadedTaskDispatcher()
+        app = create_app(bridge)
+        sockets = listener.copies()
+        try:
+            create_server(
+                app,
+                map=self._places,
+                _dispatcher=self._dispatcher,
+                sockets=sockets,
+                ident="knxgw",
+            )
+        except BaseException:
+            for one in sockets:
+                one.close()
+            raise
         self._dispatcher.set_thread_count(THREADS)
-        create_server(
-            create_app(bridge),
-            map=self._places,
-            _dispatcher=self._dispatcher,
-            sockets=listener.copies(),
-            ident="knxgw",
-        )
         places = list(self._places.values())
         self._servers = [one for one in places if isinstance(one, BaseWSGIServer)]
         self._thread = threading.Thread(target=self._run, name="website", daemon=True)

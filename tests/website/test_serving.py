@@ -129,6 +129,13 @@ async def test_a_website_that_dies_is_started_again(
     caplog.clear()  # both were meant
 
 
+def test_a_website_that_cannot_be_made_leaves_no_threads_behind() -> None:
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="not open"):
+        WebsiteServer(BRIDGE, Listener(Address("127.0.0.1", free_port())))
+    assert threading.active_count() == before
+
+
 async def test_an_end_while_it_starts_leaves_no_thread_behind() -> None:
     listener = Listener(Address("127.0.0.1", free_port()))
     listener.open()
