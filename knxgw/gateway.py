@@ -227,6 +227,7 @@ class Gateway:
                 await self._keeper.flush()
         except TimeoutError:
             log.exception("the state could not be stored within %.1f s", STORE_S)
+        self._keeper.leave()
 
     async def _watch_clock(self) -> NoReturn:
         """Tell the station when the wall clock was set or has jumped."""

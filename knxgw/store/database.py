@@ -7,7 +7,7 @@ or the new state, never a broken one. A worn-out card or a disk that lies can st
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,16 @@ class FaultRow:
     present: bool
 
 
+@dataclass(slots=True, kw_only=True)
+class Unsaved:
+    """What one keeper could not store and the next one shall, in the same program."""
+
+    records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    sessions: list[SessionRow] = field(default_factory=list)
+    faults: list[FaultRow] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
 class NewerStateError(GatewayError):
     """The state was written by a newer version of the program."""
 
@@ -75,6 +85,7 @@ class Database:
         self._path = directory / FILE_NAME
         self._patience_s = patience_s
         self.put_aside: Path | None = None
+        self.unsaved = Unsaved()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._open_again()
@@ -126,12 +137,13 @@ class Database:
         return self._connection.execute(query, values).fetchall()
 
     def load_records(self) -> dict[int, dict[str, Any]]:
-        """Return the stored records by scope: 0 the station, 1… the charging points.
+        """Return the records by scope: 0 the station, 1… the charging points.
 
         One that is no record is returned as an empty one: nothing in it is known.
         """
         rows = self._rows("SELECT scope, record FROM state")
-        return {int(scope): _record(text) for scope, text in rows}
+        unsaved = {scope: dict(record) for scope, record in self.unsaved.records.items()}
+        return {int(scope): _record(text) for scope, text in rows} | unsaved
 
     def save(
         self,
@@ -180,7 +192,10 @@ class Database:
             " WHERE typeof(number) = 'integer' AND number BETWEEN 1 AND ?",
             (HIGHEST_SECURE_NUMBER,),
         )
-        return {str(name): int(number) for name, number in rows}
+        numbers = {str(name): int(number) for name, number in rows}
+        for name, number in self.unsaved.numbers.items():
+            numbers[name] = max(number, numbers.get(name, 0))
+        return numbers
 
     def _trim(self) -> None:
         """Forget the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""

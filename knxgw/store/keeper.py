@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.database import Database, FaultRow, SessionRow, Unsaved
 from knxgw.store.trouble import is_damage, remedy
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,14 @@ class Keeper:
         self._on_loss = on_loss
         self._newest: dict[int, Mapping[str, Any]] = dict(database.load_records())
         self._newest_numbers = dict(database.load_numbers())  # what is known, stored or not
-        self._records: dict[int, Mapping[str, Any]] = {}
-        self._sessions: list[SessionRow] = []
-        self._faults: list[FaultRow] = []
-        self._numbers: dict[str, int] = {}
+        before = database.unsaved
+        self._records = dict(before.records)
+        self._sessions = list(before.sessions)
+        self._faults = list(before.faults)
+        self._numbers = dict(before.numbers)
         self._wake = asyncio.Event()
+        if before != Unsaved():
+            self._wake.set()
         self._failing = False
 
     def remember(self, scope: int, record: Mapping[str, Any]) -> None:
@@ -107,8 +110,13 @@ class Keeper:
                 await self._decision()
             taken = (self._records, self._sessions, self._faults, self._numbers)
             self._records, self._sessions, self._faults, self._numbers = {}, [], [], {}
-            if not await self._carried_out(partial(self._database.save, *taken)):
-                self._put_back(*taken)
+            is_stored = False
+            try:
+                is_stored = await self._carried_out(partial(self._database.save, *taken))
+            finally:  # also where nobody waits any longer
+                if not is_stored:
+                    self._put_back(*taken)
+            if not is_stored:
                 return False
         return True
 
@@ -156,6 +164,15 @@ class Keeper:
         known = partial(self._database.save, records, numbers=numbers)
         await self._in_thread(known)
         self._on_loss()
+
+    def leave(self) -> None:
+        """Leave what could not be stored to the next keeper: a configuration read anew."""
+        self._database.unsaved = Unsaved(
+            records=self._records,
+            sessions=self._sessions,
+            faults=self._faults,
+            numbers=self._numbers,
+        )
 
     def _put_back(
         self,

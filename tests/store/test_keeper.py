@@ -193,3 +193,33 @@ async def test_a_secure_number_that_cannot_be_written_is_kept_and_said(
     assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
     caplog.clear()  # the one ERROR was meant
     database.close()
+
+
+async def test_what_one_keeper_could_not_store_is_known_to_the_next_and_stored_by_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(tmp_path)
+    first = Keeper(database, InlineExecutor())
+    first.remember(1, {"interruption": False})
+    first.note_number("ours", 7, at_once=True)
+    assert await first.flush()
+    database._connection.execute("PRAGMA query_only = ON")  # like a full card
+    first.remember(1, {"interruption": True})
+    first.note_number("ours", 9, at_once=True)
+    first.add_fault(fault("Comm"))
+    assert not await first.flush()
+    first.leave()
+    assert database.load_records() == {1: {"interruption": True}}
+    assert database.load_numbers() == {"ours": 9}
+    caplog.clear()  # the one ERROR was meant
+    database._connection.execute("PRAGMA query_only = OFF")
+    second = Keeper(database, InlineExecutor())
+    second.remember(2, {"interruption": False})
+    assert await second.flush()
+    second.leave()
+    database.close()
+    database = Database(tmp_path)
+    assert database.load_records() == {1: {"interruption": True}, 2: {"interruption": False}}
+    assert database.load_numbers() == {"ours": 9}
+    assert [row.code for row in database.faults()] == ["Comm"]
+    database.close()
