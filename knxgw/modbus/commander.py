@@ -252,7 +252,10 @@ class Commander:
         return None
 
     def _verify_arming(self, name: str, raw: Raw, now_s: float) -> float | None:
-        """Compare what a charger reports of its fail-safe; arm it again where it has lost it."""
+        """Compare what a charger reports of its fail-safe; arm it again where it has lost it.
+
+        One whose setpoint cannot be read may have lost that with it.
+        """
         step = self._fail_safe.reported_at(name)
         if step is None or self._fail_safe.arming(self._written):
             return None
@@ -262,7 +265,9 @@ class Commander:
             arming=True,
         )
         finding = self._read_backs.judge(name, raw, told, now_s)
-        if finding is Finding.FORGOTTEN:
+        if finding is Finding.FORGOTTEN and self._control.read_back is None:
+            self._forget_written()
+        elif finding is Finding.FORGOTTEN:
             for point in self._fail_safe.arming_points:
                 self._written.pop(point, None)
             self._todo = None

@@ -92,6 +92,17 @@ def test_a_fail_safe_that_was_lost_unnoticed_is_armed_again(model: DeviceModel) 
     assert armed == [site.box.raw_value(point) for point in points]
 
 
+def test_a_lost_fail_safe_tells_of_a_restart_where_the_setpoint_cannot_be_read() -> None:
+    site = Watched(catalogue().chargers["webasto_next"], minimum_ma=8000)
+    site.box.plug(Vehicle(capacity_wh=1e9, maximum_ma=8000))  # it shows nothing by its current
+    site.driver.want(10_000)
+    site.until(60.0)
+    site.box.restart()
+    assert site.box.offer_ma == 32_000
+    site.until(105.0)
+    assert site.box.offer_ma == 10_000
+
+
 def test_a_fail_safe_that_a_charger_does_not_take_is_not_written_all_the_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
