@@ -79,6 +79,23 @@ def test_registers_between_points_show_what_the_maker_says(catalogue: Catalogue)
     assert identity == [1648]
 
 
+@pytest.mark.parametrize(
+    "name", ["siemens_pac1600_7kt1665", "be_mpm3pm", "cg_em340_em540", "victron_gx_grid_meter"]
+)
+def test_functions_3_and_4_give_the_same_where_programs_use_either(
+    catalogue: Catalogue, name: str
+) -> None:
+    one = image(catalogue, name)
+    points = [point for point in one.model.points.values() if point.name.startswith("current_l")]
+    assert points
+    for point in points:
+        there = [
+            one.read(min(one.unit_ids), table, point.address, point.count)
+            for table in (HOLDING, INPUT)
+        ]
+        assert there[0] == there[1]
+
+
 def test_a_second_controller_has_its_blocks_where_its_points_are(catalogue: Catalogue) -> None:
     second = SimulatedCharger(catalogue.chargers["phoenix_charx"], 255, 1000)
     assert len(second.read(255, HOLDING, 2232, 77)) == 77
