@@ -20,7 +20,7 @@ from collections.abc import Callable
 from knxgw.charging.allowance import Allowance
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerError, PeerRefusedError
-from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described
+from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described, meaning
 from knxgw.modbus.plan import Block
 from knxgw.modbus.writing import Write
 
@@ -188,7 +188,8 @@ class Health:
         kind = "read" if isinstance(job, Read) else "write"
         if (what := (kind, address, error.code)) not in self._said:
             self._said.add(what)
-            log.warning("%s: %s: %s (said once)", self._name, described(job), error)
+            why = meaning(error.code)
+            log.warning("%s: %s: refused, %s (said once)", self._name, described(job), why)
 
     def lost(self, now_s: float) -> None:
         """Say that the device does not answer, as far as the connection is not to blame."""

@@ -20,6 +20,7 @@ class Talk:
         self.driver = driver
         self.device = device
         self.refuses: Callable[[int], int | None] = lambda _address: None  # exception by address
+        self.refuses_write: Callable[[int], int | None] = lambda _address: None
         self.now_s = 0.0
         self.events: list[DeviceEvent] = []
         self.writes: list[tuple[float, int]] = []  # when, register
@@ -50,24 +51,25 @@ class Talk:
         try:
             if isinstance(job, Read):
                 block = job.block
-                self._refuse(block.address)
+                _refuse(self.refuses(block.address))
                 self._heard(block.unit_id)
                 registers = self.device.read(block.unit_id, block.table, block.address, block.count)
                 self.events += self.driver.read_done(job, registers, self.now_s)
             else:
                 self.writes.append((self.now_s, job.address))
+                _refuse(self.refuses_write(job.address))
                 self._heard(job.unit_id)
                 self.device.write(job.unit_id, job.table, job.address, job.function, job.registers)
                 self.events += self.driver.write_done(job, self.now_s)
         except PeerRefusedError as err:
             self.events += self.driver.failed(job, err, self.now_s)
 
-    def _refuse(self, address: int) -> None:
-        code = self.refuses(address)
-        if code is not None:
-            raise PeerRefusedError("refused", code)
-
     def _heard(self, unit: int) -> None:
         if unit not in self.device.unit_ids:
             raise PeerRefusedError("no such unit", NO_TARGET)
         self.device.note_request(self.now_s)
+
+
+def _refuse(code: int | None) -> None:
+    if code is not None:
+        raise PeerRefusedError("refused", code)
