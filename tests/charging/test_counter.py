@@ -31,7 +31,7 @@ def life(
     return counter, total_mwh / KWH
 
 
-@pytest.mark.proves("2.33")
+@pytest.mark.proves("H.82", "2.33")
 @pytest.mark.parametrize(
     "readings",
     [
@@ -118,7 +118,7 @@ GLITCH = st.one_of(
 )
 
 
-@pytest.mark.proves("2.33")
+@pytest.mark.proves("H.82", "2.33")
 @given(st.lists(st.tuples(st.integers(0, MOST_W), st.sampled_from([1, 5, 60, 900]), GLITCH)))
 def test_whatever_is_read_no_more_is_added_than_power_and_time_allow(
     steps: list[tuple[int, int, object]],

@@ -52,7 +52,7 @@ def session_kwh(life: Life) -> float:
     return life.point.session.energy_mwh / KWH
 
 
-@pytest.mark.proves("3.51", "2.32")
+@pytest.mark.proves("H.83", "3.51", "2.32")
 @pytest.mark.parametrize("model", WITH_REGISTER)
 def test_a_register_that_begins_anew_with_each_start_command_keeps_the_part_before(
     model: str,
@@ -113,7 +113,7 @@ def test_a_session_is_counted_by_the_meter_where_its_register_gives_no_answer() 
     assert session_kwh(life) == pytest.approx(0.02)
 
 
-@pytest.mark.proves("2.33", "2.31")
+@pytest.mark.proves("H.82", "2.33", "2.31")
 def test_a_reading_that_cannot_be_is_not_told_before_it_has_lasted() -> None:
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
     life.reads(AVAILABLE, 1000, 1400, of=of)
@@ -184,7 +184,7 @@ def test_the_register_of_a_session_is_followed_over_a_restart(then: tuple[float,
     assert session_kwh(life) == pytest.approx(0.4)
 
 
-@pytest.mark.proves("3.55", "3.51")
+@pytest.mark.proves("H.83", "3.55", "3.51")
 def test_a_duration_and_a_start_that_begin_anew_with_a_start_command_are_not_taken() -> None:
     point = seen(make_point(model="victron_evcs"), WAITING, 0)
     for now_s in range(5, 100, 5):

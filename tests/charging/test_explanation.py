@@ -42,6 +42,7 @@ def test_what_holds_a_point_back_is_told_before_anything_else(
         assert told(point, reason, 1, managed=managed) is reason
 
 
+@pytest.mark.proves("H.85")
 @pytest.mark.parametrize("managed", [False, True])
 @pytest.mark.parametrize("reason", EVERYDAY)
 def test_a_free_point_says_that_there_is_no_vehicle(
@@ -53,6 +54,7 @@ def test_a_free_point_says_that_there_is_no_vehicle(
     assert told(seen(free, CHARGING, 2), reason, 3, managed=managed) is reason
 
 
+@pytest.mark.proves("H.85")
 @pytest.mark.parametrize("managed", [False, True])
 def test_before_the_first_answer_nothing_was_read_yet(
     managed: bool,  # noqa: FBT001 - a parameter
@@ -62,6 +64,7 @@ def test_before_the_first_answer_nothing_was_read_yet(
         assert told(point, reason, 1, managed=managed) is Reason.NOT_READ_YET
 
 
+@pytest.mark.proves("H.85")
 @pytest.mark.parametrize("condition", [LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL])
 def test_what_a_silent_charger_gives_is_not_known(condition: LinkCondition) -> None:
     gone = link_changed(seen(make_point(), CHARGING, 0), condition)
@@ -77,7 +80,7 @@ def test_a_state_that_went_stale_is_silence_too() -> None:
     assert told(point, Reason.MAXIMUM, 60) is Reason.CHARGER_SILENT
 
 
-@pytest.mark.proves("5.15")
+@pytest.mark.proves("H.85", "5.15")
 def test_a_charger_that_reports_less_than_it_has_taken_limits_itself() -> None:
     point = offer_taken(seen(make_point(), CHARGING, 0), 16_000, 1)
     early = seen(point, {**CHARGING, Quantity.SETPOINT: 6000}, 3)

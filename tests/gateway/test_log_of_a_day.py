@@ -42,6 +42,7 @@ def fixture_lines() -> Iterator[Lines]:
     logger.setLevel(before)
 
 
+@pytest.mark.proves("H.86")
 async def test_a_session_is_told_when_it_begins_and_with_its_energy_when_it_ends(
     tmp_path: Path, lines: Lines
 ) -> None:
@@ -72,6 +73,7 @@ async def test_a_session_of_a_charger_that_measures_nothing_says_so(
     assert lines.about("session ended") == ["cp1: session ended: energy not measured in 2 min"]
 
 
+@pytest.mark.proves("H.86")
 async def test_a_fault_of_the_charger_is_told_with_its_own_code_in_words(
     tmp_path: Path, lines: Lines
 ) -> None:

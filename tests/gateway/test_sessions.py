@@ -28,7 +28,7 @@ async def wh(world: World, number: int) -> int:
     return value
 
 
-@pytest.mark.proves("3.51", "2.32")
+@pytest.mark.proves("H.83", "3.51", "2.32")
 async def test_a_charger_that_counts_anew_with_each_start_keeps_its_session(
     tmp_path: Path,
 ) -> None:
@@ -91,7 +91,7 @@ async def in_the_past(tmp_path: Path) -> AsyncIterator[World]:
         yield world
 
 
-@pytest.mark.proves("3.57", "3.56")
+@pytest.mark.proves("H.84", "3.57", "3.56")
 async def test_the_time_the_gateway_was_off_is_in_the_duration_once_the_clock_is_known(
     tmp_path: Path,
 ) -> None:
@@ -108,7 +108,7 @@ async def test_the_time_the_gateway_was_off_is_in_the_duration_once_the_clock_is
         assert (await clock_of(world, 77)).startswith("10:42:")
 
 
-@pytest.mark.proves("3.57", "3.56")
+@pytest.mark.proves("H.84", "3.57", "3.56")
 async def test_a_session_that_ended_before_the_clock_was_known_is_dated_when_it_is(
     tmp_path: Path,
 ) -> None:

@@ -37,7 +37,7 @@ async def text(world: World, address: str) -> str:
     return str(from_payload("16.001", await world.read(address)))
 
 
-@pytest.mark.proves("D13.1a", "D3.3c")
+@pytest.mark.proves("H.81", "D13.1a", "D3.3c")
 async def test_a_charger_without_currents_gets_none_under_load_management(tmp_path: Path) -> None:
     async with World(site(METERLESS, STATIC), tmp_path) as world:
         world.strict = False
@@ -52,7 +52,7 @@ async def test_a_charger_without_currents_gets_none_under_load_management(tmp_pa
         assert await world.read("1/1/63") is None
 
 
-@pytest.mark.proves("D13.1a")
+@pytest.mark.proves("H.81", "D13.1a")
 async def test_currents_that_end_in_the_middle_pause_and_come_back_as_a_newcomer(
     tmp_path: Path,
 ) -> None:
@@ -154,7 +154,7 @@ charging_points:
         assert offers_ma == [8000, 8000], "who draws again is reserved again"
 
 
-@pytest.mark.proves("2.28")
+@pytest.mark.proves("H.81", "2.28")
 async def test_an_evccid_that_is_not_known_is_not_told(tmp_path: Path) -> None:
     async with World(site(METERLESS, OFF), tmp_path) as world:
         world.strict = False
@@ -172,7 +172,7 @@ async def test_an_evccid_that_is_not_known_is_not_told(tmp_path: Path) -> None:
         assert await world.read("1/1/79") is None, "it was that of the vehicle before"
 
 
-@pytest.mark.proves("2.28")
+@pytest.mark.proves("H.80", "2.28")
 async def test_a_box_read_register_by_register_never_tells_a_sum_of_few_phases(
     tmp_path: Path,
 ) -> None:

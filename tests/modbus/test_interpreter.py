@@ -183,14 +183,14 @@ def phase_by_phase(interpreter: Interpreter, kind: str, *raws: Raw | None) -> li
     return told
 
 
-@pytest.mark.proves("2.28")
+@pytest.mark.proves("H.80", "2.28")
 def test_a_sum_is_known_once_every_phase_was_read(catalogue: Catalogue) -> None:
     interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
     assert phase_by_phase(interpreter, "current", 16_000, 16_000, 16_000) == [None, None, 48_000]
     assert phase_by_phase(interpreter, "current", 10_000, 0, 16_000) == [None, None, 26_000]
 
 
-@pytest.mark.proves("2.28")
+@pytest.mark.proves("H.80", "2.28")
 def test_after_a_new_connection_no_phase_of_before_is_in_a_sum(catalogue: Catalogue) -> None:
     interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
     phase_by_phase(interpreter, "current", 16_000, 16_000)
@@ -209,7 +209,7 @@ def test_a_phase_that_is_not_read_any_more_keeps_its_sum_from_being_renewed(
     assert interpreter.absorb({"current_l3": 6000})[Quantity.CURRENT] == 18_000
 
 
-@pytest.mark.proves("2.28")
+@pytest.mark.proves("H.80", "2.28")
 def test_sums_of_every_kind_wait_for_all_phases(catalogue: Catalogue) -> None:
     for model in (*catalogue.chargers.values(), *catalogue.meters.values()):
         for kind, own in (

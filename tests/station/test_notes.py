@@ -38,6 +38,7 @@ class Recorder(Gateway):
         return effects
 
 
+@pytest.mark.proves("H.87")
 @pytest.mark.parametrize("series", [Series(), Series(faults=True)], ids=["normal", "with faults"])
 def test_a_month_of_operation_fits_in_two_megabytes(series: Series) -> None:
     """Hours of five vehicles that come and go, and a building that never rests."""
@@ -67,6 +68,7 @@ def said_by_day(events: Iterable[tuple[float, Event]]) -> list[int]:
     return list(days.values())
 
 
+@pytest.mark.proves("H.87")
 def test_a_charger_that_changes_its_state_all_day_adds_less_than_a_hundred_lines() -> None:
     states = (WAITING, CHARGING, {**WAITING, Quantity.STATE: ChargingState.ERROR})
     days = said_by_day((n * 15.0, charger(states[n % 3])) for n in range(1, 2 * DAY_S // 15))
@@ -81,6 +83,7 @@ def test_a_plug_that_comes_loose_all_day_adds_less_than_a_hundred_lines() -> Non
     assert days[0] < 100
 
 
+@pytest.mark.proves("H.87")
 def test_a_link_that_comes_and_goes_all_day_adds_less_than_a_hundred_lines() -> None:
     conditions = (LinkCondition.GOOD, LinkCondition.NOT_REACHABLE, LinkCondition.COMM)
     days = said_by_day(
