@@ -126,7 +126,9 @@ class Database:
         self.put_aside = put_aside(self._path, open_file)
         return open_file(self._path)
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, query: str, values: tuple[Any, ...] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """Return what is stored; a file that turns out to be damaged is put aside before."""
         try:
             return self._connection.execute(query, values).fetchall()
@@ -175,10 +177,13 @@ class Database:
                 [(fault.at, fault.point, fault.code, int(fault.present)) for fault in faults],
             )
             self._connection.executemany(
-                "INSERT INTO secure_numbers VALUES (?1, ?2) ON CONFLICT (name)"
-                " DO UPDATE SET number = ?2"
-                " WHERE NOT (typeof(number) = 'integer' AND number BETWEEN ?2 AND ?3)",
-                [(n, value, HIGHEST_SECURE_NUMBER) for n, value in (numbers or {}).items()],
+                "INSERT INTO secure_numbers VALUES (:name, :number) ON CONFLICT (name)"
+                " DO UPDATE SET number = :number"
+                " WHERE NOT (typeof(number) = 'integer' AND number BETWEEN :number AND :highest)",
+                [
+                    {"name": name, "number": number, "highest": HIGHEST_SECURE_NUMBER}
+                    for name, number in (numbers or {}).items()
+                ],
             )
             self._trim()
 
@@ -207,8 +212,8 @@ class Database:
         """Return closed sessions, the newest first."""
         rows = self._rows(
             "SELECT point, started_at, ended_at, duration_s, energy_mwh FROM sessions"
-            " WHERE ?1 IS NULL OR point = ?1 ORDER BY id DESC LIMIT ?2",
-            (point, limit),
+            " WHERE :point IS NULL OR point = :point ORDER BY id DESC LIMIT :limit",
+            {"point": point, "limit": limit},
         )
         return [
             SessionRow(point=p, started_at=s, ended_at=e, duration_s=d, energy_mwh=w)
