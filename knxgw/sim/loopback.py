@@ -3,6 +3,8 @@
 A claim is a socket without an address in the network: it ends with the process, however that ends.
 """
 
+import errno
+import hashlib
 import os
 import socket
 import sys
@@ -18,15 +20,20 @@ LOOPBACK_INTERFACE = "lo"
 
 
 class Claim:
-    """A name that nobody else has while this lasts. Raises: ClaimedError."""
+    """A name that nobody else has while this lasts. Raises: ClaimedError.
+
+    Only Linux has such sockets; elsewhere everything is granted.
+    """
 
     def __init__(self, name: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        short = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]  # a name may be a long path
         try:
-            self._socket.bind(f"\0knxgw simulator {name}")
+            self._socket.bind(f"\0knxgw simulator {short}")
         except OSError as err:
             self._socket.close()
-            raise ClaimedError(name) from err
+            if err.errno == errno.EADDRINUSE:
+                raise ClaimedError(name) from err
 
     def release(self) -> None:
         """Let others have it."""

@@ -6,7 +6,6 @@ terminal, and KNX becomes routing on the loopback interface in a multicast group
 nothing that is simulated reaches a real installation.
 """
 
-import ipaddress
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,11 +23,18 @@ from knxgw.config.model import (
     SerialLine,
 )
 from knxgw.config.objects import smart_meter_on_knx
+from knxgw.sim.loopback_addresses import (
+    FIRST_FREE_PORT,
+    LOOPBACK,
+    PORT_STEP,
+    is_loopback,
+    loopback_hosts,
+    may_stay_at,
+    normal,
+    port_step,
+)
 
-LOOPBACK = "127.0.0.1"
 GATEWAY_ADDRESS = "1.1.20"  # where the site's file gives none
-FIRST_FREE_PORT = 1024  # below it only the administrator may listen
-PORT_STEP = 10_000
 SOCKET = "socket://"
 
 Key = tuple[str | int, ...]  # a number stands for the charging point of that number
@@ -164,15 +170,6 @@ def _place(
 # --- addresses -------------------------------------------------------------------------------
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this computer by its very name."""
-    return host == "localhost" or host.startswith("127.")
-
-
-def _normal(host: str) -> str:
-    return host.lower().rstrip(".")
-
-
 class _Addresses:
     """Where every host and port of a site is on this computer."""
 
@@ -182,15 +179,15 @@ class _Addresses:
             if one.connection.host is not None:
                 host, port, _, _ = device_address(one.connection, one.model)
                 ports.setdefault(host, set()).update({port, one.connection.port})
-        self._hosts = _loopback_hosts(ports)
+        self._hosts = loopback_hosts(ports)
         self._steps = {
-            host: _step(used, lambda port, host=host: _may_stay(host, port, may_listen))  # type: ignore[misc]  # bound at once
+            host: port_step(used, lambda port, host=host: may_stay_at(host, port, may_listen))  # type: ignore[misc]  # bound at once
             for host, used in ports.items()
         }
 
     def of(self, host: str, port: int) -> tuple[str, int]:
         """Return where a host's port is."""
-        host = _normal(host)
+        host = normal(host)
         step = self._steps.get(host, 0) if port < FIRST_FREE_PORT else 0
         return self._hosts.get(host, host), port + step
 
@@ -199,12 +196,12 @@ class _Addresses:
         if connection.host is None:
             return connection
         host, port = self.of(connection.host, connection.port)
-        host = connection.host if host == _normal(connection.host) else host
+        host = connection.host if host == normal(connection.host) else host
         return replace(connection, host=host, port=port)
 
     def host(self, host: str) -> str:
         """Return what a host becomes that no device named before."""
-        return self._hosts.get(_normal(host)) or next(iter(_loopback_hosts([host]).values()))
+        return self._hosts.get(normal(host)) or next(iter(loopback_hosts([host]).values()))
 
     def edits(self, device: _Device) -> Iterator[Edit]:
         """Yield what is different at a device's connection."""
@@ -213,45 +210,6 @@ class _Addresses:
             yield Edit(key=(*device.key, "host"), value=after.host)
         if after.port != before.port:
             yield Edit(key=(*device.key, "port"), value=after.port)
-
-
-def _loopback_hosts(hosts: Iterable[str]) -> dict[str, str]:
-    """Return the loopback address of each host: the same each time, no two alike."""
-    names = list(dict.fromkeys(_normal(host) for host in hosts))
-    found = {name: name for name in names if is_loopback(name)}
-    taken = {*found.values(), LOOPBACK, "127.0.0.0", "127.255.255.255"}
-    for name in names:
-        if name in found:
-            continue
-        address = _near(name)
-        while str(address) in taken:
-            address += 1
-        found[name] = str(address)
-        taken.add(found[name])
-    return found
-
-
-def _near(host: str) -> ipaddress.IPv4Address:
-    """Return the loopback address that reminds of a host; names begin at 127.0.1.1."""
-    try:
-        own = int(ipaddress.IPv4Address(host))
-    except ValueError:
-        return ipaddress.IPv4Address("127.0.1.1")
-    near = 127 << 24 | own & 0xFF_FFFF
-    return ipaddress.IPv4Address(min(near, (128 << 24) - 256))
-
-
-def _may_stay(host: str, port: int, may_listen: Callable[[str, int], bool]) -> bool:
-    return port >= FIRST_FREE_PORT or (is_loopback(host) and may_listen(host, port))
-
-
-def _step(ports: set[int], may_stay: Callable[[int], bool]) -> int:
-    """Return what is added to the low ports of a host; no two ports become one."""
-    if all(may_stay(port) for port in ports):
-        return 0
-    low = {port for port in ports if port < FIRST_FREE_PORT}
-    steps = range(PORT_STEP, 7 * PORT_STEP, PORT_STEP)
-    return next((step for step in steps if not {port + step for port in low} & ports), PORT_STEP)
 
 
 # --- line, KNX, website ----------------------------------------------------------------------

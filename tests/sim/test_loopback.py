@@ -96,6 +96,15 @@ def test_what_a_killed_simulator_left_of_its_line_is_removed(tmp_path: Path) -> 
     claim.release()
 
 
+def test_a_line_may_have_a_long_name(tmp_path: Path) -> None:
+    directory = tmp_path / ("a" * 100) / ("b" * 100)
+    directory.mkdir(parents=True)
+    claim = claim_line(directory / "line")
+    with pytest.raises(GatewayError, match="another process"):
+        claim_line(directory / "line")
+    claim.release()
+
+
 def test_anything_else_in_the_place_of_a_line_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "line"
     path.write_text("mine")

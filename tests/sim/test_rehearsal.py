@@ -81,6 +81,12 @@ def test_names_get_addresses_of_their_own_in_the_order_of_the_file() -> None:
     assert list(found.values()) == ["127.0.1.1:10502", "127.0.1.2:10502"]
 
 
+def test_a_name_that_only_looks_like_a_loopback_address_is_moved() -> None:
+    assert places(site("host: 127.example.net, port: 5020")) == {
+        "127.example.net:5020": "127.0.1.1:5020"
+    }
+
+
 def test_loopback_addresses_with_high_ports_stay_and_need_no_copy() -> None:
     rehearsal = rehearsed(site("host: 127.0.0.11, port: 5020", "host: localhost, port: 5021"))
     assert rehearsal.edits == ()
