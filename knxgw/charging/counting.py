@@ -60,10 +60,11 @@ def count(point: ChargingPoint, believed: Believed, now_s: float) -> ChargingPoi
     if point.session_adopted and Quantity.SESSION_ENERGY in added_mwh:
         point = _add_to_session(point, added_mwh[Quantity.SESSION_ENERGY])
     if Quantity.ENERGY in added_mwh:
-        lifetime_mwh, added = point.lifetime_mwh, added_mwh[Quantity.ENERGY]
-        if lifetime_mwh is None:
-            lifetime_mwh = point.lifetime_counter.reading_mwh or 0
-        point = replace(point, lifetime_mwh=lifetime_mwh + added)
+        added, counter = added_mwh[Quantity.ENERGY], point.lifetime_counter
+        if point.lifetime_mwh is not None:
+            point = replace(point, lifetime_mwh=point.lifetime_mwh + added)
+        elif counter.doubt is None:
+            point = replace(point, lifetime_mwh=max(0, counter.reading_mwh or 0))
         return point if point.session_adopted else _add_to_session(point, added)
     power = believed.values.get(Quantity.POWER)
     if isinstance(power, int) and "energy" not in point.settings.capabilities:

@@ -81,6 +81,7 @@ class ChargingPoint:
     session_started_s: float | None = None  # [monotonic s]
     drew_s: float | None = None  # when it was last above the threshold, in this run [monotonic s]
     session_restored: bool = False  # it began before the gateway's last start
+    session_untold: bool = False  # it is over, and its times were not known: not in the history yet
     own_times: bool = False  # the charger's own duration began anew in the middle of it
     session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
     lifetime_mwh: int | None = None

@@ -41,6 +41,7 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "lifetime_mwh": point.lifetime_mwh,
         "reading_mwh": point.lifetime_counter.reading_mwh,
         "dropped_mwh": point.lifetime_counter.dropped_mwh,
+        "session_untold": point.session_untold,
         "counters": _counters_record(point),
         "session": _session_record(point.session),
     }
@@ -58,6 +59,7 @@ def decisions(point: ChargingPoint) -> tuple[object, ...]:
         point.has_charged,
         point.complete,
         None if session is None else (session.started_at, session.is_open),
+        point.session_untold,
     )
 
 
@@ -103,6 +105,7 @@ def from_record(
         session=session,
         session_started_s=started_s,
         session_restored=True,
+        session_untold=stored.session_untold,
     )
 
 
@@ -171,6 +174,7 @@ class Stored:
     reading_mwh: int | None
     dropped_mwh: int | None
     session: Session | None
+    session_untold: bool
     counters: "StoredCounters"
     unknown: tuple[str, ...]
 
@@ -201,6 +205,7 @@ def read_record(record: object) -> Stored:
         reading_mwh=reader.number("reading_mwh", -MOST_MWH, MOST_MWH),
         dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, left_out=True),
         session=_session(reader),
+        session_untold=bool(reader.flag("session_untold", left_out=True)),
         counters=_stored_counters(reader),
         unknown=tuple(reader.unknown),
     )

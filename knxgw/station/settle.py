@@ -103,8 +103,7 @@ def settle_point(
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(number, before.faults, point.faults, at, code))
-    if before.session and before.session.is_open and point.session and not point.session.is_open:
-        effects.append(SessionClosed(point=number, session=point.session))
+    point = _tell_session(station, number, before, point, effects)
     language = station.configuration.device.language
     values = point_values(point, now_s, paused_all=paused_all(station), language=language)
     effects.extend(notes_of(before, point, station.told(number, "state"), values["state"]))
@@ -115,6 +114,28 @@ def settle_point(
         published=_publish(station, number, values, effects),
         remembered=_remember_point(station, number, point, now_s, effects),
     )
+
+
+def _tell_session(
+    station: Station,
+    number: PointNumber,
+    before: ChargingPoint,
+    point: ChargingPoint,
+    effects: list[Effect],
+) -> ChargingPoint:
+    """Hand a session that is over to the store, once its times are known.
+
+    Without a clock it waits for one, at most until the next session or the end of the gateway.
+    """
+    old, new = before.session, point.session
+    ended = old is not None and old.is_open and new is not None and not new.is_open
+    if not (ended or point.session_untold) or new is None:
+        return point
+    over = old if new.is_open else new
+    waits = station.clock is None and not station.stopping and not new.is_open
+    if over is not None and not waits:
+        effects.append(SessionClosed(point=number, session=over))
+    return replace(point, session_untold=waits)
 
 
 def _decide(

@@ -202,7 +202,8 @@ def test_a_record_of_a_newer_version_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [one for one in FIELDS if one not in ("paused", "dropped_mwh", "counters")]
+    "field",
+    [one for one in FIELDS if one not in ("paused", "dropped_mwh", "counters", "session_untold")],
 )
 def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
     full = replace(

@@ -121,6 +121,31 @@ async def test_a_session_that_ended_before_the_clock_was_known_is_dated_when_it_
         assert await seconds(world) == pytest.approx(1800 + 600 + 75, abs=15)
         assert await clock_of(world, 76) == "10:00:10"
         assert (await clock_of(world, 77)).startswith("10:41:")
+        (row,) = world.gateway._database.sessions()
+        assert row.duration_s == pytest.approx(1800 + 600 + 75, abs=15), "in the history, too"
+
+
+async def test_a_session_that_never_has_a_clock_is_in_the_history_at_the_end(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE.format(model="alfen_eve"), tmp_path, run_gateway=False) as world:
+        world.strict = False
+        world.clock = VirtualWallClock(
+            asyncio.get_running_loop(), datetime(1976, 6, 1, 10, 0, tzinfo=UTC)
+        )
+        world.start_gateway()
+        for _ in range(2):
+            world.charger().plug(Vehicle())
+            await world.sleep(120)
+            world.charger().unplug()
+            await world.sleep(30)
+        assert len(world.gateway._database.sessions()) == 1, "the next one had begun"
+        await world.stop_gateway()
+        world.start_gateway()
+        await world.sleep(10)
+        rows = world.gateway._database.sessions()
+        assert [row.started_at for row in rows] == [None, None]
+        assert [row.duration_s for row in rows] == pytest.approx([118, 118], abs=6)
 
 
 @pytest.mark.proves("3.57")
