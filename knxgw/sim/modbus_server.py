@@ -100,7 +100,7 @@ class ModbusSimulator:
         for image in images:
             for other in images:
                 if other is not image:
-                    image.make_room(other)
+                    image.stand_beside(other)
         self._time_s = time_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
         self._is_away = False

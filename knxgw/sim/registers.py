@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knxgw.catalogue.model import (
+    MAX_REGISTERS,
     DeviceModel,
     Point,
     ReadableRange,
@@ -107,6 +108,7 @@ class RegisterImage(ABC):
         self.is_silent = False  # answers nothing, as a device that lost its power
         self.chain: dict[int, int] = {}  # what surrounds the points of a SunSpec device
         self.body = range(0)  # our part of the chain
+        self._neighbours: list[RegisterImage] = []  # the other meters in it
         self._ranges: tuple[ReadableRange, ...] = ()
         if model.chain is not None:
             made = _sunspec_chain(model, model.chain, place=address_offset, unit=unit_id)
@@ -197,7 +199,10 @@ class RegisterImage(ABC):
         registers: list[int] = []
         for point, first, behind in covered.runs:
             if point is None:
-                registers.extend(self.chain.get(here, gap) for here in range(first, behind))
+                around = (
+                    self._register_beside(unit, table, here, gap) for here in range(first, behind)
+                )
+                registers.extend(around)
                 continue
             shown = self._shown(point)
             if shown is None and point.optional and covered.range is None:
@@ -205,12 +210,17 @@ class RegisterImage(ABC):
             registers += [gap] * (behind - first) if shown is None else shown[first:behind]
         return registers
 
-    def make_room(self, other: "RegisterImage") -> None:
-        """Leave the registers of another meter in the same SunSpec chain to its own image."""
-        if self.unit_ids & other.unit_ids:
-            for address in other.body:
-                self.chain.pop(address, None)
-            self._asked.clear()
+    def stand_beside(self, other: "RegisterImage") -> None:
+        """Show another meter in the same SunSpec chain as its own image does."""
+        if self.chain and other.body and self.unit_ids & other.unit_ids:
+            self._neighbours.append(other)
+
+    def _register_beside(self, unit: int, table: Table, address: int, gap: int) -> int:
+        """Return a register that shows no point of ours."""
+        for other in self._neighbours:
+            if address in other.body:
+                return other.read(unit, table, address, 1)[0]
+        return self.chain.get(address, gap)
 
     def _cover(self, unit: int, table: Table, address: int, count: int) -> _Covered:
         """Return what a request covers. Raises: PeerRefusedError."""
@@ -244,7 +254,7 @@ class RegisterImage(ABC):
     def _check_block(self, table: Table, address: int, count: int) -> bool:
         """Tell whether a request is for a fixed block. Raises: PeerRefusedError."""
         rules = self.model.read
-        if count > rules.max_registers:
+        if count > (MAX_REGISTERS if self.chain else rules.max_registers):
             raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
         fixed = rules.block_of(table, address, count)
         if fixed is not None and (address, count) != (fixed.address, fixed.count):

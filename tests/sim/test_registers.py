@@ -221,3 +221,9 @@ def test_a_sunspec_device_gives_every_model_of_its_chain_whole(
         is_empty = set(body[2:6]) <= {0x8000, 0x7FC0, 0}
         assert is_empty is (place not in places), f"meter {place + 1}"
     assert {len(body) for body in meters} == {2 + model.chain.length}
+    across = simulator.answer(1, 3, model.chain.bases[0], 125)
+    assert isinstance(across, list), "a piece that ends within a model"
+    assert across[4 + 66] == model.chain.models[0]
+    first = model.chain.bases[0] + 4 + 66
+    both = simulator.answer(1, 3, first + 60, 125)  # from within one meter into the next
+    assert both == (meters[0] + meters[1])[60 : 60 + 125]
