@@ -30,7 +30,7 @@ from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
-LOSSES_AT_ONCE, LOSSES_EVERY_S = 3.0, 21_600.0  # that the log tells of one endpoint
+LOSSES_AT_ONCE, LOSSES_EVERY_S = 2.0, 43_200.0  # that the log tells of one endpoint
 LEAST_TURN_S, LONGEST_TURN_S = 0.001, 0.5  # how long a turn counts at least and at most
 NOBODY_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
 ENDED_LIMIT = 2  # times in a row that a connection ends under a request until that is no answer

@@ -29,7 +29,7 @@ SILENT_LIMIT = 2
 COMM_LIMIT = 2
 RELAPSES, WINDOW = 3, 20
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
-NEWS_AT_ONCE, NEWS_EVERY_S = 3.0, 21_600.0  # lines about a device that comes and goes
+NEWS_AT_ONCE, NEWS_EVERY_S = 2.0, 43_200.0  # lines about a device that comes and goes
 MOST_DOUBLINGS = 10
 WRONG_LAST_S = 5.0  # one that talks nonsense is asked more often: it is there
 

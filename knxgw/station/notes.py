@@ -23,7 +23,7 @@ from knxgw.frozen import replace
 from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
 
 MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {  # at once, and after how long [s] one more
-    NoteLevel.NEWS: (40, 3600.0),
+    NoteLevel.NEWS: (32, 3600.0),
     NoteLevel.EVENT: (15, 7200.0),
 }
 TOO_OFTEN = "changes too often: more of it with -v only"

@@ -98,7 +98,7 @@ def test_a_device_that_comes_and_goes_all_day_has_a_line_now_and_then(
     for n in range(int(DAY_S)):
         device.answers(wrong=DecodeError("nonsense") if n % 60 > 57 else None)
     assert device.links.count(COMM) == 1440
-    assert 4 <= len(lines(caplog)) <= 2 * (3 + 4)
+    assert 4 <= len(lines(caplog)) <= 2 * (2 + 2)
 
 
 @pytest.mark.proves("4.20")
