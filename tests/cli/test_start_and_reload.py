@@ -293,7 +293,13 @@ def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
         running.process.send_signal(signal.SIGHUP)
         running.wait_to_say("the configuration was read again and is taken")
         wait_until(is_up(site), 20.0, "the website on the port it had")
-        running.end(signal.SIGTERM, 3.0)
+        refused = running.said.count(" ERROR ")
+        site.change("127.0.0.1:", "0.0.0.0:")  # free as soon as the running one has left
+        running.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: running.said.count("read again and is taken") == 2, 20.0, "the reload")
+        wait_until(is_up(site), 20.0, "the website on the wider address")
+        assert running.said.count(" ERROR ") == refused
+        running.end(signal.SIGTERM, 10.0)
         assert running.process.returncode == 0
         assert "Traceback" not in running.said
         assert "Giraffe" not in running.said
@@ -337,7 +343,7 @@ def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path:
         first.process.wait()
     with gateway(site.file, tmp_path / "state") as after:
         wait_until(is_up(site), 20.0, "a start after the lock's holder was killed")
-        after.end(signal.SIGTERM, 3.0)
+        after.end(signal.SIGTERM, 10.0)
         assert after.process.returncode == 0
 
 
