@@ -50,6 +50,7 @@ _TEXTS: Mapping[str, Quantity] = {
     "evccid": Quantity.EVCCID,
     "rfid": Quantity.RFID,
 }
+EVCCID_DIGITS = 12
 _NO_HEX = re.compile(r"[^0-9A-Fa-f]")  # separators within an EVCCID
 _FAULTS: Mapping[str, Quantity] = {
     "error_1": Quantity.FAULT_INFO_1,
@@ -192,7 +193,7 @@ class Interpreter:
                 yield quantity, round(amount * factor)
         elif name in _TEXTS:
             text = as_text(point, raw)
-            yield _TEXTS[name], _NO_HEX.sub("", text).upper() if name == "evccid" else text
+            yield _TEXTS[name], _evccid(text) if name == "evccid" else text
         elif name in _FAULTS:
             yield _FAULTS[name], fault_text(point, raw)
         if name == self._setpoint and (volts := self._setpoint_volts(point)):
@@ -298,6 +299,12 @@ class Interpreter:
 
     def _holds(self, tests: Iterable[Test]) -> bool:
         return all(holds(test, self._raws.get(test.point)) for test in tests)
+
+
+def _evccid(text: str) -> str:
+    """Return the digits of an EVCCID, empty if it is none: "N/A", or zeros for no vehicle."""
+    digits = _NO_HEX.sub("", text).upper()
+    return digits if len(digits) >= EVCCID_DIGITS and digits.strip("0") else ""
 
 
 def _sums_of(

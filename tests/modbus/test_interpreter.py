@@ -253,3 +253,13 @@ def test_an_empty_text_says_that_it_is_not_known(catalogue: Catalogue) -> None:
     assert charx.absorb({"evccid": "", "firmware": ""}) == {}
     assert charx.unavailable == {Quantity.EVCCID, Quantity.FIRMWARE}
     assert charx.absorb({"rfid": ""}) == {Quantity.RFID: ""}, "no card is a value"
+
+
+@pytest.mark.proves("2.37", "H.81")
+@pytest.mark.parametrize("shown", ["", "N/A", "none", "000000000000", "00:00:00:00:00:00", "12AB"])
+def test_what_is_no_evccid_is_not_told_as_one(catalogue: Catalogue, shown: str) -> None:
+    charx = Interpreter("cp1", catalogue.chargers["phoenix_charx"])
+    assert Quantity.EVCCID not in charx.absorb({"evccid": shown})
+    assert Quantity.EVCCID in charx.unavailable
+    told = charx.absorb({"evccid": "00:1a:2b:3c:4d:5e"})
+    assert told == {Quantity.EVCCID: "001A2B3C4D5E"}
