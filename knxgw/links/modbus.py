@@ -121,6 +121,7 @@ class ModbusBus(Generic[D]):
             ),
         )
         self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
+        self._is_deaf = False  # whether nobody answers on a connection that there is
         self._endings = 0  # times in a row that the connection ended under a request
         self._ended_s = -math.inf  # when the last request was over
         self._after_s = 0.0  # what the device that was asked last wants before the next request
@@ -135,8 +136,7 @@ class ModbusBus(Generic[D]):
         connection = self.connection
         try:
             await connection.open()
-            count = len(self.drivers)
-            self._news.up(loop.time(), "one device" if count == 1 else f"{count} devices")
+            self._news.up(loop.time(), self._served)
             for driver in self.drivers:
                 driver.opened()
             while True:
@@ -154,6 +154,11 @@ class ModbusBus(Generic[D]):
             raise
         finally:
             connection.close()
+
+    @property
+    def _served(self) -> str:
+        count = len(self.drivers)
+        return "one device" if count == 1 else f"{count} devices"
 
     def failed(self, error: LinkError) -> None:
         """Say that the connection was lost, or cannot be made."""
@@ -252,6 +257,9 @@ class ModbusBus(Generic[D]):
 
     def _worked(self) -> None:
         self._endings = 0
+        if self._is_deaf:
+            self._is_deaf = False
+            self._news.up(asyncio.get_running_loop().time(), self._served)
         self._silent_s.clear()
         self.connection.worked()
 
@@ -277,6 +285,8 @@ class ModbusBus(Generic[D]):
         if not 1 < len(self.drivers) == len(self._silent_s):
             return
         if now_s - min(self._silent_s.values()) >= NOBODY_S:
+            self._is_deaf = True
+            self._news.failed(f"none of {len(self.drivers)} devices answers", now_s)
             for driver in self.drivers:
                 self._tell(driver.lost(now_s))
 

@@ -104,6 +104,23 @@ async def test_a_connection_that_is_lost_and_comes_back_has_two_lines(
     assert "link back after" in back
 
 
+async def test_an_endpoint_on_which_nobody_answers_has_two_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "knxgw")
+    site = Site("rtu_over_tcp")
+    async with asked(site):
+        await asyncio.sleep(10.0)
+        caplog.clear()
+        site.peer.begin(do.silent, lambda _peer: None, None)
+        await asyncio.sleep(120.0)
+        site.peer.end()
+        await asyncio.sleep(60.0)
+    (lost, back) = lines(caplog)
+    assert "link lost (none of 2 devices answers), trying again" in lost
+    assert "link back after" in back
+
+
 @pytest.mark.proves("4.20")
 async def test_the_wire_log_names_register_and_function_of_what_is_refused_or_late(
     caplog: pytest.LogCaptureFixture,
