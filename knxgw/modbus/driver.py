@@ -3,9 +3,8 @@
 import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
-from knxgw.catalogue.model import DeviceKind, DeviceModel, PollClass, TextFormat
+from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -21,6 +20,7 @@ from knxgw.modbus.commander import Commander
 from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, Read
+from knxgw.modbus.missing import MissingReads
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
 from knxgw.modbus.rules import rule_points
@@ -67,7 +67,7 @@ class Driver:
         self._walk = (
             ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
         )
-        self._missing: dict[Block, Block] = {}  # read seldom because it is not there: as planned
+        self._missing = MissingReads()
         self._header: Block | None = None  # of the model that was found, to be checked
         self._schedule = self._new_schedule()
         self._commander = (
@@ -401,6 +401,7 @@ class Driver:
     def _value_refused(self, job: Read, error: PeerRefusedError) -> list[DeviceEvent] | None:
         block = job.block
         if block in self._missing:  # still
+            self._missing.refused_again(block, self._schedule)
             return self._answered()
         parts = split(block, self._offset)
         was_there = self._health.was_read(block)
@@ -412,27 +413,18 @@ class Driver:
         if error.code not in NO_SUCH_POINT or self._is_needed(block):
             return None
         self._health.refuses(job, error)
-        self._read_seldom(block, PollClass.SLOW if was_there else PollClass.ONCE)
-        if not was_there:  # else it may come back, and a sum without it would be too small
+        self._missing.add(block, self._schedule, was_there=was_there)
+        self._health.drop(block)
+        if not was_there:  # else it comes back, and a sum without it would be too small
             self._interpreter.without(point.name for point in block.points)
         return self._answered()
-
-    def _read_seldom(self, block: Block, poll: PollClass) -> None:
-        """Ask for a block, which the device does not have, only now and then."""
-        seldom = replace(block, poll=poll)
-        self._missing[seldom] = block
-        self._schedule.replace_block(block, [seldom])
-        self._schedule.asked(seldom, self._schedule.last_read_s)
-        self._health.drop(block)
 
     def _note_read(self, block: Block) -> None:
         """Note a good answer; what was missing is read as planned again."""
         self._health.read(block)
-        if planned := self._missing.pop(block, None):
-            self._schedule.replace_block(block, [planned])
+        if self._missing.found(block, self._schedule):
             self._interpreter.expect_all()
-            never = (one for one in self._missing if one.poll is PollClass.ONCE)
-            self._interpreter.without(point.name for one in never for point in one.points)
+            self._interpreter.without(self._missing.never_there())
 
     def _is_needed(self, block: Block) -> bool:
         """Tell whether the device is of no use without a block."""

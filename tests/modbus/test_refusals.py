@@ -85,7 +85,8 @@ def test_what_is_refused_for_a_while_is_read_again(code: int) -> None:
         assert seen(talk, quantity, talk.now_s + 35.0), quantity
 
 
-def test_a_value_that_was_refused_from_the_start_is_looked_for_once_an_hour() -> None:
+def talk_without_power(until_s: float) -> Talk:
+    """Return one with a device that refuses its power for some time from the start."""
     talk = talk_between("heidelberg_energy_control", "heidelberg_energy_control")
     blocks: list[int] = []
 
@@ -95,9 +96,20 @@ def test_a_value_that_was_refused_from_the_start_is_looked_for_once_an_hour() ->
         return 2 if address == 14 or (address == 5 and blocks.count(5) == 1) else None
 
     talk.refuses = without_power
-    talk.until(600.0)
+    talk.until(until_s)
     assert talk.conditions == [LinkCondition.GOOD]
     talk.refuses = lambda _address: None
+    return talk
+
+
+def test_a_value_that_is_refused_while_a_charger_starts_is_read_soon() -> None:
+    talk = talk_without_power(60.0)
+    assert seen(talk, Quantity.POWER, 100.0)
+    assert seen(talk, Quantity.POWER, 110.0), "and from then on as planned"
+
+
+def test_a_value_that_goes_on_being_refused_is_looked_for_once_an_hour() -> None:
+    talk = talk_without_power(600.0)
     assert not seen(talk, Quantity.POWER, HOUR_S - 60.0)
-    assert seen(talk, Quantity.POWER, HOUR_S + 60.0)
-    assert seen(talk, Quantity.POWER, HOUR_S + 75.0), "and from then on as planned"
+    assert seen(talk, Quantity.POWER, HOUR_S + 180.0)
+    assert seen(talk, Quantity.POWER, HOUR_S + 195.0), "and from then on as planned"

@@ -1,0 +1,65 @@
+"""Reads that a device refuses and need not answer: they are asked again now and then. Sans-IO.
+
+What was answered before comes back, sooner or later. What never was is perhaps not ready yet, as
+while a charger starts; after `SOON_TRIES` it counts as not there, and is looked for once an hour.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from knxgw.catalogue.model import PollClass
+from knxgw.modbus.plan import Block, PollSchedule
+
+SOON_TRIES = 4  # at the pace of what is read slowly
+
+
+@dataclass(slots=True, kw_only=True)
+class _Missing:
+    planned: Block  # how it is read when it is there
+    was_there: bool
+    tries: int = 1
+
+
+class MissingReads:
+    """Those of one plan."""
+
+    def __init__(self) -> None:
+        self._missing: dict[Block, _Missing] = {}
+
+    def clear(self) -> None:
+        """Forget all of them: everything is planned anew."""
+        self._missing.clear()
+
+    def __contains__(self, block: Block) -> bool:
+        return block in self._missing
+
+    def never_there(self) -> Iterator[str]:
+        """Give the names of the points that were never read."""
+        for one in self._missing.values():
+            if not one.was_there:
+                yield from (point.name for point in one.planned.points)
+
+    def add(self, block: Block, schedule: PollSchedule, *, was_there: bool) -> None:
+        """Ask for a block seldom from now on, which was refused for the first time."""
+        self._ask(block, PollClass.SLOW, schedule, _Missing(planned=block, was_there=was_there))
+
+    def refused_again(self, block: Block, schedule: PollSchedule) -> None:
+        """Take another refusal."""
+        one = self._missing[block]
+        one.tries += 1
+        if one.tries == SOON_TRIES and not one.was_there:
+            del self._missing[block]
+            self._ask(block, PollClass.ONCE, schedule, one)
+
+    def found(self, block: Block, schedule: PollSchedule) -> bool:
+        """Take an answer; tell whether it was missing. It is read as planned again."""
+        one = self._missing.pop(block, None)
+        if one is not None:
+            schedule.replace_block(block, [one.planned])
+        return one is not None
+
+    def _ask(self, block: Block, poll: PollClass, schedule: PollSchedule, one: _Missing) -> None:
+        seldom = replace(block, poll=poll)
+        self._missing[seldom] = one
+        schedule.replace_block(block, [seldom])
+        schedule.asked(seldom, schedule.last_read_s)
