@@ -16,9 +16,9 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_news import LinkNews
-from knxgw.links.modbus_connection import Connection
+from knxgw.links.modbus_connection import RECONNECT_S, Connection
 from knxgw.links.modbus_doubt import Doubts
-from knxgw.links.modbus_endpoint import Endpoint
+from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, Endpoint
 from knxgw.links.modbus_exchange import (
     DoubtfulAnswerError,
     EndedError,
@@ -33,7 +33,6 @@ wire = logging.getLogger("knxgw.wire.modbus")
 LOSSES_AT_ONCE, LOSSES_EVERY_S = 2.0, 43_200.0  # that the log tells of one endpoint
 LEAST_TURN_S, LONGEST_TURN_S = 0.001, 0.5  # how long a turn counts at least and at most
 NOBODY_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
-ENDED_LIMIT = 2  # times in a row that a connection ends under a request until that is no answer
 
 
 def quiet_pymodbus() -> None:
@@ -122,7 +121,8 @@ class ModbusBus(Generic[D]):
         )
         self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
         self._is_deaf = False  # whether nobody answers on a connection that there is
-        self._endings = 0  # times in a row that the connection ended under a request
+        self._ended_under_s: dict[D, float] = {}  # whose requests end the connection, since when
+        self._worked_s = -math.inf  # when anybody answered last
         self._ended_s = -math.inf  # when the last request was over
         self._after_s = 0.0  # what the device that was asked last wants before the next request
 
@@ -177,7 +177,8 @@ class ModbusBus(Generic[D]):
         """
         order = list(self.drivers)
         if len(order) > 1:
-            order.sort(key=lambda one: (one.rank(now_s), self._start_s(one)))
+            ended = self._ended_under_s  # whose requests end the connection come last
+            order.sort(key=lambda one: (one in ended, one.rank(now_s), self._start_s(one)))
         for driver in order:
             if now_s < self._free_s(driver):
                 continue
@@ -223,16 +224,14 @@ class ModbusBus(Generic[D]):
             anew = self._may_be_behind
         except EndedError as err:
             self._note(job, err)
-            self._endings += 1
-            if self._endings >= ENDED_LIMIT:  # else its turn comes again
-                self._tell(driver.failed(job, err, loop.time()))
+            self._take_ending(driver, job, loop.time())
             anew = True
         except (PeerError, LinkTimeoutError) as err:
             self._note(job, err)
             self._tell(driver.failed(job, err, loop.time()))
             anew = await self._judge(driver, err, begun_s)
         else:
-            self._worked()
+            self._worked(driver)
             self._tell(events)
         finally:
             self._ended_s, self._after_s = loop.time(), driver.model.request_gap_s
@@ -255,8 +254,22 @@ class ModbusBus(Generic[D]):
     def _note(self, job: Job, err: PeerError | LinkError) -> None:
         wire.debug("%s: %s: %s", self.name, described(job), err)
 
-    def _worked(self) -> None:
-        self._endings = 0
+    def _take_ending(self, driver: D, job: Job, now_s: float) -> None:
+        """Take that the connection ended under a request: its turn comes again.
+
+        A device whose place is not free yet may take a connection and end it at once. Raises:
+        LinkError when it does so for too long, and nobody gets an answer.
+        """
+        since_s = self._ended_under_s.setdefault(driver, now_s)
+        if now_s - since_s < RECONNECT_S:
+            return
+        if self._worked_s < since_s:
+            raise LinkError(ENDED_AT_ONCE)
+        self._tell(driver.failed(job, LinkTimeoutError(ENDED_AT_ONCE), now_s))
+
+    def _worked(self, driver: D) -> None:
+        self._ended_under_s.pop(driver, None)
+        self._worked_s = asyncio.get_running_loop().time()
         if self._is_deaf:
             self._is_deaf = False
             self._news.up(asyncio.get_running_loop().time(), self._served)
@@ -267,7 +280,7 @@ class ModbusBus(Generic[D]):
         """Tell whether the connection has to be made anew because of a failure."""
         now_s = asyncio.get_running_loop().time()
         if not isinstance(err, LinkTimeoutError | WrongAnswerError):
-            self._worked()  # it refused, or confirmed something else: the connection is good
+            self._worked(driver)  # it refused, or confirmed something else: the connection is good
             return False
         if isinstance(err, WrongAnswerError):
             self._silent_s.clear()

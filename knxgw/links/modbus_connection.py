@@ -19,7 +19,8 @@ from knxgw.links.modbus_endpoint import Endpoint
 
 wire = logging.getLogger("knxgw.wire.modbus")
 RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long a connection that ended is tried again
-SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer
+SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer,
+UNUSED_S = 0.6  # or before any
 TROUBLE_LIMIT = 2  # requests in a row without a right answer until the connection is made anew
 FIRST_NUMBER = (
     258  # of the first request; a device that numbers its answers itself begins with 0, 1
@@ -43,6 +44,7 @@ class Connection:
             self._renew_after_s = max(ends_s - timeout_s - RENEW_EARLY_S, ends_s / 2)
         self.opened_s = -math.inf  # when it began to be made
         self._number = FIRST_NUMBER
+        self._is_used = False  # whether anything right came over it
         self._troubles = 0  # requests without a right answer, in a row
         self._client: ModbusClient | None = None
 
@@ -73,7 +75,8 @@ class Connection:
         wire.debug("%s: connection made anew", self._endpoint.name)
         self.close()  # first: the device may take one client only
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self.opened_s + SPACING_S - loop.time()))
+        spacing_s = SPACING_S if self._is_used else UNUSED_S
+        await asyncio.sleep(max(0.0, self.opened_s + spacing_s - loop.time()))
         until_s, was_refused = loop.time() + RECONNECT_S, False
         while True:
             failure = await self._try(min(self._timeout_s, until_s - loop.time()))
@@ -95,6 +98,7 @@ class Connection:
 
     def worked(self) -> None:
         """Take a right answer."""
+        self._is_used = True
         self._troubles = 0
 
     def is_spent(self) -> bool:
@@ -131,7 +135,7 @@ class Connection:
         if not connected:
             client.close()
             return client.ctx.failure or ConnectionError("no connection")
-        self._client, self._troubles = client, 0
+        self._client, self._troubles, self._is_used = client, 0, False
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
         return None

@@ -18,15 +18,14 @@ from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTc
 LEAST_SILENCE_S = 0.001_75  # above 19 200 baud the silence between frames is fixed
 FAST_BAUD = 19_200
 SILENT_CHARACTERS = 3.5
+ENDED_AT_ONCE = "ended at once; does it take one more client?"
 NO_ANSWER = "no answer to the attempt to connect; power, cable and address?"
 _NETWORK_WORDS = {
     frozenset({errno.ECONNREFUSED}): "refused; is Modbus switched on, is the port right?",
     frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}): (
         "no route to it; network, address and mask?"
     ),
-    frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}): (
-        "ended at once; does it take one more client?"
-    ),
+    frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}): (ENDED_AT_ONCE),
 }
 
 

@@ -30,6 +30,7 @@ class Fault:
     door: Door = open_door
     hits_unit: bool = True  # else the connection, and with it everybody
     hangs_up: bool = False  # the connection there is ends when it begins
+    ends_s: float | None = None  # each connection ends so long after it was made
     within_s: float = PATIENCE_S  # until the code is there
     heals_s: float = 17.0  # from its end until all is good
     gap_s: float = 4.5  # where there is no code: the longest pause between two readings
@@ -73,6 +74,8 @@ FAULTS: tuple[Fault, ...] = (
     _closed("name server away", do.name_error(socket.EAI_AGAIN)),
     _closed("attempt to connect not answered", do.unanswered),
     _closed("reset at once", do.refused(errno.ECONNRESET)),
+    _closed("takes connections and ends them at once", open_door, ends_s=0.0),
+    _connection("ends connections 0.5 s after they were made", NONE, hangs_up=True, ends_s=0.5),
     _closed("adapter pulled out", do.refused(errno.ENOENT), on=SERIAL),
     _closed("adapter used by another program", do.refused(errno.EBUSY), on=SERIAL),
     _closed("away for 20 s", do.refused_for(20.0), passes=True),
@@ -92,6 +95,21 @@ FAULTS: tuple[Fault, ...] = (
         door=do.free_after(3.0),
         gap_s=8.0,
     ),
+    _connection(
+        "closes every connection after 10 s, ends new ones at once for 3 s",
+        NONE,
+        behave=do.closes_at(10.0),
+        door=do.slams(3.0),
+        gap_s=8.0,
+    ),
+    _connection(
+        "ends new connections at once for 8 s",
+        LOST,
+        door=do.slams_for(8.0),
+        hangs_up=True,
+        passes=True,
+    ),
+    Fault(name="closes instead of answers of one unit", code=LOST, on=NETWORK, behave=do.hangs_up),
     _connection(
         "one answer in 30 s lost, its place is free 3 s after a close",
         NONE,

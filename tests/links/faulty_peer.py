@@ -64,7 +64,8 @@ class Asked:
 
 
 Behaviour = Callable[[Asked], Said]
-Door = Callable[["FaultyPeer"], None]  # raises what an attempt to connect gets
+# Raises what an attempt to connect gets; True: it is taken, and ended at once.
+Door = Callable[["FaultyPeer"], bool | None]
 
 
 def right(asked: Asked) -> Said:
@@ -86,6 +87,7 @@ class FaultyPeer:
     behave: Behaviour = right
     door: Door = open_door
     units: frozenset[int] | None = None  # None: all
+    ends_s: float | None = None  # every connection, so long after it was made; None: never
     ended_s: float = float("-inf")  # when the last connection ended
     begun_s: float = 0.0  # when the fault began
     opened: int = 0  # connections since
@@ -103,7 +105,7 @@ class FaultyPeer:
 
     def end(self) -> None:
         """Be in order again."""
-        self.behave, self.door = right, open_door
+        self.behave, self.door, self.ends_s = right, open_door, None
 
     def hang_up(self) -> None:
         """End every connection, as one that loses power."""
@@ -145,8 +147,7 @@ class Listener(ModbusProtocol):
     def callback_new_connection(self) -> ModbusProtocol:
         """Take a connection, or raise why not."""
         self._peer.opened += 1
-        self._peer.door(self._peer)
-        return Connection(self._peer)
+        return Connection(self._peer, is_slammed=bool(self._peer.door(self._peer)))
 
     def callback_connected(self) -> None:
         """Nothing to do."""
@@ -162,12 +163,17 @@ class Listener(ModbusProtocol):
 class Connection(Listener):
     """One connection of a peer."""
 
-    def __init__(self, peer: FaultyPeer) -> None:
+    def __init__(self, peer: FaultyPeer, *, is_slammed: bool) -> None:
         super().__init__(peer)
         self.asked = 0
         self.held = b""  # an answer of before
         self.begun_s = self.loop.time()
+        if is_slammed:
+            self.loop.call_soon(self.end)
+            return
         peer.open.append(self)
+        if peer.ends_s is not None:
+            self.loop.call_later(peer.ends_s, self.end)
 
     def callback_disconnected(self, exc: Exception | None) -> None:
         """Note when its place became free."""

@@ -55,6 +55,16 @@ def free_after(seconds: float) -> Door:
     return door
 
 
+def slams(seconds: float) -> Door:
+    """Take one client; end the connection of the next one at once until so long after it has gone."""
+    return lambda peer: bool(peer.open) or now_s() < peer.ended_s + seconds
+
+
+def slams_for(seconds: float) -> Door:
+    """End every connection at once for some time from the beginning of the fault on."""
+    return lambda peer: now_s() < peer.begun_s + seconds
+
+
 def silent(_asked: Asked) -> Said:
     """Say nothing."""
     return []

@@ -78,6 +78,7 @@ class Site:
         """Let the fault come."""
         units = frozenset({int(HIT)}) if fault.hits_unit else None
         self.peer.begin(fault.behave, fault.door, units)
+        self.peer.ends_s = fault.ends_s
         if fault.hangs_up:
             self.peer.hang_up()
 
