@@ -15,6 +15,7 @@ from typing import Protocol
 
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.allowance import Allowance
 from knxgw.errors import LinkError
 
 OWN = "own"  # name of the number that our next telegram gets after a restart
@@ -36,23 +37,6 @@ class NumberStore(Protocol):
         """Store a number; return True when it is safe on the disk."""
 
 
-class _Allowance:
-    """How many numbers of one sender may still be stored at once."""
-
-    def __init__(self, now_s: float) -> None:
-        self._left = AT_ONCE
-        self._at_s = now_s
-
-    def take(self, now_s: float) -> bool:
-        """Use up one, if there is one."""
-        self._left = min(AT_ONCE, self._left + (now_s - self._at_s) / AT_ONCE_EVERY_S)
-        self._at_s = now_s
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
-
-
 class SecureNumbers:
     """The numbers of this device, over all sessions of its link."""
 
@@ -72,7 +56,7 @@ class SecureNumbers:
         self._store = store
         self._wall_clock = wall_clock
         self._waiting: dict[str, int] = {}
-        self._allowances: dict[str, _Allowance] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._own: int | None = None
         self._used_before = 0
         self._own_end = 0
@@ -92,9 +76,9 @@ class SecureNumbers:
         """
         name = _name(key, str(sender))
         self._stored[name] = number
-        now_s = self._time_s()
-        allowance = self._allowances.setdefault(name, _Allowance(now_s))
-        at_once = allowance.take(now_s)
+        if name not in self._allowances:
+            self._allowances[name] = Allowance(most=AT_ONCE, every_s=AT_ONCE_EVERY_S)
+        at_once = self._allowances[name].take(self._time_s())
         self._store.note_number(name, number, at_once=at_once)
         if at_once:
             self._waiting.clear()  # they are written together

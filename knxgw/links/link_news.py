@@ -2,7 +2,7 @@
 
 import logging
 
-from knxgw.charging.allowance import Allowance
+from knxgw.allowance import Allowance
 
 AT_ONCE = 6.0  # losses that are said at once ...
 AT_ONCE_EVERY_S = 3600.0  # ... and how long until it may be one more; others are only counted

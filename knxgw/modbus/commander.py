@@ -14,7 +14,7 @@ from knxgw.catalogue.model import Control, DeviceModel, StepValue, WriteStep
 from knxgw.charging.words import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.fail_safe import FailSafe
-from knxgw.modbus.holding import LOOK_AGAIN_S, Complaints, Conduct, Finding, ReadBacks, Told
+from knxgw.modbus.holding import LOOK_AGAIN_S, Comparison, Complaints, Conduct, ReadBacks, Told
 from knxgw.modbus.phases import PhaseCount
 from knxgw.modbus.release import Release
 from knxgw.modbus.write_order import Kind, Spacing, Wanted
@@ -236,18 +236,18 @@ class Commander:
             age_s=now_s - self._changed_s,
             pausing=self._wanted_ma == 0,
         )
-        match self._read_backs.judge(name, raw, told, now_s):
-            case Finding.HOLDS | Finding.DIFFERS:
+        match self._read_backs.compare(name, raw, told, now_s):
+            case Comparison.HOLDS | Comparison.DIFFERS:
                 pass
-            case Finding.TOO_EARLY:
+            case Comparison.TOO_EARLY:
                 return LOOK_AGAIN_S
-            case Finding.DOUBT:
+            case Comparison.DOUBT:
                 return 0.0
-            case Finding.LESS:  # nothing else is forgotten
+            case Comparison.LESS:  # nothing else is forgotten
                 reported = max(0.0, scaled(self._points[name], raw))
                 self._written[step.point] = self._writer.registers_of(step.point, reported)
                 self._unsettle()
-            case Finding.FORGOTTEN:
+            case Comparison.FORGOTTEN:
                 self._forget_written()
         return None
 
@@ -264,14 +264,14 @@ class Commander:
             age_s=now_s - self._changed_s,
             arming=True,
         )
-        finding = self._read_backs.judge(name, raw, told, now_s)
-        if finding is Finding.FORGOTTEN and self._control.read_back is None:
+        comparison = self._read_backs.compare(name, raw, told, now_s)
+        if comparison is Comparison.FORGOTTEN and self._control.read_back is None:
             self._forget_written()
-        elif finding is Finding.FORGOTTEN:
+        elif comparison is Comparison.FORGOTTEN:
             for point in self._fail_safe.arming_points:
                 self._written.pop(point, None)
             self._todo = None
-        return 0.0 if finding is Finding.DOUBT else None
+        return 0.0 if comparison is Comparison.DOUBT else None
 
     def reports(self, write: Write) -> frozenset[str]:
         """Return the points that report what a write has written."""

@@ -325,14 +325,14 @@ class Driver:
         """Hold back what a device says until it is known to be the configured one."""
         if self._recognition is None or self._is_known:
             return events
-        finding = self._recognition.judge(
+        look = self._recognition.judge(
             events, self.condition, is_wrong=self._health.is_wrong, now_s=now_s
         )
-        if finding.look_again_s is not None:
+        if look.look_again_s is not None:
             self._look_anew()
-            self._schedule.hold_back(now_s + finding.look_again_s)
-        changed = [] if finding.condition is None else self._change(finding.condition)
-        return [*finding.told, *changed, *finding.held]
+            self._schedule.hold_back(now_s + look.look_again_s)
+        changed = [] if look.condition is None else self._change(look.condition)
+        return [*look.told, *changed, *look.held]
 
     # --- inside
 

@@ -17,7 +17,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from knxgw.charging.allowance import Allowance
+from knxgw.allowance import Allowance
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerError, PeerRefusedError
 from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described, meaning

@@ -8,10 +8,12 @@ Source: load management specification, sections 9.3, 13.3a and 16. The times are
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from knxgw.allowance import Allowance
 from knxgw.catalogue.model import Control, DeviceModel
 from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
@@ -34,7 +36,7 @@ _CHARGES = (
 )
 
 
-class Finding(Enum):
+class Comparison(Enum):
     """What a read-back says about what was written."""
 
     HOLDS = auto()
@@ -66,17 +68,18 @@ class Complaints:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._said: dict[str, tuple[float, int]] = {}
+        self._allowances: dict[str, Allowance] = {}
+        self._untold: Counter[str] = Counter()
 
     def say(self, about: str, what: str, now_s: float) -> None:
         """Complain about something; `what` says what was seen."""
-        said_s, since = self._said.get(about, (None, 0))
-        if said_s is not None and now_s - said_s < SAY_AGAIN_S:
-            self._said[about] = said_s, since + 1
+        allowance = self._allowances.setdefault(about, Allowance(most=1, every_s=SAY_AGAIN_S))
+        if not allowance.take(now_s):
+            self._untold[about] += 1
             return
-        often = f" ({since} times more since the last message)" if since else ""
+        untold = self._untold.pop(about, 0)
+        often = f" ({untold} times more since the last message)" if untold else ""
         log.warning("%s: %s, written again%s", self._name, what, often)
-        self._said[about] = now_s, 0
 
 
 class ReadBacks:
@@ -88,27 +91,29 @@ class ReadBacks:
         self._complaints = complaints
         self._records: dict[str, _Record] = {}
 
-    def judge(self, name: str, raw: Raw, told: Told, now_s: float) -> Finding:
+    def compare(self, name: str, raw: Raw, told: Told, now_s: float) -> Comparison:
         """Compare the point `name` with what was written to the point it reports."""
         record = self._records.setdefault(name, _Record())
         difference = scaled(self._model.points[name], raw) - told.value
         if abs(difference) < 1e-9 or self._within_resolution(name, difference):
             record.mismatches = record.repeats = 0
-            return Finding.HOLDS
+            return Comparison.HOLDS
         if told.age_s < REWRITE_AFTER_S:
-            return Finding.TOO_EARLY
-        less, lost = self._compare(name, raw, difference, told)
+            return Comparison.TOO_EARLY
+        less, lost = self._less_or_lost(name, raw, difference, told)
         if told.age_s < _patience_s(told, record.repeats, less=less, lost=lost):
-            return Finding.DIFFERS
+            return Comparison.DIFFERS
         record.mismatches += 1
         if record.mismatches < 2:
-            return Finding.DOUBT
+            return Comparison.DOUBT
         record.mismatches = 0
         record.repeats += 1
         self._complaints.say(name, f"charger reports {name} = {raw}", now_s)
-        return Finding.LESS if less and not lost else Finding.FORGOTTEN
+        return Comparison.LESS if less and not lost else Comparison.FORGOTTEN
 
-    def _compare(self, name: str, raw: Raw, difference: float, told: Told) -> tuple[bool, bool]:
+    def _less_or_lost(
+        self, name: str, raw: Raw, difference: float, told: Told
+    ) -> tuple[bool, bool]:
         """Tell whether a charger allows less than it was told, and whether it has lost it all."""
         if told.arming:
             return True, True

@@ -22,7 +22,7 @@ RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # whether the right model answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Look:
     """What a look at the device has brought."""
 
     told: tuple[DeviceEvent, ...]  # what may be told at once
@@ -100,13 +100,13 @@ class Recognition:
 
     def judge(
         self, events: list[DeviceEvent], shown: LinkCondition, *, is_wrong: bool, now_s: float
-    ) -> Finding:
+    ) -> Look:
         """Return what is to be told of `events`; `is_wrong`: too many of its answers are."""
         self._held += [event for event in events if isinstance(event, ChargerSeen)]
         told = tuple(event for event in events if not isinstance(event, ChargerSeen))
         match self._identity.verdict:
             case Verdict.PENDING:
-                return Finding(told=told)
+                return Look(told=told)
             case Verdict.OURS:
                 return self._recognised(told, shown, is_wrong=is_wrong)
             case Verdict.STRANGE | Verdict.OTHER as verdict:
@@ -114,24 +114,24 @@ class Recognition:
 
     def _recognised(
         self, told: tuple[DeviceEvent, ...], shown: LinkCondition, *, is_wrong: bool
-    ) -> Finding:
+    ) -> Look:
         self.is_known, self._strange_looks = True, 0
         if shown is LinkCondition.WRONG_MODEL:
             log.warning("%s: a %s answers again", self._name, self._model.id)
         held, self._held = tuple(self._held), []
         condition = LinkCondition.COMM if is_wrong else LinkCondition.GOOD
-        return Finding(told=told, condition=condition, held=held)
+        return Look(told=told, condition=condition, held=held)
 
     def _strange(
         self, told: tuple[DeviceEvent, ...], verdict: Verdict, shown: LinkCondition, now_s: float
-    ) -> Finding:
+    ) -> Look:
         """Take a look at which another model seemed to answer."""
         self._strange_looks += 1
         if self._strange_looks == 1:
             self._strange_since_s = now_s
         patience_s = CONFIRM_S if verdict is Verdict.OTHER else PATIENCE_S
         if now_s - self._strange_since_s < patience_s:
-            return Finding(
+            return Look(
                 told=told,
                 condition=None if verdict is Verdict.OTHER else _unless_wrong(shown),
                 look_again_s=CONFIRM_S,
@@ -142,7 +142,7 @@ class Recognition:
             words = "%s: what answers is no %s (%s): nothing is written to it"
             log.warning(words, self._name, self._model.id, self._identity.reason)
         again_s = min(RECHECK_FIRST_S * 2 ** min(self._rechecks, 10), RECHECK_LAST_S)
-        return Finding(told=told, condition=LinkCondition.WRONG_MODEL, look_again_s=again_s)
+        return Look(told=told, condition=LinkCondition.WRONG_MODEL, look_again_s=again_s)
 
 
 def _unless_wrong(shown: LinkCondition) -> LinkCondition | None:

@@ -1,8 +1,10 @@
-"""How often the log says the same: a few times at once, then seldom; what is left out is counted."""
+"""How often something may be done: a few times at once, then seldom. Time is an argument."""
+
+ALMOST_ONE = 1.0 - 1e-9  # many small parts do not add up to exactly one
 
 
 class Allowance:
-    """Lines that may still be written."""
+    """What may still be done, such as lines of the log or writes to a card that wears."""
 
     def __init__(self, *, most: float, every_s: float) -> None:
         """Allow `most` at once, and after `every_s` one more."""
@@ -19,11 +21,11 @@ class Allowance:
 
     @property
     def is_left(self) -> bool:
-        """Tell whether one more may be written."""
-        return self._left >= 1.0
+        """Tell whether it may be done once more."""
+        return self._left > ALMOST_ONE
 
     def use(self) -> None:
-        """Note that one was written, whether it was allowed or had to be."""
+        """Note that it was done, whether it was allowed or had to be."""
         self._left = max(0.0, self._left - 1.0)
 
     def take(self, now_s: float) -> bool:
