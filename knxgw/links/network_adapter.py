@@ -9,12 +9,13 @@ Source: netdevice(7), /proc/net/igmp of Linux.
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from xknx.io.util import get_local_interface_name
 
-_IGMP = Path("/proc/net/igmp")
+MEMBERSHIPS = Path("/proc/net/igmp")  # Linux: who listens to which multicast group, by adapter
 _FLAGS_REQUEST = 0x8913  # SIOCGIFFLAGS
 _RUNNING = 0x40  # IFF_RUNNING: it is up and has a carrier
 
@@ -105,26 +106,25 @@ def _is_running(name: str) -> bool:
 def _is_joined(index: int, group: str) -> bool:
     """Tell whether the adapter listens to a group; True where the system does not say."""
     try:
-        text = _IGMP.read_text(encoding="ascii")
+        text = MEMBERSHIPS.read_text(encoding="ascii")
     except OSError:
         return True
-    return is_listed(text, index, group)
+    return index in (member for member, _ in members(text, group))
 
 
-def is_listed(igmp: str, index: int, group: str) -> bool:
-    """Find a group under an adapter in the text of /proc/net/igmp.
+def members(igmp: str, group: str) -> Iterator[tuple[int, str]]:
+    """Yield index and name of the adapters that listen to a group, by the text of /proc/net/igmp.
 
     Lines of adapters begin with the index, lines of groups with a tab and the address as a number
     in the machine's own byte order.
     """
     wanted = f"{int.from_bytes(socket.inet_aton(group), sys.byteorder):08X}"
-    current = -1
+    adapter = -1, ""
     for line in igmp.splitlines()[1:]:
         words = line.split()
         if not words:
             continue
         if not line.startswith("\t"):
-            current = int(words[0])
-        elif current == index and words[0] == wanted:
-            return True
-    return False
+            adapter = int(words[0]), words[1].rstrip(":")
+        elif words[0] == wanted:
+            yield adapter

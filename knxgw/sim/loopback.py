@@ -7,15 +7,14 @@ import errno
 import hashlib
 import os
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from knxgw.errors import GatewayError
+from knxgw.links.network_adapter import MEMBERSHIPS, members
 
-MEMBERSHIPS = Path("/proc/net/igmp")  # Linux: who listens to which multicast group, by interface
 LOOPBACK_INTERFACE = "lo"
 
 
@@ -88,19 +87,11 @@ def first_free_port(first: int, count: int = 20) -> Iterator[int]:
 
 def listening_interfaces(group: str) -> tuple[str, ...]:
     """Return the network interfaces on which some program listens to a multicast group."""
-    wanted = f"{int.from_bytes(socket.inet_aton(group), sys.byteorder):08X}"
-    found, interface = [], ""
     try:
-        lines = MEMBERSHIPS.read_text(encoding="ascii").splitlines()[1:]
+        text = MEMBERSHIPS.read_text(encoding="ascii")
     except OSError:
         return ()  # not Linux
-    for line in lines:
-        words = line.split()
-        if not line[:1].isspace() and len(words) > 1:
-            interface = words[1].rstrip(":")
-        elif words and words[0] == wanted:
-            found.append(interface)
-    return tuple(found)
+    return tuple(name for _, name in members(text, group))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from knxgw.links.network_adapter import (
     AdapterState,
     AdapterWatch,
     adapter_state,
-    is_listed,
+    members,
     trouble,
 )
 
@@ -26,25 +26,23 @@ ADDRESS = "192.168.1.20"
 
 
 @pytest.mark.parametrize(
-    ("index", "group", "listed"),
+    ("group", "adapters"),
     [
-        (4, "224.0.23.12", True),
-        (1, "224.0.23.12", False),
-        (1, "224.0.0.1", True),
-        (4, "224.0.23.13", False),
-        (9, "224.0.0.1", False),
+        ("224.0.23.12", [(4, "eth0")]),
+        ("224.0.0.1", [(1, "lo"), (4, "eth0")]),
+        ("224.0.23.13", []),
     ],
 )
-def test_a_group_is_found_under_its_adapter(
-    index: int, group: str, *, listed: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_group_is_found_under_its_adapters(
+    group: str, adapters: list[tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.byteorder", "little")
-    assert is_listed(IGMP, index, group) == listed
+    assert list(members(IGMP, group)) == adapters
 
 
 def test_an_empty_list_names_nothing() -> None:
-    assert not is_listed("", 1, "224.0.23.12")
-    assert not is_listed("Idx\tDevice\n\n", 1, "224.0.23.12")
+    assert not list(members("", "224.0.23.12"))
+    assert not list(members("Idx\tDevice\n\n", "224.0.23.12"))
 
 
 @pytest.mark.parametrize(
