@@ -26,6 +26,7 @@ from knxgw.errors import Finding, LinkError
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
+from knxgw.links.network_adapter import AdapterWatch
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.knx")
@@ -99,6 +100,7 @@ class XknxLink(ABC):
         self._confirmed = asyncio.Event()
         self._lost: str | None = None
         self._failure: str | None = None  # why the system does not send
+        self._adapter: AdapterWatch | None = None  # of the connection that there is
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
         """Hear where secure numbers are kept; before `open`."""
@@ -182,6 +184,9 @@ class XknxLink(ABC):
             self._data_secure.settle()
         if self._lost is not None:
             raise LinkError(self._lost)
+        why = self._adapter.trouble() if self._adapter is not None else None
+        if why is not None:
+            raise LinkError(why)
 
     def note_backlog(self, waiting: int, now_s: float) -> None:  # noqa: B027 - nothing to do here
         """Hear how many answers wait; a tunnel's acknowledgements slow its client down already."""

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from xknx.exceptions import CommunicationError, XKNXException
+from xknx.exceptions import CommunicationError, CouldNotParseKNXIP, XKNXException
 from xknx.io.transport import UDPTransport
 from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader
 
@@ -43,6 +43,17 @@ def take_datagram(transport: UDPTransport, hooks: Hooks, raw: bytes, source: Add
         hooks.malformed(raw)
         return
     transport.handle_knxipframe(frame, HPAI(*source))
+
+
+def unwrapped(
+    decrypt: Callable[[KNXIPFrame], KNXIPFrame], encrypted: KNXIPFrame, hooks: Hooks
+) -> KNXIPFrame:
+    """Unwrap a secure frame. Raises: CouldNotParseKNXIP, on which xknx drops it without a word."""
+    try:
+        return decrypt(encrypted)
+    except PARSE_ERRORS as err:
+        hooks.malformed(encrypted.to_knx())
+        raise CouldNotParseKNXIP(str(err)) from err
 
 
 def split_stream(data: bytes, malformed: OnBytes) -> tuple[list[KNXIPFrame], bytes]:

@@ -4,7 +4,6 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from xknx.exceptions import CouldNotParseKNXIP
 from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
 from xknx.io.routing import Routing, SecureRouting
 from xknx.io.transport import UDPTransport
@@ -13,12 +12,12 @@ from xknx.knxip import KNXIPFrame, SecureWrapper, TimerNotify
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.knx_flow import BucketFlowControl
 from knxgw.links.knx_guard import (
-    PARSE_ERRORS,
     Address,
     Hooks,
     connected,
     join,
     take_datagram,
+    unwrapped,
 )
 from knxgw.links.knx_numbers import TimerNumbers
 
@@ -114,12 +113,8 @@ class GuardedSecureGroup(SecureGroup):
         take_datagram(self, self._hooks, raw, source)
 
     def decrypt_frame(self, encrypted_frame: KNXIPFrame) -> KNXIPFrame:
-        """Unwrap a frame. Raises: CouldNotParseKNXIP, on which xknx drops it without a word."""
-        try:
-            return super().decrypt_frame(encrypted_frame)
-        except PARSE_ERRORS as err:
-            self._hooks.malformed(encrypted_frame.to_knx())
-            raise CouldNotParseKNXIP(str(err)) from err
+        """Unwrap a frame. Raises: CouldNotParseKNXIP."""
+        return unwrapped(super().decrypt_frame, encrypted_frame, self._hooks)
 
 
 class GuardedRouting(Routing):

@@ -25,17 +25,12 @@ class RoutingLink(XknxLink):
 
     is_routing = True
 
-    def __init__(
-        self,
-        make: MakeRouting,
-        group_keys: GroupKeys | None = None,
-    ) -> None:
+    def __init__(self, make: MakeRouting, group_keys: GroupKeys | None = None) -> None:
         super().__init__(group_keys)
         self.busy_sent = 0
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_s = float("-inf")
-        self._adapter: AdapterWatch | None = None
         self._adapter_has_run = False
 
     @property
@@ -51,13 +46,6 @@ class RoutingLink(XknxLink):
         if is_running is False and self._adapter_has_run:
             raise LinkError(f"the network adapter {self._adapter.name} is not connected")
         self._adapter_has_run |= is_running is True  # a bridge without ports never does
-
-    async def check(self) -> None:
-        """Make sure that we are still in the group. Raises: LinkError."""
-        await super().check()
-        why = self._adapter.trouble() if self._adapter is not None else None
-        if why is not None:
-            raise LinkError(why)
 
     async def _send(self, frame: CEMIFrame) -> None:
         if self._routing is None:

@@ -21,15 +21,10 @@ MakeTunnel = Callable[[XKNX, Hooks], Awaitable[AnyTunnel]]
 class TunnelLink(XknxLink):
     """KNXnet/IP tunnelling over UDP or TCP, plain or secure."""
 
-    def __init__(
-        self,
-        make: MakeTunnel,
-        group_keys: GroupKeys | None = None,
-    ) -> None:
+    def __init__(self, make: MakeTunnel, group_keys: GroupKeys | None = None) -> None:
         super().__init__(group_keys)
         self._make = make
         self._tunnel: AnyTunnel | None = None
-        self._adapter: AdapterWatch | None = None
 
     async def _connect(self) -> None:
         self._tunnel = await self._make(self._xknx, self._hooks)
@@ -43,10 +38,7 @@ class TunnelLink(XknxLink):
 
     async def check(self) -> None:
         """Ask the server whether our tunnel still exists. Raises: LinkError."""
-        await super().check()
-        why = self._adapter.trouble() if self._adapter is not None else None
-        if why is not None:  # asking the server would take half a minute
-            raise LinkError(why)
+        await super().check()  # of an adapter that is away: asking the server takes half a minute
         tunnel = self._tunnel
         if tunnel is None or tunnel.communication_channel is None:
             raise LinkError("tunnel closed by the server")

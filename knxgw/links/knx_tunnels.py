@@ -5,7 +5,6 @@ from typing import Any
 
 from xknx.exceptions import (
     CommunicationError,
-    CouldNotParseKNXIP,
     RequestResponseError,
     TunnellingAckError,
 )
@@ -23,13 +22,13 @@ from xknx.knxip import (
 )
 
 from knxgw.links.knx_guard import (
-    PARSE_ERRORS,
     Address,
     Hooks,
     connected,
     report_failures,
     split_stream,
     take_datagram,
+    unwrapped,
 )
 
 
@@ -91,12 +90,8 @@ class GuardedSecureSession(SecureSession):
             self.handle_knxipframe(frame, self.remote_hpai)
 
     def decrypt_frame(self, encrypted_frame: KNXIPFrame) -> KNXIPFrame:
-        """Unwrap a frame. Raises: CouldNotParseKNXIP, on which xknx drops it without a word."""
-        try:
-            return super().decrypt_frame(encrypted_frame)
-        except PARSE_ERRORS as err:
-            self._hooks.malformed(encrypted_frame.to_knx())
-            raise CouldNotParseKNXIP(str(err)) from err
+        """Unwrap a frame. Raises: CouldNotParseKNXIP."""
+        return unwrapped(super().decrypt_frame, encrypted_frame, self._hooks)
 
 
 class _OwnChannel(_Tunnel):
