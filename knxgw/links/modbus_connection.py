@@ -19,12 +19,10 @@ from knxgw.links.modbus_endpoint import Endpoint
 
 wire = logging.getLogger("knxgw.wire.modbus")
 RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long a connection that ended is tried again
-SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer,
-UNUSED_S = 0.6  # or before any
+SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer
+UNUSED_S = 0.6  # the same where nothing was answered on the first one
 TROUBLE_LIMIT = 2  # requests in a row without a right answer until the connection is made anew
-FIRST_NUMBER = (
-    258  # of the first request; a device that numbers its answers itself begins with 0, 1
-)
+FIRST_NUMBER = 258  # of the first request; devices that count for themselves begin with 0 or 1
 QUIET_TRIES, QUIET_S = 20, 0.05  # a line on which nothing came for so long is silent
 RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end the connection itself
 
