@@ -105,7 +105,7 @@ def adopt_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
         return point
     if point.register_before_mwh is not None:
         content_mwh = 0 if reading_mwh == point.register_before_mwh else reading_mwh
-    elif _is_of_this_session(point, now_s):
+    elif is_of_this_session(point, now_s):
         content_mwh = reading_mwh
     else:
         return point
@@ -113,7 +113,12 @@ def adopt_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
     return replace(point, session=replace(session, energy_mwh=energy_mwh), session_adopted=True)
 
 
-def _is_of_this_session(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether the session has lasted for so long that the charger has noticed it, too."""
-    started_s = point.session_started_s
-    return started_s is not None and now_s - started_s >= OWN_ENERGY_AFTER_S
+def is_of_this_session(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether what the charger counts is of the running session and not of the one before.
+
+    The time since its start counts, also while the gateway was off.
+    """
+    session, started_s = point.session, point.session_started_s
+    if session is None or not session.is_open or started_s is None:
+        return False
+    return now_s - started_s >= OWN_ENERGY_AFTER_S

@@ -208,16 +208,6 @@ def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
     return replace(point, in_error=in_error, faults=faults)
 
 
-def _counts_itself_by_now(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether what the charger counts is of the running session and not of the one before.
-
-    The time since its start counts, also while the gateway was off.
-    """
-    if point.session is None or not point.session.is_open or point.session_started_s is None:
-        return False
-    return now_s - point.session_started_s >= counting.OWN_ENERGY_AFTER_S
-
-
 def _adopt_session_times(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
@@ -226,7 +216,7 @@ def _adopt_session_times(
     As with its energy, they may be those of the session before until this one has lasted a while.
     """
     session = point.session
-    if session is None or not _counts_itself_by_now(point, now_s):
+    if session is None or not counting.is_of_this_session(point, now_s):
         return point
     duration = values.get(Quantity.SESSION_DURATION)
     if isinstance(duration, int) and duration > 0:

@@ -134,6 +134,7 @@ def _stored_grid_control(records: Mapping[PointNumber, Mapping[str, Any]]) -> bo
 
 
 def _linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[int]:
+    """Return those of `HOLDS` that have a group address at a charging point."""
     offset = POINT_OFFSET * (number - 1)
     return frozenset(one for one in HOLDS if _is_linked(configuration, one + offset))
 
@@ -145,10 +146,10 @@ def _state_lost(station: Station) -> Station:
 
 def _without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
     """Return the point without a hold whose group object has no address any more."""
-    offset = POINT_OFFSET * (point.settings.number - 1)
-    if not _is_linked(configuration, INTERRUPTION + offset):
+    linked = _linked_holds(configuration, PointNumber(point.settings.number))
+    if INTERRUPTION not in linked:
         point = replace(point, interruption=False)
-    if point.setpoint_ma == 0 and not _is_linked(configuration, SETPOINT + offset):
+    if point.setpoint_ma == 0 and SETPOINT not in linked:
         point = replace(point, setpoint_ma=point.limits.maximum_ma, setpoint_given=False)
     return point
 
@@ -370,7 +371,7 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, 
     if point is not None:
         renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
     if renewed is not None:
-        return sharing.renew(station, renewed, now_s), ()
+        return sharing.renew(station, renewed), ()
     return _point(station, event, now_s)
 
 
