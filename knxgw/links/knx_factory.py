@@ -47,7 +47,7 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
     try:
         return sync_load_keyring(settings.keyring, password)
     except InvalidSecureConfiguration as err:
-        raise _finding(
+        raise _mistake(
             "knx.keyring",
             "its signature does not match: wrong password, or the file was changed",
             f"correct the password (knx.keyring_password_file or {PASSWORD_VARIABLE}), "
@@ -56,11 +56,11 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
         ) from err
     except OSError as err:
         reason = err.strerror or str(err)
-        raise _finding(
+        raise _mistake(
             "knx.keyring", f"cannot be read: {reason}", "give the path of a file", settings.keyring
         ) from err
     except (XKNXException, ValueError, ParseError, SAXException) as err:
-        raise _finding(
+        raise _mistake(
             "knx.keyring",
             "is not a keyring file",
             "export the keyring (.knxkeys) from ETS",
@@ -74,7 +74,7 @@ def _password(keyring: str, file: str | None) -> str:
         password = os.environ.get(PASSWORD_VARIABLE)
         if password is None:
             remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
-            raise _finding("knx.keyring", "its password is not known", remedy, keyring)
+            raise _mistake("knx.keyring", "its password is not known", remedy, keyring)
         return password
     try:
         return Path(file).read_text(encoding="utf-8-sig").strip("\r\n")
@@ -83,18 +83,24 @@ def _password(keyring: str, file: str | None) -> str:
     except UnicodeDecodeError:  # its message would quote the password
         problem = "is not a text in UTF-8"
     remedy = "give a readable file with nothing but the password of the keyring"
-    raise _finding("knx.keyring_password_file", problem, remedy, file)
+    raise _mistake("knx.keyring_password_file", problem, remedy, file)
 
 
-def _finding(key: str, problem: str, remedy: str, file: str = "") -> ConfigError:
+def _finding(
+    key: str, problem: str, remedy: str, file: str | None, severity: Severity = Severity.ERROR
+) -> Finding:
     """Return a finding about a key; whoever knows the configuration file gives it its place.
 
     `file` is the one that the key names.
     """
     what = f"{file}: {problem}" if file else problem
-    return ConfigError(
-        [Finding(file="configuration", line=1, key=key, problem=what, remedy=remedy)]
+    return Finding(
+        file="configuration", line=1, key=key, problem=what, remedy=remedy, severity=severity
     )
+
+
+def _mistake(key: str, problem: str, remedy: str, file: str | None = None) -> ConfigError:
+    return ConfigError([_finding(key, problem, remedy, file)])
 
 
 def make_link(settings: KnxSettings) -> KnxLink | None:
@@ -106,7 +112,8 @@ def make_link(settings: KnxSettings) -> KnxLink | None:
     if kind is KnxLinkKind.NONE:
         return None
     if kind is KnxLinkKind.TPUART:
-        raise ConfigError([_not_available("link: tpuart", "tunnelling or routing")])
+        problem = "link: tpuart is not available in this version"
+        raise _mistake("knx.link", problem, "use tunnelling or routing")
     keyring = load_keyring(settings)
     groups = _group_keys(settings, keyring)
     link: XknxLink
@@ -157,29 +164,12 @@ def _wanted_address(settings: KnxSettings) -> IndividualAddress | None:
 
 
 def _risk(settings: KnxSettings, problem: str, remedy: str) -> Finding:
-    return Finding(
-        file="configuration",
-        line=1,
-        key="knx.keyring",
-        problem=f"{settings.keyring}: {problem}",
-        remedy=remedy,
-        severity=Severity.WARNING,
-    )
+    return _finding("knx.keyring", problem, remedy, settings.keyring, Severity.WARNING)
 
 
 def _group_keys(settings: KnxSettings, keyring: Keyring | None) -> GroupKeys | None:
     """Return what secures group telegrams, None without keys."""
     return None if keyring is None else GroupKeys.of(keyring, _wanted_address(settings))
-
-
-def _not_available(what: str, instead: str) -> Finding:
-    return Finding(
-        file="configuration",
-        line=1,
-        key="knx.link",
-        problem=f"{what} is not available in this version",
-        remedy=f"use {instead}",
-    )
 
 
 def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:
@@ -253,7 +243,7 @@ def tunnel_credentials(
         if not tunnels:
             problem = f"the keyring has no tunnel with the individual address {wanted}"
             remedy = f"use one of {known}"
-            raise _finding("knx.individual_address", problem, remedy)
+            raise _mistake("knx.individual_address", problem, remedy)
     for one in tunnels:
         if one.user_id is not None and one.decrypted_password is not None:
             return TunnelCredentials(
