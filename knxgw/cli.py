@@ -121,10 +121,10 @@ def sim(site: Path | None, copy: Path | None) -> None:
         knxgw sim --site garage.yaml --write rehearsal.yaml
         knxgw run --config rehearsal.yaml --state ./rehearsal-state
 
-    The second command runs in another terminal. What is elsewhere in the file is on 127.x.x.x here, a port below 1024 on one 10000 higher, a
-    serial adapter is a pseudo terminal, the same ones each time; the first lines say which is
-    which. A smart meter on KNX sends on multicast of the loopback interface. Nothing reaches a real
-    device or the real bus.
+    The second command runs in another terminal. What is elsewhere in the file is on 127.x.x.x here,
+    a port below 1024 on one 10000 higher, a serial adapter is a pseudo terminal, the same ones each
+    time; the first lines say which is which. A smart meter on KNX sends on multicast of the loopback
+    interface. Nothing reaches a real device or the real bus.
 
     Lines on the standard input plug vehicles in and out, change what the building draws and break
     devices: type `help`. Without a file the demo's site is simulated.

@@ -9,6 +9,7 @@ from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_numbe
 from knxgw.catalogue.load_codes import read_codes, read_invalid, read_raws
 from knxgw.catalogue.load_conditions import read_tests
 from knxgw.catalogue.model import (
+    MAX_REGISTERS,
     Computed,
     Extract,
     Order,
@@ -214,7 +215,7 @@ def _read_count(node: Node, kind: str) -> int:
         if fixed is None:
             node.report(f"type {kind} needs a count", "add `count: registers`")
         return fixed or 1
-    count = child.integer(1, 125) or 1
+    count = child.integer(1, MAX_REGISTERS) or 1
     if fixed is not None and count != fixed:
         child.report(f"type {kind} has {fixed} registers, not {count}", "leave the count out")
     return count

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from knxgw.charging.words import Decision, Reason
 
-GRID_CAP_MA = 6000
-
 
 @dataclass(frozen=True, kw_only=True)  # no slots: what is derived is kept
 class Limits:

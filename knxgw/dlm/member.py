@@ -182,7 +182,7 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
     member.cap_ma, member.energy_mwh = seen.cap_ma, seen.energy_mwh
     _follow_reach(member, seen, settings, now_s)
     _follow_currents(member, seen, settings, now_s)
-    member.wants = _wants(member, seen)
+    member.wants = _wants(seen)
     member.interrupts = member.connected and seen.state is ChargingState.INTERRUPTION
     if member.reachable:
         member.reserve_ma = _not_taken(member, seen, now_s)
@@ -335,7 +335,7 @@ def _follow_phases(member: Member, now_s: float) -> None:
     member.phases = tuple(joined)
 
 
-def _wants(member: Member, seen: Seen) -> bool:
+def _wants(seen: Seen) -> bool:
     if not seen.connected or seen.state is None:
         return False
     return seen.state in _WANTING

@@ -18,13 +18,14 @@ the gateway has found out what was decided before; that is then told once before
 every charger has it soon. `ENABLE` comes before newer, higher setpoints, or one that changes often would
 hold a vehicle at 0 A; a newer lower setpoint is `LOWER` and comes before it. The watchdog is armed when
 the offer is complete, and before anything is raised again: after a lost connection it is armed from
-before as a rule, and a vehicle would wait for it each time. A feeding gives way once to whatever is more urgent; from
-then on it only gives way to a pause, which cannot come twice without a raise between.
+before as a rule, and a vehicle would wait for it each time. A feeding gives way once to whatever is
+more urgent; from then on it only gives way to a pause, which cannot come twice without a raise between.
 
 From that follows how long anything waits where a model has a spacing: a lowering or a pause one spacing
-at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer falls
-meanwhile, unless the charger is paused; a feeding, which is due one spacing early, `FEED_LATE_SPACINGS` after its time, the last of them only where a
-lowering and a pause came just before it.
+at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer
+falls meanwhile, unless the charger is paused; a feeding, which is due one spacing early,
+`FEED_LATE_SPACINGS` after its time, the last of them only where a lowering and a pause came just before
+it.
 Source: load management specification, section 9.3, for breaking the spacing. The order is ours.
 """
 

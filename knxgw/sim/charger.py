@@ -130,7 +130,7 @@ class SimulatedCharger(RegisterImage):
         if watchdog and watchdog.trigger is WatchdogTrigger.ANY_REQUEST:
             self._fed_s = now_s
 
-    def note_write(self, point: Point, raw: Raw | None) -> None:
+    def note_write(self, point: Point) -> None:
         """Feed the watchdog."""
         watchdog = self.model.watchdog
         if watchdog is None:

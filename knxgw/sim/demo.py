@@ -12,7 +12,7 @@ from rich.text import Text
 from knxgw.charging.words import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import House
-from knxgw.sim.loopback import free_port as _free_port
+from knxgw.sim.loopback import free_port
 from knxgw.sim.vehicle import Vehicle
 from knxgw.station.view import PointView, SiteView
 
@@ -36,7 +36,7 @@ def demo_site(web: int, group: str, ports: Sequence[int]) -> str:
 
 def device_ports() -> list[int]:
     """Return ports for the demo's devices that nobody uses."""
-    return [_free_port(0) for _ in range(DEVICES)]
+    return [free_port(0) for _ in range(DEVICES)]
 
 
 def groups() -> Iterator[str]:

@@ -16,9 +16,9 @@ from knxgw.catalogue.model import (
 )
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import Raw, decode, encode, ordered_registers, scaled, unscaled
+from knxgw.modbus.jobs import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from knxgw.modbus.sunspec import END_OF_CHAIN, MARKER
 
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 THE_END = (END_OF_CHAIN, 0)
 COMMON_MODEL, COMMON_LENGTH = 1, 66  # the first model of every SunSpec device: who it is
 COMMON_TEXTS = (16, 16, 8, 8, 16)  # its registers: manufacturer, model, options, version, serial
@@ -148,8 +148,7 @@ class RegisterImage(ABC):
         """Return the registers of a point, None: nothing there."""
         if self.is_blank and point.unit in _MEASURED_UNITS and (blank := _blank(point)):
             return blank
-        raw = self.fixed.get(point.name)
-        raw = self.raw_value(point) if raw is None else raw
+        raw = self._raw_now(point)
         if raw is None:
             return None
         last = self._encoded.get(point.name)
@@ -166,18 +165,19 @@ class RegisterImage(ABC):
         """Return the raw value that stands for `value` [unit of the point] at the scale in force."""
         for name in point.times:
             ratio = self.model.points[name]
-            raw = self.fixed.get(name)
-            raw = self.raw_value(ratio) if raw is None else raw
+            raw = self._raw_now(ratio)
             value /= scaled(ratio, 1 if raw is None else raw)
         return unscaled(point, value, self._exponent(point))
 
     def _exponent(self, point: Point) -> int:
         if point.scale_from is None:
             return 0
-        exponent = self.model.points[point.scale_from]
-        raw = self.fixed.get(exponent.name)
-        raw = self.raw_value(exponent) if raw is None else raw
-        return int(raw or 0)
+        return int(self._raw_now(self.model.points[point.scale_from]) or 0)
+
+    def _raw_now(self, point: Point) -> Raw | None:
+        """Return what a point shows: what a person has set, else what the device has."""
+        raw = self.fixed.get(point.name)
+        return self.raw_value(point) if raw is None else raw
 
     @abstractmethod
     def raw_value(self, point: Point) -> Raw | None:
@@ -186,7 +186,7 @@ class RegisterImage(ABC):
     def note_request(self, now_s: float) -> None:  # noqa: B027 - a hook that may stay empty
         """Hear that somebody asked something (watchdogs listen to this)."""
 
-    def note_write(self, point: Point, raw: Raw | None) -> None:  # noqa: B027 - likewise
+    def note_write(self, point: Point) -> None:  # noqa: B027 - likewise
         """Hear that a point was written."""
 
     def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
@@ -291,7 +291,7 @@ class RegisterImage(ABC):
             position += point.count
         for point, raw in taken:  # all of it or nothing
             self._written[point.name] = raw
-            self.note_write(point, raw)
+            self.note_write(point)
 
     @staticmethod
     def _check_range(point: Point, raw: Raw | None) -> None:

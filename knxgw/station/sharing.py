@@ -213,7 +213,7 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
     )
 
 
-def renew(station: Station, point: ChargingPoint, now_s: float) -> Station:
+def renew(station: Station, point: ChargingPoint) -> Station:
     """Return the station after a reading that showed nothing new of a charging point."""
     number = PointNumber(point.settings.number)
     points = {**station.points, number: point}

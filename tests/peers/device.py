@@ -14,10 +14,11 @@ from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.driver import Driver
+from knxgw.modbus.jobs import ILLEGAL_ADDRESS
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
-from knxgw.sim.registers import ILLEGAL_ADDRESS, RegisterImage
+from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.support.talk import Talk

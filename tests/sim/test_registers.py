@@ -6,10 +6,11 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel, Table
 from knxgw.errors import PeerRefusedError
+from knxgw.modbus.jobs import ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
-from knxgw.sim.registers import ILLEGAL_FUNCTION, ILLEGAL_VALUE, RegisterImage
+from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import Vehicle
 
 HOLDING, INPUT = Table.HOLDING, Table.INPUT
