@@ -17,7 +17,6 @@ from knxgw.config.load import load_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects
 from knxgw.errors import ConfigError, GatewayError, Severity
-from knxgw.listing import model_lines, model_rows, object_lines, object_rows
 from knxgw.terminal import (
     OUTPUT_ERRORS,
     STATUS_NOBODY_READS,
@@ -85,7 +84,7 @@ def run(path: Path, state: Path, verbose: int) -> None:
 
     SIGHUP reads the file again; a faulty file is reported and the running one kept.
     """
-    from knxgw.run import run_gateway  # noqa: PLC0415 - `check` and `objects` start faster without
+    from knxgw.run import run_gateway  # noqa: PLC0415 - each command loads what it needs
 
     _set_up_log(verbose)
     run_gateway(path, state)
@@ -210,6 +209,8 @@ def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
     M marks objects that exist where the charger or its meter supplies them.
     Exit status: 1 when no object fits.
     """  # noqa: D301 - click wants the character itself
+    from knxgw.listing import object_lines, object_rows  # noqa: PLC0415 - see `run`
+
     configuration = _load(path) if path else None
     existing = existing_objects(configuration, catalogue()) if configuration else None
     rows = object_rows(catalogue(), existing, words)
@@ -235,6 +236,8 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
     The first column is what a configuration file calls the model.
     Exit status: 1 when no model fits.
     """  # noqa: D301 - click wants the character itself
+    from knxgw.listing import model_lines, model_rows  # noqa: PLC0415 - see `run`
+
     kind = words[0] if words[:1] in (("chargers",), ("meters",)) else None
     wanted = words[1:] if kind else words
     rows = model_rows(catalogue(), kind, wanted)
