@@ -117,8 +117,8 @@ class GuardedSecureGroup(SecureGroup):
         return unwrapped(super().decrypt_frame, encrypted_frame, self._hooks)
 
 
-class GuardedRouting(Routing):
-    """Routing with a guarded endpoint."""
+class _Guarded(Routing):
+    """Routing behind the guard, at our own pace."""
 
     def __init__(self, hooks: Hooks, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._hooks = hooks
@@ -130,29 +130,26 @@ class GuardedRouting(Routing):
         """Tell whether a telegram that nobody waits for may be sent now."""
         return self._flow.has_room
 
-    def _init_transport(self) -> None:
-        self.transport = GuardedMulticast(
-            self._hooks, (self.local_ip, 0), (self.multicast_group, self.multicast_port)
-        )
-
     async def connect(self) -> None:
         """Join the multicast group. Raises: CommunicationError."""
         await connected(super().connect())
 
 
-class GuardedSecureRouting(SecureRouting):
+class GuardedRouting(_Guarded):
+    """Routing with a guarded endpoint."""
+
+    def _init_transport(self) -> None:
+        self.transport = GuardedMulticast(
+            self._hooks, (self.local_ip, 0), (self.multicast_group, self.multicast_port)
+        )
+
+
+class GuardedSecureRouting(_Guarded, SecureRouting):
     """Secure routing with a guarded endpoint."""
 
     def __init__(self, hooks: Hooks, numbers: TimerNumbers, **settings: Any) -> None:  # noqa: ANN401 - passed on
-        self._hooks = hooks
         self._numbers = numbers
-        super().__init__(cemi_received_callback=hooks.received, **settings)
-        self._flow_control = self._flow = BucketFlowControl()
-
-    @property
-    def has_room(self) -> bool:
-        """Tell whether a telegram that nobody waits for may be sent now."""
-        return self._flow.has_room
+        super().__init__(hooks, **settings)
 
     def _init_transport(self) -> None:
         self.transport: GuardedSecureGroup = GuardedSecureGroup(
@@ -166,5 +163,5 @@ class GuardedSecureRouting(SecureRouting):
 
     async def connect(self) -> None:
         """Join the group and find its timer, up to some seconds. Raises: CommunicationError."""
-        await connected(super().connect())
+        await super().connect()
         end_if_cancelled()  # xknx's timer synchronization swallows a cancellation
