@@ -55,7 +55,6 @@ class ChargingPoint:
     blocked: bool = False  # a configuration fault: nothing is written to its charger
     condition: LinkCondition = LinkCondition.STARTING
     connected: bool | None = None  # a vehicle is plugged in; None while unknown
-    meter_condition: LinkCondition = LinkCondition.STARTING
     values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
     read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when, also in vain
     decision: Decision | None = None
@@ -220,7 +219,7 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
     if gone:
         point = _forgetting(point, [q for q in point.read_s if q in point.metered])
-    return replace(point, meter_condition=condition, faults=faults)
+    return replace(point, faults=faults)
 
 
 def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:

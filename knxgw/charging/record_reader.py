@@ -53,7 +53,7 @@ class RecordReader:
             return None
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
-    def _is_known(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002
+    def _is_known(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
         if is_known:
             return True
         if not (left_out and name not in self._values and self._values):

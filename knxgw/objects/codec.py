@@ -155,7 +155,7 @@ def decode_date_time(payload: Payload, zone: tzinfo) -> datetime:
     if told.fault or any(part is None for part in parts):
         raise DecodeError("the sender's clock is faulty, or the date is not complete")
     try:
-        local = datetime(*(part or 0 for part in parts), tzinfo=zone)  # type: ignore[misc,arg-type]
+        local = datetime(*(part or 0 for part in parts), tzinfo=zone)  # type: ignore[misc,arg-type]  # six parts
     except ValueError as err:
         raise DecodeError(f"there is no such moment: {err}") from err
     if not told.dst and local.dst() and not local.replace(fold=1).dst():

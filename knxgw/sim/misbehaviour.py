@@ -52,7 +52,7 @@ def obedient(server: Server, misbehaviour: Misbehaviour) -> Server:
         connection.low_level_send = partial(_send, connection, misbehaviour)
         return connection
 
-    server.callback_new_connection = new_connection  # type: ignore[method-assign]
+    server.callback_new_connection = new_connection  # type: ignore[method-assign]  # of this one only
     return server
 
 

@@ -72,7 +72,7 @@ def _copy(
     places = ", ".join("?" * len(columns.split(", ")))
     insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our names
     try:
-        rows = old.execute(f"SELECT {columns} FROM {table} ORDER BY rowid {order}")  # noqa: S608
+        rows = old.execute(f"SELECT {columns} FROM {table} ORDER BY rowid {order}")  # noqa: S608 - as above
         for row in rows:
             fresh.execute(insert, row)
     except sqlite3.Error:

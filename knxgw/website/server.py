@@ -97,5 +97,5 @@ class WebsiteServer:
 
     def _close_all(self) -> None:
         for server in self._servers:  # a page that took too long has nobody to tell
-            server.pull_trigger = lambda: None  # type: ignore[method-assign]
+            server.pull_trigger = lambda: None  # type: ignore[method-assign]  # of this one only
         wasyncore.close_all(map=self._places, ignore_all=True)
