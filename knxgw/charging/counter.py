@@ -20,6 +20,8 @@ MAX_GAP_S = 60.0
 MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
 SLACK_MWH = 2_000_000  # meters that count in whole kWh jump
 JITTER_MWH = 10_000  # by so much a sum of registers may fall although nothing was taken away
+LAG_S = 60.0  # so late a register may show what has flowed
+CORRECTED = 0.9  # of what it showed: a register that falls less far has not begun anew
 MOST_V = 260  # of one phase: more is no mains any more
 COARSE_WH = 1000  # how coarse a register may be whose scale the device tells
 LASTS_READINGS = 3
@@ -33,6 +35,7 @@ class Doubt(NamedTuple):
     reading_mwh: int  # the last of them
     reading_s: float
     fell: bool  # the first of them was lower than the one before
+    begins_anew: bool = False  # the first of them may have been counted since a new beginning
     readings: int = 1
     counted_mwh: int = 0  # in advance
 
@@ -41,12 +44,13 @@ class Doubt(NamedTuple):
 class EnergyCounter:
     """Adds up energy from meter readings, or from power where there is no meter reading.
 
-    It never adds more than `most_w` could deliver since the start, and one slack. Only a register
-    that begins anew, the charger's own for a session, is believed when it says more for a while.
+    It never adds more than `most_w` could deliver since the start, and one slack. In a register that
+    begins anew, the charger's own for a session, what can have flowed since it was last read counts.
     """
 
     most_w: int = MOST_W
     slack_mwh: int = SLACK_MWH
+    jitter_mwh: int = JITTER_MWH  # by so much the register may fall: one step of it at least
     begins_anew: bool = False  # its register may start at 0 again: what stands in it then counts
     reading_mwh: int | None = None  # the last one that was believed
     reading_s: float | None = None  # since when it has stood there [monotonic s]; None: unknown
@@ -68,17 +72,25 @@ class EnergyCounter:
         if _has_caught_up(self, reading_mwh, now_s):
             return _doubted(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading_mwh
-        if -JITTER_MWH <= rise_mwh <= 0:
-            ahead_mwh = self.ahead_mwh + self.counted_mwh
-            return replace(self, heard_s=now_s, doubt=None, ahead_mwh=ahead_mwh), 0
+        if self._is_the_same(rise_mwh):
+            return _still(self, now_s), 0
         gap_s = 0.0 if self.heard_s is None else now_s - self.heard_s
-        if 0 < rise_mwh <= self.most_in_mwh(gap_s) + self.slack_mwh:
-            return _grown(self, self.reading_mwh, reading_mwh, now_s)
-        if self.dropped_mwh is not None:
+        most_mwh = self.most_in_mwh(gap_s)
+        may_be_before = not 0 < rise_mwh <= most_mwh + 2 * self.jitter_mwh
+        if self.dropped_mwh is not None and may_be_before:
             since_mwh = reading_mwh - self.dropped_mwh
             if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
                 return _grown(self, self.dropped_mwh, reading_mwh, now_s)
+        if 0 < rise_mwh <= most_mwh + self.slack_mwh:
+            return _grown(self, self.reading_mwh, reading_mwh, now_s)
         return _doubted(self, reading_mwh, now_s)
+
+    def _is_the_same(self, rise_mwh: int) -> bool:
+        """Tell whether a reading says that nothing has flowed, but for jitter."""
+        falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
+        may_begin = self.begins_anew and (falls_to_zero or self.doubt is not None)
+        jitter_mwh = JITTER_MWH if may_begin else self.jitter_mwh
+        return -jitter_mwh <= rise_mwh <= 0
 
     def heard(self, at_s: float | None) -> "EnergyCounter":
         """Return the counter after the reading was found unchanged [monotonic s]."""
@@ -117,6 +129,17 @@ class EnergyCounter:
 
 
 Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
+
+
+def _still(counter: EnergyCounter, now_s: float) -> EnergyCounter:
+    """Return the counter after a reading as before; what was counted in advance stays counted."""
+    return replace(
+        counter,
+        reading_s=now_s if counter.reading_s is None else counter.reading_s,
+        heard_s=now_s,
+        doubt=None,
+        ahead_mwh=counter.ahead_mwh + counter.counted_mwh,
+    )
 
 
 def _moved(
@@ -167,11 +190,34 @@ def _doubted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
 
 
 def _begun_anew(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Believe a register that its device begins anew: what it says it has counted, it has."""
-    before_mwh = 0 if doubt.fell else counter.reading_mwh or 0
-    content_mwh = max(0, doubt.reading_mwh - before_mwh)
-    moved = _moved(counter, doubt.reading_mwh, content_mwh, now_s)
-    return moved, max(0, content_mwh - doubt.counted_mwh)
+    """Believe a register that may begin anew, once it has lasted; count what can have flowed."""
+    before_mwh, reading_mwh = counter.reading_mwh or 0, doubt.reading_mwh
+    content_mwh = reading_mwh if doubt.fell else reading_mwh - before_mwh
+    may_count = doubt.begins_anew if doubt.fell else content_mwh <= counter.allowed_mwh(now_s)
+    if may_count:
+        moved = _moved(counter, reading_mwh, max(0, content_mwh), now_s)
+        moved = replace(moved, dropped_mwh=before_mwh if doubt.fell else counter.dropped_mwh)
+        return moved, max(0, content_mwh - doubt.counted_mwh)
+    moved = _moved(counter, reading_mwh, doubt.counted_mwh, now_s)
+    if _is_corrected(before_mwh, reading_mwh):  # that is counted already
+        ahead_mwh = counter.ahead_mwh + before_mwh + doubt.counted_mwh - reading_mwh
+        return replace(moved, ahead_mwh=max(0, ahead_mwh)), 0
+    return replace(moved, dropped_mwh=before_mwh), 0
+
+
+def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
+    """Tell whether a register has fallen by so little that it has not begun anew."""
+    return CORRECTED * before_mwh < reading_mwh <= before_mwh
+
+
+def _may_begin_anew(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
+    """Tell whether a register that fell can have counted what it shows since it was last read."""
+    if not counter.begins_anew or _is_corrected(counter.reading_mwh or 0, reading_mwh):
+        return False
+    if counter.heard_s is None:
+        return True
+    since_s = now_s - counter.heard_s + LAG_S
+    return reading_mwh <= counter.most_in_mwh(since_s) + 2 * counter.jitter_mwh
 
 
 def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
@@ -193,11 +239,12 @@ def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[D
         most_mwh = counter.most_in_mwh(now_s - known.reading_s) + counter.slack_mwh
         is_back = known.fell and not fell  # what fell for a moment only
         grows = counter.begins_anew and rise_mwh >= 0 and not is_back
-        if -JITTER_MWH <= rise_mwh <= most_mwh or grows:
+        if -counter.jitter_mwh <= rise_mwh <= most_mwh or grows:
             more = known.readings + 1
             return known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more), rise_mwh
-    counts = fell and counter.begins_anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
-    return Doubt(now_s, reading_mwh, now_s, fell), reading_mwh if counts else 0
+    anew = fell and _may_begin_anew(counter, reading_mwh, now_s)
+    counts = anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
+    return Doubt(now_s, reading_mwh, now_s, fell, anew), reading_mwh if counts else 0
 
 
 # --- what can flow at a charging point -----------------------------------------------------------
@@ -233,11 +280,14 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     phases = 1 if quantity in PHASE_ENERGIES else 3
     name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
     one = supplier.points.get(name)
-    coarse_wh = 0.0
+    coarse_wh = step_wh = 0.0
     if one is not None:
-        coarse_wh = max(one.scale, COARSE_WH) if one.scale_from or one.times else one.scale
+        tells_scale = one.scale_from or one.times
+        coarse_wh = max(one.scale, COARSE_WH) if tells_scale else one.scale
+        step_wh = 0.0 if tells_scale else one.scale
     return EnergyCounter(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,
         slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),
+        jitter_mwh=max(JITTER_MWH, round(step_wh * 1000)),
         begins_anew=quantity is Quantity.SESSION_ENERGY,
     )

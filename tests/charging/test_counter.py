@@ -104,6 +104,44 @@ def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
     assert added == pytest.approx(0.03), "a drop for a moment is no new beginning"
 
 
+@pytest.mark.proves("H.83")
+@pytest.mark.parametrize(
+    ("readings", "added_kwh"),
+    [
+        ([5, 5, 4.9, 4.9, 4.9, 4.9, 5, 5.01, 5.02], 0.02),  # corrected by one step, and back
+        ([5, 5, 4.985, 4.985, 4.985, 4.985, 4.99], 0),
+        ([5, 5, 0, 0, 0, 0, 5, 5.01], 0.01),  # nothing for a while, then it goes on
+        ([1, 1, 0, 0, 0, 0, 1, 1.01], 0.01),
+        ([5, 700, 700, 700, 700, 5, 5.01], 0.01),  # another register for a while
+        ([20, 12, 12, 12, 12, 12.01], 0.01),  # too much for a new beginning
+        ([5, 0, 0, 0, 0.02, 0.04, 0.06], 0.06),
+    ],
+)
+def test_a_register_of_a_session_counts_no_energy_twice(
+    readings: list[float], added_kwh: float
+) -> None:
+    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    assert life(readings, anew)[1] == pytest.approx(added_kwh)
+
+
+@pytest.mark.parametrize("lasts", [1, 8])
+def test_a_register_that_falls_by_one_step_of_its_own_has_lost_nothing(lasts: int) -> None:
+    coarse = EnergyCounter(most_w=MOST_W, jitter_mwh=KWH)
+    counter, added = life([1000, *[999] * lasts, *[1000] * lasts, 1001], coarse)
+    assert added == 1
+    assert counter.reading_mwh == 1001 * KWH
+
+
+def test_a_meter_that_fell_by_a_little_and_is_back_is_the_one_of_before() -> None:
+    assert life([1000, *[999] * 8, *[1000] * 3, 1000.01])[1] == pytest.approx(0.01)
+
+
+def test_a_register_that_was_late_for_an_hour_is_believed_when_its_value_lasts() -> None:
+    """The register of a session, since whose last move enough time has passed."""
+    anew = EnergyCounter(most_w=MOST_W, begins_anew=True, reading_mwh=7 * KWH)
+    assert life([*[7] * 720, *[18] * 4], anew)[1] == pytest.approx(11)
+
+
 def test_a_power_no_charging_point_can_have_counts_nothing() -> None:
     counter, _ = EnergyCounter(most_w=MOST_W).by_power(11_000, 0)
     counter, added = counter.by_power(0xFFFFFFFF, 5)
