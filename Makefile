@@ -74,4 +74,4 @@ fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each trans
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-peers .venv-python3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
