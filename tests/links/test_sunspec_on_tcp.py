@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,31 +15,23 @@ from knxgw.config.model import ConnectionKind
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
-from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
-from knxgw.sim.vehicle import Vehicle
 from tests.support.peers import require_peers
+from tests.support.processes import free_port
+from tests.support.talk import box_in_use
 
 pytestmark = pytest.mark.real
+
 HOST, UNIT = "127.0.0.1", 240
 METER = catalogue().meters["sunspec_meter_201_204"]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
 
 
 @asynccontextmanager
 async def meter() -> AsyncIterator[tuple[ModbusSimulator, SimulatedMeter]]:
     """Serve a meter before a car that draws 10 A on each phase."""
     quiet_pymodbus()
-    box = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
-    image = SimulatedMeter(METER, UNIT, box)
+    image = SimulatedMeter(METER, UNIT, box_in_use())
     server = ModbusSimulator([image], host=HOST, port=free_port(), time_s=lambda: 30.0)
     await server.start()
     try:

@@ -13,17 +13,13 @@ from knxgw.modbus.commander import Commander
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
-from tests.support.talk import Talk
+from tests.support.talk import Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
 SWITCHED = [m for m in CHARGERS if m.control and any(s.read_back for s in m.control.offer)]
 BACK_S = 20.0
 THEIRS_MA = 16_000
 SETTLED_S = 150.0  # also where the phases in use have to be found out first
-
-
-def name_of(model: DeviceModel) -> str:
-    return str(model.id)
 
 
 class Site(Talk):

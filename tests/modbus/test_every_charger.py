@@ -12,7 +12,7 @@ from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.rules import rule_points
 from knxgw.sim.charger import SimulatedCharger
-from tests.support.talk import Talk
+from tests.support.talk import Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
 READ_BACK = [
@@ -25,10 +25,6 @@ READ_BACK = [
 WITH_CODES = [m for m in CHARGERS if m.points["state"].codes]
 WITH_ERRORS = [m for m in CHARGERS if "error_1" in m.points]
 OFFER_MA = 10_000
-
-
-def name_of(model: DeviceModel) -> str:
-    return model.id
 
 
 def resolution_ma(model: DeviceModel) -> int:

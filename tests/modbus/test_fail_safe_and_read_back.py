@@ -14,7 +14,7 @@ from knxgw.modbus.commander import Commander
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
-from tests.support.talk import REQUEST_S, Talk
+from tests.support.talk import REQUEST_S, Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
 WATCHED = [m for m in CHARGERS if m.watchdog is not None]
@@ -30,10 +30,6 @@ SHOWN = [
 ]
 FOLLOWS_S = 2.0
 OFFERS_MA = (16_000, 10_000, 13_000, 7000)
-
-
-def name_of(model: DeviceModel) -> str:
-    return str(model.id)
 
 
 class Watched(Talk):

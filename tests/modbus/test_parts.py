@@ -15,14 +15,12 @@ from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.vehicle import Vehicle
 from tests.modbus.driving import Drive
+from tests.support.talk import box_in_use
 
 
-def drive(catalogue: Catalogue, model: DeviceModel) -> Drive:
-    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
+def drive(model: DeviceModel) -> Drive:
     driver = Driver(PointNumber(1), model, unit_id=1)
-    return Drive(driver, SimulatedMeter(model, 1, box))
+    return Drive(driver, SimulatedMeter(model, 1, box_in_use()))
 
 
 @pytest.mark.proves("4.42")
@@ -60,13 +58,13 @@ def test_parts_of_phases_give_their_sum_only_without_one_of_the_device(
 
 
 def test_both_directions_are_read_in_one_request(catalogue: Catalogue) -> None:
-    it = drive(catalogue, catalogue.meters["dzg_dvh4013"])
+    it = drive(catalogue.meters["dzg_dvh4013"])
     assert it.run(10)[Quantity.POWER] == 6900
     assert (0, 4) in it.reads
 
 
 def test_a_meter_that_has_none_of_its_registers_is_not_taken_as_good(catalogue: Catalogue) -> None:
-    it = drive(catalogue, catalogue.meters["sma_home_manager"])
+    it = drive(catalogue.meters["sma_home_manager"])
     it.refuse = lambda _job: 2
     assert it.run(30) == {}
     assert it.condition() is LinkCondition.COMM
@@ -78,7 +76,7 @@ def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
 ) -> None:
     sdm = catalogue.meters["eastron_sdm630"]
     energy = sdm.points["energy_total"]
-    it = drive(catalogue, sdm)
+    it = drive(sdm)
 
     def refuse(job: Read) -> int | None:
         return code if any(p.name == "energy_total" for p in job.block.points) else None
@@ -87,7 +85,7 @@ def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
     assert it.run(30)[Quantity.CURRENT_L1] == 10_000
     assert it.condition() is LinkCondition.GOOD, "some meters do without it"
     points = {**sdm.points, "energy_total": replace(energy, required=True)}
-    it = drive(catalogue, replace(sdm, points=points))
+    it = drive(replace(sdm, points=points))
     it.refuse = refuse
     assert it.run(30)[Quantity.CURRENT_L1] == 10_000
     assert it.condition() is LinkCondition.COMM

@@ -11,8 +11,8 @@ from knxgw.modbus.jobs import Read
 from knxgw.modbus.sunspec import ChainWalk
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
-from knxgw.sim.vehicle import Vehicle
 from tests.modbus.driving import Drive
+from tests.support.talk import box_in_use
 
 INTEGERS, FLOATS = "sunspec_meter_201_204", "sunspec_meter_211_214"
 COMMON = 66
@@ -24,11 +24,8 @@ def drive(
     """Return a driver before a meter whose marker stands at `at`, a car drawing 10 A behind it."""
     model = catalogue.meters[model_id]
     assert model.chain is not None
-    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
     in_device = shown or replace(model, chain=replace(model.chain, bases=(at,)))
-    meter = SimulatedMeter(in_device, 1, box)
+    meter = SimulatedMeter(in_device, 1, box_in_use())
     return Drive(Driver(PointNumber(1), model, unit_id=1), meter)
 
 

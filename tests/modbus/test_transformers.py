@@ -9,10 +9,10 @@ from knxgw.charging.words import LinkCondition, PointNumber, Quantity
 from knxgw.modbus.codec import encode
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
-from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from knxgw.sim.vehicle import VOLTAGE_V
 from tests.modbus.driving import Drive
+from tests.support.talk import box_in_use
 
 CT, PT = 40, 10  # raw: 200/5 A, and a voltage ratio of 1.0
 SECONDARY = {"current_l1": 250.0, "power": 575.0, "energy_total": 2.5}  # 0.25 A, 57.5 W, 2.5 kWh
@@ -20,11 +20,8 @@ SECONDARY = {"current_l1": 250.0, "power": 575.0, "energy_total": 2.5}  # 0.25 A
 
 def drive(catalogue: Catalogue, ct_ratio: float) -> Drive:
     """Return a meter that is set to a ratio, in front of a vehicle that draws 10 A."""
-    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
     model = catalogue.meters["chint_dtsu666"]
-    meter = SimulatedMeter(model, 1, box)
+    meter = SimulatedMeter(model, 1, box_in_use())
     meter.show("ct_ratio", ct_ratio)
     return Drive(Driver(PointNumber(1), model, unit_id=1), meter)
 
@@ -104,10 +101,7 @@ def test_a_meter_between_transformers_that_are_told_shows_the_secondary_side(
     catalogue: Catalogue,
 ) -> None:
     model = catalogue.meters["chint_dtsu666"]
-    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
-    meter = SimulatedMeter(model, 1, box)
+    meter = SimulatedMeter(model, 1, box_in_use())
     meter.show("ct_ratio", 40)
     current = model.points["current_l1"]
     shown = meter.read(1, current.table, current.address, current.count)

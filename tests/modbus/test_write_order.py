@@ -21,6 +21,7 @@ from knxgw.modbus.write_order import Kind, Spacing, Wanted
 from knxgw.modbus.writing import Write
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.talk import name_of
 
 REQUEST_S = 0.02
 SLACK_S = 0.5  # some requests, and the steps of this clock
@@ -49,10 +50,6 @@ def shape_of(model: DeviceModel) -> tuple[object, ...]:
 
 
 SHAPES = tuple({shape_of(m): m for m in CHARGERS}.values())
-
-
-def name_of(model: DeviceModel) -> str:
-    return str(model.id)
 
 
 class Life:

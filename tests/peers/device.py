@@ -1,6 +1,5 @@
 """A simulated device at a port of 127.0.0.1, and what the gateway makes of the same registers."""
 
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -21,6 +20,7 @@ from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from tests.support.processes import free_port
 from tests.support.talk import Talk
 
 HOST = "127.0.0.1"
@@ -28,13 +28,6 @@ DRAWN_MA = 10_500
 DRAWN_W = 3 * DRAWN_MA * VOLTAGE_V / 1000
 SETTLED_S = 30.0  # a vehicle draws what it may long before
 FIRST_LOOK_S = 20.0  # of a gateway: texts are read once, and some models slowly
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
 
 
 def thirsty() -> Vehicle:

@@ -12,6 +12,7 @@ from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import Vehicle
+from tests.support.talk import box_in_use
 
 HOLDING, INPUT = Table.HOLDING, Table.INPUT
 # Each as a client library of the maker or a collection of facts reads it:
@@ -49,15 +50,12 @@ def image(catalogue: Catalogue, name: str) -> RegisterImage:
         model = catalogue.chargers[name]
         return SimulatedCharger(model, model.unit_id)
     model = catalogue.meters[name]
-    return meter(catalogue, model)
+    return meter(model)
 
 
-def meter(catalogue: Catalogue, model: DeviceModel, place: int = 0) -> SimulatedMeter:
+def meter(model: DeviceModel, place: int = 0) -> SimulatedMeter:
     """Return a meter behind a charger that gives 10 A on each phase."""
-    box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
-    box.plug(Vehicle(maximum_ma=10_000))
-    box.advance(30.0)
-    return SimulatedMeter(model, 1, box, place)
+    return SimulatedMeter(model, 1, box_in_use(), place)
 
 
 @pytest.mark.parametrize(("name", "table", "address", "count"), BLOCKS)
@@ -211,7 +209,7 @@ def test_a_sunspec_device_gives_every_model_of_its_chain_whole(
 ) -> None:
     model = catalogue.meters[name]
     assert model.chain is not None
-    images = [meter(catalogue, model, place) for place in places]
+    images = [meter(model, place) for place in places]
     simulator = ModbusSimulator(images, host="127.0.0.1", port=1, time_s=lambda: 0.0)
     found = models_of(simulator, model.chain.bases[0])
     common = found.pop(1)

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read
+from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.registers import RegisterImage
+from knxgw.sim.vehicle import Vehicle
 
 REQUEST_S = 0.02
 NO_TARGET = 11  # Modbus exception: nobody answers for this unit
@@ -73,3 +77,16 @@ class Talk:
 def _refuse(code: int | None) -> None:
     if code is not None:
         raise PeerRefusedError("refused", code)
+
+
+def name_of(model: DeviceModel) -> str:
+    """Return what a test calls a model in its own name."""
+    return str(model.id)
+
+
+def box_in_use() -> SimulatedCharger:
+    """Return a charger that gives a vehicle 10 A on each phase, for a meter to stand before."""
+    box = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
+    box.plug(Vehicle(maximum_ma=10_000))
+    box.advance(30.0)
+    return box
