@@ -1,55 +1,40 @@
-"""A driver asks a simulated device, without a bus between them."""
+"""A driver asks a simulated device, without a bus between them, and what it tells of it is kept."""
 
 from collections.abc import Callable
 
-from knxgw.charging.events import DeviceEvent, MeterSeen
+from knxgw.charging.events import MeterSeen
 from knxgw.charging.words import LinkCondition, Quantity, Value
-from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read
 from knxgw.sim.registers import RegisterImage
+from tests.support.talk import Talk
 
 
-class Drive:
-    """Lets time pass second by second; `refuse` says which requests get which exception."""
+class Drive(Talk):
+    """A meter; `refuse` says which requests get which exception."""
 
     def __init__(self, driver: Driver, image: RegisterImage) -> None:
-        self.driver = driver
+        super().__init__(driver, image)
         self.image = image
         self.refuse: Callable[[Read], int | None] = lambda _job: None
         self.reads: list[tuple[int, int]] = []  # address, registers
-        self.seen: list[dict[Quantity, Value]] = []
-        self._now_s = 0.0
-        driver.opened()
 
     def run(self, seconds: float) -> dict[Quantity, Value]:
         """Return what was told last of each quantity within the next `seconds`."""
         self.reads.clear()
-        self.seen.clear()
-        end_s = self._now_s + seconds
-        while self._now_s < end_s:
-            while isinstance(job := self.driver.next_job(self._now_s), Read):
-                self._take(self._ask(job))
-                self._now_s += 0.01
-            self._now_s += 0.1
+        self.events.clear()
+        self.until(self.now_s + seconds)
         return {quantity: value for values in self.seen for quantity, value in values.items()}
+
+    @property
+    def seen(self) -> list[dict[Quantity, Value]]:
+        """Return what was told since the last `run` began, reading by reading."""
+        return [dict(event.values) for event in self.events if isinstance(event, MeterSeen)]
 
     def condition(self) -> LinkCondition:
         """Return what the driver says of its device."""
         return self.driver.condition
 
-    def _ask(self, job: Read) -> list[DeviceEvent]:
-        block = job.block
-        self.reads.append((block.address, block.count))
-        code = self.refuse(job)
-        if code is not None:
-            refusal = PeerRefusedError("as the test wants it", code)
-            return self.driver.failed(job, refusal, self._now_s)
-        try:
-            registers = self.image.read(block.unit_id, block.table, block.address, block.count)
-        except PeerRefusedError as err:
-            return self.driver.failed(job, err, self._now_s)
-        return self.driver.read_done(job, registers, self._now_s)
-
-    def _take(self, events: list[DeviceEvent]) -> None:
-        self.seen += [dict(event.values) for event in events if isinstance(event, MeterSeen)]
+    def _refusal(self, job: Read) -> int | None:
+        self.reads.append((job.block.address, job.block.count))
+        return self.refuse(job)

@@ -19,7 +19,7 @@ from knxgw.catalogue.model import (
     SimulatedState,
     Table,
 )
-from knxgw.charging.events import ChargerSeen, DeviceEvent
+from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import (
     PHASE_CURRENTS,
     PHASE_POWERS,
@@ -28,12 +28,10 @@ from knxgw.charging.words import (
     Quantity,
     Value,
 )
-from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, plan_blocks
 from knxgw.modbus.rules import rule_points
 from knxgw.sim.charger import SimulatedCharger
@@ -43,6 +41,7 @@ from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.modbus.driving import Drive
 from tests.support.peers import require_peers
+from tests.support.talk import Talk
 
 HOST = "127.0.0.1"
 MODELS = catalogue().models
@@ -157,45 +156,25 @@ def test_every_point_encodes_and_decodes_at_its_limits(model: DeviceModel) -> No
 # --- its simulator and its driver ----------------------------------------------------------------
 
 
-class Life:
-    """A charger's driver and its simulator, second by second, without a bus between them."""
+class Life(Talk):
+    """A charger's driver and its simulator, without a bus between them."""
 
     def __init__(self, model: DeviceModel) -> None:
-        self.driver = Driver(PointNumber(1), model, unit_id=model.unit_id)
         self.image = SimulatedCharger(model, model.unit_id)
         self.values: dict[Quantity, Value] = {}
-        self._now_s = 0.0
-        self.driver.opened()
+        super().__init__(Driver(PointNumber(1), model, unit_id=model.unit_id), self.image)
 
     def live(self, seconds: float) -> None:
         """Do all that the driver wants done."""
-        end_s = self._now_s + seconds
-        while self._now_s < end_s:
-            while (job := self.driver.next_job(self._now_s)) is not None:
-                self.image.note_request(self._now_s)
-                try:
-                    if isinstance(job, Read):
-                        one = job.block
-                        answer = self.image.read(one.unit_id, one.table, one.address, one.count)
-                        events = self.driver.read_done(job, answer, self._now_s)
-                    else:
-                        place = job.unit_id, job.table, job.address, job.function
-                        self.image.write(*place, list(job.registers))
-                        events = self.driver.write_done(job, self._now_s)
-                except PeerRefusedError as err:
-                    events = self.driver.failed(job, err, self._now_s)
-                self._take(events)
-                self._now_s += 0.01
-            self._now_s += 0.1
+        self.events.clear()
+        self.until(self.now_s + seconds)
+        for event in self.events:
+            if isinstance(event, ChargerSeen):
+                self.values.update(event.values)
 
     def state(self) -> Value | None:
         """Return the state it was last seen in."""
         return self.values.get(Quantity.STATE)
-
-    def _take(self, events: list[DeviceEvent]) -> None:
-        for event in events:
-            if isinstance(event, ChargerSeen):
-                self.values.update(event.values)
 
 
 def assert_phases_fit(values: Mapping[Quantity, Value]) -> None:

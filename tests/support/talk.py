@@ -55,7 +55,7 @@ class Talk:
         try:
             if isinstance(job, Read):
                 block = job.block
-                _refuse(self.refuses(block.address))
+                _refuse(self._refusal(job))
                 self._heard(block.unit_id)
                 registers = self.device.read(block.unit_id, block.table, block.address, block.count)
                 self.events += self.driver.read_done(job, registers, self.now_s)
@@ -67,6 +67,10 @@ class Talk:
                 self.events += self.driver.write_done(job, self.now_s)
         except PeerRefusedError as err:
             self.events += self.driver.failed(job, err, self.now_s)
+
+    def _refusal(self, job: Read) -> int | None:
+        """Return the exception a read gets before the device sees it."""
+        return self.refuses(job.block.address)
 
     def _heard(self, unit: int) -> None:
         if unit not in self.device.unit_ids:
