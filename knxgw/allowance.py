@@ -16,7 +16,7 @@ class Allowance:
     def fill(self, now_s: float) -> None:
         """Take what the time that has passed has added."""
         passed_s = 0.0 if self._filled_s is None else now_s - self._filled_s
-        self._left = min(self._most, self._left + passed_s / self._every_s)
+        self._left = refilled(self._left, passed_s, most=self._most, every_s=self._every_s)
         self._filled_s = now_s
 
     @property
@@ -35,3 +35,8 @@ class Allowance:
         if allowed:
             self.use()
         return allowed
+
+
+def refilled(left: float, passed_s: float, *, most: float, every_s: float) -> float:
+    """Return how often something may be done after some time; for states that are frozen."""
+    return min(most, left + passed_s / every_s)

@@ -6,6 +6,7 @@ management, are details. A charging point that changes too often has its lines a
 
 from collections.abc import Iterable, Mapping
 
+from knxgw.allowance import ALMOST_ONE, refilled
 from knxgw.catalogue.model import Point, RegisterType
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint
@@ -137,10 +138,10 @@ def measured_out(
             continue
         most, line_s = MOST_LINES[effect.level]
         talk = talks.get((number, effect.level), Talk(most, now_s))
-        left = min(float(most), talk.left + (now_s - talk.at_s) / line_s)
+        left = refilled(talk.left, now_s - talk.at_s, most=most, every_s=line_s)
         is_cut = talk.is_cut and left < most / 2
-        if left >= 1.0:
-            left -= 1.0
+        if left > ALMOST_ONE:
+            left = max(0.0, left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)
             if not is_cut:
