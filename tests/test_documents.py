@@ -24,6 +24,7 @@ DOCS = ROOT / "docs"
 WRITTEN = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 LATER = {DOCS / "performance.md", DOCS / "conformance.md"}  # reports: they may name what is planned
 CODE = re.compile(r"```(\w*)\n(.*?)^\s*```", re.DOTALL | re.MULTILINE)
+SENTENCE = 40  # characters; shorter ones may come again
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -211,6 +212,13 @@ def test_the_example_of_a_device_model_is_good(tmp_path: Path) -> None:
     (tmp_path / "chargers" / "example_box.yaml").write_text(example, encoding="utf-8")
     model = load_catalogue(tmp_path).chargers["example_box"]
     assert model.capabilities >= {"current", "current_l1", "fault_info_1"}
+
+
+def test_the_changelog_says_nothing_twice() -> None:
+    text = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    sentences = [one for one in re.split(r"(?<=[.:;]) | - ", text) if len(one) > SENTENCE]
+    twice = {one for one in sentences if sentences.count(one) > 1}
+    assert not twice, "lines of several changes were merged: say it once"
 
 
 def test_every_room_stands_in_the_architecture() -> None:
