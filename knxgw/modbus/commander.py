@@ -8,7 +8,7 @@ charger that is told a power gets that of the phases its vehicle uses.
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from knxgw.catalogue.model import Control, DeviceModel, StepValue, WriteStep
 from knxgw.charging.words import Quantity, Value
@@ -276,26 +276,37 @@ class Commander:
     def reports(self, write: Write) -> frozenset[str]:
         """Return the points that report what a write has written."""
         steps = (*self._control.offer, *self._control.pause)
-        names = (self._control.read_back_of(step) for step in steps if step.point == write.point)
+        return self._reported(step for step in steps if step.point == write.point)
+
+    def _reported(self, steps: Iterable[WriteStep]) -> frozenset[str]:
+        """Return the points that report what some steps write."""
+        names = map(self._control.read_back_of, steps)
         return frozenset(name for name in names if name is not None)
 
-    def observe(self, values: Mapping[Quantity, Value], now_s: float) -> None:
-        """Learn from a reading: what does not hold, and how many phases the vehicle uses."""
+    def observe(self, values: Mapping[Quantity, Value], now_s: float) -> frozenset[str]:
+        """Learn from a reading: what does not hold, and how many phases the vehicle uses.
+
+        Return the points to look at now: they report what the charger seems not to hold.
+        """
         told_ma = self._acknowledged_ma
+        doubtful: frozenset[str] = frozenset()
         if told_ma is not None and told_ma == self._wanted_ma and self.is_settled:
             age_s = now_s - self._settled_s
+            if self._conduct.is_doubtful(values, told_ma=told_ma, age_s=age_s):
+                doubtful = self._reported(self._steps())
             if self._conduct.breaks(values, told_ma=told_ma, age_s=age_s, now_s=now_s):
                 for step in self._steps():
                     self._written.pop(step.point, None)
                 self._is_paused = False
                 self._unsettle()
         if self._phases is None:
-            return
+            return doubtful
         offer_ma, known = self._wanted_ma or 0, self._phases.known
         self._phases.observe(values, offer_ma=offer_ma, is_told=self.is_settled, now_s=now_s)
         self._todo = None  # the power may be another
         if self._phases.known != known:
             log.info("%s: phases in use: %s -> %s", self._name, known, self._phases.known)
+        return doubtful
 
     def _forget_written(self) -> None:
         """Count everything as unwritten: one that forgot its current has forgotten the rest, too."""

@@ -369,7 +369,7 @@ class Driver:
         if not values and not unavailable:
             return []
         if self._commander is not None:
-            self._commander.observe(values, now_s)
+            self._schedule.hurry_points(self._commander.observe(values, now_s), now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(point=self.point, values=values, unavailable=unavailable)]

@@ -172,16 +172,23 @@ class Conduct:
         While nothing is offered any draw counts; while something is, only where the setpoint cannot
         be read.
         """
-        if age_s < REPEAT_S:
+        if age_s < REPEAT_S or (told_ma > 0 and self._shows_setpoint):
             return False
-        if told_ma == 0:
-            seen = self._draws(values)
-        else:
-            seen = None if self._shows_setpoint else _overdraws(values, told_ma)
+        seen = self._excess(values, told_ma)
         if seen is None:
             return False
         self._complaints.say("draw", f"told {told_ma / 1000:g} A, {seen}", now_s)
         return True
+
+    def is_doubtful(
+        self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float
+    ) -> bool:
+        """Tell whether more flows than it was told `age_s` ago: does it hold something else now?"""
+        return age_s >= REWRITE_AFTER_S and self._excess(values, told_ma) is not None
+
+    def _excess(self, values: Mapping[Quantity, Value], told_ma: int) -> str | None:
+        """Return how it shows that more flows than it was told, None: it does not."""
+        return _overdraws(values, told_ma) if told_ma else self._draws(values)
 
     def _draws(self, values: Mapping[Quantity, Value]) -> str | None:
         """Return how a charging that should not be shows, None: it does not."""

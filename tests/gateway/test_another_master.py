@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from xknx.dpt import DPTArray
+from xknx.dpt import DPTArray, DPTBinary
 
 from knxgw.charging.words import PointNumber
 from knxgw.modbus.writing import StepWriter
@@ -99,3 +99,26 @@ async def test_a_setpoint_that_changes_every_3_s_leaves_no_car_at_0_a(tmp_path: 
             if write[2] == charger.model.points["failsafe_timeout"].address
         ]
         assert max(b - a for a, b in pairwise(fed)) <= 35.0, "its fail-safe is fed in time"
+
+
+@pytest.mark.proves("H.52")
+@pytest.mark.parametrize(("model", "unit"), SLOW)
+async def test_a_setpoint_that_another_master_raises_is_lowered_before_the_vehicle_is_blamed(
+    model: str, unit: int, tmp_path: Path
+) -> None:
+    """Where a register is read seldom, the current tells that it is time to look."""
+    async with World(SITE % (model, unit), tmp_path) as world:
+        world.strict = False
+        charger = world.charger()
+        charger.plug(Vehicle(capacity_wh=1e9))
+        await world.sleep(45)
+        await world.write("1/1/60", 10.0, "14.019")
+        await world.until(lambda: charger.phases_ma[0] == 10_000, 20)
+        for _ in range(3):
+            await world.sleep(31)
+            switch_on(charger)
+            assert charger.offer_ma == 16_000
+            await world.until(lambda: charger.offer_ma == 10_000, 10)
+        await world.sleep(20)
+        assert charger.phases_ma[0] == 10_000
+        assert world.last("1/1/94") == DPTBinary(0)
