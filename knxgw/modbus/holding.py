@@ -180,9 +180,7 @@ class Conduct:
         self._complaints.say("draw", f"told {told_ma / 1000:g} A, {seen}", now_s)
         return True
 
-    def is_doubtful(
-        self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float
-    ) -> bool:
+    def is_doubtful(self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float) -> bool:
         """Tell whether more flows than it was told `age_s` ago: does it hold something else now?"""
         return age_s >= REWRITE_AFTER_S and self._excess(values, told_ma) is not None
 

@@ -76,7 +76,7 @@ class Interpreter:
         self._wired = phases
         self._raws: dict[str, Raw | None] = {}
         self._missing: set[str] = set()  # points that the device does not have
-        self._sums = list(_sums_of(model, self._missing))
+        self._sums = list(_sums_of(model, self._missing, phases))
         self._of_phases: dict[Quantity, Value | None] = {}  # read since the last sum
         self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
         self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
@@ -121,12 +121,12 @@ class Interpreter:
     def without(self, names: Iterable[str]) -> None:
         """Expect no values of these points any more: the device does not have them."""
         self._missing.update(names)
-        self._sums = list(_sums_of(self._model, self._missing))
+        self._sums = list(_sums_of(self._model, self._missing, self._wired))
 
     def expect_all(self) -> None:
         """Expect values of every point of the model, as when everything is read anew."""
         self._missing.clear()
-        self._sums = list(_sums_of(self._model, self._missing))
+        self._sums = list(_sums_of(self._model, self._missing, self._wired))
 
     def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Take raw values of some points; return the quantities they renew.
@@ -308,15 +308,24 @@ def _evccid(text: str) -> str:
 
 
 def _sums_of(
-    model: DeviceModel, missing: Collection[str]
+    model: DeviceModel, missing: Collection[str], wired: int
 ) -> Iterable[tuple[Quantity, list[Quantity]]]:
-    """Return what has to be added up because the device tells phases only, and the phases."""
+    """Return what has to be added up because the device tells phases only, and the phases.
+
+    Where a phase that is wired is missing, the rest of them is no sum; a device that has nothing but
+    its first phase is one of one phase.
+    """
     points = {name: one for name, one in model.points.items() if name not in missing}
     told = {_MEASURED[name][0] for name, one in points.items() if _is_told(name, one)}
     told |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
+    lost = {_MEASURED[name][0] for name in missing if name in _MEASURED} - told
     for total, phases, own_point in _SUMS:
-        if own_point not in points and own_point not in model.computed:
-            yield total, [phase for phase in phases if phase in told]
+        there = [phase for phase in phases if phase in told]
+        is_whole = there == [phases[0]] or not any(
+            one in lost and _terminal(one) <= wired for one in phases
+        )
+        if is_whole and own_point not in points and own_point not in model.computed:
+            yield total, there
 
 
 def _is_told(name: str, point: Point) -> bool:

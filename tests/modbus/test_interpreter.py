@@ -239,6 +239,24 @@ def test_a_phase_that_is_not_available_makes_the_sum_so(catalogue: Catalogue) ->
     assert values[Quantity.CURRENT] == 6000
 
 
+@pytest.mark.parametrize("refused", ["current_l1", "current_l2", "current_l3"])
+def test_a_sum_without_a_phase_that_is_wired_is_none(catalogue: Catalogue, refused: str) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
+    interpreter.without([refused])
+    others = {"current_l1", "current_l2", "current_l3"} - {refused}
+    assert Quantity.CURRENT not in interpreter.absorb(dict.fromkeys(others, 16_000))
+    interpreter.expect_all()
+    whole = interpreter.absorb(dict.fromkeys({refused, *others}, 16_000))
+    assert whole[Quantity.CURRENT] == 48_000
+
+
+def test_a_refused_phase_to_which_nothing_is_wired_is_not_missed(catalogue: Catalogue) -> None:
+    interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"], phases=2)
+    interpreter.without(["current_l3"])
+    values = interpreter.absorb({"current_l1": 16_000, "current_l2": 15_000})
+    assert values[Quantity.CURRENT] == 31_000
+
+
 def test_a_phase_the_device_refuses_is_not_waited_for(catalogue: Catalogue) -> None:
     interpreter = Interpreter("cp1", catalogue.chargers["keba_p30"])
     interpreter.without(["current_l2", "current_l3"])
