@@ -86,10 +86,10 @@ class Health:
         A single slip is no reason to, but one that never answered may not be there at all.
         """
         if self.wrong:
-            return 0.0 if self.wrong < COMM_LIMIT else _doubled_s(self.wrong, WRONG_LAST_S)
+            return 0.0 if self.wrong < COMM_LIMIT else _back_off_s(self.wrong, WRONG_LAST_S)
         if self._has_answered and self.silent < SILENT_LIMIT:
             return 0.0
-        return _doubled_s(self.silent, BACK_OFF_LAST_S)
+        return _back_off_s(self.silent, BACK_OFF_LAST_S)
 
     # --- what happened
 
@@ -201,6 +201,10 @@ class Health:
         log.warning("%s: %s", self._name, words)
 
 
-def _doubled_s(times: int, last_s: float) -> float:
+def doubled_s(times: int, *, first_s: float, last_s: float) -> float:
     """Return the delay [s] after so many failures; a power of two grows beyond every float."""
-    return min(BACK_OFF_FIRST_S * 2.0 ** min(times - 1, MOST_DOUBLINGS), last_s)
+    return min(first_s * 2.0 ** min(times - 1, MOST_DOUBLINGS), last_s)
+
+
+def _back_off_s(times: int, last_s: float) -> float:
+    return doubled_s(times, first_s=BACK_OFF_FIRST_S, last_s=last_s)

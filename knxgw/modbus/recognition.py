@@ -13,6 +13,7 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerSeen, DeviceEvent
 from knxgw.charging.words import LinkCondition
 from knxgw.modbus.codec import Raw
+from knxgw.modbus.health import doubled_s
 from knxgw.modbus.identity import Identity, Verdict
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ class Recognition:
         if is_new:
             words = "%s: what answers is no %s (%s): nothing is written to it"
             log.warning(words, self._name, self._model.id, self._identity.reason)
-        again_s = min(RECHECK_FIRST_S * 2 ** min(self._rechecks, 10), RECHECK_LAST_S)
+        again_s = doubled_s(self._rechecks + 1, first_s=RECHECK_FIRST_S, last_s=RECHECK_LAST_S)
         return Look(told=told, condition=LinkCondition.WRONG_MODEL, look_again_s=again_s)
 
 
