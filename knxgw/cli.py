@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,8 @@ def run(path: Path, state: Path, verbose: int) -> None:
 
     SIGHUP reads the file again; a faulty file is reported and the running one kept.
     """
+    # one that comes during the start waits until there is a gateway that it can ask (Stop)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from knxgw.run import run_gateway  # noqa: PLC0415 - each command loads what it needs
 
     _set_up_log(verbose)

@@ -20,6 +20,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import Gateway, World
+from knxgw.host.threads import LooseThreads
 from knxgw.judgement import Judgement, Prepared, identity, judge_reload, judge_start
 from knxgw.links.knx_factory import make_link
 from knxgw.store.database import Database
@@ -28,6 +29,11 @@ from knxgw.website.listener import Address, Listener
 from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
+JUDGING_S = 30.0  # for a file and the names in it; a name server that is silent takes 20 s
+_NOT_JUDGED = (
+    f"the configuration was not read within {JUDGING_S:.0f} s: a file, a disk of the network or a "
+    "name server does not answer"
+)
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
 _LEVELS = {
     Severity.ERROR: logging.ERROR,
@@ -40,24 +46,24 @@ class Stop:
     """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks for the configuration anew."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self._ending = False
+        self.asked, self.ending = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
         loop.add_signal_handler(signal.SIGHUP, self.asked.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _end(self, number: signal.Signals) -> None:
-        if not self._ending:
+        if not self.ending.is_set():
             log.info(
                 "%s: the gateway ends, the chargers are told what holds without it", number.name
             )
-        self._ending = True
+        self.ending.set()
         self.asked.set()
 
     def is_ending(self) -> bool:
         """Tell whether the run shall end, whatever else was asked for."""
-        return self._ending
+        return self.ending.is_set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,22 +205,55 @@ class _Life:
             stop.asked.clear()
             if stop.is_ending():
                 return None
-            judgement = await asyncio.to_thread(self._judge, self._prepared)
-            report(judgement.findings)
+            following = await self._judged(stop)
             if stop.is_ending():
-                if judgement.prepared is not None:
-                    judgement.prepared.release(self._prepared)
+                if following is not None:
+                    following.release(self._prepared)
                 return None
-            if judgement.prepared is not None:
+            if following is not None:
                 log.info("the configuration was read again and is taken")
-                return judgement.prepared
+                return following
             log.error("the configuration was read again and is not taken; the one before runs on")
+
+    async def _judged(self, stop: Stop) -> Prepared | None:
+        """Return what the file asks for, or None; the end waits for no file and no name server."""
+        judging = asyncio.ensure_future(asyncio.to_thread(self._judge, self._prepared))
+        ending = asyncio.ensure_future(stop.ending.wait())
+        await asyncio.wait(
+            {judging, ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        ending.cancel()
+        if not judging.done():
+            judging.add_done_callback(self._give_back)
+            if not stop.is_ending():
+                log.error("%s", _NOT_JUDGED)
+            return None
+        try:
+            judgement = judging.result()
+        except Exception:
+            log.exception("the configuration cannot be judged: please report this")
+            return None
+        report(judgement.findings)
+        return judgement.prepared
+
+    def _give_back(self, judging: asyncio.Future[Judgement]) -> None:
+        """Let go what a judgement has taken that came too late."""
+        if judging.cancelled() or judging.exception() is not None:
+            return
+        late = judging.result().prepared
+        if late is not None:
+            late.release(self._prepared)
 
 
 def report(findings: tuple[Finding, ...]) -> None:
     """Write findings to the log."""
     for finding in findings:
         log.log(_LEVELS[finding.severity], "%s", finding)
+
+
+async def _with_loose_threads(main: Coroutine[Any, Any, None]) -> None:
+    asyncio.get_running_loop().set_default_executor(LooseThreads())
+    await main
 
 
 def run_to_end(main: Coroutine[Any, Any, None]) -> None:
@@ -224,7 +263,7 @@ def run_to_end(main: Coroutine[Any, Any, None]) -> None:
     """
     ours: BaseException | None = None
     try:
-        asyncio.run(main)
+        asyncio.run(_with_loose_threads(main))
     except BaseExceptionGroup as group:
         _, others = group.split(GatewayError)
         if others is not None:

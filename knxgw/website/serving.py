@@ -1,7 +1,10 @@
 """Keeps the website served. Whatever happens to it, charging goes on: it is said and tried again."""
 
 import asyncio
+import errno
 import logging
+import os
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from knxgw.website.bridge import Bridge
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 RETRY_S = 30.0
+LATE_START_S = 1.0  # that an end waits for a website that is just being made
 STEADY_S = 60.0  # a website that was served for so long is well again
 
 
@@ -55,18 +59,27 @@ async def serve(
         await asyncio.sleep(retry_s)
 
 
+def _forget(starting: "asyncio.Future[WebsiteServer]") -> None:
+    """Take what became of a start that nobody waits for."""
+    if not starting.cancelled():
+        starting.exception()
+
+
 async def _serve_once(
     bridge: Bridge, listener: Listener, steady_s: float, trouble: _Trouble
 ) -> BaseException | None:
     """Serve until the server ends; return why it did. Raises: OSError, the address is taken."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
+    unwanted = threading.Event()
 
     def start() -> "WebsiteServer":
         # Flask is loaded here, in a thread, while the buses are already at work
         from knxgw.website.server import WebsiteServer  # noqa: PLC0415
 
-        listener.open()
+        listener.open()  # a name server may take its time
+        if unwanted.is_set():
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
         server = WebsiteServer(bridge, listener, lambda: loop.call_soon_threadsafe(ended.set))
         server.start()
         return server
@@ -75,8 +88,11 @@ async def _serve_once(
     try:
         server = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        server = await starting
-        await asyncio.to_thread(server.stop)
+        unwanted.set()
+        await asyncio.wait({starting}, timeout=LATE_START_S)
+        starting.add_done_callback(_forget)
+        if starting.done() and starting.exception() is None:
+            await asyncio.to_thread(starting.result().stop)
         raise
     steady = loop.call_later(steady_s, trouble.is_over)
     try:

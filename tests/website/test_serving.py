@@ -145,6 +145,39 @@ async def test_an_end_while_it_starts_leaves_no_thread_behind() -> None:
     assert asked(listener.address.port) is None
 
 
+class SlowName(Listener):
+    """A listener whose name is looked up for a while, in vain or not."""
+
+    def __init__(self, *, fails: bool) -> None:
+        super().__init__(Address("127.0.0.1", free_port()))
+        self.asked, self.answer = threading.Event(), threading.Event()
+        self._fails = fails
+
+    def open(self) -> None:
+        self.asked.set()
+        self.answer.wait()
+        if self._fails:
+            raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+        super().open()
+
+
+@pytest.mark.parametrize("fails", [True, False], ids=["not known", "known"])
+async def test_an_end_while_its_name_is_looked_up_is_an_end(*, fails: bool) -> None:
+    listener = SlowName(fails=fails)
+    async with asyncio.timeout(5), served(listener):
+        await until(listener.asked.is_set, 5, "the question")
+        asyncio.get_running_loop().call_later(0.1, listener.answer.set)
+    listener.close()
+    assert asked(listener.address.port) is None
+
+
+async def test_an_end_waits_for_no_name_that_is_never_answered() -> None:
+    listener = SlowName(fails=True)
+    async with asyncio.timeout(3), served(listener):
+        await until(listener.asked.is_set, 5, "the question")
+    listener.answer.set()
+
+
 def test_a_page_that_is_being_made_is_finished_before_the_end() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
