@@ -68,6 +68,8 @@ def parse_target(text: str) -> Target:
         raise AddressError(f"{text!r}: {err}; {EXAMPLES}") from err
     if not host or parts.query:
         raise AddressError(f"{text!r} names no host; {EXAMPLES}")
+    if port == 0:
+        raise AddressError(f"{text!r}: 0 is not a port; {EXAMPLES}")
     unit = parts.path.strip("/")
     return Target(kind=kind, host=host, port=port or 502, unit=_unit(unit) if unit else None)
 

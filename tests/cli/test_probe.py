@@ -123,6 +123,7 @@ async def test_nobody_listening_is_said_in_one_line() -> None:
         ("probe", "udp://192.168.1.31"),
         ("probe", "tcp://"),
         ("probe", "tcp://10.0.0.1:99999"),
+        ("probe", "tcp://10.0.0.1:0"),
         ("probe", "tcp://10.0.0.1/300"),
         ("probe", "tcp://10.0.0.1", "--units", "5-x"),
         ("probe", "serial:"),
