@@ -53,6 +53,7 @@ class EnergyCounter:
     jitter_mwh: int = JITTER_MWH  # by so much the register may fall: one step of it at least
     begins_anew: bool = False  # its register may start at 0 again: what stands in it then counts
     reading_mwh: int | None = None  # the last one that was believed
+    is_first: bool = False  # no other has said so yet: it may be nonsense
     reading_s: float | None = None  # since when it has stood there [monotonic s]; None: unknown
     heard_s: float | None = None  # when it was read last [monotonic s]
     left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
@@ -68,7 +69,8 @@ class EnergyCounter:
         As long as `doubt` is set, `reading_mwh` is the reading of before.
         """
         if self.reading_mwh is None:
-            return replace(self, reading_mwh=reading_mwh, reading_s=now_s, heard_s=now_s), 0
+            first = replace(self, reading_mwh=reading_mwh, reading_s=now_s, heard_s=now_s)
+            return replace(first, is_first=True), 0
         if _has_caught_up(self, reading_mwh, now_s):
             return _doubted(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading_mwh
@@ -137,6 +139,7 @@ def _still(counter: EnergyCounter, now_s: float) -> EnergyCounter:
         counter,
         reading_s=now_s if counter.reading_s is None else counter.reading_s,
         heard_s=now_s,
+        is_first=False,
         doubt=None,
         ahead_mwh=counter.ahead_mwh + counter.counted_mwh,
     )
@@ -151,6 +154,7 @@ def _moved(
         reading_mwh=reading_mwh,
         reading_s=now_s,
         heard_s=now_s,
+        is_first=False,
         left_mwh=min(counter.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
         doubt=None,
     )

@@ -63,8 +63,10 @@ def count(point: ChargingPoint, believed: Believed, now_s: float) -> ChargingPoi
         added, counter = added_mwh[Quantity.ENERGY], point.lifetime_counter
         if point.lifetime_mwh is not None:
             point = replace(point, lifetime_mwh=point.lifetime_mwh + added)
-        elif counter.doubt is None:
-            point = replace(point, lifetime_mwh=max(0, counter.reading_mwh or 0))
+        elif counter.doubt is None and not counter.is_first:
+            counter = replace(counter, dropped_mwh=None)  # what nothing has confirmed is no meter
+            lifetime_mwh = max(0, counter.reading_mwh or 0)
+            point = replace(point, lifetime_mwh=lifetime_mwh, lifetime_counter=counter)
         return point if point.session_adopted else _add_to_session(point, added)
     power = believed.values.get(Quantity.POWER)
     if isinstance(power, int) and "energy" not in point.settings.capabilities:

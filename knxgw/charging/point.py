@@ -126,9 +126,10 @@ class ChargingPoint:
 
     @property
     def doubts(self) -> bool:
-        """Tell whether one of the counters doubts what was read last."""
+        """Tell whether one of the counters is not sure of what was read last."""
         counters = (self.lifetime_counter, *self.counters.values())
-        return any(counter.doubt is not None for counter in counters)
+        has_begun = self.lifetime_mwh is None and self.lifetime_counter.is_first
+        return has_begun or any(counter.doubt is not None for counter in counters)
 
     @property
     def metered(self) -> frozenset[Quantity]:

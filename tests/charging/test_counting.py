@@ -116,13 +116,29 @@ def test_a_session_is_counted_by_the_meter_where_its_register_gives_no_answer() 
 @pytest.mark.proves("H.82", "2.33", "2.31")
 def test_a_reading_that_cannot_be_is_not_told_before_it_has_lasted() -> None:
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
-    life.reads(AVAILABLE, 1000, 1400, of=of)
+    life.reads(AVAILABLE, 1000, 1000, 1400, of=of)
     assert life.told("energy") == 1000 * KWH
     assert life.told("energy_lifetime") == 1000 * KWH
     life.reads(AVAILABLE, 1000, 0, of=of)
     assert life.told("energy") == 1000 * KWH
     life.reads(AVAILABLE, 0, 0, 0, 0, 0.01, of=of)
     assert life.told("energy") == 10_000, "another meter"
+    assert life.told("energy_lifetime") == 1000 * KWH + 10_000
+
+
+@pytest.mark.proves("H.82", "2.33")
+@pytest.mark.parametrize("nonsense", [0, 1400])
+def test_a_life_does_not_begin_with_a_reading_that_the_next_one_contradicts(
+    nonsense: float,
+) -> None:
+    """A charger that starts up with us shows nothing yet, or anything."""
+    life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
+    life.reads(AVAILABLE, nonsense, of=of)
+    assert life.point.lifetime_mwh is None
+    life.reads(AVAILABLE, *[1000] * 6, of=of)
+    assert life.told("energy") == 1000 * KWH
+    assert life.told("energy_lifetime") == 1000 * KWH
+    life.reads(AVAILABLE, nonsense, 1000.01, of=of)
     assert life.told("energy_lifetime") == 1000 * KWH + 10_000
 
 
@@ -164,7 +180,7 @@ def test_what_flowed_while_the_gateway_was_off_counts_as_far_as_the_time_allows(
 
 def test_without_a_clock_a_large_rise_over_a_restart_is_taken_when_it_lasts() -> None:
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
-    life.reads(CHARGING, 1000, of=of)
+    life.reads(CHARGING, 1000, 1000, of=of)
     life.restart(None, 3600)
     life.reads(CHARGING, 1011, of=of)
     assert life.point.lifetime_mwh == 1000 * KWH
