@@ -5,6 +5,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+OUR_FILES = "knxgw.*"  # in a state directory
 _FULL = "the disk is full; free some space on it"
 _READ_ONLY = (
     "it cannot be written; make it writable for this user, or give another directory with --state"
@@ -53,11 +54,21 @@ def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
     """Return what is wrong with the state in a directory and what to do, in words."""
     if is_full(directory):  # whatever SQLite makes of it
         return _FULL
+    if (stranger := _in_the_way(directory)) is not None:
+        return f"{stranger.name} in it is no file; move it away, or give another directory with --state"
     if isinstance(error, OSError):
         return _ERRNO_WORDS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
     if is_damage(error):
         return f"{_DAMAGE} ({error})"
     return _WORDS.get(primary_code(error), str(error))
+
+
+def _in_the_way(directory: Path) -> Path | None:
+    """Return what has the name of a file of the state and is none: a directory, a link to nowhere."""
+    try:
+        return next((one for one in directory.glob(OUR_FILES) if not one.is_file()), None)
+    except OSError:
+        return None
 
 
 def is_full(directory: Path) -> bool:

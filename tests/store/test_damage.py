@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from knxgw.errors import GatewayError
 from knxgw.sim.virtual_time import InlineExecutor
+from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
 from knxgw.store.keeper import RETRY_S, Keeper
 from knxgw.store.recovery import MOST_KEPT
@@ -308,6 +309,25 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(GatewayError, match="a file stands in its way"):
         Database(tmp_path / "state")
+
+
+@pytest.mark.parametrize("name", [FILE_NAME, f"{FILE_NAME}-wal", lock.FILE_NAME])
+@pytest.mark.parametrize("kind", ["directory", "link to nowhere"])
+def test_what_has_the_name_of_a_file_and_is_none_is_said(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    if kind == "directory":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).symlink_to(tmp_path / "gone" / "file")
+    words = f"{name} in it is no file; move it away"
+    opened = partial(lock.StateLock if name == lock.FILE_NAME else Database, tmp_path)
+    with pytest.raises((GatewayError, OSError)) as caught:
+        opened()
+    if isinstance(caught.value, OSError):
+        assert words in unusable(tmp_path, caught.value)
+    else:
+        assert words in str(caught.value)
 
 
 def test_a_state_that_another_program_has_locked_is_said(tmp_path: Path) -> None:
