@@ -38,6 +38,7 @@ from knxgw.objects.table import build_table
 from knxgw.station.model import (
     EARLIEST_VALID,
     GENERAL,
+    Ask,
     ClockSet,
     ClockSource,
     Effect,
@@ -300,6 +301,10 @@ class Gateway:
                     self._knx.wake()
             case Offer(point=point, offer_ma=offer_ma):
                 self._tell_charger(point, partial(Driver.want, offer_ma=offer_ma))
+            case Ask(point=point, key=key):
+                self.objects.ask(point, key)
+                if self._knx is not None:
+                    self._knx.wake()
             case Unlock(point=point):
                 self._tell_charger(point, Driver.unlock)
             case Note(text=text, level=level):

@@ -5,7 +5,7 @@ must not look like the car's wish.
 Source: load management specification, sections 5, 14.3, 16; reference manual, tables 23-31.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cache, partial
@@ -43,6 +43,9 @@ FRESH_S: Mapping[Quantity, float] = {
     Quantity.EVCCID: float("inf"),
 }
 SHORTEST_FRESH_S = min(FRESH_S.values())
+FRESH_PERIODS = 5  # poll periods. Source: load management specification, section 3.3
+FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
+USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
@@ -57,6 +60,7 @@ class ChargingPoint:
     connected: bool | None = None  # a vehicle is plugged in; None while unknown
     values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
     read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when, also in vain
+    spacings_s: Mapping[Quantity, tuple[float, ...]] = field(default_factory=dict)  # on a slow line
     decision: Decision | None = None
     was_heard: bool = False  # its charger has told its state since the start
     taken_ma: int | None = None  # last offer the charger acknowledged
@@ -319,10 +323,38 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 # --- what is shown -------------------------------------------------------------------------------
 
 
+def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
+    """Return for how long [s] a reading of a quantity counts: five of the periods it really has."""
+    spacings_s = point.spacings_s.get(quantity, ())
+    if len(spacings_s) < FEWEST_SPACINGS:  # one alone may be a gap
+        return FRESH_S[quantity]
+    period_s = sorted(spacings_s)[(len(spacings_s) - 1) // 2]
+    return max(FRESH_S[quantity], FRESH_PERIODS * period_s)
+
+
+def with_spacings(
+    point: ChargingPoint, quantities: Collection[Quantity], now_s: float
+) -> Mapping[Quantity, tuple[float, ...]]:
+    """Return how far apart the last readings of each quantity were, with those that came now.
+
+    Only on a slow line there is anything to learn.
+    """
+    known, read_s = point.spacings_s, point.read_s
+    for quantity in quantities:
+        before_s = read_s.get(quantity)
+        if before_s is None:
+            continue
+        spacing_s = now_s - before_s
+        if spacing_s > USUAL_PERIOD_S or quantity in known:
+            learnt = (*known.get(quantity, ()), spacing_s)[-MOST_SPACINGS:]
+            known = {**known, quantity: learnt}
+    return known
+
+
 def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
     """Return a value that is not stale, else None."""
     value = point.values.get(quantity)
-    if value is None or now_s - point.read_s[quantity] > FRESH_S[quantity]:
+    if value is None or now_s - point.read_s[quantity] > fresh_s(point, quantity):
         return None
     return value
 
@@ -335,7 +367,7 @@ def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]
     return {
         quantity: value
         for quantity, value in point.values.items()
-        if now_s - read_s[quantity] <= FRESH_S[quantity]
+        if now_s - read_s[quantity] <= fresh_s(point, quantity)
     }
 
 
@@ -407,7 +439,7 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     if point.pause_s is not None and now_s <= point.pause_s + OWN_PAUSE_ECHO_S < soonest_s:
         soonest_s = point.pause_s + OWN_PAUSE_ECHO_S
     for quantity, read_s in point.read_s.items():
-        stale_s = read_s + FRESH_S[quantity]
+        stale_s = read_s + fresh_s(point, quantity)
         if now_s <= stale_s < soonest_s:
             soonest_s = stale_s
     return soonest_s

@@ -12,7 +12,7 @@ from knxgw.charging import counting
 from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.point import ChargingPoint, fresh_current_ma
+from knxgw.charging.point import ChargingPoint, fresh_current_ma, with_spacings
 from knxgw.charging.session import Session
 from knxgw.charging.states import ProcessInput, advance
 from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
@@ -88,7 +88,9 @@ def renewed(
     if not point.metered.isdisjoint(values):
         return None
     asked = [*values, *(unavailable - point.metered)] if unavailable else values
-    return replace(point, read_s={**point.read_s, **dict.fromkeys(asked, now_s)}, renewed_s=now_s)
+    spacings_s = with_spacings(point, values, now_s)
+    read_s = {**point.read_s, **dict.fromkeys(asked, now_s)}
+    return replace(point, read_s=read_s, spacings_s=spacings_s, renewed_s=now_s)
 
 
 def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
@@ -130,7 +132,14 @@ def _take(
     connected = before.connected if plug is None else bool(plug)
     known = {**point.values, **values}
     heard = before.was_heard or Quantity.STATE in values
-    point = replace(point, values=known, read_s=read_s, connected=connected, was_heard=heard)
+    point = replace(
+        point,
+        values=known,
+        read_s=read_s,
+        spacings_s=with_spacings(before, values, now_s),
+        connected=connected,
+        was_heard=heard,
+    )
     point = counting.count(point, believed, now_s)
     point = _adopt_session_times(point, values, now_s, now)
     if before.connected is not False and point.connected is False:

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from knxgw.catalogue.model import StepValue
 from knxgw.config.build import Draft
-from knxgw.config.model import LoadManagementMode, LoadManagementSettings, PointSettings
+from knxgw.config.model import (
+    SMART_METER_7012_MA,
+    LoadManagementMode,
+    LoadManagementSettings,
+    PointSettings,
+)
 from knxgw.config.report import Report
 
 HIGHEST_7012_MA = 65_535  # unsigned 16 bit
-SMART_METER_7012_MA = 60_000  # from this limit on the type says too little, [dlm] 3.1
 
 
 def check_limits(draft: Draft, report: Report) -> None:
@@ -128,9 +132,10 @@ def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None
     if meter is None or settings.fuse_ma is None or meter.source != "knx":
         return
     limit_ma = settings.fuse_ma - settings.reserve_ma
-    if meter.dpt == "7.012" and limit_ma >= SMART_METER_7012_MA:
+    if meter.dpt == "7.012" and limit_ma > SMART_METER_7012_MA:
         report.warning(
             "load_management.smart_meter.dpt",
-            f"7.012 ends at 65.535 A, too near to the limit of {limit_ma / 1000:g} A",
+            f"7.012 ends at 65.535 A: of the limit of {limit_ma / 1000:g} A only "
+            f"{SMART_METER_7012_MA / 1000:g} A are used",
             "use 14.019",
         )

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from knxgw.catalogue.model import DeviceModel
 
+SMART_METER_7012_MA = 60_000  # the limit in force with this type at most, [dlm] 3.1
+
 
 class KnxLinkKind(StrEnum):
     """How the gateway reaches the KNX installation."""

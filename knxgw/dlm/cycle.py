@@ -10,13 +10,15 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Phases, Seen, is_quiet, observe
+from knxgw.dlm.base_load import look_again, remember
+from knxgw.dlm.member import Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share import share
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.use import follow_use
 from knxgw.dlm.work import Work
+from knxgw.frozen import replace
 
 
 def cycle(
@@ -30,6 +32,7 @@ def cycle(
     """Return the state with the offers that hold now; `new_phases` have a new meter value."""
     work = Work(state, settings, now_s)
     _observe(work, seen)
+    _look_again(work)
     _supervise_meter(work)
     work.find_room()
     _supervise_overcurrent(work, new_phases)
@@ -64,6 +67,17 @@ def _observe(work: Work, seen: Mapping[int, Seen]) -> None:
     work.set_fault(FaultCode.DLM_INVALID_CURRENT, invalid)
 
 
+def _look_again(work: Work) -> None:
+    """Look again at values of the meter that readings of the chargers had not reached."""
+    for index, phase in enumerate(work.phases):
+        if phase.sample is None:
+            continue
+        before_ma = phase.base_ma
+        look_again(phase, index, work.members.values(), work.settings, work.now_s)
+        if phase.base_ma != before_ma:
+            remember(phase, work.now_s, meters.window_s(work.state.meter))
+
+
 def _add_to_base(work: Work, moved: Phases) -> None:
     """A draw that is not known any more counts as the building's, now and in the past."""
     if work.is_static:  # there is no building in it; the reserve stands for all of it
@@ -81,6 +95,9 @@ def _take_from_base(work: Work, known: Phases) -> None:
     for index, phase in enumerate(work.phases):
         if phase.base_ma is not None:
             phase.base_ma -= known[index]
+            value = work.state.meter.values[index]
+            if value is not None:  # what is in force since then is known now
+                remember(phase, value.at_s, meters.window_s(work.state.meter))
 
 
 def _supervise_meter(work: Work) -> None:
@@ -92,25 +109,74 @@ def _supervise_meter(work: Work) -> None:
     silent = work.now_s - last_s >= work.settings.timeout_s
     if silent:
         work.emergency = True
+    elif work.emergency and meters.holds_again(work.meter, work.settings, work.now_s):
+        work.emergency = False
+    work.meter = meters.asked(
+        work.meter, meters.missing(work.meter, work.settings, work.now_s), work.now_s
+    )
     lasts = work.emergency and FaultCode.SMART_METER_TIMEOUT in work.faults  # until a full set
     work.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or lasts)
-    if work.emergency:
-        work.overcurrent = overcurrents.suspended(work.overcurrent)
 
 
 def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
-    """Watch whether the minima alone are too much, and whether they fit again."""
-    if work.is_static or work.emergency:
+    """Watch whether the minima alone are too much, and whether some fit again.
+
+    While a phase is silent, the others are watched all the same; restarts wait for all of them.
+    """
+    if work.is_static:
         return
+    if work.emergency:
+        silent = [index for index in range(len(work.phases)) if not _is_fresh(work, index)]
+        work.overcurrent = overcurrents.suspended(work.overcurrent, silent)
+    else:
+        silent = []
     if work.overcurrent.is_counting or _may_be_too_much(work):
         loads = [
-            _load(work, index, is_new=index in new_phases) for index in range(len(work.phases))
+            _load(work, index, is_new=index in new_phases)
+            for index in range(len(work.phases))
+            if index not in silent
         ]
         before = work.overcurrent
-        work.overcurrent = overcurrents.supervise(before, work.settings, loads, work.now_s)
-        if work.settings.queue and work.overcurrent.locked and not before.locked:
-            _shed(work)
+        good = not work.emergency and _may_restart(work)
+        work.overcurrent = overcurrents.supervise(
+            before, work.settings, loads, work.now_s, may_restart=good
+        )
+        if work.overcurrent.locked and not before.locked:
+            _interrupt(work)
     work.set_fault(FaultCode.OVER_CURRENT, work.overcurrent.locked)
+
+
+def _is_fresh(work: Work, index: int) -> bool:
+    """Tell whether the value of a phase is not older than the meter may be silent."""
+    value = work.state.meter.values[index]
+    return value is not None and work.now_s - value.at_s < work.settings.timeout_s
+
+
+def _interrupt(work: Work) -> None:
+    """Remember whom an overcurrent interrupts; with the queue only those go who do not fit."""
+    running = [m for m in work.members.values() if m.is_member and m.offer_ma > 0]
+    if work.settings.queue:
+        _shed(work, running)
+    if work.overcurrent.locked:
+        numbers = frozenset(member.settings.number for member in running)
+        work.overcurrent = replace(work.overcurrent, interrupted=numbers)
+
+
+def _may_restart(work: Work) -> bool:
+    """Tell whether one of those that were interrupted, or of those that want, would fit again.
+
+    Who only waited before holds up nobody. Source: the specification, section 12.4.
+    """
+    wanting = [member for member in work.members.values() if member.is_member]
+    interrupted = work.overcurrent.interrupted
+    candidates = [m for m in wanting if m.settings.number in interrupted] or wanting
+    room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in work.now_ma]
+    if not candidates:
+        return min(room_ma) >= 0
+    return any(
+        all(member.settings.minimum_ma <= room_ma[index] for index in member.phases)
+        for member in candidates
+    )
 
 
 def _may_be_too_much(work: Work) -> bool:
@@ -129,17 +195,17 @@ def _may_be_too_much(work: Work) -> bool:
 
 
 def _load(work: Work, index: int, *, is_new: bool) -> Load:
-    here = [m for m in work.members.values() if m.is_member and index in m.phases]
-    running = [m for m in here if m.offer_ma]
-    counted = here if work.overcurrent.locked else running  # to restart: all who want
+    members = work.members.values()
+    running = [m for m in members if m.is_member and m.offer_ma and index in m.phases]
     at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
+    minimums_ma = sum(member.settings.minimum_ma for member in running)
     return Load(
-        measured_ma=_measured_ma(work, index, sum(m.settings.minimum_ma for m in running)),
+        phase=index,
+        measured_ma=_measured_ma(work, index, minimums_ma),
         base_ma=work.phases[index].base_ma or 0,
-        minimums_ma=sum(m.settings.minimum_ma for m in counted),
+        minimums_ma=minimums_ma,
         at_minimum=bool(running) and at_minimum,
         is_new=is_new,
-        room_ma=work.now_ma[index],
     )
 
 
@@ -157,9 +223,8 @@ def _measured_ma(work: Work, index: int, minimums_ma: int) -> int:
     return min(value.current_ma, (work.phases[index].base_ma or 0) + minimums_ma)
 
 
-def _shed(work: Work) -> None:
+def _shed(work: Work, running: list[Member]) -> None:
     """Send away those who do not fit instead of interrupting everybody."""
-    running = [m for m in work.members.values() if m.is_member and m.offer_ma > 0]
     leaving = queues.shed(running, work.now_ma, work.settings, work.now_s)
     for member in leaving:
         work.set_offer(member, 0)
@@ -190,16 +255,29 @@ def _stop(work: Work) -> None:
 def _hold_at_minimum(work: Work) -> None:
     """Give everybody the minimum: nobody knows, or soon will not know, what there is."""
     reason = Reason.METER_LOST if work.emergency else Reason.HIGH_POWER
+    room_ma = work.up_ma if work.emergency else work.now_ma
     for member in work.active:
         number = member.settings.number
         if member.offer_ma > member.settings.minimum_ma:
             work.set_offer(member, member.settings.minimum_ma)
         elif member.offer_ma == 0:
-            if not work.emergency and not work.has_room(work.now_ma, member):
-                work.reasons[number] = Reason.WAITING_FOR_CURRENT
+            if not _may_start(work, room_ma, member):
+                work.reasons[number] = reason if work.emergency else Reason.WAITING_FOR_CURRENT
                 continue
             work.start(member)
         work.reasons[number] = reason
+
+
+def _may_start(work: Work, room_ma: Sequence[int], member: Member) -> bool:
+    """Tell whether one that has 0 A may have its minimum.
+
+    An emergency adds no current to a line that nobody sees: what the last complete set left, its
+    peaks included, decides. Before the first set everybody has the minimum, but nobody is started
+    any more once the meter should have spoken. Source: the specification, section 11.
+    """
+    if work.emergency and not work.is_base_known:
+        return FaultCode.SMART_METER_TIMEOUT not in work.faults
+    return work.has_room(room_ma, member)
 
 
 def _stand_by(work: Work) -> None:
@@ -207,7 +285,7 @@ def _stand_by(work: Work) -> None:
 
     What the first of them would get is not there for the next: two may plug in at the same moment.
     """
-    room_ma = list(work.now_ma if work.at_minimum_only else work.up_ma)
+    room_ma = list(work.now_ma if work.in_window and not work.emergency else work.up_ma)
     for number, member in work.members.items():
         if member.is_member or not (member.allowed and member.valid and member.reachable):
             continue
@@ -217,7 +295,7 @@ def _stand_by(work: Work) -> None:
             work.set_offer(member, min(member.offer_ma, member.limit_ma))
             work.reasons[number] = Reason.MINIMUM
             continue
-        fits = work.emergency or work.has_room(room_ma, member)
+        fits = _may_start(work, room_ma, member)
         if fits:
             for index in member.phases:
                 room_ma[index] -= member.settings.minimum_ma

@@ -4,23 +4,17 @@ Only what makes the line too full is urgent; everything else waits for the next 
 Source: load management specification, sections 3, 7 and 10.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm import meter as meters
-from knxgw.dlm.member import (
-    Member,
-    MemberSettings,
-    Phases,
-    Seen,
-    actual_at,
-    observe,
-    range_at,
-    steady_about,
-)
+from knxgw.dlm.base_load import remember, take_sample
+from knxgw.dlm.member import Member, MemberSettings, Phases, Seen, observe
 from knxgw.dlm.meter import Meter, MeterReading, window_s
-from knxgw.dlm.settings import MOST_BACK_OFF, Settings
-from knxgw.dlm.state import LoadManagement, PhaseState
+from knxgw.dlm.room import Claims
+from knxgw.dlm.settings import Settings
+from knxgw.dlm.state import LoadManagement, PhaseState, Sample
 from knxgw.frozen import replace
 
 
@@ -44,82 +38,47 @@ def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> 
 
 
 def meter_value(
-    state: LoadManagement, settings: Settings, reading: MeterReading, now_s: float
+    state: LoadManagement,
+    settings: Settings,
+    reading: MeterReading,
+    now_s: float,
+    seen: Mapping[int, Seen] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Take a telegram of the smart meter."""
+    """Take a telegram of the smart meter; `seen`: the charging points as they were read last."""
     sets = state.meter.sets
     meter, plausible = meters.take(state.meter, settings, reading, now_s)
     if not plausible:
         return replace(state, meter=meter)
-    phase, current_ma = reading.phase, reading.current_ma
+    phase, value = reading.phase, meter.values[reading.phase]
     phases = list(state.phases)
     one = phases[phase] = phases[phase].clone()
-    sampled_s = now_s - settings.meter_delay_s
-    one.base_ma, one.doubt_ma = _base_ma(
-        state, phase, round(current_ma), sampled_s, tolerance_ma=settings.lower_from_ma
+    sample = Sample(
+        current_ma=value.current_ma if value else 0,
+        at_s=now_s - settings.meter_delay_s,
+        arrived_s=now_s,
     )
-    one.history = _with_peak(one.history, one.base_ma, now_s - window_s(meter) * 2**MOST_BACK_OFF)
-    one.history = (*one.history, (now_s, one.base_ma))
+    members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
+    take_sample(one, phase, sample, members, settings)
+    remember(one, now_s, window_s(meter))
     before = state.phases[phase]
     moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
-    due_s = now_s if moved else state.due_s
+    due_s = now_s if moved or one.sample is not None else state.due_s
     state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state
 
 
-def _with_peak(
-    history: tuple[tuple[float, int], ...], base_ma: int, from_s: float
-) -> tuple[tuple[float, int], ...]:
-    """Return what must still be remembered beside a new value: what is newer than `from_s` and higher.
-
-    A lower one that is older can never be the peak of any window again.
-    """
-    return tuple(entry for entry in history if entry[1] > base_ma and entry[0] >= from_s)
-
-
-def _base_ma(
-    state: LoadManagement, phase: int, measured_ma: int, sampled_s: float, *, tolerance_ma: int
-) -> tuple[int, int]:
-    """Return the load of the building on a phase, and by how much it may be higher.
-
-    It is what is measured, less what chargers drew then. While a charger's current moves, its draw at
-    the very instant of the sample is uncertain; then the base changes only as much as the measurement
-    demands. Otherwise every step of a vehicle would look like one of the building. What certainly rose
-    is the building's load; when that is more than the tolerance, what the chargers most likely drew
-    counts, because the least that is possible would be too little.
-    """
-    drawn_ma = low_ma = high_ma = 0
-    for member in state.members.values():
-        if not (member.valid and member.reachable):
-            continue
-        steady = steady_about(member, sampled_s)
-        if steady is not None:
-            least_ma = likely_ma = most_ma = steady[phase]
-        else:
-            least_ma, most_ma = range_at(member, sampled_s, phase)
-            most_ma = max(most_ma, _between_readings_ma(member, phase, sampled_s))
-            likely_ma = actual_at(member, sampled_s)[phase]
-        low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
-    before_ma = state.phases[phase].base_ma
-    if before_ma is None:
-        return measured_ma - drawn_ma, 0
-    most_ma = measured_ma - low_ma
-    least_ma = measured_ma - high_ma
-    if least_ma > before_ma + tolerance_ma:
-        base_ma = max(least_ma, measured_ma - drawn_ma)
-    elif least_ma > before_ma:
-        base_ma = least_ma
-    else:
-        base_ma = min(before_ma, most_ma)
-    return base_ma, most_ma - base_ma
-
-
-def _between_readings_ma(member: Member, phase: int, sampled_s: float) -> int:
-    """Return what it may have had between two readings that show less: raised, and lowered again."""
-    turned = member.offer_ma < member.risen_ma and sampled_s < member.rises_until_s
-    return member.risen_ma if turned and phase in member.phases else 0
+def _read_again(member: Member, seen: Seen | None) -> Member:
+    """Return a member with the time of a reading that showed nothing new, so that it had no cycle."""
+    known = member.seen
+    if seen is None or known is None or seen.read_s == member.read_s or not member.reachable:
+        return member
+    if not known.says_the_same(seen):
+        return member
+    other = member.clone()
+    other.read_s = seen.read_s
+    return other
 
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
@@ -131,9 +90,12 @@ def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     return replace(state, emergency=False, phases=tuple(phases), due_s=now_s)
 
 
-def in_operation(state: LoadManagement, now_s: float) -> LoadManagement:
-    """Take an In-operation telegram of the smart meter."""
-    return replace(state, meter=meters.in_operation(state.meter, now_s))
+def in_operation(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
+    """Take an In-operation telegram of the smart meter; after a silence its values are read."""
+    meter = meters.in_operation(state.meter, settings, now_s)
+    if state.emergency and meter.operation_since_s == now_s:
+        meter = meters.asked(meter, range(settings.phases), now_s)
+    return replace(state, meter=meter)
 
 
 def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
@@ -186,9 +148,10 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     if over or state.overcurrent.is_counting or state.phases[phase].excess_s is not None:
         return True
     held_ma = minimums_ma = 0
+    claims = Claims()
     for member in state.members.values():
         held_ma += member.held_ma(phase, counts=member.holds)
-        held_ma += member.reserve_ma[phase] + member.overdraw_ma[phase]
+        claims.add(member, phase)
         minimums_ma += member.settings.minimum_ma
     severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
-    return severe or held_ma > min(settings.limit_ma - base_ma, settings.chargers_ma)
+    return severe or held_ma > claims.room_ma(settings, base_ma)

@@ -13,6 +13,7 @@ from knxgw.dlm.settings import Settings
 
 STRONG_MA, WEAK_MA = 3000, 1000  # a phase below the weak one for a while is not used
 SHRINK_S = 15.0
+FRESH_PERIODS = 5  # a reading counts for so many of its periods. Source: section 3.3
 DRAWS_MA = 1000
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
@@ -45,13 +46,21 @@ class Seen:
     cap_ma: int  # smallest cap of what is not load management
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_s: float | None  # when they were read
+    fresh_s: float = 10.0  # for how long a reading counts, by how often there is one
     energy_mwh: int = 0  # of the session
     taken_ma: int | None = None  # last offer the charger acknowledged
+    taken_s: float | None = None  # when it did
+
+    @property
+    def period_s(self) -> float:
+        """Return how long it may take at most until the next reading, as far as that is known."""
+        return self.fresh_s / FRESH_PERIODS
 
     def says_the_same(self, other: "Seen") -> bool:
         """Tell whether the other one differs only in its age."""
         return (
             self.currents_ma == other.currents_ma
+            and self.fresh_s == other.fresh_s
             and self.state is other.state
             and self.connected is other.connected
             and self.reachable is other.reachable
@@ -59,6 +68,7 @@ class Seen:
             and self.cap_ma == other.cap_ma
             and self.energy_mwh == other.energy_mwh
             and self.taken_ma == other.taken_ma
+            and self.taken_s == other.taken_s
         )
 
 
@@ -94,6 +104,7 @@ class Member:
     rises_until_s: float = -1e9  # so long it may still follow that, whatever it is told since
     overdraw_ma: Phases = NONE  # D_i
     reserve_ma: Phases = NONE  # R_i
+    hidden_ma: Phases = NONE  # U_i: the last draw of one whose draw counts as the building's now
     raised_s: float = -1e9
     raised_set: int = -1  # meter set of the last raise
     small_s: float | None = None  # since when a raise too small to be worth it has been possible
@@ -132,9 +143,18 @@ class Member:
         """Tell whether its offer counts, drawn or not."""
         return (self.is_member and not self.released) or self.leaves
 
+    @property
+    def claims_more(self) -> bool:
+        """Tell whether it takes anything of a phase beside its offer."""
+        return not (self.reserve_ma is NONE and self.overdraw_ma is NONE and self.hidden_ma is NONE)
+
     def held_ma(self, phase: int, *, counts: bool) -> int:
-        """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw."""
-        actual_ma = self.actual_ma[phase]
+        """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw.
+
+        What it overdraws is subtracted from what there is, and so counts once. Source: the
+        specification, sections 7.1 and 9.2.
+        """
+        actual_ma = self.actual_ma[phase] - self.overdraw_ma[phase]
         if counts and self.offer_ma > actual_ma and phase in self.phases:
             return self.offer_ma
         return actual_ma
@@ -187,10 +207,20 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
     if member.reachable:
         member.reserve_ma = _not_taken(member, seen, now_s)
     if was_counted and not (member.valid and member.reachable):
-        member.actual_ma, member.currents_ma = NONE, None
+        member.actual_ma, member.currents_ma, member.overdraw_ma = NONE, None, NONE
         member.phases = member.settings.wired
+        if settings.static_limit_ma is None:
+            member.hidden_ma = before_ma
         return before_ma
+    if member.reachable and (member.valid or _is_off(member, seen)):
+        member.hidden_ma = NONE
     return None
+
+
+def _is_off(member: Member, seen: Seen) -> bool:
+    """Tell whether one whose currents cannot be believed was told 0 A and says that it does not charge."""
+    is_charging = seen.state is not None and seen.state.is_charging
+    return member.offer_ma == 0 and seen.state is not None and not is_charging
 
 
 def _unplugged(member: Member) -> None:
@@ -246,11 +276,11 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
         member.actual_ma = _assumed(member, seen, settings, now_s)
         member.valid = True
     elif seen.read_s is None or seen.currents_ma is None:
-        if now_s - last_heard_s(member) <= STALE_S:
+        if now_s - last_heard_s(member) <= stale_s(member):
             return  # it has just come back: they will be read in a moment
         member.valid, member.good_s = False, None
     else:
-        fresh = now_s - seen.read_s <= STALE_S
+        fresh = now_s - seen.read_s <= stale_s(member)
         if fresh and seen.read_s == member.read_s:
             if member.valid:
                 _follow_phases(member, now_s)  # what time alone tells does not wait for a reading
@@ -284,6 +314,11 @@ def _grown(
 
 
 STALE_S = 10.0
+
+
+def stale_s(member: Member) -> float:
+    """Return after how long [s] a reading is none any more. Source: section 3.3."""
+    return STALE_S if member.seen is None else member.seen.fresh_s
 
 
 def _judge(member: Member, currents_ma: tuple[int | None, ...], fresh: bool, now_s: float) -> None:  # noqa: FBT001 - it is a finding
@@ -377,24 +412,21 @@ def actual_at(member: Member, moment_s: float) -> Phases:
     return later[1] if later is not None else NONE
 
 
-def range_at(member: Member, moment_s: float, phase: int) -> tuple[int, int]:
-    """Return between which currents [mA] it drew about a moment.
+def range_about(member: Member, from_s: float, to_s: float, phase: int) -> tuple[int, int]:
+    """Return between which currents [mA] it drew about a moment that lies between two others.
 
-    The meter samples a little earlier or later than we know, and between two readings a current
-    may have jumped at any time: from the last reading well before to the first one after.
+    Between two readings a current may have jumped at any time: from the last reading well before the
+    earlier moment to the first one at the later moment or after it.
     """
     low_ma = high_ma = None
     for at_s, currents in reversed(member.history):
         current_ma = currents[phase]
-        low_ma = (
-            current_ma if low_ma is None or at_s >= moment_s + LATE_S else min(low_ma, current_ma)
-        )
-        high_ma = (
-            current_ma if high_ma is None or at_s >= moment_s + LATE_S else max(high_ma, current_ma)
-        )
-        if at_s <= moment_s - EARLY_S:
+        is_later = at_s >= to_s
+        low_ma = current_ma if low_ma is None or is_later else min(low_ma, current_ma)
+        high_ma = current_ma if high_ma is None or is_later else max(high_ma, current_ma)
+        if at_s <= from_s - EARLY_S:
             break
     return low_ma or 0, high_ma or 0
 
 
-EARLY_S, LATE_S = 1.0, 0.5  # by how much a telegram's sample may be older or newer than assumed
+EARLY_S = 1.0  # by how much a telegram's sample may be older than assumed

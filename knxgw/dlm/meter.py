@@ -4,15 +4,17 @@ Source: load management specification, sections 3.1 and 3.2.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings, Supervision
 from knxgw.frozen import replace
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
-OVER_RANGE_LIMIT_MA = 60_000  # with a smaller limit the end of the range says enough
+OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
+ANSWER_S = 5.0  # for answers to reads
 PARTIAL = 0.72  # of the spacing: a little more than three reads in turn lie apart
 
 
@@ -36,6 +38,8 @@ class Meter:
     spacings_s: tuple[float, ...] = ()
     spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
     operation_s: float | None = None  # last In-operation telegram
+    operation_since_s: float | None = None  # since when they have come without a gap
+    asked_s: tuple[float | None, ...] = (None, None, None)  # when a phase was read from the bus
     since_s: float = 0.0  # when the supervision began
     dropped: int = 0  # implausible values
 
@@ -47,6 +51,12 @@ class Meter:
         """
         times = [value.at_s for value in self.values if value]
         return bool(times) and max(times) - min(times) > PARTIAL * self.spacing_s
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Tell whether the phases came at different moments: then only the last one makes a set."""
+        times = {value.at_s for value in self.values if value}
+        return len(times) > 1
 
 
 def window_s(meter: Meter) -> float:
@@ -78,11 +88,9 @@ def take(
     )
     if not plausible or phase >= settings.phases:
         return replace(meter, dropped=meter.dropped + 1), False
-    over = (
-        reading.saturating
-        and current_ma >= OVER_RANGE_MA
-        and settings.limit_ma >= OVER_RANGE_LIMIT_MA
-    )
+    over = reading.saturating and current_ma >= OVER_RANGE_MA
+    if over:
+        current_ma = OVER_RANGE_COUNTS_MA
     values = list(meter.values)
     values[phase] = PhaseValue(current_ma=round(current_ma), at_s=now_s, over_range=over)
     meter = replace(meter, values=tuple(values), fresh=meter.fresh | {phase})
@@ -99,7 +107,7 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     spacings, spacing_s = meter.spacings_s, meter.spacing_s
     if meter.set_s is not None:
         spacings = (*spacings, now_s - meter.set_s)[-MOST_SPACINGS:]
-        if len(spacings) >= FEWEST_SPACINGS:
+        if len(spacings) >= FEWEST_SPACINGS and settings.supervision is Supervision.VALUES:
             spacing_s = sorted(spacings)[len(spacings) // 2]
     return replace(
         meter,
@@ -111,9 +119,51 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     )
 
 
-def in_operation(meter: Meter, now_s: float) -> Meter:
+def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Take an In-operation telegram."""
-    return replace(meter, operation_s=now_s)
+    last_s, since_s = meter.operation_s, meter.operation_since_s
+    if last_s is None or since_s is None or now_s - last_s >= settings.timeout_s:
+        since_s = now_s
+    return replace(meter, operation_s=now_s, operation_since_s=since_s)
+
+
+def asked(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
+    """Note that the values of some phases are read from the bus now."""
+    times = [now_s if phase in phases else at_s for phase, at_s in enumerate(meter.asked_s)]
+    return replace(meter, asked_s=tuple(times))
+
+
+def missing(meter: Meter, settings: Settings, now_s: float) -> list[int]:
+    """Return the phases to read from the bus: those whose telegram alone was lost, once each.
+
+    Source: load management specification, section 11.
+    """
+    if settings.supervision is not Supervision.VALUES:
+        return []
+    values = meter.values[: settings.phases]
+    ask_after_s = (settings.interval_s + settings.timeout_s) / 2
+    if not any(value and now_s - value.at_s < settings.interval_s for value in values):
+        return []
+    return [
+        phase
+        for phase, value in enumerate(values)
+        if value is not None
+        and now_s - value.at_s >= ask_after_s
+        and (meter.asked_s[phase] or value.at_s) <= value.at_s
+    ]
+
+
+def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
+    """Tell whether the last values may be believed again, since the meter says that it is alive.
+
+    Values that come on change only stay valid; 10 to 12 were read when it came back.
+    Source: load management specification, sections 3.1 and 11.
+    """
+    since_s, last_s = meter.operation_since_s, meter.operation_s
+    if settings.supervision is Supervision.VALUES or since_s is None or last_s is None:
+        return False
+    comes = now_s - last_s < settings.timeout_s and meter.set_s is not None
+    return comes and now_s - since_s >= max(window_s(meter), ANSWER_S)
 
 
 def alive_s(meter: Meter, settings: Settings) -> float | None:

@@ -19,12 +19,12 @@ SEVERE_SAMPLES = 2
 class Load:
     """One phase as the supervision sees it [mA]."""
 
+    phase: int
     measured_ma: int  # M_p
     base_ma: int  # B_p
-    minimums_ma: int  # sum of the minima of all who want to charge on it
+    minimums_ma: int  # sum of the minima of all who charge on it
     at_minimum: bool  # all members on it are there, and there is at least one
     is_new: bool  # the value came since the last cycle
-    room_ma: int  # what is available to chargers: A_now
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
@@ -32,6 +32,7 @@ class Overcurrent:
     """What the supervision remembers; times are monotonic seconds."""
 
     locked: bool = False
+    interrupted: frozenset[int] = frozenset()  # the numbers of those who charged until then
     above_fuse_s: tuple[float | None, ...] = (None, None, None)
     above_limit_s: tuple[float | None, ...] = (None, None, None)
     severe: tuple[int, ...] = (0, 0, 0)  # consecutive samples
@@ -46,17 +47,34 @@ class Overcurrent:
 
 
 def supervise(
-    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
+    known: Overcurrent,
+    settings: Settings,
+    loads: Sequence[Load],
+    now_s: float,
+    *,
+    may_restart: bool,
 ) -> Overcurrent:
-    """Return what is known after a cycle in which the meter is alive."""
-    return (_locked if known.locked else _watching)(known, settings, loads, now_s)
+    """Return what is known after a cycle; `loads` are of the phases whose value is fresh.
+
+    `may_restart`: at least one of those that were interrupted fits again.
+    """
+    if known.locked:
+        return _locked(known, now_s, good=may_restart)
+    return _watching(known, settings, loads, now_s)
 
 
-def suspended(known: Overcurrent) -> Overcurrent:
-    """Return what is known while the meter is silent: nothing is counted."""
-    nothing = (None, None, None)
+def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
+    """Return what is known while some phases are silent: nothing is counted on them, nor to restart."""
+
+    def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        return tuple(None if phase in silent else at_s for phase, at_s in enumerate(times_s))
+
     return replace(
-        known, above_fuse_s=nothing, above_limit_s=nothing, severe=(0, 0, 0), good_s=None
+        known,
+        above_fuse_s=but_silent(known.above_fuse_s),
+        above_limit_s=but_silent(known.above_limit_s),
+        severe=tuple(0 if phase in silent else count for phase, count in enumerate(known.severe)),
+        good_s=None,
     )
 
 
@@ -67,7 +85,8 @@ def _watching(
     severe_ma = settings.severe_factor * fuse_ma
     above_fuse, above_limit = list(known.above_fuse_s), list(known.above_limit_s)
     severe = list(known.severe)
-    for phase, load in enumerate(loads):
+    for load in loads:
+        phase = load.phase
         fuse = _is_too_much(load, fuse_ma, counting=known.above_fuse_s[phase] is not None)
         limit = _is_too_much(load, limit_ma, counting=known.above_limit_s[phase] is not None)
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
@@ -110,11 +129,7 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     return Overcurrent(locked=True, restart_after_s=after_s, restarted_s=known.restarted_s)
 
 
-def _locked(
-    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
-) -> Overcurrent:
-    del settings
-    good = all(load.minimums_ma <= load.room_ma - RESTART_ROOM_MA for load in loads)
+def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
     if not good:
         return known if known.good_s is None else replace(known, good_s=None)
     good_s = now_s if known.good_s is None else known.good_s

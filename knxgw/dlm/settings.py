@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from knxgw.charging.words import NOMINAL_V
+from knxgw.config.model import SMART_METER_7012_MA
 
 
 class Supervision(Enum):
@@ -25,6 +26,7 @@ class Settings:
     feeder_ma: int | None = None  # limit of the chargers' own line; None: as the mains
     static_limit_ma: int | None = None  # given: no meter, this is what there is to share
     phases: int = 3  # of the connection: 1, 3
+    saturating: bool = False  # the meter's datapoint type ends at 65.535 A (7.012)
     priority: int | None = None  # number of the prioritised charging point
     voltage_v: float = NOMINAL_V  # nominal, for power -> current
     power_factor: float = 1.0
@@ -53,7 +55,8 @@ class Settings:
         """Return I_lim: what the protected line may carry per phase."""
         if self.static_limit_ma is not None:
             return self.static_limit_ma
-        return self.fuse_ma - self.reserve_ma
+        limit_ma = self.fuse_ma - self.reserve_ma
+        return min(limit_ma, SMART_METER_7012_MA) if self.saturating else limit_ma
 
     @property
     def chargers_ma(self) -> int:

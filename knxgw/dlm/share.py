@@ -193,7 +193,8 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
         if target_ma >= member.offer_ma:
             continue
         safety = any(danger[index] is not Danger.NONE for index in member.phases)
-        shrunk = member.offer_ma - target_ma > settings.lower_from_ma
+        step_ma = max(settings.lower_from_ma, member.settings.resolution_ma)
+        shrunk = member.offer_ma - target_ma > step_ma
         capped = member.limit_ma < member.offer_ma
         if safety or shrunk or capped:
             work.set_offer(member, target_ma)
@@ -311,7 +312,8 @@ def _may_rise(work: Work, member: Member) -> bool:
         return False
     on_change = work.settings.supervision is Supervision.VALUES_AND_IN_OPERATION
     meter = work.state.meter
-    complete = meter.sets > member.raised_set and not meter.is_partial
+    just_complete = meter.set_s == work.now_s
+    complete = meter.sets > member.raised_set and (just_complete or not meter.is_partial)
     seen = on_change or work.is_static or complete
     return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
 

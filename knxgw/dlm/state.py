@@ -10,6 +10,19 @@ from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
 
 LONG_AGO_S = -1e9
+IN_FORCE = float("inf")
+BaseHistory = tuple[
+    tuple[float, int], ...
+]  # until when [monotonic s] a base load [mA] was in force
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A value of the smart meter that has to be looked at again, when readings have reached it."""
+
+    current_ma: int
+    at_s: float  # when it was taken, by the delay that was told [monotonic s]
+    arrived_s: float  # it is not newer than this
 
 
 @dataclass(slots=True)
@@ -18,11 +31,12 @@ class PhaseState:
 
     base_ma: int | None = None  # B_p of the last meter value; None: there was none
     doubt_ma: int = 0  # by how much B_p may be higher, because currents moved when it was measured
-    history: tuple[tuple[float, int], ...] = ()  # B_p over the peak-hold window
+    history: BaseHistory = ()  # B_p over the peak-hold window, falling
     reduced_s: float = LONG_AGO_S  # last safety reduction
     raised_s: float = LONG_AGO_S  # last raise
     excess_s: float | None = None  # since when the offers are above what there is
     back_off: int = 0  # k
+    sample: Sample | None = None  # the last one, while a reading of its moment is missing
 
     def clone(self) -> "PhaseState":
         """Return a copy that can be changed without changing this one."""
@@ -34,6 +48,7 @@ class PhaseState:
             self.raised_s,
             self.excess_s,
             self.back_off,
+            self.sample,
         )
 
 

@@ -3,7 +3,7 @@
 Source: load management specification, sections 13.4 and 14.
 """
 
-from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, STALE_S, Member, last_heard_s
+from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, Member, last_heard_s, stale_s
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
@@ -19,6 +19,7 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
         member.settled_s = now_s + settings.obey_s
     if offer_ma > member.offer_ma:
         member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
+        member.overdraw_ma = NONE
     if offer_ma == 0:
         member.waits_s = now_s
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
@@ -30,7 +31,7 @@ def follow_use(member: Member, settings: Settings, now_s: float) -> None:
 
     One that measures nothing is taken to draw its offer while it charges, else nothing.
     """
-    _follow_overdraw(member, now_s)
+    _follow_overdraw(member, settings, now_s)
     if not member.is_member or member.offer_ma > 0:
         member.waits_s = None
     elif member.waits_s is None:
@@ -46,9 +47,14 @@ def follow_use(member: Member, settings: Settings, now_s: float) -> None:
     _follow_under_use(member, settings, now_s)
 
 
-def _follow_overdraw(member: Member, now_s: float) -> None:
+def _follow_overdraw(member: Member, settings: Settings, now_s: float) -> None:
     offer_ma, actual = member.offer_ma, member.actual_ma
-    if now_s < member.settled_s or not member.valid or max(actual) <= offer_ma:
+    overdraws = any(member.overdraw_ma)  # one that is told still less has not begun to obey
+    if max(actual) <= offer_ma or not member.valid:
+        overdraws = False
+    elif not overdraws:
+        overdraws = _has_settled(member, settings, now_s)
+    if not overdraws:
         member.overdraw_ma = NONE
         return
     member.overdraw_ma = (
@@ -56,6 +62,19 @@ def _follow_overdraw(member: Member, now_s: float) -> None:
         max(0, actual[1] - offer_ma),
         max(0, actual[2] - offer_ma),
     )
+
+
+def _has_settled(member: Member, settings: Settings, now_s: float) -> bool:
+    """Tell whether what it draws was read when it must have followed its offer, a raise or a lowering.
+
+    Until then a slow charger and a slow vehicle overdraw nothing.
+    Source: the specification, section 13.4.
+    """
+    seen = member.seen
+    if seen is None or seen.taken_ma is None or seen.taken_s is None:
+        return now_s >= max(member.settled_s, member.changed_s + settings.obey_s)
+    read_s = now_s if member.read_s is None else member.read_s
+    return seen.taken_ma == member.offer_ma and read_s >= seen.taken_s + settings.obey_s
 
 
 def _follow_idle(member: Member, settings: Settings, now_s: float) -> None:
@@ -98,8 +117,8 @@ def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
     """Return until when nothing is learned about it by waiting; `now_s`: something is."""
     if not member.reachable:
         return NEVER_S
-    if not member.valid or any(member.overdraw_ma):
-        return now_s
+    if not member.valid or member.draws_ma > member.offer_ma:
+        return now_s  # it may overdraw, and a reading that shows nothing else tells
     if not member.settings.measures and now_s < member.changed_s + settings.obey_s:
         return now_s  # what it is taken to draw moves with time
     soonest_s = NEVER_S
@@ -113,7 +132,7 @@ def _moments(member: Member, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
     moments = [member.settled_s, member.rises_until_s]
     if member.settings.measures:
-        moments.append(last_heard_s(member) + STALE_S)
+        moments.append(last_heard_s(member) + stale_s(member))
     if member.idle_s is not None and not member.released:
         limit_s = settings.idle_s if member.has_charged else settings.wait_s
         moments.append(member.idle_s + limit_s)

@@ -6,11 +6,20 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import NONE, Member
+from knxgw.dlm.member import Member
+from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
-from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement
 from knxgw.dlm.use import NEVER_S, patience_until_s, set_offer
 from knxgw.frozen import replace
+
+
+def _peak(history: BaseHistory, from_s: float) -> tuple[int, float]:
+    """Return the highest base load [mA] in force since a moment, and until when it was.
+
+    The history is falling, so it is the first one that was in force after that moment.
+    """
+    return next(((ma, until_s) for until_s, ma in history if until_s > from_s), (0, IN_FORCE))
 
 
 class Work:
@@ -19,6 +28,7 @@ class Work:
     def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
         self.state = state
         self.settings = settings
+        self.meter = state.meter
         self.now_s = now_s
         self.members = {number: member.clone() for number, member in state.members.items()}
         self.phases = [phase.clone() for phase in state.phases]
@@ -34,6 +44,7 @@ class Work:
         self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.in_window = now_s < state.high_power_until_s
+        self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @property
     def at_minimum_only(self) -> bool:
@@ -67,9 +78,9 @@ class Work:
 
     def find_room(self) -> None:
         """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
-        limit_ma, feeder_ma = self.settings.limit_ma, self.settings.chargers_ma
         window = meters.window_s(self.state.meter)
-        taken_ma = self._taken_ma()
+        claims = self._claims()
+        seen_s = self._seen_s()
         is_slow = self.state.meter.spacing_s > self.settings.raise_spacing_s
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
@@ -78,28 +89,33 @@ class Work:
             value = self.state.meter.values[index]
             # a slow meter would leave a raise that was too much for a whole period; one that has
             # nothing new to tell for that long resolves the doubt
-            if is_slow and value is not None and self.now_s < value.at_s + window:
+            if phase.sample is not None:
+                peak_ma += phase.doubt_ma
+            elif is_slow and value is not None and self.now_s < value.at_s + window:
                 peak_ma += phase.doubt_ma
                 self.expires_s[index] = value.at_s + window
-            kept_s = self.now_s - window * 2**phase.back_off
-            for at_s, ma in phase.history:  # falling: the first one inside is the highest
-                if at_s > kept_s:
-                    if ma > peak_ma:
-                        peak_ma, self.expires_s[index] = ma, at_s + self.now_s - kept_s
-                    break
-            self.now_ma[index] = min(limit_ma - base_ma, feeder_ma) - taken_ma[index]
-            self.up_ma[index] = min(limit_ma - peak_ma, feeder_ma) - taken_ma[index]
-            if value is not None and value.over_range:
-                self.now_ma[index] = self.up_ma[index] = min(self.now_ma[index], 0)
+            held_s = window * 2**phase.back_off
+            held_ma, until_s = _peak(phase.history, seen_s - held_s)
+            if held_ma > peak_ma:
+                peak_ma, self.expires_s[index] = held_ma, until_s + held_s
+            self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
+            self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            if value is not None and value.over_range:  # nobody knows how much more it is
+                self.up_ma[index] = min(self.up_ma[index], 0)
 
-    def _taken_ma(self) -> list[int]:
-        """Return what unreachable and disobedient chargers take of each phase beside their offers."""
-        taken_ma = [0] * len(self.phases)
+    def _seen_s(self) -> float:
+        """Return the time from which peaks are forgotten: it stands still while nobody sees the line."""
+        times = [value.at_s for value in self.state.meter.values if value is not None]
+        return min(times) if self.emergency and times else self.now_s
+
+    def _claims(self) -> list[Claims]:
+        """Return what charging points take of each phase beside their offers."""
+        claims = [Claims() for _ in self.phases]
         for member in self.members.values():
-            if member.reserve_ma != NONE or member.overdraw_ma != NONE:
-                for index in range(len(taken_ma)):
-                    taken_ma[index] += member.reserve_ma[index] + member.overdraw_ma[index]
-        return taken_ma
+            if member.claims_more:
+                for index, one in enumerate(claims):
+                    one.add(member, index)
+        return claims
 
     def committed_ma(self, *, without: Member | None = None) -> list[int]:
         """Return what members hold of each phase, all together: the larger of offer and draw.
@@ -132,11 +148,12 @@ class Work:
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves."""
-        known = not self.emergency and all(phase.base_ma is not None for phase in self.phases)
+        known = not self.emergency and self.is_base_known
         padded = (*self.now_ma, 0, 0)
         return replace(
             self.state,
             members=self.members,
+            meter=self.meter,
             phases=tuple(self.phases),
             emergency=self.emergency,
             overcurrent=self.overcurrent,
@@ -152,7 +169,8 @@ class Work:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s = self.now_s
         due_s = self._quiet_until_s()
-        if self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
+        waits = any(phase.sample is not None for phase in self.phases)
+        if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
         if not self.is_static:
             alive_s = meters.alive_s(self.state.meter, self.settings)

@@ -133,6 +133,12 @@ class ObjectServer:
             if one.flags.communication and one.flags.read_on_init:
                 self.outbox.add_read(one)
 
+    def ask(self, point: PointNumber, key: str) -> None:
+        """Read the value of an object from the bus; nothing happens where it does not exist."""
+        one = self._by_key.get((point, key))
+        if one is not None and one.flags.communication:
+            self.outbox.add_read(one)
+
     def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
         """Take a group telegram; return the commands it means and queue the answer it wants."""
         return self._take(address, apci, sender=None)

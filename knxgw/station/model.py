@@ -182,6 +182,14 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Message to the bus: read the value of a group object."""
+
+    point: PointNumber  # GENERAL for objects of the whole device
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remember:
     """Wanted state of the store: what must survive a restart; point GENERAL: the station."""
 
@@ -217,7 +225,7 @@ class Note:
     level: NoteLevel = NoteLevel.NEWS
 
 
-Effect = Offer | Unlock | Publish | Remember | SessionClosed | FaultChanged | Note
+Effect = Ask | Offer | Unlock | Publish | Remember | SessionClosed | FaultChanged | Note
 
 # --- state -------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What follows from a changed station: decide, offer, say, remember. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from knxgw.charging import point as points
@@ -16,6 +16,7 @@ from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import (
     GENERAL,
+    Ask,
     Effect,
     FaultChanged,
     Offer,
@@ -41,7 +42,19 @@ def settle_shared(
             station = settle_point(station, number, before.points[number], now_s, effects)
     if station.faults is not before.faults or without is None:
         station = settle_general(before, station, now_s, effects)
+    else:
+        effects.extend(_asked(before, station))
     return station, tuple(effects)
+
+
+def _asked(before: Station, station: Station) -> Iterator[Ask]:
+    """Give the values of the smart meter that load management wants to be read from the bus."""
+    old, new = before.sharing, station.sharing
+    if old is None or new is None or old.meter.asked_s == new.meter.asked_s:
+        return
+    for phase, (was_s, is_s) in enumerate(zip(old.meter.asked_s, new.meter.asked_s, strict=True)):
+        if was_s != is_s:
+            yield Ask(point=GENERAL, key=f"smart_meter_l{phase + 1}")
 
 
 def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
@@ -63,7 +76,8 @@ def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
 def settle_general(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Settle what concerns the whole device: its faults, and its objects."""
+    """Settle what concerns the whole device: its faults, its objects, what it asks the bus."""
+    effects.extend(_asked(before, station))
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.point import ChargingPoint, intrinsic_state
+from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
 from knxgw.charging.precedence import Limits, cap_ma, zero_source
 from knxgw.charging.publication import Published
 from knxgw.charging.words import (
@@ -44,6 +44,8 @@ GENERAL_FAULTS = (
     FaultCode.OVER_CURRENT,
     FaultCode.DLM_INVALID_CURRENT,
 )
+SATURATING_DPT = "7.012"  # it ends at 65.535 A
+_CURRENT = (Quantity.CURRENT,)
 NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that makes sense
 
 
@@ -71,11 +73,13 @@ def sharing_settings(configuration: Configuration) -> Settings | None:
     meter = given.smart_meter
     if meter is None:
         return settings
+    on_bus = meter.meter is None
     on_operation = meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
     return replace(
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
+        saturating=on_bus and meter.dpt == SATURATING_DPT,
         supervision=Supervision.VALUES_AND_IN_OPERATION if on_operation else Supervision.VALUES,
     )
 
@@ -122,8 +126,10 @@ def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> S
         cap_ma=cap_ma,
         currents_ma=_currents(point),
         read_s=_read_s(point),
+        fresh_s=max(fresh_s(point, quantity) for quantity in point.measured or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
         taken_ma=point.taken_ma,
+        taken_s=point.taken_s,
     )
 
 
@@ -174,9 +180,9 @@ def take(station: Station, event: SharingEvent, now_s: float) -> Station:
         case SmartMeterTelegram(phase=phase, value=value, saturating=saturating):
             current_ma = current_of_power(settings, value) if event.is_power else value
             reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
-            sharing = meter_value(sharing, settings, reading, now_s)
+            sharing = meter_value(sharing, settings, reading, now_s, station.seen)
         case InOperationSeen():
-            sharing = in_operation(sharing, now_s)
+            sharing = in_operation(sharing, settings, now_s)
         case HighPowerStarted():
             sharing = high_power(sharing, settings, now_s)
     return replace(station, sharing=sharing)
@@ -206,6 +212,8 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
     sharing, settings = station.sharing, station.sharing_settings
     if sharing is None or settings is None or before.sharing is None:
         return True
+    if sharing.meter.set_s == now_s and sharing.meter.is_told_apart and sharing.due_s <= now_s:
+        return False  # it is complete now, and would not be so at the next tick
     return not before.sharing.emergency and not any(
         is_urgent(sharing, settings, phase, now_s)
         for phase in phases

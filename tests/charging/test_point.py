@@ -172,6 +172,22 @@ def test_the_plug_stays_known_while_the_charger_says_nothing_about_it() -> None:
     assert point_values(point, 71)["connected"] is None
 
 
+def test_a_reading_counts_for_five_of_the_periods_it_really_has() -> None:
+    point = make_point()
+    for moment_s in (0, 12, 24, 36):
+        point = seen(point, WAITING, moment_s)
+    assert point_values(point, 36 + 60)["state"] is not None
+    assert point_values(point, 36 + 61)["state"] is None
+
+
+def test_one_long_gap_makes_no_reading_count_for_longer() -> None:
+    point = seen(make_point(), WAITING, 0)
+    for moment_s in (60, 61, 62, 63):
+        point = seen(point, WAITING, moment_s)
+        assert point_values(point, moment_s + 10)["state"] is not None
+        assert point_values(point, moment_s + 11)["state"] is None, moment_s
+
+
 def test_the_temperature_warns_from_its_threshold_on() -> None:
     point = seen(make_point("temperature: {warning_c: 70}"), {Quantity.TEMPERATURE: 6999}, 0)
     assert point_values(point, 0)["temperature_warning"] is False

@@ -229,9 +229,9 @@ WARNINGS = {
         "last current); lower maximum_a there, use chargers with a watchdog, or fuse them apart",
     ),
     "a smart meter type too small for the fuse": (
-        HOME + DYNAMIC.replace("35", '63, smart_meter: {dpt: "7.012"}'),
-        "site.yaml:4: warning: load_management.smart_meter.dpt: 7.012 ends at 65.535 A, too near "
-        "to the limit of 60 A; use 14.019",
+        HOME + DYNAMIC.replace("35", '80, smart_meter: {dpt: "7.012"}'),
+        "site.yaml:4: warning: load_management.smart_meter.dpt: 7.012 ends at 65.535 A: of the "
+        "limit of 77 A only 60 A are used; use 14.019",
     ),
     "a sum that ends too early": (
         points(keba(1, "10.0.0.1", ", maximum_a: 22")),

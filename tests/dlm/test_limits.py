@@ -32,12 +32,12 @@ def test_a_connection_with_one_phase_is_shared_on_it() -> None:
 
 
 @pytest.mark.proves("D3.1b")
-def test_a_phase_that_is_over_range_is_at_the_minimum_and_nothing_is_raised_on_it() -> None:
-    house = House(member(1, (0,)), member(2, (1,)), settings=LARGE)
+def test_a_phase_over_range_counts_65_5_a_and_nothing_is_raised_on_it() -> None:
+    house = House(member(1, (0,)), member(2, (1,)), settings=replace(LARGE, saturating=True))
     house.live(40)
     assert house.offers_ma == [16_000, 16_000]
     house.tell_that(0, 65_535, saturating=True)
-    assert house.offers_ma == [6000, 16_000], "only the phase concerned"
+    assert house.offers_ma == [10_500, 16_000], "60 A at most, of which the building has 49.5 A"
     house.meter_s = 0
     for _ in range(30):
         house.live(1)
@@ -116,7 +116,7 @@ def test_where_not_even_the_minima_fit_everybody_on_the_phase_is_at_the_minimum(
 
 
 @pytest.mark.proves("D11.1", "D11.3")
-def test_while_the_meter_is_silent_everybody_has_the_minimum_newcomers_too() -> None:
+def test_while_the_meter_is_silent_nobody_starts_on_a_line_that_was_full() -> None:
     house = House(member(1), member(2), base_a=25)
     house.cars[2] = Car(connected=False)
     house.live(60)
@@ -125,12 +125,40 @@ def test_while_the_meter_is_silent_everybody_has_the_minimum_newcomers_too() -> 
     house.live(11)
     assert house.offers_ma == [7000, 0]
     house.live(2)
-    assert house.offers_ma == [6000, 6000]
+    assert house.offers_ma == [6000, 0]
     assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}
     house.cars[2] = Car()
     house.live(100)
-    assert house.offers_ma == [6000, 6000]
+    assert house.offers_ma == [6000, 0]
     assert set(house.state.reasons.values()) == {Reason.METER_LOST}
+
+
+@pytest.mark.proves("D11.3")
+def test_while_the_meter_is_silent_a_newcomer_starts_where_the_last_set_left_room() -> None:
+    house = House(*(member(number) for number in range(1, 5)), base_a=13)
+    for number in (2, 3, 4):
+        house.cars[number] = Car(connected=False)
+    house.live(60)
+    house.meter_s = 0
+    house.live(13)
+    assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}
+    for number in (2, 3, 4):
+        house.cars[number] = Car()
+    house.live(30)
+    assert house.offers_ma == [6000, 6000, 6000, 0], "19 A were free"
+
+
+@pytest.mark.proves("D11.4")
+def test_nobody_is_started_once_the_meter_should_have_spoken() -> None:
+    house = House(member(1), member(2))
+    house.cars[2] = Car(connected=False)
+    house.meter_s = 0
+    house.live(5)
+    assert house.offers_ma[0] == 6000, "nothing is known yet"
+    house.live(10)
+    house.cars[2] = Car()
+    house.live(30)
+    assert house.offers_ma == [6000, 0]
 
 
 @pytest.mark.proves("D11.2")

@@ -1,6 +1,7 @@
 """The smart meter: plausible values, complete sets, supervision."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from knxgw.dlm.meter import (
     MeterReading,
     age_s,
     alive_s,
+    asked,
     current_of_power,
     in_operation,
+    missing,
     take,
     window_s,
 )
@@ -89,26 +92,49 @@ def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
 
 @pytest.mark.proves("D3.2b")
 def test_in_operation_counts_after_one_complete_set() -> None:
-    assert alive_s(in_operation(Meter(), 5.0), ON_CHANGE) is None
+    assert alive_s(in_operation(Meter(), ON_CHANGE, 5.0), ON_CHANGE) is None
     meter = told(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
-    assert alive_s(in_operation(meter, 50.0), ON_CHANGE) == 50.0
+    assert alive_s(in_operation(meter, ON_CHANGE, 50.0), ON_CHANGE) == 50.0
     assert alive_s(told(meter, 60.0, 1, settings=ON_CHANGE), ON_CHANGE) == 60.0
     assert ON_CHANGE.timeout_s == 72.0
 
 
 @pytest.mark.proves("D3.1b", "D3.1c")
-@pytest.mark.parametrize(("settings", "over"), [(HOUSE, False), (LARGE, True)])
-def test_the_end_of_a_range_is_no_value_where_the_limit_is_near_it(
-    settings: Settings,
-    over: bool,  # noqa: FBT001 - a parameter
-) -> None:
+@pytest.mark.parametrize("settings", [HOUSE, LARGE])
+def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) -> None:
     reading = MeterReading(phase=0, current_ma=65_535, saturating=True)
     value = take(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
-    assert value.over_range is over
+    assert value.over_range
+    assert value.current_ma == 65_500
     other = take(Meter(), settings, MeterReading(phase=0, current_ma=65_535), 1.0)[0].values[0]
     assert other is not None
     assert not other.over_range, "another datapoint type goes on"
+
+
+@pytest.mark.proves("D3.1b")
+def test_with_7012_the_limit_in_force_is_well_inside_its_range() -> None:
+    assert Settings(fuse_ma=80_000, saturating=True).limit_ma == 60_000
+    assert replace(HOUSE, saturating=True).limit_ma == HOUSE.limit_ma
+
+
+@pytest.mark.proves("D11.5")
+def test_a_phase_whose_telegram_alone_was_lost_is_asked_for_once() -> None:
+    meter = told(told(Meter(), 1.0, 0, 1, 2), 10.0, 0, 2)
+    assert missing(meter, HOUSE, 11.9) == []
+    assert missing(meter, HOUSE, 12.0) == [1]
+    assert missing(asked(meter, [1], 12.0), HOUSE, 12.5) == [], "once"
+    assert missing(told(meter, 12.1, 1), HOUSE, 12.5) == [], "it has answered"
+    silent = told(Meter(), 1.0, 0, 1, 2)
+    assert missing(silent, HOUSE, 12.5) == [], "all are silent: nobody is there to ask"
+
+
+@pytest.mark.proves("D2.1")
+def test_values_that_come_on_change_say_nothing_about_how_often_the_meter_looks() -> None:
+    meter = Meter()
+    for turn in range(8):
+        meter = told(meter, 100.0 * turn, 0, 1, 2, settings=ON_CHANGE)
+    assert meter.spacing_s == 10.0
 
 
 @pytest.mark.proves("D3.1e")

@@ -10,24 +10,32 @@ from knxgw.dlm.settings import Settings
 
 HOUSE = Settings(fuse_ma=35_000)
 CALM = Load(
+    phase=1,
     measured_ma=20_000,
     base_ma=8000,
     minimums_ma=12_000,
     at_minimum=True,
     is_new=True,
-    room_ma=24_000,
 )
-ABOVE_FUSE = replace(CALM, measured_ma=38_000, base_ma=26_000, room_ma=6000)
-ABOVE_LIMIT = replace(CALM, measured_ma=33_000, base_ma=21_000, room_ma=11_000)
-SEVERE = replace(CALM, measured_ma=52_000, base_ma=40_000, room_ma=-8000)
+ABOVE_FUSE = replace(CALM, measured_ma=38_000, base_ma=26_000)
+ABOVE_LIMIT = replace(CALM, measured_ma=33_000, base_ma=21_000)
+SEVERE = replace(CALM, measured_ma=52_000, base_ma=40_000)
+OTHERS = (replace(CALM, phase=0), replace(CALM, phase=2))
 
 
 def watched(
-    known: Overcurrent, load: Load, start_s: int, end_s: int, settings: Settings = HOUSE
+    known: Overcurrent,
+    load: Load,
+    start_s: int,
+    end_s: int,
+    settings: Settings = HOUSE,
+    *,
+    may_restart: bool | None = None,
 ) -> Overcurrent:
     """Return what is known after one phase was like that every second, the others calm."""
+    fits = load is CALM if may_restart is None else may_restart
     for now_s in range(start_s, end_s + 1):
-        known = supervise(known, settings, (CALM, load, CALM), now_s)
+        known = supervise(known, settings, (*OTHERS, load), now_s, may_restart=fits)
     return known
 
 
@@ -77,19 +85,29 @@ def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
 @pytest.mark.proves("D12.4a")
 def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
     locked = watched(Overcurrent(), ABOVE_FUSE, 1, 7)
-    almost = replace(CALM, room_ma=12_999)
-    assert watched(locked, almost, 8, 500).locked, "1 A more than the minima"
-    waiting = watched(watched(locked, CALM, 8, 60), almost, 61, 61)
+    assert watched(locked, CALM, 8, 500, may_restart=False).locked, "nobody fits"
+    waiting = watched(watched(locked, CALM, 8, 60), CALM, 61, 61, may_restart=False)
     assert watched(waiting, CALM, 62, 121).locked
     assert not watched(waiting, CALM, 62, 122).locked
 
 
 @pytest.mark.proves("D12.4b")
 def test_a_silent_meter_starts_the_minute_anew() -> None:
-    waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60))
+    waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60), [2])
     assert waiting.locked
     assert watched(waiting, CALM, 61, 120).locked
     assert not watched(waiting, CALM, 61, 121).locked
+
+
+@pytest.mark.proves("D12.2e")
+def test_a_silent_phase_is_not_counted_and_does_not_stop_the_count_of_another() -> None:
+    known = watched(Overcurrent(), ABOVE_FUSE, 1, 4)
+    assert suspended(known, [0]).above_fuse_s == known.above_fuse_s
+    assert suspended(known, [1]).above_fuse_s == (None, None, None)
+    for now_s in (5, 6):
+        known = suspended(known, [0])
+        known = supervise(known, HOUSE, (ABOVE_FUSE,), now_s, may_restart=False)
+    assert watched(known, ABOVE_FUSE, 7, 7).locked
 
 
 @pytest.mark.proves("D12.4c")

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from knxgw.charging.faults import FaultCode
+from knxgw.dlm.base_load import look_again
 from knxgw.dlm.inputs import high_power, in_operation, is_urgent, look, meter_value
 from knxgw.dlm.meter import Meter, MeterReading, take
 from knxgw.dlm.settings import Supervision
@@ -40,7 +41,7 @@ def about_to_rise() -> House:
     house.tell(0, 1, 2)
     house.live(6, base_a=4)
     house.tell(0, 1, 2)
-    house.live(8)
+    house.live(14)
     house.tell(0, 1)
     assert house.offers_ma == [10_000]
     return house
@@ -72,7 +73,7 @@ def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
     house.meter_s = 0
     for _ in range(8):
         house.live(5)
-        house.state = in_operation(house.state, house.now_s)
+        house.state = in_operation(house.state, settings, house.now_s)
     assert house.offers_ma == [16_000]
     silent = House(member(1))
     silent.live(4)
@@ -351,6 +352,7 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
     one = house.member().clone()
     one.offer_ma, one.risen_ma, one.rises_until_s = 9000, risen_ma, house.now_s + 6
     state = replace(house.state, members={1: one})
+    seen = house.seen(1)
     for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):
         now_s = house.now_s + at_s
         seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s, cap_ma=16_000)
@@ -359,7 +361,12 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
         state = looked
     reading = MeterReading(phase=0, current_ma=17_000)  # one second ago
     state = meter_value(state, HOUSE, reading, house.now_s + 2.2)
-    assert state.phases[0].base_ma == base_ma
+    assert state.phases[0].base_ma == 4000, "no reading is as new as the sample"
+    looked = look(state, HOUSE, 1, replace(seen, read_s=house.now_s + 3), house.now_s + 3)
+    assert looked is not None
+    phase = looked.phases[0].clone()
+    look_again(phase, 0, looked.members.values(), HOUSE, house.now_s + 3)
+    assert phase.base_ma == base_ma
 
 
 @pytest.mark.proves("D7.2a")
@@ -501,9 +508,9 @@ def test_a_cycle_is_due_when_a_peak_leaves_the_window() -> None:
     house.cars[1].cap_ma = 6000
     house.live(60)
     house.live(3, base_a=10)
-    high_s = house.now_s  # its last sample; the telegram comes with the next second
+    high_s = house.now_s  # its last sample; it is in force until the next one is told
     house.live(12, base_a=4)
-    assert house.state.due_s == pytest.approx(high_s + 1 + 15)
+    assert house.state.due_s == pytest.approx(high_s + 2 + 1 + 15)
     assert house.state.available_ma is not None
 
 

@@ -60,6 +60,21 @@ CATALOGUE = [
     pytest.param("S40", marks=pytest.mark.proves("6.4", "D3.1a", "D3.1e")),
     pytest.param("S40b", marks=pytest.mark.proves("D7.1b")),
     pytest.param("S40c", marks=pytest.mark.proves("D3.1a")),
+    # situations that the catalogue does not have
+    pytest.param("feeder-with-unreachable-charger", marks=pytest.mark.proves("D7.1d")),
+    pytest.param("in-operation-pauses", marks=pytest.mark.proves("D11.6")),
+    pytest.param("interrupted-car-does-not-stop", marks=pytest.mark.proves("D13.4")),
+    pytest.param("limit-cycle-uneven-delays", marks=pytest.mark.proves("D7.2e")),
+    pytest.param("long-line-poll-12s", marks=pytest.mark.proves("D3.3c")),
+    pytest.param("one-telegram-lost-while-one-waits", marks=pytest.mark.proves("D11.3")),
+    pytest.param("overload-on-fresh-phase", marks=pytest.mark.proves("D12.2e")),
+    pytest.param("phases-told-apart", marks=pytest.mark.proves("D3.1h")),
+    pytest.param("raise-is-no-building-load", marks=pytest.mark.proves("D7.2e")),
+    pytest.param("rare-values-then-large-consumer", marks=pytest.mark.proves("D2.3", "D7.3c")),
+    pytest.param("restart-as-many-as-fit", marks=pytest.mark.proves("D12.4a")),
+    pytest.param("slow-charger-slow-meter", marks=pytest.mark.proves("D13.4")),
+    pytest.param("type-7012-large-limit", marks=pytest.mark.proves("D3.1b")),
+    pytest.param("whole-ampere-flicker", marks=pytest.mark.proves("D9.3d")),
 ]
 
 

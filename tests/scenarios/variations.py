@@ -43,7 +43,7 @@ from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Happening, Scenario, Told
 from knxgw.station.model import SmartMeterTelegram
 
-FILES = sorted(Path(__file__).parent.glob("S*.yaml"))
+FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 ALL_ORDERS_TO = 3  # charging points; of more, a sample is looked at
 ORDERS, OFFSETS = 24, 20
 CYCLE_S = 1.0  # the gateway decides at least so often

@@ -25,6 +25,10 @@ class SmartMeter:
         last_ma, least_ma = self.sent_ma[phase], self.model.min_change_ma
         if least_ma is not None and last_ma is not None and abs(current_ma - last_ma) < least_ma:
             return None
+        return self.value(phase, current_ma)
+
+    def value(self, phase: int, current_ma: float) -> SmartMeterTelegram:
+        """Return the telegram for a current, sent or answered."""
         self.sent_ma[phase] = current_ma
         kind = TYPES[self.model.dpt]
         value = on_the_bus(

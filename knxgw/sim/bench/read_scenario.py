@@ -60,6 +60,7 @@ _METER: tuple[str, ...] = (
     "dpt",
     "monitoring_s",
     "min_change_a",
+    "answers_s",
     "in_operation_s",
 )
 _METER += ("in_operation_until_s", "lost")
@@ -214,6 +215,7 @@ def _meter(node: Node | None) -> MeterModel:
         dpt=(dpt.choice(tuple(TYPES)) if dpt else None) or default.dpt,
         monitoring_s=seconds(node, "monitoring_s", default.monitoring_s, 1.0),
         min_change_ma=current_ma(change) if change else None,
+        answers_s=optional_seconds(node, "answers_s", None),
         in_operation_s=optional_seconds(node, "in_operation_s", None),
         in_operation_until_s=optional_seconds(node, "in_operation_until_s", None),
         lost=tuple(_lost(item) for item in lost.items()) if lost else (),

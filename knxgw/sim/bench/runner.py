@@ -30,6 +30,7 @@ from knxgw.sim.bench.scenario import (
 )
 from knxgw.sim.bench.telegram_count import TelegramCount
 from knxgw.station.model import (
+    Ask,
     Effect,
     Event,
     FaultChanged,
@@ -46,6 +47,7 @@ from knxgw.station.model import (
 TICK_S = 1.0
 # What happens at the same moment happens in this order.
 PLANT, HAPPENING, SAMPLE, TELEGRAM, LIMIT, POLL, CLOCK, PROBE = range(8)
+METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
 _TICK = Tick()
 
 Action = Callable[[Any], None]
@@ -152,7 +154,7 @@ class Run:
             self._carry_out(effects)
 
     def _carry_out(self, effects: tuple[Effect, ...]) -> None:
-        recording, now_s = self.recording, self.now_s
+        now_s = self.now_s
         for effect in effects:
             kind = type(effect)
             if kind is Publish:
@@ -163,19 +165,26 @@ class Run:
                     self.telegrams.publish(effect, now_s)
             elif isinstance(effect, Offer):
                 self._offer(effect)
-            elif isinstance(effect, FaultChanged):
-                recording.faults.append(
-                    Fault(at_s=now_s, point=effect.point, code=effect.code, present=effect.present)
-                )
-            elif isinstance(effect, Remember):
-                self.records[effect.point] = effect.record
-            elif isinstance(effect, SessionClosed):
-                energy_mwh = effect.session.energy_mwh
-                recording.sessions.append(
-                    ClosedSession(at_s=now_s, point=effect.point, energy_mwh=energy_mwh)
-                )
+            else:
+                self._take(effect)
         if self._unexplained:
             self._follow_explanations()
+
+    def _take(self, effect: Effect) -> None:
+        """Take what is seldom wanted."""
+        recording, now_s = self.recording, self.now_s
+        match effect:
+            case FaultChanged(point=point, code=code, present=present):
+                recording.faults.append(Fault(at_s=now_s, point=point, code=code, present=present))
+            case Ask():
+                self._answer(effect)
+            case Remember(point=point, record=record):
+                self.records[point] = record
+            case SessionClosed(point=point, session=session):
+                closed = ClosedSession(at_s=now_s, point=point, energy_mwh=session.energy_mwh)
+                recording.sessions.append(closed)
+            case _:  # a note, an unlock: nothing of the plant
+                pass
 
     def _note_object(self, effect: Publish) -> None:
         place = (effect.point, effect.key)
@@ -335,6 +344,13 @@ class Run:
         self.watch.before_telegram(telegram.phase, sampled_s)
         self._tell(telegram)
         self.watch.after_telegram(self.now_s, telegram.phase, sampled_s)
+
+    def _answer(self, asked: Ask) -> None:
+        """The meter answers a read with what the line carries when it is asked."""
+        answers_s, phase = self.scenario.meter.answers_s, METER_KEYS.index(asked.key)
+        if answers_s is not None and self.scenario.connection.load_management == "dynamic":
+            telegram = self.meter.value(phase, self.plant.load_ma(self.now_s, phase))
+            self._at(self.now_s + answers_s, TELEGRAM, self._telegram, (telegram, self.now_s))
 
     def _in_operation(self, _: None) -> None:
         meter = self.scenario.meter

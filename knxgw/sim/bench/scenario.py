@@ -96,6 +96,7 @@ class MeterModel:
     dpt: str = "14.019"
     monitoring_s: float = 10.0  # T_mon, the gateway is told
     min_change_ma: int | None = None  # given: values are sent on change only
+    answers_s: float | None = None  # how long an answer to a read takes; None: it answers none
     in_operation_s: float | None = None  # spacing of In-operation telegrams
     in_operation_until_s: float | None = None
     lost: tuple[LostTelegrams, ...] = ()

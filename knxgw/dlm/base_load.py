@@ -1,0 +1,157 @@
+"""What the building draws of a phase: what the meter shows, less what the chargers drew then. Pure.
+
+The meter and the chargers are read at different moments. A telegram says what the line carried at
+some moment between a little before the delay that was told and its arrival; a charger's current is
+known when it is read, and may have jumped at any time between two readings. So the draw of a charger
+about a sample is a range, and so is the load of the building. Of that range the load of before is
+kept, as far as it lies inside: otherwise every step of a vehicle would look like one of the building.
+
+A reading that is older than the sample proves nothing about it. Until a newer one has come, a higher
+load of the building is believed only where the line carries more than it may, because then somebody
+must be lowered at once, whoever it was; for raising the least favourable possibility counts. With the
+newer reading the sample is looked at once more.
+
+Source: load management specification, sections 7.1 and 7.2.
+"""
+
+from collections.abc import Iterable
+
+from knxgw.dlm.member import Member, actual_at, range_about, steady_about
+from knxgw.dlm.settings import MOST_BACK_OFF, Settings
+from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
+
+LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
+
+
+def take_sample(
+    one: PhaseState, phase: int, sample: Sample, members: Iterable[Member], settings: Settings
+) -> None:
+    """Take a new value of the meter; the members know when they were read last."""
+    counted = [member for member in members if member.valid and member.reachable]
+    base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
+    if one.base_ma is None or _is_proved(sample, counted):
+        _note(one, base_ma, most_ma, waiting=None)
+        return
+    if sample.current_ma <= settings.limit_ma + settings.lower_from_ma:
+        base_ma = min(base_ma, one.base_ma)
+    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma)
+    if _is_read(counted, sample.at_s):
+        most_ma = base_ma  # what the delay that was told leaves open keeps nobody from rising
+    _note(one, base_ma, most_ma, waiting=sample if is_news else None)
+
+
+def look_again(
+    one: PhaseState, phase: int, members: Iterable[Member], settings: Settings, now_s: float
+) -> None:
+    """Look once more at a sample that readings had not reached, once they have, or come no more."""
+    sample = one.sample
+    if sample is None:
+        return
+    counted = [member for member in members if member.valid and member.reachable]
+    if _is_proved(sample, counted) or now_s >= sample.arrived_s + _patience_s(counted):
+        base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
+        _note(one, base_ma, most_ma, waiting=None)
+
+
+def remember(one: PhaseState, now_s: float, window_s: float) -> None:
+    """Note which base load is in force from now on.
+
+    A lower one from before can never be the peak of any window again, nor can one that ended before
+    the longest window.
+    """
+    forgotten_s = now_s - window_s * 2**MOST_BACK_OFF
+    base_ma = one.base_ma or 0
+    ended: BaseHistory = tuple((min(until_s, now_s), ma) for until_s, ma in one.history)
+    kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_s]
+    one.history = (*kept, (IN_FORCE, base_ma))
+
+
+def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: Sample | None) -> None:
+    one.base_ma, one.doubt_ma, one.sample = base_ma, most_ma - base_ma, waiting
+
+
+def _base_ma(
+    before_ma: int | None, phase: int, sample: Sample, counted: list[Member], settings: Settings
+) -> tuple[int, int]:
+    """Return the load of the building [mA], and how high it may be.
+
+    The base changes only as much as the measurement demands. What certainly rose is the building's
+    load; when that is more than the tolerance, what the chargers most likely drew counts, because
+    the least that is possible would be too little.
+    """
+    drawn_ma = low_ma = high_ma = 0
+    for member in counted:
+        least_ma, likely_ma, most_ma = _draw_about(member, phase, sample, settings)
+        low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
+    measured_ma = sample.current_ma
+    if before_ma is None:
+        return measured_ma - drawn_ma, measured_ma - drawn_ma
+    most_ma, least_ma = measured_ma - low_ma, measured_ma - high_ma
+    if least_ma > before_ma + settings.lower_from_ma:
+        return max(least_ma, measured_ma - drawn_ma), most_ma
+    if least_ma > before_ma:
+        return least_ma, most_ma
+    return min(before_ma, most_ma), most_ma
+
+
+def _draw_about(
+    member: Member, phase: int, sample: Sample, settings: Settings
+) -> tuple[int, int, int]:
+    """Return the least, the most likely and the highest draw [mA] at a sample."""
+    follows = _may_follow(member, sample, settings)
+    steady = None if follows else steady_about(member, sample.at_s)
+    if steady is not None:
+        return steady[phase], steady[phase], steady[phase]
+    least_ma, most_ma = range_about(member, sample.at_s, sample.arrived_s, phase)
+    most_ma = max(most_ma, _between_readings_ma(member, phase, sample.at_s))
+    if follows and phase in member.phases:
+        least_ma, most_ma = min(least_ma, member.offer_ma), max(most_ma, member.offer_ma)
+    return least_ma, actual_at(member, sample.at_s)[phase], most_ma
+
+
+def _may_follow(member: Member, sample: Sample, settings: Settings) -> bool:
+    """Tell whether it may have followed a new offer by the sample, though no reading shows it yet."""
+    read_s = _read_s(member)
+    if read_s is None or read_s >= sample.arrived_s:
+        return False
+    taken_s = member.seen.taken_s if member.seen is not None else None
+    changed_s = member.changed_s if taken_s is None else max(member.changed_s, taken_s)
+    return read_s < changed_s + settings.obey_s
+
+
+def _between_readings_ma(member: Member, phase: int, sampled_s: float) -> int:
+    """Return what it may have had between two readings that show less: raised, and lowered again."""
+    turned = member.offer_ma < member.risen_ma and sampled_s < member.rises_until_s
+    return member.risen_ma if turned and phase in member.phases else 0
+
+
+def _is_proved(sample: Sample, counted: list[Member]) -> bool:
+    """Tell whether every vehicle's current was read after the sample, however late that was taken."""
+    return _is_read(counted, sample.arrived_s)
+
+
+def _is_read(counted: list[Member], since_s: float) -> bool:
+    """Tell whether every vehicle's current was read at a moment or after it.
+
+    What a charger without measurement is taken to draw is known at any time.
+    """
+    return not any(
+        member.connected
+        and member.settings.measures
+        and ((read_s := _read_s(member)) is None or read_s < since_s)
+        for member in counted
+    )
+
+
+def _read_s(member: Member) -> float | None:
+    """Return when it was read last; a reading that showed nothing new is not in its history yet."""
+    if not member.history:
+        return None
+    last_s = member.history[-1][0]
+    return last_s if member.read_s is None else max(last_s, member.read_s)
+
+
+def _patience_s(counted: list[Member]) -> float:
+    """Return for how long a reading is waited for: the longest period there is, and a little."""
+    periods_s = [member.seen.period_s for member in counted if member.seen is not None]
+    return max(periods_s, default=0.0) + LATE_READING_S

@@ -1,0 +1,30 @@
+"""What there is for the chargers on a phase. Pure.
+
+Source: load management specification, section 7.1.
+"""
+
+from dataclasses import dataclass
+
+from knxgw.dlm.member import Member
+from knxgw.dlm.settings import Settings
+
+
+@dataclass(slots=True)
+class Claims:
+    """What charging points take of a phase beside their offers [mA]."""
+
+    reserve_ma: int = 0  # R_p: what those may take in addition that cannot be told less
+    overdraw_ma: int = 0  # D_p: what vehicles take above their offers
+    hidden_ma: int = 0  # U_p: what is in the base load, but comes over the chargers' own line
+
+    def add(self, member: Member, phase: int) -> None:
+        """Count one charging point."""
+        self.reserve_ma += member.reserve_ma[phase]
+        self.overdraw_ma += member.overdraw_ma[phase]
+        self.hidden_ma += member.hidden_ma[phase]
+
+    def room_ma(self, settings: Settings, base_ma: int) -> int:
+        """Return A_p [mA] at a base load: what the mains and the chargers' own line leave."""
+        mains_ma = settings.limit_ma - base_ma
+        feeder_ma = settings.chargers_ma - self.hidden_ma
+        return min(mains_ma, feeder_ma) - self.reserve_ma - self.overdraw_ma
