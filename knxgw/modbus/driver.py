@@ -369,7 +369,9 @@ class Driver:
         if not values and not unavailable:
             return []
         if self._commander is not None:
-            self._schedule.hurry_points(self._commander.observe(values, now_s), now_s)
+            doubtful = self._commander.observe(values, now_s)
+            if doubtful.isdisjoint(raws):  # what was read with it says the same at once
+                self._schedule.hurry_points(doubtful, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(point=self.point, values=values, unavailable=unavailable)]

@@ -1,0 +1,51 @@
+"""However strange a charger is, it is not asked without a pause."""
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model import DeviceModel, Table
+from knxgw.charging.words import PointNumber
+from knxgw.modbus.driver import Driver
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.vehicle import Vehicle
+from tests.support.talk import Talk, name_of
+
+CHARGERS = tuple(catalogue().chargers.values())
+SETTLED_S = 150.0  # also where the phases in use have to be found out first
+WATCHED_S = 60.0
+
+
+class StandsStill(SimulatedCharger):
+    """A charger whose values stand still from a moment on: it takes writes and shows none of it."""
+
+    still: dict[tuple[Table, int, int], list[int]] | None = None
+
+    def read(self, unit: int, table: Table, address: int, count: int) -> list[int]:
+        registers = super().read(unit, table, address, count)
+        if self.still is None:
+            return registers
+        return self.still.setdefault((table, address, count), registers)
+
+
+def requests_per_minute(talk: Talk) -> int:
+    before = talk.requests
+    talk.until(talk.now_s + WATCHED_S)
+    return talk.requests - before
+
+
+@pytest.mark.parametrize("offer_ma", [0, 6000])
+@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+def test_one_that_shows_more_than_it_was_told_is_not_asked_without_a_pause(
+    model: DeviceModel, offer_ma: int
+) -> None:
+    box = StandsStill(model, model.unit_id)
+    box.plug(Vehicle(capacity_wh=1e9))
+    talk = Talk(Driver(PointNumber(1), model, unit_id=model.unit_id), box)
+    talk.driver.want(16_000)
+    talk.until(SETTLED_S)
+    usual = requests_per_minute(talk)
+    box.still = {}
+    talk.until(talk.now_s + WATCHED_S)  # all of it is remembered
+    talk.driver.want(offer_ma)
+    talk.until(talk.now_s + 30.0)
+    assert requests_per_minute(talk) <= 2 * usual + 60
