@@ -81,6 +81,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture(autouse=True)
+def levels_of_the_log_are_kept() -> Iterator[None]:
+    """Undo what a command sets: the next test would see more or less of the log."""
+    loggers = [logging.getLogger(name) for name in (None, "knxgw", "knxgw.wire")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
 def no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fail a test during which something logged an ERROR."""
     yield

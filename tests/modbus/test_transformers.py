@@ -1,5 +1,6 @@
 """Meters whose values are multiplied by a ratio that is read from them."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -94,7 +95,8 @@ def test_a_ratio_that_is_no_ratio_is_warned_of(
 ) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
     meter.absorb({"ct_ratio": 0, "vt_ratio": PT})
-    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warned) == 1
 
 
 def test_a_meter_between_transformers_that_are_told_shows_the_secondary_side(
