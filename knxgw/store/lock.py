@@ -44,10 +44,16 @@ class StateLock:
         except OSError:
             os.close(self._file)
             raise
+        self._is_held = True
 
     def close(self) -> None:
-        """Let the directory go; the file stays, it says nothing without the lock."""
-        os.close(self._file)
+        """Let the directory go, once; the file stays, it says nothing without the lock.
+
+        A number that was closed may be somebody else's file by now.
+        """
+        if self._is_held:
+            self._is_held = False
+            os.close(self._file)
 
     def __enter__(self) -> Self:
         return self

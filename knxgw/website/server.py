@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import sleep
 from typing import Any
 
@@ -84,8 +85,9 @@ class WebsiteServer:
         """Let the website's own thread do something soon."""
         for one in list(self._places.values()):
             if isinstance(one, trigger) and self._thread.is_alive():
-                one.pull_trigger(do)  # type: ignore[arg-type]  # it is called without
-                return
+                with suppress(OSError):  # it ends just now: whatever is left is ours
+                    one.pull_trigger(do)  # type: ignore[arg-type]  # it is called without
+                    return
         do()
 
     def _stop_listening(self) -> None:

@@ -59,3 +59,11 @@ def test_a_killed_process_frees_the_directory(tmp_path: Path) -> None:
         holder.kill()
         holder.communicate()
     StateLock(tmp_path).close()
+
+
+def test_a_lock_is_let_go_once_whoever_else_has_its_number_then(tmp_path: Path) -> None:
+    lock = StateLock(tmp_path)
+    lock.close()
+    with (tmp_path / "other").open("w") as other:  # it gets the number that has become free
+        lock.close()
+        other.write("still open")

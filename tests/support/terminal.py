@@ -27,6 +27,7 @@ class Session:
     def __init__(self, process: subprocess.Popen[bytes], source: int, sink: int | None) -> None:
         self.process = process
         self._source, self._sink = source, sink
+        self._open = {source} if sink is None else {source, sink}
         self._heard = bytearray()
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
@@ -67,9 +68,9 @@ class Session:
             self.process.kill()
             self.process.wait()
         self._thread.join(5.0)
-        for descriptor in {self._source, self._sink} - {None}:
-            with suppress(OSError):
-                os.close(descriptor)  # type: ignore[arg-type]  # None was taken out
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open = set()  # the numbers may be somebody else's by now
 
 
 @contextmanager
