@@ -38,6 +38,7 @@ class Doubt(NamedTuple):
     begins_anew: bool = False  # the first of them may have been counted since a new beginning
     readings: int = 1
     counted_mwh: int = 0  # in advance
+    counts_up: bool = True  # each of them is higher than the one before: no peak that stands still
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
@@ -198,7 +199,7 @@ def _begun_anew(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     before_mwh, reading_mwh = counter.reading_mwh or 0, doubt.reading_mwh
     content_mwh = reading_mwh if doubt.fell else reading_mwh - before_mwh
     may_count = doubt.begins_anew if doubt.fell else content_mwh <= counter.allowed_mwh(now_s)
-    if may_count:
+    if may_count or doubt.counts_up:  # what counts with each reading counts, however fast
         moved = _moved(counter, reading_mwh, max(0, content_mwh), now_s)
         moved = replace(moved, dropped_mwh=before_mwh if doubt.fell else counter.dropped_mwh)
         return moved, max(0, content_mwh - doubt.counted_mwh)
@@ -245,7 +246,8 @@ def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[D
         grows = counter.begins_anew and rise_mwh >= 0 and not is_back
         if -counter.jitter_mwh <= rise_mwh <= most_mwh or grows:
             more = known.readings + 1
-            return known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more), rise_mwh
+            followed = known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more)
+            return followed._replace(counts_up=known.counts_up and rise_mwh > 0), rise_mwh
     anew = fell and _may_begin_anew(counter, reading_mwh, now_s)
     counts = anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
     return Doubt(now_s, reading_mwh, now_s, fell, anew), reading_mwh if counts else 0

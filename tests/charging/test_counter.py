@@ -124,6 +124,15 @@ def test_a_register_of_a_session_counts_no_energy_twice(
     assert life(readings, anew)[1] == pytest.approx(added_kwh)
 
 
+@pytest.mark.parametrize("start", [0, 30])
+def test_a_register_of_a_session_that_counts_with_each_reading_is_believed(start: int) -> None:
+    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    readings = [start, *(start + 10 * turn for turn in range(1, 10))]
+    assert life(readings, anew)[1] == pytest.approx(90), "however fast: no peak does that"
+    again = [*readings, 8, 16, 24]
+    assert life(again, anew)[1] == pytest.approx(90 + 24), "and so one that begins anew"
+
+
 @pytest.mark.parametrize("lasts", [1, 8])
 def test_a_register_that_falls_by_one_step_of_its_own_has_lost_nothing(lasts: int) -> None:
     coarse = EnergyCounter(most_w=MOST_W, jitter_mwh=KWH)
