@@ -8,12 +8,12 @@ Source: load management specification, sections 3.3, 4, 13 and 14.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from knxgw.charging.point import FRESH_PERIODS
 from knxgw.charging.words import ChargingState
 from knxgw.dlm.settings import Settings
 
 STRONG_MA, WEAK_MA = 3000, 1000  # a phase below the weak one for a while is not used
 SHRINK_S = 15.0
-FRESH_PERIODS = 5  # a reading counts for so many of its periods. Source: section 3.3
 DRAWS_MA = 1000
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
