@@ -1,0 +1,69 @@
+"""The smart meter's side of a run: when it looks, and what reaches the gateway of it."""
+
+from knxgw.sim.bench.agenda import SAMPLE, TELEGRAM
+from knxgw.sim.bench.meter import smart_meter
+from knxgw.sim.bench.parts import Parts
+from knxgw.station.model import Ask, InOperationSeen, SmartMeterTelegram
+
+METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
+
+
+class MeterSide:
+    """Lets the smart meter sample the line, send telegrams and answer reads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._scenario = parts.scenario
+        self._agenda = parts.agenda
+        self._plant = parts.plant
+        self._recording = parts.recording
+        self._watch = parts.watch
+        self._gateway = parts.gateway
+        self._meter = smart_meter(parts.scenario)
+
+    def plan(self) -> None:
+        """Put its first sample into the queue; without load management nobody has a smart meter."""
+        if self._scenario.connection.load_management != "dynamic":
+            return
+        meter, start_s = self._scenario.meter, self._agenda.now_s
+        first_s = meter.first_s - meter.sample_s * int((meter.first_s - start_s) / meter.sample_s)
+        self._agenda.at(first_s, SAMPLE, self._sample)
+        if meter.in_operation_s is not None:
+            self._agenda.at(start_s, TELEGRAM, self._in_operation)
+
+    def answer(self, asked: Ask) -> None:
+        """Answer a read with what the line carries when it is asked."""
+        answers_s, phase = self._scenario.meter.answers_s, METER_KEYS.index(asked.key)
+        if answers_s is not None and self._scenario.connection.load_management == "dynamic":
+            now_s = self._agenda.now_s
+            telegram = self._meter.value(phase, self._plant.load_ma(now_s, phase))
+            self._agenda.at(now_s + answers_s, TELEGRAM, self._telegram, (telegram, now_s))
+
+    def _sample(self, _: None) -> None:
+        """Look at all phases; the telegrams are on their way."""
+        now_s = self._agenda.now_s
+        self._agenda.at(now_s + self._scenario.meter.sample_s, SAMPLE, self._sample)
+        self._recording.samples.append(now_s)
+        for phase in range(self._meter.phases):
+            telegram = self._meter.telegram(phase, self._plant.load_ma(now_s, phase))
+            arrives_s = self._meter.arrives_s(phase, now_s)
+            if telegram is not None and arrives_s is not None:
+                self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
+
+    def _telegram(self, sent: tuple[SmartMeterTelegram, float]) -> None:
+        telegram, sampled_s = sent
+        self._recording.telegrams += 1
+        if not self._watch.must_look(telegram.phase):
+            self._gateway.tell(telegram)
+            return
+        self._watch.before_telegram(telegram.phase, sampled_s)
+        self._gateway.tell(telegram)
+        self._watch.after_telegram(self._agenda.now_s, telegram.phase, sampled_s)
+
+    def _in_operation(self, _: None) -> None:
+        meter, now_s = self._scenario.meter, self._agenda.now_s
+        if meter.in_operation_s is None:
+            return
+        until_s = meter.in_operation_until_s
+        if until_s is None or now_s <= until_s:
+            self._agenda.at(now_s + meter.in_operation_s, TELEGRAM, self._in_operation)
+            self._gateway.tell(InOperationSeen())
