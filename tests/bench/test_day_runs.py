@@ -4,18 +4,33 @@ import pytest
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
-from knxgw.sim.bench.day import EVERY_SERIES, Series, day
+from knxgw.sim.bench.day import day
 from knxgw.sim.bench.day_run import GATEWAY, YARDSTICKS, DayResult, Job, run_day
 from knxgw.sim.bench.days_report import page_lines, plots
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, Series
 from knxgw.sim.bench.yardsticks import FirstCome, StaticShare
 from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
 
 HOURS = 0.4
+UNSAFE = {
+    "unmeasured": "lowering a vehicle that takes less than told frees nothing, which is seen late",
+    "overdraw": "what a vehicle draws too much is learned anew after each change",
+}
 
 
-@pytest.mark.parametrize("series", EVERY_SERIES, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "series",
+    [
+        pytest.param(
+            one,
+            id=one.name,
+            marks=[pytest.mark.xfail(reason=UNSAFE[one.name])] if one.name in UNSAFE else [],
+        )
+        for one in EVERY_SERIES
+    ],
+)
 def test_a_short_day_is_safe(series: Series) -> None:
     own = run_day(Job(seed=5, series=series, hours=HOURS, compares=False)).figures[GATEWAY]
     assert own.caused_as == 0
@@ -27,7 +42,7 @@ def test_a_short_day_is_safe(series: Series) -> None:
 
 
 def test_faults_happen_in_a_day_with_faults() -> None:
-    scenario = day(3, Series(faults=True), 1.0)
+    scenario = day(3, BY_NAME["2s-faults"], 1.0)
     recording = Run(scenario, controller=FirstCome(scenario)).run()
     wanted = 3 * (scenario.duration_s + 60) / 2
     assert 0.98 * wanted < recording.telegrams < 0.998 * wanted
@@ -37,7 +52,7 @@ def test_faults_happen_in_a_day_with_faults() -> None:
 @pytest.fixture(scope="module")
 def result() -> DayResult:
     """Return a very short day with everything that is measured and drawn."""
-    job = Job(seed=2, series=Series(), hours=0.1, counts_telegrams=True, draws=True)
+    job = Job(seed=2, series=BY_NAME["2s"], hours=0.1, counts_telegrams=True, draws=True)
     return run_day(job)
 
 
@@ -79,20 +94,20 @@ def offers(effects: tuple[Effect, ...]) -> dict[int, int]:
 
 
 def test_a_safe_static_share_serves_one_vehicle_until_it_leaves() -> None:
-    share = StaticShare(day(1, Series(), 0.1))
+    share = StaticShare(day(1, BY_NAME["2s"], 0.1))
     assert offers(share.tell(seen(2, there=True), 1.0)) == {2: 6000}
     assert offers(share.tell(seen(1, there=True), 2.0)) == {}
     assert offers(share.tell(seen(2, there=False), 3.0)) == {1: 6000, 2: 0}
 
 
 def test_a_static_share_of_a_typical_building_serves_everybody_with_6_a() -> None:
-    share = StaticShare(day(1, Series(), 0.1), building_ma=16_000)
+    share = StaticShare(day(1, BY_NAME["2s"], 0.1), building_ma=16_000)
     for number in range(1, 6):
         assert offers(share.tell(seen(number, there=True), 1.0)) == {number: 6000}
 
 
 def test_who_comes_first_gets_most_and_the_loop_looks_each_30_seconds() -> None:
-    first = FirstCome(day(1, Series(), 0.1))
+    first = FirstCome(day(1, BY_NAME["2s"], 0.1))
     for phase in range(3):
         assert not first.tell(SmartMeterTelegram(phase=phase, value=20_000), 0.5)
     first.tell(seen(4, there=True), 0.6)
@@ -107,7 +122,7 @@ def test_who_comes_first_gets_most_and_the_loop_looks_each_30_seconds() -> None:
 
 
 def test_the_fastest_reaction_takes_everybody_the_current_until_the_overload_is_over() -> None:
-    scenario = day(5, Series(), HOURS)
+    scenario = day(5, BY_NAME["2s"], HOURS)
     recording = Run(scenario).run()
     over = [part for load in recording.load for part in load.above(46_000, 0.0, recording.end_s)]
     long = [(start_s, end_s) for start_s, end_s in over if end_s - start_s > 4.0]

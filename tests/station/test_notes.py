@@ -7,8 +7,9 @@ import pytest
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
 from knxgw.sim.bench.controller import Gateway
-from knxgw.sim.bench.day import Series, day
+from knxgw.sim.bench.day import day
 from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.series import BY_NAME, Series
 from knxgw.station.model import Effect, Event, FaultChanged, Note, NoteLevel, Station
 from knxgw.station.step import step
 from tests.charging.points import AVAILABLE, CHARGING, WAITING
@@ -39,7 +40,9 @@ class Recorder(Gateway):
 
 
 @pytest.mark.proves("H.87")
-@pytest.mark.parametrize("series", [Series(), Series(faults=True)], ids=["normal", "with faults"])
+@pytest.mark.parametrize(
+    "series", [BY_NAME["2s"], BY_NAME["2s-faults"]], ids=["normal", "with faults"]
+)
 def test_a_month_of_operation_fits_in_two_megabytes(series: Series) -> None:
     """Hours of five vehicles that come and go, and a building that never rests."""
     hours = 2.0

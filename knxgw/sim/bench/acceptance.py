@@ -3,14 +3,15 @@
 Source: load management specification, sections 22 and 24.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from knxgw.sim.bench.day import Series
 from knxgw.sim.bench.day_figures import DayFigures
+from knxgw.sim.bench.series import Series
 
-STRESS = {2: 0.20, 10: 0.40}  # by the spacing of the meter
+STRESS, STRESS_SLOW = 0.20, 0.40  # with a fast meter, with a slow one
+SLOW_S = 5.0  # spacing of the samples of a slow one
 STRESS_OF_REFERENCE = 1.3
 TRIP = 1.0
 
@@ -46,10 +47,11 @@ class Verdict:
 
 def criteria(series: Series) -> tuple[Criterion, ...]:
     """Return what is looked at in a series."""
-    return (
-        Criterion(name="utilisation, mean of the days", unit="", limit=0.97, digits=3,
-                  of=lambda day: day.utilisation, at_least=True, of_mean=True),
-        Criterion(name="utilisation, each day", unit="", limit=0.95, digits=3,
+    marks = series.marks
+    shared = (
+        Criterion(name="utilisation, mean of the days", unit="", limit=marks.utilisation_mean,
+                  digits=3, of=lambda day: day.utilisation, at_least=True, of_mean=True),
+        Criterion(name="utilisation, each day", unit="", limit=marks.utilisation_each, digits=3,
                   of=lambda day: day.utilisation, at_least=True),
         Criterion(name="excess the gateway caused", unit="A·s", limit=0.0,
                   of=lambda day: day.caused_as),
@@ -61,8 +63,6 @@ def criteria(series: Series) -> tuple[Criterion, ...]:
                   of=lambda day: day.stress_b),
         Criterion(name="breaker stress, gG fuse: a trip is 1", unit="", limit=TRIP - 1e-6,
                   of=lambda day: day.stress_gg),
-        Criterion(name="fairness (Jain, energy by what was possible)", unit="", limit=0.98,
-                  digits=4, of=lambda day: day.fairness, at_least=True),
         Criterion(name="current taken from a vehicle, per point", unit="1/h", limit=1.0,
                   of=lambda day: day.switch_offs_per_h, of_mean=True),
         Criterion(name="the same, most in an hour", unit="", limit=4, digits=0,
@@ -86,11 +86,22 @@ def criteria(series: Series) -> tuple[Criterion, ...]:
         Criterion(name="invariants violated", unit="", limit=0, digits=0,
                   of=lambda day: len(day.violations)),
     )  # fmt: skip
+    return (*shared, *_of_mode(series))
+
+
+def _of_mode(series: Series) -> Iterator[Criterion]:
+    """Give what is looked at only with the queue, or only without it."""
+    if series.queue:
+        yield Criterion(name="fairness (Jain, energy by what was possible)", unit="", limit=0.98,
+                        digits=4, of=lambda day: day.fairness, at_least=True)  # fmt: skip
+    if series.marks.locked_out_s is not None:
+        yield Criterion(name="locked out for an overcurrent", unit="s", digits=0,
+                        limit=series.marks.locked_out_s, of=lambda day: day.locked_out_s)  # fmt: skip
 
 
 def stress_limit(series: Series, day: DayFigures) -> float:
     """Return the breaker stress that a day may have."""
-    return max(STRESS[series.meter_s], STRESS_OF_REFERENCE * (day.stress_reference or 0.0))
+    return max(_stress(series), STRESS_OF_REFERENCE * (day.stress_reference or 0.0))
 
 
 def stress_overrun(series: Series, day: DayFigures) -> float:
@@ -100,7 +111,11 @@ def stress_overrun(series: Series, day: DayFigures) -> float:
 
 def needs_reference(series: Series, day: DayFigures) -> bool:
     """Tell whether the stress can only be judged against the fastest reaction."""
-    return day.stress_b > STRESS[series.meter_s]
+    return day.stress_b > _stress(series)
+
+
+def _stress(series: Series) -> float:
+    return STRESS if series.meter.sample_s < SLOW_S else STRESS_SLOW
 
 
 def judge(series: Series, days: Sequence[tuple[int, DayFigures]]) -> list[Verdict]:

@@ -101,8 +101,8 @@ def _sum_ma(running: list[Load], phase: int) -> int:
     return own_ma + sum(load.current_ma for load in running if phase in load.phases)
 
 
-def base_load(seed: int, duration_s: float) -> Iterator[BaseChanged]:
-    """Give every change of what the building draws, in order of time."""
+def base_load(seed: int, duration_s: float, share: float = 1.0) -> Iterator[BaseChanged]:
+    """Give every change of what the building draws, or a `share` of it, in order of time."""
     luck = Random(f"noise {seed}")  # noqa: S311 - to be the same each time
     level = list(STILL_MA)
     noise = [_noise_ma(luck) for _ in PHASES]
@@ -113,7 +113,7 @@ def base_load(seed: int, duration_s: float) -> Iterator[BaseChanged]:
         else:
             for phase in change[1]:
                 level[phase] += change[0]
-        drawn = [level[phase] + noise[phase] for phase in PHASES]
+        drawn = [round((level[phase] + noise[phase]) * share) for phase in PHASES]
         yield BaseChanged(
             at_s=at_s, load_ma=(drawn[0], drawn[1], drawn[2]), is_noise=change is None
         )

@@ -2,13 +2,12 @@
 
 Source: load management specification, section 24. Currents are mA per phase, times s.
 What that section leaves open, and what is taken here: a day begins somewhere within a gap or a stay
-of each charging point; every stay is another vehicle; the gateway is told a monitoring interval of
-10 s with the 2 s meter and of 30 s (three periods) with the 10 s meter, so that one lost telegram is
-no lost meter; the wall clock jumps each 4 to 8 h by an hour, in either direction.
+of each charging point; every stay is another vehicle; the wall clock jumps each 4 to 8 h by an hour,
+in either direction; an outage of the meter comes at any time of its hour.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from heapq import merge
 from math import ceil
@@ -23,18 +22,18 @@ from knxgw.sim.bench.scenario import (
     ConnectionModel,
     Disturbance,
     Happening,
-    MeterModel,
-    PointModel,
+    LostTelegrams,
     Scenario,
     Told,
     Trouble,
 )
+from knxgw.sim.bench.series import RESERVE_MA, Series
 from knxgw.station.model import ClockSet, ClockSource
 
 HOUR_S = 3600.0
 HOURS = 24.0
 ROTATIONS = ("123", "231", "312", "123", "231")
-FUSE_MA, RESERVE_MA = 50_000, 4000
+POINTS = range(1, len(ROTATIONS) + 1)
 GAP_S, STAY_S = (1 * HOUR_S, 4 * HOUR_S), (2 * HOUR_S, 10 * HOUR_S)
 CAR_PHASES, CAR_MAXIMA_MA = (1, 3, 3), (16_000, 16_000, 16_000, 10_000)
 RISE_MA_PER_S, FALL_MA_PER_S, DELAY_S = (800.0, 4000.0), (2500.0, 10_000.0), (0.5, 2.5)
@@ -43,45 +42,25 @@ OFFLINE_S = 300.0  # of each hour, one charging point
 JUMP_SPACING_S = (4 * HOUR_S, 8 * HOUR_S)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """One way to run the days."""
-
-    meter_s: int = 2  # spacing of the smart meter's samples: 2, 10
-    faults: bool = False
-
-    @property
-    def name(self) -> str:
-        """Return what it is called in words."""
-        return f"{self.meter_s} s meter" + (", with faults" if self.faults else "")
-
-
-EVERY_SERIES = tuple(
-    Series(meter_s=meter_s, faults=faults) for faults in (False, True) for meter_s in (2, 10)
-)
-METERS = {
-    2: MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0),
-    10: MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=30.0),
-}
-
-
 def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
     """Return the day of a seed; building and vehicles are the same in every series."""
     duration_s = hours * HOUR_S
-    parts: list[Iterator[Happening]] = [base_load(seed, duration_s)]
-    parts += [_vehicles(seed, number, duration_s) for number in range(1, len(ROTATIONS) + 1)]
+    parts: list[Iterator[Happening]] = [base_load(seed, duration_s, series.building)]
+    parts += [_vehicles(seed, number, series, duration_s) for number in POINTS]
     if series.faults:
         parts += [_offline(seed, duration_s), _clock_jumps(seed, duration_s)]
+    charger = replace(series.charger, car=CarModel(plug_s=None))
+    still_ma = [round(ma * series.building) for ma in STILL_MA]
     return Scenario(
-        name=f"day of seed {seed}, {series.name}",
+        name=f"day of seed {seed}, {series.title}",
         about="A day at random.",
         duration_s=duration_s,
         idle_s=60.0,
-        connection=ConnectionModel(fuse_ma=FUSE_MA, reserve_ma=RESERVE_MA),
-        settings={"queue": True},
-        meter=METERS[series.meter_s],
-        base_ma=STILL_MA,
-        points=tuple(PointModel(rotation=one, car=CarModel(plug_s=None)) for one in ROTATIONS),
+        connection=ConnectionModel(fuse_ma=series.fuse_ma, reserve_ma=RESERVE_MA),
+        settings={"queue": series.queue, **series.settings},
+        meter=replace(series.meter, lost=_outages(seed, series.outage_s, duration_s)),
+        base_ma=(still_ma[0], still_ma[1], still_ma[2]),
+        points=tuple(replace(charger, rotation=one) for one in ROTATIONS),
         happenings=tuple(merge(*parts, key=lambda one: one.at_s)),
         expectations=(),
         disturbance=_disturbance(seed) if series.faults else None,
@@ -97,14 +76,15 @@ def _luck(what: str, seed: int, number: int = 0) -> Random:
     return Random(f"{what} {seed} {number}")  # noqa: S311 - to be the same each time
 
 
-def _vehicles(seed: int, number: int, duration_s: float) -> Iterator[Happening]:
+def _vehicles(seed: int, number: int, series: Series, duration_s: float) -> Iterator[Happening]:
     """Give the vehicles that come to a charging point and leave it."""
     luck = _luck("vehicles", seed, number)
     gap_s, stay_s = luck.uniform(*GAP_S), luck.uniform(*STAY_S)
     at_s = -luck.uniform(0.0, gap_s + stay_s)  # how much of the first gap and stay is over
     while at_s < duration_s:
         plug_s, unplug_s = round(max(0.0, at_s + gap_s), 2), round(at_s + gap_s + stay_s, 2)
-        yield CarMoved(at_s=plug_s, point=number, plugged=True, car=car(luck))
+        vehicle = replace(car(luck), overdraw_ma=series.overdraw_ma)
+        yield CarMoved(at_s=plug_s, point=number, plugged=True, car=vehicle)
         yield CarMoved(at_s=unplug_s, point=number, plugged=False)
         at_s = unplug_s
         gap_s, stay_s = luck.uniform(*GAP_S), luck.uniform(*STAY_S)
@@ -120,6 +100,14 @@ def car(luck: Random) -> CarModel:
         fall_ma_per_s=luck.uniform(*FALL_MA_PER_S),
         delay_s=luck.uniform(*DELAY_S),
     )
+
+
+def _outages(seed: int, outage_s: float, duration_s: float) -> tuple[LostTelegrams, ...]:
+    """Return when nothing of the meter arrives: once in each hour."""
+    luck = _luck("outages", seed)
+    hours = range(ceil(duration_s / HOUR_S)) if outage_s else ()
+    begins = [round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - outage_s), 2) for hour in hours]
+    return tuple(LostTelegrams(from_s=from_s, to_s=from_s + outage_s) for from_s in begins)
 
 
 def _offline(seed: int, duration_s: float) -> Iterator[Happening]:

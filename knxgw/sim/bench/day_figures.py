@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from knxgw.charging.faults import FaultCode
 from knxgw.sim.bench.counterfactual import controller_caused
 from knxgw.sim.bench.excursions import worst_overrun_s
 from knxgw.sim.bench.metrics import (
@@ -54,6 +55,7 @@ class DayFigures:
     stays: int
     unserved: int  # stays that got nothing
     lost_sessions: int
+    locked_out_s: float  # everybody has 0 A for an overcurrent
     violations: tuple[str, ...]
     telegrams_per_min: float | None = None
     telegrams_peak: int | None = None  # in a second
@@ -94,12 +96,25 @@ def day_figures(scenario: Scenario, recording: Recording, possible_as: list[floa
         stays=len(stays),
         unserved=sum(stay.charge_as <= 0 and stay.length_s >= SHORT_STAY_S for stay in stays),
         lost_sessions=lost_sessions(recording),
+        locked_out_s=present_s(recording, FaultCode.OVER_CURRENT),
         violations=tuple(
             f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in recording.violations
         ),
         telegrams_per_min=len(recording.sent) * MINUTE_S / end_s if recording.sent else None,
         telegrams_peak=most_in(1.0 - 1e-6, recording.sent) if recording.sent else None,
     )
+
+
+def present_s(recording: Recording, code: FaultCode) -> float:
+    """Return how long a fault of the whole device was present [s]."""
+    total_s, since_s = 0.0, None
+    for fault in recording.faults:
+        if (fault.point, fault.code) != (0, code):
+            continue
+        if since_s is not None:
+            total_s += fault.at_s - since_s
+        since_s = max(0.0, fault.at_s) if fault.present else None
+    return total_s if since_s is None else total_s + recording.end_s - since_s
 
 
 def stress_b(scenario: Scenario, recording: Recording) -> float:

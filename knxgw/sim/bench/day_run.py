@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from knxgw.sim.bench.acceptance import needs_reference
 from knxgw.sim.bench.controller import Controller, Gateway
-from knxgw.sim.bench.day import Series, day
+from knxgw.sim.bench.day import day
 from knxgw.sim.bench.day_figures import DayFigures, day_figures, stress_b
 from knxgw.sim.bench.day_picture import Picture, picture
 from knxgw.sim.bench.oracle import oracle_of_points_as
@@ -14,6 +14,7 @@ from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.series import Series
 from knxgw.sim.bench.telegram_count import TelegramCount
 from knxgw.sim.bench.yardsticks import FirstCome, StaticShare
 

@@ -14,18 +14,22 @@ from pathlib import Path
 import click
 
 from knxgw.sim.bench.acceptance import judge
-from knxgw.sim.bench.day import EVERY_SERIES, HOUR_S, HOURS, Series
+from knxgw.sim.bench.day import HOUR_S, HOURS
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.days_kept import load_kept, save_kept
 from knxgw.sim.bench.days_report import summary_lines, write_report
+from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
 
-SEEDS = 20
 COMPARED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 0: every figure is accepted."""
     options = _parser().parse_args(arguments)
+    if options.list:
+        for series in EVERY_SERIES:
+            click.echo(f"{series.name:<18} {series.days:>2} days  {series.title}: {series.about}")
+        return 0
     jobs = _jobs(options)
     kept = [] if options.keep is None else load_kept(options.keep, jobs)
     done = {one.job for one in kept}
@@ -41,14 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="days", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many days of each series")
+    parser.add_argument(
+        "--series",
+        action="append",
+        choices=BY_NAME,
+        metavar="NAME",
+        help="only this series; may be given several times",
+    )
+    parser.add_argument("--list", action="store_true", help="say which series there are, and end")
+    parser.add_argument("--seeds", type=int, help="how many days of each series; else as listed")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--hours", type=float, default=HOURS, help="length of a day")
-    parser.add_argument("--meter", type=int, choices=(2, 10), help="spacing of samples; else both")
+    parser.add_argument(
+        "--meter", type=int, choices=(2, 10), help="only the main series of that meter"
+    )
     parser.add_argument(
         "--faults",
         action=argparse.BooleanOptionalAction,
-        help="only with, or only without faults; else both",
+        help="only the main series with, or without faults",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
@@ -62,23 +76,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    chosen = [
-        series
-        for series in EVERY_SERIES
-        if options.meter in (None, series.meter_s) and options.faults in (None, series.faults)
-    ]
     return [
         Job(
             seed=seed,
             series=series,
             hours=options.hours,
             counts_telegrams=seed == options.first,
-            compares=seed < options.first + options.compared and not series.faults,
+            compares=_compares(series) and seed < options.first + options.compared,
             draws=seed == options.first,
         )
-        for series in chosen
-        for seed in range(options.first, options.first + options.seeds)
+        for series in _chosen(options)
+        for seed in range(options.first, options.first + (options.seeds or series.days))
     ]
+
+
+def _chosen(options: argparse.Namespace) -> list[Series]:
+    """Return the series to run, in the order of the page."""
+    found = [one for one in EVERY_SERIES if options.series is None or one.name in options.series]
+    if options.meter is None and options.faults is None:
+        return found
+    return [
+        one
+        for one in found
+        if one in MAIN_SERIES
+        and options.meter in (None, round(one.meter.sample_s))
+        and options.faults in (None, one.faults)
+    ]
+
+
+def _compares(series: Series) -> bool:
+    return series.is_main and not series.faults
 
 
 def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator[DayResult]:
@@ -92,7 +119,7 @@ def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator
             left_s = (time.perf_counter() - started_s) / done * (len(jobs) - done)
             speed = job.hours * HOUR_S / result.run_s
             click.echo(
-                f"{done:>3} of {len(jobs)}: seed {job.seed}, {job.series.name}: "
+                f"{done:>3} of {len(jobs)}: seed {job.seed}, {job.series.title}: "
                 f"utilisation {own.utilisation:.3f}, stress {own.stress_b:.2f}, "
                 f"{speed:.0f} x real time, {left_s:.0f} s left",
                 err=True,
@@ -113,7 +140,7 @@ def _say_missed(results: Sequence[DayResult]) -> bool:
             found = True
             seed = verdict.missed[0] if verdict.missed else days[0][0]
             click.echo(
-                f"missed: {verdict.criterion.name}, {series.name}, "
+                f"missed: {verdict.criterion.name}, {series.title}, "
                 f"seeds {', '.join(map(str, verdict.missed)) or 'together'}; alone: {replay(seed, series, results)}"
             )
             for number, figures in days:
@@ -126,10 +153,9 @@ def replay(seed: int, series: Series, results: Sequence[DayResult]) -> str:
     """Return the command that runs a day alone."""
     hours = results[0].job.hours
     length = "" if hours == HOURS else f" --hours {hours:g}"
-    faults = "--faults" if series.faults else "--no-faults"
     return (
-        f"python -m knxgw.sim.bench.days --seeds 1 --first {seed} --meter {series.meter_s} "
-        f"{faults} --compared 0{length}"
+        f"python -m knxgw.sim.bench.days --series {series.name} --seeds 1 --first {seed} "
+        f"--compared 0{length}"
     )
 
 

@@ -31,5 +31,4 @@ def save_kept(folder: Path, result: DayResult) -> None:
 
 
 def _name(job: Job) -> str:
-    faults = "-faults" if job.series.faults else ""
-    return f"{job.series.meter_s}s{faults}-{job.seed}-{job.hours:g}h.day"
+    return f"{job.series.name}-{job.seed}-{job.hours:g}h.day"

@@ -6,10 +6,11 @@ from pathlib import Path
 from statistics import fmean
 
 from knxgw.sim.bench.acceptance import Criterion, Verdict, judge
-from knxgw.sim.bench.day import EVERY_SERIES, HOUR_S, Series
+from knxgw.sim.bench.day import HOUR_S
 from knxgw.sim.bench.day_figures import DayFigures
 from knxgw.sim.bench.day_plots import day_plot, hour_plot, utilisation_plot
 from knxgw.sim.bench.day_run import GATEWAY, YARDSTICKS, DayResult
+from knxgw.sim.bench.series import EVERY_SERIES, Series
 
 INTRODUCTION = """\
 # Load management, measured
@@ -93,7 +94,7 @@ def plots(results: Sequence[DayResult]) -> dict[str, str]:
     for series, days in by_series(results).items():
         ordered = sorted(days, key=lambda one: one.job.seed)
         name = f"utilisation-{_slug(series)}.svg"
-        found[name] = utilisation_plot(ordered, f"Utilisation of each day, {series.name}")
+        found[name] = utilisation_plot(ordered, f"Utilisation of each day, {series.title}")
         for one in ordered:
             if one.picture is not None and not series.faults:
                 found[f"day-{_slug(series)}.svg"] = day_plot(one.picture)
@@ -102,7 +103,7 @@ def plots(results: Sequence[DayResult]) -> dict[str, str]:
 
 
 def _slug(series: Series) -> str:
-    return f"{series.meter_s}s" + ("-faults" if series.faults else "")
+    return series.name
 
 
 def by_series(results: Sequence[DayResult]) -> dict[Series, list[DayResult]]:
@@ -128,7 +129,7 @@ def page_lines(results: Sequence[DayResult]) -> Iterator[str]:
     )
     for series, days in by_series(results).items():
         yield ""
-        yield f"### {series.name[0].upper()}{series.name[1:]}"
+        yield f"### {series.title[0].upper()}{series.title[1:]}"
         yield ""
         yield f"{len(days)} days."
         yield ""
@@ -213,7 +214,7 @@ def summary_lines(results: Sequence[DayResult]) -> Iterator[str]:
     """Give the figures as text for a terminal."""
     for series, days in by_series(results).items():
         own = [(one.job.seed, one.figures[GATEWAY]) for one in days]
-        yield f"{series.name}, {len(own)} days"
+        yield f"{series.title}, {len(own)} days"
         for verdict in judge(series, own):
             one = verdict.criterion
             mark = " " if verdict.kept else "!"

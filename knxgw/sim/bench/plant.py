@@ -21,7 +21,7 @@ from knxgw.sim.bench.scenario import BaseChanged, PointModel, Scenario, Trouble
 from knxgw.sim.bench.vehicle import MINIMUM_OFFER_MA, Vehicle
 
 IMPOSSIBLE_MA = 99_900  # what a charger reports that gives invalid currents
-ENERGY_POLLS = 10  # the energy is read with every tenth poll
+ENERGY_S = 10.0  # the energy is read with a poll each so long
 MWH_PER_AS = NOMINAL_V / 3.6  # at the nominal voltage
 
 
@@ -48,6 +48,7 @@ class Charger:
             charge_as=Steps(start_s, 0.0),
         )
         self._polls = 0
+        self._energy_polls = max(1, round(ENERGY_S / model.poll_s))
         self._seen: ChargerSeen | None = None
         self._key: tuple[int, int, Trouble] | None = None
 
@@ -56,7 +57,7 @@ class Charger:
         self._polls += 1
         vehicle = self.vehicle
         key = (vehicle.version, self.limit_ma, self.trouble)
-        if self._polls % ENERGY_POLLS == 0:
+        if self._polls % self._energy_polls == 0:
             energy_mwh = round(vehicle.charge_as(at_s) * MWH_PER_AS)
             values = {**self._values(at_s), Quantity.ENERGY: energy_mwh}
             return ChargerSeen(point=self.number, values=values)

@@ -1,0 +1,197 @@
+"""The series of days: what the house, its meter, its chargers and its vehicles are like in each.
+
+Building and vehicles of a seed are the same in every series, but for what a series says of them.
+Source: load management specification, sections 22 and 24. Currents are mA per phase, times s.
+What section 24 leaves open, and what is taken here: a further series differs from the first one (2 s
+meter, no faults) only in what its name says; the house behind 35 A has the same reserve of 4 A; an
+outage takes all telegrams of two minutes; values on change are sent from 0.5 A on, with In operation
+each 20 s and a monitoring interval of 60 s, and the meter answers reads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from knxgw.sim.bench.scenario import MeterModel, PointModel
+
+RESERVE_MA = 4000
+SEEDS, FURTHER_SEEDS = 20, 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What the days of a series must reach, as far as series differ in it."""
+
+    utilisation_mean: float
+    utilisation_each: float
+    locked_out_s: float | None = None  # a day, everybody has 0 A for an overcurrent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One way to run the days."""
+
+    name: str  # on the command line, and of files
+    title: str
+    about: str  # what is different, for the page
+    marks: Marks
+    days: int = FURTHER_SEEDS
+    is_main: bool = False  # shown in detail, compared with other ways to decide
+    fuse_ma: int = 50_000
+    building: float = 1.0  # of what the building of the seed draws
+    queue: bool = True
+    meter: MeterModel
+    outage_s: float = 0.0  # of the meter, in each hour
+    faults: bool = (
+        False  # telegrams and writes get lost, chargers cannot be reached, the clock jumps
+    )
+    charger: PointModel = field(default_factory=PointModel)
+    overdraw_ma: int = 0  # vehicles draw so much more than they are told
+    settings: Mapping[str, float] = field(default_factory=dict)  # what the gateway is told besides
+
+    def __hash__(self) -> int:
+        """Return what tells it from others: no two have the same name."""
+        return hash(self.name)
+
+
+_MAIN = Marks(utilisation_mean=0.975, utilisation_each=0.96)
+_WITH_FAULTS = Marks(utilisation_mean=0.97, utilisation_each=0.95)
+_FURTHER = Marks(utilisation_mean=0.95, utilisation_each=0.95)
+_DEFAULT_MODE = Marks(utilisation_mean=0.95, utilisation_each=0.95, locked_out_s=300.0)
+_2_S = MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0)
+_10_S = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=30.0)
+_10_S_DEFAULT = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=10.0)
+_1_S = MeterModel(sample_s=1.0, delay_s=(0.1, 0.1, 0.1), monitoring_s=10.0)
+_ON_CHANGE = MeterModel(
+    sample_s=2.0,
+    delay_s=(1.0, 1.0, 1.0),
+    monitoring_s=60.0,
+    min_change_ma=500,
+    answers_s=0.2,
+    in_operation_s=20.0,
+)
+
+MAIN_SERIES = (
+    Series(
+        name="2s",
+        title="2 s meter",
+        about="the meter looks each 2 s and tells it 1 s later",
+        marks=_MAIN,
+        days=SEEDS,
+        is_main=True,
+        meter=_2_S,
+    ),
+    Series(
+        name="10s",
+        title="10 s meter",
+        about="the meter looks each 10 s and tells it 2 s later",
+        marks=_MAIN,
+        days=SEEDS,
+        is_main=True,
+        meter=_10_S,
+    ),
+    Series(
+        name="2s-faults",
+        title="2 s meter, with faults",
+        about="the first, and faults",
+        marks=_WITH_FAULTS,
+        days=SEEDS,
+        is_main=True,
+        meter=_2_S,
+        faults=True,
+    ),
+    Series(
+        name="10s-faults",
+        title="10 s meter, with faults",
+        about="the second, and faults",
+        marks=_WITH_FAULTS,
+        days=SEEDS,
+        is_main=True,
+        meter=_10_S,
+        faults=True,
+    ),
+)
+FURTHER_SERIES = (
+    Series(
+        name="default-mode-50a",
+        title="without the queue, 50 A",
+        about="no turns: an overcurrent at minimum interrupts everybody",
+        marks=_DEFAULT_MODE,
+        queue=False,
+        meter=_2_S,
+    ),
+    Series(
+        name="default-mode-35a",
+        title="without the queue, 35 A house",
+        about="the same behind 35 A, with a building of 0.55 times the size",
+        marks=_DEFAULT_MODE,
+        queue=False,
+        fuse_ma=35_000,
+        building=0.55,
+        meter=_2_S,
+    ),
+    Series(
+        name="10s-monitored-10s",
+        title="10 s meter, monitored each 10 s, with faults",
+        about="the monitoring interval is left as it is by default: one lost telegram is a lost meter",
+        marks=_FURTHER,
+        meter=_10_S_DEFAULT,
+        faults=True,
+    ),
+    Series(
+        name="1a-chargers",
+        title="1 A chargers",
+        about="chargers that take whole amperes only",
+        marks=_FURTHER,
+        meter=_2_S,
+        charger=PointModel(resolution_ma=1000),
+    ),
+    Series(
+        name="unmeasured",
+        title="chargers without a meter",
+        about="chargers that report no currents",
+        marks=_FURTHER,
+        meter=_2_S,
+        charger=PointModel(is_measured=False),
+    ),
+    Series(
+        name="overdraw",
+        title="0.3 A more than told",
+        about="vehicles that draw 0.3 A more than they are told",
+        marks=_FURTHER,
+        meter=_2_S,
+        overdraw_ma=300,
+    ),
+    Series(
+        name="1s",
+        title="1 s meter",
+        about="the meter looks each second and tells it 0.1 s later, which the gateway does not know",
+        marks=_FURTHER,
+        meter=_1_S,
+        settings={"meter_delay_s": 1.0},
+    ),
+    Series(
+        name="polls-3s",
+        title="chargers read each 3 s",
+        about="chargers that are read each 3 s",
+        marks=_FURTHER,
+        meter=_2_S,
+        charger=PointModel(poll_s=3.0),
+    ),
+    Series(
+        name="on-change",
+        title="values on change",
+        about="the meter tells changes of 0.5 A only, and In operation each 20 s",
+        marks=_FURTHER,
+        meter=_ON_CHANGE,
+    ),
+    Series(
+        name="outages",
+        title="meter silent for 2 min each hour",
+        about="no telegram of the meter arrives for two minutes of each hour",
+        marks=_FURTHER,
+        meter=_2_S,
+        outage_s=120.0,
+    ),
+)
+EVERY_SERIES = (*MAIN_SERIES, *FURTHER_SERIES)
+BY_NAME: Mapping[str, Series] = {one.name: one for one in EVERY_SERIES}
