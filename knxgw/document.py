@@ -18,7 +18,7 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     ZeroMeaning,
 )
-from knxgw.charging.document import charging_point_page
+from knxgw.charging.document import charging_point_page, reason_table
 from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
 from knxgw.charging.words import STATE_WORDS, ChargingState
 from knxgw.config.group_objects import POINTS
@@ -60,8 +60,7 @@ _OWN = """\
 
 The reference device does not have these; those of the charging points lie 10 apart. 506 sets the
 clock of the gateway where no time server does: with a valid time server it is ignored. 507 sends
-every `device.alive_cycle_s`. The numbers of 511 are explained in
-[charging-point.md](charging-point.md).
+every `device.alive_cycle_s`. The numbers of 511 are [below](#reason-of-the-limit-511-and-512).
 """
 _BEHAVIOUR = """\
 ## What the commands do
@@ -88,6 +87,10 @@ All but answers go out at no more than 15 telegrams per second, with a burst of 
 
 76, 77 and 78 exist for every charger, because the gateway can supply them itself; so does 74
 wherever energy or power is measured. None of the energies is suitable for billing.
+"""
+_REASONS = """\
+Of everything that holds a charging point back the highest in rank is shown
+([charging-point.md](charging-point.md)). A number that was given once keeps its meaning.
 """
 _FREE = """\
 ## Numbers that stay free
@@ -183,6 +186,9 @@ def objects_page(catalogue: Catalogue) -> str:
         *_state_table(),
         "\n## Fault texts (9 and 95)\n",
         *_fault_table(),
+        "\n## Reason of the limit (511 and 512)\n",
+        _REASONS,
+        *reason_table(),
         "\n" + _FREE,
     ]
     return "\n".join(parts)

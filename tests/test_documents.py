@@ -15,7 +15,7 @@ import product_db
 from knxgw.catalogue import load_control, load_models, load_points
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import ChargingState
+from knxgw.charging.words import REASON_WORDS, ChargingState, Reason
 from knxgw.cli import main
 from knxgw.document import PAGES
 
@@ -68,6 +68,14 @@ def test_every_state_and_every_fault_stands_in_the_objects_page() -> None:
     page = (DOCS / "objects.md").read_text(encoding="utf-8")
     assert all(f"| {int(state)} | " in page for state in ChargingState)
     assert all(f"| `{code}` | " in page for code in FaultCode)
+
+
+def test_every_reason_of_a_limit_stands_in_the_objects_page_with_its_words() -> None:
+    page = (DOCS / "objects.md").read_text(encoding="utf-8")
+    for reason, words in REASON_WORDS.items():
+        named = f"| {int(reason)} | `{reason.name.lower()}` | {words.en} | {words.de} |"
+        assert f"{named} {words.bus_en} | {words.bus_de} |" in page
+    assert set(REASON_WORDS) == set(Reason)
 
 
 @pytest.mark.parametrize("kind", ["chargers", "meters"])

@@ -223,7 +223,7 @@ def charging_point_page() -> str:
         *_transition_table(),
         "",
         _REASONS,
-        *_reason_table(),
+        *reason_table(),
         "",
         _EXPLAINED,
     ]
@@ -266,11 +266,13 @@ def _values(following: tuple[ChargingState | None, ...]) -> str:
     return ", ".join("-" if state is None else str(int(state)) for state in following)
 
 
-def _reason_table() -> Iterable[str]:
-    yield from _head("511", "512 (en)", "512 (de)", "in words")
+def reason_table() -> Iterable[str]:
+    """Yield the reasons of the limit as a table; `name` is what a scenario of the bench calls it."""
+    yield from _head("511", "name", "in words", "in German", "512 (en)", "512 (de)")
     for reason in Reason:
         words = REASON_WORDS[reason]
-        yield _row(str(int(reason)), words.bus_en, words.bus_de, words.en)
+        name = f"`{reason.name.lower()}`"
+        yield _row(str(int(reason)), name, words.en, words.de, words.bus_en, words.bus_de)
 
 
 def _named(state: ChargingState) -> str:
