@@ -66,6 +66,7 @@ CATALOGUE = [
     pytest.param("interrupted-car-does-not-stop", marks=pytest.mark.proves("D13.4")),
     pytest.param("limit-cycle-uneven-delays", marks=pytest.mark.proves("D7.2e")),
     pytest.param("long-line-poll-12s", marks=pytest.mark.proves("D3.3c")),
+    pytest.param("meter-with-jitter-told-too-early", marks=pytest.mark.proves("D7.2e")),
     pytest.param("one-telegram-lost-while-one-waits", marks=pytest.mark.proves("D11.3")),
     pytest.param("overload-on-fresh-phase", marks=pytest.mark.proves("D12.2e")),
     pytest.param("phases-told-apart", marks=pytest.mark.proves("D3.1h")),

@@ -40,7 +40,7 @@ from knxgw.sim.bench.expectation import (
 )
 from knxgw.sim.bench.judge import failures, probes
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.scenario import Happening, Scenario, Told
+from knxgw.sim.bench.scenario import Happening, MeterModel, Scenario, Span, Told
 from knxgw.station.model import SmartMeterTelegram
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -49,6 +49,7 @@ ORDERS, OFFSETS = 24, 20
 CYCLE_S = 1.0  # the gateway decides at least so often
 
 T = TypeVar("T")
+SpanKind = TypeVar("SpanKind", bound=Span)
 Order = tuple[int, ...]  # for each new number the number in the file
 Numbers = Mapping[int, int]  # from a number in the file to the new one
 
@@ -99,8 +100,12 @@ def varied(scenario: Scenario, variation: Variation) -> Scenario:
     order, shift_s = variation.order, variation.shift_s
     numbers = _numbers(order)
     meter, priority = scenario.meter, scenario.connection.priority
-    lost = tuple(
-        replace(one, from_s=one.from_s + shift_s, to_s=one.to_s + shift_s) for one in meter.lost
+    meter = replace(
+        meter,
+        first_s=meter.first_s + shift_s,
+        lost=_shifted(meter.lost, shift_s),
+        slow=_shifted(meter.slow, shift_s),
+        unanswered=_shifted(meter.unanswered, shift_s),
     )
     points = [
         replace(point, poll_offset_s=number / 10) if point.poll_offset_s is None else point
@@ -112,7 +117,7 @@ def varied(scenario: Scenario, variation: Variation) -> Scenario:
         connection=replace(
             scenario.connection, priority=None if priority is None else numbers[priority]
         ),
-        meter=replace(meter, first_s=meter.first_s + shift_s, lost=lost),
+        meter=meter,
         happenings=tuple(
             _later(_at_point(happening, numbers), shift_s) for happening in scenario.happenings
         ),
@@ -120,14 +125,21 @@ def varied(scenario: Scenario, variation: Variation) -> Scenario:
     )
 
 
+def _shifted(spans: tuple[SpanKind, ...], shift_s: float) -> tuple[SpanKind, ...]:
+    """Return the times that belong to samples so much later."""
+    return tuple(
+        replace(one, from_s=one.from_s + shift_s, to_s=one.to_s + shift_s) for one in spans
+    )
+
+
 def _expectations(scenario: Scenario, variation: Variation) -> Iterator[tuple[Expectation, ...]]:
     """Give what is expected then, for each order of charging points that are alike."""
-    period_s = scenario.meter.sample_s
+    meter = scenario.meter
     for numbers in _ties(scenario, _numbers(variation.order)):
         turned = (
             replace(one, subject=_turned(one.subject, numbers)) for one in scenario.expectations
         )
-        yield tuple(_moved(one, variation.shift_s, period_s) for one in turned)
+        yield tuple(_moved(one, variation.shift_s, meter) for one in turned)
 
 
 # --- order ---------------------------------------------------------------------------------------
@@ -216,11 +228,13 @@ def _later(happening: Happening, shift_s: float) -> Happening:
     return happening
 
 
-def _moved(one: Expectation, shift_s: float, period_s: float) -> Expectation:
+def _moved(one: Expectation, shift_s: float, meter: MeterModel) -> Expectation:
     """Return the expectation with the times it has when the samples are later."""
     if not shift_s:
         return one
-    early_s, late_s, subject = period_s - shift_s, shift_s + CYCLE_S, one.subject
+    apart_s = 2 * meter.jitter_s  # two telegrams in turn may come so much closer or farther apart
+    early_s, late_s = meter.sample_s - shift_s + apart_s, shift_s + CYCLE_S + apart_s
+    subject = one.subject
     if isinstance(subject, OffersRise):
         steps = tuple((at_s - early_s, offers_ma) for at_s, offers_ma in subject.steps)
         subject = replace(subject, steps=steps, late_s=subject.late_s + early_s + late_s)

@@ -152,11 +152,6 @@ def test_a_power_factor_makes_less_power_of_a_current() -> None:
     assert on_the_bus("14.056", 10_000, voltage_v=230.0, power_factor=0.95) == pytest.approx(2185)
 
 
-def test_a_number_too_large_for_two_bytes_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not fit"):
-        two_byte_float(1e9)
-
-
 def test_the_meter_looks_at_even_seconds_from_the_first_moment_on() -> None:
     recording = Run(parse_scenario("duration_s: 5\nidle_s: 3\npoints: [{car: none}]")).run()
     assert recording.samples == [-2, 0, 2, 4]

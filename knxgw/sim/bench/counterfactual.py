@@ -98,7 +98,7 @@ def _known_ma(
     index = bisect_right(raised, excess.end_s) - 1
     raised_s = raised[index] if index >= 0 else excess.frozen_s
     meter = scenario.meter
-    last_s = raised_s - max(meter.delay_s)  # what was sampled later had not been told yet
+    last_s = raised_s - meter.longest_delay_s  # what was sampled later had not been told yet
     first_s = last_s - max(PEAK_HOLD_S, 1.5 * meter.sample_s)
     samples = recording.samples
     seen = samples[bisect_right(samples, first_s) : bisect_right(samples, last_s)]

@@ -66,7 +66,7 @@ def _allowed_s(
 ) -> float:
     """Return how long the line may be above the limit after a rise of the building."""
     meter = scenario.meter
-    told_s = meter.sample_s + max(meter.delay_s) + CYCLE_S
+    told_s = meter.sample_s + meter.longest_delay_s + CYCLE_S
     if scenario.disturbance is not None:
         told_s += meter.sample_s + REPEAT_S
     obeys_s, stops_s = _slowest_s(scenario)

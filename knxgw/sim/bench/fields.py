@@ -19,7 +19,7 @@ class Place:
     fuse_ma: int
     limit_ma: int
     duration_s: float
-    is_power: bool  # the smart meter delivers power
+    dpt: str  # of the smart meter
 
 
 def current_ma(node: Node, low_a: float | None = 0.0) -> int:

@@ -228,7 +228,7 @@ def answer_s(scenario: Scenario) -> float:
     misfortune_s = 0.0
     if scenario.disturbance is not None:  # one lost telegram, one write that had to be repeated
         misfortune_s = meter.sample_s + REPEAT_S
-    return meter.sample_s + max(meter.delay_s) + 1.0 + latency_s + obeys_s + misfortune_s
+    return meter.sample_s + meter.longest_delay_s + 1.0 + latency_s + obeys_s + misfortune_s
 
 
 def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, float]]:

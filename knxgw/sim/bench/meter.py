@@ -1,24 +1,31 @@
-"""The smart meter of a scenario: when it looks, what it sends, what gets lost."""
+"""The smart meter of a scenario: when it looks, what it sends, what comes late or gets lost."""
 
 from dataclasses import dataclass, field
 from random import Random
 
-from knxgw.sim.bench.scenario import LostTelegrams, MeterModel, Scenario
+from knxgw.sim.bench.scenario import MeterModel, PhaseSpan, Scenario, Span
 from knxgw.sim.bench.telegrams import TYPES, on_the_bus
 from knxgw.station.model import SmartMeterTelegram
 
 
+def _luck(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - to be the same each time
+
+
 @dataclass(slots=True)
 class SmartMeter:
-    """What it sent last."""
+    """What it sent last, and when that arrives."""
 
     model: MeterModel
     phases: int
     voltage_v: float
     power_factor: float
+    lost_share: float
+    luck: Random  # decides what is lost
+    jitter: Random
+    answer_jitter: Random  # of its own: how often it is asked depends on the gateway
     sent_ma: list[float | None] = field(default_factory=lambda: [None, None, None])
-    lost_share: float = 0.0
-    luck: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - to be the same each time
+    last_s: list[float] = field(default_factory=lambda: [-1e9] * 3)  # the newest telegram arrives
 
     def telegram(self, phase: int, current_ma: float) -> SmartMeterTelegram | None:
         """Return the telegram for a sampled current; None: it changed too little to be sent."""
@@ -39,13 +46,42 @@ class SmartMeter:
         )
 
     def arrives_s(self, phase: int, sampled_s: float) -> float | None:
-        """Return when the telegram of a sample arrives, None: never."""
-        arrives_s = sampled_s + self.model.delay_s[phase]
-        if self.lost_share and self.luck.random() < self.lost_share:
-            return None
+        """Return when the telegram sent of a sample arrives, None: never."""
+        is_lost = bool(self.lost_share) and self.luck.random() < self.lost_share
+        arrives_s = sampled_s + self._jittered(self.model.delay_s[phase], self.jitter)
+        arrives_s = self._in_turn(phase, self._slowed(phase, arrives_s))
         for lost in self.model.lost:
             if _hits(lost, phase, arrives_s):
-                return None if lost.late_s is None else arrives_s + lost.late_s
+                return None if lost.late_s is None or is_lost else arrives_s + lost.late_s
+        return None if is_lost else arrives_s
+
+    def answers_at_s(self, phase: int, asked_s: float) -> float | None:
+        """Return when the answer to a read arrives, None: there is none."""
+        answers_s = self.model.answers_s[phase]
+        if answers_s is None or any(_hits(one, phase, asked_s) for one in self.model.unanswered):
+            return None
+        arrives_s = asked_s + self._jittered(answers_s, self.answer_jitter)
+        return self._in_turn(phase, self._slowed(phase, arrives_s))
+
+    def is_silent(self, at_s: float) -> bool:
+        """Tell whether no In-operation telegram comes at a moment."""
+        until_s = self.model.in_operation_until_s
+        paused = any(_is_within(one, at_s) for one in self.model.in_operation_pauses)
+        return paused or (until_s is not None and at_s > until_s)
+
+    def _jittered(self, delay_s: float, luck: Random) -> float:
+        """Return a delay with its jitter; nothing comes before it was measured."""
+        jitter_s = self.model.jitter_s
+        return max(0.0, delay_s + luck.uniform(-jitter_s, jitter_s)) if jitter_s else delay_s
+
+    def _slowed(self, phase: int, arrives_s: float) -> float:
+        slow = (one.late_s or 0.0 for one in self.model.slow if _hits(one, phase, arrives_s))
+        return arrives_s + max(slow, default=0.0)
+
+    def _in_turn(self, phase: int, arrives_s: float) -> float:
+        """Return when a telegram arrives: not before the one of the same phase sent before it."""
+        if self.model.jitter_s or self.model.slow:
+            arrives_s = self.last_s[phase] = max(arrives_s, self.last_s[phase])
         return arrives_s
 
 
@@ -58,9 +94,15 @@ def smart_meter(scenario: Scenario) -> SmartMeter:
         voltage_v=connection.voltage_v,
         power_factor=connection.power_factor,
         lost_share=0.0 if disturbance is None else disturbance.lost_telegrams,
-        luck=Random(0 if disturbance is None else disturbance.seed),  # noqa: S311 - repeatable
+        luck=_luck(0 if disturbance is None else disturbance.seed),
+        jitter=_luck(scenario.meter.jitter_seed),
+        answer_jitter=_luck(scenario.meter.jitter_seed + 1),
     )
 
 
-def _hits(lost: LostTelegrams, phase: int, arrives_s: float) -> bool:
-    return lost.phase in (None, phase) and lost.from_s <= arrives_s <= lost.to_s
+def _hits(one: PhaseSpan, phase: int, at_s: float) -> bool:
+    return one.phase in (None, phase) and _is_within(one, at_s)
+
+
+def _is_within(one: Span, at_s: float) -> bool:
+    return one.from_s <= at_s <= one.to_s

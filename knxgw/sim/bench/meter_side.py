@@ -30,13 +30,23 @@ class MeterSide:
         if meter.in_operation_s is not None:
             self._agenda.at(start_s, TELEGRAM, self._in_operation)
 
+    def started(self) -> None:
+        """Answer the reads of a gateway that starts: objects 10 to 12 have the flag I."""
+        for phase in range(self._meter.phases):
+            self._answer(phase)
+
     def answer(self, asked: Ask) -> None:
         """Answer a read with what the line carries when it is asked."""
-        answers_s, phase = self._scenario.meter.answers_s, METER_KEYS.index(asked.key)
-        if answers_s is not None and self._scenario.connection.load_management == "dynamic":
-            now_s = self._agenda.now_s
+        self._answer(METER_KEYS.index(asked.key))
+
+    def _answer(self, phase: int) -> None:
+        if self._scenario.connection.load_management != "dynamic":
+            return
+        now_s = self._agenda.now_s
+        arrives_s = self._meter.answers_at_s(phase, now_s)
+        if arrives_s is not None:
             telegram = self._meter.value(phase, self._plant.load_ma(now_s, phase))
-            self._agenda.at(now_s + answers_s, TELEGRAM, self._telegram, (telegram, now_s))
+            self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
 
     def _sample(self, _: None) -> None:
         """Look at all phases; the telegrams are on their way."""
@@ -45,8 +55,10 @@ class MeterSide:
         self._recording.samples.append(now_s)
         for phase in range(self._meter.phases):
             telegram = self._meter.telegram(phase, self._plant.load_ma(now_s, phase))
+            if telegram is None:
+                continue
             arrives_s = self._meter.arrives_s(phase, now_s)
-            if telegram is not None and arrives_s is not None:
+            if arrives_s is not None:
                 self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
 
     def _telegram(self, sent: tuple[SmartMeterTelegram, float]) -> None:
@@ -63,7 +75,6 @@ class MeterSide:
         meter, now_s = self._scenario.meter, self._agenda.now_s
         if meter.in_operation_s is None:
             return
-        until_s = meter.in_operation_until_s
-        if until_s is None or now_s <= until_s:
-            self._agenda.at(now_s + meter.in_operation_s, TELEGRAM, self._in_operation)
+        self._agenda.at(now_s + meter.in_operation_s, TELEGRAM, self._in_operation)
+        if not self._meter.is_silent(now_s):
             self._gateway.tell(InOperationSeen())

@@ -24,6 +24,7 @@ from knxgw.sim.bench.scenario import (
     Told,
     Trouble,
 )
+from knxgw.sim.bench.telegrams import TYPES
 from knxgw.station.model import (
     GridControlCommanded,
     HighPowerStarted,
@@ -129,13 +130,15 @@ def _in_operation(_value: Node, _node: Node, _place: Place, at_s: float) -> Happ
 
 def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     """Return a telegram of the smart meter beside those it sends by itself: A, or W."""
-    phase = phase_of(node)
+    phase, kind = phase_of(node), TYPES[place.dpt]
     number = number_or_nan(value)
+    if not kind.is_signed:
+        number = abs(number)
     telegram = SmartMeterTelegram(
         phase=phase or 0,
-        value=number if place.is_power else number * 1000,
-        is_power=place.is_power,
-        saturating=not place.is_power and number >= 65.0,
+        value=number if kind.is_power else number * 1000,
+        is_power=kind.is_power,
+        saturating=kind.saturating,
     )
     return Told(at_s=at_s, event=telegram)
 

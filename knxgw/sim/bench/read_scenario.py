@@ -13,21 +13,18 @@ from knxgw.sim.bench.fields import (
     flag,
     optional_ma,
     optional_seconds,
-    phase_of,
     seconds,
     whole,
 )
 from knxgw.sim.bench.read_expectations import read_expectations
 from knxgw.sim.bench.read_happenings import read_happenings
+from knxgw.sim.bench.read_meter import read_meter
 from knxgw.sim.bench.scenario import (
     CarModel,
     ConnectionModel,
-    LostTelegrams,
-    MeterModel,
     PointModel,
     Scenario,
 )
-from knxgw.sim.bench.telegrams import TYPES
 
 MOST_POINTS = 5
 DURATION_S, LONGEST_S = 60.0, 100 * 86_400.0
@@ -53,17 +50,6 @@ _CONNECTION: tuple[str, ...] = (
     "priority",
 )
 _CONNECTION += ("static_limit_a", "grid_setpoint_a", "voltage_v", "power_factor")
-_METER: tuple[str, ...] = (
-    "sample_s",
-    "first_s",
-    "delay_s",
-    "dpt",
-    "monitoring_s",
-    "min_change_a",
-    "answers_s",
-    "in_operation_s",
-)
-_METER += ("in_operation_until_s", "lost")
 _POINT: tuple[str, ...] = (
     "minimum_a",
     "maximum_a",
@@ -117,7 +103,7 @@ def _scenario(root: Node, name: str) -> Scenario:
     duration = root.get("duration_s")
     duration_s = (duration.number(0.1, LONGEST_S) if duration else None) or DURATION_S
     connection = _connection(root.get("connection"))
-    meter = _meter(root.get("meter"))
+    meter = read_meter(root.get("meter"))
     points = _points(root)
     if connection.priority is not None and connection.priority > len(points):
         root.report("the prioritised charging point does not exist", "name one of `points`")
@@ -127,7 +113,7 @@ def _scenario(root: Node, name: str) -> Scenario:
         fuse_ma=connection.fuse_ma,
         limit_ma=connection.limit_ma,
         duration_s=duration_s,
-        is_power=TYPES[meter.dpt].is_power,
+        dpt=meter.dpt,
     )
     return Scenario(
         name=name,
@@ -199,50 +185,6 @@ def _settings(node: Node | None) -> Mapping[str, float | int | bool]:
         if value is not None:
             found[name] = value
     return found
-
-
-def _meter(node: Node | None) -> MeterModel:
-    default = MeterModel()
-    if node is None:
-        return default
-    node.only_keys(_METER)
-    dpt, change = node.get("dpt"), node.get("min_change_a")
-    lost = node.get("lost")
-    return MeterModel(
-        sample_s=seconds(node, "sample_s", default.sample_s, 0.1),
-        first_s=seconds(node, "first_s", default.first_s, None),
-        delay_s=_delays(node.get("delay_s"), default.delay_s),
-        dpt=(dpt.choice(tuple(TYPES)) if dpt else None) or default.dpt,
-        monitoring_s=seconds(node, "monitoring_s", default.monitoring_s, 1.0),
-        min_change_ma=current_ma(change) if change else None,
-        answers_s=optional_seconds(node, "answers_s", None),
-        in_operation_s=optional_seconds(node, "in_operation_s", None),
-        in_operation_until_s=optional_seconds(node, "in_operation_until_s", None),
-        lost=tuple(_lost(item) for item in lost.items()) if lost else (),
-    )
-
-
-def _delays(node: Node | None, default: tuple[float, float, float]) -> tuple[float, float, float]:
-    if node is None:
-        return default
-    if not node.is_list:
-        delay_s = node.number(0.0) or 0.0
-        return delay_s, delay_s, delay_s
-    delays = [item.number(0.0) or 0.0 for item in node.items()]
-    if len(delays) != 3:
-        node.report(f"expected 3 values, got {len(delays)}", "write L1, L2 and L3")
-        return default
-    return delays[0], delays[1], delays[2]
-
-
-def _lost(node: Node) -> LostTelegrams:
-    node.only_keys(("from", "to", "phase", "late_s"))
-    return LostTelegrams(
-        from_s=seconds(node, "from", 0.0, None),
-        to_s=seconds(node, "to", 0.0, None),
-        phase=phase_of(node),
-        late_s=optional_seconds(node, "late_s", None),
-    )
 
 
 def _points(root: Node) -> tuple[PointModel, ...]:

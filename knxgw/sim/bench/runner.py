@@ -115,6 +115,7 @@ class Run:
         self.tell(Started())
         for condition in self.chargers.conditions():
             self.tell(condition)
+        self.meter.started()
 
     def tell(self, event: Event) -> None:
         """Let the station take an event, and carry out what it wants."""

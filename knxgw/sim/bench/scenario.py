@@ -77,13 +77,28 @@ class ConnectionModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LostTelegrams:
-    """Telegrams that arrive between two moments (ends included) are lost, or late."""
+class Span:
+    """From one moment to another, ends included."""
 
     from_s: float
     to_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseSpan(Span):
+    """The same on one phase, or on all."""
+
     phase: int | None = None  # 0 to 2; None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostTelegrams(PhaseSpan):
+    """Telegrams that arrive between two moments are lost, or late."""
+
     late_s: float | None = None  # None: lost
+
+
+Answers = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +108,29 @@ class MeterModel:
     sample_s: float = 2.0
     first_s: float = 0.0  # a moment of sampling
     delay_s: tuple[float, float, float] = (1.0, 1.0, 1.0)  # from sampling to telegram, per phase
+    told_delay_s: float | None = None  # the delay that the gateway is told; None: that of L1
+    jitter_s: float = 0.0  # each telegram comes up to so much sooner or later than its delay says
+    jitter_seed: int = 1
     dpt: str = "14.019"
     monitoring_s: float = 10.0  # T_mon, the gateway is told
     min_change_ma: int | None = None  # given: values are sent on change only
-    answers_s: float | None = None  # how long an answer to a read takes; None: it answers none
+    answers_s: Answers = (None, None, None)  # how long an answer to a read takes; None: no answer
+    unanswered: tuple[PhaseSpan, ...] = ()  # reads in these times get no answer
     in_operation_s: float | None = None  # spacing of In-operation telegrams
     in_operation_until_s: float | None = None
+    in_operation_pauses: tuple[Span, ...] = ()  # none comes in these times
     lost: tuple[LostTelegrams, ...] = ()
+    slow: tuple[LostTelegrams, ...] = ()  # telegrams and answers then take so much longer
+
+    @property
+    def assumed_delay_s(self) -> float:
+        """Return the delay that the gateway reckons with."""
+        return self.delay_s[0] if self.told_delay_s is None else self.told_delay_s
+
+    @property
+    def longest_delay_s(self) -> float:
+        """Return the longest a telegram takes that is neither lost nor late."""
+        return max(self.delay_s) + self.jitter_s
 
 
 # --- what happens ------------------------------------------------------------------------------

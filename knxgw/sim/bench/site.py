@@ -124,7 +124,7 @@ def settings_of(scenario: Scenario, configuration: Configuration) -> Settings | 
         feeder_ma=connection.feeder_ma,
         voltage_v=connection.voltage_v,
         power_factor=connection.power_factor,
-        meter_delay_s=scenario.meter.delay_s[0],
+        meter_delay_s=scenario.meter.assumed_delay_s,
     )
     known = {one.name for one in fields(Settings)}
     if unknown := scenario.settings.keys() - known:
