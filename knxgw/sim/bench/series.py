@@ -66,7 +66,7 @@ _ON_CHANGE = MeterModel(
     delay_s=(1.0, 1.0, 1.0),
     monitoring_s=60.0,
     min_change_ma=500,
-    answers_s=0.2,
+    answers_s=(0.2, 0.2, 0.2),
     in_operation_s=20.0,
 )
 
