@@ -10,7 +10,7 @@ from knxgw.sim.bench.days_report import page_lines, plots
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, Series
-from knxgw.sim.bench.yardsticks import FirstCome, StaticShare
+from knxgw.sim.bench.yardsticks.simple import FirstCome, StaticShare
 from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
 
 HOURS = 0.4

@@ -11,7 +11,7 @@ from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import BaseChanged, Scenario
 from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, FURTHER_SERIES, MAIN_SERIES, SEEDS
-from knxgw.sim.bench.yardsticks import FirstCome
+from knxgw.sim.bench.yardsticks.simple import FirstCome
 
 HOURS = 0.3
 

@@ -16,7 +16,10 @@ from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.series import Series
 from knxgw.sim.bench.telegram_count import TelegramCount
-from knxgw.sim.bench.yardsticks import FirstCome, StaticShare
+from knxgw.sim.bench.yardsticks.evcc import Evcc
+from knxgw.sim.bench.yardsticks.openwb import OpenWb
+from knxgw.sim.bench.yardsticks.simple import FirstCome, StaticShare
+from knxgw.sim.bench.yardsticks.warp import Warp
 
 GATEWAY = "gateway"
 TYPICAL_BUILDING_MA = 16_000  # leaves five charging points 6 A each
@@ -26,6 +29,9 @@ YARDSTICKS: Mapping[str, Callable[[Scenario], Controller]] = {
         scenario, building_ma=TYPICAL_BUILDING_MA
     ),
     "first come, first served": FirstCome,
+    "openWB": OpenWb,
+    "WARP": Warp,
+    "evcc": Evcc,
 }
 
 

@@ -1,0 +1,1 @@
+"""What the gateway is compared with: simple ways to share a line, and ports of what people run."""
