@@ -40,7 +40,7 @@ from knxgw.sim.bench.expectation import (
 )
 from knxgw.sim.bench.judge import failures, probes
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.scenario import Happening, MeterModel, Scenario, Span, Told
+from knxgw.sim.bench.scenario import Happening, MeterModel, Reconfigured, Scenario, Span, Told
 from knxgw.station.model import SmartMeterTelegram
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -171,8 +171,13 @@ def _alike(scenario: Scenario) -> list[list[int]]:
         own = [
             _at_point(one, {number: 0}) for one in scenario.happenings if _point_of(one) == number
         ]
+        configured = [
+            (one.at_s, one.points.get(number), one.connection.get("priority") == number)
+            for one in scenario.happenings
+            if isinstance(one, Reconfigured)
+        ]
         prioritised = scenario.connection.priority == number
-        key = repr((replace(point, poll_offset_s=None), prioritised, own))
+        key = repr((replace(point, poll_offset_s=None), prioritised, own, configured))
         classes.setdefault(key, []).append(number)
     return list(classes.values())
 
@@ -184,6 +189,8 @@ def _point_of(happening: Happening) -> int | None:
 
 def _at_point(happening: Happening, numbers: Numbers) -> Happening:
     """Return the same happening at the charging point's new number."""
+    if isinstance(happening, Reconfigured):
+        return _renumbered(happening, numbers)
     number = _point_of(happening)
     if number is None:
         return happening
@@ -192,6 +199,15 @@ def _at_point(happening: Happening, numbers: Numbers) -> Happening:
         return replace(happening, event=replace(told, point=numbers[number]))
     moved: Any = happening
     return replace(moved, point=numbers[number])  # type: ignore[no-any-return]
+
+
+def _renumbered(change: Reconfigured, numbers: Numbers) -> Reconfigured:
+    connection = dict(change.connection)
+    priority = connection.get("priority")
+    if priority is not None:
+        connection["priority"] = numbers[priority]
+    points = {numbers[number]: changed for number, changed in change.points.items()}
+    return replace(change, connection=connection, points=points)
 
 
 def _turned(subject: Subject, numbers: Numbers) -> Subject:  # noqa: PLR0911 - a table

@@ -9,7 +9,13 @@ from click.testing import CliRunner
 
 from knxgw.cli import main
 from knxgw.errors import ConfigError
-from knxgw.sim.bench import read_expectations, read_happenings, read_meter, read_scenario
+from knxgw.sim.bench import (
+    read_configuration,
+    read_expectations,
+    read_happenings,
+    read_meter,
+    read_scenario,
+)
 from knxgw.sim.bench.expectation import OffersAre, When
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
@@ -191,7 +197,7 @@ def test_the_page_explains_every_key() -> None:
     keys: set[str] = set()
     for name in ("_KEYS", "_CONNECTION", "_POINT", "_CAR"):
         keys |= set(getattr(read_scenario, name))
-    keys |= set(read_meter.KEYS)
+    keys |= set(read_meter.KEYS) | set(read_configuration.KEYS)
     keys |= set(read_happenings._READERS) | set(read_happenings._OPTIONS)
     keys |= set(read_expectations._READERS) | set(read_expectations._OPTIONS)
     keys |= set(read_expectations._TIMES)

@@ -35,14 +35,23 @@ class Gateway:
     """The gateway's own rules."""
 
     def __init__(self, scenario: Scenario) -> None:
+        self.station: Station | None = None
+        self.clock_s = 0.0  # by so much the wall clock was set, all in all
+        self.configure(scenario)
+
+    def configure(self, scenario: Scenario) -> None:
+        """Read the configuration: it holds from the next start on. Raises: ConfigError."""
         self.configuration = configuration_of(scenario)
         self.settings = settings_of(scenario, self.configuration)
-        self.station: Station | None = None
+
+    def now(self, now_s: float) -> datetime:
+        """Return the wall-clock time of the machine."""
+        return NOON + timedelta(seconds=now_s + self.clock_s)
 
     def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
         """Begin with the station as it was stored."""
-        now = NOON + timedelta(seconds=now_s)
-        self.station = initial(self.configuration, records, now_s + EPOCH_S, now, self.settings)
+        at_s, now = now_s + EPOCH_S, self.now(now_s)
+        self.station = initial(self.configuration, records, at_s, now, self.settings)
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
         """Let the station take one step."""

@@ -4,7 +4,7 @@ Source: load management specification, section 22.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from knxgw.sim.bench.counterfactual import controller_caused_as
@@ -12,35 +12,52 @@ from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.oracle import oracle_as
 from knxgw.sim.bench.plant import MWH_PER_AS
 from knxgw.sim.bench.recording import PointLog, Recording
-from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.scenario import ConnectionModel, Scenario
 from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
 
 EXCURSION_FROM_MA = 500
 SETTLED_MA = 1000
 MINUTE_S, HOUR_S = 60.0, 3600.0
 Metrics = dict[str, object]
+# What the line may carry; each by the configuration in force.
+_LEVELS: Mapping[str, Callable[[ConnectionModel], int]] = {
+    "limit": lambda connection: connection.limit_ma,
+    "fuse": lambda connection: connection.fuse_ma,
+}
 
 
 def metrics(scenario: Scenario, recording: Recording) -> Metrics:
     """Return every figure of a run, from 0 s to its end."""
     connection, end_s = scenario.connection, recording.end_s
-    levels = {"limit": connection.limit_ma, "fuse": connection.fuse_ma}
+    spans = list(recording.configurations(scenario, 0.0, end_s))
+    highest = {name: max(of(one.connection) for _, _, one in spans) for name, of in _LEVELS.items()}
     writes = [log.offers.changes(0.0, end_s) for log in recording.points]
     return {
         "highest_load_a": [_round(load.highest(0.0, end_s) / 1000) for load in recording.load],
         "excursion_s": {
             name: _round(
-                max(longest_s(load, ma + EXCURSION_FROM_MA, end_s) for load in recording.load)
+                max(
+                    longest_s(load, of(one.connection) + EXCURSION_FROM_MA, to_s, from_s)
+                    for load in recording.load
+                    for from_s, to_s, one in spans
+                )
             )
-            for name, ma in levels.items()
+            for name, of in _LEVELS.items()
         },
         "overcurrent_as": {
-            name: _round(sum(load.integral_above(ma, 0.0, end_s) for load in recording.load) / 1000)
-            for name, ma in levels.items()
+            name: _round(
+                sum(
+                    load.integral_above(of(one.connection), from_s, to_s)
+                    for load in recording.load
+                    for from_s, to_s, one in spans
+                )
+                / 1000
+            )
+            for name, of in _LEVELS.items()
         },
         "controller_caused_as": {
             name: _round(controller_caused_as(scenario, recording, ma))
-            for name, ma in levels.items()
+            for name, ma in highest.items()
         },
         "breaker_stress": {
             name: _round(
@@ -68,9 +85,10 @@ def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def longest_s(load: Curve, limit_ma: float, end_s: float) -> float:
+def longest_s(load: Curve, limit_ma: float, end_s: float, begin_s: float = 0.0) -> float:
     """Return the longest time without a break above a limit [s]."""
-    return max((to_s - from_s for from_s, to_s in load.above(limit_ma, 0.0, end_s)), default=0.0)
+    times = load.above(limit_ma, begin_s, end_s)
+    return max((to_s - from_s for from_s, to_s in times), default=0.0)
 
 
 def jain(values: Sequence[float]) -> float:

@@ -28,6 +28,7 @@ def oracle_of_points_as(
     lines += [log.used.times for log in recording.points]
     lines += [log.can_use.times for log in recording.points]
     lines += [_turns(log) for log in recording.points]
+    lines.append([at_s for at_s, _ in recording.configured])
     inside = {
         at_s
         for line in lines
@@ -36,7 +37,9 @@ def oracle_of_points_as(
     }
     totals = [0.0] * len(recording.points)
     for start_s, end_s in pairwise([from_s, *sorted(inside), to_s]):
-        for index, current_ma in _ideal_ma(scenario, recording, start_s):
+        for index, current_ma in _ideal_ma(
+            recording.configuration_at(scenario, start_s), recording, start_s
+        ):
             totals[index] += current_ma * (end_s - start_s) / 1000
     return totals
 

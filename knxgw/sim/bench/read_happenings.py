@@ -14,11 +14,13 @@ from knxgw.sim.bench.fields import (
     point_of,
     seconds,
 )
+from knxgw.sim.bench.read_configuration import read_configuration
 from knxgw.sim.bench.scenario import (
     BaseChanged,
     CarChanged,
     CarMoved,
     ChargerTroubled,
+    ClockStepped,
     Happening,
     Restarted,
     Told,
@@ -167,6 +169,10 @@ def _gateway(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
     return Restarted(at_s=at_s, off_s=seconds(node, "off_s", 0.0))
 
 
+def _clock_step(value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
+    return ClockStepped(at_s=at_s, step_s=value.number() or 0.0)
+
+
 _READERS: Mapping[str, Reader] = {
     "base_a": _base,
     "base_added_a": _added,
@@ -182,6 +188,8 @@ _READERS: Mapping[str, Reader] = {
     "car_phases": _car_phases,
     "charger": _charger,
     "gateway": _gateway,
+    "configuration": read_configuration,
+    "clock_step_s": _clock_step,
 }
 
 

@@ -1,13 +1,11 @@
 """Reads a scenario file; every mistake at once, each with its line and a remedy."""
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
-from knxgw.dlm.settings import Settings
+from knxgw.errors import ConfigError, Severity
 from knxgw.sim.bench.fields import (
-    NEVER,
     Place,
     current_ma,
     flag,
@@ -19,12 +17,16 @@ from knxgw.sim.bench.fields import (
 from knxgw.sim.bench.read_expectations import read_expectations
 from knxgw.sim.bench.read_happenings import read_happenings
 from knxgw.sim.bench.read_meter import read_meter
+from knxgw.sim.bench.read_settings import read_settings
 from knxgw.sim.bench.scenario import (
     CarModel,
     ConnectionModel,
     PointModel,
+    Reconfigured,
     Scenario,
+    reconfigured,
 )
+from knxgw.sim.bench.site import configuration_of
 
 MOST_POINTS = 5
 DURATION_S, LONGEST_S = 60.0, 100 * 86_400.0
@@ -70,8 +72,6 @@ _CAR: tuple[str, ...] = (
     "rise_a_per_s",
 )
 _CAR += ("fall_a_per_s", "settle_s", "overdraw_a", "deaf_from_s", "contactor_s")
-# Numbers of load management that stand elsewhere in the file, or are words.
-_NOT_SETTINGS = ("fuse_ma", "reserve_ma", "priority", "phases", "static_limit_ma", "supervision")
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -94,7 +94,29 @@ def _finish(root: Node | None, name: str, problems: Problems) -> Scenario:
         raise AssertionError("a file without a root has a finding")
     scenario = _scenario(root, name)
     problems.raise_if_errors()
+    _check_site(root, scenario)
+    problems.raise_if_errors()
     return scenario
+
+
+def _check_site(root: Node, scenario: Scenario) -> None:
+    """Report a site that the gateway would not run: at the beginning, or after a change."""
+    _check_configuration(root.get("connection") or root, scenario)
+    events = root.get("events")
+    nodes = [one for one in events.items() if one.get("configuration")] if events else []
+    changes = [one for one in scenario.happenings if isinstance(one, Reconfigured)]
+    for change, node in sorted(zip(changes, nodes, strict=True), key=lambda pair: pair[0].at_s):
+        scenario = reconfigured(scenario, change)
+        _check_configuration(node, scenario)
+
+
+def _check_configuration(node: Node, scenario: Scenario) -> None:
+    try:
+        configuration_of(scenario)
+    except ConfigError as err:
+        for finding in err.findings:
+            if finding.severity is Severity.ERROR:
+                node.report(f"{finding.key}: {finding.problem}", finding.remedy)
 
 
 def _scenario(root: Node, name: str) -> Scenario:
@@ -121,7 +143,7 @@ def _scenario(root: Node, name: str) -> Scenario:
         duration_s=duration_s,
         idle_s=seconds(root, "idle_s", IDLE_S),
         connection=connection,
-        settings=_settings(root.get("settings")),
+        settings=read_settings(root.get("settings")),
         meter=meter,
         base_ma=_base(root.get("base_a")),
         points=points,
@@ -166,25 +188,6 @@ def _connection(node: Node | None) -> ConnectionModel:
         voltage_v=seconds(node, "voltage_v", default.voltage_v, 1.0),
         power_factor=seconds(node, "power_factor", default.power_factor, 0.1),
     )
-
-
-def _settings(node: Node | None) -> Mapping[str, float | int | bool]:
-    """Return the named numbers of load management that are given, as their types want them."""
-    if node is None:
-        return {}
-    kinds = {one.name: str(one.type) for one in fields(Settings) if one.name not in _NOT_SETTINGS}
-    found: dict[str, float | int | bool] = {}
-    for name, child in node.only_keys(tuple(kinds)).items():
-        value: float | int | bool | None
-        if "bool" in kinds[name]:
-            value = child.boolean()
-        elif child.text() in NEVER:
-            value = float("inf")
-        else:
-            value = child.integer() if "int" in kinds[name] else child.number()
-        if value is not None:
-            found[name] = value
-    return found
 
 
 def _points(root: Node) -> tuple[PointModel, ...]:

@@ -1,12 +1,13 @@
 """What a run of the bench leaves: every offer, limit, state, fault and current, over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.publication import Published
 from knxgw.sim.bench.curve import Curve, Steps
-from knxgw.sim.bench.scenario import CarModel
+from knxgw.sim.bench.scenario import CarModel, Scenario
 from knxgw.station.model import Station
 
 WATCHED = frozenset({"state", "reason", "offer", "fault", "last_fault"}) | {
@@ -84,6 +85,7 @@ class Recording:
     sessions: list[ClosedSession] = field(default_factory=list)
     reactions_s: list[float] = field(default_factory=list)  # from a telegram until offers fit it
     failed_writes: int = 0
+    configured: list[tuple[float, Scenario]] = field(default_factory=list)  # in the middle
     sent: list[float] = field(default_factory=list)  # when the gateway sent a KNX telegram
 
     def object_at(self, point: int, key: str, at_s: float) -> Published:
@@ -114,3 +116,19 @@ class Recording:
         lines.append([fault.at_s for fault in self.faults])
         inside = {at_s for line in lines for at_s in line if from_s < at_s <= to_s}
         return [from_s, *sorted(inside)]
+
+    def configurations(
+        self, scenario: Scenario, from_s: float, to_s: float
+    ) -> Iterator[tuple[float, float, Scenario]]:
+        """Give the times between two moments in which one configuration was in force, and it."""
+        changes = [(from_s, scenario), *self.configured, (to_s, scenario)]
+        for (start_s, one), (end_s, _) in pairwise(changes):
+            if max(start_s, from_s) < min(end_s, to_s):
+                yield max(start_s, from_s), min(end_s, to_s), one
+
+    def configuration_at(self, scenario: Scenario, at_s: float) -> Scenario:
+        """Return the scenario with the configuration in force at a moment."""
+        for changed_s, one in reversed(self.configured):
+            if changed_s <= at_s:
+                return one
+        return scenario

@@ -4,6 +4,7 @@ The sides of the chargers and of the smart meter have modules of their own.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, assert_never
 
 from knxgw.charging.words import PointNumber
@@ -21,14 +22,19 @@ from knxgw.sim.bench.scenario import (
     CarChanged,
     CarMoved,
     ChargerTroubled,
+    ClockStepped,
     Happening,
+    Reconfigured,
     Restarted,
     Scenario,
     Told,
+    reconfigured,
 )
 from knxgw.sim.bench.telegram_count import TelegramCount
 from knxgw.station.model import (
     Ask,
+    ClockSet,
+    ClockSource,
     Effect,
     Event,
     FaultChanged,
@@ -37,6 +43,7 @@ from knxgw.station.model import (
     Remember,
     SessionClosed,
     Started,
+    Stopping,
     Tick,
 )
 
@@ -56,7 +63,7 @@ class Run:
         telegrams: TelegramCount | None = None,
     ) -> None:
         """Prepare a run of the gateway, or of another `controller`."""
-        self.scenario = scenario
+        self._first = self.scenario = scenario
         self.controller = controller or Gateway(scenario)
         self.telegrams = telegrams
         self.agenda = Agenda(-scenario.idle_s)
@@ -94,7 +101,7 @@ class Run:
         self.recording.reactions_s = self.watch.reactions_s
         for charger in self.plant.chargers:
             charger.log.charge_as.add(end_s, charger.vehicle.charge_as(end_s))
-        self.recording.violations.extend(load_violations(self.scenario, self.recording))
+        self.recording.violations.extend(load_violations(self._first, self.recording))
         self.recording.violations.sort(key=lambda one: one.at_s)
         return self.recording
 
@@ -235,8 +242,39 @@ class Run:
                 self.recording.happenings.append(self.agenda.now_s)
                 self.is_up = False
                 self.agenda.at(self.agenda.now_s + off_s, HAPPENING, self._come_back)
+            case Reconfigured():
+                self.recording.happenings.append(self.agenda.now_s)
+                self._reconfigure(happening)
+            case ClockStepped(step_s=step_s):
+                self.recording.happenings.append(self.agenda.now_s)
+                self._step_clock(step_s)
             case _:
                 assert_never(happening)
+
+    def _reconfigure(self, change: Reconfigured) -> None:
+        """End the gateway in order, as after SIGHUP; it begins anew with what was stored."""
+        self.tell(Stopping())
+        self.is_up = False
+        self.agenda.at(self.agenda.now_s + change.off_s, HAPPENING, self._begin_with, change)
+
+    def _begin_with(self, change: Reconfigured) -> None:
+        now_s = self.agenda.now_s
+        self.scenario = self.watch.scenario = reconfigured(self.scenario, change)
+        self.recording.configured.append((now_s, self.scenario))
+        for charger, model in zip(self.plant.chargers, self.scenario.points, strict=True):
+            charger.model = replace(
+                charger.model, minimum_ma=model.minimum_ma, maximum_ma=model.maximum_ma
+            )
+        if isinstance(self.controller, Gateway):  # what it is compared with reads no file
+            self.controller.configure(self.scenario)
+        self._start()
+
+    def _step_clock(self, step_s: float) -> None:
+        """Set the wall clock; the gateway is told, as it tells itself when it notices."""
+        if isinstance(self.controller, Gateway):
+            self.controller.clock_s += step_s
+            now = self.controller.now(self.agenda.now_s)
+            self.tell(ClockSet(now=now, source=ClockSource.NTP))
 
     def _come_back(self, _: None) -> None:
         self._start()

@@ -6,12 +6,14 @@ Source: load management specification, sections 21 and 23.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from knxgw.charging.words import NOMINAL_V
 from knxgw.sim.bench.expectation import Expectation
 from knxgw.station.model import Event as StationEvent
+
+Number = float | int | bool  # of load management
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +202,25 @@ class Restarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reconfigured:
+    """The configuration file was changed and is read again: the gateway begins anew with it."""
+
+    at_s: float
+    off_s: float  # from its goodbye to the chargers until it begins
+    connection: Mapping[str, int | None]  # fields of `ConnectionModel` that change
+    settings: Mapping[str, Number]
+    points: Mapping[int, Mapping[str, int]]  # by number: fields of `PointModel` that change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped:
+    """The wall clock of the gateway's machine is set; monotonic time goes on."""
+
+    at_s: float
+    step_s: float  # negative: back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
     """What goes wrong at random; the same seed gives the same misfortune."""
 
@@ -208,7 +229,16 @@ class Disturbance:
     failed_writes: float = 0.0  # share of the writes that chargers do not take
 
 
-Happening = BaseChanged | CarMoved | CarChanged | ChargerTroubled | Told | Restarted
+Happening = (
+    BaseChanged
+    | CarMoved
+    | CarChanged
+    | ChargerTroubled
+    | ClockStepped
+    | Reconfigured
+    | Restarted
+    | Told
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +250,23 @@ class Scenario:
     duration_s: float
     idle_s: float
     connection: ConnectionModel
-    settings: Mapping[str, float | int | bool]  # named numbers of load management
+    settings: Mapping[str, Number]  # named numbers of load management
     meter: MeterModel
     base_ma: tuple[int, int, int]
     points: tuple[PointModel, ...]
     happenings: tuple[Happening, ...]
     expectations: tuple[Expectation, ...]
     disturbance: Disturbance | None = None
+
+
+def reconfigured(scenario: Scenario, change: Reconfigured) -> Scenario:
+    """Return the scenario with the configuration that holds after a change."""
+    points = list(scenario.points)
+    for number, changed in change.points.items():
+        points[number - 1] = replace(points[number - 1], **changed)  # type: ignore[arg-type]  # checked by the reader
+    return replace(
+        scenario,
+        connection=replace(scenario.connection, **change.connection),  # type: ignore[arg-type]  # the same
+        settings={**scenario.settings, **change.settings},
+        points=tuple(points),
+    )
