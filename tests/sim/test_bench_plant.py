@@ -113,7 +113,7 @@ def test_a_poll_reads_state_limit_and_currents_at_the_terminals() -> None:
 
 def test_a_charger_in_trouble_reports_currents_that_cannot_be() -> None:
     charger = plant_of("points: 1").chargers[0]
-    charger.trouble = Trouble.INVALID
+    charger.troubles.begin(Trouble.INVALID, is_timed=False)
     assert charger.seen(1.0).values[Quantity.CURRENT_L1] == 99_900
 
 

@@ -116,6 +116,37 @@ def test_chargers_that_count_whole_amperes_are_judged_exactly() -> None:
             "s.yaml:2: error: events[0]: key 'point' is missing; add `point: …`",
         ),
         (
+            "events:\n  - {at: 5, until: 9, base_a: 6}",
+            "s.yaml:2: error: events[0].until: `base_a` has no end; write a second event; "
+            "an end have: car, ",
+        ),
+        (
+            "events:\n  - {at: 5, until: 5, point: 1, charger: ignores}",
+            "s.yaml:2: error: events[0].until: it would end before it begins; give more than 5",
+        ),
+        (
+            "events:\n  - {at: 5, until: 9, point: 1, charger: reboots}",
+            "s.yaml:2: error: events[0].until: `reboots` has no end; "
+            "say how long it takes: `off_s: …`",
+        ),
+        (
+            "events:\n  - {at: 5, until: 9, point: 1, charger: good}",
+            "s.yaml:2: error: events[0].until: `good` has no end; write when the trouble ends",
+        ),
+        (
+            "events:\n  - {at: 5, point: 1, charger: ignores, to_a: 16}",
+            "s.yaml:2: error: events[0].to_a: `ignores` has none; it belongs to `reboots`",
+        ),
+        (
+            "events:\n  - {at: 5, point: 1, charger: sulks}",
+            "s.yaml:2: error: events[0].charger: expected one of good, unreachable, invalid, "
+            "ignores, refuses, reboots, got 'sulks'",
+        ),
+        (
+            "events:\n  - {at: 5, point: 1, reports: 12}",
+            "s.yaml:2: error: events[0].reports: 12 is out of range; allowed: 0 to 11",
+        ),
+        (
             "events:\n  - {base_a: 5}",
             "s.yaml:2: error: events[0]: key 'at' is missing; add `at: …`",
         ),

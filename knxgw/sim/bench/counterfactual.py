@@ -18,7 +18,7 @@ from knxgw.dlm.settings import PEAK_HOLD_S
 from knxgw.sim.bench.curve import Curve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario
-from knxgw.sim.bench.vehicle import Vehicle
+from knxgw.sim.bench.vehicle import Input, Vehicle
 
 LEAST_MAS = 1e-3  # less is how numbers are rounded
 
@@ -53,7 +53,7 @@ def controller_caused(scenario: Scenario, recording: Recording, limit_ma: float)
         decided_s
         for log in recording.points
         for _, word, _, decided_s in log.inputs
-        if word == "limit"
+        if word is Input.LIMIT
     )
     raised = [
         sorted(at_s for log in recording.points for at_s in _raises(log, phase))
@@ -83,7 +83,9 @@ def _raises(log: PointLog, phase: int) -> list[float]:
 
     Of commands that arrive at the same moment only the last one is felt.
     """
-    limits = {at_s: (value, sent_s) for at_s, word, value, sent_s in log.inputs if word == "limit"}
+    limits = {
+        at_s: (value, sent_s) for at_s, word, value, sent_s in log.inputs if word is Input.LIMIT
+    }
     return [
         sent_s
         for (before, _), (value, sent_s) in pairwise([(0, 0.0), *limits.values()])
@@ -163,7 +165,6 @@ class _Replay:
     def __init__(self, model: PointModel, log: PointLog) -> None:
         self._model, self._log = model, log
         self._vehicle = Vehicle(model=model.car)
-        self._limit_ma = 0
         self._next = 0  # input
         self._cars = 0  # that were plugged in
 
@@ -188,23 +189,13 @@ class _Replay:
 
     def _take(self) -> None:
         """Take the next input."""
-        at_s, word, value, _ = self._log.inputs[self._next]
+        at_s, what, value, _ = self._log.inputs[self._next]
         self._next += 1
-        vehicle = self._vehicle
-        if word == "limit":
-            self._limit_ma = value
-            vehicle.offer(at_s, value)
-        elif word == "plug":
-            vehicle.model = self._log.cars[self._cars] if self._log.cars else vehicle.model
+        if what is Input.PLUG:
+            cars = self._log.cars
+            self._vehicle.model = cars[self._cars] if cars else self._vehicle.model
             self._cars += 1
-            vehicle.plug(at_s, self._limit_ma)
-        elif word == "unplug":
-            vehicle.unplug(at_s)
-        else:
-            is_maximum = word == "maximum"
-            vehicle.can_use(
-                at_s, maximum_ma=value if is_maximum else None, phases=None if is_maximum else value
-            )
+        self._vehicle.take(at_s, what, value)
 
     def ahead(self, excess: Excess) -> Curve:
         """Go on to the end of the excess without new commands."""
@@ -214,7 +205,7 @@ class _Replay:
         while self._next < len(inputs) and inputs[self._next][0] <= excess.end_s:
             at_s, word, _, decided_s = inputs[self._next]
             self._follow(curve, excess.phase, at_s)
-            if word == "limit" and decided_s > excess.frozen_s:
+            if word is Input.LIMIT and decided_s > excess.frozen_s:
                 self._next += 1
                 continue
             self._take()

@@ -16,6 +16,7 @@ class Place:
 
     points: int
     resolutions_ma: tuple[int, ...]
+    maximums_ma: tuple[int, ...]
     fuse_ma: int
     limit_ma: int
     duration_s: float
@@ -71,6 +72,15 @@ def point_of(node: Node, place: Place, *, general: bool = False) -> int:
         return 0
     child = node.require("point")
     return (child.integer(0 if general else 1, place.points) if child else None) or 0
+
+
+def until_of(node: Node, at_s: float) -> float | None:
+    """Return when something ends, None: not by itself."""
+    until = node.get("until")
+    until_s = until.number() if until is not None else None
+    if until is not None and until_s is not None and until_s <= at_s:
+        until.report("it would end before it begins", f"give more than {at_s:g}")
+    return until_s
 
 
 def phase_of(node: Node) -> int | None:

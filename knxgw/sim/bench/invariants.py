@@ -8,17 +8,19 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from knxgw.modbus.commander import RETRY_S
-from knxgw.sim.bench.curve import Curve
+from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.plant import Charger, Plant
 from knxgw.sim.bench.recording import Recording, Violation
 from knxgw.sim.bench.scenario import (
     BaseChanged,
+    CarBehaves,
     CarChanged,
+    CarModel,
     CarMoved,
     ConnectionModel,
+    Habit,
     Happening,
     Scenario,
-    Trouble,
 )
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
 
@@ -170,9 +172,11 @@ def _a(current_ma: float) -> str:
     return f"{current_ma / 1000:.1f} A"
 
 
-def _least_ma(charger: Charger) -> int:
-    """Return how far it can be lowered: not at all if it cannot be told."""
-    if charger.trouble is Trouble.UNREACHABLE:
+def _least_ma(charger: Charger) -> float:
+    """Return how far it can be lowered: not at all if it cannot be told, or its vehicle is deaf."""
+    if charger.vehicle.is_deaf:
+        return max(charger.vehicle.target_ma, charger.model.minimum_ma)
+    if not charger.can_be_told:
         return max(charger.limit_ma, charger.model.minimum_ma)
     return charger.model.minimum_ma
 
@@ -191,13 +195,12 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
     Not looked at: the time a change of the base load may take to be answered, vehicles that do not
     obey, vehicles that resume or add phases by themselves, and minima that do not fit.
     """
-    obedient = all(
-        one.car.deaf_from_s is None and not one.car.overdraw_ma for one in scenario.points
-    )
+    obedient = all(one.car.deaf_from_s is None for one in scenario.points)
     if scenario.connection.load_management != "dynamic" or not obedient:
         return []
     noise_ma = max((_noise_ma(one) for one in scenario.happenings), default=0)
-    limit_ma = scenario.connection.limit_ma + LOWER_FROM_MA + SLACK_MA + noise_ma
+    slack_ma = LOWER_FROM_MA + SLACK_MA + noise_ma + _overdraw_ma(scenario)
+    limit_ma = scenario.connection.limit_ma + slack_ma
     found = []
     for from_s, to_s in _quiet(scenario, recording):
         for phase, load in enumerate(recording.load):
@@ -213,6 +216,20 @@ def _noise_ma(happening: Happening) -> int:
     """Return by how much the unrest of the building may be above what any sample has told."""
     is_noise = isinstance(happening, BaseChanged) and happening.is_noise
     return NOISE_MOST_MA if is_noise else 0
+
+
+def _overdraw_ma(scenario: Scenario) -> int:
+    """Return by how much all vehicles together may draw more than they are told."""
+    most = [point.car.overdraw_ma for point in scenario.points]
+    for one in scenario.happenings:
+        match one:
+            case CarMoved(point=number, car=CarModel(overdraw_ma=more_ma)):
+                most[number - 1] = max(most[number - 1], more_ma)
+            case CarBehaves(point=number, habit=Habit.OVERDRAW, value=int(more_ma)):
+                most[number - 1] = max(most[number - 1], more_ma)
+            case _:
+                pass
+    return sum(most)
 
 
 def answer_s(scenario: Scenario) -> float:
@@ -232,26 +249,47 @@ def answer_s(scenario: Scenario) -> float:
 
 
 def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, float]]:
-    """Give the times in which every change of the base load has been answered."""
+    """Give the times in which every change of the base load has been answered, and all obey."""
     grace_s = answer_s(scenario)
-    busy = list(recording.base_changes)
-    busy += [
-        happening.at_s for happening in scenario.happenings if isinstance(happening, CarChanged)
-    ]
-    lost_s = [(lost.from_s, lost.to_s) for lost in scenario.meter.lost]
+    busy = list(_unanswered(scenario, recording, grace_s))
+    for log in recording.points:
+        busy += [(from_s, to_s + grace_s) for from_s, to_s in _times(log.strays, recording.end_s)]
     start_s = recording.start_s
-    for at_s in sorted(busy):
-        if at_s > start_s:
-            yield start_s, at_s
+    for from_s, to_s in sorted(busy):
+        if from_s > start_s:
+            yield start_s, from_s
+        start_s = max(start_s, to_s)
+    if start_s < recording.end_s:
+        yield start_s, recording.end_s
+
+
+def _unanswered(
+    scenario: Scenario, recording: Recording, grace_s: float
+) -> Iterable[tuple[float, float]]:
+    """Give the times that changes of the base load, and vehicles that change, may take."""
+    changes = list(recording.base_changes)
+    for one in scenario.happenings:
+        if isinstance(one, CarChanged):
+            changes += [one.at_s] if one.until_s is None else [one.at_s, one.until_s]
+    lost_s = [(lost.from_s, lost.to_s) for lost in scenario.meter.lost]
+    for at_s in sorted(changes):
         until_s = at_s + grace_s
         if _is_blurred(recording, at_s):
             until_s += scenario.meter.sample_s
         for from_s, to_s in lost_s:  # the meter cannot tell it before it is back
             if from_s <= until_s and at_s <= to_s:
                 until_s = to_s + grace_s
-        start_s = max(start_s, until_s)
-    if start_s < recording.end_s:
-        yield start_s, recording.end_s
+        yield at_s, until_s
+
+
+def _times(line: Steps[bool], end_s: float) -> list[tuple[float, float]]:
+    """Return from when to when something was so."""
+    ends_s = [*line.times[1:], end_s]
+    return [
+        (from_s, to_s)
+        for from_s, value, to_s in zip(line.times, line.values, ends_s, strict=True)
+        if value
+    ]
 
 
 def _is_blurred(recording: Recording, at_s: float) -> bool:

@@ -18,11 +18,15 @@ from knxgw.charging.words import (
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.recording import PointLog
 from knxgw.sim.bench.scenario import BaseChanged, PointModel, Scenario, Trouble
+from knxgw.sim.bench.site import LIMIT_POINT
+from knxgw.sim.bench.spells import Spells
 from knxgw.sim.bench.vehicle import MINIMUM_OFFER_MA, Vehicle
 
 IMPOSSIBLE_MA = 99_900  # what a charger reports that gives invalid currents
 ENERGY_S = 10.0  # the energy is read with a poll each so long
 MWH_PER_AS = NOMINAL_V / 3.6  # at the nominal voltage
+
+_DISOBEDIENT = frozenset({Trouble.IGNORES, Trouble.REFUSES})
 
 
 class Charger:
@@ -34,9 +38,14 @@ class Charger:
         self.wired = model.wired
         self.used: tuple[int, ...] = ()  # grid phases the vehicle uses; none without a vehicle
         self.vehicle = Vehicle(model=model.car)
+        self.setpoint_ma = 0  # that was written
+        self.is_enabled = model.zero_pauses  # else it has a command of its own
         self.limit_ma = 0  # it announces
         self.wanted_ma: int | None = None  # the newest command
-        self.trouble = Trouble.GOOD
+        self.troubles: Spells[Trouble] = Spells()
+        self.is_off = False
+        self.has_forgotten = False  # what it was told before it started anew
+        self.reports: Spells[ChargingState | None] = Spells()
         self.scheduled_s = float("inf")  # when the vehicle is looked at next
         self.log = PointLog(
             offers=Steps(start_s, 0),
@@ -46,17 +55,66 @@ class Charger:
             can_use=Steps(start_s, 0),
             reserved=Steps(start_s, value=True),
             charge_as=Steps(start_s, 0.0),
+            reached=Steps(start_s, value=True),
+            strays=Steps(start_s, value=False),
         )
         self._polls = 0
         self._energy_polls = max(1, round(ENERGY_S / model.poll_s))
         self._seen: ChargerSeen | None = None
-        self._key: tuple[int, int, Trouble] | None = None
+        self._key: tuple[object, ...] | None = None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Tell whether it answers."""
+        return not self.is_off and Trouble.UNREACHABLE not in self.troubles.values
+
+    @property
+    def can_be_told(self) -> bool:
+        """Tell whether a command has an effect."""
+        return self.is_reachable and _DISOBEDIENT.isdisjoint(self.troubles.values)
+
+    def write(self, point: str, value: float) -> None:
+        """Take an acknowledged write, unless it ignores what it is told."""
+        if Trouble.IGNORES in self.troubles.values:
+            return
+        if point == LIMIT_POINT:
+            self.setpoint_ma = round(value * 1000)
+        else:
+            self.is_enabled = bool(value)
+        self.has_forgotten = False
+
+    def start_anew(self, limit_ma: int) -> None:
+        """Forget what was written."""
+        self.setpoint_ma, self.is_enabled = limit_ma, True
+        self.has_forgotten = True
+
+    @property
+    def strays(self) -> bool:
+        """Tell whether it, or its vehicle, does something else than it is told.
+
+        One that draws a little more is none: what may flow then is known.
+        """
+        vehicle = self.vehicle
+        has_habit = vehicle.is_deaf or vehicle.delay_s > vehicle.model.delay_s
+        is_wrong = not _DISOBEDIENT.isdisjoint(self.troubles.values)
+        return is_wrong or self.has_forgotten or (vehicle.plugged and has_habit)
+
+    def note_strays(self, at_s: float) -> None:
+        """Note whether it does what it is told."""
+        strays = self.strays
+        if self.log.strays.last != strays:
+            self.log.strays.add(at_s, strays)
+
+    @property
+    def effective_ma(self) -> int:
+        """Return the limit that follows from what was written; 0 without power."""
+        return self.setpoint_ma if self.is_enabled and not self.is_off else 0
 
     def seen(self, at_s: float) -> ChargerSeen:
         """Return what a poll reads."""
         self._polls += 1
         vehicle = self.vehicle
-        key = (vehicle.version, self.limit_ma, self.trouble)
+        key = (vehicle.version, self.limit_ma, self.troubles.values, self.reports.values)
         if self._polls % self._energy_polls == 0:
             energy_mwh = round(vehicle.charge_as(at_s) * MWH_PER_AS)
             values = {**self._values(at_s), Quantity.ENERGY: energy_mwh}
@@ -78,11 +136,14 @@ class Charger:
             for terminal in range(self.model.phases):
                 used = terminal < vehicle.phases
                 current_ma = draw_ma if used else 0
-                invalid = self.trouble is Trouble.INVALID
+                invalid = Trouble.INVALID in self.troubles.values
                 values[PHASE_CURRENTS[terminal]] = IMPOSSIBLE_MA if invalid else current_ma
         return values
 
     def _state(self, draw_ma: int) -> ChargingState:
+        reported = self.reports.values[-1:]
+        if reported and reported[0] is not None:
+            return reported[0]
         if not self.vehicle.plugged:
             return ChargingState.AVAILABLE
         if draw_ma > 0:

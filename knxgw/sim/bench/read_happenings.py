@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.charging.words import PointNumber
@@ -13,18 +15,16 @@ from knxgw.sim.bench.fields import (
     phase_of,
     point_of,
     seconds,
+    until_of,
 )
+from knxgw.sim.bench.read_charging import CHARGER_WORDS, LASTING, VEHICLE_WORDS
 from knxgw.sim.bench.read_configuration import read_configuration
 from knxgw.sim.bench.scenario import (
     BaseChanged,
-    CarChanged,
-    CarMoved,
-    ChargerTroubled,
     ClockStepped,
     Happening,
     Restarted,
     Told,
-    Trouble,
 )
 from knxgw.sim.bench.telegrams import TYPES
 from knxgw.station.model import (
@@ -38,7 +38,7 @@ from knxgw.station.model import (
 )
 
 Reader = Callable[[Node, Node, Place, float], Happening | None]
-_OPTIONS = ("at", "point", "phase", "off_s")
+_OPTIONS = ("at", "until", "point", "phase", "off_s", "to_a")
 
 
 def read_happenings(root: Node, place: Place) -> tuple[Happening, ...]:
@@ -46,27 +46,38 @@ def read_happenings(root: Node, place: Place) -> tuple[Happening, ...]:
     found: list[Happening] = []
     events = root.get("events")
     for node in events.items() if events else ():
-        happening = _read(node, place)
-        if happening is not None:
-            found.append(happening)
+        found += _read(node, place)
     periodic = root.get("periodic")
     for node in periodic.items() if periodic else ():
         found += _periodic(node)
     return tuple(found)
 
 
-def _read(node: Node, place: Place) -> Happening | None:
+def _read(node: Node, place: Place) -> Iterator[Happening]:
+    """Give what an entry lets happen: its begin, and its end where that happens by itself."""
     children = node.only_keys((*_OPTIONS, *_READERS))
     words = [word for word in _READERS if word in children]
     if len(words) != 1:
         told = ", ".join(_READERS)
         node.report(f"expected one thing that happens, got {len(words)}", f"known are: {told}")
-        return None
+        return
     at = node.require("at")
     at_s = at.number(None, place.duration_s) if at else None
     if at_s is None:
-        return None
-    return _READERS[words[0]](children[words[0]], node, place, at_s)
+        return
+    (word,) = words
+    if "until" in children and word not in (*_ENDS, *LASTING):
+        known = ", ".join((*_ENDS, *LASTING))
+        children["until"].report(
+            f"`{word}` has no end", f"write a second event; an end have: {known}"
+        )
+    happening = _READERS[word](children[word], node, place, at_s)
+    if happening is None:
+        return
+    yield happening
+    until_s = until_of(node, at_s) if word in _ENDS else None
+    if until_s is not None:
+        yield replace(_ENDS[word](happening), at_s=until_s)
 
 
 def _base(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
@@ -145,25 +156,6 @@ def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happenin
     return Told(at_s=at_s, event=telegram)
 
 
-def _car(value: Node, node: Node, place: Place, at_s: float) -> Happening:
-    plugged = value.choice(("plug", "unplug")) == "plug"
-    return CarMoved(at_s=at_s, point=point_of(node, place) or 1, plugged=plugged)
-
-
-def _car_maximum(value: Node, node: Node, place: Place, at_s: float) -> Happening:
-    point = point_of(node, place) or 1
-    return CarChanged(at_s=at_s, point=point, maximum_ma=current_ma(value))
-
-
-def _car_phases(value: Node, node: Node, place: Place, at_s: float) -> Happening:
-    return CarChanged(at_s=at_s, point=point_of(node, place) or 1, phases=value.integer(1, 3))
-
-
-def _charger(value: Node, node: Node, place: Place, at_s: float) -> Happening:
-    word = value.choice(tuple(Trouble)) or Trouble.GOOD
-    return ChargerTroubled(at_s=at_s, point=point_of(node, place) or 1, trouble=Trouble(word))
-
-
 def _gateway(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
     value.choice(("restart",))
     return Restarted(at_s=at_s, off_s=seconds(node, "off_s", 0.0))
@@ -183,13 +175,34 @@ _READERS: Mapping[str, Reader] = {
     "start_stop": _start_stop,
     "in_operation": _in_operation,
     "meter_value": _meter_value,
-    "car": _car,
-    "car_maximum_a": _car_maximum,
-    "car_phases": _car_phases,
-    "charger": _charger,
+    **VEHICLE_WORDS,
+    **CHARGER_WORDS,
     "gateway": _gateway,
     "configuration": read_configuration,
     "clock_step_s": _clock_step,
+}
+
+
+def _moved_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
+    return replace(happening, plugged=not happening.plugged)  # type: ignore[no-any-return]
+
+
+def _told_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
+    event = replace(happening.event, active=not happening.event.active)
+    return replace(happening, event=event)  # type: ignore[no-any-return]
+
+
+def _taken_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
+    one, two, three = (None if ma is None else -ma for ma in happening.load_ma)
+    return replace(happening, load_ma=(one, two, three))  # type: ignore[no-any-return]
+
+
+# What happens at the end of those that are two events.
+_ENDS: Mapping[str, Callable[[Any], Happening]] = {
+    "car": _moved_back,
+    "interruption": _told_back,
+    "grid_control": _told_back,
+    "base_added_a": _taken_back,
 }
 
 
@@ -202,10 +215,8 @@ def _periodic(node: Node) -> Iterator[Happening]:
     if value is None or optional_ma(node, "add_a", 0, None) == 0:
         return
     load_ma = _phases(value, node)
-    back_ma = tuple(None if ma is None else -ma for ma in load_ma)
     while at_s < to_s:
-        yield BaseChanged(at_s=at_s, load_ma=load_ma, is_added=True)
-        end_s = min(to_s, at_s + on_s)
-        one, two, three = back_ma
-        yield BaseChanged(at_s=end_s, load_ma=(one, two, three), is_added=True)
+        begin = BaseChanged(at_s=at_s, load_ma=load_ma, is_added=True)
+        yield begin
+        yield replace(_taken_back(begin), at_s=min(to_s, at_s + on_s))
         at_s += on_s + off_s

@@ -132,6 +132,7 @@ def _scenario(root: Node, name: str) -> Scenario:
     place = Place(
         points=len(points),
         resolutions_ma=tuple(point.resolution_ma for point in points),
+        maximums_ma=tuple(point.maximum_ma for point in points),
         fuse_ma=connection.fuse_ma,
         limit_ma=connection.limit_ma,
         duration_s=duration_s,

@@ -8,6 +8,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.publication import Published
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.scenario import CarModel, Scenario
+from knxgw.sim.bench.vehicle import Input
 from knxgw.station.model import Station
 
 WATCHED = frozenset({"state", "reason", "offer", "fault", "last_fault"}) | {
@@ -59,9 +60,11 @@ class PointLog:
     reserved: Steps[bool]  # the load management keeps current for it
     charge_as: Steps[float]  # drawn on all phases [A·s]
     # What reached the vehicle: when, what, how much, and when that was decided.
-    inputs: list[tuple[float, str, int, float]] = field(default_factory=list)
+    inputs: list[tuple[float, Input, int, float]] = field(default_factory=list)
     cars: list[CarModel] = field(default_factory=list)  # in the order they were plugged in
     reached: Steps[bool] = field(default_factory=lambda: Steps(0.0, value=True))
+    # Its charger or its vehicle does something else than it is told.
+    strays: Steps[bool] = field(default_factory=lambda: Steps(0.0, value=False))
 
 
 @dataclass(slots=True)

@@ -19,8 +19,11 @@ from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.recording import WATCHED, ClosedSession, Fault, Recording
 from knxgw.sim.bench.scenario import (
     BaseChanged,
+    CarBehaves,
     CarChanged,
     CarMoved,
+    ChargerReboots,
+    ChargerReports,
     ChargerTroubled,
     ClockStepped,
     Happening,
@@ -31,6 +34,7 @@ from knxgw.sim.bench.scenario import (
     reconfigured,
 )
 from knxgw.sim.bench.telegram_count import TelegramCount
+from knxgw.sim.bench.vehicle_side import VehicleSide
 from knxgw.station.model import (
     Ask,
     ClockSet,
@@ -87,7 +91,8 @@ class Run:
             watch=self.watch,
             gateway=self,
         )
-        self.chargers = ChargerSide(parts)
+        self.vehicles = VehicleSide(parts)
+        self.chargers = ChargerSide(parts, self.vehicles)
         self.meter = MeterSide(parts)
         self._happenings = iter(sorted(scenario.happenings, key=lambda one: one.at_s))
         self._unexplained: dict[int, tuple[int, float]] = {}
@@ -109,6 +114,7 @@ class Run:
         """Put what is known from the beginning into the queue."""
         self.agenda.at(self.agenda.now_s, CLOCK, self._tick)
         self.chargers.plan()
+        self.vehicles.plan()
         self._await_next_happening()
         self.meter.plan()
         for at_s in probes:
@@ -120,7 +126,7 @@ class Run:
         self.controller.start(self.records, self.agenda.now_s)
         self.is_up = True
         self.tell(Started())
-        for condition in self.chargers.conditions():
+        for condition in self.chargers.connect():
             self.tell(condition)
         self.meter.started()
 
@@ -226,13 +232,11 @@ class Run:
                 if not is_noise:
                     self.recording.base_changes.append(self.agenda.now_s)
                     self.recording.happenings.append(self.agenda.now_s)
-            case CarMoved():
-                self.chargers.car_moved(happening)
-            case CarChanged():
-                self.chargers.car_changed(happening)
-            case ChargerTroubled():
+            case CarMoved() | CarChanged() | CarBehaves():
+                self.vehicles.happen(happening)
+            case ChargerTroubled() | ChargerReboots() | ChargerReports():
                 self.recording.happenings.append(self.agenda.now_s)
-                self.chargers.trouble(happening)
+                self.chargers.happen(happening)
             case Told(event=event):
                 self.recording.happenings.append(self.agenda.now_s)
                 self.watch.told(event)

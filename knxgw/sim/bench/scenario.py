@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.words import NOMINAL_V, ChargingState
 from knxgw.sim.bench.expectation import Expectation
 from knxgw.station.model import Event as StationEvent
 
@@ -144,6 +144,16 @@ class Trouble(StrEnum):
     GOOD = "good"
     UNREACHABLE = "unreachable"  # it keeps its limit
     INVALID = "invalid"  # it reports currents that cannot be
+    IGNORES = "ignores"  # it acknowledges every write and keeps its limit, which it reports
+    REFUSES = "refuses"  # it answers every write with an exception
+
+
+class Habit(StrEnum):
+    """How a vehicle may behave for a while."""
+
+    DEAF = "deaf"  # 1: it keeps what it draws
+    OVERDRAW = "overdraw"  # it draws so much more than its limit [mA]
+    DELAY = "delay"  # from a changed limit until it reacts [ms]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,21 +178,61 @@ class CarMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarChanged:
-    """A vehicle can use more or less from now on."""
+    """A vehicle can use more or less from now on, or until a moment."""
 
     at_s: float
     point: int
     maximum_ma: int | None = None
     phases: int | None = None
+    until_s: float | None = None  # given: then as much as before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarBehaves:
+    """The vehicle at a charging point, whichever it is, has a habit."""
+
+    at_s: float
+    point: int
+    habit: Habit
+    value: int | None  # as the habit has it; None: as the vehicle is by itself
+    until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerTroubled:
-    """A charger misbehaves, or works again."""
+    """A charger misbehaves, or works again.
+
+    With an end several troubles may hold at once. One without takes the place of the last such one.
+    GOOD ends all.
+    """
 
     at_s: float
     point: int
     trouble: Trouble
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerReboots:
+    """A charger starts anew: it forgets what it was told and announces something else.
+
+    While it is off it cannot be reached and its contactor is open.
+    """
+
+    at_s: float
+    point: int
+    to_ma: int
+    off_s: float = 0.0  # 0: nobody notices but by what it announces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerReports:
+    """A charger says of itself that it is in this state, whatever its vehicle does."""
+
+    at_s: float
+    point: int
+    state: ChargingState | None  # None: the truth
+    until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +283,10 @@ Happening = (
     BaseChanged
     | CarMoved
     | CarChanged
+    | CarBehaves
     | ChargerTroubled
+    | ChargerReboots
+    | ChargerReports
     | ClockStepped
     | Reconfigured
     | Restarted

@@ -74,6 +74,14 @@ _POINT_OBJECTS = (50, 54, 55)
 _HIGH_POWER, _IN_OPERATION, _SETPOINT = 13, 20, 60
 
 
+LIMIT_POINT, ENABLE_POINT, SETPOINT_POINT = "limit", "enable", "setpoint_read"
+
+
+def box_of(point: PointModel) -> DeviceModel:
+    """Return the model of a charging point's charger. Raises: ConfigError."""
+    return _box(point.resolution_ma, zero_pauses=point.zero_pauses, is_measured=point.is_measured)
+
+
 @cache
 def _box(resolution_ma: int, *, zero_pauses: bool, is_measured: bool) -> DeviceModel:
     """Return a charger model. Raises: ConfigError."""
@@ -102,9 +110,7 @@ def configuration_of(scenario: Scenario) -> Configuration:
     """Return the configuration of a scenario's site. Raises: ConfigError."""
     boxes = {}
     for point in scenario.points:
-        box = _box(
-            point.resolution_ma, zero_pauses=point.zero_pauses, is_measured=point.is_measured
-        )
+        box = box_of(point)
         boxes[str(box.id)] = box
     models = replace(catalogue(), chargers=boxes)
     loaded = parse_configuration(_text(scenario), models, name=f"{scenario.name} (site)")
@@ -182,9 +188,7 @@ def _load_management(connection: ConnectionModel, meter: MeterModel) -> str:
 
 
 def _point(number: int, point: PointModel) -> str:
-    model = _box_id(
-        point.resolution_ma, zero_pauses=point.zero_pauses, is_measured=point.is_measured
-    )
+    model = box_of(point).id
     return (
         f"  - {{number: {number}, name: CP{number}, model: {model}, "
         f"connection: {{type: tcp, host: 127.0.0.1, port: {5000 + number}, unit: 1}}, "

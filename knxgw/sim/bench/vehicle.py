@@ -4,11 +4,29 @@ Source: load management specification, section 21. Currents are mA per phase, ti
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
 
 from knxgw.sim.bench.scenario import CarModel
 
 MINIMUM_OFFER_MA = 6000  # below this the pilot signals nothing
 NEVER_S = float("inf")
+
+
+class Input(StrEnum):
+    """What reaches a vehicle or changes it, each with a whole number."""
+
+    LIMIT = "limit"  # the charger offers so much [mA]
+    RESET = (
+        "reset"  # the charger starts anew and offers so much [mA]; below 6 A its contactor opens
+    )
+    PLUG = "plug"
+    UNPLUG = "unplug"
+    MAXIMUM = "maximum"  # it can use [mA]
+    PHASES = "phases"  # it can use
+    DEAF = "deaf"  # 1: it keeps what it draws, 0: it hears again
+    OVERDRAW = "overdraw"  # it draws more than its limit [mA]
+    DELAY = "delay"  # from a changed limit until it reacts [ms]
 
 
 @dataclass(slots=True)
@@ -19,6 +37,10 @@ class Vehicle:
     plugged: bool = False
     phases: int = 0  # it uses
     maximum_ma: int = 0  # it can use just now
+    overdraw_ma: int = 0  # it draws so much more than its limit
+    delay_s: float = 0.0
+    is_deaf: bool = False
+    offered_ma: int = 0  # the charger announces, a vehicle plugged in or not
     limit_ma: int = 0  # it obeys
     since_s: float = -NEVER_S  # of the present line
     value_ma: float = 0.0  # then
@@ -48,12 +70,39 @@ class Vehicle:
         first_s = self.pending[0][0] if self.pending else NEVER_S
         return min(first_s, self.end_s, self.opens_s)
 
+    def take(self, at_s: float, what: Input, value: int) -> None:
+        """Let something reach it: all that a run and its replay do to a vehicle."""
+        match what:
+            case Input.LIMIT:
+                self.offer(at_s, value)
+            case Input.RESET:
+                self._reset(at_s, value)
+            case Input.PLUG:
+                self.plug(at_s, self.offered_ma)
+            case Input.UNPLUG:
+                self.unplug(at_s)
+            case Input.MAXIMUM:
+                self.can_use(at_s, maximum_ma=value, phases=None)
+            case Input.PHASES:
+                self.can_use(at_s, maximum_ma=None, phases=value)
+            case Input.DEAF:
+                self._hear(at_s, hears=not value)
+            case Input.OVERDRAW:
+                self.overdraw_ma = value
+                self._aim(at_s, None)
+            case Input.DELAY:
+                self._react_after(at_s, value / 1000)
+            case _:
+                assert_never(what)
+
     def plug(self, at_s: float, limit_ma: int) -> None:
         """Plug it in; it starts at once with what is offered."""
         self._line(at_s, 0.0, 0.0, 0.0)
         self.plugged, self.is_open = True, False
-        self.phases, self.maximum_ma = self.model.phases, self.model.maximum_ma
-        self.limit_ma = limit_ma
+        model = self.model
+        self.phases, self.maximum_ma = model.phases, model.maximum_ma
+        self.overdraw_ma, self.delay_s, self.is_deaf = model.overdraw_ma, model.delay_s, False
+        self.offered_ma = self.limit_ma = limit_ma
         self._aim(at_s, None)
 
     def unplug(self, at_s: float) -> None:
@@ -63,12 +112,35 @@ class Vehicle:
         self._line(at_s, 0.0, 0.0, 0.0)
 
     def offer(self, at_s: float, limit_ma: int) -> None:
-        """Show it another limit; it reacts after its delay."""
+        """Show it another limit; it reacts after its delay, to the newest it knows."""
+        self.offered_ma = limit_ma
         if not self.plugged:
             return
-        self.pending.append((at_s + self.model.delay_s, limit_ma, at_s))
+        reacts_s = at_s + self.delay_s
+        self.pending = [one for one in self.pending if one[0] <= reacts_s]
+        self.pending.append((reacts_s, limit_ma, at_s))
         opens = self.model.contactor_s is not None and limit_ma < MINIMUM_OFFER_MA
         self.opens_s = at_s + (self.model.contactor_s or 0.0) if opens else NEVER_S
+
+    def _reset(self, at_s: float, limit_ma: int) -> None:
+        """Let its charger start anew: without power the contactor is open at once."""
+        self.offer(at_s, limit_ma)
+        if limit_ma < MINIMUM_OFFER_MA:
+            self.pending, self.opens_s = [], NEVER_S
+            self.is_open = True
+            self._line(at_s, 0.0, 0.0, 0.0)
+
+    def _hear(self, at_s: float, *, hears: bool) -> None:
+        """Let it keep what it draws, or hear again; it then reacts to what is offered."""
+        self.is_deaf = not hears
+        if hears:
+            self.offer(at_s, self.offered_ma)
+
+    def _react_after(self, at_s: float, delay_s: float) -> None:
+        """Let it react sooner or later from now on; what it waits for may come sooner."""
+        self.delay_s = delay_s
+        if self.pending and at_s + delay_s < self.pending[-1][0]:
+            self.offer(at_s, self.offered_ma)
 
     def can_use(self, at_s: float, *, maximum_ma: int | None, phases: int | None) -> None:
         """Change what it can use."""
@@ -94,7 +166,7 @@ class Vehicle:
     def _react(self, at_s: float, limit_ma: int, changed_s: float) -> None:
         deaf_s = self.model.deaf_from_s
         self.is_open = self.is_open and limit_ma < MINIMUM_OFFER_MA
-        if deaf_s is None or at_s < deaf_s:
+        if not self.is_deaf and (deaf_s is None or at_s < deaf_s):
             self.limit_ma = limit_ma
             self._aim(at_s, changed_s)
 
@@ -120,7 +192,7 @@ class Vehicle:
     def _target_ma(self) -> float:
         if not self.plugged or self.is_open or self.limit_ma < MINIMUM_OFFER_MA:
             return 0.0
-        return float(min(self.limit_ma + self.model.overdraw_ma, self.maximum_ma))
+        return float(min(self.limit_ma + self.overdraw_ma, self.maximum_ma))
 
     def _line(self, at_s: float, value_ma: float, slope: float, target_ma: float) -> None:
         self.drawn_as = self.charge_as(at_s)
