@@ -4,8 +4,9 @@ import pytest
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.sim.bench.comparison import MEASURES
 from knxgw.sim.bench.day import day
-from knxgw.sim.bench.day_run import GATEWAY, YARDSTICKS, DayResult, Job, run_day
+from knxgw.sim.bench.day_run import GATEWAY, PORTS, YARDSTICKS, DayResult, Job, run_day
 from knxgw.sim.bench.days_report import page_lines, plots
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
@@ -70,7 +71,8 @@ def test_the_page_says_what_was_measured(result: DayResult) -> None:
         assert f"\n| {name} | " in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     tables = {line.count("|") for line in rows}
-    assert tables <= {3, 6, 11}
+    assert tables <= {3, 6, len(MEASURES) + 2}
+    assert all(f"- **{port}** is beaten in" in text for port in PORTS)
 
 
 def test_the_plots_are_named_by_the_page(result: DayResult) -> None:

@@ -22,6 +22,7 @@ from knxgw.sim.bench.yardsticks.simple import FirstCome, StaticShare
 from knxgw.sim.bench.yardsticks.warp import Warp
 
 GATEWAY = "gateway"
+OPENWB, WARP, EVCC = PORTS = ("openWB", "WARP", "evcc")  # what people run
 TYPICAL_BUILDING_MA = 16_000  # leaves five charging points 6 A each
 YARDSTICKS: Mapping[str, Callable[[Scenario], Controller]] = {
     "static share, safe": StaticShare,
@@ -29,9 +30,9 @@ YARDSTICKS: Mapping[str, Callable[[Scenario], Controller]] = {
         scenario, building_ma=TYPICAL_BUILDING_MA
     ),
     "first come, first served": FirstCome,
-    "openWB": OpenWb,
-    "WARP": Warp,
-    "evcc": Evcc,
+    OPENWB: OpenWb,
+    WARP: Warp,
+    EVCC: Evcc,
 }
 
 

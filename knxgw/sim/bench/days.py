@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from knxgw.sim.bench.acceptance import judge
+from knxgw.sim.bench.comparison import standings
 from knxgw.sim.bench.day import HOUR_S, HOURS
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.days_kept import load_kept, save_kept
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(line)
     if options.report is not None:
         write_report(results, options.report)
-    return 1 if _say_missed(results) else 0
+    return 1 if say_missed(results) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,7 +130,7 @@ def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator
             yield result
 
 
-def _say_missed(results: Sequence[DayResult]) -> bool:
+def say_missed(results: Sequence[DayResult]) -> bool:
     """Name each missed figure and how to see it alone; tell whether there is one."""
     found = False
     for series in EVERY_SERIES:
@@ -146,6 +147,11 @@ def _say_missed(results: Sequence[DayResult]) -> bool:
             for number, figures in days:
                 if number in verdict.missed and verdict.criterion.name.startswith("invariants"):
                     click.echo(f"  seed {number}: {figures.violations[0]}")
+        own_days = [one for one in results if one.job.series == series]
+        for standing in standings(series, own_days):
+            if not standing.kept:
+                found = True
+                click.echo(f"missed: {standing.demand.words}, {series.title}")
     return found
 
 

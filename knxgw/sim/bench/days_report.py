@@ -1,15 +1,14 @@
 """docs/load-management.md: what is measured, the figures of the days, and the comparison."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from knxgw.sim.bench.acceptance import Criterion, Verdict, judge
+from knxgw.sim.bench.comparison import comparison_lines, standing_lines
 from knxgw.sim.bench.day import HOUR_S
-from knxgw.sim.bench.day_figures import DayFigures
 from knxgw.sim.bench.day_plots import day_plot, hour_plot, utilisation_plot
-from knxgw.sim.bench.day_run import GATEWAY, YARDSTICKS, DayResult
+from knxgw.sim.bench.day_run import GATEWAY, DayResult
 from knxgw.sim.bench.series import EVERY_SERIES, Series
 
 INTRODUCTION = """\
@@ -47,36 +46,19 @@ minutes, and the clock jumps by an hour now and then. Chargers are read each sec
 | lost sessions | stays of which no session tells, or one with less than 95 % of the energy |
 | invariants | what must hold at every moment: see [bench.md](bench.md) |
 
-It is compared with two simple ways to share a line, on the same days. **Static share**: nobody looks at
-a meter; what the building may take at worst (40 A) is never given away. That leaves 6 A, less than five
-vehicles need to charge at all, so one of them charges with 6 A until it leaves. Who takes the building for
-16 A instead can give each charging point 6 A for good, and overloads the line whenever that was wrong.
-**First come, first served**: a loop looks each 30 s and gives all it can to who came first.
+The days without faults are also run by others, on the same plant, told the same 46 A. Three are ports
+of what people run, each with a page that says what was ported, what was left out and in whose favour:
+[openWB](yardsticks/openwb.md), [WARP](yardsticks/warp.md) and [evcc](yardsticks/evcc.md). Two are simple ways
+to share a line, the lower bound. **Static share**: nobody looks at a meter; what the building may take at
+worst (40 A) is never given away. That leaves 6 A, less than five vehicles need to charge at all, so one of
+them charges with 6 A until it leaves. Who takes the building for 16 A instead can give each charging point
+6 A for good, and overloads the line whenever that was wrong. **First come, first served**: a loop looks
+each 30 s and gives all it can to who came first. For all of them utilisation is what they gave as a share
+of one all-knowing allocation, that which serves whom the gateway served. *Stops* are times a vehicle was
+taken its current, *writes* changes of a setpoint, both of one charging point; *worst served* is the least
+share of a charging point by the mean of all.
 """
 PLOTS = "plots"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A figure of the comparison."""
-
-    title: str
-    text: str  # format
-    of: str  # field of DayFigures
-    worst: bool = False  # else the mean
-
-
-COLUMNS = (
-    Column(title="energy [kWh/day]", text="{:.0f}", of="energy_kwh"),
-    Column(title="utilisation, mean", text="{:.3f}", of="utilisation"),
-    Column(title="fairness, mean", text="{:.3f}", of="fairness"),
-    Column(title="longest above 46 A [s]", text="{:.0f}", of="excursion_limit_s", worst=True),
-    Column(title="longest above 50 A [s]", text="{:.0f}", of="excursion_fuse_s", worst=True),
-    Column(title="above 50 A [A·s/day]", text="{:.0f}", of="overcurrent_fuse_as"),
-    Column(title="breaker stress (B), worst", text="{:.2f}", of="stress_b", worst=True),
-    Column(title="writes [1/h]", text="{:.1f}", of="writes_per_h"),
-    Column(title="stays without energy", text="{:.0f}", of="unserved", worst=True),
-)
 
 
 def write_report(results: Sequence[DayResult], page: Path) -> None:
@@ -135,7 +117,7 @@ def page_lines(results: Sequence[DayResult]) -> Iterator[str]:
         yield ""
         yield from _acceptance(series, days)
         yield ""
-        yield from _comparison(days)
+        yield from comparison_lines(series, days)
         yield ""
         yield from _images(series, days)
 
@@ -177,30 +159,6 @@ def _met(verdict: Verdict) -> str:
     return f"**no** (seeds {seeds})" if verdict.missed else "**no**"
 
 
-def _comparison(days: Sequence[DayResult]) -> Iterator[str]:
-    days = compared(days)
-    if not days:
-        return
-    yield f"The first {len(days)} days, and who else might decide:"
-    yield ""
-    yield "| who decides | " + " | ".join(column.title for column in COLUMNS) + " |"
-    yield "|---" * (len(COLUMNS) + 1) + "|"
-    for name in (GATEWAY, *YARDSTICKS):
-        figures = [one.figures[name] for one in days]
-        cells = " | ".join(_cell(column, figures) for column in COLUMNS)
-        yield f"| {name} | {cells} |"
-
-
-def compared(days: Sequence[DayResult]) -> list[DayResult]:
-    """Return the days that others ran too."""
-    return [one for one in days if all(name in one.figures for name in YARDSTICKS)]
-
-
-def _cell(column: Column, figures: Sequence[DayFigures]) -> str:
-    values = [float(getattr(one, column.of)) for one in figures]
-    return column.text.format(max(values) if column.worst else fmean(values))
-
-
 def _images(series: Series, days: Sequence[DayResult]) -> Iterator[str]:
     yield f"![Utilisation of each day]({PLOTS}/utilisation-{_slug(series)}.svg)"
     if not series.faults and any(one.picture is not None for one in days):
@@ -222,3 +180,4 @@ def summary_lines(results: Sequence[DayResult]) -> Iterator[str]:
                 f" {mark} {one.name:<46} {_limit(one):>12}  mean {_value(one, verdict.mean):>12}"
                 f"  worst {_value(one, verdict.worst):>12}"
             )
+        yield from standing_lines(series, days)

@@ -10,8 +10,8 @@ Left out: charging modes with solar power, minimum power and tariffs, waking up 
 switching, chargers that do not answer; the compared days have none. The estimate is made each second
 instead of each half, the lowest of an hour is kept by the second instead of by the minute.
 Docs: docs/yardsticks/warp.md. Sources: the repository Tinkerforge/esp32-firmware, software/src/modules:
-power_manager/power_manager.cpp and charge_manager/current_allocator.cpp (001c4aa), charge_manager.cpp
-(00f7efa), as of 2025; docs.warp-charger.com, page "Chargers" (English, as of 2026).
+power_manager/power_manager.cpp (24dca67), charge_manager/current_allocator.cpp (001c4aa) and
+charge_manager.cpp (00f7efa); the manufacturer's documentation, page "Chargers".
 Currents are mA per phase, times s.
 """
 
