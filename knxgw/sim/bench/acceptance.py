@@ -75,10 +75,6 @@ def criteria(series: Series) -> tuple[Criterion, ...]:
                   of=lambda day: day.telegrams_per_min, of_mean=True),
         Criterion(name="the same, most in a second", unit="", limit=20, digits=0,
                   of=lambda day: day.telegrams_peak),
-        Criterion(name="reaction to a meter value", unit="s", limit=1.0,
-                  of=lambda day: day.reaction_s),
-        Criterion(name="reason shown after", unit="s", limit=1.0,
-                  of=lambda day: day.explanation_lag_s),
         Criterion(name="stays without energy", unit="", limit=0, digits=0,
                   of=lambda day: day.unserved),
         Criterion(name="lost sessions", unit="", limit=0, digits=0,
@@ -94,6 +90,10 @@ def _of_mode(series: Series) -> Iterator[Criterion]:
     if series.queue:
         yield Criterion(name="fairness (Jain, energy by what was possible)", unit="", limit=0.98,
                         digits=4, of=lambda day: day.fairness, at_least=True)  # fmt: skip
+        yield Criterion(name="worst-served charging point, by the mean", unit="", limit=0.97,
+                        digits=3, of=lambda day: day.worst_served, at_least=True)  # fmt: skip
+        yield Criterion(name="wait for current longer than allowed", unit="s", limit=0.0, digits=0,
+                        of=lambda day: day.wait_overrun_s)  # fmt: skip
     if series.marks.locked_out_s is not None:
         yield Criterion(name="locked out for an overcurrent", unit="s", digits=0,
                         limit=series.marks.locked_out_s, of=lambda day: day.locked_out_s)  # fmt: skip

@@ -1,36 +1,52 @@
-"""What the line would have carried had the gateway left every setpoint as it was.
+"""What of an overload the controller caused.
 
-An excess counts as caused by the controller as far as it would not have occurred had the setpoints
-stayed unchanged since the last meter sample at which the line was within the limit.
+*Counted* are the decisions to give more (a limit raised, a vehicle started, a limit left waiting where
+a vehicle was plugged in) since the last telegram that had arrived and showed the phase within the
+limit, and those that were still in flight then: told, and not drawn yet. What the line carried above
+the limit and would not have carried without any of them is what they had a part in, `part_as`.
+Whatever was lowered stays lowered.
 
-That takes in what nobody can know: a raise that was right by every sample the gateway had, and a
-building that takes more before the next one. So each excess also says what is left of it when the
-building is taken as the gateway knew it at its last raise, `foreseeable_as`: that is its own fault.
+That takes in what nobody can know: a raise that was right by all that was told, and a building that
+takes more before the meter tells it. So each counted decision answers for what it added itself, as
+far as that was too much by what was known when it was taken: with a building that draws no more than
+the highest load the meter had told within the window of the peak-hold, with nobody raised later, and
+no vehicle that takes more by its own wish later. The sum of that is `caused_as`. Nothing is excused
+to one who raises on values that are too old.
 Source: load management specification, section 22.
 """
 
 from bisect import bisect_right
-from copy import copy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from knxgw.dlm.settings import PEAK_HOLD_S
 from knxgw.sim.bench.curve import Curve
-from knxgw.sim.bench.recording import PointLog, Recording
-from knxgw.sim.bench.scenario import PointModel, Scenario
-from knxgw.sim.bench.vehicle import Input, Vehicle
+from knxgw.sim.bench.decisions import Given, More, all_given, first_counted, without
+from knxgw.sim.bench.knowledge import Knowledge
+from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.scenario import Scenario
 
+Signed = list[tuple[Curve, int]]  # curves to be added, with their signs
 LEAST_MAS = 1e-3  # less is how numbers are rounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """A time in which a phase carried more than a limit, and from when on nothing is changed."""
+    """A time in which a phase carried more than a limit, and since when decisions count."""
 
-    frozen_s: float
+    since_s: float
     start_s: float
     end_s: float
     phase: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """What of an excess one decision caused."""
+
+    decided_s: float
+    building_ma: float  # the most the building was known to draw; infinite: nobody knew
+    caused_as: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +54,13 @@ class Caused:
     """What of an excess the controller caused."""
 
     excess: Excess
-    caused_as: float  # [A·s]
-    foreseeable_as: float  # of it, with the building as it was known [A·s]
+    part_as: float  # would not be there without the counted decisions [A·s]
+    blames: tuple[Blame, ...]
+
+    @property
+    def caused_as(self) -> float:
+        """Return what was wrong by what was known [A·s]."""
+        return sum(one.caused_as for one in self.blames)
 
 
 def controller_caused_as(scenario: Scenario, recording: Recording, limit_ma: float) -> float:
@@ -48,205 +69,158 @@ def controller_caused_as(scenario: Scenario, recording: Recording, limit_ma: flo
 
 
 def controller_caused(scenario: Scenario, recording: Recording, limit_ma: float) -> list[Caused]:
-    """Return each excess above a limit that the controller had a part in, in order of time."""
-    decided = sorted(
-        decided_s
-        for log in recording.points
-        for _, word, _, decided_s in log.inputs
-        if word is Input.LIMIT
-    )
-    raised = [
-        sorted(at_s for log in recording.points for at_s in _raises(log, phase))
-        for phase in range(len(recording.load))
-    ]
-    replays = [
-        _Replay(model, log) for model, log in zip(scenario.points, recording.points, strict=True)
+    """Return each excess above a limit that decisions to give more had a part in, in order of time."""
+    points = [
+        all_given(model, log) for model, log in zip(scenario.points, recording.points, strict=True)
     ]
     found = []
-    for one in sorted(_excesses(recording, limit_ma), key=lambda one: one.frozen_s):
-        if bisect_right(decided, one.frozen_s) == bisect_right(decided, one.end_s):
-            continue  # nothing was changed in the meantime
-        other = _without_changes(recording, replays, one)
-        load, times = recording.load[one.phase], (one.start_s, one.end_s)
-        area = _caused(load, load, other, limit_ma, times)
-        if area < LEAST_MAS:
-            continue
-        known_ma = _known_ma(scenario, recording, one, raised[one.phase])
-        as_known = _with_building_at_most(recording, one, known_ma)
-        own = _caused(as_known, load, other, limit_ma, times)
-        found.append(Caused(excess=one, caused_as=area / 1000, foreseeable_as=own / 1000))
-    return found
+    for phase in range(len(recording.load)):
+        knowledge = Knowledge(scenario, recording, phase)
+        for start_s, end_s in recording.load[phase].above(limit_ma, 0.0, recording.end_s):
+            since_s = knowledge.within_s(start_s)
+            excess = Excess(since_s=since_s, start_s=start_s, end_s=end_s, phase=phase)
+            case = _Case(recording, points, excess)
+            if (caused := case.caused(knowledge, limit_ma)) is not None:
+                found.append(caused)
+    return sorted(found, key=lambda one: (one.excess.start_s, one.excess.phase))
 
 
-def _raises(log: PointLog, phase: int) -> list[float]:
-    """Return when the raises of a charging point were decided that the phase felt.
+class _Case:
+    """One excess, and which decisions had a part in it."""
 
-    Of commands that arrive at the same moment only the last one is felt.
-    """
-    limits = {
-        at_s: (value, sent_s) for at_s, word, value, sent_s in log.inputs if word is Input.LIMIT
-    }
-    return [
-        sent_s
-        for (before, _), (value, sent_s) in pairwise([(0, 0.0), *limits.values()])
-        if value > before and phase in log.used.at(sent_s)
-    ]
+    def __init__(
+        self, recording: Recording, points: Sequence[Sequence[Given]], excess: Excess
+    ) -> None:
+        self._excess, self._logs, self._points = excess, recording.points, points
+        times = (excess.start_s, excess.end_s)
+        self._load = recording.load[excess.phase].between(*times)
+        self._base = recording.base[excess.phase].between(*times)
+        firsts = [first_counted(given, excess.since_s, excess.end_s) for given in points]
+        self._firsts = {index: one for index, one in enumerate(firsts) if one is not None}
+        self._actual = {index: self._actual_draw(index) for index in range(len(points))}
 
-
-def _known_ma(
-    scenario: Scenario, recording: Recording, excess: Excess, raised: list[float]
-) -> float:
-    """Return the highest load of the building the meter had told in a while at the last raise."""
-    index = bisect_right(raised, excess.end_s) - 1
-    raised_s = raised[index] if index >= 0 else excess.frozen_s
-    meter = scenario.meter
-    last_s = raised_s - meter.longest_delay_s  # what was sampled later had not been told yet
-    first_s = last_s - max(PEAK_HOLD_S, 1.5 * meter.sample_s)
-    samples = recording.samples
-    seen = samples[bisect_right(samples, first_s) : bisect_right(samples, last_s)]
-    return max((recording.base[excess.phase].at(at_s) for at_s in seen), default=0.0)
-
-
-def _with_building_at_most(recording: Recording, excess: Excess, known_ma: float) -> Curve:
-    """Return the load without what the building took more than was known."""
-    phase, start_s, end_s = excess.phase, excess.start_s, excess.end_s
-    load = recording.load[phase].between(start_s, end_s)
-    base = recording.base[phase].between(start_s, end_s)
-    result = Curve(load.times[0], load.values[0])
-    for at_s in sorted({*load.times, *(at_s for at_s in base.times if at_s > load.times[0])}):
-        unknown_ma = max(0.0, base.at(at_s) - known_ma)
-        result.add(at_s, load.at(at_s) - unknown_ma, _slope(load, at_s))
-    return result
-
-
-def _excesses(recording: Recording, limit_ma: float) -> list[Excess]:
-    return [
-        Excess(
-            frozen_s=_last_good_sample(recording, phase, limit_ma, start_s),
-            start_s=start_s,
-            end_s=end_s,
-            phase=phase,
+    def caused(self, knowledge: Knowledge, limit_ma: float) -> Caused | None:
+        """Return what was caused; None: no decision had a part in it."""
+        decisions = self._decisions()
+        if not decisions:
+            return None
+        less: Signed = [
+            (self._draw(index, one, wishes=True), -1) for index, one in self._firsts.items()
+        ]
+        given: Signed = [(self._actual[index], 1) for index in self._firsts]
+        part = self._lower_area([(self._load, 1)], limit_ma, [*given, *less])
+        if part < LEAST_MAS:
+            return None
+        blames = (
+            self._blame(at_s, knowledge, limit_ma, starts=starts) for at_s, starts in decisions
         )
-        for phase, load in enumerate(recording.load)
-        for start_s, end_s in load.above(limit_ma, 0.0, recording.end_s)
-    ]
+        return Caused(
+            excess=self._excess,
+            part_as=part / 1000,
+            blames=tuple(one for one in blames if one.caused_as > LEAST_MAS / 1000),
+        )
+
+    def _decisions(self) -> list[tuple[float, bool]]:
+        """Return when something that counts was decided, and whether it only started somebody."""
+        found: dict[float, bool] = {}
+        for index, first in self._firsts.items():
+            for one in self._points[index]:
+                if not first.at_s <= one.at_s <= self._excess.end_s or one.kind is More.OWN:
+                    continue
+                if self._excess.phase in one.phases:
+                    starts = one.kind is More.STANDING or one.before.vehicle.offered_ma == 0
+                    found[one.decided_s] = starts and found.get(one.decided_s, True)
+        return sorted(found.items())
+
+    def _blame(
+        self, decided_s: float, knowledge: Knowledge, limit_ma: float, *, starts: bool
+    ) -> Blame:
+        """Return what a decision added that was too much by what was known then."""
+        known_ma = knowledge.building_ma(decided_s, starts=starts)
+        line: Signed = [(self._load, 1), (self._unknown(known_ma), -1)]
+        added: Signed = []
+        for index, given in enumerate(self._points):
+            own = _given_after(given, decided_s, self._excess.end_s, and_then=True)
+            if own is None:
+                continue  # nothing was given then or later
+            later = _given_after(given, decided_s, self._excess.end_s, and_then=False)
+            with_it = self._actual[index] if later is None else self._draw(index, later)
+            line += [(with_it, 1), (self._actual[index], -1)]
+            if own is not later:
+                added += [(with_it, 1), (self._draw(index, own), -1)]
+        area = self._lower_area(line, limit_ma, added)
+        return Blame(decided_s=decided_s, building_ma=known_ma, caused_as=area / 1000)
+
+    def _unknown(self, known_ma: float) -> Curve:
+        """Return by how much the building drew more than was known."""
+        values = [max(0.0, value - known_ma) for value in self._base.values]
+        result = Curve(self._base.times[0], values[0])
+        for at_s, value in zip(self._base.times, values, strict=True):
+            result.add(at_s, value, 0.0)
+        return result
+
+    def _draw(self, index: int, given: Given, *, wishes: bool = False) -> Curve:
+        """Return what a vehicle had drawn of the phase without something it was given."""
+        excess = self._excess
+        curve = without(given, excess.phase, excess.end_s, wishes=wishes)
+        if given.at_s <= excess.start_s:
+            return curve
+        actual = self._actual[index]
+        before = Curve(excess.start_s, 0.0)
+        for part in (actual, curve):
+            until_s = given.at_s if part is actual else excess.end_s
+            for at_s, value, slope in zip(part.times, part.values, part.slopes, strict=True):
+                if at_s < until_s:
+                    before.add(at_s, value, slope)
+        return before
+
+    def _actual_draw(self, index: int) -> Curve:
+        """Return what a vehicle drew of the phase."""
+        log, (start_s, end_s) = self._logs[index], (self._excess.start_s, self._excess.end_s)
+        draw = log.draw.between(start_s, end_s)
+        moments = {start_s, *draw.times, *(at_s for at_s, _ in log.used.changes(start_s, end_s))}
+        result = Curve(start_s, 0.0)
+        for at_s in sorted(at_s for at_s in moments if at_s >= start_s):
+            uses = self._excess.phase in log.used.at(at_s)
+            result.add(at_s, draw.at(at_s) if uses else 0.0, _slope(draw, at_s) if uses else 0.0)
+        return result
+
+    def _lower_area(self, line: Signed, limit_ma: float, added: Signed) -> float:
+        """Return the area where a line is above the limit, as far as something was added."""
+        start_s, end_s = self._excess.start_s, self._excess.end_s
+        moments = {start_s, end_s}
+        for curve, _ in (*line, *added):
+            moments |= {at_s for at_s in curve.times if start_s < at_s < end_s}
+        total = 0.0
+        for from_s, to_s in pairwise(sorted(moments)):
+            over_ma, over_slope = _sum(line, from_s)
+            total += _area_of_lower(
+                (over_ma - limit_ma, over_slope), _sum(added, from_s), to_s - from_s
+            )
+        return total
 
 
-def _last_good_sample(recording: Recording, phase: int, limit_ma: float, before_s: float) -> float:
-    """Return the last moment at which the meter saw the line within the limit."""
-    index = bisect_right(recording.samples, before_s) - 1
-    while index >= 0:
-        at_s = recording.samples[index]
-        if recording.load[phase].at(at_s) <= limit_ma:
-            return at_s
-        index -= 1
-    return recording.start_s
+def _given_after(
+    given: Iterable[Given], decided_s: float, until_s: float, *, and_then: bool
+) -> Given | None:
+    """Return the first time a vehicle was given more after a decision, or by that itself."""
+    for one in given:
+        if one.at_s > until_s:
+            return None
+        by_it = and_then and one.decided_s == decided_s and one.kind is not More.OWN
+        if one.decided_s > decided_s or by_it:
+            return one
+    return None
 
 
-def _without_changes(recording: Recording, replays: list["_Replay"], excess: Excess) -> Curve:
-    """Return what the phase would have carried with the setpoints of `frozen_s`."""
-    start_s, end_s = excess.start_s, excess.end_s
-    parts = [recording.base[excess.phase].between(excess.frozen_s, end_s)]
-    parts += [replay.frozen(excess) for replay in replays]
-    moments = {start_s} | {at_s for part in parts for at_s in part.times if start_s < at_s < end_s}
-    result = Curve(start_s, 0.0)
-    for at_s in sorted(moments):
-        result.add(at_s, sum(part.at(at_s) for part in parts), sum(_slope(p, at_s) for p in parts))
-    return result
+def _sum(curves: Signed, at_s: float) -> tuple[float, float]:
+    """Return value and slope of a sum."""
+    values = [(sign * curve.at(at_s), sign * _slope(curve, at_s)) for curve, sign in curves]
+    return sum(value for value, _ in values), sum(slope for _, slope in values)
 
 
 def _slope(curve: Curve, at_s: float) -> float:
     return curve.slopes[max(0, bisect_right(curve.times, at_s) - 1)]
-
-
-class _Replay:
-    """A vehicle that lives through its inputs once more; it only goes forward in time."""
-
-    def __init__(self, model: PointModel, log: PointLog) -> None:
-        self._model, self._log = model, log
-        self._vehicle = Vehicle(model=model.car)
-        self._next = 0  # input
-        self._cars = 0  # that were plugged in
-
-    def frozen(self, excess: Excess) -> Curve:
-        """Return what it would have drawn of a phase without the commands after `frozen_s`."""
-        self._advance(excess.frozen_s)
-        return copy(self).ahead(excess)
-
-    def __copy__(self) -> "_Replay":
-        """Return one that can go ahead without this one."""
-        other = _Replay.__new__(_Replay)
-        other.__dict__.update(self.__dict__, _vehicle=copy(self._vehicle))
-        other.__dict__["_vehicle"].pending = list(self._vehicle.pending)
-        return other
-
-    def _advance(self, to_s: float) -> None:
-        inputs = self._log.inputs
-        while self._next < len(inputs) and inputs[self._next][0] <= to_s:
-            self._vehicle.advance(inputs[self._next][0])
-            self._take()
-        self._vehicle.advance(to_s)
-
-    def _take(self) -> None:
-        """Take the next input."""
-        at_s, what, value, _ = self._log.inputs[self._next]
-        self._next += 1
-        if what is Input.PLUG:
-            cars = self._log.cars
-            self._vehicle.model = cars[self._cars] if cars else self._vehicle.model
-            self._cars += 1
-        self._vehicle.take(at_s, what, value)
-
-    def ahead(self, excess: Excess) -> Curve:
-        """Go on to the end of the excess without new commands."""
-        curve = Curve(excess.frozen_s, 0.0)
-        self._note(curve, excess.phase, excess.frozen_s)
-        inputs = self._log.inputs
-        while self._next < len(inputs) and inputs[self._next][0] <= excess.end_s:
-            at_s, word, _, decided_s = inputs[self._next]
-            self._follow(curve, excess.phase, at_s)
-            if word is Input.LIMIT and decided_s > excess.frozen_s:
-                self._next += 1
-                continue
-            self._take()
-            self._note(curve, excess.phase, at_s)
-        self._follow(curve, excess.phase, excess.end_s)
-        return curve
-
-    def _follow(self, curve: Curve, phase: int, to_s: float) -> None:
-        """Let the vehicle go on until a moment."""
-        while self._vehicle.next_s <= to_s:
-            at_s = self._vehicle.next_s
-            self._vehicle.advance(at_s)
-            self._note(curve, phase, at_s)
-
-    def _note(self, curve: Curve, phase: int, at_s: float) -> None:
-        vehicle = self._vehicle
-        uses = vehicle.plugged and phase in self._model.wired[: vehicle.phases]
-        if uses:
-            curve.add(at_s, vehicle.draw_ma(at_s), vehicle.slope)
-        else:
-            curve.add(at_s, 0.0, 0.0)
-
-
-def _caused(
-    line: Curve, load: Curve, other: Curve, limit_ma: float, times: tuple[float, float]
-) -> float:
-    """Return the area where `line` is above the limit, as far as `load` is above what it would be."""
-    start_s, end_s = times
-    line, load, other = (curve.between(start_s, end_s) for curve in (line, load, other))
-    moments = {start_s, end_s}
-    for curve in (line, load, other):
-        moments |= {at_s for at_s in curve.times if start_s < at_s < end_s}
-    total = 0.0
-    for from_s, to_s in pairwise(sorted(moments)):
-        excess = (line.at(from_s) - limit_ma, _slope(line, from_s))
-        added = (
-            load.at(from_s) - other.at(from_s),
-            _slope(load, from_s) - _slope(other, from_s),
-        )
-        total += _area_of_lower(excess, added, to_s - from_s)
-    return total
 
 
 def _area_of_lower(one: tuple[float, float], two: tuple[float, float], length_s: float) -> float:

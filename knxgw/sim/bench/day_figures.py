@@ -4,11 +4,10 @@ Source: load management specification, sections 22 and 24.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from knxgw.charging.faults import FaultCode
 from knxgw.sim.bench.counterfactual import controller_caused
 from knxgw.sim.bench.excursions import worst_overrun_s
 from knxgw.sim.bench.metrics import (
@@ -20,10 +19,12 @@ from knxgw.sim.bench.metrics import (
     longest_s,
     most_in,
 )
+from knxgw.sim.bench.oracle import Ideal
 from knxgw.sim.bench.plant import MWH_PER_AS
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
+from knxgw.sim.bench.waiting import locked_out_s, waits
 
 SHORT_STAY_S = 1800.0  # who stays shorter may leave unserved: others had their turn
 RECORDED = 0.95  # of a stay's energy must be in its session
@@ -36,8 +37,8 @@ class DayFigures:
 
     energy_kwh: float
     utilisation: float
-    caused_as: float  # own fault, above the limit + 0.5 A
-    coincident_as: float  # the same without looking at what could be known
+    caused_as: float  # by raises that were wrong by what was known, above the limit + 0.5 A
+    part_as: float  # what raises had a part in, whatever was known
     excursion_limit_s: float
     excursion_fuse_s: float
     overrun_s: float  # worst excursion beyond what section 22 or 24 allows
@@ -45,28 +46,32 @@ class DayFigures:
     overcurrent_fuse_as: float
     stress_b: float
     stress_gg: float
-    fairness: float
+    fairness: float  # of the energies by what was fairly possible
+    worst_served: float  # the least of them, as part of their mean
+    longest_wait_s: float  # wanting, and 0 A
+    wait_overrun_s: float  # of the wait that was most too long
+    locked_out_s: float  # somebody wants, and has 0 A because of an overcurrent
     switch_offs_per_h: float  # mean of the charging points
     switch_offs_peak: int  # in an hour, of one charging point
     writes_per_h: float  # mean of the charging points
     writes_peak: int  # in a minute, of one charging point
-    reaction_s: float
-    explanation_lag_s: float
     stays: int
     unserved: int  # stays that got nothing
     lost_sessions: int
-    locked_out_s: float  # everybody has 0 A for an overcurrent
     violations: tuple[str, ...]
     telegrams_per_min: float | None = None
     telegrams_peak: int | None = None  # in a second
     stress_reference: float | None = None  # of the fastest reaction, where it matters
 
 
-def day_figures(scenario: Scenario, recording: Recording, possible_as: list[float]) -> DayFigures:
-    """Return the figures of a day; `possible_as`: what an oracle gives each charging point."""
+def day_figures(scenario: Scenario, recording: Recording, ideal: Ideal) -> DayFigures:
+    """Return the figures of a day; `ideal`: what an oracle gives each charging point."""
     end_s, connection = recording.end_s, scenario.connection
     limit_ma, fuse_ma = connection.limit_ma, connection.fuse_ma
     taken = [energy_as(log, 0.0, end_s) for log in recording.points]
+    possible_as = sum(ideal.possible_as)
+    shares = shares_of_fair(taken, ideal)
+    waited = waits(scenario, recording)
     writes = [_moments(log, end_s) for log in recording.points]
     offs = [list(_switch_offs(log, end_s)) for log in recording.points]
     caused = controller_caused(scenario, recording, limit_ma + EXCURSION_FROM_MA)
@@ -74,9 +79,9 @@ def day_figures(scenario: Scenario, recording: Recording, possible_as: list[floa
     point_hours = len(recording.points) * end_s / HOUR_S
     return DayFigures(
         energy_kwh=sum(taken) * MWH_PER_AS / 1e6,
-        utilisation=sum(taken) / sum(possible_as) if any(possible_as) else 1.0,
-        caused_as=sum(one.foreseeable_as for one in caused),
-        coincident_as=sum(one.caused_as for one in caused),
+        utilisation=sum(taken) / possible_as if possible_as else 1.0,
+        caused_as=sum(one.caused_as for one in caused),
+        part_as=sum(one.part_as for one in caused),
         excursion_limit_s=_longest_s(recording, limit_ma),
         excursion_fuse_s=_longest_s(recording, fuse_ma),
         overrun_s=max(worst_overrun_s(scenario, recording, ma) for ma in (limit_ma, fuse_ma)),
@@ -84,19 +89,18 @@ def day_figures(scenario: Scenario, recording: Recording, possible_as: list[floa
         overcurrent_fuse_as=_overcurrent_as(recording, fuse_ma),
         stress_b=stress_b(scenario, recording),
         stress_gg=max(stress(load, fuse_ma, GG_TYPE, 0.0, end_s) for load in recording.load),
-        fairness=jain(
-            [got / could for got, could in zip(taken, possible_as, strict=True) if could > 0]
-        ),
+        fairness=jain(shares),
+        worst_served=worst_served(shares),
+        longest_wait_s=max((one.length_s for one in waited), default=0.0),
+        wait_overrun_s=max((one.overrun_s for one in waited), default=0.0),
+        locked_out_s=locked_out_s(recording),
         switch_offs_per_h=sum(map(len, offs)) / point_hours,
         switch_offs_peak=max(most_in(HOUR_S, one) for one in offs),
         writes_per_h=sum(map(len, writes)) / point_hours,
         writes_peak=max(most_in(MINUTE_S, one) for one in writes),
-        reaction_s=max(recording.reactions_s, default=0.0),
-        explanation_lag_s=recording.explanation_lag_s,
         stays=len(stays),
         unserved=sum(stay.charge_as <= 0 and stay.length_s >= SHORT_STAY_S for stay in stays),
         lost_sessions=lost_sessions(recording),
-        locked_out_s=present_s(recording, FaultCode.OVER_CURRENT),
         violations=tuple(
             f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in recording.violations
         ),
@@ -105,16 +109,15 @@ def day_figures(scenario: Scenario, recording: Recording, possible_as: list[floa
     )
 
 
-def present_s(recording: Recording, code: FaultCode) -> float:
-    """Return how long a fault of the whole device was present [s]."""
-    total_s, since_s = 0.0, None
-    for fault in recording.faults:
-        if (fault.point, fault.code) != (0, code):
-            continue
-        if since_s is not None:
-            total_s += fault.at_s - since_s
-        since_s = max(0.0, fault.at_s) if fault.present else None
-    return total_s if since_s is None else total_s + recording.end_s - since_s
+def shares_of_fair(taken: Sequence[float], ideal: Ideal) -> list[float]:
+    """Return what each charging point got, by what was fairly possible for it."""
+    return [got / could for got, could in zip(taken, ideal.fair_as, strict=True) if could > 0]
+
+
+def worst_served(shares: Sequence[float]) -> float:
+    """Return the least share as part of the mean one; of nothing it is 1."""
+    mean = sum(shares) / len(shares) if shares else 0.0
+    return min(shares) / mean if mean else 1.0
 
 
 def stress_b(scenario: Scenario, recording: Recording) -> float:

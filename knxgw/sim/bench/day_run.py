@@ -9,7 +9,7 @@ from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.day import day
 from knxgw.sim.bench.day_figures import DayFigures, day_figures, stress_b
 from knxgw.sim.bench.day_picture import Picture, picture
-from knxgw.sim.bench.oracle import oracle_of_points_as
+from knxgw.sim.bench.oracle import ideal
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
@@ -66,15 +66,15 @@ def run_day(job: Job) -> DayResult:
     started_s = time.perf_counter()
     recording = Run(scenario, controller=gateway, telegrams=count).run()
     run_s = time.perf_counter() - started_s
-    possible_as = oracle_of_points_as(scenario, recording, 0.0, recording.end_s)
-    own = day_figures(scenario, recording, possible_as)
+    possible = ideal(scenario, recording, 0.0, recording.end_s)
+    own = day_figures(scenario, recording, possible)
     if needs_reference(job.series, own):
         own = replace(own, stress_reference=_reference_stress(scenario, recording))
     figures = {GATEWAY: own}
     if job.compares:
         for name, make in YARDSTICKS.items():
             other = Run(scenario, controller=make(scenario)).run()
-            figures[name] = day_figures(scenario, other, possible_as)
+            figures[name] = day_figures(scenario, other, possible)
     shown = picture(scenario, recording) if job.draws else None
     return DayResult(job=job, figures=figures, run_s=run_s, picture=shown)
 

@@ -3,6 +3,7 @@
 from knxgw.sim.bench.agenda import SAMPLE, TELEGRAM
 from knxgw.sim.bench.meter import smart_meter
 from knxgw.sim.bench.parts import Parts
+from knxgw.sim.bench.recording import MeterValue
 from knxgw.station.model import Ask, InOperationSeen, SmartMeterTelegram
 
 METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
@@ -64,6 +65,14 @@ class MeterSide:
     def _telegram(self, sent: tuple[SmartMeterTelegram, float]) -> None:
         telegram, sampled_s = sent
         self._recording.telegrams += 1
+        self._recording.told.append(
+            MeterValue(
+                arrived_s=self._agenda.now_s,
+                sampled_s=sampled_s,
+                phase=telegram.phase,
+                value=telegram.value,
+            )
+        )
         if not self._watch.must_look(telegram.phase):
             self._gateway.tell(telegram)
             return
@@ -77,4 +86,5 @@ class MeterSide:
             return
         self._agenda.at(now_s + meter.in_operation_s, TELEGRAM, self._in_operation)
         if not self._meter.is_silent(now_s):
+            self._recording.operations.append(now_s)
             self._gateway.tell(InOperationSeen())

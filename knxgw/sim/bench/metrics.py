@@ -56,7 +56,7 @@ def metrics(scenario: Scenario, recording: Recording) -> Metrics:
             for name, of in _LEVELS.items()
         },
         "controller_caused_as": {
-            name: _round(controller_caused_as(scenario, recording, ma))
+            name: _round(controller_caused_as(scenario, recording, ma + EXCURSION_FROM_MA))
             for name, ma in highest.items()
         },
         "breaker_stress": {

@@ -1,33 +1,79 @@
 """What an all-knowing allocation without ramps would have given: the yardstick of utilisation.
 
-It applies solve() to the true base load at every moment, with the true limits of the vehicles. Where
-not all minima fit, it admits those the run itself served at that moment, then the others by their
-number, as far as their minimum fits: it is judged how well the current is used, not who waits.
+It applies solve() to the true base load at every moment, with the true limits of the vehicles, and
+can do no more than the plant can: a charger that cannot be reached keeps what its vehicle draws, one
+that takes whole amperes is told whole amperes. It needs no time: no ramp, no delay, no wait.
+
+Where not all minima fit, *possible* is what is given when those the run itself served at that moment are
+admitted first, then the others by their number: it is judged how well the current is used, not who
+waits. *Fair* is what is given when those are admitted first who had the least since they were plugged
+in, at every moment anew: by that it is judged who waits.
 Source: load management specification, section 22. Currents are mA per phase, times s.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from knxgw.dlm.allocation import Share, solve
+from knxgw.config.model import SMART_METER_7012_MA
+from knxgw.dlm.allocation import FINE_MA, Share, rounded, solve
 from knxgw.sim.bench.recording import PointLog, Recording
-from knxgw.sim.bench.scenario import ConnectionModel, PointModel, Scenario
+from knxgw.sim.bench.scenario import ConnectionModel, MeterModel, PointModel, Scenario
+from knxgw.sim.bench.telegrams import TYPES
+
+TURN_S = 10.0  # a fair oracle lets them take turns as short as this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ideal:
+    """What each charging point would have been given [A·s of all phases]."""
+
+    possible_as: list[float]
+    fair_as: list[float]
 
 
 def oracle_as(scenario: Scenario, recording: Recording, from_s: float, to_s: float) -> float:
     """Return what all charging points together would have been given [A·s of all phases]."""
-    return sum(oracle_of_points_as(scenario, recording, from_s, to_s))
+    return sum(ideal(scenario, recording, from_s, to_s).possible_as)
 
 
-def oracle_of_points_as(
-    scenario: Scenario, recording: Recording, from_s: float, to_s: float
-) -> list[float]:
-    """Return what each charging point would have been given [A·s of all phases]."""
+def ideal(scenario: Scenario, recording: Recording, from_s: float, to_s: float) -> Ideal:
+    """Return what the charging points would have been given."""
+    possible, fair = ([0.0] * len(recording.points) for _ in range(2))
+    stays = [0.0] * len(recording.points)  # what each had, fairly, since it was plugged in
+    for start_s, end_s in pairwise(_moments(recording, from_s, to_s)):
+        moment = _Moment(recording.configuration_at(scenario, start_s), recording, start_s)
+        given = moment.given(_served_first(recording, start_s))
+        for index, log in enumerate(recording.points):
+            if not log.used.at(start_s):
+                stays[index] = 0.0
+        _add(possible, given, end_s - start_s)
+        left_s = end_s - start_s
+        while left_s > 0:
+            turn_s = min(left_s, TURN_S) if moment.is_crowded else left_s
+            turns = moment.given(moment.least_first(stays)) if moment.is_crowded else given
+            _add(fair, turns, turn_s)
+            _add(stays, turns, turn_s)
+            left_s -= turn_s
+        for index in moment.held:
+            held_as = _held_as(recording.points[index], start_s, end_s)
+            for total in (possible, fair, stays):
+                total[index] += held_as
+    return Ideal(possible_as=possible, fair_as=fair)
+
+
+def _add(total: list[float], given: dict[int, int], length_s: float) -> None:
+    for index, current_ma in given.items():
+        total[index] += current_ma * length_s / 1000
+
+
+def _moments(recording: Recording, from_s: float, to_s: float) -> list[float]:
+    """Return when anything that decides what is possible changes."""
     lines: list[Sequence[float]] = [curve.times for curve in recording.base]
-    lines += [log.used.times for log in recording.points]
-    lines += [log.can_use.times for log in recording.points]
-    lines += [_turns(log) for log in recording.points]
+    for log in recording.points:
+        lines += [log.used.times, log.can_use.times, log.reached.times, _turns(log)]
+        lines.append(list(_moves_while_unreachable(log)))
     lines.append([at_s for at_s, _ in recording.configured])
     inside = {
         at_s
@@ -35,13 +81,7 @@ def oracle_of_points_as(
         for at_s in line[bisect_right(line, from_s) :]
         if from_s < at_s < to_s
     }
-    totals = [0.0] * len(recording.points)
-    for start_s, end_s in pairwise([from_s, *sorted(inside), to_s]):
-        for index, current_ma in _ideal_ma(
-            recording.configuration_at(scenario, start_s), recording, start_s
-        ):
-            totals[index] += current_ma * (end_s - start_s) / 1000
-    return totals
+    return [from_s, *sorted(inside), to_s]
 
 
 def _turns(log: PointLog) -> list[float]:
@@ -50,33 +90,79 @@ def _turns(log: PointLog) -> list[float]:
     return [at_s for (_, one), (at_s, two) in pairwise(offers) if (one > 0) != (two > 0)]
 
 
-def _ideal_ma(scenario: Scenario, recording: Recording, at_s: float) -> list[tuple[int, int]]:
-    """Return who is given what at a moment: index, sum of its phase currents."""
-    connection = scenario.connection
-    available = [_available_ma(connection, base.at(at_s)) for base in recording.base]
-    room = list(available)
-    admitted: list[tuple[int, int]] = []  # index, what the vehicle can use
-    shares: list[Share] = []
-    for index in _order(recording, at_s):
-        model, log = scenario.points[index], recording.points[index]
-        used, maximum_ma = log.used.at(at_s), log.can_use.at(at_s)
-        if not used or not maximum_ma or any(room[phase] < model.minimum_ma for phase in used):
-            continue
-        for phase in used:
-            room[phase] -= model.minimum_ma
-        admitted.append((index, maximum_ma))
-        shares.append(_share(model, maximum_ma, used, first=index + 1 == connection.priority))
-    given = solve(available, shares) if shares else []
-    return [
-        (index, min(ma, most) * len(share.constraints))
-        for (index, most), ma, share in zip(admitted, given, shares, strict=True)
-    ]
+def _moves_while_unreachable(log: PointLog) -> Iterable[float]:
+    """Give when the draw of a vehicle changed whose charger could not be reached, in order."""
+    if len(log.reached.times) > 1:
+        yield from (at_s for at_s in log.draw.times if not log.reached.at(at_s))
 
 
-def _order(recording: Recording, at_s: float) -> list[int]:
-    """Return in which order they are admitted."""
+def _served_first(recording: Recording, at_s: float) -> list[int]:
+    """Return in which order they are admitted: first whom the run served."""
     waits = [log.offers.at(at_s) == 0 for log in recording.points]
     return sorted(range(len(waits)), key=waits.__getitem__)
+
+
+def _held_as(log: PointLog, from_s: float, to_s: float) -> float:
+    """Return what a vehicle drew on all phases whose charger could not be told anything."""
+    return len(log.used.at(from_s)) * log.draw.integral(from_s, to_s) / 1000
+
+
+class _Moment:
+    """The plant at a moment: what there is, who wants, and who keeps what it has."""
+
+    def __init__(self, scenario: Scenario, recording: Recording, at_s: float) -> None:
+        self._scenario = scenario
+        limit_ma = _limit_ma(scenario.connection, scenario.meter)
+        self._available = [
+            _available_ma(scenario.connection, limit_ma, base.at(at_s)) for base in recording.base
+        ]
+        self.wanting: dict[int, tuple[tuple[int, ...], int]] = {}  # phases, what it can use
+        self.held: list[int] = []
+        for index, log in enumerate(recording.points):
+            used, maximum_ma = log.used.at(at_s), log.can_use.at(at_s)
+            if not used or not maximum_ma:
+                continue
+            if log.reached.at(at_s):
+                self.wanting[index] = used, maximum_ma
+                continue
+            self.held.append(index)
+            for phase in used:
+                self._available[phase] -= round(log.draw.at(at_s))
+        self.is_crowded = False
+
+    def given(self, order: Iterable[int]) -> dict[int, int]:
+        """Return what each gets, on all its phases; they are admitted in an order [mA]."""
+        room = list(self._available)
+        shares: dict[int, Share] = {}
+        for index in order:
+            if index not in self.wanting:
+                continue
+            model, (used, maximum_ma) = self._scenario.points[index], self.wanting[index]
+            if any(room[phase] < model.minimum_ma for phase in used):
+                self.is_crowded = True
+                continue
+            for phase in used:
+                room[phase] -= model.minimum_ma
+            shares[index] = _share(
+                model, maximum_ma, used, first=index + 1 == self._scenario.connection.priority
+            )
+        given = _solved(self._available, list(shares.values())) if shares else []
+        return {
+            index: min(ma, self.wanting[index][1]) * len(share.constraints)
+            for (index, share), ma in zip(shares.items(), given, strict=True)
+        }
+
+    def least_first(self, stays: list[float]) -> list[int]:
+        """Return who wants, those first who had the least."""
+        return sorted(self.wanting, key=lambda index: (stays[index], index))
+
+
+def _solved(available: list[int], shares: list[Share]) -> list[int]:
+    """Return what everybody gets; where chargers take whole amperes, whole amperes."""
+    exact = solve(available, shares)
+    if any(share.resolution_ma > FINE_MA for share in shares):
+        return rounded(available, shares, exact)
+    return exact
 
 
 def _share(model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: bool) -> Share:
@@ -85,10 +171,18 @@ def _share(model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: 
         cap_ma=max(model.minimum_ma, min(model.maximum_ma, maximum_ma)),
         constraints=used,
         prioritised=first,
+        resolution_ma=model.resolution_ma,
     )
 
 
-def _available_ma(connection: ConnectionModel, base_ma: float) -> int:
-    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
+def _limit_ma(connection: ConnectionModel, meter: MeterModel) -> int:
+    """Return the limit in force: a type that ends at 65.535 A has one of its own (section 3.1)."""
+    is_dynamic = connection.load_management == "dynamic"
+    ends = is_dynamic and TYPES[meter.dpt].saturating
+    return min(connection.limit_ma, SMART_METER_7012_MA) if ends else connection.limit_ma
+
+
+def _available_ma(connection: ConnectionModel, limit_ma: int, base_ma: float) -> int:
+    feeder_ma = limit_ma if connection.feeder_ma is None else connection.feeder_ma
     base = 0.0 if connection.load_management == "static" else base_ma
-    return round(min(connection.limit_ma - base, feeder_ma))
+    return round(min(limit_ma - base, feeder_ma))

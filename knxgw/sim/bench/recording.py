@@ -48,6 +48,16 @@ class ClosedSession:
     energy_mwh: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterValue:
+    """A telegram of the smart meter that arrived."""
+
+    arrived_s: float
+    sampled_s: float
+    phase: int
+    value: float  # as it was told [mA, or W]
+
+
 @dataclass(slots=True)
 class PointLog:
     """One charging point over time."""
@@ -79,6 +89,8 @@ class Recording:
     objects: dict[tuple[int, str], Steps[Published]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)  # when the meter looked
+    told: list[MeterValue] = field(default_factory=list)  # by the meter, in order of arrival
+    operations: list[float] = field(default_factory=list)  # when it told that it is in operation
     base_changes: list[float] = field(default_factory=list)
     happenings: list[float] = field(default_factory=list)  # moments of the scenario
     probes: dict[float, Station] = field(default_factory=dict)

@@ -1,0 +1,76 @@
+"""What the smart meter had told by a moment: that the line was within its limit, and the building's peak.
+
+The windows are those of the specification, not of the controller that is judged: one that looks back
+less far has to answer for it. Currents are mA per phase, times s.
+Source: load management specification, sections 2, 3.1, 7.3, 11.
+"""
+
+from bisect import bisect_right
+
+from knxgw.dlm.meter import OVER_RANGE_COUNTS_MA, OVER_RANGE_MA
+from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.telegrams import TYPES
+
+LEAST_WINDOW_S = 15.0  # of the peak-hold
+SPACINGS_HELD = 1.5  # or so many spacings of the telegrams
+SPACING_ON_CHANGE_S = 10.0  # where values come on change only
+LATE_S = 2.0  # a value that is older than the spacing by more than this is none to raise on
+UNKNOWN_MA = float("inf")
+
+
+class Knowledge:
+    """What was told of one phase."""
+
+    def __init__(self, scenario: Scenario, recording: Recording, phase: int) -> None:
+        meter = scenario.meter
+        told = [one for one in recording.told if one.phase == phase]
+        self._start_s = recording.start_s
+        self._arrived = [one.arrived_s for one in told]
+        self._base = [recording.base[phase].at(one.sampled_s) for one in told]
+        self._good = [
+            one.arrived_s
+            for one in told
+            if _current_ma(scenario, one.value)
+            <= recording.configuration_at(scenario, one.arrived_s).connection.limit_ma
+        ]
+        on_change = meter.in_operation_s is not None
+        spacing_s = SPACING_ON_CHANGE_S if on_change else meter.sample_s
+        self._window_s = max(LEAST_WINDOW_S, SPACINGS_HELD * spacing_s)
+        self._fresh_s = _timeout_s(meter.monitoring_s) if on_change else spacing_s + LATE_S
+        self._alive = sorted([*self._arrived, *(recording.operations if on_change else ())])
+
+    def within_s(self, before_s: float) -> float:
+        """Return when the last value arrived that showed the line within the limit."""
+        index = bisect_right(self._good, before_s) - 1
+        return self._good[index] if index >= 0 else self._start_s
+
+    def building_ma(self, decided_s: float, *, starts: bool) -> float:
+        """Return the most the building was known to draw when something was decided.
+
+        Infinite: nothing was known. A value that is too old is none to raise on; to start somebody,
+        what was known when the meter was heard last is allowed (section 11).
+        """
+        index = bisect_right(self._arrived, decided_s) - 1
+        if index < 0:
+            return UNKNOWN_MA
+        until_s = decided_s
+        alive_s = self._alive[bisect_right(self._alive, decided_s) - 1]
+        if decided_s - alive_s > self._fresh_s:
+            if not starts:
+                return UNKNOWN_MA
+            until_s = self._arrived[index]
+        first = max(0, bisect_right(self._arrived, until_s - self._window_s) - 1)
+        return max(self._base[first : index + 1])
+
+
+def _current_ma(scenario: Scenario, value: float) -> float:
+    """Return the current that a telegram tells."""
+    connection, kind = scenario.connection, TYPES[scenario.meter.dpt]
+    if kind.is_power:
+        return value * 1000 / (connection.voltage_v * connection.power_factor)
+    return OVER_RANGE_COUNTS_MA if kind.saturating and value >= OVER_RANGE_MA else value
+
+
+def _timeout_s(monitoring_s: float) -> float:
+    return monitoring_s + max(1.0, 0.2 * monitoring_s)

@@ -1,0 +1,56 @@
+"""Gateways with one rule broken: a figure that none of them moves measures nothing."""
+
+from typing import ClassVar
+
+from knxgw.charging.events import ChargerSeen
+from knxgw.charging.words import PointNumber, Quantity
+from knxgw.sim.bench.controller import Gateway
+from knxgw.sim.bench.scenario import Scenario
+from knxgw.station.model import Effect, Event, Offer
+
+
+class WithoutPeakHold(Gateway):
+    """Raises by the base load of the moment: nothing of what it was before is remembered."""
+
+    def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
+        """Forget the peaks before each step."""
+        sharing = self.station.sharing if self.station is not None else None
+        for phase in sharing.phases if sharing is not None else ():
+            phase.history = ()
+        return super().tell(event, now_s)
+
+
+class StartsInEmergency(Gateway):
+    """Gives whoever waits its minimum when the meter is lost, instead of leaving it at 0 A."""
+
+    minimum_ma: ClassVar[int] = 6000
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._connected: set[PointNumber] = set()
+        self._offers: dict[PointNumber, int] = {}
+        self._started: set[PointNumber] = set()
+
+    def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
+        """Let the gateway decide, and give those that wait their minimum while the meter is lost."""
+        if isinstance(event, ChargerSeen):
+            change = (
+                self._connected.add if event.values[Quantity.CONNECTED] else self._connected.discard
+            )
+            change(event.point)
+        effects = super().tell(event, now_s)
+        for one in effects:
+            if isinstance(one, Offer):
+                self._offers[one.point] = one.offer_ma
+        waiting = {point for point in self._connected if self._offers.get(point) == 0}
+        lost = (
+            self.station is not None
+            and self.station.sharing is not None
+            and self.station.sharing.emergency
+        )
+        started = waiting if lost else set()
+        kept = [one for one in effects if not (isinstance(one, Offer) and one.point in started)]
+        kept += [Offer(point=point, offer_ma=self.minimum_ma) for point in started - self._started]
+        kept += [Offer(point=point, offer_ma=0) for point in self._started & waiting - started]
+        self._started = started
+        return tuple(kept)
