@@ -65,6 +65,7 @@ def test_the_monitoring_interval_is_the_default_one_with_the_10_s_meter_and_faul
     scenario = of("10s-monitored-10s")
     assert (scenario.meter.sample_s, scenario.meter.monitoring_s) == (10.0, 10.0)
     assert scenario.disturbance is not None
+    assert None not in scenario.meter.answers_s
 
 
 def test_chargers_of_1_a_take_whole_amperes() -> None:
@@ -100,7 +101,7 @@ def test_a_1_s_meter_tells_it_0_1_s_later_and_the_gateway_believes_it_is_1_s() -
     scenario, recording = of("1s"), run("1s")
     assert recording.telegrams == pytest.approx(3 * (scenario.duration_s + 60), abs=6)
     assert scenario.meter.delay_s == (0.1, 0.1, 0.1)
-    assert scenario.settings["meter_delay_s"] == 1.0
+    assert scenario.meter.assumed_delay_s == 1.0
 
 
 def test_chargers_are_read_each_3_s() -> None:

@@ -57,7 +57,7 @@ def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
         duration_s=duration_s,
         idle_s=60.0,
         connection=ConnectionModel(fuse_ma=series.fuse_ma, reserve_ma=RESERVE_MA),
-        settings={"queue": series.queue, **series.settings},
+        settings={"queue": series.queue},
         meter=replace(series.meter, lost=_outages(seed, series.outage_s, duration_s)),
         base_ma=(still_ma[0], still_ma[1], still_ma[2]),
         points=tuple(replace(charger, rotation=one) for one in ROTATIONS),

@@ -5,7 +5,9 @@ Source: load management specification, sections 22 and 24. Currents are mA per p
 What section 24 leaves open, and what is taken here: a further series differs from the first one (2 s
 meter, no faults) only in what its name says; the house behind 35 A has the same reserve of 4 A; an
 outage takes all telegrams of two minutes; values on change are sent from 0.5 A on, with In operation
-each 20 s and a monitoring interval of 60 s, and the meter answers reads.
+each 20 s and a monitoring interval of 60 s. With a monitoring interval of 30 s one telegram of the
+10 s meter that is lost is no lost meter; with one of 10 s it is, unless the meter answers a read, which
+it does there, as it does with values on change.
 """
 
 from collections.abc import Mapping
@@ -46,7 +48,6 @@ class Series:
     )
     charger: PointModel = field(default_factory=PointModel)
     overdraw_ma: int = 0  # vehicles draw so much more than they are told
-    settings: Mapping[str, float] = field(default_factory=dict)  # what the gateway is told besides
 
     def __hash__(self) -> int:
         """Return what tells it from others: no two have the same name."""
@@ -59,8 +60,10 @@ _FURTHER = Marks(utilisation_mean=0.95, utilisation_each=0.95)
 _DEFAULT_MODE = Marks(utilisation_mean=0.95, utilisation_each=0.95, locked_out_s=300.0)
 _2_S = MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0)
 _10_S = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=30.0)
-_10_S_DEFAULT = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=10.0)
-_1_S = MeterModel(sample_s=1.0, delay_s=(0.1, 0.1, 0.1), monitoring_s=10.0)
+_10_S_DEFAULT = MeterModel(
+    sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=10.0, answers_s=(0.2, 0.2, 0.2)
+)
+_1_S = MeterModel(sample_s=1.0, delay_s=(0.1, 0.1, 0.1), told_delay_s=1.0, monitoring_s=10.0)
 _ON_CHANGE = MeterModel(
     sample_s=2.0,
     delay_s=(1.0, 1.0, 1.0),
@@ -132,7 +135,7 @@ FURTHER_SERIES = (
     Series(
         name="10s-monitored-10s",
         title="10 s meter, monitored each 10 s, with faults",
-        about="the monitoring interval is left as it is by default: one lost telegram is a lost meter",
+        about="the monitoring interval is left as it is: a lost telegram must be asked for",
         marks=_FURTHER,
         meter=_10_S_DEFAULT,
         faults=True,
@@ -167,7 +170,6 @@ FURTHER_SERIES = (
         about="the meter looks each second and tells it 0.1 s later, which the gateway does not know",
         marks=_FURTHER,
         meter=_1_S,
-        settings={"meter_delay_s": 1.0},
     ),
     Series(
         name="polls-3s",
