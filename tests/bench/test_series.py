@@ -9,7 +9,13 @@ from knxgw.sim.bench.building import HIGHEST_MA
 from knxgw.sim.bench.day import HOUR_S, day
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.scenario import BaseChanged, Scenario
+from knxgw.sim.bench.scenario import (
+    BaseChanged,
+    ChargerReboots,
+    ChargerTroubled,
+    Scenario,
+    Trouble,
+)
 from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, FURTHER_SERIES, MAIN_SERIES, SEEDS
 from knxgw.sim.bench.yardsticks.simple import FirstCome
 
@@ -142,3 +148,15 @@ def test_the_time_in_lock_out_is_accepted_without_the_queue_only() -> None:
         if any(one.name.startswith("locked out") for one in criteria(series))
     }
     assert marked == {"default-mode-50a", "default-mode-35a"}
+
+
+def test_unruly_chargers_restart_and_ignore_once_in_each_hour_and_refuse_some_writes() -> None:
+    scenario = of("unruly-chargers", 5.0)
+    ignored = [one for one in scenario.happenings if isinstance(one, ChargerTroubled)]
+    restarted = [one for one in scenario.happenings if isinstance(one, ChargerReboots)]
+    for ones in (ignored, restarted):
+        assert [int(one.at_s // HOUR_S) for one in ones] == [0, 1, 2, 3, 4]
+    assert all(one.trouble is Trouble.IGNORES for one in ignored)
+    assert all(one.until_s == one.at_s + 40.0 for one in ignored)
+    assert all(one.to_ma == 16_000 for one in restarted)
+    assert Run(of("unruly-chargers", 1.0)).run().failed_writes > 0

@@ -1,10 +1,20 @@
 """How long a line may be above its limit, on recordings whose answer is known by hand."""
 
+from dataclasses import replace
+
+import pytest
+
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.excursions import worst_overrun_s
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
-from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.scenario import (
+    ChargerReboots,
+    ChargerTroubled,
+    LostTelegrams,
+    Scenario,
+    Trouble,
+)
 from tests.sim.test_bench_metrics import log_of, recording_of
 
 LIMIT_MA = 32_000
@@ -38,3 +48,29 @@ def test_one_that_could_be_reached_should_have_been_lowered() -> None:
 
 def test_one_that_cannot_be_reached_is_no_excuse_where_the_building_leaves_room_for_it() -> None:
     assert worst_overrun_s(scenario(), overloaded(10_000.0, reached=False), LIMIT_MA) > 100.0
+
+
+def test_nobody_is_blamed_before_a_silent_meter_speaks_again() -> None:
+    lost = (LostTelegrams(from_s=0.0, to_s=BACK_S),)
+    silent = replace(scenario(), meter=replace(scenario().meter, lost=lost))
+    recording = overloaded(20_000.0, reached=True)
+    late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
+    assert worst_overrun_s(silent, recording, LIMIT_MA) == pytest.approx(late_s - BACK_S)
+
+
+def test_one_that_ignores_what_it_is_told_is_an_excuse_as_long_as_it_does() -> None:
+    ignores = ChargerTroubled(at_s=0.0, point=1, trouble=Trouble.IGNORES, until_s=BACK_S)
+    unruly = replace(scenario(), happenings=(ignores,))
+    recording = overloaded(20_000.0, reached=True)
+    late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
+    assert worst_overrun_s(unruly, recording, LIMIT_MA) == pytest.approx(late_s - BACK_S)
+    roomy = overloaded(10_000.0, reached=True)
+    assert worst_overrun_s(unruly, roomy, LIMIT_MA) == pytest.approx(late_s)
+
+
+def test_one_that_forgets_what_it_was_told_begins_the_time_anew() -> None:
+    forgets = ChargerReboots(at_s=BACK_S, point=1, to_ma=16_000)
+    unruly = replace(scenario(), happenings=(forgets,))
+    recording = overloaded(20_000.0, reached=True)
+    late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
+    assert worst_overrun_s(unruly, recording, LIMIT_MA) == pytest.approx(late_s - BACK_S)

@@ -18,6 +18,7 @@ from knxgw.sim.bench.controller import NOON
 from knxgw.sim.bench.scenario import (
     CarModel,
     CarMoved,
+    ChargerReboots,
     ChargerTroubled,
     ConnectionModel,
     Disturbance,
@@ -38,6 +39,7 @@ GAP_S, STAY_S = (1 * HOUR_S, 4 * HOUR_S), (2 * HOUR_S, 10 * HOUR_S)
 CAR_PHASES, CAR_MAXIMA_MA = (1, 3, 3), (16_000, 16_000, 16_000, 10_000)
 RISE_MA_PER_S, FALL_MA_PER_S, DELAY_S = (800.0, 4000.0), (2500.0, 10_000.0), (0.5, 2.5)
 LOST_TELEGRAMS, FAILED_WRITES = 0.01, 0.005
+REFUSED_WRITES, IGNORED_S, RESTARTS_AT_MA = 0.02, 40.0, 16_000  # of unruly chargers
 OFFLINE_S = 300.0  # of each hour, one charging point
 JUMP_SPACING_S = (4 * HOUR_S, 8 * HOUR_S)
 
@@ -49,6 +51,8 @@ def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
     parts += [_vehicles(seed, number, series, duration_s) for number in POINTS]
     if series.faults:
         parts += [_offline(seed, duration_s), _clock_jumps(seed, duration_s)]
+    if series.unruly:
+        parts.append(_unruly(seed, duration_s))
     charger = replace(series.charger, car=CarModel(plug_s=None))
     still_ma = [round(ma * series.building) for ma in STILL_MA]
     return Scenario(
@@ -63,12 +67,16 @@ def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
         points=tuple(replace(charger, rotation=one) for one in ROTATIONS),
         happenings=tuple(merge(*parts, key=lambda one: one.at_s)),
         expectations=(),
-        disturbance=_disturbance(seed) if series.faults else None,
+        disturbance=_disturbance(seed, series),
     )
 
 
-def _disturbance(seed: int) -> Disturbance:
-    return Disturbance(seed=seed, lost_telegrams=LOST_TELEGRAMS, failed_writes=FAILED_WRITES)
+def _disturbance(seed: int, series: Series) -> Disturbance | None:
+    if series.unruly:
+        return Disturbance(seed=seed, failed_writes=REFUSED_WRITES)
+    if series.faults:
+        return Disturbance(seed=seed, lost_telegrams=LOST_TELEGRAMS, failed_writes=FAILED_WRITES)
+    return None
 
 
 def _luck(what: str, seed: int, number: int = 0) -> Random:
@@ -118,6 +126,25 @@ def _offline(seed: int, duration_s: float) -> Iterator[Happening]:
         from_s = round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - OFFLINE_S), 2)
         yield ChargerTroubled(at_s=from_s, point=point, trouble=Trouble.UNREACHABLE)
         yield ChargerTroubled(at_s=from_s + OFFLINE_S, point=point, trouble=Trouble.GOOD)
+
+
+def _unruly(seed: int, duration_s: float) -> Iterator[Happening]:
+    """Give in each hour one charger that restarts, and one that ignores what it is told."""
+    luck = _luck("unruly", seed)
+    for hour in range(ceil(duration_s / HOUR_S)):
+        ignores, restarts = (
+            round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - IGNORED_S), 2) for _ in range(2)
+        )
+        troubled: Happening = ChargerTroubled(
+            at_s=ignores,
+            point=luck.randint(1, len(ROTATIONS)),
+            trouble=Trouble.IGNORES,
+            until_s=ignores + IGNORED_S,
+        )
+        restarted: Happening = ChargerReboots(
+            at_s=restarts, point=luck.randint(1, len(ROTATIONS)), to_ma=RESTARTS_AT_MA
+        )
+        yield from (troubled, restarted) if ignores < restarts else (restarted, troubled)
 
 
 def _clock_jumps(seed: int, duration_s: float) -> Iterator[Happening]:

@@ -7,54 +7,101 @@ lost telegram and one repeated write may be added.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 
 from knxgw.dlm.settings import Settings
 from knxgw.sim.bench.invariants import REPEAT_S
 from knxgw.sim.bench.metrics import EXCURSION_FROM_MA
 from knxgw.sim.bench.recording import Recording
-from knxgw.sim.bench.scenario import CarModel, CarMoved, Scenario
+from knxgw.sim.bench.scenario import (
+    CarModel,
+    CarMoved,
+    ChargerReboots,
+    ChargerTroubled,
+    Scenario,
+    Trouble,
+)
 
 OBEYS_S, STOPS_S = 5.0, 3.0
 CYCLE_S = 1.0
 STEP_MA = 500  # a rise of the building by more than this begins the time anew
+DEAF = (Trouble.IGNORES, Trouble.REFUSES)
 DEFAULTS = Settings(fuse_ma=50_000)
 
 
 def worst_overrun_s(scenario: Scenario, recording: Recording, limit_ma: float) -> float:
     """Return by how much the worst excursion above a limit is too long; 0: none is."""
     worst_s = 0.0
+    deaf = _deaf(scenario)
     for phase, load in enumerate(recording.load):
-        rises = _rises(recording, phase)
+        rises = _rises(scenario, recording, phase)
         for start_s, end_s in load.above(limit_ma + EXCURSION_FROM_MA, 0.0, recording.end_s):
             inside = rises[bisect_right(rises, start_s) : bisect_left(rises, end_s)]
-            helpless_s = _helpless_until_s(recording, phase, (start_s, end_s), limit_ma)
-            since_s = max([start_s, *inside, helpless_s])
+            helpless_s = _helpless_until_s(recording, deaf, phase, (start_s, end_s), limit_ma)
+            since_s = _heard_s(scenario, max([start_s, *inside, helpless_s]))
             allowed_s = _allowed_s(scenario, recording, phase, (start_s, end_s), limit_ma)
             worst_s = max(worst_s, end_s - since_s - allowed_s)
     return worst_s
 
 
-def _rises(recording: Recording, phase: int) -> list[float]:
-    """Return when the building took clearly more."""
+def _rises(scenario: Scenario, recording: Recording, phase: int) -> list[float]:
+    """Return when the building took clearly more, or a charger forgot what it was told."""
     base = recording.base[phase]
-    return [
+    rises = [
         at_s for at_s in recording.base_changes if base.at(at_s) - base.at(at_s - 1e-6) > STEP_MA
     ]
+    reboots = [
+        one.at_s
+        for one in scenario.happenings
+        if isinstance(one, ChargerReboots)
+        and phase in recording.points[one.point - 1].used.at(one.at_s)
+    ]
+    return sorted(rises + reboots)
+
+
+def _deaf(scenario: Scenario) -> dict[int, list[tuple[float, float]]]:
+    """Return when chargers (by index) can be reached and do nothing of what they are told."""
+    found: dict[int, list[tuple[float, float]]] = {}
+    for one in scenario.happenings:
+        if isinstance(one, ChargerTroubled) and one.trouble in DEAF and one.until_s is not None:
+            found.setdefault(one.point - 1, []).append((one.at_s, one.until_s))
+    return found
 
 
 def _helpless_until_s(
-    recording: Recording, phase: int, times: tuple[float, float], limit_ma: float
+    recording: Recording,
+    deaf: Mapping[int, Sequence[tuple[float, float]]],
+    phase: int,
+    times: tuple[float, float],
+    limit_ma: float,
 ) -> float:
-    """Return until when the building and those who cannot be reached are too much by themselves."""
+    """Return until when the building and those who can be told nothing are too much by themselves."""
     start_s, end_s = times
     held_ma, back_s = 0.0, start_s
-    for log in recording.points:
-        if phase in log.used.at(start_s) and not log.reached.at(start_s):
-            held_ma += log.draw.at(start_s)
+    for index, log in enumerate(recording.points):
+        if phase not in log.used.at(start_s):
+            continue
+        until_s = [
+            to_s for from_s, to_s in deaf.get(index, ()) if from_s <= end_s and start_s < to_s
+        ]
+        if not log.reached.at(start_s):
             returns = [at_s for at_s, reached in log.reached.changes(start_s, end_s) if reached]
-            back_s = max(back_s, min(returns, default=end_s))
+            until_s.append(min(returns, default=end_s))
+        if until_s:
+            held_ma += log.draw.highest(start_s, end_s)
+            back_s = max(back_s, *until_s)
     alone_ma = recording.base[phase].highest(start_s, end_s) + held_ma
     return back_s if alone_ma > limit_ma else start_s
+
+
+def _heard_s(scenario: Scenario, since_s: float) -> float:
+    """Return from when on the meter could tell it: not before its silence is over."""
+    meter = scenario.meter
+    for lost in sorted(meter.lost, key=lambda one: one.from_s):
+        first_s = lost.from_s - meter.sample_s - meter.longest_delay_s
+        if lost.late_s is None and first_s <= since_s <= lost.to_s:
+            since_s = lost.to_s
+    return since_s
 
 
 def _allowed_s(

@@ -47,6 +47,7 @@ class Series:
         False  # telegrams and writes get lost, chargers cannot be reached, the clock jumps
     )
     charger: PointModel = field(default_factory=PointModel)
+    unruly: bool = False  # chargers restart, ignore and refuse what they are told
     overdraw_ma: int = 0  # vehicles draw so much more than they are told
 
     def __hash__(self) -> int:
@@ -193,6 +194,14 @@ FURTHER_SERIES = (
         marks=_FURTHER,
         meter=_2_S,
         outage_s=120.0,
+    ),
+    Series(
+        name="unruly-chargers",
+        title="chargers that forget, ignore and refuse",
+        about="each hour one charger restarts at 16 A, one ignores everything for 40 s, and 2 % of the writes are refused",
+        marks=_FURTHER,
+        meter=_2_S,
+        unruly=True,
     ),
 )
 EVERY_SERIES = (*MAIN_SERIES, *FURTHER_SERIES)
