@@ -1,5 +1,6 @@
 """What a scenario expects: a subject, and when. Frozen data; `judge.py` compares it with a run."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ class When(StrEnum):
     AT = "at"  # after everything that happens at this moment
     BY = "by"  # no later than; for offers: the charger announces it as well
     BETWEEN = "between"  # not before the one moment, no later than the other
+    BECOMES = "becomes"  # the same, and it stays so
     DURING = "from"  # all the time from the one moment to the other
 
 
@@ -49,6 +51,7 @@ class OffersRise:
     step_ma: int
     late_s: float  # how much later the last one may be
     tolerance_ma: int
+    stays: bool = False  # what was reached stays so until the end of the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,5 +202,6 @@ class Expectation:
     to_s: float
     subject: Subject
     words: str  # as the file has it
+    until_s: float = math.inf  # what becomes so stays so until then
     early_s: float = 0.0  # so much earlier what is stated may happen
     late_s: float = 0.0  # so much later

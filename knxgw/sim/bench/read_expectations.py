@@ -1,9 +1,10 @@
 """Reads what a scenario expects: the entries of `expect`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.charging.faults import FaultCode
+from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
 from knxgw.charging.words import Reason
 from knxgw.sim.bench.expectation import (
     EnergyEqual,
@@ -26,16 +27,26 @@ from knxgw.sim.bench.expectation import (
     StatesAre,
     Subject,
     UtilisationAtLeast,
-    When,
     WritesAtMost,
 )
 from knxgw.sim.bench.fields import ANY, Place, amounts, current_ma, optional_ma, point_of, seconds
+from knxgw.sim.bench.read_times import MOMENT, PROBE, SPAN, TIMES, TOTAL, WINDOW, read_times
+from knxgw.sim.bench.recording import OF_POINTS, WATCHED
 
 Reader = Callable[[Node, Node, Place], Subject | None]
 TOLERANCE_MA = 200
 LATE_S = 10.0
 _OPTIONS = ("tolerance_a", "point", "step_a", "late_s", "present", "value")
-_TIMES = ("at", "by", "between", "from", "to")
+_TIMES = TIMES
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How something to look at is read, and what goes with it; everything else is a mistake."""
+
+    read: Reader
+    times: tuple[str, ...] = MOMENT
+    options: tuple[str, ...] = ()
 
 
 def read_expectations(root: Node, place: Place) -> tuple[Expectation, ...]:
@@ -52,18 +63,24 @@ def _read(node: Node, place: Place) -> Expectation | None:
         told = ", ".join(_READERS)
         node.report(f"expected one thing to look at, got {len(words)}", f"known are: {told}")
         return None
-    subject = _READERS[words[0]](children[words[0]], node, place)
-    when = _when(node, place)
-    if subject is None or when is None:
+    (name,) = words
+    word = _READERS[name]
+    for option in _OPTIONS:
+        if option in children and option not in word.options:
+            remedy = f"known are: {', '.join(word.options)}" if word.options else "leave it out"
+            children[option].report(f"`{name}` has no `{option}`", remedy)
+    subject = word.read(children[name], node, place)
+    times = read_times(node, place, name, word.times)
+    if subject is None or times is None:
         return None
-    kind, from_s, to_s = when
     return Expectation(
         line=node.line,
-        when=kind,
-        from_s=from_s,
-        to_s=to_s,
+        when=times.when,
+        from_s=times.from_s,
+        to_s=times.to_s,
+        until_s=times.until_s,
         subject=subject,
-        words=f"{_time_words(kind, from_s, to_s)}: {words[0]} {_shown(children[words[0]])}".strip(),
+        words=f"{times.words}: {name} {_shown(children[name])}".strip(),
     )
 
 
@@ -73,40 +90,6 @@ def _shown(node: Node) -> str:
     if node.is_mapping:
         return "{" + ", ".join(f"{k}: {_shown(v)}" for k, v in node.mapping().items()) + "}"
     return node.text()
-
-
-def _time_words(kind: When, from_s: float, to_s: float) -> str:
-    if kind is When.AT:
-        return f"at {from_s:g} s"
-    if kind is When.BY:
-        return f"by {to_s:g} s"
-    word = "between" if kind is When.BETWEEN else "from"
-    return f"{word} {from_s:g} {'and' if kind is When.BETWEEN else 'to'} {to_s:g} s"
-
-
-def _when(node: Node, place: Place) -> tuple[When, float, float] | None:
-    """Return how the time is meant, and the times; without one it is the whole scenario."""
-    given = [word for word in ("at", "by", "between", "from") if node.get(word) is not None]
-    if len(given) > 1:
-        node.report(f"expected one time, got {' and '.join(given)}", "keep one of them")
-        return None
-    if not given:
-        return When.DURING, 0.0, seconds(node, "to", place.duration_s)
-    child = node.mapping()[given[0]]
-    if given[0] == "between":
-        return _span(child, place)
-    moment_s = child.number(None, place.duration_s) or 0.0
-    if given[0] == "from":
-        return When.DURING, moment_s, seconds(node, "to", place.duration_s)
-    return (When.AT if given[0] == "at" else When.BY), moment_s, moment_s
-
-
-def _span(node: Node, place: Place) -> tuple[When, float, float] | None:
-    times = [item.number(None, place.duration_s) or 0.0 for item in node.items()]
-    if len(times) != 2:
-        node.report(f"expected 2 times, got {len(times)}", "write `[earliest, latest]`")
-        return None
-    return When.BETWEEN, times[0], times[1]
 
 
 def _tolerance(node: Node, place: Place) -> int:
@@ -145,7 +128,7 @@ def _constant(value: Node, _node: Node, place: Place) -> Subject:
     return OffersConstant(points=tuple(number for number in given if number))
 
 
-def _rise(value: Node, node: Node, place: Place) -> Subject:
+def _rise(value: Node, node: Node, place: Place) -> Subject | None:
     steps = []
     for item in value.items():
         pair = item.items()
@@ -153,11 +136,24 @@ def _rise(value: Node, node: Node, place: Place) -> Subject:
             item.report("expected a time and offers", "write `[1, [6, 6]]`")
             continue
         steps.append((pair[0].number() or 0.0, amounts(pair[1], place.points)))
+    if not steps:
+        value.report("expected at least one step", "write `[[1, [6, 6]], [6, [8, 8]]]`")
+        return None
+    if steps != sorted(steps, key=lambda step: step[0]):
+        value.report("the steps are not in the order of their times", "sort them")
+    late_s = seconds(node, "late_s", LATE_S)
+    last_s, to, begin = steps[-1][0], node.get("to"), node.get("from")
+    if to is not None and (to.number() or 0.0) < last_s + late_s:
+        remedy = f"give {last_s + late_s:g} or more, or leave it out"
+        to.report(f"the last step may be reached at {last_s + late_s:g} s only", remedy)
+    if begin is not None and (begin.number() or 0.0) > last_s:
+        begin.report("the rise is over by then", f"give {last_s:g} or less, or leave it out")
     return OffersRise(
         steps=tuple(steps),
         step_ma=optional_ma(node, "step_a", 2000),
-        late_s=seconds(node, "late_s", LATE_S),
+        late_s=late_s,
         tolerance_ma=_tolerance(node, place),
+        stays=to is not None,
     )
 
 
@@ -182,27 +178,44 @@ def _reasons(value: Node, _node: Node, place: Place) -> Subject:
 
 
 def _fault(value: Node, node: Node, place: Place) -> Subject | None:
-    word = value.choice(tuple(FaultCode))
-    if word is None:
+    known = _fault_of(value, node, place)
+    if known is None:
         return None
+    code, point = known
     present = node.get("present")
-    return FaultIs(
-        code=FaultCode(word),
-        point=point_of(node, place, general=True),
-        present=True if present is None else bool(present.boolean()),
-    )
+    is_present = True if present is None else bool(present.boolean())
+    return FaultIs(code=code, point=point, present=is_present)
 
 
 def _fault_seen(value: Node, node: Node, place: Place) -> Subject | None:
+    known = _fault_of(value, node, place)
+    return None if known is None else FaultSeen(code=known[0], point=known[1])
+
+
+def _fault_of(value: Node, node: Node, place: Place) -> tuple[FaultCode, int] | None:
+    """Return a fault and whose it is; one that nobody can have would never be there."""
     word = value.choice(tuple(FaultCode))
     if word is None:
         return None
-    return FaultSeen(code=FaultCode(word), point=point_of(node, place, general=True))
+    code, point = FaultCode(word), point_of(node, place, general=True)
+    if code not in (POINT_SEVERITY if point else GENERAL_SEVERITY):
+        whose = "the whole device" if point else "a charging point"
+        node.report(
+            f"{word} is a fault of {whose}", "leave `point` out" if point else "add `point: …`"
+        )
+        return None
+    return code, point
 
 
 def _object(value: Node, node: Node, place: Place) -> Subject | None:
-    wanted = node.require("value")
-    if wanted is None:
+    wanted, key = node.require("value"), value.choice(sorted(WATCHED))
+    point = point_of(node, place, general=True)
+    if wanted is None or key is None:
+        return None
+    if (key in OF_POINTS) != bool(point):
+        remedy = "leave `point` out" if point else "add `point: …`"
+        whose = "the whole device" if point else "a charging point"
+        node.report(f"{key} is an object of {whose}", remedy)
         return None
     text = wanted.text()
     number: bool | int | str = text
@@ -210,7 +223,7 @@ def _object(value: Node, node: Node, place: Place) -> Subject | None:
         number = text == "true"
     elif text.lstrip("-").isdigit():
         number = int(text)
-    return ObjectIs(point=point_of(node, place, general=True), key=value.text(), value=number)
+    return ObjectIs(point=point, key=key, value=number)
 
 
 def _reserved(value: Node, _node: Node, place: Place) -> Subject:
@@ -272,25 +285,26 @@ def _utilisation(value: Node, _node: Node, _place: Place) -> Subject:
     return UtilisationAtLeast(share=value.number(0.0) or 0.0)
 
 
-_READERS: Mapping[str, Reader] = {
-    "offers_a": _offers,
-    "offers_within_a": _within,
-    "offers_at_most_a": _at_most,
-    "offers": _constant,
-    "rise_a": _rise,
-    "states": _states,
-    "reasons": _reasons,
-    "fault": _fault,
-    "fault_seen": _fault_seen,
-    "object": _object,
-    "reserved": _reserved,
-    "load_a": _load,
-    "load_at_most_a": _load_at_most,
-    "measured_a": _measures,
-    "available_a": _has,
-    "excursions": _excursions,
-    "writes_at_most": _writes,
-    "energy_equal_within": _energy,
-    "fairness_at_least": _fairness,
-    "utilisation_at_least": _utilisation,
+_EXACT = ("tolerance_a",)
+_READERS: Mapping[str, Word] = {
+    "offers_a": Word(_offers, options=_EXACT),
+    "offers_within_a": Word(_within, options=_EXACT),
+    "offers_at_most_a": Word(_at_most, options=_EXACT),
+    "offers": Word(_constant, SPAN),
+    "rise_a": Word(_rise, WINDOW, ("tolerance_a", "step_a", "late_s")),
+    "states": Word(_states),
+    "reasons": Word(_reasons),
+    "fault": Word(_fault, options=("point", "present")),
+    "fault_seen": Word(_fault_seen, SPAN, ("point",)),
+    "object": Word(_object, options=("point", "value")),
+    "reserved": Word(_reserved),
+    "load_a": Word(_load, options=_EXACT),
+    "load_at_most_a": Word(_load_at_most, SPAN),
+    "measured_a": Word(_measures, PROBE, _EXACT),
+    "available_a": Word(_has, PROBE, _EXACT),
+    "excursions": Word(_excursions, SPAN),
+    "writes_at_most": Word(_writes, SPAN),
+    "energy_equal_within": Word(_energy, TOTAL),
+    "fairness_at_least": Word(_fairness, TOTAL),
+    "utilisation_at_least": Word(_utilisation, SPAN),
 }

@@ -11,13 +11,11 @@ from knxgw.sim.bench.scenario import CarModel, Scenario
 from knxgw.sim.bench.vehicle import Input
 from knxgw.station.model import Station
 
-WATCHED = frozenset({"state", "reason", "offer", "fault", "last_fault"}) | {
-    "point_fault",
-    "last_point_fault",
-    "grid_supporting_control_state",
-    "interruption_state",
-    "sharing_state",
-}
+# Group objects whose values are kept.
+OF_POINTS = frozenset(
+    {"state", "reason", "offer", "point_fault", "last_point_fault", "interruption_state"}
+)
+WATCHED = OF_POINTS | {"fault", "last_fault", "grid_supporting_control_state", "sharing_state"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
