@@ -92,8 +92,8 @@ class KnxMeter:
         while not self._is_lost:
             await self._answer()
             now_s = loop.time()
-            if now_s >= due_s:
-                due_s = now_s + self._period_s
+            if now_s >= due_s:  # its own clock goes on, however late it was this time
+                due_s += self._period_s * ((now_s - due_s) // self._period_s + 1)
                 await self._send_at_interval()
             if self._is_watched and now_s >= look_s:
                 look_s = now_s + LOOK_S

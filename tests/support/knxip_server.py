@@ -356,6 +356,7 @@ class KnxIpServer:
         self.host = host
         self.udp_port = self.tcp_port = 0
         self.received: list[CEMILData] = []
+        self.on_received: Callable[[CEMILData], None] | None = None  # the line behind it
         self.session_statuses: list[SecureSessionStatusCode] = []
         self.streams: list[_TcpClient] = []
         self.tunnels_opened = 0
@@ -473,6 +474,8 @@ class KnxIpServer:
         self.received.append(frame.data)
         if self.confirms:
             self._request(number, CEMIMessageCode.L_DATA_CON, frame.data)
+        if self.on_received is not None:
+            self.on_received(frame.data)
 
     def _request(self, number: int, code: CEMIMessageCode, data: CEMILData) -> None:
         channel = self._channels[number]
