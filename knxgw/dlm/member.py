@@ -87,7 +87,7 @@ class Member:
     quiet_until_s: float = -1e9  # until then looking again at the same would change nothing
     connected: bool = False
     reachable: bool = False
-    reached_s: float = -1e9  # since when it can be reached
+    reached_s: float = -1e9  # since when it answers
     valid: bool = True
     good_s: float | None = None  # since when its values are valid again
     wants: bool = False
@@ -193,6 +193,8 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
 
     A charging point whose draw cannot be known any more moves, with its last draw, into the base.
     """
+    if seen.reachable and not (member.seen is not None and member.seen.reachable):
+        member.reached_s = now_s
     member.seen, member.quiet_until_s = seen, now_s
     was_counted = member.valid and member.reachable
     before_ma = member.actual_ma
@@ -243,9 +245,18 @@ def _follow_reach(member: Member, seen: Seen, settings: Settings, now_s: float) 
         member.reserve_ma = _phases(
             member.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
         )
-    if seen.reachable and not member.reachable:
-        member.reached_s = now_s
-    member.reachable = seen.reachable
+    member.reachable = seen.reachable and not _is_awaited(member, seen, now_s)
+
+
+def _is_awaited(member: Member, seen: Seen, now_s: float) -> bool:
+    """Tell whether one that answers again has still to tell what it draws.
+
+    Its last draw counts as the building's until then: with its offer it would count twice, and
+    everybody would be lowered for nothing.
+    """
+    if member.reachable or not member.settings.measures or seen.currents_ma is not None:
+        return False
+    return any(member.hidden_ma) and now_s - member.reached_s <= stale_s(member)
 
 
 def _not_taken(member: Member, seen: Seen, now_s: float) -> Phases:

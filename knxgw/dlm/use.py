@@ -116,7 +116,8 @@ def _follow_under_use(member: Member, settings: Settings, now_s: float) -> None:
 def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
     """Return until when nothing is learned about it by waiting; `now_s`: something is."""
     if not member.reachable:
-        return NEVER_S
+        is_awaited = member.seen is not None and member.seen.reachable
+        return last_heard_s(member) + stale_s(member) if is_awaited else NEVER_S
     if not member.valid or member.draws_ma > member.offer_ma:
         return now_s  # it may overdraw, and a reading that shows nothing else tells
     if not member.settings.measures and now_s < member.changed_s + settings.obey_s:

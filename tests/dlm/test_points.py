@@ -233,6 +233,33 @@ def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase()
     assert house.member().reserve_ma == (0, 0, 0)
 
 
+def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].reachable = False
+    house.live(20)
+    house.cars[1].reachable, house.cars[1].is_read = True, False  # its state first
+    for is_read in (False, False, True, True, True):
+        house.cars[1].is_read = is_read
+        house.live(1)
+        assert house.offers_ma == [12_000, 12_000]
+        assert house.member().reachable is is_read
+    assert [phase.base_ma for phase in house.state.phases] == [8000] * 3
+
+
+@pytest.mark.proves("D13.1c")
+def test_one_that_comes_back_and_never_tells_its_currents_is_invalid() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].reachable = False
+    house.live(20)
+    house.cars[1].reachable, house.cars[1].is_read = True, False
+    house.live(12)
+    assert (house.member().reachable, house.member().valid) == (True, False)
+    assert house.state.reasons[1] is Reason.INVALID_CURRENT
+    assert house.offers_ma[1] == 12_000, "what it drew counts as the building's until it is gone"
+
+
 @pytest.mark.proves("D13.4")
 def test_what_a_car_takes_beyond_its_offer_the_others_leave_to_it() -> None:
     house = House(member(1), member(2), base_a=8)

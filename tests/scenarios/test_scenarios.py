@@ -73,6 +73,7 @@ CATALOGUE = [
     pytest.param("raise-is-no-building-load", marks=pytest.mark.proves("D7.2e")),
     pytest.param("rare-values-then-large-consumer", marks=pytest.mark.proves("D2.3", "D7.3c")),
     pytest.param("restart-as-many-as-fit", marks=pytest.mark.proves("D12.4a")),
+    pytest.param("return-counts-once", marks=pytest.mark.proves("D13.2a", "D7.1a")),
     pytest.param("slow-charger-slow-meter", marks=pytest.mark.proves("D13.4")),
     pytest.param("type-7012-large-limit", marks=pytest.mark.proves("D3.1b")),
     pytest.param("whole-ampere-flicker", marks=pytest.mark.proves("D9.3d")),

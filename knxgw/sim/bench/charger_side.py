@@ -123,8 +123,12 @@ class ChargerSide:
     def _look(self, charger: Charger) -> None:
         """Let the gateway read a charger."""
         if not charger.is_reachable or not self._gateway.is_up:
+            charger.is_in_sight = False
             return
         now_s, link = self._agenda.now_s, self._link(charger)
+        if not charger.is_in_sight:
+            charger.is_in_sight = True
+            self._gateway.tell(charger.seen_first(now_s))
         seen = charger.seen(now_s)
         if not link.shows_news:
             self._gateway.tell(seen)

@@ -58,6 +58,7 @@ class Charger:
             reached=Steps(start_s, value=True),
             strays=Steps(start_s, value=False),
         )
+        self.is_in_sight = False  # it was polled since it can be reached
         self._polls = 0
         self._energy_polls = max(1, round(ENERGY_S / model.poll_s))
         self._seen: ChargerSeen | None = None
@@ -123,6 +124,13 @@ class Charger:
             self._seen = ChargerSeen(point=self.number, values=self._values(at_s))
             self._key = key
         return self._seen
+
+    def seen_first(self, at_s: float) -> ChargerSeen:
+        """Return what is read before the currents: a real charger is not read all at once."""
+        values = self._values(at_s)
+        for quantity in PHASE_CURRENTS:
+            values.pop(quantity, None)
+        return ChargerSeen(point=self.number, values=values)
 
     def _values(self, at_s: float) -> dict[Quantity, Value]:
         vehicle = self.vehicle
