@@ -1,7 +1,7 @@
 """`make bench`: measures the budgets of the design and writes docs/performance.md.
 
 Needs root, iproute2 and knxd for the KNX figures; without them only the rest is measured.
-    python -m bench.run [--runs N] [--only rules|process|serial|knx]
+    python -m bench.run [--runs N] [--only rules|process|serial|knx|realtime] [--minutes N]
 """
 
 import argparse
@@ -16,6 +16,8 @@ from bench import client_cost, meter_reaction, rules, serial_line
 from bench.compare import Comparison, Task, compare
 from bench.figures import Figures
 from bench.interruption import ProcessFigures, measure
+from bench.realtime import check as realtime
+from bench.realtime.comparison import Difference
 from bench.site import site_text
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
@@ -147,6 +149,28 @@ def serial_rows(lines: dict[str, serial_line.LineFigures]) -> list[Row]:
             )
         )
     return rows
+
+
+def realtime_row(figures: realtime.RealTimeFigures) -> Row:
+    """Return the row of load management in a process, against the scenario bench."""
+    found = figures.agreement
+    further = "; ".join(_told(one) for one in found.differences) or "never further"
+    return Row(
+        what=f"Setpoints of {figures.points} charging points over Modbus TCP, smart meter on KNX, "
+        f"{figures.minutes:g} min in real time, against the scenario bench's prediction",
+        budget=f"≤ one step ({found.step_ma / 1000:g} A) apart",
+        measured=f"at most {found.largest_ma / 1000:g} A, {further}; the same for "
+        f"{found.near_share:.1%} of the time, at the very second for {found.same_share:.1%} "
+        f"(load average {figures.load_average:.1f}, events up to {figures.late_s * 1000:.0f} ms late)",
+        good=found.is_good,
+    )
+
+
+def _told(one: Difference) -> str:
+    return (
+        f"charging point {one.point} by {one.largest_ma / 1000:g} A from {one.from_s:g} "
+        f"to {one.to_s:g} s"
+    )
 
 
 def cost_row(cost: client_cost.CostFigures) -> Row:
@@ -286,7 +310,8 @@ def main() -> None:
     """Measure, print, write the page."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure the design's budgets.")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["rules", "process", "serial", "knx"])
+    parser.add_argument("--only", choices=["rules", "process", "serial", "knx", "realtime"])
+    parser.add_argument("--minutes", type=float, default=30.0, help="of the real-time check")
     options = parser.parse_args()
     rows: list[Row] = []
     models = serial_line.models()
@@ -302,6 +327,8 @@ def main() -> None:
             rows.append(cost_row(client_cost.measure(directory)))
         if options.only in (None, "knx"):
             rows += knx_rows(options.runs, directory)
+        if options.only in (None, "realtime"):
+            rows.append(realtime_row(realtime.measure(directory, minutes=options.minutes)))
     for row in rows:
         print(row)
     if options.only is None:

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from bench.process import GatewayProcess
 from bench.realtime import garage
-from bench.realtime.comparison import Agreement, compare
+from bench.realtime.comparison import Agreement, Setpoints, compare
 from bench.realtime.line_server import interface_on
 from bench.realtime.player import Player
 from knxgw.config.model import Configuration
 from knxgw.links.modbus import quiet_pymodbus
-from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.knx_line import MemoryLine
 from knxgw.sim.loopback import free_port
@@ -99,7 +98,7 @@ async def _gateway(path: Path, state: Path, port: int) -> AsyncGenerator[None, N
         await asyncio.to_thread(process.stop)
 
 
-def _progress(player: Player, predicted: Recording) -> Callable[[float], None]:
+def _progress(player: Player, predicted: Setpoints) -> Callable[[float], None]:
     """Return what prints a line each minute: setpoints as they are held, and as predicted."""
     told_s = [0.0]
 
@@ -108,7 +107,7 @@ def _progress(player: Player, predicted: Recording) -> Callable[[float], None]:
             return
         told_s[0] += PROGRESS_S
         held = " ".join(f"{steps.last / 1000:.1f}" for steps in player.held.values())
-        bench = " ".join(f"{log.limits.at(now_s) / 1000:.1f}" for log in predicted.points)
+        bench = " ".join(f"{steps.at(now_s) / 1000:.1f}" for steps in predicted.values())
         print(f"minute {now_s / PROGRESS_S:.0f}: held {held} A, predicted {bench} A", flush=True)
 
     return tell

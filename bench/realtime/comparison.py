@@ -24,11 +24,11 @@ from knxgw.config.model import Configuration
 from knxgw.modbus.health import BACK_OFF_LAST_S, SILENT_LIMIT
 from knxgw.modbus.plan import PERIODS_S
 from knxgw.sim.bench.curve import Steps
-from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import TICK_S
 from knxgw.sim.bench.scenario import ChargerTroubled, Scenario, Trouble
 from knxgw.station.sharing import sharing_settings
 
+Setpoints = Mapping[PointNumber, Steps[int]]  # of each charging point over time [mA]
 SPACING_S = 1.0
 SAME_MA = 100  # no coarser than the finest setpoint of most chargers
 
@@ -63,8 +63,8 @@ class Agreement:
 def compare(
     scenario: Scenario,
     configuration: Configuration,
-    held: Mapping[PointNumber, Steps[int]],
-    predicted: Recording,
+    held: Setpoints,
+    predicted: Setpoints,
 ) -> Agreement:
     """Return how the setpoints of a scenario that was played agree with the predicted ones [mA]."""
     settings = sharing_settings(configuration)
@@ -74,7 +74,7 @@ def compare(
     differences: list[Difference] = []
     largest_ma = same = near = 0
     for number, real in held.items():
-        bench = predicted.points[number - 1].limits
+        bench = predicted[number]
         distances = [_distance_ma(real, bench, at_s, slack.at(at_s)) for at_s in moments]
         largest_ma = max(largest_ma, *distances)
         near += sum(one <= SAME_MA for one in distances)

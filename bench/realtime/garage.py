@@ -5,17 +5,18 @@ how quickly the gateway talks to them; of the meter and the cars it is what the 
 with. Nothing of it is fitted to a run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import PollClass, ZeroMeaning
+from knxgw.charging.words import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, PointSettings
 from knxgw.modbus.plan import PERIODS_S
+from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.read_scenario import load_scenario
-from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import PointModel, Scenario
 
@@ -82,13 +83,16 @@ def configuration_of(text: str) -> Configuration:
     return loaded.configuration
 
 
-def prediction(scenario: Scenario, configuration: Configuration) -> Recording:
-    """Return what the bench says will become of the events on such a site."""
+def prediction(
+    scenario: Scenario, configuration: Configuration
+) -> Mapping[PointNumber, Steps[int]]:
+    """Return which setpoints [mA] the bench says chargers will hold, with the events on such a site."""
     points = tuple(
         _as_it_is(model, settings)
         for model, settings in zip(scenario.points, configuration.points, strict=True)
     )
-    return Run(replace(scenario, points=points)).run()
+    recording = Run(replace(scenario, points=points)).run()
+    return {PointNumber(n): log.limits for n, log in enumerate(recording.points, start=1)}
 
 
 def _as_it_is(model: PointModel, settings: PointSettings) -> PointModel:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import NoReturn, Self, assert_never
+from typing import NoReturn, Self
 
 from xknx.cemi import CEMILData
 from xknx.dpt import DPTBinary
@@ -23,13 +23,11 @@ from knxgw.config.model import Configuration
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.scenario import (
     BaseChanged,
-    CarChanged,
     CarModel,
     CarMoved,
     ChargerTroubled,
     Happening,
     LostTelegrams,
-    Restarted,
     Scenario,
     Told,
     Trouble,
@@ -167,10 +165,8 @@ class Player:
                 self._trouble(point, trouble)
             case Told(event=event):
                 self._pressed.append(_telegram(event))
-            case CarChanged() | Restarted():
-                raise NotImplementedError(f"{type(happening).__name__} cannot be played")
             case _:
-                assert_never(happening)
+                raise NotImplementedError(f"{type(happening).__name__} cannot be played")
 
     def _change_base(self, change: BaseChanged) -> None:
         house = self._site.house
