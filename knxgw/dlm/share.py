@@ -41,16 +41,19 @@ def share(work: Work) -> None:
     if waiting:
         waiting.sort(key=lambda member: _urgency(work, member))
         _turn(work, running, waiting)
-        admitted = _admit(work, running, waiting)
+        admitted = _admit(work, running, waiting, work.up_ma)
     shares = {m.settings.number: _share(work, m) for m in (*running, *admitted)}
     others_ma = _others_ma(work, shares)
     down_ma = _solved(work.now_ma, others_ma, shares)
     up_ma = down_ma if work.up_ma == work.now_ma else _solved(work.up_ma, others_ma, shares)
     _lower(work, running, down_ma)
+    least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
     for member in admitted:
+        if not work.has_room(work.up_ma, member):
+            _give_way(work, running, member, least_ma)
         if work.has_room(work.up_ma, member):
             work.start(member)
-    _raise(work, running, {number: min(ma, down_ma[number]) for number, ma in up_ma.items()})
+    _raise(work, running, _kept_free(work, running, waiting, admitted, least_ma))
     _explain(work, running, waiting, up_ma)
     for member in taking_part:
         if member.released:
@@ -118,7 +121,7 @@ def _turn(work: Work, running: list[Member], waiting: list[Member]) -> None:
         return
     before_s = work.now_s - settings.rotation_s + queues.SLACK_S
     coming = min(waiting, key=lambda one: (one.waits_s or work.now_s, one.settings.number))
-    if (coming.waits_s or work.now_s) > before_s or _admit(work, running, [coming]):
+    if (coming.waits_s or work.now_s) > before_s or _admit(work, running, [coming], work.up_ma):
         return  # nobody has waited for a turn, or it fits without
     room = _room(work, work.up_ma, running, waiting)
     leaving = queues.yielding(running, coming, room, settings, work.now_s)
@@ -139,13 +142,15 @@ def _room(
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
 
-def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Member]:
-    """Return the waiting members whose minimum fits when the others make room."""
+def _admit(
+    work: Work, running: list[Member], waiting: list[Member], available_ma: Sequence[int]
+) -> list[Member]:
+    """Return the waiting members whose minimum fits into `available_ma` when the others make room."""
     minimums = [
         sum(m.settings.minimum_ma for m in running if index in m.phases)
         for index in range(len(work.phases))
     ]
-    room = _room(work, work.up_ma, running, waiting)
+    room = _room(work, available_ma, running, waiting)
     room_now = _room(work, work.now_ma, running, waiting)
     admitted = []
     for member in waiting:
@@ -157,6 +162,25 @@ def _admit(work: Work, running: list[Member], waiting: list[Member]) -> list[Mem
             for index in member.phases:
                 minimums[index] += need_ma
     return admitted
+
+
+def _kept_free(
+    work: Work,
+    running: list[Member],
+    waiting: list[Member],
+    admitted: list[Member],
+    least_ma: Mapping[int, int],
+) -> Mapping[int, int]:
+    """Return what everybody may rise to: not into what one who waits would get but for a doubt.
+
+    A doubt ends within seconds; who is raised meanwhile would have to give way at once.
+    """
+    if len(admitted) == len(waiting) or work.clear_ma == work.up_ma:
+        return least_ma
+    hopeful = _admit(work, running, waiting, work.clear_ma)
+    shares = {m.settings.number: _share(work, m) for m in (*running, *hopeful)}
+    clear_ma = _solved(work.clear_ma, _others_ma(work, shares), shares)
+    return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
 def _may_come_back(work: Work, member: Member, minimums: list[int], room: list[int]) -> bool:
@@ -201,6 +225,16 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
             for index in member.phases:
                 if danger[index] is Danger.CLEAR:
                     _note_reduction(work, work.phases[index])
+
+
+def _give_way(
+    work: Work, running: list[Member], newcomer: Member, least_ma: Mapping[int, int]
+) -> None:
+    """Lower those who leave a newcomer no room, by however little. Source: section 9.3 c."""
+    for member in running:
+        target_ma = least_ma[member.settings.number]
+        if target_ma < member.offer_ma and not set(member.phases).isdisjoint(newcomer.phases):
+            work.set_offer(member, target_ma)
 
 
 class Danger(Enum):

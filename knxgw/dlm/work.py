@@ -41,6 +41,7 @@ class Work:
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
         self.up_ma = [0] * count  # A_up
+        self.clear_ma = [0] * count  # A_up without the doubt about the base load
         self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.in_window = now_s < state.high_power_until_s
@@ -100,6 +101,7 @@ class Work:
                 peak_ma, self.expires_s[index] = held_ma, until_s + held_s
             self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            self.clear_ma[index] = claims[index].room_ma(self.settings, max(base_ma, held_ma))
             if value is not None and value.over_range:  # nobody knows how much more it is
                 self.up_ma[index] = min(self.up_ma[index], 0)
 

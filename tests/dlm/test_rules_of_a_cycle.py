@@ -16,6 +16,30 @@ from tests.dlm.houses import HOUSE, Car, House, member
 QUEUE = replace(HOUSE, queue=True)
 
 
+# --- a newcomer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("resolution_ma", "base_a", "before_ma", "after_ma"),
+    [
+        (100, (25.4, 19.7), [6600, 0], [6100, 6000]),
+        (1000, (24.5, 19.5), [7000, 0], [6000, 6000]),
+    ],
+)
+def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
+    resolution_ma: int, base_a: tuple[float, float], before_ma: list[int], after_ma: list[int]
+) -> None:
+    points = [replace(member(number), resolution_ma=resolution_ma) for number in (1, 2)]
+    house = House(*points, base_a=base_a[0])
+    house.cars[2].connected = False
+    house.live(60)
+    house.cars[2].connected = True
+    house.live(10)
+    assert house.offers_ma == before_ma
+    house.live(40, base_a=base_a[1])
+    assert house.offers_ma == after_ma
+
+
 # --- raising needs a complete set ----------------------------------------------------------------
 
 

@@ -77,6 +77,8 @@ CATALOGUE = [
     pytest.param("slow-charger-slow-meter", marks=pytest.mark.proves("D13.4")),
     pytest.param("type-7012-large-limit", marks=pytest.mark.proves("D3.1b")),
     pytest.param("whole-ampere-flicker", marks=pytest.mark.proves("D9.3d")),
+    pytest.param("newcomer-fits-by-tenths"),
+    pytest.param("newcomer-fits-by-one-ampere"),
 ]
 
 
