@@ -46,7 +46,7 @@ UTILISATION = Measure(
     most_is_best=True,
 )  # fmt: skip
 STRESS = Measure(
-    title="breaker stress (B), mean", words="breaker stress in the mean", text="{:.2f}",
+    title="breaker stress (B), mean", words="breaker stress in the mean", text="{:.3f}",
     of=lambda day: day.stress_b,
 )  # fmt: skip
 ABOVE_FUSE = Measure(
@@ -61,7 +61,7 @@ MEASURES = (
     Measure(title="energy [kWh/day]", words="energy a day (kWh)", text="{:.0f}",
             of=lambda day: day.energy_kwh, most_is_best=True),
     STRESS,
-    Measure(title="the same, worst day", words="breaker stress of the worst day", text="{:.2f}",
+    Measure(title="the same, worst day", words="breaker stress of the worst day", text="{:.3f}",
             of=lambda day: day.stress_b, worst=True),
     ABOVE_FUSE,
     Measure(title="longest above the limit [s]", words="seconds above the limit at a time",
@@ -91,8 +91,9 @@ class Demand:
     def words(self) -> str:
         """Return it in words."""
         at = "at least" if self.measure.most_is_best else "at most"
+        at += "" if self.factor == 1.0 else f" {self.factor:g} times"
         others = f"the best of {_list(self.of)}" if len(self.of) > 1 else self.of[0]
-        return f"{self.measure.title}: {at} {self.factor:g} times {others}"
+        return f"{self.measure.title}: {at} {others}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,7 @@ def comparison_lines(series: Series, results: Sequence[DayResult]) -> Iterator[s
     if not everybody:
         return
     days = len(everybody[GATEWAY])
-    yield f"The same {days} days, and who else might decide:"
+    yield f"The figures of everybody who ran the same days ({days}):"
     yield ""
     yield "| who decides | " + " | ".join(one.title for one in MEASURES) + " |"
     yield "|---" * (len(MEASURES) + 1) + "|"
