@@ -93,6 +93,18 @@ def test_the_line_carries_the_building_and_every_vehicle_on_its_phases() -> None
     assert [curve.at(1.0) for curve in plant.load] == [1000, 5000, 6000]
 
 
+def test_at_a_connection_with_one_phase_everybody_is_on_l1() -> None:
+    text = "duration_s: 40\nconnection: {phases: 1}\npoints: 2\nbase_a: [4, 0, 0]"
+    recording = Run(parse_scenario(text)).run()
+    assert [curve.at(35.0) for curve in recording.load] == [32_000, 0, 0]
+
+
+def test_a_car_uses_no_more_phases_than_its_charging_point_has() -> None:
+    recording = Run(parse_scenario("duration_s: 40\npoints: [{phases: 1, car: {phases: 3}}]")).run()
+    log = recording.points[0]
+    assert log.charge_as.last == pytest.approx(log.draw.integral(0.0, 40.0) / 1000)
+
+
 def test_a_step_of_the_building_is_a_jump_of_the_line() -> None:
     plant = plant_of("base_a: 4")
     plant.change_base(10.0, BaseChanged(at_s=10.0, load_ma=(9000, None, -2000), is_added=False))

@@ -99,6 +99,16 @@ def test_chargers_that_count_whole_amperes_are_judged_exactly() -> None:
             "got '9.20'; did you mean '9.024'?",
         ),
         (
+            "connection: {phases: 1}\npoints: [{phases: 3}]",
+            "s.yaml:2: error: points[0].phases: 3 phases are wired, the connection has one; "
+            "leave it out, or give `connection` 3 phases",
+        ),
+        (
+            "connection: {phases: 1}\nevery_point: {rotation: 231}",
+            "s.yaml:2: error: every_point.rotation: terminal 1 is on L2, the connection has L1 "
+            "only; leave it out, or give `connection` 3 phases",
+        ),
+        (
             "settings: {restrt_s: 5}",
             "s.yaml:1: error: settings.restrt_s: unknown key; did you mean 'restart_s'?",
         ),

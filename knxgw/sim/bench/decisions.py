@@ -119,7 +119,7 @@ def all_given(model: PointModel, log: PointLog) -> list[Given]:
     """Return every moment at which the vehicle of a charging point got more, in order of time."""
     found: list[Given] = []
     inputs = _felt(log)
-    replay = Replay(model, inputs, log.cars, Vehicle(model=model.car))
+    replay = Replay(model, inputs, log.cars, Vehicle(model=model.car, wired=model.phases))
     watched = _Watched(replay)
     while replay.place < len(inputs):
         at_s, _, value, sent_s = inputs[replay.place]

@@ -37,7 +37,7 @@ class Charger:
         self.model = model
         self.wired = model.wired
         self.used: tuple[int, ...] = ()  # grid phases the vehicle uses; none without a vehicle
-        self.vehicle = Vehicle(model=model.car)
+        self.vehicle = Vehicle(model=model.car, wired=model.phases)
         self.setpoint_ma = 0  # that was written
         self.is_enabled = model.zero_pauses  # else it has a command of its own
         self.limit_ma = 0  # it announces

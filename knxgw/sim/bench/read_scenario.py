@@ -126,7 +126,7 @@ def _scenario(root: Node, name: str) -> Scenario:
     duration_s = (duration.number(0.1, LONGEST_S) if duration else None) or DURATION_S
     connection = _connection(root.get("connection"))
     meter = read_meter(root.get("meter"))
-    points = _points(root)
+    points = _points(root, connection)
     if connection.priority is not None and connection.priority > len(points):
         root.report("the prioritised charging point does not exist", "name one of `points`")
     place = Place(
@@ -191,12 +191,16 @@ def _connection(node: Node | None) -> ConnectionModel:
     )
 
 
-def _points(root: Node) -> tuple[PointModel, ...]:
-    """Return the charging points: a number of equal ones, or a list."""
+def _points(root: Node, connection: ConnectionModel) -> tuple[PointModel, ...]:
+    """Return the charging points: a number of equal ones, or a list.
+
+    At a connection with one phase they have one by themselves.
+    """
     every_car, every_point = root.get("every_car"), root.get("every_point")
     car = _car(every_car, CarModel()) if every_car else CarModel()
-    default = replace(PointModel(), car=car)
+    default = replace(PointModel(), car=car, phases=connection.phases)
     if every_point is not None:
+        _check_phases(every_point, connection)
         default = _point(every_point, default)
     node = root.get("points")
     if node is None:
@@ -207,7 +211,24 @@ def _points(root: Node) -> tuple[PointModel, ...]:
     items = node.items()
     if not 1 <= len(items) <= MOST_POINTS:
         node.report(f"expected 1 to {MOST_POINTS} charging points, got {len(items)}")
+    for item in items:
+        _check_phases(item, connection)
     return tuple(_point(item, default) for item in items) or (default,)
+
+
+def _check_phases(node: Node, connection: ConnectionModel) -> None:
+    """Report that a charging point is wired to a phase that the connection does not have."""
+    if connection.phases > 1 or not node.is_mapping:
+        return
+    phases, rotation = node.get("phases"), node.get("rotation")
+    if phases is not None and phases.text() in ("2", "3"):
+        remedy = "leave it out, or give `connection` 3 phases"
+        phases.report(f"{phases.text()} phases are wired, the connection has one", remedy)
+    if rotation is not None and rotation.text() in ROTATIONS and rotation.text()[0] != "1":
+        remedy = "leave it out, or give `connection` 3 phases"
+        rotation.report(
+            f"terminal 1 is on L{rotation.text()[0]}, the connection has L1 only", remedy
+        )
 
 
 def _point(node: Node, default: PointModel) -> PointModel:

@@ -34,6 +34,7 @@ class Vehicle:
     """One place for a vehicle: plugged in or not, and what it draws per phase."""
 
     model: CarModel
+    wired: int = 3  # phases of its charging point: it uses no more
     plugged: bool = False
     phases: int = 0  # it uses
     maximum_ma: int = 0  # it can use just now
@@ -100,7 +101,7 @@ class Vehicle:
         self._line(at_s, 0.0, 0.0, 0.0)
         self.plugged, self.is_open = True, False
         model = self.model
-        self.phases, self.maximum_ma = model.phases, model.maximum_ma
+        self.phases, self.maximum_ma = min(model.phases, self.wired), model.maximum_ma
         self.overdraw_ma, self.delay_s, self.is_deaf = model.overdraw_ma, model.delay_s, False
         self.offered_ma = self.limit_ma = limit_ma
         self._aim(at_s, None)
@@ -147,7 +148,7 @@ class Vehicle:
         draw_ma = self.draw_ma(at_s)
         self._line(at_s, draw_ma, 0.0, draw_ma)
         self.maximum_ma = self.maximum_ma if maximum_ma is None else maximum_ma
-        self.phases = self.phases if phases is None else phases
+        self.phases = self.phases if phases is None else min(phases, self.wired)
         self._aim(at_s, None)
 
     def advance(self, at_s: float) -> None:
