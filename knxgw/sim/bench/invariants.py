@@ -19,7 +19,6 @@ from knxgw.sim.bench.scenario import (
     CarMoved,
     ConnectionModel,
     Habit,
-    Happening,
     Scenario,
 )
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
@@ -193,29 +192,40 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
     """Return the first violation of I3: with a constant base load the line is never overloaded.
 
     Not looked at: the time a change of the base load may take to be answered, vehicles that do not
-    obey, vehicles that resume or add phases by themselves, and minima that do not fit.
+    obey, vehicles that resume or add phases by themselves, and minima that do not fit. What the gateway
+    may not do then either is in `overload.py`.
     """
-    obedient = all(one.car.deaf_from_s is None for one in scenario.points)
-    if scenario.connection.load_management != "dynamic" or not obedient:
+    if scenario.connection.load_management != "dynamic" or not is_obedient(scenario):
         return []
-    noise_ma = max((_noise_ma(one) for one in scenario.happenings), default=0)
-    slack_ma = LOWER_FROM_MA + SLACK_MA + noise_ma + _overdraw_ma(scenario)
-    limit_ma = scenario.connection.limit_ma + slack_ma
     found = []
     for from_s, to_s in _quiet(scenario, recording):
+        configured = recording.configuration_at(scenario, from_s)
+        limit_ma = configured.connection.limit_ma + slack_ma(scenario)
         for phase, load in enumerate(recording.load):
             over = load.above(limit_ma, from_s, to_s)
-            if over and not _is_infeasible(scenario, recording, phase, over[0]):
+            if over and not _is_infeasible(configured, recording, phase, over[0]):
                 highest_ma = load.highest(*over[0])
                 words = f"L{phase + 1} carries {_a(highest_ma)} with a constant base load"
                 found.append(Violation(at_s=over[0][0], invariant="I3", words=words))
     return sorted(found, key=lambda one: one.at_s)[:1]
 
 
-def _noise_ma(happening: Happening) -> int:
+def is_obedient(scenario: Scenario) -> bool:
+    """Tell whether every vehicle takes what it is told; `strays` are times in which one does not."""
+    return all(one.car.deaf_from_s is None for one in scenario.points)
+
+
+def slack_ma(scenario: Scenario) -> int:
+    """Return by how much a load may be above the limit before anybody need do anything."""
+    return LOWER_FROM_MA + SLACK_MA + noise_ma(scenario) + _overdraw_ma(scenario)
+
+
+def noise_ma(scenario: Scenario) -> int:
     """Return by how much the unrest of the building may be above what any sample has told."""
-    is_noise = isinstance(happening, BaseChanged) and happening.is_noise
-    return NOISE_MOST_MA if is_noise else 0
+    is_never_still = any(
+        isinstance(one, BaseChanged) and one.is_noise for one in scenario.happenings
+    )
+    return NOISE_MOST_MA if is_never_still else 0
 
 
 def _overdraw_ma(scenario: Scenario) -> int:
@@ -253,7 +263,7 @@ def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, fl
     grace_s = answer_s(scenario)
     busy = list(_unanswered(scenario, recording, grace_s))
     for log in recording.points:
-        busy += [(from_s, to_s + grace_s) for from_s, to_s in _times(log.strays, recording.end_s)]
+        busy += [(from_s, to_s + grace_s) for from_s, to_s in times_of(log.strays, recording.end_s)]
     start_s = recording.start_s
     for from_s, to_s in sorted(busy):
         if from_s > start_s:
@@ -271,7 +281,9 @@ def _unanswered(
     for one in scenario.happenings:
         if isinstance(one, CarChanged):
             changes += [one.at_s] if one.until_s is None else [one.at_s, one.until_s]
-    lost_s = [(lost.from_s, lost.to_s) for lost in scenario.meter.lost]
+    changes += [at_s for at_s, _ in recording.configured]
+    meter = scenario.meter
+    lost_s = [(one.from_s, one.to_s + (one.late_s or 0.0)) for one in (*meter.lost, *meter.slow)]
     for at_s in sorted(changes):
         until_s = at_s + grace_s
         if _is_blurred(recording, at_s):
@@ -282,7 +294,7 @@ def _unanswered(
         yield at_s, until_s
 
 
-def _times(line: Steps[bool], end_s: float) -> list[tuple[float, float]]:
+def times_of(line: Steps[bool], end_s: float) -> list[tuple[float, float]]:
     """Return from when to when something was so."""
     ends_s = [*line.times[1:], end_s]
     return [

@@ -14,6 +14,7 @@ from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.invariants import Watch, load_violations
 from knxgw.sim.bench.meter_side import MeterSide
+from knxgw.sim.bench.overload import overloads_begun
 from knxgw.sim.bench.parts import Parts
 from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.recording import WATCHED, ClosedSession, Fault, Recording
@@ -106,7 +107,9 @@ class Run:
         self.recording.reactions_s = self.watch.reactions_s
         for charger in self.plant.chargers:
             charger.log.charge_as.add(end_s, charger.vehicle.charge_as(end_s))
-        self.recording.violations.extend(load_violations(self._first, self.recording))
+        found = load_violations(self._first, self.recording)
+        found += overloads_begun(self._first, self.recording)
+        self.recording.violations.extend(sorted(found, key=lambda one: one.at_s)[:1])
         self.recording.violations.sort(key=lambda one: one.at_s)
         return self.recording
 

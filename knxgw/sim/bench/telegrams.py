@@ -50,6 +50,11 @@ def on_the_bus(dpt: str, current_ma: float, *, voltage_v: float, power_factor: f
     return (two_byte_float(value) if kind.is_short else four_byte_float(value)) * kind.unit
 
 
+def current_ma(dpt: str, value: float, *, voltage_v: float, power_factor: float) -> float:
+    """Return the current [mA] that a value [mA, or W] tells."""
+    return value * 1000 / (voltage_v * power_factor) if TYPES[dpt].is_power else value
+
+
 def four_byte_float(value: float) -> float:
     """Return what a reader shows of an IEEE 754 number of single precision: seven digits."""
     carried: float = struct.unpack(">f", struct.pack(">f", value))[0]
