@@ -6,7 +6,7 @@ from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PointNumber, Quantity
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.station.model import Effect, Event, Offer
+from knxgw.station.model import Effect, Event, Offer, Publish, SessionClosed, Tick
 
 
 class WithoutPeakHold(Gateway):
@@ -54,3 +54,28 @@ class StartsInEmergency(Gateway):
         kept += [Offer(point=point, offer_ma=0) for point in self._started & waiting - started]
         self._started = started
         return tuple(kept)
+
+
+class SaysLate(Gateway):
+    """Says what it offers only with the next second."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self._unsaid: list[Effect] = []
+
+    def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
+        """Keep what is to be said until the next tick."""
+        effects = super().tell(event, now_s)
+        said = self._unsaid if isinstance(event, Tick) else []
+        self._unsaid = [] if isinstance(event, Tick) else self._unsaid
+        self._unsaid += [one for one in effects if isinstance(one, Publish)]
+        return (*(one for one in effects if not isinstance(one, Publish)), *said)
+
+
+class SaysNothing(Gateway):
+    """Never says what it offers, and records no session."""
+
+    def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
+        """Leave out what it should say."""
+        effects = super().tell(event, now_s)
+        return tuple(one for one in effects if not isinstance(one, Publish | SessionClosed))

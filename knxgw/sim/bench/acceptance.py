@@ -73,8 +73,6 @@ def criteria(series: Series) -> tuple[Criterion, ...]:
                   of=lambda day: day.writes_peak),
         Criterion(name="KNX telegrams sent", unit="1/min", limit=60.0, digits=1,
                   of=lambda day: day.telegrams_per_min, of_mean=True),
-        Criterion(name="the same, most in a second", unit="", limit=20, digits=0,
-                  of=lambda day: day.telegrams_peak),
         Criterion(name="stays without energy", unit="", limit=0, digits=0,
                   of=lambda day: day.unserved),
         Criterion(name="lost sessions", unit="", limit=0, digits=0,
@@ -88,9 +86,9 @@ def criteria(series: Series) -> tuple[Criterion, ...]:
 def _of_mode(series: Series) -> Iterator[Criterion]:
     """Give what is looked at only with the queue, or only without it."""
     if series.queue:
-        yield Criterion(name="fairness (Jain, energy by what was possible)", unit="", limit=0.98,
+        yield Criterion(name="fairness (Jain, energy by what was fair)", unit="", limit=0.98,
                         digits=4, of=lambda day: day.fairness, at_least=True)  # fmt: skip
-        yield Criterion(name="worst-served charging point, by the mean", unit="", limit=0.97,
+        yield Criterion(name="worst-served charging point, of the mean", unit="", limit=0.97,
                         digits=3, of=lambda day: day.worst_served, at_least=True)  # fmt: skip
         yield Criterion(name="wait for current longer than allowed", unit="s", limit=0.0, digits=0,
                         of=lambda day: day.wait_overrun_s)  # fmt: skip

@@ -60,7 +60,6 @@ class DayFigures:
     lost_sessions: int
     violations: tuple[str, ...]
     telegrams_per_min: float | None = None
-    telegrams_peak: int | None = None  # in a second
     stress_reference: float | None = None  # of the fastest reaction, where it matters
 
 
@@ -105,7 +104,6 @@ def day_figures(scenario: Scenario, recording: Recording, ideal: Ideal) -> DayFi
             f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in recording.violations
         ),
         telegrams_per_min=len(recording.sent) * MINUTE_S / end_s if recording.sent else None,
-        telegrams_peak=most_in(1.0 - 1e-6, recording.sent) if recording.sent else None,
     )
 
 

@@ -35,16 +35,23 @@ minutes, and the clock jumps by an hour now and then. Chargers are read each sec
 
 | figure | in plain words |
 |---|---|
-| utilisation | the energy the vehicles got, as a share of what an all-knowing allocation would have given: one that sees every change of the building at once, and whose vehicles follow at once |
-| excess the gateway caused | A·s above the limit (and 0.5 A) that would not have been there had the gateway left its setpoints alone, with the building as the meter had told it when it last raised. 0: it never raised too far |
-| ... by coincidence | the same without looking at what could be known: a raise that was right, and a building that takes more before the meter looks again. No rule can avoid it but never raising |
+| utilisation | the energy the vehicles got, as a share of what an all-knowing allocation would have given: one that sees every change of the building at once, and whose vehicles follow at once ([what it can and cannot do](bench.md#what-is-taken-for-possible)) |
+| excess the gateway caused | A·s above the limit (and 0.5 A) that its raises and starts since the last telegram within the limit added, those still in flight then included, as far as they were too much by what the meter had told. 0: it never raised too far. Excused is only what nobody could know: that the building took more than the meter had told within the window of the peak-hold, and what vehicles and chargers do by themselves; nothing is excused to a raise on a value that is too old ([in full](bench.md#what-the-controller-caused)) |
+| excess with a part of its raises | the same with nothing excused: raises that were right by all that was told, and a building that took more before the meter told it. No rule can avoid it but never raising, so nothing is accepted or missed here |
 | overload longer than allowed | an overload the building causes must be over soon after the meter could tell it: by how many seconds the worst one was late (time in which chargers that cannot be reached are too much by themselves does not count) |
 | breaker stress | how much of a breaker's patience was used up; 1 is a trip. Limits: 0.20 with the 2 s meter, 0.40 with the 10 s meter, or 1.3 times what is left when all charging points are switched off at the first telegram above the limit |
-| fairness | whether the charging points got equal shares of what each of them could have had (Jain's index, 1: exactly) |
+| fairness | whether the charging points got equal shares of what each of them could have had, had they taken turns at every moment (Jain's index, 1: exactly) |
+| worst-served charging point | the least of these shares, as part of their mean |
+| wait for current longer than allowed | a vehicle that wants current and has 0 A may wait for the turns of the others: with n that want and k whose minima fit, n/k rounded up, less one, turns of 15 min, and a minute. Where not all fit for a shorter time, until there was room for all for 75 s (a minute, as the peak-hold sees it), and a minute. By how many seconds the worst wait was longer |
+| locked out | without the queue: how long in the day some vehicle wanted current and had 0 A because of an overcurrent |
 | current taken | how often load management took a vehicle's current altogether |
+| stays without energy | vehicles that were there for half an hour or longer and got nothing |
 | KNX telegrams | what the gateway sends by itself with every group object linked (no answers to reads), in the first day of each series |
 | lost sessions | stays of which no session tells, or one with less than 95 % of the energy |
 | invariants | what must hold at every moment: see [bench.md](bench.md) |
+
+What could not fail in the bench is not shown: how soon a meter value is answered and an offer is said (a decision takes no time
+here), and how many telegrams leave in a second (the gateway's outbox holds them back).
 
 The days without faults are also run by others, on the same plant, told the same 46 A. Three are ports
 of what people run, each with a page that says what was ported, what was left out and in whose favour:

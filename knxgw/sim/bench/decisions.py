@@ -144,12 +144,12 @@ def all_given(model: PointModel, log: PointLog) -> list[Given]:
 
 def _felt(log: PointLog) -> list[Reached]:
     """Return what a vehicle felt: of limits that arrive at the same moment only the last one."""
-    later = [*log.inputs[1:], None]
-    return [
-        one
-        for one, following in zip(log.inputs, later, strict=True)
-        if following is None or one[:2] != following[:2] or one[1] is not Input.LIMIT
-    ]
+    found: list[Reached] = []
+    for one in log.inputs:
+        if found and one[1] is Input.LIMIT and found[-1][:2] == one[:2]:
+            found.pop()
+        found.append(one)
+    return found
 
 
 def _decided_s(why: More, model: PointModel, at_s: float, sent_s: float) -> float:

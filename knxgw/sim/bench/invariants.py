@@ -51,8 +51,6 @@ class Watch:
         self._good = [(-1, 0)] * 3  # what was so when a phase was found in order
         self._hold_s = max(HOLD_S, 1.5 * scenario.meter.sample_s)
         self._is_shared = scenario.connection.load_management == "dynamic"
-        self.reactions_s: list[float] = []  # from a meter value until the offers fit it
-        self._over_s: list[float | None] = [None] * 3
 
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
@@ -113,24 +111,13 @@ class Watch:
             self._reduced[phase] = at_s
         excess_ma = self._excess_ma(phase, sampled_s)
         if excess_ma is None:
-            self._over_s[phase] = None
             return
         if excess_ma <= LOWER_FROM_MA + SLACK_MA:
             self._good[phase] = (self._plant.changes, self._offered)
-            self._note_reaction(at_s, phase)
         else:
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
             self._report(at_s, "I1", words)
-            if self._over_s[phase] is None:
-                self._over_s[phase] = at_s
-
-    def _note_reaction(self, at_s: float, phase: int) -> None:
-        """Note how long the offers were above what the meter had told."""
-        if self._was_over or self._over_s[phase] is not None:
-            over_s = self._over_s[phase]
-            self.reactions_s.append(0.0 if over_s is None else at_s - over_s)
-        self._over_s[phase] = None
 
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.

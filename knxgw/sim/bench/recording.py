@@ -96,7 +96,6 @@ class Recording:
     explanation_lag_s: float = 0.0
     telegrams: int = 0  # the smart meter sent
     sessions: list[ClosedSession] = field(default_factory=list)
-    reactions_s: list[float] = field(default_factory=list)  # from a telegram until offers fit it
     failed_writes: int = 0
     configured: list[tuple[float, Scenario]] = field(default_factory=list)  # in the middle
     sent: list[float] = field(default_factory=list)  # when the gateway sent a KNX telegram

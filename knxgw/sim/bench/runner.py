@@ -104,7 +104,7 @@ class Run:
         """Run it to its end."""
         end_s = self.scenario.duration_s
         self.agenda.run(end_s)
-        self.recording.reactions_s = self.watch.reactions_s
+        self._note_unexplained()
         for charger in self.plant.chargers:
             charger.log.charge_as.add(end_s, charger.vehicle.charge_as(end_s))
         found = load_violations(self._first, self.recording)
@@ -191,6 +191,11 @@ class Run:
                 self.recording.explanation_lag_s = max(self.recording.explanation_lag_s, lag_s)
                 del self._unexplained[number]
 
+    def _note_unexplained(self) -> None:
+        """Note the offers of which no object has said anything to the end."""
+        lags_s = [self.agenda.now_s - since_s for _, since_s in self._unexplained.values()]
+        self.recording.explanation_lag_s = max([self.recording.explanation_lag_s, *lags_s])
+
     def _offer(self, effect: Offer) -> None:
         charger = self.plant.chargers[effect.point - 1]
         if charger.log.offers.last != effect.offer_ma:
@@ -198,7 +203,8 @@ class Run:
                 self.agenda.now_s, effect.point, charger.log.offers.last, effect.offer_ma
             )
             charger.log.offers.add(self.agenda.now_s, effect.offer_ma)
-            self._unexplained[effect.point] = (effect.offer_ma, self.agenda.now_s)
+            _, since_s = self._unexplained.get(effect.point, (0, self.agenda.now_s))
+            self._unexplained[effect.point] = (effect.offer_ma, since_s)
         self.chargers.command(charger, effect.offer_ma)
 
     def _tick(self, _: None) -> None:

@@ -21,7 +21,8 @@ from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 
 SLACK_S = 60.0  # that a wait may be longer than the turns of the others
-ROOM_S, ROOM_MA = 60.0, 1000  # who was sent away comes back after so long with so much to spare
+ROOM_S = 75.0  # who was sent away comes back after 60 s with room, as the peak-hold of 15 s sees it
+ROOM_MA = 1000  # to spare, that is
 TURN_S = Settings(fuse_ma=50_000).rotation_s
 Span = tuple[float, float]
 
