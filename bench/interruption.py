@@ -118,10 +118,14 @@ def _interruptions(site: SiteThread, count: int) -> Figures:
     started_s = perf_counter()
     for turn in range(count):
         number = POINTS[turn % len(POINTS)]
-        delays_s.append(_toggle(site, number, active=True))
-        sleep(SPACING_S)
-        _toggle(site, number, active=False)
-        sleep(SPACING_S)
+        for active in (True, False):
+            try:
+                delay_s = _toggle(site, number, active=active)
+            except TimeoutError:
+                continue  # counted as lost
+            if active:
+                delays_s.append(delay_s)
+            sleep(SPACING_S)
     return Figures.of(delays_s, count=count, duration_s=perf_counter() - started_s)
 
 
@@ -139,10 +143,13 @@ def _grid_control(site: SiteThread, count: int) -> Figures:
             seen = {number: site.writes(number) for number in GRID_WRITES}
             sent_s = perf_counter()
             write_bit("1/0/1", int(active))
-            last_s = max(
-                site.wait_for_write(number, seen[number] + writes - 1)
-                for number, writes in GRID_WRITES.items()
-            )
+            try:
+                last_s = max(
+                    site.wait_for_write(number, seen[number] + writes - 1)
+                    for number, writes in GRID_WRITES.items()
+                )
+            except TimeoutError:
+                continue  # counted as lost
             if active:
                 delays_s.append(last_s - sent_s)
             sleep(SPACING_S)

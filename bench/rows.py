@@ -1,0 +1,241 @@
+"""The rows of docs/performance.md: what was measured, beside what the design wants of it."""
+
+import os
+import platform
+from dataclasses import dataclass
+
+from bench import client_cost, rules, serial_line
+from bench.compare import Comparison
+from bench.figures import Figures
+from bench.interruption import ProcessFigures
+from bench.realtime.check import RealTimeFigures
+from bench.realtime.comparison import Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the page."""
+
+    what: str
+    budget: str
+    measured: str
+    good: bool
+
+    def __str__(self) -> str:
+        return f"| {self.what} | {self.budget} | {self.measured} | {'yes' if self.good else '**no**'} |"
+
+
+def process_rows(figures: ProcessFigures) -> list[Row]:
+    """Return the rows of one gateway process on loopback."""
+    cut, idle, busy = figures.interruption, figures.idle, figures.charging
+    grid = figures.grid_control
+    keba = ", ".join(f"{delay_ms:.0f} ms" for delay_ms in figures.keba_ms)
+    return [
+        Row(
+            what="Interruption telegram → Modbus write on the wire",
+            budget="p99 ≤ 50 ms",
+            measured=f"p50 {cut.p50_ms} ms, p99 {cut.p99_ms} ms, max {cut.max_ms} ms "
+            f"({cut.count} interruptions, {cut.lost} lost)",
+            good=cut.p99_ms <= 50 and cut.lost == 0,
+        ),
+        Row(
+            what="The same at a KEBA (one write in 5 s, one value in 0.5 s)",
+            budget="≤ 50 ms each",
+            measured=keba,
+            good=max(figures.keba_ms) <= 50,
+        ),
+        Row(
+            what="Grid-supporting control → three others written to, while one charger is silent",
+            budget="p99 ≤ 50 ms",
+            measured=f"p50 {grid.p50_ms} ms, p99 {grid.p99_ms} ms, max {grid.max_ms} ms "
+            f"({grid.count} times, {grid.lost} lost)",
+            good=grid.p99_ms <= 50 and grid.lost == 0,
+        ),
+        Row(
+            what="Five chargers and five meters polled, no car",
+            budget="≤ 5 % of one core",
+            measured=f"{idle.processor_percent} %",
+            good=idle.processor_percent <= 5,
+        ),
+        Row(
+            what="The same while five cars charge",
+            budget="≤ 5 % of one core",
+            measured=f"{busy.processor_percent} %",
+            good=busy.processor_percent <= 5,
+        ),
+        Row(
+            what="Memory (RSS)",
+            budget="≤ 100 MiB",
+            measured=f"{busy.rss_mib} MiB",
+            good=busy.rss_mib <= 100,
+        ),
+        Row(
+            what="Ready: telegrams answered, state and currents of each charger read once",
+            budget="≤ 3 s after start",
+            measured=f"{figures.ready_s} s (median of 5 starts; a KEBA alone needs 2.5 s)",
+            good=figures.ready_s <= 3,
+        ),
+    ]
+
+
+def reaction_row(figures: Figures) -> Row:
+    """Return the row of load management in a real process."""
+    return Row(
+        what="Smart meter telegram → lowered setpoints on the wire",
+        budget="p99 ≤ 250 ms",
+        measured=f"p50 {figures.p50_ms} ms, p99 {figures.p99_ms} ms "
+        f"({figures.count} times, {figures.lost} lost)",
+        good=figures.p99_ms <= 250 and figures.lost == 0,
+    )
+
+
+def rule_rows(figures: rules.RuleFigures) -> list[Row]:
+    """Return the rows of what is only computed."""
+    one = figures.step
+    return [
+        Row(
+            what="Step of the station, load management, five vehicles charging",
+            budget="p99 ≤ 0.5 ms",
+            measured=f"p50 {one.p50_ms} ms, p99 {one.p99_ms} ms",
+            good=one.p99_ms <= 0.5,
+        ),
+        Row(
+            what="Allocation to 5 charging points, to 64",
+            budget="≤ 50 µs, ≤ 2 ms",
+            measured=f"{figures.solve_5_us:.0f} µs, {figures.solve_64_us:.0f} µs",
+            good=figures.solve_5_us <= 50 and figures.solve_64_us <= 2000,
+        ),
+        Row(
+            what="Scenario bench, a day at random, five charging points, one core",
+            budget="≥ 3 000 x real time",
+            measured=f"{figures.day_speed:.0f} x",
+            good=figures.day_speed >= 3000,
+        ),
+    ]
+
+
+def serial_rows(lines: dict[str, serial_line.LineFigures]) -> list[Row]:
+    """Return the rows of five units on one RTU line at 19 200 baud."""
+    rows = []
+    for name, line in lines.items():
+        rows.append(
+            Row(
+                what=f"Five units on an RTU line at 19 200 baud ({name}), as often as it allows",
+                budget="≥ 90 % of what bytes, silences and the devices allow",
+                measured=f"{line.percent} %, {line.polls_per_s}/s",
+                good=line.percent >= 90,
+            )
+        )
+        rows.append(
+            Row(
+                what=f"Interruption → write on that line ({name})",
+                budget="≤ one transaction later",
+                measured=f"worst {line.worst_transactions} transaction, {line.worst_ms} ms "
+                f"(the longest in the way took {line.longest_ms} ms)",
+                good=line.worst_transactions <= 1,
+            )
+        )
+    return rows
+
+
+def realtime_row(figures: RealTimeFigures) -> Row:
+    """Return the row of load management in a process, against the scenario bench."""
+    found = figures.agreement
+    further = "; ".join(_told(one) for one in found.differences) or "never further"
+    return Row(
+        what=f"Setpoints of {figures.points} charging points over Modbus TCP, smart meter on KNX, "
+        f"{figures.minutes:g} min in real time, against the scenario bench's prediction",
+        budget=f"≤ one step ({found.step_ma / 1000:g} A) apart",
+        measured=f"at most {found.largest_ma / 1000:g} A, {further}; the same for "
+        f"{found.near_share:.1%} of the time, at the very second for {found.same_share:.1%} "
+        f"(load average {figures.load_average:.1f}, events up to {figures.late_s * 1000:.0f} ms late)",
+        good=found.is_good,
+    )
+
+
+def _told(one: Difference) -> str:
+    return (
+        f"charging point {one.point} by {one.largest_ma / 1000:g} A from {one.from_s:g} "
+        f"to {one.to_s:g} s"
+    )
+
+
+def cost_row(cost: client_cost.CostFigures) -> Row:
+    """Return the row of a request over TCP."""
+    return Row(
+        what="CPU time of a request over TCP: client, bus and poll plan",
+        budget="≤ 1.3 x plain pymodbus",
+        measured=f"{cost.ours_us:.0f} µs, plain {cost.plain_us:.0f} µs: x {cost.ratio}; decoding "
+        f"and rules {cost.meaning_us:.0f} µs, in neither",
+        good=cost.ratio <= 1.3,
+    )
+
+
+def latency_rows(where: str, comparison: Comparison) -> list[Row]:
+    """Return the rows of reads one after the other."""
+    ours, bare, ratios = comparison.gateway, comparison.bare, comparison.ratios
+    return [
+        Row(
+            what=f"GroupValueRead → response {where}, p50",
+            budget="≤ 1.3 x bare xknx",
+            measured=f"{ours['p50_ms']} ms, bare {bare['p50_ms']} ms: x {ratios['p50_ms']}",
+            good=ratios["p50_ms"] <= 1.3,
+        ),
+        Row(
+            what=f"GroupValueRead → response {where}, p99",
+            budget="≤ 1.5 x bare xknx and ≤ 1 ms",
+            measured=f"{ours['p99_ms']} ms, bare {bare['p99_ms']} ms: x {ratios['p99_ms']}; "
+            f"{ours['lost']:.0f} lost",
+            good=ratios["p99_ms"] <= 1.5 and ours["p99_ms"] <= 1.0 and ours["lost"] == 0,
+        ),
+    ]
+
+
+def rate_row(comparison: Comparison) -> Row:
+    """Return the row of many reads at once."""
+    ours = comparison.gateway
+    return Row(
+        what="Responses over a tunnel, 32 reads outstanding",
+        budget="≥ 1 000/s without a loss",
+        measured=f"{ours['rate_per_s']:.0f}/s, {ours['lost']:.0f} lost "
+        f"(bare {comparison.bare['rate_per_s']:.0f}/s)",
+        good=ours["rate_per_s"] >= 1000 and ours["lost"] == 0,
+    )
+
+
+def overload_row(comparison: Comparison) -> Row:
+    """Return the row of more reads than anybody may send."""
+    ours, bare = comparison.gateway, comparison.bare
+    return Row(
+        what="Routing, 500 reads/s offered for 2 s",
+        budget="bounded queue, ROUTING_BUSY, no unbounded delay",
+        measured=f"longest delay {ours['coalesced_max_ms']:.0f} ms, "
+        f"{ours['coalesced_answered']:.0f} of {ours['count']:.0f} answered by "
+        f"{ours['responses']:.0f} responses, {ours['busy_frames']:.0f} x ROUTING_BUSY "
+        f"(bare: {bare['max_ms']:.0f} ms, {bare['busy_frames']:.0f} x)",
+        good=ours["coalesced_max_ms"] <= 1000
+        and ours["busy_frames"] > 0
+        and ours["coalesced_answered"] == ours["count"],
+    )
+
+
+def page(rows: list[Row], runs: int, load_average: float) -> str:
+    """Return docs/performance.md; the load average is that of the machine before it was measured."""
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench`. What the gateway does is measured at a real process; the rules, a",
+        "serial line and the CPU time of a request run in the process that measures. KNX figures are",
+        "taken between network namespaces, in turn with a bare xknx program that answers the same reads",
+        f"(medians of {runs} runs each, of losses the most). Machines differ: the comparison with bare",
+        "xknx in the same run says more than the milliseconds.",
+        "",
+        f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; load average "
+        f"before that {load_average:.1f}.",
+        "",
+        "| What | Budget | Measured | Met |",
+        "|---|---|---|---|",
+        *(str(row) for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
