@@ -56,7 +56,7 @@ fix: $(STAMP) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure the budgets of the design, write docs/performance.md (needs root, knxd)
+bench: $(STAMP) ## measure the budgets of the design for an hour, write docs/performance.md (needs root, knxd)
 	$(BIN)/python -m bench.run $(ARGS)
 
 torture: $(STAMP) ## kill the gateway 200 times, look what it left stored (needs root, iproute2)

@@ -254,9 +254,16 @@ def _is_awaited(member: Member, seen: Seen, now_s: float) -> bool:
     Its last draw counts as the building's until then: with its offer it would count twice, and
     everybody would be lowered for nothing.
     """
-    if member.reachable or not member.settings.measures or seen.currents_ma is not None:
+    if member.reachable or not member.settings.measures or not _is_unread(member, seen, now_s):
         return False
     return any(member.hidden_ma) and now_s - member.reached_s <= stale_s(member)
+
+
+def _is_unread(member: Member, seen: Seen, now_s: float) -> bool:
+    """Tell whether there is no reading of its currents, or one from long before."""
+    if seen.read_s is None or seen.currents_ma is None:
+        return True
+    return now_s - seen.read_s > stale_s(member)
 
 
 def _not_taken(member: Member, seen: Seen, now_s: float) -> Phases:
@@ -286,20 +293,20 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
     if not member.settings.measures:
         member.actual_ma = _assumed(member, seen, settings, now_s)
         member.valid = True
-    elif seen.read_s is None or seen.currents_ma is None:
+    elif seen.currents_ma is None or _is_unread(member, seen, now_s):
         if now_s - last_heard_s(member) <= stale_s(member):
             return  # it has just come back: they will be read in a moment
         member.valid, member.good_s = False, None
     else:
-        fresh = now_s - seen.read_s <= stale_s(member)
-        if fresh and seen.read_s == member.read_s:
+        is_known = member.currents_ma is not None or not member.valid  # else it was out of sight
+        if is_known and seen.read_s == member.read_s:
             if member.valid:
                 _follow_phases(member, now_s)  # what time alone tells does not wait for a reading
             return
-        same = fresh and member.valid and seen.currents_ma is member.currents_ma
+        same = member.valid and seen.currents_ma is member.currents_ma
         member.read_s, member.currents_ma = seen.read_s, seen.currents_ma
         if not same:
-            _judge(member, seen.currents_ma, fresh, now_s)
+            _judge(member, seen.currents_ma, now_s)
         if member.valid and not same:
             member.actual_ma = _in_grid_phases(member.settings.wired, seen.currents_ma)
     if member.valid:
@@ -332,12 +339,10 @@ def stale_s(member: Member) -> float:
     return STALE_S if member.seen is None else member.seen.fresh_s
 
 
-def _judge(member: Member, currents_ma: tuple[int | None, ...], fresh: bool, now_s: float) -> None:  # noqa: FBT001 - it is a finding
+def _judge(member: Member, currents_ma: tuple[int | None, ...], now_s: float) -> None:
     """Note whether the values can be believed; after bad ones only when they are good for a while."""
     highest_ma = member.settings.maximum_ma * 13 // 10 + 2000
-    good = fresh and all(
-        current is not None and -1000 <= current <= highest_ma for current in currents_ma
-    )
+    good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
     if not good:
         member.valid, member.good_s = False, None
     elif not member.valid:

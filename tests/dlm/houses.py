@@ -50,6 +50,7 @@ class Car:
     energy_mwh: int = 0
     read_ma: int | None = None  # what is read of it; None: the truth
     is_read: bool = True  # its charger tells its currents at all
+    read_s: float | None = None  # when they were read; None: just now
     taken_ma: int | None = None  # last offer that its charger acknowledged
     offers_ma: list[int] = field(default_factory=list)  # of every second
 
@@ -133,7 +134,7 @@ class House:
             allowed=car.allowed,
             cap_ma=car.cap_ma,
             currents_ma=tuple(currents) if car.is_read else None,
-            read_s=self.now_s if car.is_read else None,
+            read_s=(self.now_s if car.read_s is None else car.read_s) if car.is_read else None,
             energy_mwh=car.energy_mwh,
             taken_ma=car.taken_ma,
         )

@@ -247,6 +247,20 @@ def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() 
     assert [phase.base_ma for phase in house.state.phases] == [8000] * 3
 
 
+@pytest.mark.parametrize("gone_s", [1, 20], ids=["fresh", "stale"])
+def test_a_reading_from_before_it_was_gone_makes_nobody_lower(gone_s: int) -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].reachable, house.cars[1].read_s = False, house.now_s
+    house.live(gone_s)
+    house.cars[1].reachable = True
+    house.live(2)
+    assert (house.offers_ma, house.member().valid) == ([12_000, 12_000], True)
+    house.cars[1].read_s = None
+    house.live(20)
+    assert (house.offers_ma, house.member().valid) == ([12_000, 12_000], True)
+
+
 @pytest.mark.proves("D13.1c")
 def test_one_that_comes_back_and_never_tells_its_currents_is_invalid() -> None:
     house = House(member(1), member(2), base_a=8)
