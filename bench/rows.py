@@ -11,7 +11,6 @@ from bench.interruption import ProcessFigures
 from bench.realtime.check import RealTimeFigures
 from bench.realtime.comparison import Difference
 
-
 REAL_TIME = (
     "The last row is of half an hour in which cars come and go, the building's load steps, somebody",
     "interrupts, a large consumer announces itself, grid-supporting control acts, a charger cannot be",
