@@ -43,7 +43,7 @@ pythons: ## every test on several Pythons, each in a virtual environment of its 
 scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 offsets of the meter
 	$(BIN)/python -m tests.scenarios $(ARGS)
 
-days: $(STAMP) ## 20 days at random, each four ways, judged and compared (docs/load-management.md)
+days: $(STAMP) ## days at random in every series, judged and compared (docs/load-management.md)
 	$(BIN)/python -m knxgw.sim.bench.days $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports

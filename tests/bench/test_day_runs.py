@@ -7,7 +7,8 @@ from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
 from knxgw.sim.bench.comparison import MEASURES
 from knxgw.sim.bench.day import day
 from knxgw.sim.bench.day_run import GATEWAY, PORTS, YARDSTICKS, DayResult, Job, run_day
-from knxgw.sim.bench.days_report import page_lines, plots
+from knxgw.sim.bench.days_report import Page, page_lines, plots
+from knxgw.sim.bench.days_tables import COLUMNS
 from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, Series
@@ -65,19 +66,19 @@ def test_everybody_runs_the_same_day(result: DayResult) -> None:
 
 
 def test_the_page_says_what_was_measured(result: DayResult) -> None:
-    text = "\n".join(page_lines([result]))
+    text = "\n".join(page_lines(Page(results=[result])))
     assert "### 2 s meter" in text
     for name in (GATEWAY, *YARDSTICKS):
         assert f"\n| {name} | " in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     tables = {line.count("|") for line in rows}
-    assert tables <= {3, 6, len(MEASURES) + 2}
+    assert tables <= {3, 6, len(MEASURES) + 2, len(COLUMNS) + 4}
     assert all(f"- **{port}** is beaten in" in text for port in PORTS)
 
 
 def test_the_plots_are_named_by_the_page(result: DayResult) -> None:
-    text = "\n".join(page_lines([result]))
-    drawn = plots([result])
+    text = "\n".join(page_lines(Page(results=[result])))
+    drawn = plots(Page(results=[result]))
     assert set(drawn) == {"utilisation-2s.svg", "day-2s.svg", "hour-2s.svg"}
     assert all(f"plots/{name}" in text for name in drawn)
     assert all("current [A]" in one or "seed of the day" in one for one in drawn.values())

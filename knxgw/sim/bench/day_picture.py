@@ -31,15 +31,22 @@ class Picture:
     hour: Lines
 
 
-def picture(scenario: Scenario, recording: Recording) -> Picture:
-    """Return what is drawn: the phase, and the hour, that was most above the limit."""
+def picture(
+    scenario: Scenario, recording: Recording, hour: tuple[float, float] | None = None
+) -> Picture:
+    """Return what is drawn: the phase that was most above the limit, in the day or in an `hour`.
+
+    Without one it is the hour in which that phase was most above it.
+    """
     limit_ma, end_s = scenario.connection.limit_ma, recording.end_s
+    from_s, to_s = (0.0, end_s) if hour is None else hour
     phases = range(len(recording.load))
-    phase = max(phases, key=lambda one: recording.load[one].integral_above(limit_ma, 0.0, end_s))
+    phase = max(phases, key=lambda one: recording.load[one].integral_above(limit_ma, from_s, to_s))
     load = recording.load[phase]
-    hours = [n * HOUR_S for n in range(max(1, int(end_s / HOUR_S)))]
-    from_s = max(hours, key=lambda at_s: load.integral_above(limit_ma, at_s, at_s + HOUR_S))
-    to_s = min(end_s, from_s + HOUR_S)
+    if hour is None:
+        hours = [n * HOUR_S for n in range(max(1, int(end_s / HOUR_S)))]
+        from_s = max(hours, key=lambda at_s: load.integral_above(limit_ma, at_s, at_s + HOUR_S))
+        to_s = min(end_s, from_s + HOUR_S)
     return Picture(
         name=scenario.name,
         phase=phase,

@@ -25,14 +25,13 @@ def day_plot(picture: Picture) -> str:
     return _currents(picture, picture.day, axis, f"{picture.name}: L{picture.phase + 1}")
 
 
-def hour_plot(picture: Picture) -> str:
-    """Return the currents of the hour that was most above the limit as SVG."""
+def hour_plot(picture: Picture, title: str = "The same day, its busiest hour") -> str:
+    """Return the currents of the hour that was most above the limit, or another one, as SVG."""
     lines, first_h = picture.hour, picture.hour.at_h[0]
     minutes = [(at_h - first_h) * 60 for at_h in lines.at_h]
     turned = Lines(at_h=minutes, base_a=lines.base_a, points_a=lines.points_a, load_a=lines.load_a)
-    title = f"minutes after {first_h:g} h [min]"
-    axis = Axis(title=title, low=0.0, high=max(minutes), step=5.0)
-    return _currents(picture, turned, axis, f"The same day, its busiest hour: L{picture.phase + 1}")
+    axis = Axis(title=f"minutes after {first_h:g} h [min]", low=0.0, high=max(minutes), step=5.0)
+    return _currents(picture, turned, axis, f"{title}: L{picture.phase + 1}")
 
 
 def _currents(picture: Picture, lines: Lines, axis: Axis, title: str) -> str:

@@ -18,10 +18,12 @@ from knxgw.sim.bench.comparison import standings
 from knxgw.sim.bench.day import HOUR_S, HOURS
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.days_kept import load_kept, save_kept
-from knxgw.sim.bench.days_report import summary_lines, write_report
+from knxgw.sim.bench.days_report import Page, write_report
+from knxgw.sim.bench.days_tables import summary_lines
 from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
+from knxgw.sim.bench.worst_day import tell_worst, worst_of
 
-COMPARED = 5
+COMPARED = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in summary_lines(results):
         click.echo(line)
     if options.report is not None:
-        write_report(results, options.report)
+        page = Page(
+            results=results,
+            worst=tell_worst(worst_of(results)),
+            tuned_until=options.tuned_until,
+        )
+        write_report(page, options.report)
     return 1 if say_missed(results) else 0
 
 
@@ -73,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", type=Path, help="folder of finished days: they are kept, and not run again"
     )
     parser.add_argument("--report", type=Path, help="write the page and its plots")
+    parser.add_argument(
+        "--tuned-until", metavar="COMMIT", help="the commit that ended the tuning, for the page"
+    )
     return parser
 
 
@@ -113,7 +123,8 @@ def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator
     """Run the days, and say of each how it went."""
     started_s = time.perf_counter()
     with ProcessPoolExecutor(processes) as pool:
-        running = [pool.submit(run_day, job) for job in jobs]
+        longest_first = sorted(jobs, key=lambda job: not job.compares)
+        running = [pool.submit(run_day, job) for job in longest_first]
         for done, future in enumerate(as_completed(running), 1):
             result = future.result()
             own, job = result.figures[GATEWAY], result.job
