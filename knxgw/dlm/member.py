@@ -110,6 +110,10 @@ class Member:
     small_s: float | None = None  # since when a raise too small to be worth it has been possible
     under_s: float | None = None  # since when it draws less than allowed
     use_cap_ma: int | None = None
+    use_ma: int = 0  # what it took of more when it got this cap
+    is_narrow: bool = False  # the cap leaves it hardly any headroom
+    headroom_s: float = -1e9  # when its headroom changed last
+    scarce_s: float | None = None  # since when others on its phases lack what it does not use
     cap_raised_s: float = -1e9
     offered_s: float | None = None  # since when it has at least its minimum
     waits_s: float | None = None  # since when it wants to charge and has nothing
@@ -229,7 +233,7 @@ def _unplugged(member: Member) -> None:
     member.phases = member.settings.wired
     member.strong_s = None
     member.weak_s = {}
-    member.use_cap_ma = member.under_s = None
+    member.use_cap_ma = member.under_s = member.scarce_s = None
     member.idle_s = member.offered_s = None
     member.has_charged = member.released = member.was_shed = False
 

@@ -46,6 +46,7 @@ def share(work: Work) -> None:
     others_ma = _others_ma(work, shares)
     down_ma = _solved(work.now_ma, others_ma, shares)
     up_ma = down_ma if work.up_ma == work.now_ma else _solved(work.up_ma, others_ma, shares)
+    _note_scarcity(work, running, up_ma)
     _lower(work, running, down_ma)
     least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
     for member in admitted:
@@ -98,6 +99,23 @@ def _solved(
     room = [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
     ordered = list(shares.values())
     return dict(zip(shares, rounded(room, ordered, solve(room, ordered)), strict=True))
+
+
+def _note_scarcity(work: Work, running: Sequence[Member], up_ma: Mapping[int, int]) -> None:
+    """Note since when what a capped member does not use is lacking elsewhere on its phases."""
+    if all(member.use_cap_ma is None for member in running):
+        return
+    short = {
+        index
+        for member in running
+        if up_ma[member.settings.number] < member.limit_ma - work.settings.raise_from_ma
+        for index in member.phases
+    }
+    for member in running:
+        if not short.intersection(member.phases):
+            member.scarce_s = None
+        elif member.scarce_s is None:
+            member.scarce_s = work.now_s
 
 
 # --- who comes next ------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
+NARROW_S, NARROW_MA = 300.0, 500  # what of the headroom stays when others have lacked it for so long
+WIDE_EACH_S, TRY_S = 900.0, 45.0  # all of it is offered again now and then, for a while
 NEVER_S = float("inf")
 
 
@@ -92,25 +94,60 @@ def _follow_idle(member: Member, settings: Settings, now_s: float) -> None:
 
 
 def _follow_under_use(member: Member, settings: Settings, now_s: float) -> None:
-    """Keep little more for a vehicle than it takes; give it more as soon as it takes all of it."""
+    """Keep little more for a vehicle than it takes; give it more as soon as it takes some of that."""
     if not member.settings.measures or member.released:
         return
-    draws_ma, cap_ma = member.draws_ma, member.use_cap_ma
-    if cap_ma is not None and draws_ma >= cap_ma - 500:
-        if now_s - member.cap_raised_s >= CAP_STEP_S:
-            cap_ma += CAP_STEP_MA
-            member.cap_raised_s = now_s
-            member.use_cap_ma = None if cap_ma >= member.settings.maximum_ma else cap_ma
-        member.under_s = None
+    cap_ma = member.use_cap_ma
+    if cap_ma is not None and member.draws_ma >= (member.use_ma + cap_ma) / 2:
+        _lift_cap(member, cap_ma, now_s)
         return
-    if not UNDER_USE_FROM_MA < draws_ma < member.offer_ma - settings.headroom_ma:
+    if cap_ma is not None:
+        _follow_headroom(member, settings, now_s)
+    if not UNDER_USE_FROM_MA < member.draws_ma < member.offer_ma - settings.headroom_ma:
         member.under_s = None
         return
     if member.under_s is None:
         member.under_s = now_s
     if now_s - member.under_s >= settings.observe_s:
-        member.use_cap_ma = max(member.settings.minimum_ma, draws_ma + settings.headroom_ma)
-        member.under_s = None
+        _cap(member, settings.headroom_ma, now_s)
+
+
+def _lift_cap(member: Member, cap_ma: int, now_s: float) -> None:
+    """Give it more, step by step until there is no cap any more.
+
+    Some vehicles stay a little below any offer: half of the headroom is enough to tell.
+    """
+    member.under_s = None
+    if now_s - member.cap_raised_s < CAP_STEP_S:
+        return
+    cap_ma += CAP_STEP_MA
+    member.cap_raised_s = member.headroom_s = now_s
+    member.use_ma, member.is_narrow = member.draws_ma, False
+    member.use_cap_ma = None if cap_ma >= member.settings.maximum_ma else cap_ma
+
+
+def _cap(member: Member, headroom_ma: int, now_s: float, *, is_narrow: bool = False) -> None:
+    """Keep so much more for it than it takes."""
+    member.use_ma, member.under_s, member.headroom_s = member.draws_ma, None, now_s
+    member.is_narrow = is_narrow
+    member.use_cap_ma = max(member.settings.minimum_ma, member.draws_ma + headroom_ma)
+
+
+def _follow_headroom(member: Member, settings: Settings, now_s: float) -> None:
+    """Take most of its headroom from a vehicle that does not use it, while others want it.
+
+    One that stays a little below any offer would never be seen to use a small one: so all of it is
+    offered again now and then.
+    """
+    if member.draws_ma <= UNDER_USE_FROM_MA:
+        return
+    narrow_ma = max(NARROW_MA, member.settings.resolution_ma)
+    wanted_s = NEVER_S if member.scarce_s is None else member.scarce_s + NARROW_S
+    if member.is_narrow:
+        if now_s >= member.headroom_s + WIDE_EACH_S or member.scarce_s is None:
+            _cap(member, settings.headroom_ma, now_s)
+    elif now_s >= max(wanted_s, member.headroom_s + TRY_S) and narrow_ma < settings.headroom_ma:
+        _cap(member, narrow_ma, now_s, is_narrow=True)
 
 
 def patience_until_s(member: Member, settings: Settings, now_s: float) -> float:
@@ -142,8 +179,17 @@ def _moments(member: Member, settings: Settings) -> list[float]:
     if member.under_s is not None:
         moments.append(member.under_s + settings.observe_s)
     if member.use_cap_ma is not None:
-        moments.append(member.cap_raised_s + CAP_STEP_S)
+        moments += _headroom_moments(member)
     if member.strong_s is not None and member.weak_s:
         unused = [since_s for p, since_s in member.weak_s.items() if p in member.phases]
         moments += [max(member.strong_s, since_s) + SHRINK_S for since_s in unused]
+    return moments
+
+
+def _headroom_moments(member: Member) -> list[float]:
+    moments = [member.cap_raised_s + CAP_STEP_S]
+    if member.is_narrow:
+        moments.append(member.headroom_s + WIDE_EACH_S)
+    elif member.scarce_s is not None:
+        moments.append(max(member.scarce_s + NARROW_S, member.headroom_s + TRY_S))
     return moments
