@@ -20,6 +20,7 @@ from knxgw.dlm.member import Member, actual_at, range_about, steady_about
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
+SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
 LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
 
 
@@ -61,9 +62,23 @@ def remember(one: PhaseState, now_s: float, window_s: float) -> None:
     """
     forgotten_s = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = one.base_ma or 0
+    if one.history and base_ma > one.history[-1][1] + SAME_LEVEL_MA:
+        one.gone_s = _gone_s(one.history, base_ma, now_s)
+        if one.gone_s is not None and one.gone_s <= window_s * 2**one.back_off:
+            one.back_off_s = now_s  # the window kept it in mind, and was right
     ended: BaseHistory = tuple((min(until_s, now_s), ma) for until_s, ma in one.history)
     kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_s]
     one.history = (*kept, (IN_FORCE, base_ma))
+
+
+def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
+    """Return how long ago [s] the load was last as high as it is again, None: longer than is known."""
+    ended = (
+        now_s - until_s
+        for until_s, ma in reversed(history[:-1])
+        if ma >= base_ma - SAME_LEVEL_MA
+    )
+    return next(ended, None)
 
 
 def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: Sample | None) -> None:

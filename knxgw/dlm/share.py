@@ -294,12 +294,21 @@ def _is_in_danger(work: Work, phase: PhaseState, offered_ma: int, room_ma: int) 
 
 
 def _note_reduction(work: Work, phase: PhaseState) -> None:
-    """Remember a reduction for safety; soon after a raise it makes the next raise wait longer."""
-    if phase.reduced_s == work.now_s:
+    """Remember a reduction for safety; a load that comes and goes makes the next raise wait longer.
+
+    Waiting longer is of use only where the building had as much not long ago: then a longer window
+    would have kept that in mind, and nobody had been raised.
+    """
+    now_s = work.now_s
+    if phase.reduced_s == now_s:
         return
-    if work.now_s - phase.raised_s <= BACK_OFF_AFTER_RAISE_S:
+    phase.reduced_s = now_s
+    gone_s, window = phase.gone_s, window_s(work.state.meter)
+    if gone_s is None or now_s - phase.raised_s > BACK_OFF_AFTER_RAISE_S:
+        return
+    if window * 2**phase.back_off < gone_s:
         phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
-    phase.reduced_s = work.now_s
+        phase.back_off_s = now_s
 
 
 # --- raise ---------------------------------------------------------------------------------------

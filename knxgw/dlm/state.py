@@ -36,6 +36,8 @@ class PhaseState:
     raised_s: float = LONG_AGO_S  # last raise
     excess_s: float | None = None  # since when the offers are above what there is
     back_off: int = 0  # k
+    back_off_s: float = LONG_AGO_S  # when k was last of use: it was raised, or kept a peak in mind
+    gone_s: float | None = None  # for how long the level to which the load rose last had been left
     sample: Sample | None = None  # the last one, while a reading of its moment is missing
 
     def clone(self) -> "PhaseState":
@@ -48,6 +50,8 @@ class PhaseState:
             self.raised_s,
             self.excess_s,
             self.back_off,
+            self.back_off_s,
+            self.gone_s,
             self.sample,
         )
 

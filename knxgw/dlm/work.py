@@ -84,7 +84,7 @@ class Work:
         seen_s = self._seen_s()
         is_slow = self.state.meter.spacing_s > self.settings.raise_spacing_s
         for index, phase in enumerate(self.phases):
-            if phase.back_off and self.now_s - phase.reduced_s > BACK_OFF_ENDS_S:
+            if phase.back_off and self.now_s - phase.back_off_s > BACK_OFF_ENDS_S:
                 phase.back_off = 0
             base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
@@ -187,7 +187,7 @@ class Work:
             if now_s <= phase.reduced_s + hold_s < due_s:
                 due_s = phase.reduced_s + hold_s
             if phase.back_off:
-                due_s = min(due_s, phase.reduced_s + BACK_OFF_ENDS_S)
+                due_s = min(due_s, phase.back_off_s + BACK_OFF_ENDS_S)
         if self.coming is not None:
             due_s = min(due_s, max(now_s, self.coming_s + queues.COMING_S))
         return min(due_s, self._next_turn_s())
