@@ -30,6 +30,7 @@ HOLD_S = 15.0  # T_hold
 NOISE_MOST_MA = 450  # of a building whose load is never still
 RESERVED_MA = 1000  # a vehicle that draws more than this counts
 EARLY_S = 1e-6
+CYCLE_S = 1.0  # the gateway decides at least so often
 REPEAT_S = RETRY_S  # a write that failed is repeated so much later
 
 
@@ -51,6 +52,8 @@ class Watch:
         self._good = [(-1, 0)] * 3  # what was so when a phase was found in order
         self._hold_s = max(HOLD_S, 1.5 * scenario.meter.sample_s)
         self._is_shared = scenario.connection.load_management == "dynamic"
+        self._due: list[tuple[float, float] | None] = [None] * 3  # when offers must fit which sample
+        self._read_s = max(point.poll_s for point in scenario.points)
 
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
@@ -97,6 +100,9 @@ class Watch:
 
     def before_telegram(self, phase: int, sampled_s: float) -> None:
         """Note whether the offers are above what a meter value will tell."""
+        due = self._due[phase]
+        if due is not None and (self._excess_ma(phase, due[1]) or 0) <= LOWER_FROM_MA + SLACK_MA:
+            self._due[phase] = None
         excess_ma = self._excess_ma(phase, sampled_s)
         self._was_over = excess_ma is not None and excess_ma > LOWER_FROM_MA + SLACK_MA
         self._offers = [charger.log.offers.last for charger in self._plant.chargers]
@@ -111,13 +117,32 @@ class Watch:
             self._reduced[phase] = at_s
         excess_ma = self._excess_ma(phase, sampled_s)
         if excess_ma is None:
+            self._due[phase] = None
             return
         if excess_ma <= LOWER_FROM_MA + SLACK_MA:
             self._good[phase] = (self._plant.changes, self._offered)
-        else:
+            self._due[phase] = None
+            return
+        if self._is_due(at_s, phase, sampled_s):
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
             self._report(at_s, "I1", words)
+
+    def _is_due(self, at_s: float, phase: int, sampled_s: float) -> bool:
+        """Tell whether the offers must fit already.
+
+        While the line carries no more than it may, the chargers are read once more first. Source:
+        load management specification, section 7.2.
+        """
+        load_ma = self._plant.load[phase].at(sampled_s)
+        if load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA:
+            return True
+        due = self._due[phase]
+        if due is None:
+            self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
+            return False
+        return at_s >= due[0]
+
 
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
