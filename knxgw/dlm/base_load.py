@@ -74,9 +74,7 @@ def remember(one: PhaseState, now_s: float, window_s: float) -> None:
 def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     """Return how long ago [s] the load was last as high as it is again, None: longer than is known."""
     ended = (
-        now_s - until_s
-        for until_s, ma in reversed(history[:-1])
-        if ma >= base_ma - SAME_LEVEL_MA
+        now_s - until_s for until_s, ma in reversed(history[:-1]) if ma >= base_ma - SAME_LEVEL_MA
     )
     return next(ended, None)
 

@@ -8,7 +8,10 @@ from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
-NARROW_S, NARROW_MA = 300.0, 500  # what of the headroom stays when others have lacked it for so long
+NARROW_S, NARROW_MA = (
+    300.0,
+    500,
+)  # what of the headroom stays when others have lacked it for so long
 WIDE_EACH_S, TRY_S = 900.0, 45.0  # all of it is offered again now and then, for a while
 NEVER_S = float("inf")
 

@@ -52,7 +52,9 @@ class Watch:
         self._good = [(-1, 0)] * 3  # what was so when a phase was found in order
         self._hold_s = max(HOLD_S, 1.5 * scenario.meter.sample_s)
         self._is_shared = scenario.connection.load_management == "dynamic"
-        self._due: list[tuple[float, float] | None] = [None] * 3  # when offers must fit which sample
+        self._due: list[tuple[float, float] | None] = [
+            None
+        ] * 3  # when offers must fit which sample
         self._read_s = max(point.poll_s for point in scenario.points)
 
     def told(self, event: Event) -> None:
@@ -142,7 +144,6 @@ class Watch:
             self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
             return False
         return at_s >= due[0]
-
 
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
