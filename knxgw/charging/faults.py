@@ -1,7 +1,7 @@
 """Faults: the list of the product, and the register that keeps the last or current one.
 
 Source: reference device's manual, chapter 11.1, tables 62 and 63; `NotStopping`,
-`NotFollowing` and `StateLost` are ours.
+`NotFollowing`, `StateLost`, `CTDirection` and `MeterFrozen` are ours.
 """
 
 from dataclasses import dataclass, field
@@ -21,6 +21,8 @@ class FaultCode(StrEnum):
     CONF_E_METER = "Conf EMeter"
     DLM_ASSOCIATION = "DLMAssociation"
     SMART_METER_TIMEOUT = "SmartMeterTOut"
+    CT_DIRECTION = "CTDirection"
+    METER_FROZEN = "MeterFrozen"
     OVER_CURRENT = "OverCurrent"
     DLM_INVALID_CURRENT = "DLM InvCurrent"
     STATE_LOST = "StateLost"
@@ -44,6 +46,8 @@ GENERAL_SEVERITY = {
     FaultCode.CONF_E_METER: 120,
     FaultCode.DLM_ASSOCIATION: 120,
     FaultCode.SMART_METER_TIMEOUT: 90,
+    FaultCode.CT_DIRECTION: 90,
+    FaultCode.METER_FROZEN: 90,
     FaultCode.OVER_CURRENT: 80,
     FaultCode.DLM_INVALID_CURRENT: 70,
     FaultCode.STATE_LOST: 60,

@@ -16,7 +16,7 @@ Source: load management specification, sections 7.1 and 7.2.
 
 from collections.abc import Iterable
 
-from knxgw.dlm.member import Member, actual_at, range_about, steady_about
+from knxgw.dlm.member import Member, actual_at, last_read_s, range_about, steady_about
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
@@ -124,7 +124,7 @@ def _draw_about(
 
 def _may_follow(member: Member, sample: Sample, settings: Settings) -> bool:
     """Tell whether it may have followed a new offer by the sample, though no reading shows it yet."""
-    read_s = _read_s(member)
+    read_s = last_read_s(member)
     if read_s is None or read_s >= sample.arrived_s:
         return False
     taken_s = member.seen.taken_s if member.seen is not None else None
@@ -151,17 +151,9 @@ def _is_read(counted: list[Member], since_s: float) -> bool:
     return not any(
         member.connected
         and member.settings.measures
-        and ((read_s := _read_s(member)) is None or read_s < since_s)
+        and ((read_s := last_read_s(member)) is None or read_s < since_s)
         for member in counted
     )
-
-
-def _read_s(member: Member) -> float | None:
-    """Return when it was read last; a reading that showed nothing new is not in its history yet."""
-    if not member.history:
-        return None
-    last_s = member.history[-1][0]
-    return last_s if member.read_s is None else max(last_s, member.read_s)
 
 
 def _patience_s(counted: list[Member]) -> float:

@@ -11,6 +11,7 @@ from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
 from knxgw.dlm.base_load import look_again, remember
+from knxgw.dlm.follows import Answer
 from knxgw.dlm.member import Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.settings import Settings
@@ -34,7 +35,9 @@ def cycle(
     _observe(work, seen)
     _look_again(work)
     _supervise_meter(work)
+    _follow_chargers(work)
     work.find_room()
+    _distrust(work)
     _supervise_overcurrent(work, new_phases)
     _stop(work)
     if work.at_minimum_only:
@@ -118,6 +121,34 @@ def _supervise_meter(work: Work) -> None:
     work.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or lasts)
 
 
+def _follow_chargers(work: Work) -> None:
+    """Begin the emergency when the meter does not follow the chargers; a complete set is none then.
+
+    Source: the specification, section 13.5.
+    """
+    found = {phase.trail.finding for phase in work.phases}
+    work.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
+    work.set_fault(FaultCode.METER_FROZEN, Answer.STILL in found)
+    if found != _NOTHING_WRONG:
+        work.emergency = True
+
+
+_NOTHING_WRONG = {None}
+
+
+def _distrust(work: Work) -> None:
+    """Take all that a wrong meter tells of a phase, whatever its sign, as the building's.
+
+    That is never less than the building draws if only the sign is wrong, and somebody must be able to
+    start: without steps of the chargers nobody would ever see that the meter is right again.
+    """
+    for index, phase in enumerate(work.phases):
+        value = work.state.meter.values[index]
+        if phase.trail.finding is not None and value is not None:
+            room_ma = work.settings.limit_ma - abs(value.current_ma)
+            work.up_ma[index] = min(work.up_ma[index], room_ma)
+
+
 def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
     """Watch whether the minima alone are too much, and whether some fit again.
 
@@ -126,7 +157,7 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
     if work.is_static:
         return
     if work.emergency:
-        silent = [index for index in range(len(work.phases)) if not _is_fresh(work, index)]
+        silent = [index for index in range(len(work.phases)) if not _is_known(work, index)]
         work.overcurrent = overcurrents.suspended(work.overcurrent, silent)
     else:
         silent = []
@@ -146,10 +177,12 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
     work.set_fault(FaultCode.OVER_CURRENT, work.overcurrent.locked)
 
 
-def _is_fresh(work: Work, index: int) -> bool:
-    """Tell whether the value of a phase is not older than the meter may be silent."""
+def _is_known(work: Work, index: int) -> bool:
+    """Tell whether the value of a phase is not older than the meter may be silent, nor wrong."""
     value = work.state.meter.values[index]
-    return value is not None and work.now_s - value.at_s < work.settings.timeout_s
+    if value is None or work.phases[index].trail.finding is not None:
+        return False
+    return work.now_s - value.at_s < work.settings.timeout_s
 
 
 def _interrupt(work: Work) -> None:

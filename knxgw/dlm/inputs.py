@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from knxgw.charging.faults import FaultCode
+from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import remember, take_sample
 from knxgw.dlm.member import Member, MemberSettings, Phases, Seen, observe
 from knxgw.dlm.meter import Meter, MeterReading, window_s
 from knxgw.dlm.room import Claims
-from knxgw.dlm.settings import Settings
-from knxgw.dlm.state import LoadManagement, PhaseState, Sample
+from knxgw.dlm.settings import Settings, Supervision
+from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 from knxgw.frozen import replace
 
 
@@ -60,8 +61,13 @@ def meter_value(
     members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
     take_sample(one, phase, sample, members, settings)
     remember(one, now_s, window_s(meter))
+    if value and not value.over_range:
+        one.trail = follows.hear(
+            one.trail, phase, value.current_ma, members, meter.spacing_s, now_s
+        )
     before = state.phases[phase]
     moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
+    moved = moved or one.trail.finding is not before.trail.finding
     due_s = now_s if moved or one.sample is not None else state.due_s
     state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
     if state.emergency and meter.sets > sets:
@@ -83,19 +89,49 @@ def _read_again(member: Member, seen: Seen | None) -> Member:
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     phases = [phase.clone() for phase in state.phases]
-    was_raised = FaultCode.SMART_METER_TIMEOUT in state.faults
+    was_raised = not state.faults.isdisjoint(METER_FAULTS)
     for phase in phases:
         if was_raised:  # not after a start: then there is nothing to be careful about
             phase.reduced_s = now_s
     return replace(state, emergency=False, phases=tuple(phases), due_s=now_s)
 
 
-def in_operation(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
-    """Take an In-operation telegram of the smart meter; after a silence its values are read."""
+def in_operation(
+    state: LoadManagement,
+    settings: Settings,
+    now_s: float,
+    seen: Mapping[int, Seen] = MappingProxyType({}),
+) -> LoadManagement:
+    """Take an In-operation telegram of the smart meter; after a silence its values are read.
+
+    What it told last is in force: whether that follows the chargers is looked at as well.
+    """
     meter = meters.in_operation(state.meter, settings, now_s)
+    state = _heard_again(state, settings, now_s, seen)
     if state.emergency and meter.operation_since_s == now_s:
         meter = meters.asked(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
+
+
+def _heard_again(
+    state: LoadManagement, settings: Settings, now_s: float, seen: Mapping[int, Seen]
+) -> LoadManagement:
+    """Return the state after the meter said that the values it told last are in force."""
+    if settings.supervision is Supervision.VALUES:
+        return state
+    members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
+    phases = [phase.clone() for phase in state.phases]
+    for index, phase in enumerate(phases):
+        value = state.meter.values[index]
+        if value is not None and not value.over_range:
+            phase.trail = follows.hear(
+                phase.trail, index, value.current_ma, members, state.meter.spacing_s, now_s
+            )
+    found = any(
+        one.trail.finding is not two.trail.finding
+        for one, two in zip(phases, state.phases, strict=True)
+    )
+    return replace(state, phases=tuple(phases), due_s=now_s if found else state.due_s)
 
 
 def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:

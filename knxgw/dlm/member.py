@@ -33,6 +33,7 @@ class MemberSettings:
     wired: tuple[int, ...]  # grid phases by wiring and rotation, in the order of the terminals
     measures: bool  # false: the setpoint counts as the current while it charges
     fallback_ma: int  # what it may take without the gateway
+    measures_each: bool = True  # false: of some phases its current is assumed
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
@@ -323,6 +324,14 @@ def last_heard_s(member: Member) -> float:
     """Return from when on the age of its currents counts: their last reading, or its return."""
     read_s = member.read_s
     return member.reached_s if read_s is None else max(read_s, member.reached_s)
+
+
+def last_read_s(member: Member) -> float | None:
+    """Return when it was read last; a reading that showed nothing new is not in its history yet."""
+    if not member.history:
+        return None
+    last_s = member.history[-1][0]
+    return last_s if member.read_s is None else max(last_s, member.read_s)
 
 
 def _grown(

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
+from knxgw.dlm import follows
 from knxgw.dlm.member import Member, Phases
 from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
 
 LONG_AGO_S = -1e9
 IN_FORCE = float("inf")
+METER_FAULTS = frozenset(  # while one of them is there, nobody knows what the line carries
+    {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}
+)
 BaseHistory = tuple[
     tuple[float, int], ...
 ]  # until when [monotonic s] a base load [mA] was in force
@@ -39,6 +43,7 @@ class PhaseState:
     back_off_s: float = LONG_AGO_S  # when k was last of use: it was raised, or kept a peak in mind
     gone_s: float | None = None  # for how long the level to which the load rose last had been left
     sample: Sample | None = None  # the last one, while a reading of its moment is missing
+    trail: follows.Trail = follows.NEW  # whether its meter follows the chargers
 
     def clone(self) -> "PhaseState":
         """Return a copy that can be changed without changing this one."""
@@ -53,6 +58,7 @@ class PhaseState:
             self.back_off_s,
             self.gone_s,
             self.sample,
+            self.trail,
         )
 
 

@@ -41,6 +41,8 @@ from knxgw.station.wishes import wishes_of
 
 GENERAL_FAULTS = (
     FaultCode.SMART_METER_TIMEOUT,
+    FaultCode.CT_DIRECTION,
+    FaultCode.METER_FROZEN,
     FaultCode.OVER_CURRENT,
     FaultCode.DLM_INVALID_CURRENT,
 )
@@ -99,7 +101,16 @@ def member_settings(point: PointSettings, limits: Limits, phases: int) -> Member
         wired=wired,
         measures="current" in point.capabilities,
         fallback_ma=_fallback_ma(point, limits),
+        measures_each=_measures_each(point),
     )
+
+
+def _measures_each(point: PointSettings) -> bool:
+    """Tell whether the current of each terminal is measured, none is a part of a sum or assumed."""
+    if point.phases == 1 and "current" in point.capabilities:
+        return True
+    terminals = range(1, point.phases + 1)
+    return all(f"current_l{terminal}" in point.capabilities for terminal in terminals)
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
@@ -182,7 +193,7 @@ def take(station: Station, event: SharingEvent, now_s: float) -> Station:
             reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
             sharing = meter_value(sharing, settings, reading, now_s, station.seen)
         case InOperationSeen():
-            sharing = in_operation(sharing, settings, now_s)
+            sharing = in_operation(sharing, settings, now_s, station.seen)
         case HighPowerStarted():
             sharing = high_power(sharing, settings, now_s)
     return replace(station, sharing=sharing)

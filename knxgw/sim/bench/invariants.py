@@ -148,10 +148,12 @@ class Watch:
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
 
-        None: the sample cannot tell it (something moved), or what can be reached does not fit even
-        at its minimum beside what cannot.
+        None: the sample cannot tell it (something moved, or it is wrong), or what can be reached does
+        not fit even at its minimum beside what cannot.
         """
         plant = self._plant
+        if self.scenario.meter.is_wrong(phase, sampled_s):
+            return None
         if sampled_s - max(self._moved_s, plant.still_s) < STEADY_S:
             return None
         users = [
@@ -204,8 +206,8 @@ def _available_ma(connection: ConnectionModel, base_ma: float) -> float:
 def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]:
     """Return the first violation of I3: with a constant base load the line is never overloaded.
 
-    Not looked at: the time a change of the base load may take to be answered, vehicles that do not
-    obey, vehicles that resume or add phases by themselves, and minima that do not fit. What the gateway
+    Not looked at: the time a change of the base load may take to be answered, phases of which the
+    smart meter is wrong, or was until that is answered, vehicles that do not obey, vehicles that resume or add phases by themselves, and minima that do not fit. What the gateway
     may not do then either is in `overload.py`.
     """
     if scenario.connection.load_management != "dynamic" or not is_obedient(scenario):
@@ -216,11 +218,18 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
         limit_ma = configured.connection.limit_ma + slack_ma(scenario)
         for phase, load in enumerate(recording.load):
             over = load.above(limit_ma, from_s, to_s)
+            if over and _was_wrong(scenario, phase, over[0][0]):
+                continue
             if over and not _is_infeasible(configured, recording, phase, over[0]):
                 highest_ma = load.highest(*over[0])
                 words = f"L{phase + 1} carries {_a(highest_ma)} with a constant base load"
                 found.append(Violation(at_s=over[0][0], invariant="I3", words=words))
     return sorted(found, key=lambda one: one.at_s)[:1]
+
+
+def _was_wrong(scenario: Scenario, phase: int, at_s: float) -> bool:
+    meter = scenario.meter
+    return meter.is_wrong(phase, at_s) or meter.is_wrong(phase, at_s - answer_s(scenario))
 
 
 def is_obedient(scenario: Scenario) -> bool:

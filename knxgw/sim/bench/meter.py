@@ -25,7 +25,16 @@ class SmartMeter:
     jitter: Random
     answer_jitter: Random  # of its own: how often it is asked depends on the gateway
     sent_ma: list[float | None] = field(default_factory=lambda: [None, None, None])
+    measured_ma: list[float] = field(default_factory=lambda: [0.0] * 3)  # the last time
     last_s: list[float] = field(default_factory=lambda: [-1e9] * 3)  # the newest telegram arrives
+
+    def measure_ma(self, phase: int, load_ma: float, at_s: float) -> float:
+        """Return what it measures of a phase that carries something."""
+        if self.model.is_frozen(phase, at_s):
+            return self.measured_ma[phase]
+        measured_ma = -load_ma if self.model.is_reversed(phase, at_s) else load_ma
+        self.measured_ma[phase] = measured_ma
+        return measured_ma
 
     def telegram(self, phase: int, current_ma: float) -> SmartMeterTelegram | None:
         """Return the telegram for a sampled current; None: it changed too little to be sent."""

@@ -46,7 +46,7 @@ class MeterSide:
         now_s = self._agenda.now_s
         arrives_s = self._meter.answers_at_s(phase, now_s)
         if arrives_s is not None:
-            telegram = self._meter.value(phase, self._plant.load_ma(now_s, phase))
+            telegram = self._meter.value(phase, self._measure_ma(phase))
             self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
 
     def _sample(self, _: None) -> None:
@@ -55,12 +55,16 @@ class MeterSide:
         self._agenda.at(now_s + self._scenario.meter.sample_s, SAMPLE, self._sample)
         self._recording.samples.append(now_s)
         for phase in range(self._meter.phases):
-            telegram = self._meter.telegram(phase, self._plant.load_ma(now_s, phase))
+            telegram = self._meter.telegram(phase, self._measure_ma(phase))
             if telegram is None:
                 continue
             arrives_s = self._meter.arrives_s(phase, now_s)
             if arrives_s is not None:
                 self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
+
+    def _measure_ma(self, phase: int) -> float:
+        now_s = self._agenda.now_s
+        return self._meter.measure_ma(phase, self._plant.load_ma(now_s, phase), now_s)
 
     def _telegram(self, sent: tuple[SmartMeterTelegram, float]) -> None:
         telegram, sampled_s = sent

@@ -15,6 +15,7 @@ from knxgw.sim.bench.telegrams import TYPES
 KEYS: tuple[str, ...] = ("sample_s", "first_s", "delay_s", "told_delay_s", "jitter_s")
 KEYS += ("jitter_seed", "dpt", "monitoring_s", "min_change_a", "answers_s", "unanswered")
 KEYS += ("in_operation_s", "in_operation_until_s", "in_operation_pauses", "lost", "slow")
+KEYS += ("reversed", "reversed_from_s", "reversed_until_s", "frozen")
 HIGHEST_SEED = 2**31 - 1
 
 
@@ -28,6 +29,8 @@ def read_meter(node: Node | None) -> MeterModel:
     _want_together(children, "in_operation_pauses", "in_operation_s")
     _want_together(children, "unanswered", "answers_s")
     _want_together(children, "jitter_seed", "jitter_s")
+    _want_together(children, "reversed_from_s", "reversed")
+    _want_together(children, "reversed_until_s", "reversed")
     return MeterModel(
         sample_s=seconds(node, "sample_s", default.sample_s, 0.1),
         first_s=seconds(node, "first_s", default.first_s, None),
@@ -45,6 +48,10 @@ def read_meter(node: Node | None) -> MeterModel:
         in_operation_pauses=tuple(_span(item) for item in _items(node, "in_operation_pauses")),
         lost=tuple(_lost(item) for item in _items(node, "lost")),
         slow=tuple(_slow(item) for item in _items(node, "slow")),
+        reversed_phases=frozenset(_phase(item) for item in _items(node, "reversed")),
+        reversed_from_s=seconds(node, "reversed_from_s", default.reversed_from_s, None),
+        reversed_until_s=seconds(node, "reversed_until_s", default.reversed_until_s, None),
+        frozen=tuple(_frozen(item) for item in _items(node, "frozen")),
     )
 
 
@@ -117,6 +124,20 @@ def _phase_span(node: Node) -> PhaseSpan:
     node.only_keys(("from", "to", "phase"))
     from_s, to_s = _times(node)
     return PhaseSpan(from_s=from_s, to_s=to_s, phase=phase_of(node))
+
+
+def _phase(node: Node) -> int:
+    return (node.integer(1, 3) or 1) - 1
+
+
+def _frozen(node: Node) -> PhaseSpan:
+    """Return when values stand still; without an end for good."""
+    if node.get("to") is not None:
+        return _phase_span(node)
+    node.only_keys(("from", "to", "phase"))
+    first = node.require("from")
+    from_s = (first.number() if first else None) or 0.0
+    return PhaseSpan(from_s=from_s, to_s=float("inf"), phase=phase_of(node))
 
 
 def _span(node: Node) -> Span:

@@ -123,6 +123,25 @@ class MeterModel:
     in_operation_pauses: tuple[Span, ...] = ()  # none comes in these times
     lost: tuple[LostTelegrams, ...] = ()
     slow: tuple[LostTelegrams, ...] = ()  # telegrams and answers then take so much longer
+    reversed_phases: frozenset[int] = frozenset()  # 0 to 2: transformers the wrong way round
+    reversed_from_s: float = float("-inf")
+    reversed_until_s: float = float("inf")
+    frozen: tuple[PhaseSpan, ...] = ()  # what it measures in these times is the last one before
+
+    def is_reversed(self, phase: int, at_s: float) -> bool:
+        """Tell whether the transformer of a phase is the wrong way round at a moment."""
+        is_then = self.reversed_from_s <= at_s <= self.reversed_until_s
+        return is_then and phase in self.reversed_phases
+
+    def is_frozen(self, phase: int, at_s: float) -> bool:
+        """Tell whether the values of a phase stand still at a moment."""
+        return any(
+            one.phase in (None, phase) and one.from_s <= at_s <= one.to_s for one in self.frozen
+        )
+
+    def is_wrong(self, phase: int, at_s: float) -> bool:
+        """Tell whether it measures something else than the line carries."""
+        return self.is_reversed(phase, at_s) or self.is_frozen(phase, at_s)
 
     @property
     def assumed_delay_s(self) -> float:
