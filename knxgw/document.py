@@ -148,6 +148,8 @@ _FAULT_MEANINGS: Mapping[FaultCode, str] = {
     FaultCode.CONF_E_METER: "two electricity meters share an address",
     FaultCode.DLM_ASSOCIATION: "an object that dynamic load management needs has no group address",
     FaultCode.SMART_METER_TIMEOUT: "the smart meter was silent for longer than its interval: everybody at the minimum",
+    FaultCode.CT_DIRECTION: "the smart meter shows less when vehicles draw more: the current transformer of a phase is the wrong way round; everybody at the minimum",
+    FaultCode.METER_FROZEN: "the smart meter does not move when vehicles draw more or less: it repeats an old value or measures another cable; everybody at the minimum",
     FaultCode.OVER_CURRENT: "the minimum currents alone exceed the limit: all charging is interrupted",
     FaultCode.DLM_INVALID_CURRENT: "a charging point gives currents that cannot be: it is not charged",
     FaultCode.STATE_LOST: "the stored state was damaged, or cannot be read: what may have held a charging point back does, until the bus says otherwise; shown until the next start",

@@ -254,8 +254,8 @@ REASON_WORDS: Mapping[Reason, ReasonWords] = {
             "Maximum",
         ),
         Reason.METER_LOST: (
-            "smart meter silent: minimum",
-            "Smart Meter meldet sich nicht: Minimum",
+            "smart meter silent or wrong: minimum",
+            "Smart Meter schweigt oder misst falsch: Minimum",
             "Meter lost",
             "Zähler fehlt",
         ),

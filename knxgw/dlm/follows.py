@@ -20,17 +20,19 @@ telegram of a meter that tells changes only. Steps that say nothing are left out
 the row anew. Within 1 A and a tenth of steps of at least 3 A, five wrong answers have a correlation
 below -0.9.
 
-*What it does not claim.* That a value has not moved is only believed 30 s after the chargers settled: a
-late meter is not a frozen one. A wrong sign is only believed of a phase that has told export at some
-time: a meter without a sign tells the load the wrong way round while the sun feeds in, rightly so. As
-soon as a phase with its transformer the wrong way round carries import, it tells export.
-Chargers whose phases are not all measured are no signal: while their assumed draw moves, nothing counts;
-so it is when one can be reached no more, or again.
+*What it does not claim.* That a value has not moved is believed only when it stood still from 15 s before
+the chargers moved to 15 s after: a late meter is not a frozen one, nor is one that is quicker than the
+readings of a charger. A wrong sign is believed only of a phase that has told export at some time: a meter
+without a sign tells the load the wrong way round while the sun feeds in, rightly so. As soon as a phase
+with its transformer the wrong way round carries import, it tells export. While the phases add up to zero
+before and after a step, only a value that is repeated to the milliampere proves anything: there is a
+battery, or an inverter, that holds the line at zero. Chargers whose phases are not all measured are no
+signal: while their assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
 
-*What can deceive it.* A battery that holds the line at zero faster than the meter looks, or a load that
-is switched against a charger each time, to the ampere and between two looks of a slow meter: both look
-like a frozen meter, and everybody charges at the minimum. A transformer with the wrong ratio fits no
-answer. Single-phase vehicles test their phase only.
+*What can deceive it.* A load that is switched against a charger each time, to the ampere and between two
+looks of a slow meter: it looks like a frozen meter, and everybody charges at the minimum. So does a
+charging point whose phases are not the ones that were configured, rightly. A transformer with the wrong
+ratio fits no answer. Single-phase vehicles test their phase only.
 
 Source: load management specification, section 13.5. Currents are mA, times monotonic seconds.
 """
@@ -38,7 +40,6 @@ Source: load management specification, section 13.5. Currents are mA, times mono
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median
 from typing import NamedTuple
 
 from knxgw.dlm.member import Member, last_read_s, range_about, steady_about
@@ -51,9 +52,11 @@ STILL_MA = 3 * STEP_MA // 10
 SETTLED_MA = 500  # readings of a settled charger differ by no more than this
 LATE_S = 5.0  # by how much a telegram may be late: at most, and nobody is told how much
 SETTLED_S = 4.0  # for so long telegrams must have told a level
-STILL_S = 30.0  # that the meter does not move is believed so long after the chargers
-LONGEST_S = 120.0  # from one level to the next
+ZERO_MA = 1500  # phases that add up to less than this may be held at zero
+STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
+LONGEST_S = 180.0  # from one level to the next
 MOST_WAITING = 30  # telegrams
+FEW_KEPT, MANY_KEPT = 3, 12  # telegrams of a slow and of a fast meter while the chargers rest
 
 
 class Answer(Enum):
@@ -67,11 +70,20 @@ class Answer(Enum):
 EVERY_ANSWER = tuple(Answer)
 
 
+class Told(NamedTuple):
+    """A telegram of one phase, or that its last one is in force."""
+
+    at_s: float
+    current_ma: int
+    total_ma: int  # of all phases, as they are known then
+
+
 class Sample(NamedTuple):
     """A telegram of one phase, and what the chargers drew when it may have been measured."""
 
     at_s: float  # when it came
     current_ma: int
+    total_ma: int
     low_ma: int  # all chargers together, at least
     high_ma: int
     others_ma: int = 0  # those whose draw is assumed
@@ -83,20 +95,39 @@ class Level(NamedTuple):
 
     drawn_ma: int
     current_ma: int  # the median of the meter's values
+    total_ma: int
     at_s: float
+
+
+class Rest(NamedTuple):
+    """Chargers that do not move."""
+
+    drawn_ma: int  # all together, what is assumed as well
+    known: int  # of how many that is known
+
+    def lasts(self, phase: int, members: Iterable[Member]) -> bool:
+        """Tell whether they still do not."""
+        drawn_ma = known = 0
+        for member in members:
+            if member.valid and member.reachable:
+                drawn_ma += member.actual_ma[phase]
+                known += 1
+        return known == self.known and -SETTLED_MA <= drawn_ma - self.drawn_ma <= SETTLED_MA
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Trail:
     """What is remembered of a phase to tell whether its meter follows."""
 
-    waiting: tuple[tuple[float, int], ...] = ()  # telegrams that readings have not reached
+    waiting: tuple[Told, ...] = ()  # telegrams that readings have not reached
+    still: Told | None = None  # since when the meter has told about the same
+    rest: Rest | None = None  # given: the chargers rest, nothing is looked at
     last: Sample | None = None
-    since_s: float = 0.0  # when the chargers' present level was told first
-    drawn_ma: int | None = None  # that level; None: they move
+    drawn_ma: int | None = None  # the chargers' present level; None: they move
     values: tuple[tuple[float, int], ...] = ()  # of the meter at that level, the last ones
     before: Level | None = None  # the last settled level
     possible: tuple[Answer, ...] = EVERY_ANSWER  # since then
+    away_s: float | None = None  # since when the chargers are a step away from it
     answers: tuple[Answer, ...] = ()  # to the last steps
     has_sign: bool = False  # it has told export at some time
     finding: Answer | None = None  # what is wrong with it
@@ -106,14 +137,21 @@ NEW = Trail()
 
 
 def hear(
-    trail: Trail,
-    phase: int,
-    current_ma: int,
-    members: Sequence[Member],
-    spacing_s: float,
-    now_s: float,
+    trail: Trail, phase: int, told: Told, members: Sequence[Member], spacing_s: float
 ) -> Trail:
-    """Take a value of the meter, and look at those that readings of the chargers have reached."""
+    """Take a value of the meter, and look at those that readings of the chargers have reached.
+
+    While the chargers rest there is nothing to look at: the last values are kept, and looked at when
+    somebody moves. `spacing_s`: how often the meter tells.
+    """
+    still = trail.still
+    if still is None or not -STILL_MA <= told.current_ma - still.current_ma <= STILL_MA:
+        still = told
+    if trail.rest is not None:
+        if trail.rest.lasts(phase, members) and (trail.has_sign or told.current_ma > -SETTLED_MA):
+            kept = FEW_KEPT if spacing_s > SETTLED_S else MANY_KEPT
+            return replace(trail, waiting=(*trail.waiting[-kept:], told), still=still)
+        trail = replace(trail, rest=None, before=None, drawn_ma=None, values=())
     waiting = trail.waiting
     while waiting:
         sample = _sample(phase, waiting[0], members)
@@ -121,50 +159,65 @@ def hear(
             break
         waiting = waiting[1:]
         trail = look(trail, sample, spacing_s)
-    return replace(trail, waiting=(*waiting[1 - MOST_WAITING :], (now_s, current_ma)))
+    rest = _rest(trail, phase, members)
+    return replace(trail, waiting=(*waiting[-MOST_WAITING:], told), still=still, rest=rest)
+
+
+def _rest(trail: Trail, phase: int, members: Sequence[Member]) -> "Rest | None":
+    """Return the chargers as they are, if the next step can only begin from where they are."""
+    before, last = trail.before, trail.last
+    if before is None or last is None or before.at_s != last.at_s:
+        return None
+    known = sum(member.valid and member.reachable for member in members)
+    rest = Rest(before.drawn_ma + last.others_ma, known)
+    return rest if rest.lasts(phase, members) else None
 
 
 def look(trail: Trail, sample: Sample, spacing_s: float) -> Trail:
     """Look at a telegram; `spacing_s`: how often the meter tells."""
-    if _is_cut(trail, sample):
-        trail = replace(trail, before=None, drawn_ma=None, values=())
-    possible = trail.possible
-    if trail.before is not None and possible:
-        possible = _possible(possible, trail.before, sample)
-    drawn_ma, since_s = _drawn_ma(trail.drawn_ma, sample), trail.since_s
+    before, possible, away_s = trail.before, trail.possible, trail.away_s
+    if before is not None and _is_cut(trail, before, sample):
+        before = None
+    if before is not None:
+        possible = _possible(possible, before, sample)
+        away_s = _away_s(away_s, before, sample)
+    drawn_ma = _drawn_ma(trail.drawn_ma, sample)
     values: tuple[tuple[float, int], ...] = ()
     if drawn_ma is not None:
         if drawn_ma == trail.drawn_ma:
             from_s = sample.at_s - max(spacing_s, SETTLED_S) - 2.0
-            values = tuple(one for one in trail.values if one[0] >= from_s)
-        else:
-            since_s = sample.at_s
+            values = tuple(one for one in trail.values if one[0] >= from_s) or trail.values[-1:]
         values = (*values, (sample.at_s, sample.current_ma))
     trail = replace(
         trail,
         last=sample,
-        since_s=since_s,
         drawn_ma=drawn_ma,
         values=values,
+        before=before,
         possible=possible,
+        away_s=away_s,
     )
     if sample.current_ma <= -SETTLED_MA and not trail.has_sign:
         trail = _concluded(replace(trail, has_sign=True))
-    if drawn_ma is not None and len(values) > 1 and sample.at_s >= since_s + SETTLED_S:
-        trail = _settled(trail, drawn_ma, sample.at_s)
-    return trail
+    return trail if drawn_ma is None else _settled(trail, drawn_ma, sample)
 
 
-def _is_cut(trail: Trail, sample: Sample) -> bool:
+def _is_cut(trail: Trail, before: Level, sample: Sample) -> bool:
     """Tell whether nothing can be said about what came before, because somebody unseen moved."""
-    last, before = trail.last, trail.before
-    if last is None:
-        return False
-    return (
+    last = trail.last
+    return last is not None and (
         sample.measured != last.measured
         or abs(sample.others_ma - last.others_ma) > SETTLED_MA
-        or (before is not None and sample.at_s > before.at_s + LONGEST_S)
+        or sample.at_s > before.at_s + LONGEST_S
     )
+
+
+def _away_s(since_s: float | None, before: Level, sample: Sample) -> float | None:
+    """Return since when the chargers have been a step away from the last level."""
+    is_away = (
+        sample.low_ma >= before.drawn_ma + STEP_MA or sample.high_ma <= before.drawn_ma - STEP_MA
+    )
+    return (sample.at_s if since_s is None else since_s) if is_away else None
 
 
 def _possible(answers: Iterable[Answer], before: Level, sample: Sample) -> tuple[Answer, ...]:
@@ -172,12 +225,17 @@ def _possible(answers: Iterable[Answer], before: Level, sample: Sample) -> tuple
     least_ma, most_ma = sample.low_ma - before.drawn_ma, sample.high_ma - before.drawn_ma
     moved_ma = sample.current_ma - before.current_ma
     slack_ma = BUILDING_MA + max(abs(least_ma), abs(most_ma)) // 10
-    allowed = {
-        Answer.FOLLOWS: least_ma - slack_ma <= moved_ma <= most_ma + slack_ma,
-        Answer.STILL: abs(moved_ma) <= STILL_MA,
-        Answer.WRONG_WAY: least_ma - slack_ma <= -moved_ma <= most_ma + slack_ma,
-    }
-    return tuple(answer for answer in answers if allowed[answer])
+    lowest_ma, highest_ma = least_ma - slack_ma, most_ma + slack_ma
+    kept = []
+    for answer in answers:
+        if answer is Answer.STILL:
+            is_possible = -STILL_MA <= moved_ma <= STILL_MA
+        else:
+            seen_ma = moved_ma if answer is Answer.FOLLOWS else -moved_ma
+            is_possible = lowest_ma <= seen_ma <= highest_ma
+        if is_possible:
+            kept.append(answer)
+    return tuple(kept)
 
 
 def _drawn_ma(before_ma: int | None, sample: Sample) -> int | None:
@@ -190,18 +248,41 @@ def _drawn_ma(before_ma: int | None, sample: Sample) -> int | None:
     return now_ma
 
 
-def _settled(trail: Trail, drawn_ma: int, now_s: float) -> Trail:
-    """Note the answer to a step when the chargers have settled, and begin the next one here."""
-    told = [current_ma for _, current_ma in trail.values]
-    if max(told) - min(told) > BUILDING_MA:
-        return trail  # the building moves: from here nothing could be told
-    level = Level(drawn_ma, round(median(told)), now_s)
-    before, possible = trail.before, trail.possible
-    if before is not None and abs(drawn_ma - before.drawn_ma) >= STEP_MA and possible:
-        if possible == (Answer.STILL,) and now_s < trail.since_s + STILL_S:
+def _settled(trail: Trail, drawn_ma: int, sample: Sample) -> Trail:
+    """Note the answer to a step where the chargers have settled; the next one begins there."""
+    now_s = sample.at_s
+    if trail.before is not None and trail.away_s is not None and trail.possible:
+        answer = trail.possible[0]
+        if answer is Answer.STILL and now_s < trail.away_s + STILL_S:
             return trail
-        trail = _answered(trail, possible[0])
-    return replace(trail, before=level, possible=EVERY_ANSWER)
+        if not _is_doubtful(trail, trail.before, sample, answer):
+            return _from_here(_answered(trail, answer), drawn_ma, sample, sample.current_ma)
+    if now_s < trail.values[0][0] + SETTLED_S:
+        return trail
+    told = sorted([current_ma for _, current_ma in trail.values])
+    if told[-1] - told[0] > BUILDING_MA:
+        return trail  # nothing could be told from here
+    return _from_here(trail, drawn_ma, sample, told[len(told) // 2])
+
+
+def _is_doubtful(trail: Trail, before: Level, sample: Sample, answer: Answer) -> bool:
+    """Tell whether an answer may have another cause than a meter that is wrong.
+
+    The reading of a charger may be later than the meter, and something may hold the line at zero.
+    """
+    if answer is Answer.FOLLOWS:
+        return False
+    held_ma = max(abs(before.total_ma), abs(sample.total_ma))
+    if held_ma <= ZERO_MA and sample.current_ma != before.current_ma:
+        return True
+    still, away_s = trail.still, trail.away_s
+    is_late = still is not None and away_s is not None and still.at_s > away_s - LATE_S - STILL_S
+    return is_late and answer is Answer.STILL
+
+
+def _from_here(trail: Trail, drawn_ma: int, sample: Sample, current_ma: int) -> Trail:
+    level = Level(drawn_ma, current_ma, sample.total_ma, sample.at_s)
+    return replace(trail, before=level, possible=EVERY_ANSWER, away_s=None)
 
 
 def _answered(trail: Trail, answer: Answer) -> Trail:
@@ -219,14 +300,14 @@ def _concluded(trail: Trail) -> Trail:
     return replace(trail, finding=None if answer is Answer.FOLLOWS else answer)
 
 
-def _sample(phase: int, told: tuple[float, int], members: Iterable[Member]) -> Sample | None:
+def _sample(phase: int, told: Told, members: Iterable[Member]) -> Sample | None:
     """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
-    at_s, current_ma = told
+    at_s, current_ma, total_ma = told
     low_ma = high_ma = others_ma = measured = 0
     for member in members:
         if not (member.valid and member.reachable):
             continue
-        if not member.settings.measures_each:
+        if not (member.settings.measures and member.settings.measures_each):
             others_ma += range_about(member, at_s, at_s, phase)[1]
             continue
         if member.connected and ((read_s := last_read_s(member)) is None or read_s < at_s):
@@ -238,4 +319,4 @@ def _sample(phase: int, told: tuple[float, int], members: Iterable[Member]) -> S
             continue
         least_ma, most_ma = range_about(member, at_s - LATE_S, at_s, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
-    return Sample(at_s, current_ma, low_ma, high_ma, others_ma, measured)
+    return Sample(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured)

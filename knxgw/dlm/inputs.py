@@ -7,7 +7,6 @@ Source: load management specification, sections 3, 7 and 10.
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from knxgw.charging.faults import FaultCode
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import remember, take_sample
@@ -62,9 +61,8 @@ def meter_value(
     take_sample(one, phase, sample, members, settings)
     remember(one, now_s, window_s(meter))
     if value and not value.over_range:
-        one.trail = follows.hear(
-            one.trail, phase, value.current_ma, members, meter.spacing_s, now_s
-        )
+        told = follows.Told(now_s, value.current_ma, meter.total_ma)
+        one.trail = follows.hear(one.trail, phase, told, members, meter.spacing_s)
     before = state.phases[phase]
     moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
     moved = moved or one.trail.finding is not before.trail.finding
@@ -124,9 +122,8 @@ def _heard_again(
     for index, phase in enumerate(phases):
         value = state.meter.values[index]
         if value is not None and not value.over_range:
-            phase.trail = follows.hear(
-                phase.trail, index, value.current_ma, members, state.meter.spacing_s, now_s
-            )
+            told = follows.Told(now_s, value.current_ma, state.meter.total_ma)
+            phase.trail = follows.hear(phase.trail, index, told, members, state.meter.spacing_s)
     found = any(
         one.trail.finding is not two.trail.finding
         for one, two in zip(phases, state.phases, strict=True)

@@ -44,6 +44,11 @@ class Meter:
     dropped: int = 0  # implausible values
 
     @property
+    def total_ma(self) -> int:
+        """Return what the phases carry together, as they were told last; negative: export."""
+        return sum([value.current_ma for value in self.values if value])
+
+    @property
     def is_partial(self) -> bool:
         """Tell whether some phases have told a new value and others not yet, or not at all.
 

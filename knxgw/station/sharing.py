@@ -344,7 +344,10 @@ SHARING_WORDS: Mapping[SharingState, tuple[str, str]] = {  # (English, German)
     SharingState.OFF: ("off", "aus"),
     SharingState.NORMAL: ("normal", "normal"),
     SharingState.HIGH_POWER: ("large consumer: minimum", "Großverbraucher: Minimum"),
-    SharingState.EMERGENCY: ("smart meter silent: minimum", "Smart Meter schweigt: Minimum"),
+    SharingState.EMERGENCY: (
+        "smart meter silent or wrong: minimum",
+        "Smart Meter schweigt oder misst falsch: Minimum",
+    ),
     SharingState.LOCK_OUT: ("overcurrent: all interrupted", "Überstrom: alle unterbrochen"),
     SharingState.NOT_ASSOCIATED: (
         "group addresses are missing: nobody charges",

@@ -13,6 +13,7 @@ from knxgw.charging.words import (
     LinkCondition,
     PointNumber,
 )
+from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.model import Station
@@ -109,9 +110,42 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
     messages = [fault.message for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
         messages.append(STATE_LOST_WORDS[1 if language == "de" else 0])
+    messages += _wrong_meter(station, language)
     return tuple(messages)
 
 
+def _wrong_meter(station: Station, language: str) -> list[str]:
+    """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
+    phases = () if station.sharing is None else station.sharing.phases
+    messages = []
+    for answer, words in WRONG_METER_WORDS.items():
+        names = [f"L{n}" for n, one in enumerate(phases, 1) if one.trail.finding is answer]
+        if names:
+            sentence = words[1 if language == "de" else 0]
+            messages.append(sentence.format(phases=", ".join(names)))
+    return messages
+
+
+WRONG_METER_WORDS: Mapping[Answer, tuple[str, str]] = {
+    Answer.WRONG_WAY: (
+        "The smart meter shows less on {phases} when vehicles draw more: the current transformer is the "
+        "wrong way round. Turn it, or swap its two wires, then start the gateway again; until then "
+        "everybody charges at the minimum.",
+        "Das Smart Meter zeigt auf {phases} weniger, wenn Fahrzeuge mehr ziehen: Der Stromwandler sitzt "
+        "verkehrt herum. Wandler drehen oder seine beiden Adern tauschen, dann das Gateway neu starten; bis "
+        "dahin laden alle mit dem Mindeststrom.",
+    ),
+    Answer.STILL: (
+        "The smart meter does not move on {phases} when vehicles draw more or less: it repeats an old "
+        "value, it measures another cable, or the phases of a charging point are connected in another "
+        "order than configured. Put that right, then start the gateway again; until then everybody "
+        "charges at the minimum.",
+        "Das Smart Meter bewegt sich auf {phases} nicht, wenn Fahrzeuge mehr oder weniger ziehen: Es "
+        "wiederholt einen alten Wert, es misst eine andere Leitung, oder die Phasen eines Ladepunkts sind "
+        "anders angeschlossen als eingestellt. Ursache beheben, dann das Gateway neu starten; bis dahin "
+        "laden alle mit dem Mindeststrom.",
+    ),
+}
 STATE_LOST_WORDS = (
     "The stored state was damaged or cannot be read; the log says what is missing. What may have held "
     "a charging point back does so until it is told otherwise on the bus.",

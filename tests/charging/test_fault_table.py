@@ -29,6 +29,8 @@ GENERAL = {
     "Conf EMeter": 120,
     "DLMAssociation": 120,
     "SmartMeterTOut": 90,
+    "CTDirection": 90,  # ours
+    "MeterFrozen": 90,  # ours
     "OverCurrent": 80,
     "DLM InvCurrent": 70,
     "StateLost": 60,  # ours
@@ -115,7 +117,7 @@ def test_the_table_is_the_one_of_the_specification() -> None:
 
 
 @pytest.mark.proves(
-    "7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27",
+    "7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27", "7.29", "7.29a",
     "7.30", "7.31", "7.32", "7.33", "7.34", "7.35", "7.36", "7.37", "7.38", "7.41", "7.42", "7.43",
     "7.1", "7.2", "7.5", "7.7", "7.13", "7.14", "7.15", "GO 8", "GO 9", "GO 94", "GO 95",
 )  # fmt: skip
