@@ -114,6 +114,14 @@ def test_a_lower_limit_is_answered_and_no_overload_is_blamed_on_the_building() -
     assert reconfigured(scenario, change).connection.limit_ma == 22_000
 
 
+def test_a_command_that_comes_while_the_gateway_has_no_power_orders_nothing() -> None:
+    text = "duration_s: 120\nevents:\n  - {at: 60, gateway: restart, off_s: 5}\n"
+    text += "  - {at: 62, point: 1, interruption: on}\n"
+    _, recording, _ = ran(text)
+    assert recording.points[0].offers.last > 0
+    assert not recording.violations
+
+
 # --- another time of day -------------------------------------------------------------------------
 
 

@@ -248,9 +248,10 @@ class Run:
                 self.chargers.happen(happening)
             case Told(event=event):
                 self.recording.happenings.append(self.agenda.now_s)
-                self.watch.told(event)
-                self.tell(event)
-                self.watch.after_command(self.agenda.now_s)
+                if self.is_up:  # what nobody hears orders nothing
+                    self.watch.told(event)
+                    self.tell(event)
+                    self.watch.after_command(self.agenda.now_s)
             case Restarted(off_s=off_s):
                 self.recording.happenings.append(self.agenda.now_s)
                 self.is_up = False
