@@ -62,13 +62,14 @@ bench: $(STAMP) ## measure the budgets of the design for an hour, write docs/per
 torture: $(STAMP) ## kill the gateway 200 times, look what it left stored (needs root, iproute2)
 	$(BIN)/python -m tests.torture $(ARGS)
 
-generate: $(STAMP) ## pages of docs/ that are made from product_db/ and the tests
+generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests and the bench
 	$(BIN)/python -m knxgw.config.document > docs/config.md
 	$(BIN)/python -m knxgw.document objects > docs/objects.md
 	$(BIN)/python -m knxgw.document chargers > docs/chargers.md
 	$(BIN)/python -m knxgw.document meters > docs/meters.md
 	$(BIN)/python -m knxgw.document charging-point > docs/charging-point.md
 	$(BIN)/python -m tests.conformance > docs/conformance.md
+	$(BIN)/python -m knxgw.sim.bench.page docs/bench.md
 
 fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each transport
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)

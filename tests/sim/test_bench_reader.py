@@ -18,7 +18,6 @@ from knxgw.sim.bench import (
 )
 from knxgw.sim.bench.expectation import OffersAre, When
 from knxgw.sim.bench.read_scenario import parse_scenario
-from knxgw.sim.bench.report import run_scenario
 from knxgw.sim.bench.scenario import BaseChanged, CarModel, PointModel
 
 PAGE = Path(__file__).parents[2] / "docs/bench.md"
@@ -243,10 +242,3 @@ def test_the_page_explains_every_key() -> None:
     keys |= set(read_expectations._READERS) | set(read_expectations._OPTIONS)
     keys |= set(read_expectations._TIMES)
     assert keys - words == set()
-
-
-def test_the_example_of_the_page_goes_as_expected() -> None:
-    blocks = re.findall(r"```yaml\n(about:.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    for text in blocks:
-        assert run_scenario(parse_scenario(text)).failures == ()
