@@ -61,6 +61,10 @@ CATALOGUE = [
     pytest.param("S40b", marks=pytest.mark.proves("D7.1b")),
     pytest.param("S40c", marks=pytest.mark.proves("D3.1a")),
     # situations that the catalogue does not have
+    pytest.param("charger-ignores", marks=pytest.mark.proves("D13.3a", "D13.3b")),
+    pytest.param("charger-refuses"),
+    pytest.param("charger-reports-its-own-state", marks=pytest.mark.proves("D5.4")),
+    pytest.param("charger-starts-anew", marks=pytest.mark.proves("D13.3c")),
     pytest.param("feeder-with-unreachable-charger", marks=pytest.mark.proves("D7.1d")),
     pytest.param("in-operation-pauses", marks=pytest.mark.proves("D11.6")),
     pytest.param("interrupted-car-does-not-stop", marks=pytest.mark.proves("D13.4")),
