@@ -64,17 +64,16 @@ def test_where_all_have_room_nobody_waits_longer_than_a_minute() -> None:
     assert longest(site(4), {0: {1: 6, 2: 6}, 500: {3: 6}}) == pytest.approx([500, 440])
 
 
-def test_a_wait_while_not_all_fit_may_last_until_room_was_seen_for_a_minute() -> None:
-    # the building takes 16 A until 200 s; then all fit, with 1 A to spare.
-    # 75 s later the peak-hold has seen room for a minute, and a minute is slack: 335 s
-    text = site(16, "{at: 200, base_a: 12}")
-    assert longest(text, {0: {1: 6, 2: 6}, 320: {3: 6}}) == pytest.approx([320, 0])
-    assert longest(text, {0: {1: 6, 2: 6}, 350: {3: 6}}) == pytest.approx([350, 15])
+def test_a_building_that_is_too_much_for_a_while_makes_it_a_matter_of_turns() -> None:
+    # all fit but for 100 s, in which two of three do: two turns
+    text = site(4, "{at: 200, base_a: 16}", "{at: 300, base_a: 4}")
+    assert longest(text, {0: {1: 6, 2: 6}, 1000: {3: 6}}) == pytest.approx([1000, 40])
 
 
-def test_room_that_is_gone_within_a_minute_is_no_room() -> None:
-    dips = [f"{{at: {at}, base_a: {a}}}" for at, a in ((200, 4), (250, 16), (400, 4), (450, 16))]
-    assert longest(site(16, *dips), {0: {1: 6, 2: 6}, 900: {3: 6}}) == pytest.approx([900, 0])
+def test_how_many_can_be_served_is_a_mean_over_the_time_in_which_not_all_can() -> None:
+    # one of three for 600 s, two of three for 300 s: 4/3 of 3, so three turns
+    text = site(22, "{at: 600, base_a: 16}", "{at: 900, base_a: 4}")
+    assert longest(text, {0: {1: 6}, 500: {2: 6}, 2000: {3: 6}}) == pytest.approx([2000, 140])
 
 
 def test_where_no_minimum_fits_nobody_can_be_served() -> None:

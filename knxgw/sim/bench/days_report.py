@@ -49,7 +49,7 @@ series is the first one with one thing changed. Building and vehicles of a seed 
 | fairness | whether the charging points got equal shares of what each of them could have had, had they taken turns at every moment (Jain's index, 1: exactly) |
 | worst-served charging point | the least of these shares, as part of their mean |
 | longest wait | how long a vehicle that wanted current had 0 A |
-| wait for current longer than allowed | a vehicle that wants current and has 0 A may wait for the turns of the others: with n that want and k whose minima fit, n/k rounded up, less one, turns of 15 min, and a minute. Where not all fit for a shorter time, until there was room for all for 75 s (a minute, as the peak-hold sees it), and a minute. By how many seconds the worst wait was longer |
+| wait for current longer than allowed | a vehicle that wants current and has 0 A may wait for the turns of the others: with n that want and k whose minima fit beside the building, n/k rounded up, less one, turns of 15 min, and a minute; where all fit all the time, a minute. By how many seconds the worst wait was longer |
 | locked out | without the queue: how long in the day some vehicle wanted current and had 0 A because of an overcurrent |
 | current taken | how often load management took a vehicle's current altogether |
 | stays without energy | vehicles that were there for half an hour or longer and got nothing |

@@ -2,10 +2,10 @@
 
 *Wanting* is a charging point that can be reached, with a vehicle that can use current.
 
-A wait may be as long as the turns of the others: with n that want and k whose minima fit, n/k rounded
-up, less one, turns. That is only so while not all minima fit: who was sent away comes back when there
-was room for a while, and then waits no more. n is the highest number in the wait, k the mean number
-that would have fitted while not all did. What the building really drew decides.
+A wait may be as long as the turns of the others and a minute: with n that want and k that can be
+served, n/k rounded up, less one, turns. n is the most that wanted at the same time during the wait, k
+the mean number of those whose minima would have fitted beside what the building really drew, while
+not all of them did; where all fitted all the time there is no turn to wait for.
 Source: load management specification, sections 12.4, 18.1, 22, 24.
 """
 
@@ -21,8 +21,6 @@ from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 
 SLACK_S = 60.0  # that a wait may be longer than the turns of the others
-ROOM_S = 75.0  # who was sent away comes back after 60 s with room, as the peak-hold of 15 s sees it
-ROOM_MA = 1000  # to spare, that is
 TURN_S = Settings(fuse_ma=50_000).rotation_s
 Span = tuple[float, float]
 
@@ -136,21 +134,17 @@ def _allowed_s(scenario: Scenario, recording: Recording, from_s: float, to_s: fl
         for at_s in line[bisect_right(line, from_s) : bisect_right(line, to_s)]
         if at_s < to_s
     }
-    excused_s = crowded_s = fitting_s = (
-        0.0  # of it: not all fit; fitting_s is a sum over those who do
-    )
-    most, room_s = 0, from_s
+    crowded_s = fitting_s = 0.0  # not all fit; a sum over those who do
+    most = 0
     for start_s, end_s in pairwise([from_s, *sorted(inside), to_s]):
         one = recording.configuration_at(scenario, start_s)
         wanting = [index for index, log in enumerate(recording.points) if _is_wanting(log, start_s)]
         most = max(most, len(wanting))
-        if _fitting(one, recording, start_s, wanting, ROOM_MA) == len(wanting):
-            excused_s += max(0.0, min(end_s, room_s + ROOM_S) - start_s)
-            continue
-        length_s = end_s - start_s
-        excused_s, crowded_s, room_s = excused_s + length_s, crowded_s + length_s, end_s
-        fitting_s += length_s * _fitting(one, recording, start_s, wanting, 0)
-    return min(excused_s, _turns(most, crowded_s, fitting_s) * _turn_s(scenario)) + SLACK_S
+        fitting = _fitting(one, recording, start_s, wanting)
+        if fitting < len(wanting):
+            crowded_s += end_s - start_s
+            fitting_s += fitting * (end_s - start_s)
+    return _turns(most, crowded_s, fitting_s) * _turn_s(scenario) + SLACK_S
 
 
 def _turns(most: int, crowded_s: float, fitting_s: float) -> float:
@@ -164,15 +158,11 @@ def _turn_s(scenario: Scenario) -> float:
     return float(scenario.settings.get("rotation_s", TURN_S))
 
 
-def _fitting(
-    scenario: Scenario, recording: Recording, at_s: float, wanting: list[int], spare_ma: int
-) -> int:
-    """Return how many minima fit at a moment, and something to spare besides."""
+def _fitting(scenario: Scenario, recording: Recording, at_s: float, wanting: list[int]) -> int:
+    """Return how many minima fit at a moment."""
     connection = scenario.connection
     feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
-    rooms = [
-        min(connection.limit_ma - base.at(at_s), feeder_ma) - spare_ma for base in recording.base
-    ]
+    rooms = [min(connection.limit_ma - base.at(at_s), feeder_ma) for base in recording.base]
     logs, count = recording.points, 0
     for index in sorted(wanting, key=lambda index: len(logs[index].used.at(at_s))):
         phases, need_ma = logs[index].used.at(at_s), scenario.points[index].minimum_ma
