@@ -16,11 +16,20 @@ Source: load management specification, sections 7.1 and 7.2.
 
 from collections.abc import Iterable
 
-from knxgw.dlm.member import Member, actual_at, last_read_s, range_about, steady_about
+from knxgw.dlm.member import (
+    EARLY_S,
+    Member,
+    actual_at,
+    is_read_often,
+    last_read_s,
+    range_about,
+    steady_about,
+)
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
+MOST_SAMPLES = 30  # that wait for readings
 LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
 
 
@@ -31,27 +40,45 @@ def take_sample(
     counted = [member for member in members if member.valid and member.reachable]
     base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
     if one.base_ma is None or _is_proved(sample, counted):
-        _note(one, base_ma, most_ma, waiting=None)
+        _note(one, base_ma, most_ma, waiting=())
         return
-    if sample.current_ma <= settings.limit_ma + settings.lower_from_ma:
-        base_ma = min(base_ma, one.base_ma)
-    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma)
-    if _is_read(counted, sample.at_s):
+    base_ma = _believed_ma(base_ma, one.base_ma, sample, settings)
+    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
+    if _is_read(counted, sample.at_s) and all(map(is_read_often, counted)):
         most_ma = base_ma  # what the delay that was told leaves open keeps nobody from rising
-    _note(one, base_ma, most_ma, waiting=sample if is_news else None)
+    waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
+    _note(one, base_ma, most_ma, waiting=waiting)
 
 
 def look_again(
     one: PhaseState, phase: int, members: Iterable[Member], settings: Settings, now_s: float
 ) -> None:
-    """Look once more at a sample that readings had not reached, once they have, or come no more."""
-    sample = one.sample
-    if sample is None:
-        return
+    """Look once more at samples that readings had not reached, once they have, or come no more.
+
+    The newest that is proved tells what was so then; those after it, what may be so since.
+    """
     counted = [member for member in members if member.valid and member.reachable]
-    if _is_proved(sample, counted) or now_s >= sample.arrived_s + _patience_s(counted):
-        base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
-        _note(one, base_ma, most_ma, waiting=None)
+    patience_s = _patience_s(counted)
+    for place in range(len(one.samples) - 1, -1, -1):
+        sample = one.samples[place]
+        if _is_proved(sample, counted) or now_s >= sample.arrived_s + patience_s:
+            break
+    else:
+        return
+    base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
+    later = one.samples[place + 1 :]
+    for other in later:
+        before_ma = base_ma
+        base_ma, most_ma = _base_ma(before_ma, phase, other, counted, settings)
+        base_ma = _believed_ma(base_ma, before_ma, other, settings)
+    _note(one, base_ma, most_ma, waiting=later)
+
+
+def _believed_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
+    """Return what is believed of a sample that is not proved: a higher load only in danger."""
+    if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
+        return base_ma
+    return min(base_ma, before_ma)
 
 
 def remember(one: PhaseState, now_s: float, window_s: float) -> None:
@@ -79,8 +106,8 @@ def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     return next(ended, None)
 
 
-def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: Sample | None) -> None:
-    one.base_ma, one.doubt_ma, one.sample = base_ma, most_ma - base_ma, waiting
+def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]) -> None:
+    one.base_ma, one.doubt_ma, one.samples = base_ma, most_ma - base_ma, waiting
 
 
 def _base_ma(
@@ -119,16 +146,23 @@ def _draw_about(
     most_ma = max(most_ma, _between_readings_ma(member, phase, sample.at_s))
     if follows and phase in member.phases:
         least_ma, most_ma = min(least_ma, member.offer_ma), max(most_ma, member.offer_ma)
+        if not member.settings.measures:
+            least_ma, most_ma = min(least_ma, member.before_ma), max(most_ma, member.before_ma)
     return least_ma, actual_at(member, sample.at_s)[phase], most_ma
 
 
 def _may_follow(member: Member, sample: Sample, settings: Settings) -> bool:
-    """Tell whether it may have followed a new offer by the sample, though no reading shows it yet."""
+    """Tell whether it may have followed a new offer by the sample, though no reading shows it yet.
+
+    What a charger without measurement draws is not read at all: it is known when it must have obeyed.
+    """
+    taken_s = member.seen.taken_s if member.seen is not None else None
+    changed_s = member.changed_s if taken_s is None else max(member.changed_s, taken_s)
+    if not member.settings.measures:
+        return member.draws_ma > 0 and sample.at_s - EARLY_S < changed_s + settings.obey_s
     read_s = last_read_s(member)
     if read_s is None or read_s >= sample.arrived_s:
         return False
-    taken_s = member.seen.taken_s if member.seen is not None else None
-    changed_s = member.changed_s if taken_s is None else max(member.changed_s, taken_s)
     return read_s < changed_s + settings.obey_s
 
 

@@ -73,7 +73,7 @@ def _observe(work: Work, seen: Mapping[int, Seen]) -> None:
 def _look_again(work: Work) -> None:
     """Look again at values of the meter that readings of the chargers had not reached."""
     for index, phase in enumerate(work.phases):
-        if phase.sample is None:
+        if not phase.samples:
             continue
         before_ma = phase.base_ma
         look_again(phase, index, work.members.values(), work.settings, work.now_s)

@@ -66,7 +66,7 @@ def meter_value(
     before = state.phases[phase]
     moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
     moved = moved or one.trail.finding is not before.trail.finding
-    due_s = now_s if moved or one.sample is not None else state.due_s
+    due_s = now_s if moved or one.samples else state.due_s
     state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)

@@ -345,6 +345,14 @@ def _grown(
 
 
 STALE_S = 10.0
+OFTEN_S = 2.0
+
+
+def is_read_often(member: Member) -> bool:
+    """Tell whether its current is read about as often as everything is decided anew."""
+    if not member.settings.measures:
+        return not member.connected
+    return member.seen is None or member.seen.period_s <= OFTEN_S
 
 
 def stale_s(member: Member) -> float:

@@ -50,8 +50,8 @@ def share(work: Work) -> None:
     _lower(work, running, down_ma)
     least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
     for member in admitted:
-        if not work.has_room(work.up_ma, member):
-            _give_way(work, running, member, least_ma)
+        if not work.has_room(work.clear_ma, member):
+            _give_way(work, running, member, _solved(work.clear_ma, others_ma, shares))
         if work.has_room(work.up_ma, member):
             work.start(member)
     _raise(work, running, _kept_free(work, running, waiting, admitted, least_ma))
@@ -246,11 +246,11 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
 
 
 def _give_way(
-    work: Work, running: list[Member], newcomer: Member, least_ma: Mapping[int, int]
+    work: Work, running: list[Member], newcomer: Member, shares_ma: Mapping[int, int]
 ) -> None:
     """Lower those who leave a newcomer no room, by however little. Source: section 9.3 c."""
     for member in running:
-        target_ma = least_ma[member.settings.number]
+        target_ma = shares_ma[member.settings.number]
         if target_ma < member.offer_ma and not set(member.phases).isdisjoint(newcomer.phases):
             work.set_offer(member, target_ma)
 

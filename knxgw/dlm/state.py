@@ -42,7 +42,7 @@ class PhaseState:
     back_off: int = 0  # k
     back_off_s: float = LONG_AGO_S  # when k was last of use: it was raised, or kept a peak in mind
     gone_s: float | None = None  # for how long the level to which the load rose last had been left
-    sample: Sample | None = None  # the last one, while a reading of its moment is missing
+    samples: tuple[Sample, ...] = ()  # the last ones, while readings of their moments are missing
     trail: follows.Trail = follows.NEW  # whether its meter follows the chargers
 
     def clone(self) -> "PhaseState":
@@ -57,7 +57,7 @@ class PhaseState:
             self.back_off,
             self.back_off_s,
             self.gone_s,
-            self.sample,
+            self.samples,
             self.trail,
         )
 

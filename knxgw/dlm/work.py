@@ -6,10 +6,10 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Member
+from knxgw.dlm.member import Member, is_read_often
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
-from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement
+from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
 from knxgw.dlm.use import NEVER_S, patience_until_s, set_offer
 from knxgw.frozen import replace
 
@@ -45,6 +45,7 @@ class Work:
         self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.in_window = now_s < state.high_power_until_s
+        self._is_slow = False  # what is in doubt stays so for longer than a raise takes
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @property
@@ -82,28 +83,38 @@ class Work:
         window = meters.window_s(self.state.meter)
         claims = self._claims()
         seen_s = self._seen_s()
-        is_slow = self.state.meter.spacing_s > self.settings.raise_spacing_s
+        self._is_slow = self.meter.spacing_s > self.settings.raise_spacing_s or any(
+            not is_read_often(member) for member in self.members.values()
+        )
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.back_off_s > BACK_OFF_ENDS_S:
                 phase.back_off = 0
             base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
-            # a slow meter would leave a raise that was too much for a whole period; one that has
-            # nothing new to tell for that long resolves the doubt
-            if phase.sample is not None:
-                peak_ma += phase.doubt_ma
-            elif is_slow and value is not None and self.now_s < value.at_s + window:
-                peak_ma += phase.doubt_ma
-                self.expires_s[index] = value.at_s + window
             held_s = window * 2**phase.back_off
             held_ma, until_s = _peak(phase.history, seen_s - held_s)
             if held_ma > peak_ma:
                 peak_ma, self.expires_s[index] = held_ma, until_s + held_s
+            peak_ma = max(peak_ma, base_ma + self._doubt_ma(index, phase, window))
             self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
             self.clear_ma[index] = claims[index].room_ma(self.settings, max(base_ma, held_ma))
             if value is not None and value.over_range:  # nobody knows how much more it is
                 self.up_ma[index] = min(self.up_ma[index], 0)
+
+    def _doubt_ma(self, index: int, phase: PhaseState, window: float) -> int:
+        """Return how much higher the base load may be.
+
+        The next sample tells, and none that comes soon is waited for; a meter with nothing new to
+        tell for a whole window resolves it as well.
+        """
+        value = self.state.meter.values[index]
+        if phase.samples or not phase.doubt_ma or value is None:
+            return phase.doubt_ma
+        if not self._is_slow or self.now_s >= value.at_s + window:
+            return 0
+        self.expires_s[index] = min(self.expires_s[index], value.at_s + window)
+        return phase.doubt_ma
 
     def _seen_s(self) -> float:
         """Return the time from which peaks are forgotten: it stands still while nobody sees the line."""
@@ -171,7 +182,7 @@ class Work:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s = self.now_s
         due_s = self._quiet_until_s()
-        waits = any(phase.sample is not None for phase in self.phases)
+        waits = any(phase.samples for phase in self.phases)
         if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
         if not self.is_static:
