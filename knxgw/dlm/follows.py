@@ -20,14 +20,16 @@ telegram of a meter that tells changes only. Steps that say nothing are left out
 the row anew. Within 1 A and a tenth of steps of at least 3 A, five wrong answers have a correlation
 below -0.9.
 
-*What it does not claim.* That a value has not moved is believed only when it stood still from 15 s before
-the chargers moved to 15 s after: a late meter is not a frozen one, nor is one that is quicker than the
-readings of a charger. A wrong sign is believed only of a phase that has told export at some time: a meter
-without a sign tells the load the wrong way round while the sun feeds in, rightly so. As soon as a phase
-with its transformer the wrong way round carries import, it tells export. While the phases add up to zero
-before and after a step, only a value that is repeated to the milliampere proves anything: there is a
-battery, or an inverter, that holds the line at zero. Chargers whose phases are not all measured are no
-signal: while their assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
+*What it does not claim.* A meter that repeats its value to the milliampere, from 20 s before the chargers
+moved to 15 s after, is frozen. All else is believed only of vehicles that begin or stop charging: they do
+so by themselves, while steps in between may be answers to what the building does, and keep the line where
+it is (this gateway holds it at the limit, another one at zero). It is not believed while the phases add up
+to zero before and after, where a battery holds them there; nor that a value stands still when it moved
+shortly before, because a meter may be quicker or later than the readings of a charger. A wrong sign is
+believed only of a phase that has told export at some time: a meter without a sign tells the load the wrong
+way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
+carries import, it tells export. Chargers whose phases are not all measured are no signal: while their
+assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
 
 *What can deceive it.* A load that is switched against a charger each time, to the ampere and between two
 looks of a slow meter: it looks like a frozen meter, and everybody charges at the minimum. So does a
@@ -42,7 +44,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from knxgw.dlm.member import Member, last_read_s, range_about, steady_about
+from knxgw.dlm.member import DRAWS_MA, Member, last_read_s, range_about, steady_about
 from knxgw.frozen import replace
 
 STEP_MA = 3000
@@ -88,6 +90,7 @@ class Sample(NamedTuple):
     high_ma: int
     others_ma: int = 0  # those whose draw is assumed
     measured: int = 0  # whose draw is known: a bit for each number
+    drawing: int = 0  # who draws
 
 
 class Level(NamedTuple):
@@ -96,6 +99,7 @@ class Level(NamedTuple):
     drawn_ma: int
     current_ma: int  # the median of the meter's values
     total_ma: int
+    drawing: int
     at_s: float
 
 
@@ -121,6 +125,7 @@ class Trail:
 
     waiting: tuple[Told, ...] = ()  # telegrams that readings have not reached
     still: Told | None = None  # since when the meter has told about the same
+    same: Told | None = None  # since when it has told the very same
     rest: Rest | None = None  # given: the chargers rest, nothing is looked at
     last: Sample | None = None
     drawn_ma: int | None = None  # the chargers' present level; None: they move
@@ -144,13 +149,12 @@ def hear(
     While the chargers rest there is nothing to look at: the last values are kept, and looked at when
     somebody moves. `spacing_s`: how often the meter tells.
     """
-    still = trail.still
-    if still is None or not -STILL_MA <= told.current_ma - still.current_ma <= STILL_MA:
-        still = told
+    still, same = repeated(trail, told)
     if trail.rest is not None:
         if trail.rest.lasts(phase, members) and (trail.has_sign or told.current_ma > -SETTLED_MA):
             kept = FEW_KEPT if spacing_s > SETTLED_S else MANY_KEPT
-            return replace(trail, waiting=(*trail.waiting[-kept:], told), still=still)
+            kept_on = (*trail.waiting[-kept:], told)
+            return replace(trail, waiting=kept_on, still=still, same=same)
         trail = replace(trail, rest=None, before=None, drawn_ma=None, values=())
     waiting = trail.waiting
     while waiting:
@@ -160,7 +164,18 @@ def hear(
         waiting = waiting[1:]
         trail = look(trail, sample, spacing_s)
     rest = _rest(trail, phase, members)
-    return replace(trail, waiting=(*waiting[-MOST_WAITING:], told), still=still, rest=rest)
+    waiting = (*waiting[-MOST_WAITING:], told)
+    return replace(trail, waiting=waiting, still=still, same=same, rest=rest)
+
+
+def repeated(trail: Trail, told: Told) -> tuple[Told, Told]:
+    """Return since when the meter has told about the same, and the very same."""
+    still, same = trail.still, trail.same
+    if same is None or still is None or told.current_ma != same.current_ma:
+        same = told
+        if still is None or not -STILL_MA <= told.current_ma - still.current_ma <= STILL_MA:
+            still = told
+    return still, same
 
 
 def _rest(trail: Trail, phase: int, members: Sequence[Member]) -> "Rest | None":
@@ -268,20 +283,24 @@ def _settled(trail: Trail, drawn_ma: int, sample: Sample) -> Trail:
 def _is_doubtful(trail: Trail, before: Level, sample: Sample, answer: Answer) -> bool:
     """Tell whether an answer may have another cause than a meter that is wrong.
 
-    The reading of a charger may be later than the meter, and something may hold the line at zero.
+    Whoever holds the line at some value, this gateway at its limit or a battery at zero, moves when the
+    building does, and the meter does not. Vehicles come and go by themselves; only then somebody who
+    holds the line at zero is left, and a reading of a charger that is later than the meter.
     """
     if answer is Answer.FOLLOWS:
         return False
-    held_ma = max(abs(before.total_ma), abs(sample.total_ma))
-    if held_ma <= ZERO_MA and sample.current_ma != before.current_ma:
+    calm_s = (sample.at_s if trail.away_s is None else trail.away_s) - LATE_S - STILL_S
+    if answer is Answer.STILL and trail.same is not None and trail.same.at_s <= calm_s:
+        return False  # nothing that is alive repeats itself to the milliampere
+    if sample.drawing == before.drawing:
         return True
-    still, away_s = trail.still, trail.away_s
-    is_late = still is not None and away_s is not None and still.at_s > away_s - LATE_S - STILL_S
-    return is_late and answer is Answer.STILL
+    if max(abs(before.total_ma), abs(sample.total_ma)) <= ZERO_MA:
+        return True
+    return answer is Answer.STILL and (trail.still is None or trail.still.at_s > calm_s)
 
 
 def _from_here(trail: Trail, drawn_ma: int, sample: Sample, current_ma: int) -> Trail:
-    level = Level(drawn_ma, current_ma, sample.total_ma, sample.at_s)
+    level = Level(drawn_ma, current_ma, sample.total_ma, sample.drawing, sample.at_s)
     return replace(trail, before=level, possible=EVERY_ANSWER, away_s=None)
 
 
@@ -303,7 +322,7 @@ def _concluded(trail: Trail) -> Trail:
 def _sample(phase: int, told: Told, members: Iterable[Member]) -> Sample | None:
     """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
     at_s, current_ma, total_ma = told
-    low_ma = high_ma = others_ma = measured = 0
+    low_ma = high_ma = others_ma = measured = drawing = 0
     for member in members:
         if not (member.valid and member.reachable):
             continue
@@ -312,11 +331,14 @@ def _sample(phase: int, told: Told, members: Iterable[Member]) -> Sample | None:
             continue
         if member.connected and ((read_s := last_read_s(member)) is None or read_s < at_s):
             return None
-        measured |= 1 << member.settings.number
+        one = 1 << member.settings.number
+        measured |= one
         steady = steady_about(member, at_s - LATE_S)
         if steady is not None:
-            low_ma, high_ma = low_ma + steady[phase], high_ma + steady[phase]
-            continue
-        least_ma, most_ma = range_about(member, at_s - LATE_S, at_s, phase)
+            least_ma = most_ma = steady[phase]
+        else:
+            least_ma, most_ma = range_about(member, at_s - LATE_S, at_s, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
-    return Sample(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured)
+        if most_ma >= DRAWS_MA:
+            drawing |= one
+    return Sample(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)

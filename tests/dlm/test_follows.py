@@ -10,7 +10,7 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import follows
-from knxgw.dlm.follows import Answer, Sample, Trail, look
+from knxgw.dlm.follows import Answer, Sample, Told, Trail, look
 from tests.dlm.houses import HOUSE, House, member
 
 SPACING_S = 2.0
@@ -48,7 +48,10 @@ class Line:
         end_s = self.now_s + seconds
         while self.now_s < end_s:
             self.now_s += self.spacing_s
-            self.trail = look(self.trail, self.sample(), self.spacing_s)
+            sample = self.sample()
+            told = Told(sample.at_s, sample.current_ma, sample.total_ma)
+            still, same = follows.repeated(self.trail, told)
+            self.trail = look(replace(self.trail, still=still, same=same), sample, self.spacing_s)
 
     def sample(self) -> Sample:
         at_s = self.now_s - self.delay_s
@@ -57,7 +60,14 @@ class Line:
         about.append(_at(self.drawn, self.now_s - 5))
         total_ma = 0 if self.held else 3 * told_ma
         return Sample(
-            self.now_s, told_ma, total_ma, min(about), max(about), self.others_ma, self.measured
+            at_s=self.now_s,
+            current_ma=told_ma,
+            total_ma=total_ma,
+            low_ma=min(about),
+            high_ma=max(about),
+            others_ma=self.others_ma,
+            measured=self.measured,
+            drawing=int(max(about) > 0),
         )
 
     def steps(self, count: int, *, step_ma: int = 16_000, each_s: float = 60.0) -> None:
@@ -213,6 +223,42 @@ def test_a_line_that_a_battery_holds_at_zero_is_not_frozen_and_a_dead_meter_is()
     line.meter = lambda _, __: 0
     line.steps(6)
     assert line.trail.finding is Answer.STILL
+
+
+@pytest.mark.proves("D13.5b")
+def test_a_meter_on_another_cable_does_not_follow_although_it_is_alive() -> None:
+    line = Line()
+    line.meter = lambda _, at_s: 9000 + 60 * (at_s // 2 % 3) + 3000 * (at_s // 170 % 2)
+    line.steps(16)
+    assert line.trail.finding is Answer.STILL
+
+
+@pytest.mark.proves("D13.5c")
+def test_a_line_that_is_held_at_its_limit_by_the_chargers_themselves_proves_nothing() -> None:
+    line = Line()
+    line.live(60, drawn_ma=20_000, base_ma=10_000)
+    for round_ in range(40):  # a heat pump that modulates, and chargers that make room for it
+        sign = 1 if round_ % 2 else -1
+        for stair in range(1, 11):
+            moved_ma = (stair if sign < 0 else 10 - stair) * 600
+            line.live(4, drawn_ma=20_000 - moved_ma)
+            line.live(4, base_ma=10_000 + moved_ma)
+        line.live(40)
+    assert line.trail.finding is None
+    assert Answer.STILL not in line.answers
+
+
+@pytest.mark.proves("D13.5e")
+def test_a_charger_whose_reading_is_ten_seconds_late_makes_no_meter_frozen() -> None:
+    line = Line()
+    ahead = [(-1e9, 0)]
+    line.meter = lambda _, at_s: BASE_MA + _at(ahead, at_s)
+    line.live(30)
+    for _ in range(14):
+        ahead.append((line.now_s, 0 if ahead[-1][1] else 16_000))
+        line.live(10)
+        line.live(60, drawn_ma=ahead[-1][1])
+    assert not set(line.answers) & {Answer.STILL, Answer.WRONG_WAY}
 
 
 @pytest.mark.proves("D13.5c")
