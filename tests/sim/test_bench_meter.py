@@ -8,9 +8,10 @@ from xknx.dpt import DPTArray, DPTBase
 from knxgw.charging.faults import FaultCode
 from knxgw.errors import ConfigError
 from knxgw.objects.codec import decode_meter_value
+from knxgw.sim.bench.false_alarms import false_alarms
 from knxgw.sim.bench.metrics import utilisation
 from knxgw.sim.bench.read_scenario import parse_scenario
-from knxgw.sim.bench.recording import Recording
+from knxgw.sim.bench.recording import Fault, Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.telegrams import HIGHEST_F16, TYPES, on_the_bus, two_byte_float
 from knxgw.station.model import InOperationSeen, SmartMeterTelegram
@@ -235,3 +236,54 @@ def test_a_mistake_of_the_meter_names_line_key_and_remedy(text: str, message: st
     with pytest.raises(ConfigError) as caught:
         parse_scenario(text, "s.yaml")
     assert str(caught.value.findings[0]).startswith(message)
+
+
+# --- a meter that is wrong -----------------------------------------------------------------------
+
+
+def amperes(text: str, phase: int = 0) -> list[tuple[float, float]]:
+    """Return when which current is told."""
+    found = heard(f"idle_s: 0\n{NO_CAR}{text}")
+    return [(round(at_s, 3), one.value / 1000) for at_s, one in found if one.phase == phase]
+
+
+def test_a_transformer_the_wrong_way_round_turns_the_sign_of_its_phase_for_its_time() -> None:
+    text = (
+        "duration_s: 14\nbase_a: [4, 5, -6]\n"
+        "meter: {reversed: [1, 3], reversed_from_s: 4, reversed_until_s: 8}"
+    )
+    told = [4.0, 4.0, -4.0, -4.0, -4.0, 4.0, 4.0]
+    assert [value for _, value in amperes(text)] == pytest.approx(told)
+    assert {round(value, 3) for _, value in amperes(text, 1)} == {5.0}
+    assert {round(value, 3) for _, value in amperes(text, 2)} == {-6.0, 6.0}
+
+
+def test_a_frozen_meter_repeats_what_it_measured_last() -> None:
+    text = (
+        "duration_s: 20\nbase_a: 4\nmeter: {frozen: [{from: 5, to: 12, phase: 1}]}\n"
+        "events: [{at: 3, base_a: 7}, {at: 5.5, base_a: 11}]"
+    )
+    assert [value for at_s, value in amperes(text) if at_s <= 13] == pytest.approx(
+        [4, 4, 7, 7, 7, 7, 7]
+    )
+    assert [value for at_s, value in amperes(text) if at_s > 13] == pytest.approx([11, 11, 11])
+    assert amperes(text, 1)[3][1] == pytest.approx(11)
+
+
+def test_without_an_end_a_meter_stays_frozen_also_when_it_is_asked() -> None:
+    text = (
+        "duration_s: 30\nbase_a: 4\nmeter: {frozen: [{from: 5}], answers_s: 0.1}\n"
+        "events: [{at: 10, base_a: 20}, {at: 20, gateway: restart, off_s: 1}]"
+    )
+    assert {value for _, value in amperes(text)} == {4.0}
+
+
+def test_a_meter_that_is_right_and_said_to_be_wrong_is_a_violation() -> None:
+    scenario = parse_scenario("duration_s: 5")
+    recording = Run(scenario).run()
+    assert false_alarms(scenario, recording) == []
+    recording.faults.append(Fault(at_s=3.0, point=0, code=FaultCode.METER_FROZEN, present=True))
+    (one,) = false_alarms(scenario, recording)
+    assert (one.at_s, one.invariant) == (3.0, "13.5")
+    frozen = parse_scenario("duration_s: 5\nmeter: {frozen: [{from: 1}]}")
+    assert false_alarms(frozen, recording) == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from knxgw.charging.words import ChargingState, PointNumber, Quantity
+from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from knxgw.station.model import (
@@ -25,6 +26,7 @@ from knxgw.station.sharing import (
     sharing_state,
 )
 from knxgw.station.step import initial
+from knxgw.station.view import view
 from tests.charging.points import NOON, make_point
 from tests.config.sites import configuration, points
 from tests.station.sites import LEFT, RIGHT, after, offers
@@ -285,3 +287,54 @@ def test_the_limit_is_the_fuse_less_the_reserve() -> None:
     assert settings is not None
     assert settings.limit_ma == settings.chargers_ma == 42_000
     assert replace(settings, feeder_ma=20_000).chargers_ma == 20_000
+
+
+# --- the meter must follow the chargers ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "phases", "measures_each"),
+    [
+        ({"current_l1", "current_l2", "current_l3"}, 3, True),
+        ({"current_l1"}, 3, False),
+        ({"current"}, 3, False),
+        ({"current"}, 1, True),
+        ({"current_l1"}, 1, True),
+        (set(), 1, False),
+    ],
+)
+def test_who_measures_each_of_its_phases_is_known(
+    capabilities: set[str], phases: int, measures_each: object
+) -> None:
+    point = make_point()
+    settings = replace(
+        point.settings,
+        phases=phases,
+        phase_rotation="123",
+        capabilities=frozenset(capabilities),
+    )
+    assert member_settings(settings, point.limits, 3).measures_each is measures_each
+
+
+@pytest.mark.parametrize(
+    ("answer", "english", "german"),
+    [
+        (Answer.WRONG_WAY, "the wrong way round", "Stromwandler sitzt verkehrt herum"),
+        (Answer.STILL, "repeats an old value", "wiederholt einen alten Wert"),
+    ],
+)
+def test_the_status_page_names_phases_cause_and_remedy_of_a_meter_that_does_not_follow(
+    answer: Answer, english: str, german: str
+) -> None:
+    station = Site().station
+    assert station.sharing is not None
+    assert view(station, 1.0).messages == ()
+    phases = [one.clone() for one in station.sharing.phases]
+    for index in (0, 2):
+        phases[index].trail = replace(phases[index].trail, finding=answer)
+    station = replace(station, sharing=replace(station.sharing, phases=tuple(phases)))
+    (message,) = view(station, 1.0).messages
+    assert "L1, L3" in message
+    assert english in message
+    (message,) = view(station, 1.0, "de").messages
+    assert german in message

@@ -12,6 +12,7 @@ from knxgw.sim.bench.agenda import CLOCK, HAPPENING, PROBE, Agenda
 from knxgw.sim.bench.charger_side import ChargerSide
 from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.curve import Steps
+from knxgw.sim.bench.false_alarms import false_alarms
 from knxgw.sim.bench.invariants import Watch, load_violations
 from knxgw.sim.bench.meter_side import MeterSide
 from knxgw.sim.bench.overload import overloads_begun
@@ -110,6 +111,7 @@ class Run:
         found = load_violations(self._first, self.recording)
         found += overloads_begun(self._first, self.recording)
         self.recording.violations.extend(sorted(found, key=lambda one: one.at_s)[:1])
+        self.recording.violations.extend(false_alarms(self._first, self.recording))
         self.recording.violations.sort(key=lambda one: one.at_s)
         return self.recording
 
