@@ -13,13 +13,18 @@ from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import (
     BaseChanged,
+    CarBehaves,
     CarModel,
+    ChargerReboots,
+    ChargerTroubled,
     ConnectionModel,
+    Habit,
     Happening,
     MeterModel,
     PointModel,
     Scenario,
     Told,
+    Trouble,
 )
 from knxgw.station.model import (
     Event,
@@ -83,7 +88,32 @@ def happenings(draw: st.DrawFn, count: int) -> Happening:
     ]
     told = st.sampled_from(commands).map(lambda event: Told(at_s=at_s, event=event))
     base = st.just(BaseChanged(at_s=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2])))
-    return draw(st.one_of(base, base, base, told))
+    return draw(st.one_of(base, base, base, told, field(at_s, number)))
+
+
+def field(at_s: float, number: int) -> st.SearchStrategy[Happening]:
+    """Give what a charger or a vehicle does in the field, for a while."""
+    lasts_s = tenths(1, 40)
+    trouble = st.builds(
+        lambda trouble, length_s: ChargerTroubled(
+            at_s=at_s, point=number, trouble=trouble, until_s=at_s + length_s
+        ),
+        st.sampled_from([Trouble.UNREACHABLE, Trouble.REFUSES, Trouble.IGNORES]),
+        lasts_s,
+    )
+    reboot = st.builds(
+        lambda to_ma, off_s: ChargerReboots(at_s=at_s, point=number, to_ma=to_ma, off_s=off_s),
+        amperes(6, 32),
+        st.sampled_from([0.0, 0.0, 15.0]),
+    )
+    habit = st.builds(
+        lambda habit, length_s: CarBehaves(
+            at_s=at_s, point=number, habit=habit[0], value=habit[1], until_s=at_s + length_s
+        ),
+        st.sampled_from([(Habit.DEAF, 1), (Habit.OVERDRAW, 400), (Habit.DELAY, 4000)]),
+        lasts_s,
+    )
+    return st.one_of(trouble, reboot, habit)
 
 
 @st.composite

@@ -9,6 +9,8 @@ from knxgw.modbus.holding import LIMITED_REWRITE_S, REWRITE_AFTER_S
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.scenario import CarModel
+from knxgw.sim.bench.vehicle import Input, Vehicle
 
 STEP = "  - {at: 70.1, base_a: 14}\n"  # 14/14 A before, 9/9 A after
 LATENCY_S = 0.5
@@ -214,3 +216,32 @@ def test_a_charger_or_a_car_strays_no_longer_than_it_does() -> None:
     strays = recording.points[1].strays.changes(0.0, 150.0)
     assert [at_s for at_s, value in strays if value] == [60.0, 80.0, 90.0]
     assert [at_s for at_s, value in strays if not value] == [70.0, pytest.approx(80.7), 95.0]
+
+
+# --- a replay ------------------------------------------------------------------------------------
+
+
+def test_what_reached_a_vehicle_is_all_it_takes_to_live_through_it_again() -> None:
+    recording = ran(
+        "  - {at: 30, until: 50, point: 2, car_overdraw_a: 0.7}\n"
+        "  - {at: 55, point: 2, charger: reboots, to_a: 16}\n"
+        "  - {at: 60, until: 75, point: 2, car_deaf: on}\n"
+        "  - {at: 65, until: 90, point: 2, car_delay_s: 5}\n"
+        "  - {at: 80, until: 85, point: 2, car_maximum_a: 7}\n"
+        "  - {at: 95, point: 2, charger: reboots, to_a: 10, off_s: 8}\n"
+        "  - {at: 110, until: 115, point: 2, car: unplug}\n"
+        "  - {at: 120, until: 130, point: 2, charger: ignores}\n" + STEP
+    )
+    log, cars = recording.points[1], iter(recording.points[1].cars)
+    vehicle = Vehicle(model=CarModel())
+    inputs = iter([*log.inputs, (1e9, Input.UNPLUG, 0, 0.0)])
+    next_s, what, value, _ = next(inputs)
+    for tenth in range(1500):
+        at_s = tenth / 10
+        while next_s <= at_s:
+            vehicle.advance(next_s)
+            vehicle.model = next(cars) if what is Input.PLUG else vehicle.model
+            vehicle.take(next_s, what, value)
+            next_s, what, value, _ = next(inputs)
+        vehicle.advance(at_s)
+        assert vehicle.draw_ma(at_s) == pytest.approx(log.draw.at(at_s)), at_s
