@@ -122,6 +122,19 @@ def test_a_command_that_comes_while_the_gateway_has_no_power_orders_nothing() ->
     assert not recording.violations
 
 
+def test_a_fault_ends_with_the_gateway_and_is_raised_anew_if_it_still_holds() -> None:
+    text = "duration_s: 200\nmeter: {lost: [{from: 60, to: 190}]}\n"
+    text += "events: [{at: 100, gateway: restart, off_s: 5}]\n"
+    _, recording, _ = ran(text)
+    times = [(one.at_s, one.present) for one in recording.faults if one.at_s > 0]
+    (began_s, _), (ended_s, _), (again_s, _), (gone_s, _) = times
+    assert began_s < 75.0
+    assert ended_s == 105.0
+    assert 117.0 <= again_s <= 118.0  # the time-out of the meter, from the start on
+    assert gone_s > 190.0
+    assert [present for _, present in times] == [True, False, True, False]
+
+
 # --- another time of day -------------------------------------------------------------------------
 
 

@@ -115,6 +115,13 @@ class Recording:
                 present = fault.present
         return present
 
+    def end_faults(self, at_s: float) -> None:
+        """Note that the faults of the run before are over: what still holds is raised anew."""
+        known = {(fault.point, fault.code): fault.present for fault in self.faults}
+        for (point, code), present in known.items():
+            if present:
+                self.faults.append(Fault(at_s=at_s, point=point, code=code, present=False))
+
     def offers_at(self, at_s: float) -> list[int]:
         """Return the offers [mA]."""
         return [log.offers.at(at_s) for log in self.points]

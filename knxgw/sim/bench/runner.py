@@ -128,6 +128,7 @@ class Run:
     # --- the gateway
 
     def _start(self) -> None:
+        self.recording.end_faults(self.agenda.now_s)
         self.controller.start(self.records, self.agenda.now_s)
         self.is_up = True
         self.tell(Started())
