@@ -74,3 +74,14 @@ def test_one_that_forgets_what_it_was_told_begins_the_time_anew() -> None:
     recording = overloaded(20_000.0, reached=True)
     late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
     assert worst_overrun_s(unruly, recording, LIMIT_MA) == pytest.approx(late_s - BACK_S)
+
+
+def test_the_minimum_of_one_that_draws_more_than_it_is_told_is_higher() -> None:
+    """25.8 A of the building and 6 A fit into 32 A, with 0.3 A more they do not."""
+    recording = overloaded(25_800.0, reached=True)
+    recording.points[0].offers = Steps(-1.0, 6000)
+    late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
+    point = scenario().points[0]
+    greedy = replace(point, car=replace(point.car, overdraw_ma=300))
+    late_too_s = worst_overrun_s(replace(scenario(), points=(greedy,)), recording, LIMIT_MA)
+    assert late_too_s == pytest.approx(late_s - 60.0 - 3.0)  # the confirmation, and the stop
