@@ -71,6 +71,10 @@ MEASURES = (
     WRITES,
     Measure(title="stops [1/h]", words="stops an hour", text="{:.2f}",
             of=lambda day: day.switch_offs_per_h),
+    Measure(title="longest wait [min]", words="minutes of the longest wait", text="{:.0f}",
+            of=lambda day: day.longest_wait_s / 60, worst=True),
+    Measure(title="worst served", words="share of the worst served", text="{:.3f}",
+            of=lambda day: day.worst_served, most_is_best=True, worst=True),
     Measure(title="fairness", words="fairness", text="{:.4f}", of=lambda day: day.fairness,
             most_is_best=True),
 )  # fmt: skip
