@@ -127,7 +127,19 @@ def test_chargers_that_count_whole_amperes_are_judged_exactly() -> None:
         (
             "events:\n  - {at: 5, until: 9, base_a: 6}",
             "s.yaml:2: error: events[0].until: `base_a` has no end; write a second event; "
-            "an end have: car, ",
+            "an end have: base_added_a, grid_control, ",
+        ),
+        (
+            "events:\n  - {at: 5, point: 1, base_a: 6}",
+            "s.yaml:2: error: events[0].point: `base_a` has no `point`; known are: phase",
+        ),
+        (
+            "events:\n  - {at: 5, phase: 2, high_power: on}",
+            "s.yaml:2: error: events[0].phase: `high_power` has no `phase`; leave it out",
+        ),
+        (
+            "events:\n  - {at: 5, phase: 2, base_a: [1, 2, 3]}",
+            "s.yaml:2: error: events[0].phase: a list has all phases; leave `phase` out",
         ),
         (
             "events:\n  - {at: 5, until: 5, point: 1, charger: ignores}",

@@ -58,7 +58,8 @@ def _habit(habit: Habit, value: int, node: Node, place: Place, at_s: float) -> H
     )
 
 
-def _charger(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+def read_charger(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    """Return how a charger misbehaves, or that it does no more."""
     word = value.choice((*Trouble, REBOOTS)) or Trouble.GOOD
     point, until = point_of(node, place) or 1, node.get("until")
     if word == REBOOTS:
@@ -77,7 +78,8 @@ def _charger(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     )
 
 
-def _reports(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+def read_reports(value: Node, node: Node, place: Place, at_s: float) -> Happening:
+    """Return what a charger says of itself."""
     number = None if value.text() == OWN else value.integer(0, max(ChargingState))
     return ChargerReports(
         at_s=at_s,
@@ -95,5 +97,3 @@ VEHICLE_WORDS: Mapping[str, Reader] = {
     "car_overdraw_a": _car_overdraw,
     "car_delay_s": _car_delay,
 }
-CHARGER_WORDS: Mapping[str, Reader] = {"charger": _charger, "reports": _reports}
-LASTING = (*list(VEHICLE_WORDS)[1:], *CHARGER_WORDS)  # the run itself ends them

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from knxgw.catalogue.yaml_tree import Node
@@ -17,7 +17,7 @@ from knxgw.sim.bench.fields import (
     seconds,
     until_of,
 )
-from knxgw.sim.bench.read_charging import CHARGER_WORDS, LASTING, VEHICLE_WORDS
+from knxgw.sim.bench.read_charging import VEHICLE_WORDS, read_charger, read_reports
 from knxgw.sim.bench.read_configuration import read_configuration
 from knxgw.sim.bench.scenario import (
     BaseChanged,
@@ -38,6 +38,16 @@ from knxgw.station.model import (
 )
 
 Reader = Callable[[Node, Node, Place, float], Happening | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How something that happens is read, and what goes along with it."""
+
+    read: Reader
+    options: tuple[str, ...] = ()
+
+
 _OPTIONS = ("at", "until", "point", "phase", "off_s", "to_a")
 
 
@@ -66,18 +76,30 @@ def _read(node: Node, place: Place) -> Iterator[Happening]:
     if at_s is None:
         return
     (word,) = words
-    if "until" in children and word not in (*_ENDS, *LASTING):
-        known = ", ".join((*_ENDS, *LASTING))
-        children["until"].report(
-            f"`{word}` has no end", f"write a second event; an end have: {known}"
-        )
-    happening = _READERS[word](children[word], node, place, at_s)
+    _check_options(word, children)
+    happening = _READERS[word].read(children[word], node, place, at_s)
     if happening is None:
         return
     yield happening
     until_s = until_of(node, at_s) if word in _ENDS else None
     if until_s is not None:
         yield replace(_ENDS[word](happening), at_s=until_s)
+
+
+def _check_options(word: str, children: Mapping[str, Node]) -> None:
+    """Report what goes along with something else only: nobody would look at it."""
+    options = _READERS[word].options
+    for option in _OPTIONS[1:]:
+        if option not in children or option in options:
+            continue
+        if option == "until":
+            known = ", ".join(name for name, one in _READERS.items() if "until" in one.options)
+            children[option].report(
+                f"`{word}` has no end", f"write a second event; an end have: {known}"
+            )
+            continue
+        remedy = f"known are: {', '.join(options)}" if options else "leave it out"
+        children[option].report(f"`{word}` has no `{option}`", remedy)
 
 
 def _base(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
@@ -95,6 +117,8 @@ def _phases(value: Node, node: Node) -> tuple[int | None, int | None, int | None
         if len(items) != 3:
             value.report(f"expected 3 values, got {len(items)}", "write L1, L2 and L3")
             return None, None, None
+        if phase is not None:
+            node.mapping()["phase"].report("a list has all phases", "leave `phase` out")
         one, two, three = (current_ma(item, None) for item in items)
         return one, two, three
     load_ma = current_ma(value, None)
@@ -165,21 +189,22 @@ def _clock_step(value: Node, _node: Node, _place: Place, at_s: float) -> Happeni
     return ClockStepped(at_s=at_s, step_s=value.number() or 0.0)
 
 
-_READERS: Mapping[str, Reader] = {
-    "base_a": _base,
-    "base_added_a": _added,
-    "high_power": _high_power,
-    "grid_control": _grid_control,
-    "interruption": _interruption,
-    "setpoint_a": _setpoint,
-    "start_stop": _start_stop,
-    "in_operation": _in_operation,
-    "meter_value": _meter_value,
-    **VEHICLE_WORDS,
-    **CHARGER_WORDS,
-    "gateway": _gateway,
-    "configuration": read_configuration,
-    "clock_step_s": _clock_step,
+_READERS: Mapping[str, Word] = {
+    "base_a": Word(_base, ("phase",)),
+    "base_added_a": Word(_added, ("phase", "until")),
+    "high_power": Word(_high_power),
+    "grid_control": Word(_grid_control, ("until",)),
+    "interruption": Word(_interruption, ("point", "until")),
+    "setpoint_a": Word(_setpoint, ("point",)),
+    "start_stop": Word(_start_stop, ("point",)),
+    "in_operation": Word(_in_operation),
+    "meter_value": Word(_meter_value, ("phase",)),
+    **{word: Word(read, ("point", "until")) for word, read in VEHICLE_WORDS.items()},
+    "charger": Word(read_charger, ("point", "until", "off_s", "to_a")),
+    "reports": Word(read_reports, ("point", "until")),
+    "gateway": Word(_gateway, ("off_s",)),
+    "configuration": Word(read_configuration, ("off_s",)),
+    "clock_step_s": Word(_clock_step),
 }
 
 
