@@ -24,6 +24,8 @@ HELP = """commands, N is a charging point:
   talk N                        its endpoint behaves well again
   house A [A A]                 what the building draws on L1, L2, L3; negative is export
   house off | house on          the smart meter falls silent / speaks again
+  house turned PHASES           its transformers of these phases (1 2 3) are the wrong way round
+  house frozen | house right    it repeats its last value / measures rightly again
   state                         what every charging point and the building are in
   help, quit"""
 
@@ -77,10 +79,28 @@ def _obey_house(site: SimulatedSite, words: list[str]) -> str:
             raise RejectedError("this site has no smart meter that could be silent")
         site.silence_meter(silent=words == ["off"])
         return "ok"
+    if words and words[0] in ("turned", "frozen", "right"):
+        return _obey_meter(site, words)
     if len(words) not in (1, 3):
         raise RejectedError("house: one current for all phases or three of them; try `help`")
     base_ma = [_number_in(word, low=-MOST_HOUSE_A, high=MOST_HOUSE_A) * 1000 for word in words]
     site.house.set_base(base_ma * 3 if len(base_ma) == 1 else base_ma)
+    return "ok"
+
+
+def _obey_meter(site: SimulatedSite, words: list[str]) -> str:
+    """Let the smart meter measure wrongly, or rightly again."""
+    if site.meter_is_silent is None:
+        raise RejectedError("this site has no smart meter that could be wrong")
+    match words:
+        case ["frozen"]:
+            site.house.freeze_meter()
+        case ["right"]:
+            site.house.mend_meter()
+        case ["turned", *phases] if phases and set(phases) <= set("123"):
+            site.house.reverse_meter(int(phase) for phase in phases)
+        case _:
+            raise RejectedError("house: `turned` and phases of 1 2 3, `frozen`, or `right`")
     return "ok"
 
 

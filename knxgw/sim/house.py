@@ -1,6 +1,6 @@
 """A simulated building: what it draws beside the chargers, and its meter at the mains connection."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import PointNumber
@@ -26,6 +26,8 @@ class House:
         self._chargers = chargers
         self._rotations = rotations or {}
         self._phases = phases  # of the mains connection
+        self._reversed: frozenset[int] = frozenset()  # phases (1 to 3)
+        self._frozen_ma: Phases | None = None
 
     def set_base(self, base_ma: list[float]) -> None:
         """Let the building draw so much on L1, L2, L3 [mA]; negative is export."""
@@ -40,6 +42,28 @@ class House:
                 total[int(phase) - 1] += current_ma
         return total[0], total[1], total[2]
 
+    def reverse_meter(self, phases: Iterable[int]) -> None:
+        """Turn the current transformers of some phases (1 to 3) the wrong way round."""
+        self._reversed, self._frozen_ma = frozenset(phases), None
+
+    def freeze_meter(self) -> None:
+        """Let the smart meter repeat what it measures now."""
+        self._frozen_ma = self.measured_ma()
+
+    def mend_meter(self) -> None:
+        """Let the smart meter measure rightly again."""
+        self._reversed, self._frozen_ma = frozenset(), None
+
+    def measured_ma(self) -> Phases:
+        """Return what the smart meter makes of what flows at the mains connection [mA]."""
+        if self._frozen_ma is not None:
+            return self._frozen_ma
+        one, two, three = (
+            -current_ma if phase in self._reversed else current_ma
+            for phase, current_ma in enumerate(self.phases_ma(), 1)
+        )
+        return one, two, three
+
 
 class MainsMeter(MeterImage):
     """A smart meter on Modbus at the mains connection."""
@@ -51,8 +75,8 @@ class MainsMeter(MeterImage):
         self._house = house
 
     def phases_ma(self) -> Phases:
-        """Return what flows at the mains connection."""
-        return self._house.phases_ma()
+        """Return what it measures at the mains connection."""
+        return self._house.measured_ma()
 
     def energy_wh(self) -> float:
         """Return what has flowed so far; nobody counts it here."""

@@ -113,7 +113,7 @@ class KnxMeter:
         asked, self._asked = self._asked, []
         for phase in asked:
             if not self.is_silent:
-                answer = GroupValueResponse(self.payload(self._house.phases_ma()[phase]))
+                answer = GroupValueResponse(self.payload(self._house.measured_ma()[phase]))
                 await self._send(self._addresses[phase], answer)
 
     async def _send_at_interval(self) -> None:
@@ -127,7 +127,7 @@ class KnxMeter:
 
     async def _send_values(self, *, only_changed: bool) -> None:
         for phase, address in enumerate(self._addresses):
-            current_ma = self._house.phases_ma()[phase]
+            current_ma = self._house.measured_ma()[phase]
             told_ma = self._told_ma.get(phase)
             is_news = told_ma is None or abs(current_ma - told_ma) >= CHANGE_MA
             if not self.is_silent and (is_news or not only_changed):

@@ -79,6 +79,52 @@ async def test_a_smart_meter_on_modbus_falls_silent_alone_on_its_line(tmp_path: 
         assert found.state_words == "normal"
 
 
+@pytest.mark.proves("7.76", "7.77", "D13.5d")
+@pytest.mark.parametrize(
+    ("source", "line", "fault"),
+    [
+        ("interval_s: 2", "house turned 1 2 3", "CTDirection"),
+        (
+            "source: modbus, interval_s: 2, model: eastron_sdm630, connection: "
+            "{type: rtu_over_tcp, host: 127.0.0.1, port: 5040, unit: 9}",
+            "house frozen",
+            "MeterFrozen",
+        ),
+    ],
+)
+async def test_a_wrong_smart_meter_is_found_by_cars_that_come_and_go_and_so_is_a_right_one(
+    source: str, line: str, fault: str, tmp_path: Path
+) -> None:
+    async with Metered(metered_site(source, (3, "123"), (3, "231")), tmp_path) as it:
+        site, world = it.world.site, it.world
+        if "modbus" not in source:
+            site.knx_meter = it.meter
+        world.start_gateway()
+        await world.until(lambda: world.gateway.is_ready, 60.0)
+        obey(site, "plug 1")
+        await world.sleep(60.0)
+        obey(site, line)
+        for _ in range(6):
+            obey(site, "plug 2")
+            await world.sleep(55.0)
+            obey(site, "unplug 2")
+            await world.sleep(30.0)
+        view = world.gateway.view()
+        assert (view.fault, view.fault_present) == (fault, True)
+        assert "L1, L2, L3" in view.messages[-1]
+        assert world.charger(1).offer_ma == 6000
+        obey(site, "house right")
+        for _ in range(4):
+            obey(site, "plug 2")
+            await world.sleep(55.0)
+            obey(site, "unplug 2")
+            await world.sleep(30.0)
+        await world.sleep(30.0)
+        view = world.gateway.view()
+        assert (view.fault, view.fault_present) == (fault, False)
+        assert world.charger(1).offer_ma == 16_000
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -102,6 +148,7 @@ async def test_a_smart_meter_on_modbus_falls_silent_alone_on_its_line(tmp_path: 
         ("house 1 2 nan", "nan is not possible"),
         ("house 99999", "99999 is not possible"),
         ("house off", "no smart meter"),
+        ("house frozen", "no smart meter"),
         ("full 1", "not possible now"),
         ("dance 1", "not possible now"),
         ("plug " + "9" * 6000, "which charging point"),

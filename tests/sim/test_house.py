@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse
 
+from knxgw.sim.house import House
 from knxgw.sim.knx_meter import KnxMeter
 from knxgw.sim.vehicle import Vehicle
 from tests.support.world import Heard, World, from_payload
@@ -227,3 +228,17 @@ async def test_a_line_that_was_cut_is_joined_again(tmp_path: Path) -> None:
         before = len(it.heard("1/0/10"))
         await it.world.sleep(15.0)
         assert len(it.heard("1/0/10")) > before
+
+
+def test_a_meter_measures_what_flows_until_it_is_wrong() -> None:
+    house = House({})
+    house.set_base([1000, -2000, 3000])
+    assert house.measured_ma() == (1000, -2000, 3000)
+    house.reverse_meter([1, 2])
+    assert house.measured_ma() == (-1000, 2000, 3000)
+    house.freeze_meter()
+    house.set_base([5000, 5000, 5000])
+    assert house.measured_ma() == (-1000, 2000, 3000)
+    assert house.phases_ma() == (5000, 5000, 5000)
+    house.mend_meter()
+    assert house.measured_ma() == (5000, 5000, 5000)
