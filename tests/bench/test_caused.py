@@ -9,8 +9,10 @@ import pytest
 
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.counterfactual import Caused, controller_caused
+from knxgw.sim.bench.decisions import More, all_given
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.vehicle import Input
 from tests.bench.mutants import StartsInEmergency, WithoutPeakHold
 from tests.bench.scripted import Script, run
 
@@ -111,6 +113,31 @@ def test_a_car_that_takes_more_by_itself_is_not_the_controllers() -> None:
     blamed, part_as = caused_by(text, {0: {1: 6}, 59: {1: 16}})
     assert blamed == pytest.approx(0)
     assert part_as > 1.4 * 30
+
+
+def test_each_decision_answers_for_what_it_added_itself() -> None:
+    # CP1 is raised to 14 A with 18 A: 32 A; at 52.5 s the building takes 24 A, told at 55 s. Then CP2, with
+    # 0 A so far, is started by mistake: its 6 A are blamed, the 5.5 A of CP1 are not
+    text = site(18, "{at: 52.5, base_a: 24}", more="points: [{}, {}]")
+    blamed, part_as = caused_by(text, {0: {1: 8}, 50: {1: 14}, 56: {2: 6}})
+    started_s = 100 - 57.5 - 2  # 3 A/s up to 6 A
+    assert blamed == pytest.approx(6 * started_s + 6, rel=1e-3)
+    assert part_as > blamed + 5 * 40
+
+
+def test_a_charger_that_starts_anew_with_another_limit_is_not_the_controllers() -> None:
+    text = site(18, "{at: 60, point: 1, charger: reboots, to_a: 16}")
+    scenario, recording = run(text, {0: {1: 14}})
+    assert recording.load[0].highest(0, 100) > 33_500  # until it is told again
+    assert controller_caused(scenario, recording, ABOVE_MA) == []
+
+
+def test_of_limits_that_arrive_at_the_same_moment_only_the_last_is_felt() -> None:
+    scenario, recording = run(site(18).replace("events: []", ""), {0: {1: 8}})
+    log = recording.points[0]
+    log.inputs += [(50.5, Input.LIMIT, 16_000, 50.0), (50.5, Input.LIMIT, 8000, 50.0)]
+    given = all_given(scenario.points[0], log)
+    assert [(one.kind, one.limit_ma) for one in given] == [(More.RAISE, 8000)]
 
 
 # --- old values ------------------------------------------------------------------------------------
