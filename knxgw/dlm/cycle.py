@@ -12,11 +12,11 @@ from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
 from knxgw.dlm.base_load import look_again, remember
 from knxgw.dlm.follows import Answer
-from knxgw.dlm.member import Member, Phases, Seen, is_quiet, observe
+from knxgw.dlm.member import DRAWS_MA, Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share import share
-from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.state import LONG_AGO_S, LoadManagement
 from knxgw.dlm.use import follow_use
 from knxgw.dlm.work import Work
 from knxgw.frozen import replace
@@ -167,10 +167,16 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
             for index in range(len(work.phases))
             if index not in silent
         ]
-        before = work.overcurrent
         good = not work.emergency and _may_restart(work)
+        is_released = _is_released(work)
+        before = work.overcurrent
         work.overcurrent = overcurrents.supervise(
-            before, work.settings, loads, work.now_s, may_restart=good
+            before,
+            work.settings,
+            loads,
+            work.now_s,
+            may_restart=good,
+            is_released=is_released,
         )
         if work.overcurrent.locked and not before.locked:
             _interrupt(work)
@@ -192,7 +198,50 @@ def _interrupt(work: Work) -> None:
         _shed(work, running)
     if work.overcurrent.locked:
         numbers = frozenset(member.settings.number for member in running)
-        work.overcurrent = replace(work.overcurrent, interrupted=numbers)
+        work.overcurrent = replace(
+            work.overcurrent,
+            interrupted=numbers,
+            good_s=min((_fits_since_s(work, member) for member in running), default=None),
+        )
+
+
+def _fits_since_s(work: Work, member: Member) -> float:
+    """Return since when its minimum would have fitted alone, with what is needed for a restart.
+
+    That there was room for one of them all the time is as good as a time in which nobody draws; if
+    there was as long as is remembered, it was for ever.
+    """
+    since_s = LONG_AGO_S
+    for index in member.phases:
+        spare_ma = work.now_ma[index] + (work.phases[index].base_ma or 0)
+        most_ma = spare_ma - member.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
+        for until_s, base_ma in work.phases[index].history:
+            if base_ma > most_ma:
+                since_s = max(since_s, min(until_s, work.now_s))
+    return since_s
+
+
+def _is_released(work: Work) -> bool:
+    """Tell whether the meter has looked since nobody who was interrupted draws any more.
+
+    One that does not stop is waited for no longer than a restart takes anyhow.
+    """
+    known = work.overcurrent
+    if not known.locked:
+        return True
+    drawing = [
+        member
+        for number, member in work.members.items()
+        if number in known.interrupted and member.is_member and member.draws_ma >= DRAWS_MA
+    ]
+    if drawing:
+        work.overcurrent = known = replace(known, stopped_s=None)
+    elif known.stopped_s is None:
+        work.overcurrent = known = replace(known, stopped_s=work.now_s)
+    looked_s = min((value.at_s for value in work.meter.values if value), default=work.now_s)
+    if known.stopped_s is not None:
+        return looked_s - work.settings.meter_delay_s >= known.stopped_s
+    return work.now_s - known.locked_s >= known.restart_after_s
 
 
 def _may_restart(work: Work) -> bool:

@@ -12,6 +12,7 @@ from knxgw.frozen import replace
 RECURS_S = 600.0
 LONGEST_RESTART_S = 900.0
 RESTART_ROOM_MA = 1000
+SHORTEST_S = 7.0  # a vehicle stops within 5 s, and the meter must have seen it
 SEVERE_SAMPLES = 2
 
 
@@ -36,7 +37,9 @@ class Overcurrent:
     above_fuse_s: tuple[float | None, ...] = (None, None, None)
     above_limit_s: tuple[float | None, ...] = (None, None, None)
     severe: tuple[int, ...] = (0, 0, 0)  # consecutive samples
-    good_s: float | None = None  # since when a restart would do
+    good_s: float | None = None  # since when a restart would do, perhaps from before
+    locked_s: float = -1e9  # when everybody was interrupted
+    stopped_s: float | None = None  # since when nobody who was interrupted has drawn
     restart_after_s: float = 0.0  # how long that must last
     restarted_s: float = -1e9
 
@@ -53,13 +56,15 @@ def supervise(
     now_s: float,
     *,
     may_restart: bool,
+    is_released: bool = True,
 ) -> Overcurrent:
     """Return what is known after a cycle; `loads` are of the phases whose value is fresh.
 
-    `may_restart`: at least one of those that were interrupted fits again.
+    `may_restart`: at least one of those that were interrupted fits again; `is_released`: the meter
+    has shown what the line carries without them.
     """
     if known.locked:
-        return _locked(known, now_s, good=may_restart)
+        return _locked(known, now_s, good=may_restart, is_released=is_released)
     return _watching(known, settings, loads, now_s)
 
 
@@ -126,13 +131,16 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     after_s = settings.restart_s
     if now_s - known.restarted_s <= RECURS_S:
         after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
-    return Overcurrent(locked=True, restart_after_s=after_s, restarted_s=known.restarted_s)
+    return Overcurrent(
+        locked=True, locked_s=now_s, restart_after_s=after_s, restarted_s=known.restarted_s
+    )
 
 
-def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
+def _locked(known: Overcurrent, now_s: float, *, good: bool, is_released: bool) -> Overcurrent:
     if not good:
         return known if known.good_s is None else replace(known, good_s=None)
     good_s = now_s if known.good_s is None else known.good_s
-    if now_s - good_s >= known.restart_after_s:
+    since_s = max(good_s + known.restart_after_s, known.locked_s + SHORTEST_S)
+    if is_released and now_s >= since_s:
         return Overcurrent(restart_after_s=known.restart_after_s, restarted_s=now_s)
     return known if known.good_s is not None else replace(known, good_s=good_s)
