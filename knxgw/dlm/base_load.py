@@ -42,10 +42,12 @@ def take_sample(
     if one.base_ma is None or _is_proved(sample, counted):
         _note(one, base_ma, most_ma, waiting=())
         return
+    likely_ma = base_ma
     base_ma = _believed_ma(base_ma, one.base_ma, sample, settings)
     is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
     if _is_read(counted, sample.at_s) and all(map(is_read_often, counted)):
-        most_ma = base_ma  # what the delay that was told leaves open keeps nobody from rising
+        # what the delay that was told leaves open keeps nobody from rising; what it says does
+        most_ma = max(base_ma, likely_ma)
     waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _note(one, base_ma, most_ma, waiting=waiting)
 
@@ -99,10 +101,13 @@ def remember(one: PhaseState, now_s: float, window_s: float) -> None:
 
 
 def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
-    """Return how long ago [s] the load was last as high as it is again, None: longer than is known."""
-    ended = (
-        now_s - until_s for until_s, ma in reversed(history[:-1]) if ma >= base_ma - SAME_LEVEL_MA
-    )
+    """Return how long ago [s] the load was last as high as it is again, None: longer than is known.
+
+    A sample that is not proved may say more than there is: three quarters of the rise are enough.
+    """
+    before_ma = history[-1][1]
+    least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
+    ended = (now_s - until_s for until_s, ma in reversed(history[:-1]) if ma >= least_ma)
     return next(ended, None)
 
 

@@ -168,15 +168,10 @@ def _supervise_overcurrent(work: Work, new_phases: Sequence[int]) -> None:
             if index not in silent
         ]
         good = not work.emergency and _may_restart(work)
-        is_released = _is_released(work)
+        _note_release(work)
         before = work.overcurrent
         work.overcurrent = overcurrents.supervise(
-            before,
-            work.settings,
-            loads,
-            work.now_s,
-            may_restart=good,
-            is_released=is_released,
+            before, work.settings, loads, work.now_s, may_restart=good
         )
         if work.overcurrent.locked and not before.locked:
             _interrupt(work)
@@ -221,27 +216,28 @@ def _fits_since_s(work: Work, member: Member) -> float:
     return since_s
 
 
-def _is_released(work: Work) -> bool:
-    """Tell whether the meter has looked since nobody who was interrupted draws any more.
+def _note_release(work: Work) -> None:
+    """Note whether the meter has looked since nobody who was interrupted draws any more.
 
     One that does not stop is waited for no longer than a restart takes anyhow.
     """
     known = work.overcurrent
     if not known.locked:
-        return True
-    drawing = [
-        member
+        return
+    still_draw = any(
+        number in known.interrupted and member.is_member and member.draws_ma >= DRAWS_MA
         for number, member in work.members.items()
-        if number in known.interrupted and member.is_member and member.draws_ma >= DRAWS_MA
-    ]
-    if drawing:
-        work.overcurrent = known = replace(known, stopped_s=None)
-    elif known.stopped_s is None:
-        work.overcurrent = known = replace(known, stopped_s=work.now_s)
-    looked_s = min((value.at_s for value in work.meter.values if value), default=work.now_s)
-    if known.stopped_s is not None:
-        return looked_s - work.settings.meter_delay_s >= known.stopped_s
-    return work.now_s - known.locked_s >= known.restart_after_s
+    )
+    stopped_s = None if still_draw else known.stopped_s
+    if not still_draw and stopped_s is None:
+        stopped_s = work.now_s
+    if stopped_s is None:
+        is_released = work.now_s - known.locked_s >= known.restart_after_s
+    else:
+        looked_s = min((value.at_s for value in work.meter.values if value), default=work.now_s)
+        is_released = looked_s - work.settings.meter_delay_s >= stopped_s
+    if (stopped_s, is_released) != (known.stopped_s, known.is_released):
+        work.overcurrent = replace(known, stopped_s=stopped_s, is_released=is_released)
 
 
 def _may_restart(work: Work) -> bool:

@@ -40,6 +40,7 @@ class Overcurrent:
     good_s: float | None = None  # since when a restart would do, perhaps from before
     locked_s: float = -1e9  # when everybody was interrupted
     stopped_s: float | None = None  # since when nobody who was interrupted has drawn
+    is_released: bool = True  # the meter has shown what the line carries without them
     restart_after_s: float = 0.0  # how long that must last
     restarted_s: float = -1e9
 
@@ -56,15 +57,13 @@ def supervise(
     now_s: float,
     *,
     may_restart: bool,
-    is_released: bool = True,
 ) -> Overcurrent:
     """Return what is known after a cycle; `loads` are of the phases whose value is fresh.
 
-    `may_restart`: at least one of those that were interrupted fits again; `is_released`: the meter
-    has shown what the line carries without them.
+    `may_restart`: at least one of those that were interrupted fits again.
     """
     if known.locked:
-        return _locked(known, now_s, good=may_restart, is_released=is_released)
+        return _locked(known, now_s, good=may_restart)
     return _watching(known, settings, loads, now_s)
 
 
@@ -136,11 +135,11 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     )
 
 
-def _locked(known: Overcurrent, now_s: float, *, good: bool, is_released: bool) -> Overcurrent:
+def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
     if not good:
         return known if known.good_s is None else replace(known, good_s=None)
     good_s = now_s if known.good_s is None else known.good_s
     since_s = max(good_s + known.restart_after_s, known.locked_s + SHORTEST_S)
-    if is_released and now_s >= since_s:
+    if known.is_released and now_s >= since_s:
         return Overcurrent(restart_after_s=known.restart_after_s, restarted_s=now_s)
     return known if known.good_s is not None else replace(known, good_s=good_s)

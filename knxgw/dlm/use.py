@@ -7,6 +7,7 @@ from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, Member, last_heard_s, sta
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
+DEAF_FROM_MA = 1500  # of overdraw. Source: the specification, section 13.3
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
 NARROW_S, NARROW_MA = (
     300.0,
@@ -20,11 +21,10 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
     """Give it another offer."""
     if offer_ma == member.offer_ma:
         return
-    if offer_ma < member.offer_ma and not any(member.overdraw_ma):
+    if offer_ma < member.offer_ma and max(member.overdraw_ma) <= DEAF_FROM_MA:
         member.settled_s = now_s + settings.obey_s
     if offer_ma > member.offer_ma:
         member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
-        member.overdraw_ma = NONE
     if offer_ma == 0:
         member.waits_s = now_s
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
@@ -53,20 +53,27 @@ def follow_use(member: Member, settings: Settings, now_s: float) -> None:
 
 
 def _follow_overdraw(member: Member, settings: Settings, now_s: float) -> None:
-    offer_ma, actual = member.offer_ma, member.actual_ma
-    overdraws = any(member.overdraw_ma)  # one that is told still less has not begun to obey
-    if max(actual) <= offer_ma or not member.valid:
-        overdraws = False
-    elif not overdraws:
-        overdraws = _has_settled(member, settings, now_s)
-    if not overdraws:
+    """Follow what it draws above its offer when it must have obeyed; on the way to another one it is known.
+
+    One that draws much more has not begun to obey, whatever it is told since.
+    """
+    if not member.valid or not member.is_member or member.offer_ma == 0:
         member.overdraw_ma = NONE
         return
-    member.overdraw_ma = (
+    offer_ma, actual = member.offer_ma, member.actual_ma
+    is_deaf = max(member.overdraw_ma) > max(DEAF_FROM_MA, offer_ma // 10)
+    if not is_deaf and not _has_settled(member, settings, now_s):
+        return
+    if max(actual) <= offer_ma:
+        member.overdraw_ma = NONE
+        return
+    found = (
         max(0, actual[0] - offer_ma),
         max(0, actual[1] - offer_ma),
         max(0, actual[2] - offer_ma),
     )
+    if found != member.overdraw_ma:
+        member.overdraw_ma = found
 
 
 def _has_settled(member: Member, settings: Settings, now_s: float) -> bool:
