@@ -15,7 +15,6 @@ OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
 ANSWER_S = 5.0  # for answers to reads
-PARTIAL = 0.72  # of the spacing: a little more than three reads in turn lie apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +46,6 @@ class Meter:
     def total_ma(self) -> int:
         """Return what the phases carry together, as they were told last; negative: export."""
         return sum([value.current_ma for value in self.values if value])
-
-    @property
-    def is_partial(self) -> bool:
-        """Tell whether some phases have told a new value and others not yet, or not at all.
-
-        Phases that are read one after the other, all around the period, are never of one moment.
-        """
-        times = [value.at_s for value in self.values if value]
-        return bool(times) and max(times) - min(times) > PARTIAL * self.spacing_s
 
     @property
     def is_told_apart(self) -> bool:

@@ -374,7 +374,7 @@ def _may_rise(work: Work, member: Member) -> bool:
     on_change = work.settings.supervision is Supervision.VALUES_AND_IN_OPERATION
     meter = work.state.meter
     just_complete = meter.set_s == work.now_s
-    complete = meter.sets > member.raised_set and (just_complete or not meter.is_partial)
+    complete = meter.sets > member.raised_set and (just_complete or not meter.fresh)
     seen = on_change or work.is_static or complete
     return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
 

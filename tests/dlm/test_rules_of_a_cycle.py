@@ -43,16 +43,16 @@ def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
 # --- raising needs a complete set ----------------------------------------------------------------
 
 
-def test_a_set_of_values_of_different_moments_is_partial() -> None:
+def test_a_set_is_complete_with_its_last_phase_and_a_new_one_begins_with_the_next() -> None:
     meter = Meter(spacing_s=10.0)
     for phase, now_s in ((0, 1.0), (1, 1.2), (2, 1.4)):
         meter, _ = take(meter, HOUSE, MeterReading(phase=phase, current_ma=5000), now_s)
-    assert not meter.is_partial
+    assert not meter.fresh
     meter, _ = take(meter, HOUSE, MeterReading(phase=0, current_ma=5000), 11.0)
-    assert meter.is_partial, "L2 and L3 are still of the time before"
+    assert meter.fresh == {0}, "L2 and L3 are still of the time before"
     for phase in (1, 2):
         meter, _ = take(meter, HOUSE, MeterReading(phase=phase, current_ma=5000), 11.4)
-    assert not meter.is_partial
+    assert not meter.fresh
 
 
 def about_to_rise() -> House:
