@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
-from knxgw.sim.bench.day_story import clock, tell
+from knxgw.sim.bench.day_story import clock, tell, without_current
 from knxgw.sim.bench.days import main
 from knxgw.sim.bench.days_report import Page, page_lines, plots
 from knxgw.sim.bench.days_tables import missed_lines, overview_lines, summary_lines
@@ -110,7 +110,7 @@ expect: [{load_at_most_a: 50}]
     lines = list(tell(scenario, Run(scenario).run(), 60.0, 300.0))
     assert lines[0].startswith("- **00:01** Nothing changed: building 4/4/4 A, line 32/32/32 A")
     assert lines[1].startswith(
-        "- **00:02** The building took 10 A on all phases; lowered: CP1 14 → 9 A, CP2 14 → 9 A; "
+        "- **00:02** The building took 10 A on all phases; lowered: CP1 and CP2 14 → 9 A; "
         "L1 above the limit for "
     )
     assert lines[2].startswith("- **00:03** Nothing changed")
@@ -132,6 +132,22 @@ expect: [{load_at_most_a: 50}]
     )
     assert "the meter fell silent for 30 s; the fault SmartMeterTOut was raised" in told
     assert "he vehicle at CP1 left" in told
+
+
+def test_who_had_no_current_is_said_with_the_time() -> None:
+    text = """\
+duration_s: 240
+points: 2
+events: [{at: 60, interruption: true, point: 2}, {at: 120, interruption: false, point: 2}]
+expect: [{load_at_most_a: 50}]
+"""
+    scenario = parse_scenario(text, name="one.yaml")
+    recording = Run(scenario).run()
+    told = without_current(recording, 30.0, 240.0)
+    assert told == "A vehicle was there and had 0 A at CP2 for 1.0 min."
+    assert without_current(recording, 130.0, 240.0) == ""
+    lines = "\n".join(tell(scenario, recording, 60.0, 180.0))
+    assert "stopped: CP2 14 → 0 A" in lines
 
 
 def test_the_time_of_a_day_begins_at_midnight() -> None:

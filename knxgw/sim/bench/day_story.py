@@ -6,6 +6,7 @@ lowered, raised, stopped and started, faults, and what the line carried. Times a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from knxgw.sim.bench.curve import Curve
 from knxgw.sim.bench.recording import Recording
@@ -53,6 +54,23 @@ def tell(scenario: Scenario, recording: Recording, from_s: float, to_s: float) -
         yield f"- **{clock(start_s)}** {_sentence([*said, *over])}"
     if quiet_s is not None:
         yield _quiet(recording, quiet_s, to_s)
+
+
+def without_current(recording: Recording, from_s: float, to_s: float) -> str:
+    """Return who had no current for how long though a vehicle was there."""
+    found = []
+    for number, log in enumerate(recording.points, 1):
+        moments = sorted(
+            at_s for at_s in (*log.offers.times, *log.used.times) if from_s < at_s < to_s
+        )
+        idle_s = sum(
+            end_s - start_s
+            for start_s, end_s in pairwise([from_s, *moments, to_s])
+            if log.used.at(start_s) and log.offers.at(start_s) == 0
+        )
+        if idle_s >= 1.0:
+            found.append(f"CP{number} for {idle_s / MINUTE_S:.1f} min")
+    return f"A vehicle was there and had 0 A at {_list(found)}." if found else ""
 
 
 def clock(at_s: float) -> str:
@@ -156,27 +174,38 @@ def _violations(recording: Recording, from_s: float, to_s: float) -> Iterator[Mo
 
 
 def _offers(recording: Recording, from_s: float, to_s: float) -> list[str]:
-    """Return what became of the offers in a minute: those who went the same way together."""
-    ways: dict[str, list[str]] = {}
+    """Return what became of the offers in a minute; those who went the same way stand together."""
+    ways: dict[str, dict[str, list[str]]] = {}
     for number, log in enumerate(recording.points, 1):
         changes = [ma for _, ma in log.offers.changes(from_s - 1e-6, to_s - 1e-6)]
-        if not changes or not (log.used.at(from_s) or log.used.at(to_s)):
-            continue
         before = log.offers.before(from_s)
-        lowest, last = min(changes), changes[-1]
-        stops = f"{_number(before)} → {_number(last)} A"
-        if lowest < min(before, last):
-            stops = f"{_number(before)} → {_number(lowest)} → {_number(last)} A"
-        ways.setdefault(_way(before, changes), []).append(f"CP{number} {stops}")
-    return [f"{way}: {', '.join(points)}" for way, points in ways.items()]
+        if not log.used.at(to_s - 1e-6) or set(changes) <= {before}:
+            continue  # nobody is there to whom it matters, or nothing changed
+        stops = [before, changes[-1]]
+        if min(changes) < min(stops):
+            stops.insert(1, min(changes))
+        text = " → ".join(_number(ma) for ma in stops)
+        ways.setdefault(_way(before, changes), {}).setdefault(text, []).append(f"CP{number}")
+    return [
+        f"{way}: {', '.join(f'{_list(points)} {text} A' for text, points in ones.items())}"
+        for way, ones in ways.items()
+    ]
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
 
 
 def _way(before_ma: int, changes: Sequence[int]) -> str:
     last_ma = changes[-1]
+    if last_ma == before_ma == 0:
+        return "started and stopped again"
     if last_ma == 0:
         return "stopped"
     if before_ma == 0:
         return "started"
+    if 0 in changes:
+        return "stopped and started again"
     if min(changes) < min(before_ma, last_ma):
         return "lowered and raised again"
     return "lowered" if last_ma < before_ma else "raised"

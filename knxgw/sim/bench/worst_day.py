@@ -12,7 +12,7 @@ from knxgw.sim.bench.counterfactual import controller_caused
 from knxgw.sim.bench.day import HOUR_S, day
 from knxgw.sim.bench.day_picture import Picture, picture
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job
-from knxgw.sim.bench.day_story import clock, tell
+from knxgw.sim.bench.day_story import clock, tell, without_current
 from knxgw.sim.bench.metrics import EXCURSION_FROM_MA, energy_as
 from knxgw.sim.bench.oracle import oracle_as
 from knxgw.sim.bench.plant import MWH_PER_AS
@@ -34,6 +34,7 @@ class WorstDay:
     why: str  # this hour
     given_kwh: float  # in it
     possible_kwh: float
+    without: str  # who had no current in it
     lines: tuple[str, ...]
     picture: Picture
 
@@ -65,6 +66,7 @@ def tell_worst(result: DayResult) -> WorstDay:
         why=why,
         given_kwh=given_as * MWH_PER_AS / MWH_PER_KWH,
         possible_kwh=oracle_as(scenario, recording, from_s, to_s) * MWH_PER_AS / MWH_PER_KWH,
+        without=without_current(recording, from_s, to_s),
         lines=tuple(tell(scenario, recording, from_s, to_s)),
         picture=picture(scenario, recording, (from_s, to_s)),
     )
@@ -103,6 +105,7 @@ def worst_lines(worst: WorstDay, plot: str) -> list[str]:
         "gateway caused; of equal ones the least utilisation by what its series must reach. That is",
         f"**seed {job.seed}, {job.series.title}** (utilisation {worst.utilisation:.3f}), and of it the hour from",
         f"{span}, in which {worst.why}: the vehicles got {worst.given_kwh:.1f} of {worst.possible_kwh:.1f} kWh.",
+        *([worst.without] if worst.without else []),
         "Told from the recording; *CP3 12 → 6 A* is what the gateway offered, and line and building are L1/L2/L3.",
         "",
         f"![Currents of the worst hour]({plot})",
