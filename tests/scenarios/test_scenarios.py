@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.sim.bench.expectation import OffersAre, When
-from knxgw.sim.bench.read_scenario import load_scenario
+from knxgw.sim.bench.read_scenario import load_scenario, parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from tests.scenarios.variations import (
     FILES,
@@ -172,6 +172,27 @@ def test_a_later_sample_moves_deadlines_but_no_amounts() -> None:
     deadlines = [(one.subject, two.subject) for one, two in pairs if one.when is When.BY]
     assert deadlines
     assert all(one == two for one, two in deadlines)
+
+
+WORDS = """
+duration_s: 300
+points: 2
+events: [{at: 120.1, until: 240.1, base_added_a: 10}]
+expect:
+  - {becomes: 30, to: 120, offers_a: 14}
+  - {becomes: [122, 124.5], to: 240, offers_a: [9, 9]}
+  - {becomes: [120.2, 126.5], to: 240, load_a: 32}  # as it was before
+  - {from: 241, to: 290, rise_a: [[240.1, 9], [252, 11], [257, 13], [262, 14]]}
+"""
+
+
+@pytest.mark.parametrize("shift_s", [0.3, 1.0, 1.9])
+def test_what_becomes_so_or_rises_for_a_while_moves_with_the_samples(shift_s: float) -> None:
+    scenario = parse_scenario(WORDS)
+    assert not broken(scenario, Variation(order=(2, 1), shift_s=shift_s))
+    early = parse_scenario(WORDS.replace("[122, 124.5]", "[110, 118]"))
+    (found,) = broken(early, Variation(order=(2, 1), shift_s=shift_s))
+    assert "offers are 14/14 A" in found
 
 
 def test_of_more_than_three_charging_points_some_orders_are_looked_at() -> None:

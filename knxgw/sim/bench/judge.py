@@ -8,7 +8,6 @@ from knxgw.sim.bench.expectation import (
     GatewayHas,
     GatewayMeasures,
     OffersAre,
-    Subject,
     When,
 )
 from knxgw.sim.bench.judge_at import EARLY_S, differ, moments, wrong_at, wrong_within
@@ -49,14 +48,24 @@ def _judge(scenario: Scenario, recording: Recording, expectation: Expectation) -
         return wrong_over(scenario, recording, subject, start_s, to_s)
     if expectation.when is When.DURING:
         return wrong_within(recording, subject, from_s, to_s)
-    if expectation.when is When.BETWEEN and (problem := _too_early(recording, subject, from_s)):
+    if expectation.when is When.BETWEEN and (problem := _too_early(recording, expectation)):
         return problem
     return _reached(recording, expectation, from_s, to_s)
 
 
-def _too_early(recording: Recording, subject: Subject, from_s: float) -> str | None:
-    is_so = math.isfinite(from_s) and wrong_at(recording, subject, from_s - EARLY_S) is None
-    return f"was so before {from_s:g} s" if is_so else None
+def _too_early(recording: Recording, expectation: Expectation) -> str | None:
+    """Return that something was so before the first moment.
+
+    Where it may come earlier than stated, it is not so at some moment from then on.
+    """
+    if not math.isfinite(expectation.from_s):
+        return None
+    before_s = expectation.from_s - EARLY_S
+    first_s = before_s - expectation.early_s
+    looked_at = moments(recording, expectation.subject, first_s, before_s)
+    if any(wrong_at(recording, expectation.subject, at_s) for at_s in looked_at):
+        return None
+    return f"was so before {expectation.from_s - expectation.early_s:g} s"
 
 
 def _becomes(
@@ -65,7 +74,7 @@ def _becomes(
     """Return that something did not become so, or did not stay so."""
     subject, until_s = expectation.subject, expectation.until_s
     end_s = recording.end_s if until_s >= recording.end_s else until_s - expectation.early_s
-    if problem := _too_early(recording, subject, from_s):
+    if problem := _too_early(recording, expectation):
         return problem
     if end_s < to_s:  # as it may come later, there is no time left in which it must stay
         return _reached(recording, expectation, max(from_s, recording.start_s), to_s)
