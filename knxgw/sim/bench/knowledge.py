@@ -7,7 +7,8 @@ Source: load management specification, sections 2, 3.1, 7.3, 11.
 
 from bisect import bisect_right
 
-from knxgw.dlm.meter import OVER_RANGE_COUNTS_MA, OVER_RANGE_MA
+from knxgw.dlm.meter import OVER_RANGE_COUNTS_MA, OVER_RANGE_MA, current_of_power
+from knxgw.dlm.settings import Settings
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.telegrams import TYPES
@@ -23,7 +24,13 @@ class Knowledge:
     """What was told of one phase."""
 
     def __init__(self, scenario: Scenario, recording: Recording, phase: int) -> None:
-        meter = scenario.meter
+        meter, connection = scenario.meter, scenario.connection
+        settings = Settings(
+            fuse_ma=connection.fuse_ma,
+            voltage_v=connection.voltage_v,
+            power_factor=connection.power_factor,
+            interval_s=meter.monitoring_s,
+        )
         told = [one for one in recording.told if one.phase == phase]
         self._start_s = recording.start_s
         self._arrived = [one.arrived_s for one in told]
@@ -31,13 +38,13 @@ class Knowledge:
         self._good = [
             one.arrived_s
             for one in told
-            if _current_ma(scenario, one.value)
+            if _current_ma(settings, scenario.meter.dpt, one.value)
             <= recording.configuration_at(scenario, one.arrived_s).connection.limit_ma
         ]
         on_change = meter.in_operation_s is not None
         spacing_s = SPACING_ON_CHANGE_S if on_change else meter.sample_s
         self._window_s = max(LEAST_WINDOW_S, SPACINGS_HELD * spacing_s)
-        self._fresh_s = _timeout_s(meter.monitoring_s) if on_change else spacing_s + LATE_S
+        self._fresh_s = settings.timeout_s if on_change else spacing_s + LATE_S
         self._alive = sorted([*self._arrived, *(recording.operations if on_change else ())])
 
     def within_s(self, before_s: float) -> float:
@@ -64,13 +71,9 @@ class Knowledge:
         return max(self._base[first : index + 1])
 
 
-def _current_ma(scenario: Scenario, value: float) -> float:
+def _current_ma(settings: Settings, dpt: str, value: float) -> float:
     """Return the current that a telegram tells."""
-    connection, kind = scenario.connection, TYPES[scenario.meter.dpt]
+    kind = TYPES[dpt]
     if kind.is_power:
-        return value * 1000 / (connection.voltage_v * connection.power_factor)
+        return current_of_power(settings, value)
     return OVER_RANGE_COUNTS_MA if kind.saturating and value >= OVER_RANGE_MA else value
-
-
-def _timeout_s(monitoring_s: float) -> float:
-    return monitoring_s + max(1.0, 0.2 * monitoring_s)

@@ -19,7 +19,7 @@ from itertools import pairwise
 from knxgw.config.model import SMART_METER_7012_MA
 from knxgw.dlm.allocation import FINE_MA, Share, rounded, solve
 from knxgw.sim.bench.recording import PointLog, Recording
-from knxgw.sim.bench.scenario import ConnectionModel, MeterModel, PointModel, Scenario
+from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.sim.bench.telegrams import TYPES
 
 TURN_S = 10.0  # a fair oracle lets them take turns as short as this
@@ -112,10 +112,7 @@ class _Moment:
 
     def __init__(self, scenario: Scenario, recording: Recording, at_s: float) -> None:
         self._scenario = scenario
-        limit_ma = _limit_ma(scenario.connection, scenario.meter)
-        self._available = [
-            _available_ma(scenario.connection, limit_ma, base.at(at_s)) for base in recording.base
-        ]
+        self._available = [available_ma(scenario, base.at(at_s)) for base in recording.base]
         self.wanting: dict[int, tuple[tuple[int, ...], int]] = {}  # phases, what it can use
         self.held: list[int] = []
         for index, log in enumerate(recording.points):
@@ -175,14 +172,13 @@ def _share(model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: 
     )
 
 
-def _limit_ma(connection: ConnectionModel, meter: MeterModel) -> int:
-    """Return the limit in force: a type that ends at 65.535 A has one of its own (section 3.1)."""
-    is_dynamic = connection.load_management == "dynamic"
-    ends = is_dynamic and TYPES[meter.dpt].saturating
-    return min(connection.limit_ma, SMART_METER_7012_MA) if ends else connection.limit_ma
-
-
-def _available_ma(connection: ConnectionModel, limit_ma: int, base_ma: float) -> int:
+def available_ma(scenario: Scenario, base_ma: float) -> int:
+    """Return what there is for all chargers on a phase, beside what the building draws."""
+    connection = scenario.connection
+    limit_ma = connection.limit_ma
+    if connection.load_management == "static":
+        base_ma = 0.0  # nobody looks at it
+    elif TYPES[scenario.meter.dpt].saturating:  # ends at 65.535 A: has a limit of its own (3.1)
+        limit_ma = min(limit_ma, SMART_METER_7012_MA)
     feeder_ma = limit_ma if connection.feeder_ma is None else connection.feeder_ma
-    base = 0.0 if connection.load_management == "static" else base_ma
-    return round(min(limit_ma - base, feeder_ma))
+    return round(min(limit_ma - base_ma, feeder_ma))

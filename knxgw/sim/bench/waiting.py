@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from knxgw.charging.words import Reason
 from knxgw.dlm.settings import Settings
+from knxgw.sim.bench.oracle import available_ma
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 
@@ -160,9 +161,7 @@ def _turn_s(scenario: Scenario) -> float:
 
 def _fitting(scenario: Scenario, recording: Recording, at_s: float, wanting: list[int]) -> int:
     """Return how many minima fit at a moment."""
-    connection = scenario.connection
-    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
-    rooms = [min(connection.limit_ma - base.at(at_s), feeder_ma) for base in recording.base]
+    rooms = [available_ma(scenario, base.at(at_s)) for base in recording.base]
     logs, count = recording.points, 0
     for index in sorted(wanting, key=lambda index: len(logs[index].used.at(at_s))):
         phases, need_ma = logs[index].used.at(at_s), scenario.points[index].minimum_ma
