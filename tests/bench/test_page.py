@@ -1,13 +1,17 @@
 """The page of the days: a story that is what happened, and what is said of the days."""
 
+import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from knxgw.sim.bench import days_kept
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.day_story import clock, tell, without_current
-from knxgw.sim.bench.days import main
+from knxgw.sim.bench.days import main, say_missed
+from knxgw.sim.bench.days_kept import load_kept, save_kept
 from knxgw.sim.bench.days_report import Page, page_lines, plots
 from knxgw.sim.bench.days_tables import missed_lines, overview_lines, summary_lines
 from knxgw.sim.bench.read_scenario import parse_scenario
@@ -162,3 +166,54 @@ def test_the_list_names_every_series(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["--list"]) == 0
     out = capsys.readouterr().out
     assert [line.split()[0] for line in out.splitlines()] == [one.name for one in EVERY_SERIES]
+
+
+def test_a_finished_day_is_kept_for_the_same_sources_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_kept(tmp_path, result())
+    assert load_kept(tmp_path, [result().job, result(1002).job]) == [result()]
+    monkeypatch.setattr(days_kept, "_own_sum", lambda: "other")
+    assert load_kept(tmp_path, [result().job]) == []
+
+
+def test_a_rule_that_changes_is_another_program_and_a_page_that_changes_is_not(
+    tmp_path: Path,
+) -> None:
+    rule, page = tmp_path / "rule.py", tmp_path / "days_report.py"
+    rule.write_text("a = 1\n", encoding="utf-8")
+    page.write_text("b = 1\n", encoding="utf-8")
+    before = days_kept.sum_of(tmp_path)
+    page.write_text("b = 2\n", encoding="utf-8")
+    assert days_kept.sum_of(tmp_path) == before
+    rule.write_text("a = 2\n", encoding="utf-8")
+    assert days_kept.sum_of(tmp_path) != before
+
+
+def test_one_command_runs_what_is_missing_and_writes_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--series", "1s", "--series", "2s", "--first", "1001", "--hours", "0.05"]
+    arguments += ["--compared", "0", "--jobs", "1", "--keep", str(tmp_path / "kept")]
+    main([*arguments, "--seeds", "1"])
+    assert "2 of 2" in capsys.readouterr().err
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    main([*arguments, "--seeds", "2", "--report", str(page), "--tuned-until", "abc1234"])
+    said = capsys.readouterr()
+    assert "2 of 2" in said.err, "the other two are kept"
+    assert "1 s meter" in said.out
+    text = page.read_text(encoding="utf-8")
+    assert "seeds 1001 to 1002" in text
+    assert all(
+        (page.parent / place).is_file() for place in re.findall(r"\]\((plots/[^)]*)\)", text)
+    )
+
+
+def test_each_missed_figure_names_the_command_that_runs_its_day_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert say_missed([with_figures(result(name="outages"), utilisation=0.5)])
+    missed = capsys.readouterr().out.splitlines()
+    command = "python -m knxgw.sim.bench.days --series outages --seeds 1 --first 1001 --compared 0"
+    assert any("utilisation, each day" in line and command in line for line in missed)

@@ -1,13 +1,32 @@
 """Finished days in a folder, so that a long run can be ended and gone on with.
 
-Only for the program that wrote them: a folder belongs to one state of the rules.
+A day is found again only by the program that ran it: its file is named after what the sources say.
+What only writes figures down may change without running the days once more.
 """
 
 import pickle
 from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
+import knxgw
 from knxgw.sim.bench.day_run import DayResult, Job
+
+WRITERS = frozenset(
+    {
+        "comparison.py",
+        "day_plots.py",
+        "day_story.py",
+        "days.py",
+        "days_kept.py",
+        "days_report.py",
+        "days_tables.py",
+        "svg.py",
+        "worst_day.py",
+    }
+)
+DIGITS = 8  # of the sources' sum, in the name of a file
 
 
 def load_kept(folder: Path, jobs: Sequence[Job]) -> list[DayResult]:
@@ -30,5 +49,20 @@ def save_kept(folder: Path, result: DayResult) -> None:
     unfinished.replace(folder / _name(result.job))
 
 
+def sum_of(sources: Path) -> str:
+    """Return what tells two states of the sources apart, but for what only writes figures down."""
+    total = sha256()
+    for path in sorted(sources.rglob("*.py")):
+        if path.name not in WRITERS:
+            total.update(path.relative_to(sources).as_posix().encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()[:DIGITS]
+
+
+@cache
+def _own_sum() -> str:
+    return sum_of(Path(knxgw.__file__).parent)
+
+
 def _name(job: Job) -> str:
-    return f"{job.series.name}-{job.seed}-{job.hours:g}h.day"
+    return f"{job.series.name}-{job.seed}-{job.hours:g}h-{_own_sum()}.day"
