@@ -18,7 +18,6 @@ from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
 HOURS = 0.4
 UNSAFE = {
     "unmeasured": "lowering a vehicle that takes less than told frees nothing, which is seen late",
-    "overdraw": "what a vehicle draws too much is learned anew after each change",
 }
 
 
