@@ -15,6 +15,7 @@ Source: load management specification, sections 7.1 and 7.2.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from knxgw.dlm.member import (
     EARLY_S,
@@ -29,8 +30,17 @@ from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
+AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
 LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
+
+
+class Found(NamedTuple):
+    """What a sample says of the load of the building [mA]: what is taken, and what is possible."""
+
+    base_ma: int
+    least_ma: int
+    most_ma: int
 
 
 def take_sample(
@@ -38,16 +48,16 @@ def take_sample(
 ) -> None:
     """Take a new value of the meter; the members know when they were read last."""
     counted = [member for member in members if member.valid and member.reachable]
-    base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
+    found = _found(one.base_ma, phase, sample, counted, settings)
+    one.value_ma, one.open_ma = sample.current_ma, (found.least_ma, found.most_ma)
     if one.base_ma is None or _is_proved(sample, counted):
-        _note(one, base_ma, most_ma, waiting=())
+        _note(one, found.base_ma, found.most_ma, waiting=())
         return
-    likely_ma = base_ma
-    base_ma = _believed_ma(base_ma, one.base_ma, sample, settings)
+    base_ma, most_ma = _believed_ma(found.base_ma, one.base_ma, sample, settings), found.most_ma
     is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
     if _is_read(counted, sample.at_s) and all(map(is_read_often, counted)):
         # what the delay that was told leaves open keeps nobody from rising; what it says does
-        most_ma = max(base_ma, likely_ma)
+        most_ma = max(base_ma, found.base_ma)
     waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _note(one, base_ma, most_ma, waiting=waiting)
 
@@ -67,13 +77,47 @@ def look_again(
             break
     else:
         return
-    base_ma, most_ma = _base_ma(one.base_ma, phase, sample, counted, settings)
+    found = _found(one.base_ma, phase, sample, counted, settings)
+    base_ma = found.base_ma
     later = one.samples[place + 1 :]
     for other in later:
-        before_ma = base_ma
-        base_ma, most_ma = _base_ma(before_ma, phase, other, counted, settings)
-        base_ma = _believed_ma(base_ma, before_ma, other, settings)
-    _note(one, base_ma, most_ma, waiting=later)
+        found = _found(base_ma, phase, other, counted, settings)
+        base_ma = _believed_ma(found.base_ma, base_ma, other, settings)
+    one.open_ma = found.least_ma, found.most_ma
+    _note(one, base_ma, found.most_ma, waiting=later)
+
+
+def look_at_rest(
+    one: PhaseState,
+    phase: int,
+    members: Iterable[Member],
+    settings: Settings,
+    now_s: float,
+    window_s: float,
+) -> None:
+    """Look at a value that is in force while nothing moves, where a meter tells changes only.
+
+    What the last sample left open is known then: the line still carries what was told. Less than was
+    taken is believed after a whole window, because a telegram may have been lost; and never more or
+    less than that sample allowed.
+    """
+    if one.samples or one.base_ma is None or one.open_ma[0] == one.open_ma[1]:
+        return
+    drawn_ma = 0
+    soon_s, late_s = now_s - settings.meter_delay_s - AT_REST_S, now_s - window_s
+    is_late = True
+    for member in members:
+        if member.valid and member.reachable:
+            steady = steady_about(member, soon_s)
+            if steady is None:
+                return
+            drawn_ma += steady[phase]
+            is_late = is_late and steady_about(member, late_s) is not None
+    least_ma, most_ma = one.open_ma
+    base_ma = min(max(one.value_ma - drawn_ma, least_ma), most_ma)
+    if base_ma > one.base_ma or is_late:
+        one.open_ma = base_ma, base_ma
+        _note(one, base_ma, base_ma, waiting=())
 
 
 def _believed_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
@@ -115,10 +159,10 @@ def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample,
     one.base_ma, one.doubt_ma, one.samples = base_ma, most_ma - base_ma, waiting
 
 
-def _base_ma(
+def _found(
     before_ma: int | None, phase: int, sample: Sample, counted: list[Member], settings: Settings
-) -> tuple[int, int]:
-    """Return the load of the building [mA], and how high it may be.
+) -> Found:
+    """Return the load of the building, and between what it may lie.
 
     The base changes only as much as the measurement demands. What certainly rose is the building's
     load; when that is more than the tolerance, what the chargers most likely drew counts, because
@@ -129,14 +173,16 @@ def _base_ma(
         least_ma, likely_ma, most_ma = _draw_about(member, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
     measured_ma = sample.current_ma
-    if before_ma is None:
-        return measured_ma - drawn_ma, measured_ma - drawn_ma
     most_ma, least_ma = measured_ma - low_ma, measured_ma - high_ma
-    if least_ma > before_ma + settings.lower_from_ma:
-        return max(least_ma, measured_ma - drawn_ma), most_ma
-    if least_ma > before_ma:
-        return least_ma, most_ma
-    return min(before_ma, most_ma), most_ma
+    if before_ma is None:
+        base_ma = most_ma = least_ma = measured_ma - drawn_ma
+    elif least_ma > before_ma + settings.lower_from_ma:
+        base_ma = max(least_ma, measured_ma - drawn_ma)
+    elif least_ma > before_ma:
+        base_ma = least_ma
+    else:
+        base_ma = min(before_ma, most_ma)
+    return Found(base_ma, least_ma, most_ma)
 
 
 def _draw_about(

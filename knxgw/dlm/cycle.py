@@ -10,7 +10,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.base_load import look_again, remember
+from knxgw.dlm.base_load import look_again, look_at_rest, remember
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.member import DRAWS_MA, Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
@@ -71,12 +71,14 @@ def _observe(work: Work, seen: Mapping[int, Seen]) -> None:
 
 
 def _look_again(work: Work) -> None:
-    """Look again at values of the meter that readings of the chargers had not reached."""
+    """Look again at values of the meter that readings of the chargers had not reached, or are in force."""
+    members, window_s = work.members.values(), meters.window_s(work.state.meter)
     for index, phase in enumerate(work.phases):
-        if not phase.samples:
-            continue
         before_ma = phase.base_ma
-        look_again(phase, index, work.members.values(), work.settings, work.now_s)
+        if phase.samples:
+            look_again(phase, index, members, work.settings, work.now_s)
+        elif work.is_on_change and not work.emergency:
+            look_at_rest(phase, index, members, work.settings, work.now_s, window_s)
         if phase.base_ma != before_ma:
             remember(phase, work.now_s, meters.window_s(work.state.meter))
 
@@ -88,6 +90,7 @@ def _add_to_base(work: Work, moved: Phases) -> None:
     for index, phase in enumerate(work.phases):
         if phase.base_ma is not None and moved[index]:
             phase.base_ma += moved[index]
+            phase.open_ma = phase.open_ma[0] + moved[index], phase.open_ma[1] + moved[index]
             phase.history = tuple((at, base + moved[index]) for at, base in phase.history)
 
 
@@ -98,6 +101,7 @@ def _take_from_base(work: Work, known: Phases) -> None:
     for index, phase in enumerate(work.phases):
         if phase.base_ma is not None:
             phase.base_ma -= known[index]
+            phase.open_ma = phase.open_ma[0] - known[index], phase.open_ma[1] - known[index]
             value = work.state.meter.values[index]
             if value is not None:  # what is in force since then is known now
                 remember(phase, value.at_s, meters.window_s(work.state.meter))

@@ -19,7 +19,6 @@ from knxgw.dlm.settings import (
     MOST_BACK_OFF,
     SMALL_RAISE_MA,
     SMALL_RAISE_S,
-    Supervision,
 )
 from knxgw.dlm.state import PhaseState
 from knxgw.dlm.work import Work
@@ -371,11 +370,10 @@ def _is_worth_it_now(work: Work, member: Member, want_ma: int) -> bool:
 def _may_rise(work: Work, member: Member) -> bool:
     if work.now_s - member.raised_s < work.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
-    on_change = work.settings.supervision is Supervision.VALUES_AND_IN_OPERATION
     meter = work.state.meter
     just_complete = meter.set_s == work.now_s
     complete = meter.sets > member.raised_set and (just_complete or not meter.fresh)
-    seen = on_change or work.is_static or complete
+    seen = work.is_on_change or work.is_static or complete
     return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
 
 

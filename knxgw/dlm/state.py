@@ -42,6 +42,8 @@ class PhaseState:
     back_off: int = 0  # k
     back_off_s: float = LONG_AGO_S  # when k was last of use: it was raised, or kept a peak in mind
     gone_s: float | None = None  # for how long the level to which the load rose last had been left
+    value_ma: int = 0  # what was told last
+    open_ma: tuple[int, int] = (0, 0)  # between what B_p lies by that
     samples: tuple[Sample, ...] = ()  # the last ones, while readings of their moments are missing
     trail: follows.Trail = follows.NEW  # whether its meter follows the chargers
 
@@ -57,6 +59,8 @@ class PhaseState:
             self.back_off,
             self.back_off_s,
             self.gone_s,
+            self.value_ma,
+            self.open_ma,
             self.samples,
             self.trail,
         )

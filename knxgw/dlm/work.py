@@ -8,7 +8,7 @@ from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
 from knxgw.dlm.member import Member, is_read_often
 from knxgw.dlm.room import Claims
-from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings, Supervision
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
 from knxgw.dlm.use import NEVER_S, patience_until_s, set_offer
 from knxgw.frozen import replace
@@ -44,6 +44,7 @@ class Work:
         self.clear_ma = [0] * count  # A_up without the doubt about the base load
         self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
+        self.is_on_change = settings.supervision is Supervision.VALUES_AND_IN_OPERATION
         self.in_window = now_s < state.high_power_until_s
         self._is_slow = False  # what is in doubt stays so for longer than a raise takes
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
@@ -182,7 +183,7 @@ class Work:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s = self.now_s
         due_s = self._quiet_until_s()
-        waits = any(phase.samples for phase in self.phases)
+        waits = any(phase.samples or self._is_open(phase) for phase in self.phases)
         if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_settled:
             return now_s
         if not self.is_static:
@@ -202,6 +203,10 @@ class Work:
         if self.coming is not None:
             due_s = min(due_s, max(now_s, self.coming_s + queues.COMING_S))
         return min(due_s, self._next_turn_s())
+
+    def _is_open(self, phase: PhaseState) -> bool:
+        """Tell whether a value that is in force says more when nothing moves any more."""
+        return self.is_on_change and phase.open_ma[0] != phase.open_ma[1]
 
     def _quiet_until_s(self) -> float:
         """Return until when no member has to be looked at again, and note it for each.
