@@ -1,0 +1,25 @@
+"""A load of the building that is told in the second of a raise must keep that raise back.
+
+It holds for these moments of the meter only: one that looks a little earlier cannot know.
+"""
+
+import pytest
+
+from knxgw.sim.bench.read_scenario import parse_scenario
+from knxgw.sim.bench.report import run_scenario
+
+RISE = """
+duration_s: 60
+points: 3
+events: [{{at: {at_s}, base_a: {base_a}}}]
+expect:
+  - {{load_at_most_a: 32.5}}
+"""
+
+
+@pytest.mark.proves("D7.2f")
+@pytest.mark.parametrize("at_s", [8.5, 9.0, 9.5, 10.0])
+@pytest.mark.parametrize("base_a", [6.3, 8.2, 8.4])
+def test_a_rise_told_in_the_second_of_a_raise_keeps_it_back(at_s: float, base_a: float) -> None:
+    result = run_scenario(parse_scenario(RISE.format(at_s=at_s, base_a=base_a)))
+    assert not result.failures, "\n".join(result.failures)
