@@ -91,28 +91,28 @@ def look_at_rest(
     one: PhaseState,
     phase: int,
     members: Iterable[Member],
-    settings: Settings,
-    now_s: float,
-    window_s: float,
+    *,
+    since_s: float,
+    long_since_s: float,
 ) -> None:
     """Look at a value that is in force while nothing moves, where a meter tells changes only.
 
-    What the last sample left open is known then: the line still carries what was told. Less than was
-    taken is believed after a whole window, because a telegram may have been lost; and never more or
-    less than that sample allowed.
+    What the last sample left open is known when nothing has moved since `since_s`: the line still
+    carries what was told. Less than was taken is believed only when nothing has since
+    `long_since_s`, because a telegram may have been lost; and never more or less than that sample
+    allowed.
     """
     if one.samples or one.base_ma is None or one.open_ma[0] == one.open_ma[1]:
         return
     drawn_ma = 0
-    soon_s, late_s = now_s - settings.meter_delay_s - AT_REST_S, now_s - window_s
     is_late = True
     for member in members:
         if member.valid and member.reachable:
-            steady = steady_about(member, soon_s)
+            steady = steady_about(member, since_s)
             if steady is None:
                 return
             drawn_ma += steady[phase]
-            is_late = is_late and steady_about(member, late_s) is not None
+            is_late = is_late and steady_about(member, long_since_s) is not None
     least_ma, most_ma = one.open_ma
     base_ma = min(max(one.value_ma - drawn_ma, least_ma), most_ma)
     if base_ma > one.base_ma or is_late:

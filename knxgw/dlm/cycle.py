@@ -10,7 +10,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.base_load import look_again, look_at_rest, remember
+from knxgw.dlm.base_load import AT_REST_S, look_again, look_at_rest, remember
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.member import DRAWS_MA, Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
@@ -78,7 +78,9 @@ def _look_again(work: Work) -> None:
         if phase.samples:
             look_again(phase, index, members, work.settings, work.now_s)
         elif work.is_on_change and not work.emergency:
-            look_at_rest(phase, index, members, work.settings, work.now_s, window_s)
+            since_s = work.now_s - work.settings.meter_delay_s - AT_REST_S
+            long_since_s = work.now_s - window_s
+            look_at_rest(phase, index, members, since_s=since_s, long_since_s=long_since_s)
         if phase.base_ma != before_ma:
             remember(phase, work.now_s, meters.window_s(work.state.meter))
 

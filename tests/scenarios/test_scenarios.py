@@ -102,6 +102,9 @@ CATALOGUE = [
     pytest.param("whole-ampere-flicker", marks=pytest.mark.proves("D9.3d")),
     pytest.param("newcomer-fits-by-tenths"),
     pytest.param("newcomer-fits-by-one-ampere"),
+    pytest.param("rise-while-cars-obey-on-change", marks=pytest.mark.proves("D7.2g")),
+    pytest.param("load-between-slow-readings", marks=pytest.mark.proves("D7.2f")),
+    pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4a")),
 ]
 
 
