@@ -104,7 +104,7 @@ CATALOGUE = [
     pytest.param("newcomer-fits-by-one-ampere"),
     pytest.param("rise-while-cars-obey-on-change", marks=pytest.mark.proves("D7.2g")),
     pytest.param("load-between-slow-readings", marks=pytest.mark.proves("D7.2f")),
-    pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4a")),
+    pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
 ]
 
 
