@@ -198,6 +198,23 @@ def test_what_becomes_so_or_rises_for_a_while_moves_with_the_samples(shift_s: fl
     assert "offers are 14/14 A" in found
 
 
+def test_what_belongs_to_samples_goes_along_with_them_and_nothing_else() -> None:
+    spans = "[{from: 10, to: 20, late_s: 1}]"
+    meter = f"{{lost: {spans}, slow: {spans}, answers_s: 1, unanswered: [{{from: 10, to: 20}}], "
+    meter += "in_operation_s: 5, in_operation_pauses: [{from: 10, to: 20}], jitter_s: 0.2, "
+    meter += "frozen: [{from: 10, to: 20}]}"
+    text = f"meter: {meter}\nexpect: [{{by: 30, offers_a: 6}}]\nevents: [{{at: 15, base_a: 5}}]"
+    turned = varied(parse_scenario(text), Variation(order=(1,), shift_s=0.5))
+    moved = turned.meter
+    for one in (*moved.lost, *moved.slow, *moved.unanswered, *moved.frozen):
+        assert (one.from_s, one.to_s) == (10.5, 20.5)
+    assert moved.in_operation_pauses[0].from_s == 10.0
+    assert turned.happenings[0].at_s == 15.0
+    (expected,) = turned.expectations
+    assert expected.early_s == pytest.approx(2.0 - 0.5 + 2 * 0.2)
+    assert expected.late_s == pytest.approx(0.5 + 1.0 + 2 * 0.2)
+
+
 def test_of_more_than_three_charging_points_some_orders_are_looked_at() -> None:
     scenario = load_scenario(Path(__file__).parent / "S16.yaml")
     orders = orders_of(scenario)

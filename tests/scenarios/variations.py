@@ -6,8 +6,10 @@ alike in everything but their polls a tie is decided by least energy, as far as 
 then by lowest number (8.1, 9.2). What is expected of these may be true of them in any order, one
 order for the whole scenario.
 
-*Shift.* The smart meter samples `shift_s` later, less than its period `T`. Its lost telegrams and
-values out of turn go along; the building, cars, commands, polls and the gateway's clock stay. What
+*Shift.* The smart meter samples `shift_s` later, less than its period `T`. Its lost, slow and
+frozen telegrams, reads without an answer and values out of turn go along; the building, cars,
+commands, polls, In operation and the gateway's clock stay. Of a meter with jitter two telegrams in
+turn may be so much closer or farther apart, which counts as earlier and as later. What
 depends on a sample then comes at most `shift_s` later, for the sample it came from is that much
 later and tells no less, and another second later at most where a wait then ends between two cycles
 of the gateway (9.1). Or it comes up to `T - shift_s` earlier, for the sample before may now tell
@@ -106,6 +108,7 @@ def varied(scenario: Scenario, variation: Variation) -> Scenario:
         lost=_shifted(meter.lost, shift_s),
         slow=_shifted(meter.slow, shift_s),
         unanswered=_shifted(meter.unanswered, shift_s),
+        frozen=_shifted(meter.frozen, shift_s),
     )
     points = [
         replace(point, poll_offset_s=number / 10) if point.poll_offset_s is None else point
