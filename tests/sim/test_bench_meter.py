@@ -12,6 +12,7 @@ from knxgw.sim.bench.false_alarms import false_alarms
 from knxgw.sim.bench.metrics import utilisation
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Fault, Recording
+from knxgw.sim.bench.report import run_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.telegrams import HIGHEST_F16, TYPES, on_the_bus, two_byte_float
 from knxgw.station.model import InOperationSeen, SmartMeterTelegram
@@ -189,6 +190,30 @@ def test_what_the_building_exports_counts_in_the_yardstick_of_utilisation() -> N
     scenario = parse_scenario(text)
     share = utilisation(scenario, Run(scenario).run(), 100.0, 300.0)
     assert share == pytest.approx(40 / 40, abs=0.03)
+
+
+def test_export_can_come_and_go_in_events_and_be_expected() -> None:
+    text = """
+duration_s: 300
+points: [{car: {plug_s: 150}}]
+periodic: [{from: 10.1, to: 100, on_s: 20, off_s: 20, add_a: -12}]
+events:
+  - {at: 110.1, base_a: -8, phase: 2}
+  - {at: 120.1, base_a: [-8, -9, -10]}
+  - {at: 130.1, until: 140.1, base_added_a: -2}
+expect:
+  - {at: 15, load_a: [-8, -8, -8]}
+  - {at: 115, load_a: [4, -8, 4]}
+  - {from: 121, to: 149, load_at_most_a: -8}
+  - {at: 135, load_a: [-10, -11, -12]}
+  - {at: 134, measured_a: [-10, -11, -12]}
+  - {from: 220, utilisation_at_least: 0.99}
+"""
+    scenario = parse_scenario(text)
+    result = run_scenario(scenario)
+    assert result.failures == ()
+    assert result.metrics["highest_load_a"] == [8.0, 7.0, 6.0]
+    assert result.metrics["overcurrent_as"] == {"limit": 0, "fuse": 0}
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def _load(value: Node, node: Node, _place: Place) -> Subject:
 
 
 def _load_at_most(value: Node, _node: Node, _place: Place) -> Subject:
-    return LoadAtMost(load_ma=current_ma(value))
+    return LoadAtMost(load_ma=current_ma(value, None))
 
 
 def _measures(value: Node, node: Node, _place: Place) -> Subject:
