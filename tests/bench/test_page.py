@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.sim.bench import days_kept
+from knxgw.sim.bench.day_plots import utilisation_plot
 from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
 from knxgw.sim.bench.day_story import clock, tell, without_current
 from knxgw.sim.bench.days import main, say_missed
@@ -76,6 +77,12 @@ def test_the_page_names_the_commit_that_ended_the_tuning_and_the_range_that_is_p
 
 def test_days_the_rules_were_tuned_on_are_not_sold_as_fresh_ones() -> None:
     assert "**which the rules were tuned on**" in text_of(result(1), tuned_until="abc1234")
+
+
+def test_the_plot_of_utilisation_leaves_out_what_is_far_below() -> None:
+    well, badly = (with_figures(result(), utilisation=share) for share in (0.97, 0.5))
+    assert utilisation_plot([well], "of each day").count("<circle") == 1
+    assert utilisation_plot([badly], "of each day").count("<circle") == 0
 
 
 # --- the worst day -----------------------------------------------------------------------------------

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 
 from knxgw.sim.bench.day_picture import Lines, Picture
-from knxgw.sim.bench.day_run import GATEWAY, YARDSTICKS, DayResult
+from knxgw.sim.bench.day_run import EVCC, GATEWAY, OPENWB, WARP, DayResult
 from knxgw.sim.bench.svg import Axis, Chart
 
 BUILDING = "#c9ccd1"
 POINTS = ("#9ecae1", "#6baed6", "#a1d99b", "#74c476", "#bcbddc")
 LINE, LIMIT, FUSE = "#111111", "#d95f02", "#b2182b"
-POLICIES = {
+POLICIES = {  # last on top
+    "first come, first served": "#bbbbbb",
+    EVCC: "#d95f02",
+    WARP: "#7570b3",
+    OPENWB: "#1f78b4",
     GATEWAY: "#1b7837",
-    "first come, first served": "#d95f02",
-    "static share, 6 A each": "#7570b3",
-    "static share, safe": "#888888",
 }
+LEAST_SHOWN = 0.85  # what is below is in the tables only
 
 
 def day_plot(picture: Picture) -> str:
@@ -56,11 +58,16 @@ def utilisation_plot(results: Sequence[DayResult], title: str) -> str:
     """Return the utilisation of every day by who decided as SVG."""
     seeds = [one.job.seed for one in results]
     x = Axis(title="seed of the day", low=min(seeds) - 1, high=max(seeds) + 1, step=1.0)
-    y = Axis(title="utilisation", low=0.0, high=1.0, step=0.1, digits=1)
+    y = Axis(title="utilisation", low=LEAST_SHOWN, high=1.0, step=0.05, digits=2)
     chart = Chart(title, x, y)
     for name, colour in POLICIES.items():
-        shown = [one for one in results if name in one.figures]
-        if shown and (name == GATEWAY or name in YARDSTICKS):
-            shares = [one.figures[name].utilisation for one in shown]
-            chart.dots(name, [one.job.seed for one in shown], shares, colour=colour)
+        shares = [
+            (one.job.seed, one.figures[name].utilisation)
+            for one in results
+            if name in one.figures and one.figures[name].utilisation >= LEAST_SHOWN
+        ]
+        if shares:
+            chart.dots(
+                name, [seed for seed, _ in shares], [share for _, share in shares], colour=colour
+            )
     return chart.text()

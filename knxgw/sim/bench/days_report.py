@@ -7,7 +7,7 @@ from statistics import fmean
 
 from knxgw.sim.bench.comparison import comparison_lines
 from knxgw.sim.bench.day import HOUR_S
-from knxgw.sim.bench.day_plots import day_plot, hour_plot, utilisation_plot
+from knxgw.sim.bench.day_plots import LEAST_SHOWN, day_plot, hour_plot, utilisation_plot
 from knxgw.sim.bench.day_run import DayResult
 from knxgw.sim.bench.days_tables import acceptance_lines, by_series, missed_lines, overview_lines
 from knxgw.sim.bench.series import Series
@@ -186,7 +186,7 @@ def _details(series: Series, days: Sequence[DayResult]) -> Iterator[str]:
     yield ""
     yield from comparison_lines(series, days)
     yield ""
-    yield f"![Utilisation of each day]({PLOTS}/utilisation-{series.name}.svg)"
+    yield f"![Utilisation of each day, where it is {LEAST_SHOWN} or more]({PLOTS}/utilisation-{series.name}.svg)"
     if not series.faults and any(one.picture is not None for one in days):
         yield ""
         yield f"![Currents of a day]({PLOTS}/day-{series.name}.svg)"
