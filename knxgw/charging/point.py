@@ -5,7 +5,7 @@ must not look like the car's wish.
 Source: load management specification, sections 5, 14.3, 16; reference manual, tables 23-31.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import cache, partial
@@ -30,7 +30,7 @@ from knxgw.charging.words import (
 from knxgw.config.model import ChargingStart, PointSettings
 from knxgw.frozen import replace
 
-OWN_PAUSE_ECHO_S = 8.0  # T_ev (6 s) and two polls: how long our own pause may still be reported
+OBEY_S, ECHO_PERIODS, POLL_S = 6.0, 2, 1.0  # T_ev, and polls in which our pause may be reported
 FRESH_DEFAULT_S = 60.0
 FRESH_S: Mapping[Quantity, float] = {
     **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
@@ -328,8 +328,7 @@ def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
     spacings_s = point.spacings_s.get(quantity, ())
     if len(spacings_s) < FEWEST_SPACINGS:  # one alone may be a gap
         return FRESH_S[quantity]
-    period_s = sorted(spacings_s)[(len(spacings_s) - 1) // 2]
-    return max(FRESH_S[quantity], FRESH_PERIODS * period_s)
+    return max(FRESH_S[quantity], FRESH_PERIODS * _usual_s(spacings_s))
 
 
 def with_spacings(
@@ -414,7 +413,22 @@ def _own_pause(point: ChargingPoint, now_s: float) -> bool:
         return True
     if point.taken_ma == 0:
         return True
-    return point.pause_s is not None and now_s - point.pause_s <= OWN_PAUSE_ECHO_S
+    return point.pause_s is not None and now_s - point.pause_s <= _echo_s(point)
+
+
+def _echo_s(point: ChargingPoint) -> float:
+    """Return how long [s] our own pause may still be reported after its end.
+
+    Source: load management specification, section 5.
+    """
+    spacings_s = point.spacings_s.get(Quantity.STATE, ())
+    period_s = _usual_s(spacings_s) if len(spacings_s) >= FEWEST_SPACINGS else POLL_S
+    return OBEY_S + ECHO_PERIODS * period_s
+
+
+def _usual_s(spacings_s: Sequence[float]) -> float:
+    """Return how far apart readings mostly are; of two the lower one, for the other may be a gap."""
+    return sorted(spacings_s)[(len(spacings_s) - 1) // 2]
 
 
 # --- when to look again ---------------------------------------------------------------------------
@@ -436,8 +450,8 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
         soonest_s = min(soonest_s, point.counted_s + left_s)
     if now_s < point.obedience.settled_s < soonest_s:
         soonest_s = point.obedience.settled_s
-    if point.pause_s is not None and now_s <= point.pause_s + OWN_PAUSE_ECHO_S < soonest_s:
-        soonest_s = point.pause_s + OWN_PAUSE_ECHO_S
+    if point.pause_s is not None and now_s <= point.pause_s + _echo_s(point) < soonest_s:
+        soonest_s = point.pause_s + _echo_s(point)
     for quantity, read_s in point.read_s.items():
         stale_s = read_s + fresh_s(point, quantity)
         if now_s <= stale_s < soonest_s:

@@ -23,6 +23,7 @@ from knxgw.dlm.member import (
     actual_at,
     is_read_often,
     last_read_s,
+    obeyed_s,
     range_about,
     steady_about,
 )
@@ -198,7 +199,8 @@ def _draw_about(
     if follows and phase in member.phases:
         least_ma, most_ma = min(least_ma, member.offer_ma), max(most_ma, member.offer_ma)
         if not member.settings.measures:
-            least_ma, most_ma = min(least_ma, member.before_ma), max(most_ma, member.before_ma)
+            told_ma = (member.before_ma, member.earlier_ma)
+            least_ma, most_ma = min(least_ma, *told_ma), max(most_ma, *told_ma)
     return least_ma, actual_at(member, sample.at_s)[phase], most_ma
 
 
@@ -207,14 +209,13 @@ def _may_follow(member: Member, sample: Sample, settings: Settings) -> bool:
 
     What a charger without measurement draws is not read at all: it is known when it must have obeyed.
     """
-    taken_s = member.seen.taken_s if member.seen is not None else None
-    changed_s = member.changed_s if taken_s is None else max(member.changed_s, taken_s)
+    until_s = obeyed_s(member, settings)
     if not member.settings.measures:
-        return member.draws_ma > 0 and sample.at_s - EARLY_S < changed_s + settings.obey_s
+        return member.draws_ma > 0 and sample.at_s - EARLY_S < until_s
     read_s = last_read_s(member)
     if read_s is None or read_s >= sample.arrived_s:
         return False
-    return read_s < changed_s + settings.obey_s
+    return read_s < until_s
 
 
 def _between_readings_ma(member: Member, phase: int, sampled_s: float) -> int:

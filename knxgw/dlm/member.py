@@ -100,6 +100,7 @@ class Member:
     weak_s: dict[int, float] = field(default_factory=dict)  # phase -> since when it is not used
     changed_s: float = -1e9  # last change of the offer
     before_ma: int = 0  # the offer before that
+    earlier_ma: int = 0  # and the one before, if it had not had to be obeyed by then
     settled_s: float = -1e9  # from when on the offer must be obeyed
     risen_ma: int = 0  # what it was raised to the last time
     rises_until_s: float = -1e9  # so long it may still follow that, whatever it is told since
@@ -420,6 +421,13 @@ _WANTING = (
     ChargingState.CHARGE_REDUCED,
     ChargingState.CHARGE_VENTILATION,
 )
+
+
+def obeyed_s(member: Member, settings: Settings) -> float:
+    """Return from when on the last offer must have been obeyed: T_ev after the charger took it."""
+    taken_s = member.seen.taken_s if member.seen is not None else None
+    changed_s = member.changed_s if taken_s is None else max(member.changed_s, taken_s)
+    return changed_s + settings.obey_s
 
 
 def steady_about(member: Member, moment_s: float) -> Phases | None:

@@ -3,7 +3,7 @@
 Source: load management specification, sections 13.4 and 14.
 """
 
-from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, Member, last_heard_s, stale_s
+from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, Member, last_heard_s, obeyed_s, stale_s
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
@@ -27,6 +27,7 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
         member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         member.waits_s = now_s
+    member.earlier_ma = member.before_ma if now_s < obeyed_s(member, settings) else member.offer_ma
     member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
     member.quiet_until_s = now_s
 

@@ -283,7 +283,8 @@ def share(
     sharing, settings = station.sharing, station.sharing_settings
     if sharing is None or settings is None:
         return station
-    anew = station.points if changed is None or not station.seen else changed
+    known = changed is not None and station.seen
+    anew = [*(changed or ()), *_outdated(station.seen, now_s)] if known else station.points
     members = dict(station.seen)
     for number in anew:
         members[number] = _seen_by(station, station.points[number], now_s)
@@ -293,6 +294,15 @@ def share(
         faults = faults.set(code, present=code in sharing.faults)
     points = _with_invalid_points(station.points, sharing)
     return replace(station, sharing=sharing, seen=members, faults=faults, points=points)
+
+
+def _outdated(seen_before: Mapping[int, Seen], now_s: float) -> list[PointNumber]:
+    """Return who was read too long ago: silent, or only its currents have come no more."""
+    return [
+        PointNumber(number)
+        for number, one in seen_before.items()
+        if one.reachable and one.read_s is not None and now_s - one.read_s > one.fresh_s
+    ]
 
 
 def share_if_due(station: Station, now_s: float) -> Station:

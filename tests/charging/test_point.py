@@ -145,11 +145,26 @@ def test_the_echo_of_our_own_pause_is_shown_as_connected(echo: ChargingState) ->
     point = seen(point, values, 1)
     assert shown_state(point, 1) is ChargingState.CONNECTED
     point = replace(point, decision=Decision(offer_ma=6000, reason=Reason.MINIMUM))
-    point = seen(point, values, 100)
+    for second in range(2, 101):
+        point = seen(point, values, second)
     assert shown_state(point, 100) is ChargingState.CONNECTED, "the charger does not know it yet"
-    point = seen(offer_taken(point, 6000, 101), values, 109)
+    point = offer_taken(point, 6000, 101)
+    for second in range(101, 110):
+        point = seen(point, values, second)
     assert shown_state(point, 109) is ChargingState.CONNECTED
     assert shown_state(seen(point, values, 110), 110) is echo, "now it is the charger's own"
+
+
+def test_the_echo_of_our_own_pause_lasts_for_two_polls_also_on_a_slow_line() -> None:
+    values = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
+    point = offer_taken(replace(make_point(), decision=ZERO), 0, 0)
+    for second in range(0, 97, 12):
+        point = seen(point, values, second)
+    point = replace(point, decision=Decision(offer_ma=6000, reason=Reason.MINIMUM))
+    point = offer_taken(point, 6000, 97)
+    point = seen(point, values, 120)
+    assert shown_state(point, 97 + 6 + 2 * 12) is ChargingState.CONNECTED
+    assert shown_state(point, 128) is ChargingState.INTERRUPTION
 
 
 def test_our_pause_is_still_an_echo_when_the_charger_comes_back() -> None:

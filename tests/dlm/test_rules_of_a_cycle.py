@@ -7,6 +7,7 @@ import pytest
 
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm.base_load import look_again
+from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import high_power, in_operation, is_urgent, look, meter_value
 from knxgw.dlm.meter import Meter, MeterReading, take
 from knxgw.dlm.settings import Supervision
@@ -38,6 +39,41 @@ def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
     assert house.offers_ma == before_ma
     house.live(40, base_a=base_a[1])
     assert house.offers_ma == after_ma
+
+
+# --- what the chargers drew when the meter looked ------------------------------------------------
+
+
+def test_one_without_measurement_may_still_draw_what_it_was_told_two_raises_ago() -> None:
+    house = House(member(1, measures=False), base_a=22)
+    house.live(60)
+    assert house.offers_ma == [10_000]
+    house.live(10, base_a=12)
+    while house.offers_ma[0] < 14_000:
+        house.live(1)
+    house.meter_s = 0
+    house.live(1)
+    for phase in range(3):
+        house.tell_that(phase, 22_000)  # 12 A of the building, and 10 A
+    assert all((one.base_ma or 0) + one.doubt_ma >= 12_000 for one in house.state.phases)
+
+
+def test_a_value_that_readings_reach_late_counts_though_the_meter_has_told_others_since() -> None:
+    house = House(member(1), member(2), base_a=20)
+    house.live(60)
+    state, start_s = house.state, house.now_s
+    assert [one.base_ma for one in state.phases] == [20_000] * 3
+    read_s = {1: start_s, 2: start_s}
+    for second in range(1, 31):
+        now_s = start_s + second
+        for number, period_s in ((1, 5), (2, 7)):
+            read_s[number] = now_s if second % period_s == 0 else read_s[number]
+        seen = {n: replace(house.seen(n), read_s=read_s[n], fresh_s=40.0) for n in (1, 2)}
+        for phase in range(3):
+            reading = MeterReading(phase=phase, current_ma=32_400)  # 0.4 A more: no danger
+            state = meter_value(state, house.settings, reading, now_s, seen)
+            state = cycle(state, house.settings, seen, now_s, new_phases=(phase,))
+    assert [one.base_ma for one in state.phases] == [20_400] * 3
 
 
 # --- raising needs a complete set ----------------------------------------------------------------

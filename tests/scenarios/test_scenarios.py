@@ -105,6 +105,9 @@ CATALOGUE = [
     pytest.param("rise-while-cars-obey-on-change", marks=pytest.mark.proves("D7.2g")),
     pytest.param("load-between-slow-readings", marks=pytest.mark.proves("D7.2f")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
+    pytest.param("unmeasured-late-chargers"),
+    pytest.param("quick-meter-seldom-polls"),
+    pytest.param("long-line-after-restart"),
 ]
 
 
