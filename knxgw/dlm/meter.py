@@ -96,8 +96,7 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Note a complete set: every phase came, none of them too long ago."""
     if len(meter.fresh) < settings.phases:
         return meter
-    oldest_s = min(value.at_s for value in meter.values[: settings.phases] if value)
-    if now_s - oldest_s > meter.spacing_s + 1.0:
+    if not is_recent(meter, settings, now_s):
         return meter
     spacings, spacing_s = meter.spacings_s, meter.spacing_s
     if meter.set_s is not None:
@@ -112,6 +111,15 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
         spacings_s=spacings,
         spacing_s=spacing_s,
     )
+
+
+def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
+    """Tell whether every phase has told a value not long ago: what is older raises nobody.
+
+    Source: load management specification, section 3.1.
+    """
+    oldest_s = age_s(meter, settings, now_s)
+    return oldest_s is not None and oldest_s <= meter.spacing_s + 1.0
 
 
 def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:

@@ -12,7 +12,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import Share, rounded, solve
 from knxgw.dlm.member import Member
-from knxgw.dlm.meter import window_s
+from knxgw.dlm.meter import is_recent, window_s
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
     LOW_EXCESS_S,
@@ -373,7 +373,8 @@ def _may_rise(work: Work, member: Member) -> bool:
     meter = work.state.meter
     just_complete = meter.set_s == work.now_s
     complete = meter.sets > member.raised_set and (just_complete or not meter.fresh)
-    seen = work.is_on_change or work.is_static or complete
+    recent = complete and is_recent(meter, work.settings, work.now_s)
+    seen = work.is_on_change or work.is_static or recent
     return seen and all(_may_raise(work, work.phases[index]) for index in member.phases)
 
 

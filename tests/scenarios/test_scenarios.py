@@ -86,6 +86,7 @@ CATALOGUE = [
     pytest.param("one-telegram-lost-while-one-waits", marks=pytest.mark.proves("D11.3")),
     pytest.param("overload-on-fresh-phase", marks=pytest.mark.proves("D12.2e")),
     pytest.param("phases-told-apart", marks=pytest.mark.proves("D3.1h")),
+    pytest.param("raise-needs-recent-values", marks=pytest.mark.proves("D3.1h", "D11.1")),
     pytest.param("raise-is-no-building-load", marks=pytest.mark.proves("D7.2e")),
     pytest.param("rare-values-then-large-consumer", marks=pytest.mark.proves("D2.3", "D7.3c")),
     pytest.param("restart-as-many-as-fit", marks=pytest.mark.proves("D12.4a")),
