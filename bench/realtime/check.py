@@ -40,10 +40,11 @@ class RealTimeFigures:
 def measure(directory: Path, *, minutes: float) -> RealTimeFigures:
     """Play the garage for so long; needs loopback only."""
     quiet_pymodbus()
-    return asyncio.run(_measure(garage.events(minutes), directory))
+    return asyncio.run(play(garage.events(minutes), directory))
 
 
-async def _measure(scenario: Scenario, directory: Path) -> RealTimeFigures:
+async def play(scenario: Scenario, directory: Path) -> RealTimeFigures:
+    """Let the events happen to a gateway process, and compare."""
     line = MemoryLine()
     async with interface_on(line) as tunnel_port:
         website_port = free_port(0)
