@@ -197,7 +197,9 @@ def is_quiet(member: Member, seen: Seen, now_s: float) -> bool:
 def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Phases | None:
     """Take what is seen; return what its draw adds to the base load of before, None: nothing.
 
-    A charging point whose draw cannot be known any more moves, with its last draw, into the base.
+    A charging point whose draw cannot be known any more moves, with its last draw, into the base. So
+    does what one without measurement was taken to draw until it stopped: the meter has to show that
+    it is there.
     """
     if seen.reachable and not (member.seen is not None and member.seen.reachable):
         member.reached_s = now_s
@@ -222,6 +224,8 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
         return before_ma
     if member.reachable and (member.valid or _is_off(member, seen)):
         member.hidden_ma = NONE
+    if not member.settings.measures and member.reachable and settings.static_limit_ma is None:
+        return before_ma if any(before_ma) and not any(member.actual_ma) else None
     return None
 
 
@@ -346,6 +350,7 @@ def _grown(
 
 
 STALE_S = 10.0
+BEGINS_S, BEGINS_MA = 15.0, 106_000  # 80 A, 30 % and 2 A more: no charger can be told more
 OFTEN_S = 2.0
 
 
@@ -362,8 +367,14 @@ def stale_s(member: Member) -> float:
 
 
 def _judge(member: Member, currents_ma: tuple[int | None, ...], now_s: float) -> None:
-    """Note whether the values can be believed; after bad ones only when they are good for a while."""
+    """Note whether the values can be believed; after bad ones only when they are good for a while.
+
+    One that has just come into sight may still draw what it was told before, perhaps by another
+    configuration.
+    """
     highest_ma = member.settings.maximum_ma * 13 // 10 + 2000
+    if now_s - member.reached_s <= BEGINS_S:
+        highest_ma = max(highest_ma, BEGINS_MA)
     good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
     if not good:
         member.valid, member.good_s = False, None

@@ -229,10 +229,13 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
     """Lower at once who has too much; remember it where the line was in danger."""
     settings = work.settings
     danger = _dangers(work, running)
+    again = _in_danger_again(work, danger)
     for member in running:
         target_ma = down_ma[member.settings.number]
         if target_ma >= member.offer_ma:
             continue
+        if not member.settings.measures and not again.isdisjoint(member.phases):
+            target_ma = member.settings.minimum_ma
         safety = any(danger[index] is not Danger.NONE for index in member.phases)
         step_ma = max(settings.lower_from_ma, member.settings.resolution_ma)
         shrunk = member.offer_ma - target_ma > step_ma
@@ -242,6 +245,22 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
             for index in member.phases:
                 if danger[index] is Danger.CLEAR:
                     _note_reduction(work, work.phases[index])
+
+
+def _in_danger_again(work: Work, danger: Sequence["Danger"]) -> set[int]:
+    """Return the phases on which a reduction for safety has not helped.
+
+    A vehicle that takes less than it is told frees nothing when that is lowered, and without
+    measurement nobody knows which one does: then only the minimum is certain.
+    """
+    soon_s = (
+        work.settings.obey_s + 2 * work.state.meter.spacing_s + work.settings.meter_delay_s + 1.0
+    )
+    return {
+        index
+        for index, phase in enumerate(work.phases)
+        if danger[index] is Danger.CLEAR and work.now_s - phase.reduced_s <= soon_s
+    }
 
 
 def _give_way(

@@ -105,6 +105,8 @@ CATALOGUE = [
     pytest.param("newcomer-fits-by-one-ampere"),
     pytest.param("rise-while-cars-obey-on-change", marks=pytest.mark.proves("D7.2g")),
     pytest.param("load-between-slow-readings", marks=pytest.mark.proves("D7.2f")),
+    pytest.param("unmeasured-cars-take-less", marks=pytest.mark.proves("D9.3u")),
+    pytest.param("maximum-lowered-while-a-car-draws", marks=pytest.mark.proves("D13.1")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
     pytest.param("unmeasured-late-chargers"),
     pytest.param("quick-meter-seldom-polls"),

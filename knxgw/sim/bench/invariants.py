@@ -56,7 +56,10 @@ class Watch:
         self._due: list[tuple[float, float] | None] = [
             None
         ] * 3  # when offers must fit which sample
+        self._is_seen = all(point.is_measured for point in scenario.points)
         self._read_s = max(point.poll_s for point in scenario.points)
+        if not self._is_seen:
+            self._read_s += UNSEEN_ROUNDS * (OBEY_S + scenario.meter.sample_s)
 
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
@@ -138,7 +141,7 @@ class Watch:
         load management specification, section 7.2.
         """
         load_ma = self._plant.load[phase].at(sampled_s)
-        if load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA:
+        if self._is_seen and load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA:
             return True
         due = self._due[phase]
         if due is None:
