@@ -1,0 +1,226 @@
+"""What must be so when nothing has happened for a while: nobody is held down when nothing is the matter.
+
+The offers are compared with what `solve()` gives on what the line really carries. Source: load
+management specification, sections 8, 9.2 to 9.4, 14 and 22. Currents are mA per phase.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knxgw.charging.faults import FaultCode
+from knxgw.dlm.allocation import FINE_MA, Share, solve
+from knxgw.sim.bench.recording import PointLog, Recording
+from knxgw.sim.bench.scenario import PointModel, Scenario, Told
+from knxgw.station.model import GridControlCommanded, InterruptionCommanded
+
+LEAST_HEADROOM_MA, HEADROOM_MA = 500, 2000  # left to a vehicle that draws less than it may (14.1)
+LOWER_FROM_MA = 500  # delta_dn
+WORTH_MA = 200  # a smaller raise is never given
+READ_MA = 150  # rounding of setpoints, readings and coarse datapoint types
+SHED_MA = 1000  # more than its minimum must be there for one that the queue sent away (18.1)
+DRAWS_MA = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Point:
+    """One charging point at the end."""
+
+    number: int
+    model: PointModel
+    offer_ma: int
+    draw_ma: float
+    used: tuple[int, ...]  # grid phases of the vehicle; none without one
+    can_use_ma: int
+    cap_ma: int
+    counts_for: tuple[int, ...]  # grid phases that are kept for it
+
+
+def end_state(scenario: Scenario, recording: Recording) -> list[str]:
+    """Return in words what is not as it should be at the end of a quiet time."""
+    points = _points(scenario, recording)
+    wanting = [
+        one
+        for one in points
+        if one.used and one.can_use_ma > DRAWS_MA and one.cap_ma >= one.model.minimum_ma
+    ]
+    running = [one for one in wanting if one.offer_ma]
+    room_ma = _room_ma(scenario, recording, points, running)
+    found = _present(recording, is_hopeless=_is_hopeless(wanting, room_ma))
+    told_ma = READ_MA + (scenario.meter.min_change_ma or 0)
+    found += _waits_for_nothing(scenario, wanting, running, room_ma, told_ma)
+    found += _held_down(scenario, running, room_ma, told_ma)
+    paused = [one for one in points if one.cap_ma < one.model.minimum_ma and one.offer_ma]
+    return found + [f"CP{one.number} has {_a(one.offer_ma)}, 0 A was ordered" for one in paused]
+
+
+def _present(recording: Recording, *, is_hopeless: bool) -> list[str]:
+    """Return the faults that are present; an overcurrent only if somebody would fit."""
+    present: dict[tuple[int, FaultCode], bool] = {}
+    for fault in recording.faults:
+        present[fault.point, fault.code] = fault.present
+    return [
+        f"fault {code} of {f'CP{point}' if point else 'the gateway'}"
+        for (point, code), is_so in present.items()
+        if is_so and not (code is FaultCode.OVER_CURRENT and is_hopeless)
+    ]
+
+
+def _is_hopeless(wanting: Sequence[_Point], room_ma: list[float]) -> bool:
+    """Tell whether nobody would fit if all others had 0 A."""
+    return not any(
+        all(
+            room_ma[phase] >= one.model.minimum_ma + SHED_MA + READ_MA
+            for phase in one.model.wired
+            if phase < len(room_ma)
+        )
+        for one in wanting
+    )
+
+
+def _points(scenario: Scenario, recording: Recording) -> list[_Point]:
+    grid, interrupted = _commands(scenario)
+    grid_ma = scenario.connection.grid_setpoint_ma
+    found = []
+    for number, (model, log) in enumerate(
+        zip(scenario.points, recording.points, strict=True), start=1
+    ):
+        used, can_use_ma = log.used.last, log.can_use.last
+        cap_ma = model.maximum_ma
+        if model.is_measured:  # nobody knows what one without measurement leaves
+            least_ma, most_ma = can_use_ma + LEAST_HEADROOM_MA, can_use_ma + HEADROOM_MA
+            left_ma = min(max(log.offers.last, least_ma), most_ma)
+            cap_ma = min(cap_ma, max(model.minimum_ma, left_ma))
+        cap_ma = min(cap_ma, grid_ma) if grid else cap_ma
+        found.append(
+            _Point(
+                number=number,
+                model=model,
+                offer_ma=log.offers.last,
+                draw_ma=_draw_ma(recording, log),
+                used=used,
+                can_use_ma=can_use_ma,
+                cap_ma=0 if number in interrupted else cap_ma,
+                counts_for=_kept(scenario, model, used, offer_ma=log.offers.last),
+            )
+        )
+    return found
+
+
+def _draw_ma(recording: Recording, log: PointLog) -> float:
+    return log.draw.at(recording.end_s)
+
+
+def _kept(
+    scenario: Scenario, model: PointModel, used: tuple[int, ...], *, offer_ma: int
+) -> tuple[int, ...]:
+    """Return the phases a charging point counts for: the used ones, as far as that is known."""
+    phases = range(scenario.connection.phases)
+    known = used if model.is_measured and offer_ma else model.wired
+    return tuple(phase for phase in known if phase in phases)
+
+
+def _commands(scenario: Scenario) -> tuple[bool, set[int]]:
+    """Return whether grid-supporting control is on, and who is interrupted."""
+    grid, interrupted = False, set[int]()
+    for happening in sorted(scenario.happenings, key=lambda one: one.at_s):
+        event = happening.event if isinstance(happening, Told) else None
+        if isinstance(event, GridControlCommanded):
+            grid = event.active
+        elif isinstance(event, InterruptionCommanded):
+            change = interrupted.add if event.active else interrupted.discard
+            change(event.point)
+    return grid, interrupted
+
+
+def _room_ma(
+    scenario: Scenario, recording: Recording, points: Sequence[_Point], running: Sequence[_Point]
+) -> list[float]:
+    """Return what those who charge have to share.
+
+    Of a vehicle that takes less than a charger without measurement offers nobody knows; what it
+    leaves is not counted on.
+    """
+    connection, end_s = scenario.connection, recording.end_s
+    feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
+    limit_ma = connection.limit_ma
+    if scenario.meter.dpt == "7.012":
+        limit_ma = min(limit_ma, 60_000)
+    room = []
+    for phase in range(connection.phases):
+        base_ma, others_ma, over_ma = recording.load[phase].at(end_s), 0.0, 0.0
+        for one in points:
+            drawn_ma = one.draw_ma if phase in one.used else 0.0
+            base_ma -= drawn_ma
+            if one in running:
+                over_ma += max(0.0, drawn_ma - one.offer_ma)
+            else:
+                others_ma += drawn_ma
+        room.append(min(limit_ma - base_ma, feeder_ma) - others_ma - over_ma)
+    return room
+
+
+def _waits_for_nothing(
+    scenario: Scenario,
+    wanting: Sequence[_Point],
+    running: Sequence[_Point],
+    room_ma: list[float],
+    told_ma: int,
+) -> list[str]:
+    """Return who has no current although its minimum fits."""
+    spare_ma = SHED_MA if scenario.settings.get("queue") else 0
+    left = [
+        ma - sum(one.model.minimum_ma for one in running if phase in one.counts_for)
+        for phase, ma in enumerate(room_ma)
+    ]
+    return [
+        f"CP{one.number} has 0 A, and {_a(min(left[p] for p in one.counts_for))} are left"
+        for one in wanting
+        if not one.offer_ma
+        and all(
+            left[phase] >= one.model.minimum_ma + spare_ma + WORTH_MA + told_ma
+            for phase in one.counts_for
+        )
+    ]
+
+
+def _held_down(
+    scenario: Scenario, running: Sequence[_Point], room_ma: list[float], told_ma: int
+) -> list[str]:
+    """Return who has less than its fair share, or less than is left for it; and what is too much."""
+    found = []
+    shares = [
+        Share(
+            minimum_ma=one.model.minimum_ma,
+            cap_ma=max(one.model.minimum_ma, one.cap_ma),
+            constraints=one.counts_for,
+            prioritised=one.number == scenario.connection.priority,
+        )
+        for one in running
+    ]
+    fair = solve([round(ma) for ma in room_ma], shares) if shares else []
+    left = [
+        ma - sum(one.offer_ma for one in running if phase in one.counts_for)
+        for phase, ma in enumerate(room_ma)
+    ]
+    coarsest_ma = max((one.model.resolution_ma for one in running), default=FINE_MA)
+    for one, fair_ma in zip(running, fair, strict=True):
+        step_ma = one.model.resolution_ma if one.model.resolution_ma > FINE_MA else WORTH_MA
+        unused_ma = min((left[phase] for phase in one.counts_for), default=0.0)
+        if one.offer_ma + step_ma <= one.cap_ma and unused_ma >= coarsest_ma + told_ma + WORTH_MA:
+            found.append(f"CP{one.number} has {_a(one.offer_ma)}, and {_a(unused_ma)} are left")
+        tolerance_ma = max(LOWER_FROM_MA, coarsest_ma) + told_ma
+        if one.offer_ma < fair_ma - tolerance_ma:
+            found.append(f"CP{one.number} has {_a(one.offer_ma)}, its share is {_a(fair_ma)}")
+        if one.offer_ma > max(one.cap_ma, one.model.minimum_ma):
+            found.append(f"CP{one.number} has {_a(one.offer_ma)}, it may use {_a(one.cap_ma)}")
+    for phase, ma in enumerate(left):
+        users = [one for one in running if phase in one.counts_for]
+        above = any(one.offer_ma > one.model.minimum_ma for one in users)
+        above = above and all(one.model.is_measured for one in running)
+        if above and ma < -LOWER_FROM_MA - told_ma:
+            found.append(f"the offers on L{phase + 1} are {_a(-ma)} above what there is")
+    return found
+
+
+def _a(current_ma: float) -> str:
+    return f"{current_ma / 1000:.2f} A"
