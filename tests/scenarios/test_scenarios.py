@@ -85,6 +85,7 @@ CATALOGUE = [
     pytest.param("meter-with-jitter-told-too-early", marks=pytest.mark.proves("D7.2e")),
     pytest.param("one-telegram-lost-while-one-waits", marks=pytest.mark.proves("D11.3")),
     pytest.param("overload-on-fresh-phase", marks=pytest.mark.proves("D12.2e")),
+    pytest.param("peaks-behind-slow-polls", marks=pytest.mark.proves("D7.2e", "D7.3c")),
     pytest.param("phases-told-apart", marks=pytest.mark.proves("D3.1h")),
     pytest.param("raise-needs-recent-values", marks=pytest.mark.proves("D3.1h", "D11.1")),
     pytest.param("raise-is-no-building-load", marks=pytest.mark.proves("D7.2e")),
