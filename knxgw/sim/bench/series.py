@@ -60,9 +60,9 @@ _WITH_FAULTS = Marks(utilisation_mean=0.97, utilisation_each=0.95)
 _FURTHER = Marks(utilisation_mean=0.95, utilisation_each=0.95)
 _DEFAULT_MODE = Marks(utilisation_mean=0.95, utilisation_each=0.95, locked_out_s=300.0)
 _2_S = MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0)
-_10_S = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=30.0)
+_10_S = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), told_delay_s=1.0, monitoring_s=30.0)
 _10_S_DEFAULT = MeterModel(
-    sample_s=10.0, delay_s=(2.0, 2.0, 2.0), monitoring_s=10.0, answers_s=(0.2, 0.2, 0.2)
+    sample_s=10.0, delay_s=(2.0, 2.0, 2.0), told_delay_s=1.0, monitoring_s=10.0, answers_s=(0.2, 0.2, 0.2)
 )
 _1_S = MeterModel(sample_s=1.0, delay_s=(0.1, 0.1, 0.1), told_delay_s=1.0, monitoring_s=10.0)
 _ON_CHANGE = MeterModel(
