@@ -24,6 +24,7 @@ from knxgw.dlm.state import PhaseState
 from knxgw.dlm.work import Work
 
 CLOCK_SLACK_S = 1e-6
+OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
 
 
@@ -229,12 +230,13 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
     """Lower at once who has too much; remember it where the line was in danger."""
     settings = work.settings
     danger = _dangers(work, running)
-    again = _in_danger_again(work, danger)
+    again, still_over = _in_danger_again(work, danger), _still_over_range(work)
     for member in running:
         target_ma = down_ma[member.settings.number]
         if target_ma >= member.offer_ma:
             continue
-        if not member.settings.measures and not again.isdisjoint(member.phases):
+        is_blind = not member.settings.measures and not again.isdisjoint(member.phases)
+        if is_blind or not still_over.isdisjoint(member.phases):
             target_ma = member.settings.minimum_ma
         safety = any(danger[index] is not Danger.NONE for index in member.phases)
         step_ma = max(settings.lower_from_ma, member.settings.resolution_ma)
@@ -261,6 +263,18 @@ def _in_danger_again(work: Work, danger: Sequence["Danger"]) -> set[int]:
         for index, phase in enumerate(work.phases)
         if danger[index] is Danger.CLEAR and work.now_s - phase.reduced_s <= soon_s
     }
+
+
+def _still_over_range(work: Work) -> set[int]:
+    """Return the phases over range although a reduction was obeyed: by how much too high, nobody knows."""
+    found = set()
+    for index, phase in enumerate(work.phases):
+        value = work.state.meter.values[index]
+        if value is not None and value.over_range:
+            after_s = value.at_s - work.settings.meter_delay_s - phase.reduced_s
+            if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
+                found.add(index)
+    return found
 
 
 def _give_way(

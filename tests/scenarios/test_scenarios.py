@@ -57,7 +57,7 @@ CATALOGUE = [
     pytest.param("S29", marks=pytest.mark.proves("D17.1", "D17.2")),
     pytest.param("S30", marks=pytest.mark.proves("5.18")),
     pytest.param("S31", marks=pytest.mark.proves("D18.1a", "D18.1g")),
-    pytest.param("S40", marks=pytest.mark.proves("6.4", "D3.1a", "D3.1e")),
+    pytest.param("S40", marks=pytest.mark.proves("6.4", "D3.1a", "D3.1b")),
     pytest.param("S40b", marks=pytest.mark.proves("D7.1b")),
     pytest.param("S40c", marks=pytest.mark.proves("D3.1a")),
     # situations that the catalogue does not have
@@ -108,6 +108,7 @@ CATALOGUE = [
     pytest.param("load-between-slow-readings", marks=pytest.mark.proves("D7.2f")),
     pytest.param("unmeasured-cars-take-less", marks=pytest.mark.proves("D9.3j")),
     pytest.param("maximum-lowered-while-a-car-draws", marks=pytest.mark.proves("D13.1a")),
+    pytest.param("over-range-stays", marks=pytest.mark.proves("D3.1b")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
     pytest.param("unmeasured-late-chargers"),
     pytest.param("quick-meter-seldom-polls"),

@@ -19,6 +19,7 @@ from knxgw.sim.bench.scenario import (
     CarMoved,
     ConnectionModel,
     Habit,
+    Restarted,
     Scenario,
 )
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
@@ -56,6 +57,7 @@ class Watch:
         self._due: list[tuple[float, float] | None] = [
             None
         ] * 3  # when offers must fit which sample
+        self.is_up = True  # the gateway; without power it answers nothing
         self._is_seen = all(point.is_measured for point in scenario.points)
         self._read_s = max(point.poll_s for point in scenario.points)
         if not self._is_seen:
@@ -102,7 +104,7 @@ class Watch:
     def must_look(self, phase: int) -> bool:
         """Tell whether a meter value of a phase can tell anything that the last one did not."""
         key = (self._plant.changes, self._offered)
-        return self._is_shared and self._good[phase] != key
+        return self.is_up and self._is_shared and self._good[phase] != key
 
     def before_telegram(self, phase: int, sampled_s: float) -> None:
         """Note whether the offers are above what a meter value will tell."""
@@ -320,6 +322,12 @@ def _unanswered(
     changes += [at_s for at_s, _ in recording.configured]
     meter = scenario.meter
     lost_s = [(one.from_s, one.to_s + (one.late_s or 0.0)) for one in (*meter.lost, *meter.slow)]
+    # nor does a gateway without power act on it
+    lost_s += [
+        (one.at_s, one.at_s + one.off_s)
+        for one in scenario.happenings
+        if isinstance(one, Restarted)
+    ]
     for at_s in sorted(changes):
         until_s = at_s + grace_s
         if _is_blurred(recording, at_s):

@@ -130,7 +130,7 @@ class Run:
     def _start(self) -> None:
         self.recording.end_faults(self.agenda.now_s)
         self.controller.start(self.records, self.agenda.now_s)
-        self.is_up = True
+        self.is_up = self.watch.is_up = True
         self.tell(Started())
         for condition in self.chargers.connect():
             self.tell(condition)
@@ -257,7 +257,7 @@ class Run:
                     self.watch.after_command(self.agenda.now_s)
             case Restarted(off_s=off_s):
                 self.recording.happenings.append(self.agenda.now_s)
-                self.is_up = False
+                self.is_up = self.watch.is_up = False
                 self.agenda.at(self.agenda.now_s + off_s, HAPPENING, self._come_back)
             case Reconfigured():
                 self.recording.happenings.append(self.agenda.now_s)

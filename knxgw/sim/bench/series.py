@@ -62,7 +62,11 @@ _DEFAULT_MODE = Marks(utilisation_mean=0.95, utilisation_each=0.95, locked_out_s
 _2_S = MeterModel(sample_s=2.0, delay_s=(1.0, 1.0, 1.0), monitoring_s=10.0)
 _10_S = MeterModel(sample_s=10.0, delay_s=(2.0, 2.0, 2.0), told_delay_s=1.0, monitoring_s=30.0)
 _10_S_DEFAULT = MeterModel(
-    sample_s=10.0, delay_s=(2.0, 2.0, 2.0), told_delay_s=1.0, monitoring_s=10.0, answers_s=(0.2, 0.2, 0.2)
+    sample_s=10.0,
+    delay_s=(2.0, 2.0, 2.0),
+    told_delay_s=1.0,
+    monitoring_s=10.0,
+    answers_s=(0.2, 0.2, 0.2),
 )
 _1_S = MeterModel(sample_s=1.0, delay_s=(0.1, 0.1, 0.1), told_delay_s=1.0, monitoring_s=10.0)
 _ON_CHANGE = MeterModel(
