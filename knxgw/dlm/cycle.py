@@ -241,6 +241,8 @@ def _note_release(work: Work) -> None:
         is_released = work.now_s - known.locked_s >= known.restart_after_s
     else:
         looked_s = min((value.at_s for value in work.meter.values if value), default=work.now_s)
+        if work.is_on_change:  # one that has nothing new to tell says so by its silence
+            looked_s = work.now_s - AT_REST_S
         is_released = looked_s - work.settings.meter_delay_s >= stopped_s
     if (stopped_s, is_released) != (known.stopped_s, known.is_released):
         work.overcurrent = replace(known, stopped_s=stopped_s, is_released=is_released)
