@@ -303,7 +303,11 @@ def _follow_currents(member: Member, seen: Seen, settings: Settings, now_s: floa
     if not member.settings.measures:
         member.actual_ma = _assumed(member, seen, settings, now_s)
         member.valid = True
-    elif seen.currents_ma is None or _is_unread(member, seen, now_s):
+    elif (
+        seen.currents_ma is None
+        or _is_unread(member, seen, now_s)
+        or _is_left_over(member, seen.currents_ma, now_s)
+    ):
         if now_s - last_heard_s(member) <= stale_s(member):
             return  # it has just come back: they will be read in a moment
         member.valid, member.good_s = False, None
@@ -350,7 +354,7 @@ def _grown(
 
 
 STALE_S = 10.0
-BEGINS_S, BEGINS_MA = 15.0, 106_000  # 80 A, 30 % and 2 A more: no charger can be told more
+BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be told more
 OFTEN_S = 2.0
 
 
@@ -366,15 +370,25 @@ def stale_s(member: Member) -> float:
     return STALE_S if member.seen is None else member.seen.fresh_s
 
 
-def _judge(member: Member, currents_ma: tuple[int | None, ...], now_s: float) -> None:
-    """Note whether the values can be believed; after bad ones only when they are good for a while.
+def _highest_ma(member: Member) -> int:
+    """Return the highest current that can be. Source: section 3.3."""
+    return member.settings.maximum_ma * 13 // 10 + 2000
 
-    One that has just come into sight may still draw what it was told before, perhaps by another
-    configuration.
+
+def _is_left_over(member: Member, currents_ma: tuple[int | None, ...], now_s: float) -> bool:
+    """Tell whether one that has just come into sight still draws what it was told before.
+
+    That may have been by another configuration; what it draws is not believed, nor called impossible.
     """
-    highest_ma = member.settings.maximum_ma * 13 // 10 + 2000
-    if now_s - member.reached_s <= BEGINS_S:
-        highest_ma = max(highest_ma, BEGINS_MA)
+    if now_s - member.reached_s > stale_s(member):
+        return False
+    most_ma = max((current or 0 for current in currents_ma), default=0)
+    return _highest_ma(member) < most_ma <= BEGINS_MA
+
+
+def _judge(member: Member, currents_ma: tuple[int | None, ...], now_s: float) -> None:
+    """Note whether the values can be believed; after bad ones only when they are good for a while."""
+    highest_ma = _highest_ma(member)
     good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
     if not good:
         member.valid, member.good_s = False, None

@@ -320,6 +320,8 @@ def _unanswered(
         if isinstance(one, CarChanged):
             changes += [one.at_s] if one.until_s is None else [one.at_s, one.until_s]
     changes += [at_s for at_s, _ in recording.configured]
+    # who comes back knows nothing until the meter has told it: then everybody has the minimum
+    changes += [one.at_s + one.off_s for one in scenario.happenings if isinstance(one, Restarted)]
     meter = scenario.meter
     lost_s = [(one.from_s, one.to_s + (one.late_s or 0.0)) for one in (*meter.lost, *meter.slow)]
     # nor does a gateway without power act on it
