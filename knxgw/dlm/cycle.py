@@ -347,14 +347,14 @@ def _hold_at_minimum(work: Work) -> None:
         if member.offer_ma > member.settings.minimum_ma:
             work.set_offer(member, member.settings.minimum_ma)
         elif member.offer_ma == 0:
-            if not _may_start(work, room_ma, member):
+            if not _may_start(work, work.may_start(room_ma, member)):
                 work.reasons[number] = reason if work.emergency else Reason.WAITING_FOR_CURRENT
                 continue
             work.start(member)
         work.reasons[number] = reason
 
 
-def _may_start(work: Work, room_ma: Sequence[int], member: Member) -> bool:
+def _may_start(work: Work, has_room: bool) -> bool:  # noqa: FBT001 - a finding
     """Tell whether one that has 0 A may have its minimum.
 
     An emergency adds no current to a line that nobody sees: what the last complete set left, its
@@ -363,7 +363,7 @@ def _may_start(work: Work, room_ma: Sequence[int], member: Member) -> bool:
     """
     if work.emergency and not work.is_base_known:
         return FaultCode.SMART_METER_TIMEOUT not in work.faults
-    return work.has_room(room_ma, member)
+    return has_room
 
 
 def _stand_by(work: Work) -> None:
@@ -371,7 +371,8 @@ def _stand_by(work: Work) -> None:
 
     What the first of them would get is not there for the next: two may plug in at the same moment.
     """
-    room_ma = list(work.now_ma if work.in_window and not work.emergency else work.up_ma)
+    available_ma = work.now_ma if work.in_window and not work.emergency else work.up_ma
+    room_ma = [ma - claimed for ma, claimed in zip(available_ma, work.claimed_ma, strict=True)]
     for number, member in work.members.items():
         if member.is_member or not (member.allowed and member.valid and member.reachable):
             continue
@@ -381,7 +382,7 @@ def _stand_by(work: Work) -> None:
             work.set_offer(member, min(member.offer_ma, member.limit_ma))
             work.reasons[number] = Reason.MINIMUM
             continue
-        fits = _may_start(work, room_ma, member)
+        fits = _may_start(work, work.has_room(room_ma, member))
         if fits:
             for index in member.phases:
                 room_ma[index] -= member.settings.minimum_ma

@@ -24,6 +24,7 @@ from knxgw.dlm.state import PhaseState
 from knxgw.dlm.work import Work
 
 CLOCK_SLACK_S = 1e-6
+METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
 OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
 
@@ -52,7 +53,7 @@ def share(work: Work) -> None:
     for member in admitted:
         if not work.has_room(work.clear_ma, member):
             _give_way(work, running, member, _solved(work.clear_ma, others_ma, shares))
-        if work.has_room(work.up_ma, member):
+        if work.may_start(work.up_ma, member):
             work.start(member)
     _raise(work, running, _kept_free(work, running, waiting, admitted, least_ma))
     _explain(work, running, waiting, up_ma)
@@ -315,7 +316,7 @@ def _dangers(work: Work, running: list[Member]) -> list[Danger]:
 
 
 def _is_in_danger(work: Work, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
-    if offered_ma <= room_ma or not offered_ma:
+    if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
         phase.excess_s = None
         return Danger.NONE
     if phase.excess_s is None:

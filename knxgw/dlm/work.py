@@ -38,6 +38,9 @@ class Work:
         self.reasons: dict[int, Reason] = {}
         self.coming, self.coming_s = state.coming, state.coming_s
         self.is_settled = True  # nobody waits for more
+        self.claimed_ma = [0] * len(
+            self.phases
+        )  # for which offers without a vehicle are taken back
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
         self.up_ma = [0] * count  # A_up
@@ -154,6 +157,40 @@ class Work:
         held_ma = self.committed_ma(without=member)
         need_ma = member.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in member.phases)
+
+    def may_start(self, available_ma: Sequence[int], member: Member) -> bool:
+        """Tell whether a newcomer may have its minimum now.
+
+        What is offered where there is no vehicle is taken back first, if there is not enough for
+        both: another one may have been plugged in there, and nobody has looked since.
+        """
+        if not self.has_room(available_ma, member):
+            return False
+        held_ma, standing_ma = self.committed_ma(without=member), self._standing_ma()
+        need_ma = member.settings.minimum_ma
+        if all(
+            available_ma[index] - held_ma[index] - standing_ma[index] >= need_ma
+            for index in member.phases
+        ):
+            return True
+        for index in member.phases:
+            self.claimed_ma[index] += need_ma
+        self.is_settled = False
+        return False
+
+    def _standing_ma(self) -> list[int]:
+        """Return what those without a vehicle are offered, or were until a moment ago."""
+        standing_ma = [0] * len(self.phases)
+        for member in self.members.values():
+            if member.is_member or not (member.allowed and member.valid and member.reachable):
+                continue
+            offer_ma = member.offer_ma
+            is_taken = member.seen is not None and member.seen.taken_ma == 0
+            if offer_ma == 0 and self.now_s < member.settled_s and not is_taken:
+                offer_ma = member.before_ma
+            for index in member.phases:
+                standing_ma[index] += offer_ma
+        return standing_ma
 
     def fits(self, member: Member) -> bool:
         """Tell whether what everybody holds is there on the phases of this one."""
