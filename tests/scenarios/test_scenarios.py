@@ -110,6 +110,7 @@ CATALOGUE = [
     pytest.param("maximum-lowered-while-a-car-draws", marks=pytest.mark.proves("D13.1a")),
     pytest.param("over-range-stays", marks=pytest.mark.proves("D3.1b")),
     pytest.param("restart-on-change-after-slow-readings", marks=pytest.mark.proves("D12.4d")),
+    pytest.param("two-plug-in-at-once", marks=pytest.mark.proves("D5.5")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
     pytest.param("unmeasured-late-chargers"),
     pytest.param("quick-meter-seldom-polls"),
