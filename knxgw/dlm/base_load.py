@@ -30,6 +30,7 @@ from knxgw.dlm.member import (
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
+UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
 AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
@@ -41,6 +42,7 @@ class Found(NamedTuple):
 
     base_ma: int
     least_ma: int
+    likely_ma: int  # if it was taken when the delay says; of a slow meter, a little before at worst
     most_ma: int
 
 
@@ -52,15 +54,28 @@ def take_sample(
     found = _found(one.base_ma, phase, sample, counted, settings)
     one.value_ma, one.open_ma = sample.current_ma, (found.least_ma, found.most_ma)
     if one.base_ma is None or _is_proved(sample, counted):
-        _note(one, found.base_ma, found.most_ma, waiting=())
+        _note(one, found.base_ma, _most_ma(found, found.base_ma, sample, counted), waiting=())
         return
     base_ma, most_ma = _believed_ma(found.base_ma, one.base_ma, sample, settings), found.most_ma
     is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
     if _is_read(counted, sample.at_s) and all(map(is_read_often, counted)):
         # what the delay that was told leaves open keeps nobody from rising; what it says does
-        most_ma = max(base_ma, found.base_ma)
+        most_ma = max(base_ma, found.base_ma, _likely_ma(found, base_ma, sample))
     waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _note(one, base_ma, most_ma, waiting=waiting)
+
+
+def _most_ma(found: Found, base_ma: int, sample: Sample, counted: list[Member]) -> int:
+    """Return how high the load may be by a sample that is proved; the next one may tell soon."""
+    if sample.is_seldom or not all(map(is_read_often, counted)):
+        return found.most_ma
+    return max(base_ma, _likely_ma(found, base_ma, sample))
+
+
+def _likely_ma(found: Found, base_ma: int, sample: Sample) -> int:
+    """Return what a sample most likely says, without what readings of moving vehicles may mislead."""
+    unrest_ma = SELDOM_UNREST_MA if sample.is_seldom else UNREST_MA
+    return found.likely_ma if found.likely_ma > base_ma + unrest_ma else base_ma
 
 
 def look_again(
@@ -79,13 +94,13 @@ def look_again(
     else:
         return
     found = _found(one.base_ma, phase, sample, counted, settings)
-    base_ma = found.base_ma
+    base_ma, newest = found.base_ma, sample
     later = one.samples[place + 1 :]
-    for other in later:
-        found = _found(base_ma, phase, other, counted, settings)
-        base_ma = _believed_ma(found.base_ma, base_ma, other, settings)
+    for newest in later:
+        found = _found(base_ma, phase, newest, counted, settings)
+        base_ma = _believed_ma(found.base_ma, base_ma, newest, settings)
     one.open_ma = found.least_ma, found.most_ma
-    _note(one, base_ma, found.most_ma, waiting=later)
+    _note(one, base_ma, _most_ma(found, base_ma, newest, counted), waiting=later)
 
 
 def look_at_rest(
@@ -169,21 +184,26 @@ def _found(
     load; when that is more than the tolerance, what the chargers most likely drew counts, because
     the least that is possible would be too little.
     """
-    drawn_ma = low_ma = high_ma = 0
+    drawn_ma = low_ma = high_ma = early_ma = 0
     for member in counted:
         least_ma, likely_ma, most_ma = _draw_about(member, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
+        if sample.is_seldom and likely_ma != least_ma:
+            early_ma += likely_ma - min(
+                likely_ma, max(least_ma, actual_at(member, sample.at_s - EARLY_S)[phase])
+            )
     measured_ma = sample.current_ma
     most_ma, least_ma = measured_ma - low_ma, measured_ma - high_ma
+    likely_ma = measured_ma - drawn_ma
     if before_ma is None:
-        base_ma = most_ma = least_ma = measured_ma - drawn_ma
+        base_ma = most_ma = least_ma = likely_ma
     elif least_ma > before_ma + settings.lower_from_ma:
-        base_ma = max(least_ma, measured_ma - drawn_ma)
+        base_ma = max(least_ma, likely_ma)
     elif least_ma > before_ma:
         base_ma = least_ma
     else:
         base_ma = min(before_ma, most_ma)
-    return Found(base_ma, least_ma, most_ma)
+    return Found(base_ma, least_ma, likely_ma + early_ma, most_ma)
 
 
 def _draw_about(

@@ -56,6 +56,7 @@ def meter_value(
         current_ma=value.current_ma if value else 0,
         at_s=now_s - settings.meter_delay_s,
         arrived_s=now_s,
+        is_seldom=meter.spacing_s > settings.raise_spacing_s,
     )
     members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
     take_sample(one, phase, sample, members, settings)

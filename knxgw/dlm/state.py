@@ -27,6 +27,7 @@ class Sample:
     current_ma: int
     at_s: float  # when it was taken, by the delay that was told [monotonic s]
     arrived_s: float  # it is not newer than this
+    is_seldom: bool = False  # the next one comes later than the next raise might
 
 
 @dataclass(slots=True)

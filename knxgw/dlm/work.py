@@ -6,7 +6,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Member, is_read_often
+from knxgw.dlm.member import Member
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings, Supervision
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
@@ -49,7 +49,6 @@ class Work:
         self.is_static = settings.static_limit_ma is not None
         self.is_on_change = settings.supervision is Supervision.VALUES_AND_IN_OPERATION
         self.in_window = now_s < state.high_power_until_s
-        self._is_slow = False  # what is in doubt stays so for longer than a raise takes
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @property
@@ -87,9 +86,6 @@ class Work:
         window = meters.window_s(self.state.meter)
         claims = self._claims()
         seen_s = self._seen_s()
-        self._is_slow = self.meter.spacing_s > self.settings.raise_spacing_s or any(
-            not is_read_often(member) for member in self.members.values()
-        )
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.back_off_s > BACK_OFF_ENDS_S:
                 phase.back_off = 0
@@ -109,13 +105,12 @@ class Work:
     def _doubt_ma(self, index: int, phase: PhaseState, window: float) -> int:
         """Return how much higher the base load may be.
 
-        The next sample tells, and none that comes soon is waited for; a meter with nothing new to
-        tell for a whole window resolves it as well.
+        The next sample tells; a meter with nothing new to tell for a whole window resolves it as well.
         """
         value = self.state.meter.values[index]
         if phase.samples or not phase.doubt_ma or value is None:
             return phase.doubt_ma
-        if not self._is_slow or self.now_s >= value.at_s + window:
+        if self.now_s >= value.at_s + window:
             return 0
         self.expires_s[index] = min(self.expires_s[index], value.at_s + window)
         return phase.doubt_ma
