@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from knxgw.device.button import Button, Outcome, power_on, press, release, tick
@@ -226,7 +226,10 @@ def test_only_the_sequence_of_the_manual_resets_the_device(
     expected = pressed and len(lengths) >= 3
     if expected:
         held_s, brief_s, again_s = lasted_s[:3]
-        expected = 30.0 <= held_s <= 90.0 and brief_s < 10.0 and 5.0 <= again_s <= 65.0
+        # to the second it is decided by how the clock rounds; the limits have tests of their own
+        limits = [(held_s, 30.0), (held_s, 90.0), (brief_s, 10.0), (again_s, 5.0), (again_s, 65.0)]
+        assume(all(abs(length_s - limit_s) > 1e-6 for length_s, limit_s in limits))
+        expected = 30.0 <= held_s < 90.0 and brief_s < 10.0 and 5.0 <= again_s < 65.0
     assert any(resets) == expected
     assert sum(resets) <= 1
 
