@@ -347,14 +347,14 @@ def _hold_at_minimum(work: Work) -> None:
         if member.offer_ma > member.settings.minimum_ma:
             work.set_offer(member, member.settings.minimum_ma)
         elif member.offer_ma == 0:
-            if not _may_start(work, work.may_start(room_ma, member)):
+            if not _may_start(work, has_room=work.may_start(room_ma, member)):
                 work.reasons[number] = reason if work.emergency else Reason.WAITING_FOR_CURRENT
                 continue
             work.start(member)
         work.reasons[number] = reason
 
 
-def _may_start(work: Work, has_room: bool) -> bool:  # noqa: FBT001 - a finding
+def _may_start(work: Work, *, has_room: bool) -> bool:
     """Tell whether one that has 0 A may have its minimum.
 
     An emergency adds no current to a line that nobody sees: what the last complete set left, its
@@ -382,7 +382,7 @@ def _stand_by(work: Work) -> None:
             work.set_offer(member, min(member.offer_ma, member.limit_ma))
             work.reasons[number] = Reason.MINIMUM
             continue
-        fits = _may_start(work, work.has_room(room_ma, member))
+        fits = _may_start(work, has_room=work.has_room(room_ma, member))
         if fits:
             for index in member.phases:
                 room_ma[index] -= member.settings.minimum_ma

@@ -159,14 +159,12 @@ class Work:
         What is offered where there is no vehicle is taken back first, if there is not enough for
         both: another one may have been plugged in there, and nobody has looked since.
         """
-        if not self.has_room(available_ma, member):
+        held_ma, need_ma = self.committed_ma(without=member), member.settings.minimum_ma
+        spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
+        if any(spare_ma[index] < 0 for index in member.phases):
             return False
-        held_ma, standing_ma = self.committed_ma(without=member), self._standing_ma()
-        need_ma = member.settings.minimum_ma
-        if all(
-            available_ma[index] - held_ma[index] - standing_ma[index] >= need_ma
-            for index in member.phases
-        ):
+        standing_ma = self._standing_ma()
+        if all(spare_ma[index] >= standing_ma[index] for index in member.phases):
             return True
         for index in member.phases:
             self.claimed_ma[index] += need_ma
