@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,17 +11,9 @@ from functools import partial
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from knxgw.catalogue.model import Catalogue, DeviceModel
-from knxgw.charging.events import DeviceEvent
+from knxgw.catalogue.model import Catalogue
 from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.config.device_address import device_address
-from knxgw.config.model import (
-    Configuration,
-    Connection,
-    ConnectionKind,
-    LoadManagementMode,
-    PointSettings,
-)
+from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
@@ -29,8 +21,8 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_session import KnxSession
-from knxgw.links.modbus import ModbusBus, quiet_pymodbus
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
+from knxgw.links.modbus import quiet_pymodbus
+from knxgw.links.modbus_buses import make_buses
 from knxgw.modbus.driver import Driver
 from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
@@ -109,7 +101,7 @@ class Gateway:
             ZoneInfo(configuration.device.time_zone),
             ROUTING_RESPONSES if routing else TUNNEL_RESPONSES,
         )
-        self.buses = _make_buses(configuration, self._inbox.put)
+        self.buses = make_buses(configuration, self._inbox.put)
         self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
         self._chargers = {d.point: d for d in self._bus_of if d.model.control is not None}
         self._knx = KnxSession(world.link, self.objects, self._inbox.put) if world.link else None
@@ -341,56 +333,3 @@ class Gateway:
                 log.log(level, "%s: fault %s %s%s", where, code, word, own)
                 at = moment.isoformat() if moment else None
                 self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))
-
-
-def _devices(
-    configuration: Configuration,
-) -> Iterator[tuple[PointSettings | None, DeviceModel, Connection]]:
-    """Yield charging point, model and place of every device on Modbus.
-
-    The smart meter at the mains connection belongs to no charging point: None.
-    """
-    for point in configuration.points:
-        yield point, point.model, point.connection
-        if point.meter is not None:
-            yield point, point.meter.model, point.meter.connection
-    smart_meter = configuration.load_management.smart_meter
-    dynamic = configuration.load_management.mode is LoadManagementMode.DYNAMIC
-    if dynamic and smart_meter is not None and smart_meter.meter is not None:
-        yield None, smart_meter.meter.model, smart_meter.meter.connection
-
-
-def _make_buses(
-    configuration: Configuration, on_event: Callable[[DeviceEvent], None]
-) -> tuple[ModbusBus[Driver], ...]:
-    """Return one bus per endpoint, with the drivers of all devices behind it.
-
-    All devices on the serial line share one.
-    """
-    blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    endpoints: dict[Endpoint, list[Driver]] = {}
-    on_line = [model for _, model, c in _devices(configuration) if c.kind is ConnectionKind.SERIAL]
-    framing = framing_of(on_line)
-    for point, model, connection in _devices(configuration):
-        number = PointNumber(point.number) if point else GENERAL
-        if number in blocked:  # a configuration fault: its charger is left alone
-            continue
-        host, port, unit, offset = device_address(connection, model)
-        driver = Driver(
-            number,
-            model,
-            unit_id=unit,
-            register_offset=offset,
-            minimum_ma=point.minimum_ma if point else 0,
-            phases=point.phases if point else 3,
-        )
-        endpoint: Endpoint
-        if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
-            endpoint = SerialEndpoint(line=configuration.serial, framing=framing)
-        else:
-            endpoint = TcpEndpoint(host=host, port=port, kind=connection.kind)
-        endpoints.setdefault(endpoint, []).append(driver)
-    return tuple(
-        ModbusBus(endpoint, drivers=drivers, on_event=on_event)
-        for endpoint, drivers in endpoints.items()
-    )

@@ -1,9 +1,11 @@
 """Devices that are configured twice or do not go together; pure."""
 
 from knxgw.catalogue.model import DeviceKind
+from knxgw.config import devices as configured
 from knxgw.config.build import Draft
 from knxgw.config.check_lines import Device, check_lines
 from knxgw.config.device_address import device_address
+from knxgw.config.devices import DeviceRole
 from knxgw.config.model import Configuration, ConfigurationFault, ConnectionKind
 from knxgw.config.report import Report
 
@@ -22,40 +24,20 @@ def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
 
 
 def _devices(draft: Draft) -> list[Device]:
-    devices: list[Device] = []
-    smart_meter = draft.configuration.load_management.smart_meter
-    if smart_meter and smart_meter.meter:
-        devices.append(
-            Device(
-                name="the smart meter",
-                key="load_management.smart_meter",
-                point=None,
-                model=smart_meter.meter.model,
-                connection=smart_meter.meter.connection,
-            )
-        )
-    for point in draft.configuration.points:
-        name, key = f"charging point {point.number}", draft.keys[point.number]
-        devices.append(
-            Device(
-                name=name,
-                key=key,
-                point=point.number,
-                model=point.model,
-                connection=point.connection,
-            )
-        )
-        if point.meter:
-            devices.append(
-                Device(
-                    name=f"the electricity meter of {name}",
-                    key=f"{key}.meter",
-                    point=point.number,
-                    model=point.meter.model,
-                    connection=point.meter.connection,
-                )
-            )
-    return devices
+    """Return every device as findings name it, that of load management first."""
+    found = [_named(one, draft) for one in configured.devices(draft.configuration)]
+    return sorted(found, key=lambda one: one.point is not None)
+
+
+def _named(device: configured.Device, draft: Draft) -> Device:
+    name, key = "the smart meter", "load_management.smart_meter"
+    if device.point is not None:
+        name, key = f"charging point {device.point}", draft.keys[device.point]
+    if device.role is DeviceRole.POINT_METER:
+        name, key = f"the electricity meter of {name}", f"{key}.meter"
+    return Device(
+        name=name, key=key, point=device.point, model=device.model, connection=device.connection
+    )
 
 
 def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFault]:

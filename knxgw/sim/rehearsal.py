@@ -13,6 +13,7 @@ from pathlib import Path
 
 from knxgw.catalogue.model import DeviceModel
 from knxgw.config.device_address import device_address
+from knxgw.config.devices import Device, DeviceRole, devices
 from knxgw.config.model import (
     Configuration,
     Connection,
@@ -89,9 +90,9 @@ def rehearse(
     `name` tells it from other sites, `line_path` is what a serial adapter becomes; `may_listen` tells
     whether a low port of a loopback address can be used.
     """
-    devices = list(_devices(configuration))
-    moved = _Addresses(devices, may_listen)
-    edits = [edit for device in devices for edit in moved.edits(device)]
+    found = list(_devices(configuration))
+    moved = _Addresses(found, may_listen)
+    edits = [edit for device in found for edit in moved.edits(device)]
     line, line_edits = _line(configuration.serial, line_path, moved)
     knx, knx_edits, notes = _knx(configuration, group_of(name))
     website, website_edits = _website(configuration)
@@ -109,7 +110,7 @@ def rehearse(
             website_port=website[1],
         ),
         edits=(*edits, *line_edits, *knx_edits, *website_edits),
-        places=tuple(_place(one, moved, configuration.serial, line) for one in devices),
+        places=tuple(_place(one, moved, configuration.serial, line) for one in found),
         notes=tuple(notes),
     )
 
@@ -118,25 +119,23 @@ def rehearse(
 
 
 def _devices(configuration: Configuration) -> Iterator[_Device]:
-    for point in configuration.points:
-        name, key = f"charging point {point.number}", ("charging_points", point.number)
+    for device in devices(configuration):
+        name, key = _name_and_key(device)
         yield _Device(
             name=name,
             key=(*key, "connection"),
-            connection=point.connection,
-            model=point.model,
+            connection=device.connection,
+            model=device.model,
         )
-        if point.meter is not None:
-            yield _meter(point.meter, f"its meter at {name}", (*key, "meter"))
-    smart_meter = configuration.load_management.smart_meter
-    if smart_meter is not None and smart_meter.meter is not None:
-        yield _meter(smart_meter.meter, "the smart meter", ("load_management", "smart_meter"))
 
 
-def _meter(meter: MeterSettings, name: str, key: Key) -> _Device:
-    return _Device(
-        name=name, key=(*key, "connection"), connection=meter.connection, model=meter.model
-    )
+def _name_and_key(device: Device) -> tuple[str, Key]:
+    if device.point is None:
+        return "the smart meter", ("load_management", "smart_meter")
+    name, key = f"charging point {device.point}", ("charging_points", device.point)
+    if device.role is DeviceRole.POINT_METER:
+        return f"its meter at {name}", (*key, "meter")
+    return name, key
 
 
 def _with_connections(configuration: Configuration, moved: "_Addresses") -> Configuration:
