@@ -15,8 +15,9 @@ from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.day import HOUR_S, day
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.series import MAIN_SERIES
+from knxgw.station.initial import initial
 from knxgw.station.model import Event, SmartMeterTelegram, Started, Station, Tick
-from knxgw.station.step import initial, step
+from knxgw.station.step import step
 
 SEED = 1
 WARM_UP_S, MEASURED_S = 60, 2000

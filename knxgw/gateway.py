@@ -27,6 +27,7 @@ from knxgw.modbus.driver import Driver
 from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import build_table
+from knxgw.station.initial import initial, unknown_in
 from knxgw.station.model import (
     EARLIEST_VALID,
     GENERAL,
@@ -48,7 +49,6 @@ from knxgw.station.model import (
     Unlock,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.step import initial, unknown_in
 from knxgw.station.view import SiteView, view
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.keeper import Keeper

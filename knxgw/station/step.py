@@ -1,10 +1,9 @@
 """The one step of the station: an event in, the new station and the wanted effects out. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
-from typing import Any, assert_never
-from zoneinfo import ZoneInfo
+from typing import assert_never
 
 from knxgw.charging import point as points
 from knxgw.charging import readings
@@ -16,19 +15,15 @@ from knxgw.charging.events import (
     OfferTaken,
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
-from knxgw.charging.point import ChargingPoint, new_point
-from knxgw.charging.record_reader import RecordReader
-from knxgw.charging.records import HOLDS, INTERRUPTION, SETPOINT, from_record, read_record
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import PointNumber
-from knxgw.config.model import Configuration, KnxLinkKind
-from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.initial import state_lost
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
     ClockSet,
-    ClockSource,
     Effect,
     Event,
     GridControlCommanded,
@@ -64,116 +59,9 @@ from knxgw.station.settle import (
 from knxgw.station.wishes import paused_all
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
-RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked
-GRID_CONTROL_OBJECT = 1
-POINT_OFFSET = 50
 CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
 
 Change = Callable[[ChargingPoint], ChargingPoint]
-
-
-def initial(
-    configuration: Configuration,
-    records: Mapping[PointNumber, Mapping[str, Any]],
-    now_s: float,
-    now: datetime | None,
-    sharing_settings: Settings | None = None,
-) -> Station:
-    """Return the station as it was stored, or as new; `records` may lack any charging point.
-
-    `sharing_settings` stand for those that the configuration gives load management.
-    """
-    blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    members: dict[PointNumber, ChargingPoint] = {}
-    zone = ZoneInfo(configuration.device.time_zone)
-    for settings in configuration.points:
-        number = PointNumber(settings.number)
-        point = new_point(settings, blocked=number in blocked, zone=zone)
-        if number in records:
-            point = from_record(
-                point, records[number], now, now_s, _linked_holds(configuration, number)
-            )
-            point = _without_unlinked(configuration, point)
-        members[number] = point
-    numbers = sharing_settings or sharing.sharing_settings(configuration)
-    station = Station(
-        configuration=configuration,
-        points=members,
-        sharing=sharing.start(numbers, members, now_s) if numbers else None,
-        sharing_settings=numbers,
-        grid_control=_is_linked(configuration, GRID_CONTROL_OBJECT)
-        and _stored_grid_control(records) is not False,
-        restore_until_s=now_s + RESTORE_LAST_S if _asks_for_grid_control(configuration) else None,
-        clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
-    )
-    if unknown_in(configuration, records):
-        station = _state_lost(station)
-    return _with_configuration_faults(station)
-
-
-def unknown_in(
-    configuration: Configuration, records: Mapping[PointNumber, Mapping[str, Any]]
-) -> Mapping[PointNumber, tuple[str, ...]]:
-    """Return by scope what of the stored records cannot be read; GENERAL: of the station's."""
-    unknown = {
-        PointNumber(point.number): read_record(records[PointNumber(point.number)]).unknown
-        for point in configuration.points
-        if point.number in records
-    }
-    linked = _is_linked(configuration, GRID_CONTROL_OBJECT)
-    if linked and GENERAL in records and _stored_grid_control(records) is None:
-        unknown[GENERAL] = ("grid_control",)
-    return {scope: names for scope, names in unknown.items() if names}
-
-
-def _stored_grid_control(records: Mapping[PointNumber, Mapping[str, Any]]) -> bool | None:
-    """Return whether grid-supporting control was active; None: it is not known."""
-    if GENERAL not in records:
-        return False
-    return RecordReader(records[GENERAL]).flag("grid_control")
-
-
-def _linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[int]:
-    """Return those of `HOLDS` that have a group address at a charging point."""
-    offset = POINT_OFFSET * (number - 1)
-    return frozenset(one for one in HOLDS if _is_linked(configuration, one + offset))
-
-
-def _state_lost(station: Station) -> Station:
-    """Return the station with the fault that what was stored cannot be used, or not all of it."""
-    return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, present=True))
-
-
-def _without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
-    """Return the point without a hold whose group object has no address any more."""
-    linked = _linked_holds(configuration, PointNumber(point.settings.number))
-    if INTERRUPTION not in linked:
-        point = replace(point, interruption=False)
-    if point.setpoint_ma == 0 and SETPOINT not in linked:
-        point = replace(point, setpoint_ma=point.limits.maximum_ma, setpoint_given=False)
-    return point
-
-
-def _asks_for_grid_control(configuration: Configuration) -> bool:
-    """Tell whether the bus is asked at the start whether the grid operator limits the site."""
-    linked = _is_linked(configuration, GRID_CONTROL_OBJECT)
-    return linked and configuration.knx.link is not KnxLinkKind.NONE
-
-
-def _is_linked(configuration: Configuration, number: int) -> bool:
-    """Tell whether a group object has an address: nothing else can end what it began."""
-    return bool(configuration.group_objects.get(number))
-
-
-def _with_configuration_faults(station: Station) -> Station:
-    for fault in station.configuration.faults:
-        code = FaultCode(fault.code)
-        station = replace(station, faults=station.faults.set(code, present=True))
-        if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
-            point = station.points[number]
-            marked = replace(point, faults=point.faults.set(code, present=True))
-            station = with_point(station, number, marked)
-    return station
 
 
 def step(  # noqa: PLR0911 - one for each kind of event
@@ -242,7 +130,7 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, present=True)
             return replace(station, faults=faults)
         case StateLost():
-            return _state_lost(station)
+            return state_lost(station)
         case _:
             assert_never(event)
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber, Quantity, Value
+from knxgw.station.initial import initial
 from knxgw.station.model import Effect, Event, Offer, Publish, Started, Station
-from knxgw.station.step import initial, step
+from knxgw.station.step import step
 from tests.charging.points import NOON
 from tests.config.sites import configuration, points
 

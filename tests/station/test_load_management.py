@@ -10,6 +10,7 @@ from knxgw.charging.words import ChargingState, PointNumber, Quantity
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
+from knxgw.station.initial import initial
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
@@ -25,7 +26,6 @@ from knxgw.station.sharing import (
     sharing_settings,
     sharing_state,
 )
-from knxgw.station.step import initial
 from knxgw.station.view import view
 from tests.charging.points import NOON, make_point
 from tests.config.sites import configuration, points

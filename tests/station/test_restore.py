@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.station.initial import RESTORE_LAST_S
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
@@ -30,7 +31,7 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.step import RESTORE_LAST_S, RESTORE_S
+from knxgw.station.step import RESTORE_S
 from tests.charging.points import CHARGING, at
 from tests.station.sites import (
     CP1,

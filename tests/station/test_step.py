@@ -16,6 +16,7 @@ from knxgw.charging.events import (
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.station.initial import initial
 from knxgw.station.model import (
     GENERAL,
     ClockSet,
@@ -37,7 +38,7 @@ from knxgw.station.model import (
     Unlock,
     UnlockCommanded,
 )
-from knxgw.station.step import initial, step
+from knxgw.station.step import step
 from knxgw.station.view import view
 from tests.charging.points import AVAILABLE, CHARGING, NOON, WAITING, at
 from tests.config.sites import configuration, points

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from knxgw.charging.words import PointNumber
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.site import configuration_of, settings_of
+from knxgw.station.initial import initial
 from knxgw.station.model import Effect, Event, Station
-from knxgw.station.step import initial, step
+from knxgw.station.step import step
 
 EPOCH_S = 4096.0  # monotonic time of the station at 0 s of the scenario
 NOON = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)  # wall-clock time of the same moment
