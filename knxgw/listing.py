@@ -51,7 +51,7 @@ def _existing_rows(existing: Sequence[ExistingObject]) -> Iterable[dict[str, Any
             "charging_point": one.point or 0,
             "function": one.function.en,
             "dpts": [one.dpt] if one.dpt else [],
-            "flags": one.definition.flags,
+            "flags": str(one.link.flags) if one.link else one.definition.flags,
             "model_dependent": one.definition.model_dependent,
             "addresses": list(one.addresses),
         }

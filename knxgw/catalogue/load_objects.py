@@ -2,6 +2,7 @@
 
 import re
 
+from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectDefinition, ObjectKind, Text
 from knxgw.catalogue.yaml_tree import Node
 
@@ -13,6 +14,7 @@ _KEYS = (
     "dpts",
     "choice",
     "flags",
+    "priority",
     "kind",
     "model_dependent",
     "needs",
@@ -56,7 +58,9 @@ def _read_object(node: Node, offset: int) -> ObjectDefinition | None:
     if not _FLAGS.fullmatch(flags):
         flags_node.report(f"expected flags in the order CRWTUI, got {flags!r}", "such as CR-T--")
     kind = kind_node.choice([kind.value for kind in ObjectKind])
-    if number is None or kind is None:
+    priority_node = node.get("priority")
+    priority = priority_node.choice(tuple(Priority)) if priority_node else Priority.LOW
+    if number is None or kind is None or priority is None:
         return None
     dpts = _read_dpts(node)
     model_dependent = node.get("model_dependent")
@@ -68,6 +72,7 @@ def _read_object(node: Node, offset: int) -> ObjectDefinition | None:
         dpts=dpts,
         dpt_choice=_optional_text(node, "choice"),
         flags=flags,
+        priority=Priority(priority),
         kind=ObjectKind(kind),
         per_point=offset > 0,
         offset=offset,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from knxgw.catalogue.flags import Priority
+
 ModelId = NewType("ModelId", str)
 MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
 
@@ -50,7 +52,8 @@ class ObjectDefinition:
     function: Text
     dpts: tuple[str, ...]  # first is the default; empty: no datapoint type, 1 byte
     dpt_choice: str | None  # the parameter that chooses among `dpts`
-    flags: str  # "CR-T--"
+    flags: str  # "CR-T--"; what a link has unless ETS says otherwise
+    priority: Priority  # likewise
     kind: ObjectKind
     per_point: bool
     offset: int  # distance between charging points

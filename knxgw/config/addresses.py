@@ -1,7 +1,9 @@
 """KNX addresses as people write them, brought to one form; pure."""
 
 import re
+from typing import NewType
 
+GroupAddress = NewType("GroupAddress", str)  # main/middle/sub
 _NUMBER = re.compile(r"[0-9]{1,5}")
 HIGHEST_MAIN = 31  # 16 bits: 5 main, 3 middle, 8 sub
 HIGHEST_MIDDLE = 7
@@ -10,7 +12,7 @@ HIGHEST_TWO_LEVEL_SUB = 2047
 HIGHEST_FREE = 65535
 
 
-def parse_group_address(text: str) -> str:
+def parse_group_address(text: str) -> GroupAddress:
     """Return a group address as `main/middle/sub`, from three levels, two levels or one number.
 
     Raises: ValueError, with what is wrong.
@@ -29,7 +31,12 @@ def parse_group_address(text: str) -> str:
     raw = _raw(parts)
     if raw == 0:
         raise ValueError(f"{text!r} is the broadcast address, not a group address")
-    return f"{raw >> 11}/{raw >> 8 & 7}/{raw & 255}"
+    return group_address(raw)
+
+
+def group_address(raw: int) -> GroupAddress:
+    """Return the 16 bits of a group address as `main/middle/sub`."""
+    return GroupAddress(f"{raw >> 11}/{raw >> 8 & 7}/{raw & 255}")
 
 
 def parse_individual_address(text: str) -> str:

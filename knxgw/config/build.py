@@ -10,8 +10,10 @@ from knxgw.config.build_load_management import build_load_management, check_prio
 from knxgw.config.build_points import PointList, build_points
 from knxgw.config.model import (
     Configuration,
+    ConfigurationSource,
     ConnectionKind,
     DeviceSettings,
+    GroupObjectLink,
     KnxLinkKind,
     KnxSettings,
     MeterSettings,
@@ -35,7 +37,7 @@ class Draft:
 
 def build_draft(
     values: Values,
-    group_objects: Mapping[int, tuple[str, ...]],
+    group_objects: Mapping[int, GroupObjectLink],
     *,
     catalogue: Catalogue,
     report: Report,
@@ -58,6 +60,7 @@ def build_draft(
         grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
         points=tuple(found.points),
         group_objects=group_objects,
+        source=ConfigurationSource.FILE,
     )
     _check_serial(configuration, found, report)
     return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)

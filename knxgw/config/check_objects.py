@@ -1,6 +1,9 @@
 """Whether the linked group objects fit the site; pure."""
 
+from collections.abc import Iterable
+
 from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
+from knxgw.config.addresses import GroupAddress
 from knxgw.config.build import Draft
 from knxgw.config.group_objects import POINTS, key_of
 from knxgw.config.model import Configuration, ConfigurationFault, Monitoring
@@ -49,7 +52,7 @@ def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
             number = definition.number_of(point or 1)
             if number in draft.configuration.group_objects:
                 _check_link(draft, definition, number, point, report)
-    existing = [one for one in existing_objects(draft.configuration, catalogue) if one.addresses]
+    existing = existing_objects(draft.configuration, catalogue)
     _check_senders(existing, report)
     _check_types(existing, report)
 
@@ -77,13 +80,15 @@ def _why_absent(draft: Draft, definition: ObjectDefinition, point: int | None) -
     return why_missing(definition, configuration.load_management, configuration.point(point))
 
 
-def _check_senders(objects: list[ExistingObject], report: Report) -> None:
-    senders: dict[str, int] = {}
+def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:
+    senders: dict[GroupAddress, int] = {}
     for existing in objects:
-        definition = existing.definition
-        if "T" not in definition.flags or definition.kind is ObjectKind.COMMAND:
+        link = existing.link
+        if link is None or not link.flags.transmit:
             continue
-        address = existing.addresses[0]
+        if existing.definition.kind is ObjectKind.COMMAND:
+            continue
+        address = link.addresses[0]
         earlier = senders.setdefault(address, existing.number)
         if earlier != existing.number:
             report.warning(
@@ -93,9 +98,9 @@ def _check_senders(objects: list[ExistingObject], report: Report) -> None:
             )
 
 
-def _check_types(objects: list[ExistingObject], report: Report) -> None:
+def _check_types(objects: Iterable[ExistingObject], report: Report) -> None:
     """Warn where objects of different size share an address: a telegram fits only one of them."""
-    first: dict[str, ExistingObject] = {}
+    first: dict[GroupAddress, ExistingObject] = {}
     for existing in objects:
         for address in existing.addresses:
             earlier = first.setdefault(address, existing)

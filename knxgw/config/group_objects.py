@@ -1,9 +1,13 @@
 """Reads the section `group_objects`: number -> group addresses, the first one is sent on."""
 
-from knxgw.catalogue.model import Catalogue
+from collections.abc import Mapping
+
+from knxgw.catalogue.flags import Flags
+from knxgw.catalogue.model import Catalogue, ObjectDefinition
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.config.addresses import parse_group_address
+from knxgw.config.addresses import GroupAddress, parse_group_address
 from knxgw.config.convert import SHOWN
+from knxgw.config.model import GroupObjectLink
 from knxgw.config.report import Report
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.config.values import is_empty
@@ -14,28 +18,46 @@ _FORMS = "write 1/2/3 (0/0/1 to 31/7/255)"
 
 def read_group_objects(
     node: Node | None, catalogue: Catalogue, report: Report
-) -> dict[int, tuple[str, ...]]:
-    """Return the linked group addresses as `main/middle/sub`; mistakes go to the report."""
-    known = known_numbers(catalogue)
-    linked: dict[int, tuple[str, ...]] = {}
+) -> dict[int, GroupObjectLink]:
+    """Return the linked group objects, with the flags the catalogue gives them.
+
+    Mistakes go to the report.
+    """
+    known = definitions(catalogue)
+    linked: dict[int, tuple[GroupAddress, ...]] = {}
     for name, child in node.mapping().items() if node and not is_empty(node) else ():
         report.lines[child.key] = child.line
         number = int(name) if name.isascii() and name.isdigit() and len(name) < 6 else None
         if number is None:
             report.error(child.key, f"{name[:SHOWN]!r} is no number of a group object")
         elif number not in known:
-            report.error(child.key, f"there is no group object {number}", _near(number, known))
+            report.error(
+                child.key, f"there is no group object {number}", _near(number, tuple(known))
+            )
         elif number in linked:
             report.error(child.key, f"group object {number} is given twice", "remove one of them")
         else:
             linked[number] = _addresses(child, report)
-    return {number: addresses for number, addresses in linked.items() if addresses}
+    return {
+        number: default_link(known[number], addresses)
+        for number, addresses in linked.items()
+        if addresses
+    }
 
 
-def known_numbers(catalogue: Catalogue) -> tuple[int, ...]:
-    """Return the numbers of all group objects a device can have, in order."""
-    numbers = {definition.number_of(point) for definition in catalogue.objects for point in POINTS}
-    return tuple(sorted(numbers))
+def default_link(
+    definition: ObjectDefinition, addresses: tuple[GroupAddress, ...]
+) -> GroupObjectLink:
+    """Return a link that behaves as the catalogue says."""
+    return GroupObjectLink(
+        addresses=addresses, flags=Flags.parse(definition.flags), priority=definition.priority
+    )
+
+
+def definitions(catalogue: Catalogue) -> Mapping[int, ObjectDefinition]:
+    """Return all group objects a device can have, by number and in that order."""
+    numbered = {one.number_of(point): one for one in catalogue.objects for point in POINTS}
+    return dict(sorted(numbered.items()))
 
 
 def key_of(number: int) -> str:
@@ -43,11 +65,11 @@ def key_of(number: int) -> str:
     return f"{GROUP_OBJECTS}.{number}"
 
 
-def _addresses(node: Node, report: Report) -> tuple[str, ...]:
+def _addresses(node: Node, report: Report) -> tuple[GroupAddress, ...]:
     if is_empty(node):
         return ()
     items = node.items() if node.is_list or node.is_mapping else [node]
-    addresses: list[str] = []
+    addresses: list[GroupAddress] = []
     for item in items:
         report.lines[item.key] = item.line
         address = _address(item, report)
@@ -58,7 +80,7 @@ def _addresses(node: Node, report: Report) -> tuple[str, ...]:
     return tuple(addresses)
 
 
-def _address(node: Node, report: Report) -> str | None:
+def _address(node: Node, report: Report) -> GroupAddress | None:
     if node.is_list or node.is_mapping:
         report.error(node.key, "expected a group address", _FORMS)
         return None

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import DeviceModel
+from knxgw.config.addresses import GroupAddress
 
 SMART_METER_7012_MA = 60_000  # the limit in force with this type at most, [dlm] 3.1
+
+
+class ConfigurationSource(StrEnum):
+    """Who says what the site is."""
+
+    FILE = "file"
+    WEBSITE = "website"
+    ETS = "ets"
 
 
 class KnxLinkKind(StrEnum):
@@ -210,6 +220,15 @@ class PointSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupObjectLink:
+    """What a group object is linked to, and how it behaves on the bus."""
+
+    addresses: tuple[GroupAddress, ...]  # one at least; the first one sends
+    flags: Flags
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationFault:
     """A fault of the configuration that the running gateway must show (spec section 7)."""
 
@@ -231,7 +250,8 @@ class Configuration:
     load_management: LoadManagementSettings
     grid_setpoint_ma: int  # 0 or 6000
     points: tuple[PointSettings, ...]
-    group_objects: Mapping[int, tuple[str, ...]]  # number -> group addresses, first one sends
+    group_objects: Mapping[int, GroupObjectLink]  # by number, linked ones only
+    source: ConfigurationSource
     faults: tuple[ConfigurationFault, ...] = field(default=())
 
     def point(self, number: int) -> PointSettings:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import Catalogue, ObjectDefinition, Text
+from knxgw.config.addresses import GroupAddress
 from knxgw.config.model import (
     Configuration,
+    GroupObjectLink,
     LoadManagementMode,
     LoadManagementSettings,
     Measurement,
@@ -26,7 +28,12 @@ class ExistingObject:
     definition: ObjectDefinition
     function: Text  # what it is called here: that of the smart meter depends on the settings
     dpt: str | None  # the chosen one; None: no datapoint type, 1 byte
-    addresses: tuple[str, ...]  # linked group addresses, the first one is sent on
+    link: GroupObjectLink | None
+
+    @property
+    def addresses(self) -> tuple[GroupAddress, ...]:
+        """Return the linked group addresses, the first one sends."""
+        return self.link.addresses if self.link else ()
 
 
 def existing_objects(
@@ -40,8 +47,8 @@ def existing_objects(
             definition=definition,
             function=_function(definition, configuration.load_management),
             dpt=_chosen_dpt(definition, configuration.load_management, point),
-            addresses=configuration.group_objects.get(
-                definition.number_of(point.number if point else 1), ()
+            link=configuration.group_objects.get(
+                definition.number_of(point.number if point else 1)
             ),
         )
         for definition in catalogue.objects

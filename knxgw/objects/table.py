@@ -4,11 +4,13 @@ from dataclasses import dataclass, field, replace
 
 from xknx.telegram.address import GroupAddress
 
+from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import Catalogue, ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import (
     Configuration,
+    GroupObjectLink,
     PointSettings,
     SendingRule,
     TemperatureSending,
@@ -24,31 +26,6 @@ _DEVICE_RULES = {  # of the whole device, which has no parameters for it
 DURATION_RULE = SendingRule(min_change=60, min_interval_s=10.0, cycle_s=None)  # s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
-    """The six flags of a group object, exactly as ETS names them."""
-
-    communication: bool
-    read: bool
-    write: bool
-    transmit: bool
-    update: bool
-    read_on_init: bool
-
-    @classmethod
-    def parse(cls, text: str) -> "Flags":
-        """Return the flags of a text such as "CR-T--"."""
-        values = [letter != "-" for letter in text]
-        return cls(
-            communication=values[0],
-            read=values[1],
-            write=values[2],
-            transmit=values[3],
-            update=values[4],
-            read_on_init=values[5],
-        )
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class GroupObject:
     """One group object at run time; owned by the object server."""
@@ -59,6 +36,7 @@ class GroupObject:
     name: str
     dpt: str | None
     flags: Flags
+    priority: Priority = Priority.LOW
     kind: ObjectKind
     addresses: tuple[GroupAddress, ...]
     rule: SendingRule | None  # None: sends on every change
@@ -83,15 +61,15 @@ def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[Gro
     """Return the linked group objects of a site, in the order of their numbers."""
     language = configuration.device.language
     objects = [
-        _group_object(configuration, existing, language)
+        _group_object(configuration, existing, existing.link, language)
         for existing in existing_objects(configuration, catalogue)
-        if existing.addresses
+        if existing.link
     ]
     return tuple(sorted(objects, key=lambda one: one.number))
 
 
 def _group_object(
-    configuration: Configuration, existing: ExistingObject, language: str
+    configuration: Configuration, existing: ExistingObject, link: GroupObjectLink, language: str
 ) -> GroupObject:
     definition = existing.definition
     settings = None if existing.point is None else configuration.point(existing.point)
@@ -110,9 +88,10 @@ def _group_object(
         key=definition.key,
         name=f"{settings.name}: {function}" if settings else function,
         dpt=existing.dpt,
-        flags=Flags.parse(definition.flags),
+        flags=link.flags,
+        priority=link.priority,
         kind=definition.kind,
-        addresses=tuple(GroupAddress(address) for address in existing.addresses),
+        addresses=tuple(GroupAddress(address) for address in link.addresses),
         rule=rule,
         cycle_s=cycle_s,
         may_send=not temperature_off,

@@ -17,7 +17,13 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.charging.words import NOMINAL_V
-from knxgw.config.model import Configuration, Measurement, Monitoring, SmartMeterSettings
+from knxgw.config.model import (
+    Configuration,
+    GroupObjectLink,
+    Measurement,
+    Monitoring,
+    SmartMeterSettings,
+)
 from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import LinkError
 from knxgw.links.keep_alive import keep_alive
@@ -41,7 +47,7 @@ class KnxMeter:
         self,
         house: House,
         settings: SmartMeterSettings,
-        group_objects: Mapping[int, tuple[str, ...]],
+        group_objects: Mapping[int, GroupObjectLink],
         link: KnxLink,
         *,
         period_s: float | None = None,
@@ -52,8 +58,11 @@ class KnxMeter:
         self._link = link
         self._period_s = settings.interval_s if period_s is None else period_s
         numbers = VALUE_OBJECTS[: settings.phases]
-        self._addresses = [group_objects[one][0] for one in numbers if one in group_objects]
-        self._operation = next(iter(group_objects.get(OPERATION_OBJECT, ())), None)
+        self._addresses: list[str] = [
+            group_objects[one].addresses[0] for one in numbers if one in group_objects
+        ]
+        operation = group_objects.get(OPERATION_OBJECT)
+        self._operation = operation.addresses[0] if operation else None
         self._is_watched = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self._told_ma: dict[int, float] = {}
         self._asked: list[int] = []  # phases that somebody reads

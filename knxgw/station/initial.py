@@ -112,7 +112,7 @@ def asks_for_grid_control(configuration: Configuration) -> bool:
 
 def is_linked(configuration: Configuration, number: int) -> bool:
     """Tell whether a group object has an address: nothing else can end what it began."""
-    return bool(configuration.group_objects.get(number))
+    return number in configuration.group_objects
 
 
 def with_configuration_faults(station: Station) -> Station:

@@ -129,6 +129,7 @@ def test_a_wrong_object_file_is_reported_line_by_line() -> None:
         "general:\n"
         "  - {number: 1, key: a, en: A, de: A, flags: CRWT, kind: state}\n"
         "  - {number: 2, key: b, en: B, de: B, flags: CR-T--, kind: stat}\n"
+        "  - {number: 3, key: d, en: D, de: D, flags: CR-T--, kind: state, priority: hihg}\n"
         "  - {number: 1, key: c, en: C, de: C, dpts: [7012], flags: CR-T--, kind: state, tabel: 3}\n"
     )
     problems = Problems()
@@ -139,7 +140,8 @@ def test_a_wrong_object_file_is_reported_line_by_line() -> None:
     assert any(
         s.startswith("objects.yaml:2: error: general[0].flags: expected flags") for s in shown
     )
+    assert any("general[2].priority: expected one of system, urgent" in s for s in shown)
     assert any("general[1].kind" in s and "did you mean 'state'?" in s for s in shown)
-    assert any("general[2].tabel: unknown key; did you mean 'table'?" in s for s in shown)
+    assert any("general[3].tabel: unknown key; did you mean 'table'?" in s for s in shown)
     assert any("expected a datapoint type, got '7012'" in s for s in shown)
     assert any("group object 1 is defined twice" in s for s in shown)

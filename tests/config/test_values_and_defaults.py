@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import load_configuration
 from knxgw.config.model import (
     ChargingStart,
+    Configuration,
+    ConfigurationSource,
     ConnectionKind,
     KnxLinkKind,
     LoadManagementMode,
@@ -55,8 +58,14 @@ group_objects:                # number -> group addresses, the first one is sent
 """
 
 
+def linked(site: Configuration) -> dict[int, tuple[str, ...]]:
+    """Return the group addresses by the number of the object."""
+    return {number: link.addresses for number, link in site.group_objects.items()}
+
+
 def test_the_example_of_the_design_loads_with_all_its_values() -> None:
     site = configuration(EXAMPLE)
+    assert site.source is ConfigurationSource.FILE
     assert (site.device.name, site.device.time_zone, site.device.language) == (
         "Garage",
         "Europe/Berlin",
@@ -74,7 +83,7 @@ def test_the_example_of_the_design_loads_with_all_its_values() -> None:
     assert (point.minimum_ma, point.maximum_ma) == (6_000, 16_000)
     assert point.meter is not None
     assert point.meter.connection.host == "192.168.1.41"
-    assert site.group_objects == {1: ("1/0/1",), 50: ("1/1/50", "1/7/50")}
+    assert linked(site) == {1: ("1/0/1",), 50: ("1/1/50", "1/7/50")}
 
 
 @pytest.mark.proves("2.5")
@@ -178,7 +187,15 @@ def test_a_meter_adds_what_it_measures_to_the_charging_point() -> None:
 
 def test_group_addresses_of_every_form_mean_the_same() -> None:
     site = configuration(HOME + "group_objects: {50: 1/2/3, 51: [1/515], 52: ['2563']}\n")
-    assert site.group_objects == {50: ("1/2/3",), 51: ("1/2/3",), 52: ("1/2/3",)}
+    assert linked(site) == {50: ("1/2/3",), 51: ("1/2/3",), 52: ("1/2/3",)}
+
+
+def test_a_link_of_a_file_has_the_flags_and_the_priority_of_the_catalogue() -> None:
+    site = configuration(HOME + "group_objects: {50: 1/1/50, 55: 1/1/55}\n")
+    assert {n: (str(one.flags), one.priority) for n, one in site.group_objects.items()} == {
+        50: ("CR-T--", Priority.LOW),
+        55: ("C-WTU-", Priority.LOW),
+    }
 
 
 def test_routing_without_an_address_takes_that_of_a_new_device_and_warns() -> None:

@@ -8,7 +8,7 @@ import pytest
 from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
-from knxgw.objects.table import Flags
+from knxgw.catalogue.flags import Flags
 from knxgw.sim.vehicle import Vehicle
 from tests.support.everything import models, site
 from tests.support.world import World, from_payload, to_payload

@@ -30,6 +30,7 @@ from xknx.knxip.knxip_enum import SecureSessionStatusCode
 from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
+from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
@@ -41,7 +42,7 @@ from knxgw.links.knx_session import KnxSession
 from knxgw.links.knx_tunnel_link import TunnelLink
 from knxgw.links.knx_tunnels import GuardedUdpTunnel
 from knxgw.objects.server import ObjectServer
-from knxgw.objects.table import Flags, GroupObject
+from knxgw.objects.table import GroupObject
 from tests.support.keyring import Interface, KeyringData, write_keyring
 from tests.support.knxip_server import (
     LOCALHOST,

@@ -6,13 +6,14 @@ from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueResponse, GroupValueWrite
 
+from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import SendingRule
 from knxgw.objects.outbox import TUNNEL_RESPONSES, ResponseLimits
 from knxgw.objects.server import ObjectServer
-from knxgw.objects.table import Flags, GroupObject
+from knxgw.objects.table import GroupObject
 from knxgw.station.model import Command
 
 ZONE = ZoneInfo("Europe/Berlin")

@@ -1,7 +1,10 @@
 """The table of a site: which objects run, and how they send."""
 
+from dataclasses import replace
+
 import pytest
 
+from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.load import catalogue
 from knxgw.objects.table import CYCLE_ONLY, GroupObject, build_table
 from tests.config.sites import KNX, configuration
@@ -48,6 +51,14 @@ def test_a_temperature_is_sent_as_the_parameter_says() -> None:
 def test_the_first_link_is_the_sending_one() -> None:
     one = table(ALFEN, "50: [1/1/51, 1/1/50]")[50]
     assert str(one.sending_address) == "1/1/51"
+
+
+def test_flags_and_priority_are_those_of_the_link() -> None:
+    site = configuration(f"{KNX}charging_points: [{{{ALFEN}}}]\ngroup_objects: {{50: 1/1/50}}\n")
+    flags = Flags.parse("C-W-UI")
+    link = replace(site.group_objects[50], flags=flags, priority=Priority.URGENT)
+    (one,) = build_table(replace(site, group_objects={50: link}), catalogue())
+    assert (one.flags, one.priority) == (flags, Priority.URGENT)
 
 
 def test_names_carry_the_point_and_the_language_of_the_bus() -> None:

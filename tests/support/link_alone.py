@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from xknx.telegram.address import GroupAddress
 
+from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
@@ -21,7 +22,7 @@ from knxgw.links import knx_session
 from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.objects.server import ObjectServer
-from knxgw.objects.table import Flags, GroupObject
+from knxgw.objects.table import GroupObject
 from tests.support.knxip_server import MemoryStore, settings
 
 READABLE, READS = "1/1/50", "1/0/10"

@@ -9,6 +9,8 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.load import catalogue
+from knxgw.config.addresses import group_address
+from knxgw.config.group_objects import default_link
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects
 from knxgw.objects.server import ObjectServer
@@ -22,8 +24,10 @@ class TelegramCount:
     """An object server whose telegrams are only counted."""
 
     def __init__(self, configuration: Configuration) -> None:
-        numbers = [one.number for one in existing_objects(configuration, catalogue())]
-        linked = {n: (f"{LINES}/{n // 256}/{n % 256}",) for n in numbers}
+        linked = {
+            one.number: default_link(one.definition, (group_address(LINES << 11 | one.number),))
+            for one in existing_objects(configuration, catalogue())
+        }
         table = build_table(replace(configuration, group_objects=linked), catalogue())
         self.objects = len(table)
         self._server = ObjectServer(table, ZoneInfo(configuration.device.time_zone))
