@@ -44,7 +44,7 @@ scenarios: $(STAMP) ## every scenario in every order of charging points, at 20 o
 	$(BIN)/python -m tests.scenarios $(ARGS)
 
 days: $(STAMP) ## days at random in every series, judged and compared (docs/load-management.md)
-	$(BIN)/python -m knxgw.sim.bench.days $(ARGS)
+	$(BIN)/python -m bench.days $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/ruff format --check .
@@ -63,13 +63,13 @@ torture: $(STAMP) ## kill the gateway 200 times, look what it left stored (needs
 	$(BIN)/python -m tests.torture $(ARGS)
 
 generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests and the bench
-	$(BIN)/python -m knxgw.config.document > docs/config.md
-	$(BIN)/python -m knxgw.document objects > docs/objects.md
-	$(BIN)/python -m knxgw.document chargers > docs/chargers.md
-	$(BIN)/python -m knxgw.document meters > docs/meters.md
-	$(BIN)/python -m knxgw.document charging-point > docs/charging-point.md
+	$(BIN)/python -m tools.pages.config > docs/config.md
+	$(BIN)/python -m tools.pages.catalogue objects > docs/objects.md
+	$(BIN)/python -m tools.pages.catalogue chargers > docs/chargers.md
+	$(BIN)/python -m tools.pages.catalogue meters > docs/meters.md
+	$(BIN)/python -m tools.pages.catalogue charging-point > docs/charging-point.md
 	$(BIN)/python -m tests.conformance > docs/conformance.md
-	$(BIN)/python -m knxgw.sim.bench.page docs/bench.md
+	$(BIN)/python -m tools.pages.bench docs/bench.md
 
 fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each transport
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)

@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
+from bench.days.day import HOUR_S, day
+from bench.days.series import MAIN_SERIES
 from bench.figures import Figures
 from bench.site import site_text
 from knxgw.catalogue.load import catalogue
@@ -12,9 +14,7 @@ from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, P
 from knxgw.config.load import parse_configuration
 from knxgw.dlm.allocation import Share, solve
 from knxgw.sim.bench.controller import Gateway
-from knxgw.sim.bench.day import HOUR_S, day
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.series import MAIN_SERIES
 from knxgw.station.initial import initial
 from knxgw.station.model import Event, SmartMeterTelegram, Started, Station, Tick
 from knxgw.station.step import step

@@ -14,16 +14,16 @@ import click
 
 from knxgw import __version__
 from knxgw.catalogue.load import catalogue
-from knxgw.config.load import load_configuration
-from knxgw.config.model import Configuration
-from knxgw.config.objects import existing_objects
-from knxgw.errors import ConfigError, GatewayError, Severity
-from knxgw.terminal import (
+from knxgw.commands.terminal import (
     OUTPUT_ERRORS,
     STATUS_NOBODY_READS,
     give_closed_streams_a_place,
     nobody_reads,
 )
+from knxgw.config.load import load_configuration
+from knxgw.config.model import Configuration
+from knxgw.config.objects import existing_objects
+from knxgw.errors import ConfigError, GatewayError, Severity
 
 DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
 DEFAULT_STATE = Path("/var/lib/knxgw")
@@ -104,7 +104,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
     another program on this computer uses that one), a status page on 127.0.0.1. The first lines say
     where. Ctrl-C ends it.
     """
-    from knxgw.showcase.demo import run_demo  # noqa: PLC0415 - see `run`
+    from knxgw.commands.demo import run_demo  # noqa: PLC0415 - see `run`
 
     if verbose:
         _set_up_log(verbose - 1)
@@ -131,7 +131,7 @@ def sim(site: Path | None, copy: Path | None) -> None:
     Lines on the standard input plug vehicles in and out, change what the building draws and break
     devices: type `help`. Without a file the demo's site is simulated.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.showcase.simulator import run_simulator  # noqa: PLC0415 - see `run`
+    from knxgw.commands.simulator import run_simulator  # noqa: PLC0415 - see `run`
 
     _set_up_log(0)
     run_simulator(site, copy)
@@ -160,7 +160,7 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
     docs/bench.md explains every key; tests/scenarios/ has many examples. Exit status: 0 all is as
     expected, 1 something is not, 2 a file is faulty.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.showcase.bench import run_bench  # noqa: PLC0415 - see `run`
+    from knxgw.commands.bench import run_bench  # noqa: PLC0415 - see `run`
 
     sys.exit(run_bench(scenarios, as_json=as_json))
 
@@ -212,7 +212,7 @@ def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
     M marks objects that exist where the charger or its meter supplies them.
     Exit status: 1 when no object fits.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.listing import object_lines, object_rows  # noqa: PLC0415 - see `run`
+    from knxgw.commands.listing import object_lines, object_rows  # noqa: PLC0415 - see `run`
 
     configuration = _load(path) if path else None
     existing = existing_objects(configuration, catalogue()) if configuration else None
@@ -239,7 +239,7 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
     The first column is what a configuration file calls the model.
     Exit status: 1 when no model fits.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.listing import model_lines, model_rows  # noqa: PLC0415 - see `run`
+    from knxgw.commands.listing import model_lines, model_rows  # noqa: PLC0415 - see `run`
 
     kind = words[0] if words[:1] in (("chargers",), ("meters",)) else None
     wanted = words[1:] if kind else words
@@ -291,7 +291,7 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
 
     Exit status: 0 something was recognised, 1 nothing was, 2 the address is faulty.
     """  # noqa: D301 - click wants the character itself
-    from knxgw import probe as probing  # noqa: PLC0415 - see `run`
+    from knxgw.commands import probe as probing  # noqa: PLC0415 - see `run`
 
     try:
         target = probing.parse_target(address)

@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 import pytest
 
-import product_db
 from knxgw.catalogue import load_control, load_models, load_points
+from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import REASON_WORDS, ChargingState, Reason
 from knxgw.cli import main
-from knxgw.document import PAGES
+from tools.pages.catalogue import PAGES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -44,7 +44,7 @@ def test_a_generated_page_is_what_the_catalogue_says(page: str) -> None:
 
 @pytest.mark.real
 def test_the_generator_prints_a_page_and_refuses_an_unknown_one() -> None:
-    command = [sys.executable, "-m", "knxgw.document"]
+    command = [sys.executable, "-m", "tools.pages.catalogue"]
     good = subprocess.run([*command, "chargers"], capture_output=True, text=True, check=True)
     assert good.stdout == PAGES["chargers"](catalogue())
     wrong = subprocess.run([*command, "dishes"], capture_output=True, text=True, check=False)
@@ -216,7 +216,7 @@ def test_the_example_of_a_device_model_is_good(tmp_path: Path) -> None:
     for folder in ("chargers", "meters"):
         (tmp_path / folder).mkdir()
     for file in ("objects.yaml", "parameters.yaml"):
-        (tmp_path / file).write_bytes((product_db.DIRECTORY / file).read_bytes())
+        (tmp_path / file).write_bytes((product_db() / file).read_bytes())
     (tmp_path / "chargers" / "example_box.yaml").write_text(example, encoding="utf-8")
     model = load_catalogue(tmp_path).chargers["example_box"]
     assert model.capabilities >= {"current", "current_l1", "fault_info_1"}
@@ -243,7 +243,11 @@ def test_every_room_stands_in_the_architecture() -> None:
 def test_a_source_that_is_cited_is_listed() -> None:
     listed = set(re.findall(r'<a id="([^"]+)"', (DOCS / "sources.md").read_text(encoding="utf-8")))
     cited: set[str] = set()
-    for path in (*(ROOT / "knxgw").rglob("*.py"), *(ROOT / "bench").rglob("*.py")):
+    for path in (
+        *(ROOT / "knxgw").rglob("*.py"),
+        *(ROOT / "bench").rglob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
+    ):
         text = path.read_text(encoding="utf-8")
         cited |= set(re.findall(r"Source: \[([\w-]+)\]", text))
     assert cited <= listed

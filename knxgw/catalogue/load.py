@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import product_db
+from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
@@ -47,8 +47,9 @@ class Shelf(Mapping[str, DeviceModel]):
         return len(self._paths)
 
 
-def load_catalogue(directory: Path = product_db.DIRECTORY) -> Catalogue:
-    """Read every file of `directory`. Raises: ConfigError with every mistake at once."""
+def load_catalogue(directory: Path | None = None) -> Catalogue:
+    """Read every file of a folder, of the shipped one without. Raises: ConfigError with every mistake at once."""
+    directory = directory or product_db()
     problems = Problems()
     found = _without_models(directory, problems)
     found = replace(
@@ -63,13 +64,14 @@ def load_catalogue(directory: Path = product_db.DIRECTORY) -> Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """Return the catalogue that is shipped with the program; a model is read when it is used."""
+    directory = product_db()
     problems = Problems()
-    found = _without_models(product_db.DIRECTORY, problems)
+    found = _without_models(directory, problems)
     problems.raise_if_errors()
     return replace(
         found,
-        chargers=Shelf(product_db.DIRECTORY / CHARGERS, DeviceKind.CHARGER),
-        meters=Shelf(product_db.DIRECTORY / METERS, DeviceKind.METER),
+        chargers=Shelf(directory / CHARGERS, DeviceKind.CHARGER),
+        meters=Shelf(directory / METERS, DeviceKind.METER),
     )
 
 

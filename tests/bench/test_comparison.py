@@ -4,17 +4,17 @@ from dataclasses import fields, replace
 
 import pytest
 
-from knxgw.sim.bench.comparison import (
+from bench.days.command import say_missed
+from bench.days.comparison import (
     MEASURES,
     comparison_lines,
     demands,
     standing_lines,
     standings,
 )
-from knxgw.sim.bench.day_figures import DayFigures
-from knxgw.sim.bench.day_run import EVCC, GATEWAY, OPENWB, WARP, DayResult, Job
-from knxgw.sim.bench.days import say_missed
-from knxgw.sim.bench.series import BY_NAME, Series
+from bench.days.day_figures import DayFigures
+from bench.days.day_run import EVCC, GATEWAY, OPENWB, WARP, DayResult, Job
+from bench.days.series import BY_NAME, Series
 
 FAST, SLOW = BY_NAME["2s"], BY_NAME["10s"]
 NOTHING = DayFigures(

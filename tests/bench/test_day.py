@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from knxgw.sim.bench.building import HIGHEST_MA, KINDS, base_load, loads
-from knxgw.sim.bench.day import GAP_S, HOUR_S, STAY_S, day
+from bench.days.building import HIGHEST_MA, KINDS, base_load, loads
+from bench.days.day import GAP_S, HOUR_S, STAY_S, day
+from bench.days.series import BY_NAME, EVERY_SERIES, Series
 from knxgw.sim.bench.scenario import (
     BaseChanged,
     CarMoved,
@@ -18,7 +19,6 @@ from knxgw.sim.bench.scenario import (
     Told,
     Trouble,
 )
-from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, Series
 from knxgw.station.model import ClockSet
 
 SEEDS = range(1, 4)

@@ -2,17 +2,17 @@
 
 import pytest
 
+from bench.days.comparison import MEASURES
+from bench.days.day import day
+from bench.days.day_run import GATEWAY, PORTS, YARDSTICKS, DayResult, Job, run_day
+from bench.days.reference import AllOff
+from bench.days.report import Page, page_lines, plots
+from bench.days.series import BY_NAME, EVERY_SERIES, Series
+from bench.days.tables import COLUMNS
+from bench.days.yardsticks.simple import FirstCome, StaticShare
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
-from knxgw.sim.bench.comparison import MEASURES
-from knxgw.sim.bench.day import day
-from knxgw.sim.bench.day_run import GATEWAY, PORTS, YARDSTICKS, DayResult, Job, run_day
-from knxgw.sim.bench.days_report import Page, page_lines, plots
-from knxgw.sim.bench.days_tables import COLUMNS
-from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, Series
-from knxgw.sim.bench.yardsticks.simple import FirstCome, StaticShare
 from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
 
 HOURS = 0.4

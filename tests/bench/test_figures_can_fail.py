@@ -2,16 +2,16 @@
 
 import pytest
 
+from bench.days.acceptance import criteria, judge
+from bench.days.day import day
+from bench.days.day_figures import DayFigures, day_figures
+from bench.days.series import BY_NAME
 from knxgw.charging.words import PointNumber
-from knxgw.sim.bench.acceptance import criteria, judge
 from knxgw.sim.bench.controller import Controller, Gateway
-from knxgw.sim.bench.day import day
-from knxgw.sim.bench.day_figures import DayFigures, day_figures
 from knxgw.sim.bench.metrics import MINUTE_S
 from knxgw.sim.bench.oracle import ideal
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.series import BY_NAME
 from knxgw.sim.bench.telegram_count import TelegramCount
 from knxgw.station.model import Effect, Event, Publish, Tick
 from tests.bench.mutants import SaysLate, SaysNothing

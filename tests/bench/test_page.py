@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.sim.bench import days_kept
-from knxgw.sim.bench.day_plots import utilisation_plot
-from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
-from knxgw.sim.bench.day_story import clock, tell, without_current
-from knxgw.sim.bench.days import main, say_missed
-from knxgw.sim.bench.days_kept import load_kept, save_kept
-from knxgw.sim.bench.days_report import Page, page_lines, plots
-from knxgw.sim.bench.days_tables import missed_lines, overview_lines, summary_lines
+from bench.days import kept as days_kept
+from bench.days.command import main, say_missed
+from bench.days.day_plots import utilisation_plot
+from bench.days.day_run import GATEWAY, DayResult, Job, run_day
+from bench.days.day_story import clock, tell, without_current
+from bench.days.kept import load_kept, save_kept
+from bench.days.report import Page, page_lines, plots
+from bench.days.series import BY_NAME, EVERY_SERIES
+from bench.days.tables import missed_lines, overview_lines, summary_lines
+from bench.days.worst_day import tell_worst, worst_lines, worst_of
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES
-from knxgw.sim.bench.worst_day import tell_worst, worst_lines, worst_of
 
 HOURS = 0.1
 
@@ -187,14 +187,20 @@ def test_a_finished_day_is_kept_for_the_same_sources_only(
 def test_a_rule_that_changes_is_another_program_and_a_page_that_changes_is_not(
     tmp_path: Path,
 ) -> None:
-    rule, page = tmp_path / "rule.py", tmp_path / "days_report.py"
-    rule.write_text("a = 1\n", encoding="utf-8")
-    page.write_text("b = 1\n", encoding="utf-8")
-    before = days_kept.sum_of(tmp_path)
-    page.write_text("b = 2\n", encoding="utf-8")
-    assert days_kept.sum_of(tmp_path) == before
-    rule.write_text("a = 2\n", encoding="utf-8")
-    assert days_kept.sum_of(tmp_path) != before
+    program, study = tmp_path / "program", tmp_path / "study"
+    rules = [program / "rule.py", program / "report.py", study / "day.py"]
+    page = study / "report.py"
+    for path in (*rules, page):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("a = 1\n", encoding="utf-8")
+    before = days_kept.sum_of(program, study)
+    page.write_text("a = 2\n", encoding="utf-8")
+    assert days_kept.sum_of(program, study) == before
+    for rule in rules:
+        rule.write_text("a = 2\n", encoding="utf-8")
+        changed = days_kept.sum_of(program, study)
+        assert changed != before
+        before = changed
 
 
 def test_one_command_runs_what_is_missing_and_writes_the_page(
@@ -222,5 +228,5 @@ def test_each_missed_figure_names_the_command_that_runs_its_day_alone(
 ) -> None:
     assert say_missed([with_figures(result(name="outages"), utilisation=0.5)])
     missed = capsys.readouterr().out.splitlines()
-    command = "python -m knxgw.sim.bench.days --series outages --seeds 1 --first 1001 --compared 0"
+    command = "python -m bench.days --series outages --seeds 1 --first 1001 --compared 0"
     assert any("utilisation, each day" in line and command in line for line in missed)

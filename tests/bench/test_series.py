@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from knxgw.sim.bench.acceptance import criteria
-from knxgw.sim.bench.building import HIGHEST_MA
-from knxgw.sim.bench.day import HOUR_S, day
+from bench.days.acceptance import criteria
+from bench.days.building import HIGHEST_MA
+from bench.days.day import HOUR_S, day
+from bench.days.series import BY_NAME, EVERY_SERIES, FURTHER_SERIES, MAIN_SERIES, SEEDS
+from bench.days.yardsticks.simple import FirstCome
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import (
@@ -16,8 +18,6 @@ from knxgw.sim.bench.scenario import (
     Scenario,
     Trouble,
 )
-from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, FURTHER_SERIES, MAIN_SERIES, SEEDS
-from knxgw.sim.bench.yardsticks.simple import FirstCome
 
 HOURS = 0.3
 

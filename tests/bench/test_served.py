@@ -5,12 +5,12 @@ A line of 32 A and vehicles of three phases, unless said otherwise; offers by a 
 
 import pytest
 
+from bench.days.day_figures import shares_of_fair, worst_served
+from bench.days.waiting import locked_out_s, waits
 from knxgw.charging.words import Reason
 from knxgw.sim.bench.curve import Steps
-from knxgw.sim.bench.day_figures import shares_of_fair, worst_served
 from knxgw.sim.bench.metrics import energies_as
 from knxgw.sim.bench.oracle import Ideal, ideal
-from knxgw.sim.bench.waiting import locked_out_s, waits
 from tests.bench.scripted import Script, run
 
 ALL_S = 3000.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import product_db
+from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import Shelf, catalogue, load_catalogue
 from knxgw.catalogue.model import DeviceKind
 from knxgw.errors import ConfigError
@@ -15,10 +15,10 @@ from knxgw.errors import ConfigError
 def _place(tmp_path: Path) -> Path:
     """Return a copy of the product database with two chargers only."""
     for name in ("objects.yaml", "parameters.yaml"):
-        shutil.copy(product_db.DIRECTORY / name, tmp_path)
+        shutil.copy(product_db() / name, tmp_path)
     (tmp_path / "chargers").mkdir()
     for name in ("keba_p30.yaml", "alfen_eve.yaml"):
-        shutil.copy(product_db.DIRECTORY / "chargers" / name, tmp_path / "chargers")
+        shutil.copy(product_db() / "chargers" / name, tmp_path / "chargers")
     return tmp_path
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-import product_db
+from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.model import DeviceKind
 from knxgw.catalogue.yaml_tree import Problems, parse_tree
 
-SUNSPEC = (product_db.DIRECTORY / "meters/sunspec_meter_201_204.yaml").read_text(encoding="utf-8")
-DZG = (product_db.DIRECTORY / "meters/dzg_dvh4013.yaml").read_text(encoding="utf-8")
-KEBA = (product_db.DIRECTORY / "chargers/keba_p30.yaml").read_text(encoding="utf-8")
+SUNSPEC = (product_db() / "meters/sunspec_meter_201_204.yaml").read_text(encoding="utf-8")
+DZG = (product_db() / "meters/dzg_dvh4013.yaml").read_text(encoding="utf-8")
+KEBA = (product_db() / "chargers/keba_p30.yaml").read_text(encoding="utf-8")
 
 
 def findings(text: str, kind: DeviceKind = DeviceKind.CHARGER) -> list[str]:
@@ -24,7 +24,7 @@ def test_a_shipped_file_has_no_findings() -> None:
     assert findings(KEBA) == []
 
 
-ABL = (product_db.DIRECTORY / "chargers/abl_emh1.yaml").read_text(encoding="utf-8")
+ABL = (product_db() / "chargers/abl_emh1.yaml").read_text(encoding="utf-8")
 
 
 def test_a_device_must_not_fall_asleep_while_its_answer_is_waited_for() -> None:
@@ -104,7 +104,7 @@ def test_a_power_can_only_be_written_to_a_point_that_counts_in_watts() -> None:
 
 
 def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
-    text = (product_db.DIRECTORY / "chargers/compleo_solo.yaml").read_text(encoding="utf-8")
+    text = (product_db() / "chargers/compleo_solo.yaml").read_text(encoding="utf-8")
     point = "setpoint_read: {address: 256, table: holding, type: u16, scale: 100, unit: W"
     assert point in text
     shown = findings(text.replace(point, point.replace("unit: W", "unit: A")))
@@ -112,7 +112,7 @@ def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
 
 
 def file_of(model_id: str) -> str:
-    return (product_db.DIRECTORY / f"chargers/{model_id}.yaml").read_text(encoding="utf-8")
+    return (product_db() / f"chargers/{model_id}.yaml").read_text(encoding="utf-8")
 
 
 WHOLE = [  # model, what stands there, what is written instead, the finding
@@ -256,7 +256,7 @@ def test_a_finding_about_a_whole_model_names_the_line() -> None:
     assert any(f"keba_p30.yaml:{line}: error: control.pause" in one for one in findings(wrong))
 
 
-RATIO = (product_db.DIRECTORY / "meters/chint_dtsu666.yaml").read_text(encoding="utf-8")
+RATIO = (product_db() / "meters/chint_dtsu666.yaml").read_text(encoding="utf-8")
 RATIOS = [
     ("times: [ct_ratio], unit: A", "times: [ct_rat], unit: A", "point 'ct_rat' does not exist"),
     ("times: [ct_ratio], unit: A", "times: [voltage_l1], unit: A", "'voltage_l1' is no ratio"),

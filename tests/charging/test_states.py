@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.document import INTERRUPTIONS, Input, after, shown_in, situations, transitions
 from knxgw.charging.point import (
     ChargingPoint,
     command_interruption,
@@ -16,6 +15,14 @@ from knxgw.charging.point import (
 from knxgw.charging.states import PROCESS_TABLE, SHOWN_TABLE, Hold, Process, ProcessInput
 from knxgw.charging.words import ChargingState, Quantity
 from tests.charging.points import AVAILABLE, WAITING, make_point, seen
+from tools.pages.charging_point import (
+    INTERRUPTIONS,
+    Input,
+    after,
+    shown_in,
+    situations,
+    transitions,
+)
 
 MANUAL = "start: manual"
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from knxgw import __version__
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
-from knxgw.listing import model_lines, model_rows, object_lines, object_rows
+from knxgw.commands.listing import model_lines, model_rows, object_lines, object_rows
 from tests.support.processes import GOOD, free_port, health, process
 from tests.support.waiting import wait_until
 

@@ -16,11 +16,7 @@ from click.testing import CliRunner, Result
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.cli import main
-from knxgw.config.load import parse_configuration
-from knxgw.config.model import ConnectionKind, SerialLine
-from knxgw.links.modbus_endpoint import SerialEndpoint
-from knxgw.modbus.probing import Candidate
-from knxgw.probe import (
+from knxgw.commands.probe import (
     AddressError,
     Found,
     Target,
@@ -31,6 +27,10 @@ from knxgw.probe import (
     run_probe,
     tries,
 )
+from knxgw.config.load import parse_configuration
+from knxgw.config.model import ConnectionKind, SerialLine
+from knxgw.links.modbus_endpoint import SerialEndpoint
+from knxgw.modbus.probing import Candidate
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.loopback import free_port as _free_port
 from knxgw.sim.meter import SimulatedMeter

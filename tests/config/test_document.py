@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.config.document import config_reference
+from tools.pages.config import config_reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_reference_page_is_the_generated_one() -> None:
     written = (DOCS / "config.md").read_text(encoding="utf-8")
-    assert written == config_reference(catalogue()), "run python -m knxgw.config.document"
+    assert written == config_reference(catalogue()), "run python -m tools.pages.config"
 
 
 @pytest.mark.parametrize("key", [parameter.key for parameter in catalogue().parameters])

@@ -9,10 +9,10 @@ import yaml
 
 from knxgw.dlm.settings import Settings
 from knxgw.sim.bench import read_expectations, read_happenings, read_scenario
-from knxgw.sim.bench.page import with_output
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.read_settings import read_settings
 from knxgw.sim.bench.report import run_scenario
+from tools.pages.bench import with_output
 
 PAGE = Path(__file__).parents[2] / "docs/bench.md"
 TEXT = PAGE.read_text(encoding="utf-8")

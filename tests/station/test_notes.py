@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import pytest
 
+from bench.days.day import day
+from bench.days.series import BY_NAME, Series
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
 from knxgw.sim.bench.controller import Gateway
-from knxgw.sim.bench.day import day
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.series import BY_NAME, Series
 from knxgw.station.model import Effect, Event, FaultChanged, Note, NoteLevel, Station
 from knxgw.station.step import step
 from tests.charging.points import AVAILABLE, CHARGING, WAITING

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import product_db
+from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue, load_catalogue
 from knxgw.catalogue.model import Catalogue
 
@@ -107,7 +107,7 @@ def models(charger: str = EVERYTHING_BOX) -> Catalogue:
         for folder in ("chargers", "meters"):
             (place / folder).mkdir()
         for name in ("objects.yaml", "parameters.yaml"):
-            (place / name).write_bytes((product_db.DIRECTORY / name).read_bytes())
+            (place / name).write_bytes((product_db() / name).read_bytes())
         (place / "chargers/everything_box.yaml").write_text(charger, encoding="utf-8")
         (place / "meters/everything_meter.yaml").write_text(EVERYTHING_METER, encoding="utf-8")
         own = load_catalogue(place)

@@ -19,9 +19,9 @@ Currents are mA per phase, times s.
 
 from dataclasses import dataclass
 
+from bench.days.yardsticks.watching import EARLY_S, PHASES, Plug, Yardstick
 from knxgw.charging.words import PointNumber
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.bench.yardsticks.watching import EARLY_S, PHASES, Plug, Yardstick
 from knxgw.station.model import Effect
 
 LOOP_S = 10.0

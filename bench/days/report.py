@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from knxgw.sim.bench.comparison import comparison_lines
-from knxgw.sim.bench.day import HOUR_S
-from knxgw.sim.bench.day_plots import LEAST_SHOWN, day_plot, hour_plot, utilisation_plot
-from knxgw.sim.bench.day_run import DayResult
-from knxgw.sim.bench.days_tables import acceptance_lines, by_series, missed_lines, overview_lines
-from knxgw.sim.bench.series import Series
-from knxgw.sim.bench.worst_day import WorstDay, worst_lines
+from bench.days.comparison import comparison_lines
+from bench.days.day import HOUR_S
+from bench.days.day_plots import LEAST_SHOWN, day_plot, hour_plot, utilisation_plot
+from bench.days.day_run import DayResult
+from bench.days.series import Series
+from bench.days.tables import acceptance_lines, by_series, missed_lines, overview_lines
+from bench.days.worst_day import WorstDay, worst_lines
 
 TUNED = range(1, 21)  # seeds on which the rules were tuned
 

@@ -13,7 +13,8 @@ from heapq import merge
 from math import ceil
 from random import Random
 
-from knxgw.sim.bench.building import STILL_MA, base_load
+from bench.days.building import STILL_MA, base_load
+from bench.days.series import RESERVE_MA, Series
 from knxgw.sim.bench.controller import NOON
 from knxgw.sim.bench.scenario import (
     CarModel,
@@ -28,7 +29,6 @@ from knxgw.sim.bench.scenario import (
     Told,
     Trouble,
 )
-from knxgw.sim.bench.series import RESERVE_MA, Series
 from knxgw.station.model import ClockSet, ClockSource
 
 HOUR_S = 3600.0

@@ -11,18 +11,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import knxgw
-from knxgw.sim.bench.day_run import DayResult, Job
+from bench.days.day_run import DayResult, Job
 
 WRITERS = frozenset(
     {
+        "__main__.py",
+        "command.py",
         "comparison.py",
         "day_plots.py",
         "day_story.py",
-        "days.py",
-        "days_kept.py",
-        "days_report.py",
-        "days_tables.py",
+        "kept.py",
+        "report.py",
         "svg.py",
+        "tables.py",
         "worst_day.py",
     }
 )
@@ -49,19 +50,20 @@ def save_kept(folder: Path, result: DayResult) -> None:
     unfinished.replace(folder / _name(result.job))
 
 
-def sum_of(sources: Path) -> str:
+def sum_of(program: Path, study: Path) -> str:
     """Return what tells two states of the sources apart, but for what only writes figures down."""
     total = sha256()
-    for path in sorted(sources.rglob("*.py")):
-        if path.name not in WRITERS:
-            total.update(path.relative_to(sources).as_posix().encode())
-            total.update(path.read_bytes())
+    for sources, left_out in ((program, frozenset[str]()), (study, WRITERS)):
+        for path in sorted(sources.rglob("*.py")):
+            if path.name not in left_out:
+                total.update(path.relative_to(sources).as_posix().encode())
+                total.update(path.read_bytes())
     return total.hexdigest()[:DIGITS]
 
 
 @cache
 def _own_sum() -> str:
-    return sum_of(Path(knxgw.__file__).parent)
+    return sum_of(Path(knxgw.__file__).parent, Path(__file__).parent)
 
 
 def _name(job: Job) -> str:

@@ -4,22 +4,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from knxgw.sim.bench.acceptance import needs_reference
+from bench.days.acceptance import needs_reference
+from bench.days.day import day
+from bench.days.day_figures import DayFigures, day_figures, stress_b
+from bench.days.day_picture import Picture, picture
+from bench.days.reference import AllOff
+from bench.days.series import Series
+from bench.days.yardsticks.evcc import Evcc
+from bench.days.yardsticks.openwb import OpenWb
+from bench.days.yardsticks.simple import FirstCome, StaticShare
+from bench.days.yardsticks.warp import Warp
 from knxgw.sim.bench.controller import Controller, Gateway
-from knxgw.sim.bench.day import day
-from knxgw.sim.bench.day_figures import DayFigures, day_figures, stress_b
-from knxgw.sim.bench.day_picture import Picture, picture
 from knxgw.sim.bench.oracle import ideal
 from knxgw.sim.bench.recording import Recording
-from knxgw.sim.bench.reference import AllOff
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.bench.series import Series
 from knxgw.sim.bench.telegram_count import TelegramCount
-from knxgw.sim.bench.yardsticks.evcc import Evcc
-from knxgw.sim.bench.yardsticks.openwb import OpenWb
-from knxgw.sim.bench.yardsticks.simple import FirstCome, StaticShare
-from knxgw.sim.bench.yardsticks.warp import Warp
 
 GATEWAY = "gateway"
 OPENWB, WARP, EVCC = PORTS = ("openWB", "WARP", "evcc")  # what people run

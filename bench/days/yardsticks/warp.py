@@ -18,9 +18,9 @@ Currents are mA per phase, times s.
 from collections import deque
 from dataclasses import dataclass, field
 
+from bench.days.yardsticks.warp_allocation import Allocator, Limits
+from bench.days.yardsticks.watching import EARLY_S, PHASES, Yardstick
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.bench.yardsticks.warp_allocation import Allocator, Limits
-from knxgw.sim.bench.yardsticks.watching import EARLY_S, PHASES, Yardstick
 from knxgw.station.model import Effect
 
 ESTIMATED_S = 10  # one value each second

@@ -13,9 +13,9 @@ project's documentation, pages "Load Management" and "interval" (English, as of 
 Currents are mA per phase, times s.
 """
 
+from bench.days.yardsticks.watching import EARLY_S, Plug, Yardstick
 from knxgw.charging.words import PointNumber
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.bench.yardsticks.watching import EARLY_S, Plug, Yardstick
 from knxgw.station.model import Effect
 
 TURN_S = 30.0

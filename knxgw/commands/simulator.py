@@ -10,6 +10,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
+from knxgw.commands.terminal import Screen
 from knxgw.config.load import LoadedConfiguration, parse_configuration, read_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import smart_meter_on_knx
@@ -30,7 +31,6 @@ from knxgw.sim.loopback import (
 from knxgw.sim.rehearsal import Rehearsal, by_place, rehearse
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.site_copy import site_copy, write_copy
-from knxgw.terminal import Screen
 
 CHUNK = 4096
 DEMO_NAME = "demo_site.yaml"

@@ -1,11 +1,10 @@
-"""`python -m knxgw.sim.bench.days`: days at random, judged and compared; see docs/load-management.md.
+"""`python -m bench.days`: days at random, judged and compared; see docs/load-management.md.
 
 Exit status: 0 every figure is accepted, 1 one is missed.
 """
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,15 +12,15 @@ from pathlib import Path
 
 import click
 
-from knxgw.sim.bench.acceptance import judge
-from knxgw.sim.bench.comparison import standings
-from knxgw.sim.bench.day import HOUR_S, HOURS
-from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job, run_day
-from knxgw.sim.bench.days_kept import load_kept, save_kept
-from knxgw.sim.bench.days_report import Page, write_report
-from knxgw.sim.bench.days_tables import summary_lines
-from knxgw.sim.bench.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
-from knxgw.sim.bench.worst_day import tell_worst, worst_of
+from bench.days.acceptance import judge
+from bench.days.comparison import standings
+from bench.days.day import HOUR_S, HOURS
+from bench.days.day_run import GATEWAY, DayResult, Job, run_day
+from bench.days.kept import load_kept, save_kept
+from bench.days.report import Page, write_report
+from bench.days.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
+from bench.days.tables import summary_lines
+from bench.days.worst_day import tell_worst, worst_of
 
 COMPARED = 20
 
@@ -171,10 +170,5 @@ def replay(seed: int, series: Series, results: Sequence[DayResult]) -> str:
     hours = results[0].job.hours
     length = "" if hours == HOURS else f" --hours {hours:g}"
     return (
-        f"python -m knxgw.sim.bench.days --series {series.name} --seeds 1 --first {seed} "
-        f"--compared 0{length}"
+        f"python -m bench.days --series {series.name} --seeds 1 --first {seed} --compared 0{length}"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,8 +15,8 @@ Currents are mA per phase, times s.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.days.yardsticks.watching import EARLY_S, PHASES, Plug
 from knxgw.charging.words import PointNumber
-from knxgw.sim.bench.yardsticks.watching import EARLY_S, PHASES, Plug
 
 HYSTERESIS_S = 210.0
 WELCOME_S = 210.0

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from knxgw.sim.bench.day_picture import Lines, Picture
-from knxgw.sim.bench.day_run import EVCC, GATEWAY, OPENWB, WARP, DayResult
-from knxgw.sim.bench.svg import Axis, Chart
+from bench.days.day_picture import Lines, Picture
+from bench.days.day_run import EVCC, GATEWAY, OPENWB, WARP, DayResult
+from bench.days.svg import Axis, Chart
 
 BUILDING = "#c9ccd1"
 POINTS = ("#9ecae1", "#6baed6", "#a1d99b", "#74c476", "#bcbddc")

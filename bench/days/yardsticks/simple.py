@@ -9,10 +9,10 @@ does not learn which phases a vehicle uses, and between two looks it does nothin
 Currents are mA per phase, times s.
 """
 
+from bench.days.building import HIGHEST_MA
+from bench.days.yardsticks.watching import EARLY_S, PHASES, Plug, Yardstick
 from knxgw.charging.words import PointNumber
-from knxgw.sim.bench.building import HIGHEST_MA
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.bench.yardsticks.watching import EARLY_S, PHASES, Plug, Yardstick
 from knxgw.station.model import Effect
 
 LOOP_S = 30.0

@@ -8,11 +8,11 @@ that day the hour in which the first of these happened, or in which most energy 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.days.day import HOUR_S, day
+from bench.days.day_picture import Picture, picture
+from bench.days.day_run import GATEWAY, DayResult, Job
+from bench.days.day_story import clock, tell, without_current
 from knxgw.sim.bench.counterfactual import controller_caused
-from knxgw.sim.bench.day import HOUR_S, day
-from knxgw.sim.bench.day_picture import Picture, picture
-from knxgw.sim.bench.day_run import GATEWAY, DayResult, Job
-from knxgw.sim.bench.day_story import clock, tell, without_current
 from knxgw.sim.bench.metrics import EXCURSION_FROM_MA, energy_as
 from knxgw.sim.bench.oracle import oracle_as
 from knxgw.sim.bench.plant import MWH_PER_AS

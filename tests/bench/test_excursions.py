@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from bench.days.excursions import worst_overrun_s
 from knxgw.sim.bench.curve import Curve, Steps
-from knxgw.sim.bench.excursions import worst_overrun_s
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import (

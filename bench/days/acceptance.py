@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from knxgw.sim.bench.day_figures import DayFigures
-from knxgw.sim.bench.series import Series
+from bench.days.day_figures import DayFigures
+from bench.days.series import Series
 
 STRESS, STRESS_SLOW = 0.20, 0.40  # with a fast meter, with a slow one
 SLOW_S = 5.0  # spacing of the samples of a slow one

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bench.days.excursions import worst_overrun_s
+from bench.days.waiting import locked_out_s, waits
 from knxgw.sim.bench.counterfactual import controller_caused
-from knxgw.sim.bench.excursions import worst_overrun_s
 from knxgw.sim.bench.metrics import (
     EXCURSION_FROM_MA,
     HOUR_S,
@@ -24,7 +25,6 @@ from knxgw.sim.bench.plant import MWH_PER_AS
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
-from knxgw.sim.bench.waiting import locked_out_s, waits
 
 SHORT_STAY_S = 1800.0  # who stays shorter may leave unserved: others had their turn
 RECORDED = 0.95  # of a stay's energy must be in its session

@@ -1,4 +1,4 @@
-"""Writes what the examples of docs/bench.md print anew: `python -m knxgw.sim.bench.page docs/bench.md`.
+"""Writes what the examples of docs/bench.md print anew: `python -m tools.pages.bench docs/bench.md`.
 
 A block of output stands behind the scenario that prints it; the name of its file is in the text before.
 """

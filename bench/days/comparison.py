@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from knxgw.sim.bench.acceptance import SLOW_S
-from knxgw.sim.bench.day_figures import DayFigures
-from knxgw.sim.bench.day_run import GATEWAY, OPENWB, PORTS, DayResult
-from knxgw.sim.bench.series import Series
+from bench.days.acceptance import SLOW_S
+from bench.days.day_figures import DayFigures
+from bench.days.day_run import GATEWAY, OPENWB, PORTS, DayResult
+from bench.days.series import Series
 
 SLACK = 1e-9
 STRESS_OF_BEST, STRESS_OF_BEST_SLOW = 0.5, 0.9

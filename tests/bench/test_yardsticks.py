@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from bench.days.day import day
+from bench.days.series import BY_NAME
+from bench.days.yardsticks.evcc import Evcc
+from bench.days.yardsticks.openwb import OpenWb
+from bench.days.yardsticks.warp import Lowest, Warp
+from bench.days.yardsticks.watching import Yardstick
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
-from knxgw.sim.bench.day import day
-from knxgw.sim.bench.series import BY_NAME
-from knxgw.sim.bench.yardsticks.evcc import Evcc
-from knxgw.sim.bench.yardsticks.openwb import OpenWb
-from knxgw.sim.bench.yardsticks.warp import Lowest, Warp
-from knxgw.sim.bench.yardsticks.watching import Yardstick
 from knxgw.station.model import Offer, SmartMeterTelegram, Tick
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from knxgw.sim.bench.acceptance import Criterion, Verdict, judge
-from knxgw.sim.bench.comparison import standing_lines, standings
-from knxgw.sim.bench.day_figures import DayFigures
-from knxgw.sim.bench.day_run import GATEWAY, DayResult
-from knxgw.sim.bench.series import EVERY_SERIES, Series
+from bench.days.acceptance import Criterion, Verdict, judge
+from bench.days.comparison import standing_lines, standings
+from bench.days.day_figures import DayFigures
+from bench.days.day_run import GATEWAY, DayResult
+from bench.days.series import EVERY_SERIES, Series
 
 MOST_SEEDS = 8  # that are named in a table
 

@@ -1,6 +1,6 @@
 """Writes the reference of the configuration file, `docs/config.md`, from the catalogue; pure.
 
-`python -m knxgw.config.document > docs/config.md` makes the page anew.
+`python -m tools.pages.config > docs/config.md` makes the page anew.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Writes the reference pages of group objects and chargers from the catalogue; pure.
 
-`python -m knxgw.document objects > docs/objects.md` and so on make them
+`python -m tools.pages.catalogue objects > docs/objects.md` and so on make them
 anew; `tests/test_documents.py` compares.
 """
 
@@ -18,12 +18,12 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     ZeroMeaning,
 )
-from knxgw.charging.document import charging_point_page, reason_table
 from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
 from knxgw.charging.words import STATE_WORDS, ChargingState
 from knxgw.config.group_objects import POINTS
 from knxgw.config.model import LoadManagementMode, LoadManagementSettings
 from knxgw.config.objects import why_missing
+from tools.pages.charging_point import charging_point_page, reason_table
 
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
 
@@ -471,7 +471,7 @@ PAGES: Mapping[str, Callable[[Catalogue], str]] = {
 def main(arguments: Sequence[str]) -> int:
     """Print one page; return the exit status."""
     if len(arguments) != 1 or arguments[0] not in PAGES:
-        sys.stderr.write(f"usage: python -m knxgw.document {'|'.join(PAGES)}\n")
+        sys.stderr.write(f"usage: python -m tools.pages.catalogue {'|'.join(PAGES)}\n")
         return 2
     sys.stdout.write(PAGES[arguments[0]](shipped_catalogue()))
     return 0

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from knxgw.catalogue.load import catalogue
+from knxgw.commands.terminal import Screen
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError
@@ -30,7 +31,6 @@ from knxgw.sim.demo import (
 from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import first_free_port, quiet_group
 from knxgw.sim.site import SimulatedSite
-from knxgw.terminal import Screen
 
 TABLE_S = 0.5
 LINES_S = 5.0

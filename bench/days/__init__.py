@@ -1,0 +1,1 @@
+"""Days at random on the scenario bench, judged and compared: `python -m bench.days`."""
