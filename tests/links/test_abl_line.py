@@ -1,99 +1,48 @@
 """ABL eMH1 on a pseudo terminal: answers with ">", whole blocks, a box that sleeps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, OfferTaken
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
-from knxgw.config.model import SerialLine
-from knxgw.links.keep_alive import keep_alive
-from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.charging.events import OfferTaken
+from knxgw.charging.words import LinkCondition, Quantity
 from knxgw.links.modbus_endpoint import SerialEndpoint, framing_of
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
+from tests.support.modbus_rig import CP1, CP2, NULL_MODEM, ModbusRig, line_of, since_now
 
-CP1, CP2 = PointNumber(1), PointNumber(2)
 MODEL = catalogue().chargers["abl_emh1"]
+BAUD = 38_400
 
 
-class Rig:
-    """Two boxes on a line, on pseudo terminals or, in virtual time, on a null modem."""
-
-    def __init__(self, *, wire: SerialWire | None = None) -> None:
-        quiet_pymodbus()
-        loop = asyncio.get_running_loop()
-        start_s = loop.time()
-        self.wire = wire
-        line = SerialLine(
-            port=wire.gateway_end if wire else "socket://__pymodbus_nullmodem:5020",
-            protocol="ascii",
-            baud=38_400,
-            data_bits=8,
-            parity="N",
-            stop_bits=1,
-        )
-        self.boxes = [SimulatedCharger(MODEL, unit) for unit in (1, 2)]
-        self.simulator = SerialSimulator(
-            self.boxes, wire, line, time_s=lambda: loop.time() - start_s
-        )
-        self.drivers = [Driver(CP1, MODEL, unit_id=1), Driver(CP2, MODEL, unit_id=2)]
-        self.events: list[DeviceEvent] = []
-        self.bus = ModbusBus(
-            SerialEndpoint(line=line, framing=framing_of([MODEL])),
-            drivers=self.drivers,
-            on_event=self.events.append,
-        )
-
-    def seen(self, quantity: Quantity) -> object:
-        """Return what the first box was last seen to say."""
-        shown = [e.values for e in self.events if isinstance(e, ChargerSeen) and e.point == CP1]
-        values = [values[quantity] for values in shown if quantity in values]
-        return values[-1] if values else None
-
-    def conditions(self) -> list[LinkCondition]:
-        """Return what the first box has been."""
-        changes = [e for e in self.events if isinstance(e, ChargerConditionChanged)]
-        return [event.condition for event in changes if event.point == CP1]
-
-    async def until(self, true: Callable[[], bool], limit_s: float = 20.0) -> None:
-        """Wait for something."""
-        async with asyncio.timeout(limit_s):
-            while not true():  # noqa: ASYNC110 - it happens at the other end of a wire
-                await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def running(rig: Rig) -> AsyncIterator[Rig]:
-    await rig.simulator.start()
-    try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(keep_alive("line", rig.bus.run))
-            yield rig
-            task.cancel()
-    finally:
-        await rig.simulator.stop()
+def boxes(wire: SerialWire | None = None) -> ModbusRig:
+    """Return two boxes on a line: on pseudo terminals or, in virtual time, on a null modem."""
+    line = replace(line_of("ascii", wire.gateway_end if wire else NULL_MODEM), baud=BAUD)
+    chargers = [SimulatedCharger(MODEL, unit) for unit in (1, 2)]
+    return ModbusRig(
+        SerialEndpoint(line=line, framing=framing_of([MODEL])),
+        SerialSimulator(chargers, wire, line, time_s=since_now()),
+        [Driver(CP1, MODEL, unit_id=1), Driver(CP2, MODEL, unit_id=2)],
+        chargers,
+    )
 
 
 @pytest.mark.real
 async def test_two_boxes_are_told_a_duty_cycle_and_read_in_whole_blocks() -> None:
-    wire = SerialWire(character_s=10 / 38_400)
-    async with running(Rig(wire=wire)) as rig:
-        rig.boxes[0].plug(Vehicle())
-        for driver in rig.drivers:
-            driver.want(16_000)
-        rig.bus.wake()
-        await rig.until(lambda: rig.seen(Quantity.CURRENT_L1) == 16_000)
-        await rig.until(lambda: rig.seen(Quantity.SETPOINT) == 15_960)
-        assert rig.seen(Quantity.STATE) == 8
-        assert rig.seen(Quantity.CURRENT) == 48_000
-        assert rig.seen(Quantity.SERIAL) == "2W22405561234"
+    wire = SerialWire(character_s=10 / BAUD)
+    async with boxes(wire).running() as rig:
+        rig.chargers[0].plug(Vehicle())
+        rig.offer(16_000)
+        await rig.until(lambda: rig.last(Quantity.CURRENT_L1) == 16_000)
+        await rig.until(lambda: rig.last(Quantity.SETPOINT) == 15_960)
+        assert rig.last(Quantity.STATE) == 8
+        assert rig.last(Quantity.CURRENT) == 48_000
+        assert rig.last(Quantity.SERIAL) == "2W22405561234"
         assert {write[1:] for write in rig.simulator.writes} == {
             (1, 20, (266,)),
             (2, 20, (266,)),
@@ -106,24 +55,21 @@ async def test_two_boxes_are_told_a_duty_cycle_and_read_in_whole_blocks() -> Non
 
 @pytest.mark.real
 async def test_a_pause_is_the_raw_value_for_no_charging() -> None:
-    wire = SerialWire(character_s=10 / 38_400)
-    async with running(Rig(wire=wire)) as rig:
-        rig.boxes[0].plug(Vehicle())
-        rig.drivers[0].want(10_000)
-        rig.bus.wake()
-        await rig.until(lambda: rig.seen(Quantity.STATE) == 8)
-        rig.drivers[0].want(0)
-        rig.bus.wake()
-        await rig.until(lambda: rig.seen(Quantity.STATE) == 11)
-        await rig.until(lambda: rig.seen(Quantity.CURRENT) == 0)
+    wire = SerialWire(character_s=10 / BAUD)
+    async with boxes(wire).running() as rig:
+        rig.chargers[0].plug(Vehicle())
+        rig.offer(10_000, CP1)
+        await rig.until(lambda: rig.last(Quantity.STATE) == 8)
+        rig.offer(0, CP1)
+        await rig.until(lambda: rig.last(Quantity.STATE) == 11)
+        await rig.until(lambda: rig.last(Quantity.CURRENT) == 0)
         assert rig.simulator.writes[-1][2:] == (20, (1000,))
-        assert rig.seen(Quantity.SETPOINT) == 0
+        assert rig.last(Quantity.SETPOINT) == 0
 
 
 async def test_a_request_that_a_sleeping_box_lost_is_repeated_and_no_error() -> None:
-    async with running(Rig()) as rig:
-        rig.drivers[0].want(12_000)
-        rig.bus.wake()
+    async with boxes().running() as rig:
+        rig.offer(12_000, CP1)
         await asyncio.sleep(2.0)
         assert rig.events.count(OfferTaken(point=CP1, offer_ma=12_000)) == 1, (
             "it heard the second one"
@@ -133,11 +79,11 @@ async def test_a_request_that_a_sleeping_box_lost_is_repeated_and_no_error() -> 
         rig.simulator._heard_s.clear()  # as if it had been left alone for long
         await asyncio.sleep(10.0)
         assert rig.conditions() == [LinkCondition.GOOD]
-        assert rig.seen(Quantity.SETPOINT) == 12_000
+        assert rig.last(Quantity.SETPOINT) == 12_000
 
 
 async def test_a_box_that_is_dead_is_not_reachable_and_comes_back() -> None:
-    async with running(Rig()) as rig:
+    async with boxes().running() as rig:
         await asyncio.sleep(5.0)
         rig.simulator.misbehaviour.silent = True
         await asyncio.sleep(15.0)
@@ -148,13 +94,12 @@ async def test_a_box_that_is_dead_is_not_reachable_and_comes_back() -> None:
 
 
 async def test_currents_are_missing_without_the_sensor() -> None:
-    rig = Rig()
-    rig.boxes[0].show("sensor", 0)
-    async with running(rig):
-        rig.boxes[0].plug(Vehicle())
-        rig.drivers[0].want(16_000)
-        rig.bus.wake()
+    rig = boxes()
+    rig.chargers[0].show("sensor", 0)
+    async with rig.running():
+        rig.chargers[0].plug(Vehicle())
+        rig.offer(16_000, CP1)
         await asyncio.sleep(20.0)
-        assert rig.seen(Quantity.STATE) == 8
-        assert rig.seen(Quantity.CURRENT_L1) is None
-        assert rig.seen(Quantity.CURRENT) is None
+        assert rig.last(Quantity.STATE) == 8
+        assert rig.last(Quantity.CURRENT_L1) is None
+        assert rig.last(Quantity.CURRENT) is None

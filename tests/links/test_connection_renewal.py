@@ -5,103 +5,99 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import OfferTaken
 from knxgw.charging.words import LinkCondition
 from knxgw.sim.vehicle import Vehicle
-from tests.links.test_modbus_bus import CP1, Rig, running
+from tests.support.modbus_rig import CP1, rig_of
 
-HCC3 = "mennekes_premium_hcc3"  # ends every connection 30 s after it was made
+HCC3 = catalogue().chargers["mennekes_premium_hcc3"]  # ends every connection 30 s after it was made
 UNIT = (255,)
 
 
 async def test_the_simulated_charger_ends_a_connection_after_its_time() -> None:
-    rig = Rig(HCC3, UNIT)
-    async with running(rig):
+    rig = rig_of(HCC3, UNIT)
+    async with rig.running():
         rig.bus.connection._renew_after_s = float("inf")  # a bus that does not know better
         await asyncio.sleep(29.5)
-        assert len(rig.server.clients) == 1
+        assert len(rig.simulator.clients) == 1
         await asyncio.sleep(3.0)
-        assert len(rig.server.clients) == 2
+        assert len(rig.simulator.clients) == 2
         assert rig.conditions() == [LinkCondition.GOOD], "it is made anew before anybody notices"
 
 
 @pytest.mark.proves("4.16")
 async def test_the_connection_is_renewed_before_the_charger_ends_it_and_nobody_notices() -> None:
-    rig = Rig(HCC3, UNIT)
-    async with running(rig):
-        rig.drivers[0].want(13_000)
-        rig.bus.wake()
+    rig = rig_of(HCC3, UNIT)
+    async with rig.running():
+        rig.offer(13_000)
         for _ in range(300):
-            before = len(rig.seen())
+            before = len(rig.readings())
             await asyncio.sleep(2.0)
-            assert len(rig.seen()) > before, "readings never pause"
+            assert len(rig.readings()) > before, "readings never pause"
         assert rig.conditions() == [LinkCondition.GOOD]
-        assert 20 <= len(rig.server.clients) <= 24
-        assert set(rig.server.clients) == {1}, "the old one ends before the new one begins"
-        assert len(rig.server.writes) == 1, "the charger has not restarted: it knows its limit"
+        assert 20 <= len(rig.simulator.clients) <= 24
+        assert set(rig.simulator.clients) == {1}, "the old one ends before the new one begins"
+        assert len(rig.simulator.writes) == 1, "the charger has not restarted: it knows its limit"
         assert rig.events.count(OfferTaken(point=CP1, offer_ma=13_000)) == 1
 
 
 async def test_a_command_reaches_the_charger_at_once_also_while_its_connection_is_worn() -> None:
-    async with running(Rig(HCC3, UNIT)) as rig:
+    async with rig_of(HCC3, UNIT).running() as rig:
         await asyncio.sleep(25.0)
         for step in range(80):
             await asyncio.sleep(0.1)
             offer_ma = 6000 + step % 10 * 1000
-            rig.drivers[0].want(offer_ma)
-            rig.bus.wake()
+            rig.offer(offer_ma)
             await asyncio.sleep(0.02)
             assert rig.chargers[0].offer_ma == offer_ma
-        assert len(rig.server.clients) == 2
+        assert len(rig.simulator.clients) == 2
         assert rig.conditions() == [LinkCondition.GOOD]
 
 
 @pytest.mark.proves("4.16")
 async def test_what_a_charger_forgot_while_its_connection_was_renewed_is_corrected() -> None:
-    async with running(Rig(HCC3, UNIT)) as rig:
+    async with rig_of(HCC3, UNIT).running() as rig:
         rig.chargers[0].plug(Vehicle())
-        rig.drivers[0].want(8000)
-        rig.bus.wake()
+        rig.offer(8000)
         await asyncio.sleep(26.9)
-        connections = len(rig.server.clients)
+        connections = len(rig.simulator.clients)
         rig.chargers[0].restart()
         assert rig.chargers[0].offer_ma == 32_000
         await asyncio.sleep(4.0)
-        assert len(rig.server.clients) == connections + 1
+        assert len(rig.simulator.clients) == connections + 1
         assert rig.chargers[0].offer_ma == 8000
 
 
 async def test_a_charger_that_ends_its_connections_earlier_than_it_should_is_met_again() -> None:
-    rig = Rig(HCC3, UNIT)
+    rig = rig_of(HCC3, UNIT)
     rig.chargers[0].model = replace(rig.chargers[0].model, connection_s=19.7)
-    async with running(rig):
-        rig.drivers[0].want(13_000)
-        rig.bus.wake()
+    async with rig.running():
+        rig.offer(13_000)
         await asyncio.sleep(300.0)
         assert rig.conditions() == [LinkCondition.GOOD]
-        assert len(rig.server.writes) == 1
+        assert len(rig.simulator.writes) == 1
 
 
 async def test_a_charger_that_takes_a_moment_to_be_free_again_is_not_lost() -> None:
-    async with running(Rig(HCC3, UNIT)) as rig:
+    async with rig_of(HCC3, UNIT).running() as rig:
         await asyncio.sleep(26.9)
-        await rig.server.stop()
+        await rig.simulator.stop()
         await asyncio.sleep(0.6)
-        await rig.server.start()
+        await rig.simulator.start()
         await asyncio.sleep(10.0)
         assert rig.conditions() == [LinkCondition.GOOD]
 
 
 async def test_a_charger_that_is_gone_when_its_connection_is_renewed_is_not_reachable() -> None:
-    async with running(Rig(HCC3, UNIT)) as rig:
-        rig.drivers[0].want(13_000)
-        rig.bus.wake()
+    async with rig_of(HCC3, UNIT).running() as rig:
+        rig.offer(13_000)
         await asyncio.sleep(26.9)
-        await rig.server.stop()
+        await rig.simulator.stop()
         await asyncio.sleep(4.0)
         assert rig.conditions()[-1] is LinkCondition.NOT_REACHABLE
         rig.chargers[0].restart()
-        await rig.server.start()
+        await rig.simulator.start()
         await asyncio.sleep(20.0)
         assert rig.conditions()[-1] is LinkCondition.GOOD
         assert rig.chargers[0].offer_ma == 13_000

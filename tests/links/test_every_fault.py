@@ -10,16 +10,15 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
-from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from tests.links.faults import COMM, FAULTS, LOST, NONE, PERIOD_S, TRANSACTION_S, Fault
 from tests.links.faulty_peer import FaultyPeer
-from tests.links.wires import PORT, endpoint_of
+from tests.support.modbus_rig import CP1, CP2, PORT, endpoint_of, kept_alive
 
 MODEL = catalogue().chargers["abb_terra_ac"]
-HIT, OTHER = PointNumber(1), PointNumber(2)
+HIT, OTHER = CP1, CP2
 SHOWN_A = {HIT: 7, OTHER: 9}  # of each phase
 FINE_S, LASTS_S, QUIET_S = 6.0, 25.0, 10.0
 CONDITIONS = {COMM: LinkCondition.COMM, LOST: LinkCondition.NOT_REACHABLE, NONE: LinkCondition.GOOD}
@@ -89,12 +88,8 @@ async def asked(site: Site) -> AsyncIterator[Site]:
     listener = site.peer.listen()
     assert await listener.listen()
     try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(
-                keep_alive("bus", site.bus.run, last_delay_s=15.0, on_failure=site.bus.failed)
-            )
+        async with kept_alive(site.bus):
             yield site
-            task.cancel()
     finally:
         listener.close()
 

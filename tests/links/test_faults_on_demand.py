@@ -13,7 +13,7 @@ from knxgw.errors import RejectedError
 from knxgw.sim.console import HELP, obey
 from knxgw.sim.misbehaviour import Misbehaviour
 from knxgw.sim.vehicle import Vehicle
-from tests.links.wires import TRANSPORTS, Wire, asked
+from tests.support.modbus_rig import TRANSPORTS, rig_of
 from tests.support.world import World, from_payload
 
 ABB = catalogue().chargers["abb_terra_ac"]
@@ -48,26 +48,26 @@ async def test_a_fault_has_its_name_shows_nothing_wrong_and_heals(
     transport: str, fault: str
 ) -> None:
     make, condition = FAULTS[fault]
-    async with asked(Wire(transport, ABB, units=2)) as wire:
+    async with rig_of(ABB, (1, 2), transport).running() as rig:
         for name in ("current_l1", "current_l2", "current_l3"):
-            wire.chargers[0].show(name, 7.0)
-            wire.chargers[1].show(name, 9.0)
+            rig.chargers[0].show(name, 7.0)
+            rig.chargers[1].show(name, 9.0)
         await asyncio.sleep(5.0)
-        assert wire.conditions() == [GOOD]
-        make(wire.simulator.misbehaviour)
-        await wire.simulator.follow()
+        assert rig.conditions() == [GOOD]
+        make(rig.simulator.misbehaviour)
+        await rig.simulator.follow()
         await asyncio.sleep(40.0)
-        assert [wire.conditions(point)[-1] for point in (1, 2)] == [condition] * 2
-        count = len(wire.seen(Quantity.CURRENT))
+        assert [rig.conditions(point)[-1] for point in (1, 2)] == [condition] * 2
+        count = len(rig.seen(Quantity.CURRENT))
         await asyncio.sleep(20.0)
-        assert len(wire.seen(Quantity.CURRENT)) == count, "nothing new is known"
-        wire.simulator.misbehaviour.end()
-        await wire.simulator.follow()
+        assert len(rig.seen(Quantity.CURRENT)) == count, "nothing new is known"
+        rig.simulator.misbehaviour.end()
+        await rig.simulator.follow()
         await asyncio.sleep(40.0)
-        assert [wire.conditions(point)[-1] for point in (1, 2)] == [GOOD] * 2
-        assert len(wire.seen(Quantity.CURRENT)) > count
-        assert set(wire.seen(Quantity.CURRENT, 1)) == {21_000}
-        assert set(wire.seen(Quantity.CURRENT, 2)) == {27_000}
+        assert [rig.conditions(point)[-1] for point in (1, 2)] == [GOOD] * 2
+        assert len(rig.seen(Quantity.CURRENT)) > count
+        assert set(rig.seen(Quantity.CURRENT, 1)) == {21_000}
+        assert set(rig.seen(Quantity.CURRENT, 2)) == {27_000}
 
 
 @pytest.mark.proves("H.17", "4.13")
@@ -77,21 +77,21 @@ async def test_a_slow_answer_is_never_taken_for_the_next_requests(
     transport: str, delay_s: float
 ) -> None:
     """Every request of a KEBA asks for two registers: an answer looks like any other one."""
-    async with asked(Wire(transport, KEBA)) as wire:
+    async with rig_of(KEBA, transport=transport).running() as rig:
         for name, (value, _, _) in SHOWN.items():
-            wire.chargers[0].show(name, value)
+            rig.chargers[0].show(name, value)
         await asyncio.sleep(20.0)
-        wire.simulator.misbehaviour.delay_s = delay_s
+        rig.simulator.misbehaviour.delay_s = delay_s
         await asyncio.sleep(60.0)
         expected = GOOD if delay_s < KEBA.response_timeout_s else LOST
-        assert wire.conditions()[-1] is expected
+        assert rig.conditions()[-1] is expected
         for late_s in (delay_s, 0.0, delay_s, 0.0):  # it comes and goes
-            wire.simulator.misbehaviour.delay_s = late_s
+            rig.simulator.misbehaviour.delay_s = late_s
             await asyncio.sleep(25.0)
         await asyncio.sleep(30.0)
-        assert wire.conditions()[-1] is GOOD
+        assert rig.conditions()[-1] is GOOD
         for _, quantity, value in SHOWN.values():
-            assert set(wire.seen(quantity)) == {value}, quantity
+            assert set(rig.seen(quantity)) == {value}, quantity
 
 
 def text(payload: object) -> str:

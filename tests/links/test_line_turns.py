@@ -11,10 +11,10 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import LinkCondition
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read as ReadJob
-from tests.links.wires import Wire, asked
+from tests.support.modbus_rig import ModbusRig, rig_of
 
 ABB = catalogue().chargers["abb_terra_ac"]
-UNITS = 5
+UNITS = range(1, 6)
 
 
 def slow(model: DeviceModel) -> DeviceModel:
@@ -38,18 +38,18 @@ class _Noting(Driver):
         return job
 
 
-def noting(wire: Wire) -> list[_Noting]:
+def noting(rig: ModbusRig) -> list[_Noting]:
     """Let a wire's bus be noted."""
-    drivers = [_Noting(driver) for driver in wire.drivers]
-    wire.bus.drivers = tuple(drivers)
+    drivers = [_Noting(driver) for driver in rig.drivers]
+    rig.bus.drivers = tuple(drivers)
     return drivers
 
 
 @pytest.mark.proves("H.13", "4.10")
 async def test_on_a_full_line_state_and_currents_come_several_times_as_often() -> None:
-    wire = Wire("rtu", slow(ABB), units=UNITS)
-    drivers = noting(wire)
-    async with asked(wire):
+    rig = rig_of(slow(ABB), UNITS, "rtu")
+    drivers = noting(rig)
+    async with rig.running():
         await asyncio.sleep(120.0)
     for driver in drivers:
         counted = Counter(name for _, name in driver.asked)
@@ -64,14 +64,14 @@ async def test_on_a_full_line_state_and_currents_come_several_times_as_often() -
 async def test_a_dead_unit_costs_the_others_no_more_than_its_share() -> None:
     counts = []
     for missing in (False, True):
-        wire = Wire("rtu", slow(ABB), units=UNITS)
+        rig = rig_of(slow(ABB), UNITS, "rtu")
         if missing:
-            wire.simulator._images = wire.simulator._images[:-1]
-        drivers = noting(wire)
-        async with asked(wire):
+            rig.simulator._images = rig.simulator._images[:-1]
+        drivers = noting(rig)
+        async with rig.running():
             await asyncio.sleep(60.0)
             counts.append(sum(len(driver.asked) for driver in drivers[:-1]))
-        conditions = wire.conditions(UNITS)
+        conditions = rig.conditions(UNITS[-1])
         assert conditions == [LinkCondition.NOT_REACHABLE if missing else LinkCondition.GOOD]
     assert counts[1] >= 0.8 * counts[0], counts
 
@@ -79,18 +79,15 @@ async def test_a_dead_unit_costs_the_others_no_more_than_its_share() -> None:
 @pytest.mark.proves("4.11")
 async def test_an_interruption_overtakes_every_other_write_that_waits() -> None:
     """A Heidelberg is told three registers after its first offer, 0.1 s apart."""
-    wire = Wire("rtu", catalogue().chargers["heidelberg_energy_control"], units=UNITS)
-    async with asked(wire):
+    rig = rig_of(catalogue().chargers["heidelberg_energy_control"], UNITS, "rtu")
+    async with rig.running():
         await asyncio.sleep(10.0)  # nobody is told anything before it is known who answers
-        for driver in wire.drivers:
-            driver.want(10_000)
-        wire.bus.wake()
-        await wire.until(lambda: len(wire.simulator.writes) >= UNITS + 2)
-        said_s, before = asyncio.get_running_loop().time(), len(wire.simulator.writes)
-        wire.drivers[3].want(0)
-        wire.bus.wake()
-        await wire.until(lambda: len(wire.simulator.writes) > before + 1)
-        later = wire.simulator.writes[before:]
+        rig.offer(10_000)
+        await rig.until(lambda: len(rig.simulator.writes) >= len(UNITS) + 2)
+        said_s, before = asyncio.get_running_loop().time(), len(rig.simulator.writes)
+        rig.offer(0, rig.drivers[3].point)
+        await rig.until(lambda: len(rig.simulator.writes) > before + 1)
+        later = rig.simulator.writes[before:]
         place = next(n for n, write in enumerate(later) if write[1:] == (4, 261, (0,)))
         assert place <= 1, "at most the one that was on its way comes before"
         assert later[place][0] - said_s < 0.25

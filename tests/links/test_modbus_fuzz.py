@@ -17,12 +17,11 @@ from knxgw.catalogue.model import DeviceModel, Table
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, OfferTaken
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import PeerRefusedError
-from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from tests.links.raw_peer import RawPeer, contents, framed, unframed
-from tests.links.wires import PORT, TRANSPORTS, endpoint_of
+from tests.support.modbus_rig import PORT, TRANSPORTS, endpoint_of, kept_alive
 
 FEW, FUZZ_FROM = 400, 10_000
 CALM_EVERY, CALM_S = 50, 30.0
@@ -291,10 +290,8 @@ async def test_whatever_is_answered_only_the_truth_is_published_and_it_heals(
     assert await peer.listen()
     bus = ModbusBus(endpoint_of(transport), drivers=list(drivers.values()), on_event=judge.take)
     try:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(keep_alive("bus", bus.run, last_delay_s=5.0))
+        async with kept_alive(bus, last_delay_s=5.0):
             await _alternate(device, judge, bus, count, f"seed {seed}")
-            task.cancel()
     finally:
         peer.close()
     print(f"{transport}: {device.mutated} answers, {judge.published} values, {device.kinds}")  # noqa: T201

@@ -2,19 +2,17 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
-from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.links.keep_alive import keep_alive
-from knxgw.links.modbus import ModbusBus, quiet_pymodbus
+from knxgw.charging.words import LinkCondition
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
+from tests.support.modbus_rig import CP1, BusRig
 
 pytestmark = pytest.mark.real
 
@@ -64,32 +62,16 @@ async def listening(mode: str) -> AsyncIterator[int]:
         server.close()
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - events come through a callback
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.proves("H.17", "7.68")
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -> None:
-    quiet_pymodbus()
-    events: list[DeviceEvent] = []
     model = replace(catalogue().chargers["abb_terra_ac"], response_timeout_s=0.2)
-    driver = Driver(PointNumber(1), model, unit_id=1)
-
-    def condition() -> LinkCondition | None:
-        changes = [e.condition for e in events if isinstance(e, ChargerConditionChanged)]
-        return changes[-1] if changes else None
-
-    async with listening(mode) as port, asyncio.TaskGroup() as group:
-        bus = ModbusBus(
-            TcpEndpoint(host="127.0.0.1", port=port), drivers=[driver], on_event=events.append
-        )
-        task = group.create_task(keep_alive("bus", bus.run, last_delay_s=1.0))
-        await eventually(lambda: condition() is LinkCondition.COMM)
-        assert not any(isinstance(event, ChargerSeen) for event in events)
-        Device.mode = "honest"
-        await eventually(lambda: condition() is LinkCondition.GOOD)
-        assert any(isinstance(event, ChargerSeen) for event in events)
-        task.cancel()
+    async with listening(mode) as port:
+        endpoint = TcpEndpoint(host="127.0.0.1", port=port)
+        rig = BusRig(endpoint, [Driver(CP1, model, unit_id=1)])
+        async with rig.asking(last_delay_s=1.0):
+            await rig.until(lambda: rig.conditions()[-1:] == [LinkCondition.COMM], 8.0)
+            assert not rig.readings()
+            Device.mode = "honest"
+            await rig.until(lambda: rig.conditions()[-1] is LinkCondition.GOOD, 8.0)
+            assert rig.readings()

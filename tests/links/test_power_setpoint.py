@@ -11,7 +11,7 @@ from knxgw.modbus.driver import Driver
 from knxgw.modbus.phases import STOPS_S
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
-from tests.links.test_modbus_bus import CP1, Rig, running
+from tests.support.modbus_rig import CP1, ModbusRig, rig_of
 
 BY_POWER = [
     str(model.id)
@@ -23,20 +23,15 @@ LEARNT_S = 150.0
 STEADY_S = 8
 
 
-def rig_of(model_id: str, *, phases: int = 3) -> Rig:
+def rig_by_power(model_id: str, *, phases: int = 3) -> ModbusRig:
     model = catalogue().chargers[model_id]
-    rig = Rig(model_id, (model.unit_id,))
+    rig = rig_of(model, (model.unit_id,))
     rig.drivers[:] = [Driver(CP1, model, unit_id=model.unit_id, phases=phases)]
     rig.bus.drivers = tuple(rig.drivers)
     return rig
 
 
-def offer(rig: Rig, offer_ma: int) -> None:
-    rig.drivers[0].want(offer_ma)
-    rig.bus.wake()
-
-
-async def watch(rig: Rig, offer_ma: int, seconds: float) -> float:
+async def watch(rig: ModbusRig, offer_ma: int, seconds: float) -> float:
     """Let time pass; no phase may ever have more than the offer. Return what flowed at most [mA]."""
     charger, most_ma = rig.chargers[0], 0.0
     loop = asyncio.get_running_loop()
@@ -57,7 +52,7 @@ def full_ma(charger: SimulatedCharger, offer_ma: int) -> tuple[float, float]:
     return wanted_ma - step_ma, wanted_ma
 
 
-async def learn(rig: Rig, offer_ma: int) -> None:
+async def learn(rig: ModbusRig, offer_ma: int) -> None:
     """Let time pass as `watch` does until the vehicle has had its whole offer for a while."""
     charger, vehicle = rig.chargers[0], rig.chargers[0].vehicle
     assert vehicle is not None
@@ -79,8 +74,8 @@ async def learn(rig: Rig, offer_ma: int) -> None:
 async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
     model_id: str, phases: int, offer_ma: int
 ) -> None:
-    async with running(rig_of(model_id)) as rig:
-        offer(rig, offer_ma)
+    async with rig_by_power(model_id).running() as rig:
+        rig.offer(offer_ma)
         await asyncio.sleep(5.0)
         rig.chargers[0].plug(Vehicle(phases=phases, maximum_ma=32_000, capacity_wh=1e9))
         await learn(rig, offer_ma)
@@ -100,8 +95,8 @@ async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
 async def test_a_one_phase_vehicle_starts_by_itself_and_has_its_offer_within_seconds(
     model_id: str,
 ) -> None:
-    async with running(rig_of(model_id)) as rig:
-        offer(rig, 16_095)
+    async with rig_by_power(model_id).running() as rig:
+        rig.offer(16_095)
         await asyncio.sleep(5.0)
         rig.chargers[0].plug(Vehicle(phases=1, maximum_ma=32_000))
         await watch(rig, 16_095, 25.0)
@@ -110,8 +105,8 @@ async def test_a_one_phase_vehicle_starts_by_itself_and_has_its_offer_within_sec
 
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_the_next_vehicle_is_met_as_if_nothing_were_known(model_id: str) -> None:
-    async with running(rig_of(model_id)) as rig:
-        offer(rig, 16_095)
+    async with rig_by_power(model_id).running() as rig:
+        rig.offer(16_095)
         rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
         await learn(rig, 16_095)
         assert min(rig.chargers[0].phases_ma) > 15_000
@@ -124,22 +119,22 @@ async def test_the_next_vehicle_is_met_as_if_nothing_were_known(model_id: str) -
 
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_a_pause_of_ours_forgets_nothing(model_id: str) -> None:
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         rig.chargers[0].plug(Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9))
-        offer(rig, 16_095)
+        rig.offer(16_095)
         await learn(rig, 16_095)
-        offer(rig, 0)
+        rig.offer(0)
         await asyncio.sleep(120.0)
         assert rig.chargers[0].phases_ma == (0.0, 0.0, 0.0)
-        offer(rig, 10_005)
+        rig.offer(10_005)
         await watch(rig, 10_005, 15.0)
         assert min(rig.chargers[0].phases_ma) > 9_500
 
 
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_at_a_one_phase_charging_point_nothing_has_to_be_learnt(model_id: str) -> None:
-    async with running(rig_of(model_id, phases=1)) as rig:
-        offer(rig, 16_095)
+    async with rig_by_power(model_id, phases=1).running() as rig:
+        rig.offer(16_095)
         await asyncio.sleep(3.0)
         setpoint = rig.chargers[0].model.points["setpoint_read"]
         assert rig.chargers[0].raw_value(setpoint) == (
@@ -152,18 +147,18 @@ async def test_at_a_one_phase_charging_point_nothing_has_to_be_learnt(model_id: 
 
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_after_a_restart_of_the_charger_one_phase_comes_first_again(model_id: str) -> None:
-    async with running(rig_of(model_id)) as rig:
-        offer(rig, 16_095)
+    async with rig_by_power(model_id).running() as rig:
+        rig.offer(16_095)
         rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
         await learn(rig, 16_095)
-        await rig.server.stop()
+        await rig.simulator.stop()
         await asyncio.sleep(5.0)
-        before = len(rig.server.writes)
+        before = len(rig.simulator.writes)
         rig.chargers[0].restart()
-        await rig.server.start()
+        await rig.simulator.start()
         await asyncio.sleep(20.0)
         setpoint = rig.chargers[0].model.points["setpoint_write"]
-        told = [w[3][-1] for w in rig.server.writes[before:] if w[2] == setpoint.address]
+        told = [w[3][-1] for w in rig.simulator.writes[before:] if w[2] == setpoint.address]
         assert told[0] * setpoint.scale <= 1400
 
 
@@ -171,10 +166,10 @@ async def test_after_a_restart_of_the_charger_one_phase_comes_first_again(model_
 async def test_a_vehicle_that_goes_on_with_one_phase_is_held_to_its_offer_there(
     model_id: str,
 ) -> None:
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         car = Vehicle(phases=3, maximum_ma=32_000, capacity_wh=1e9)
         rig.chargers[0].plug(car)
-        offer(rig, 16_095)
+        rig.offer(16_095)
         await learn(rig, 16_095)
         car.phases = 1
         await asyncio.sleep(6.0)
@@ -184,10 +179,10 @@ async def test_a_vehicle_that_goes_on_with_one_phase_is_held_to_its_offer_there(
 
 @pytest.mark.parametrize("model_id", BY_POWER)
 async def test_a_full_vehicle_that_wakes_up_later_charges_again(model_id: str) -> None:
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         car = Vehicle(phases=3, maximum_ma=16_000, capacity_wh=1e9)
         rig.chargers[0].plug(car)
-        offer(rig, 16_095)
+        rig.offer(16_095)
         await learn(rig, 16_095)
         car.charge_wh = car.capacity_wh
         await watch(rig, 16_095, 330.0)
@@ -199,16 +194,16 @@ async def test_a_full_vehicle_that_wakes_up_later_charges_again(model_id: str) -
 
 @pytest.mark.parametrize("model_id", COARSE)
 async def test_a_limit_the_charger_forgot_is_told_again_in_watts(model_id: str) -> None:
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         rig.chargers[0].plug(Vehicle(phases=3, capacity_wh=1e9))
-        offer(rig, 10_005)
+        rig.offer(10_005)
         await learn(rig, 10_005)
-        writes = len(rig.server.writes)
+        writes = len(rig.simulator.writes)
         await asyncio.sleep(60.0)
-        assert len(rig.server.writes) == writes, "what is read back is what was written"
+        assert len(rig.simulator.writes) == writes, "what is read back is what was written"
         rig.chargers[0].restart()
         await asyncio.sleep(8.0)
-        assert rig.server.writes[writes][3] == (69,), "10.005 A on three phases in 100 W"
+        assert rig.simulator.writes[writes][3] == (69,), "10.005 A on three phases in 100 W"
 
 
 @pytest.mark.proves("4.8")
@@ -218,10 +213,10 @@ async def test_a_one_phase_vehicle_that_starts_late_is_soon_held_to_its_offer(
 ) -> None:
     """It starts when the minimum of three phases is told already; its currents tell it at once."""
     by_current = model_id in COARSE
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         car = Vehicle(phases=1, maximum_ma=32_000, capacity_wh=1e9, charge_wh=1e9)
         rig.chargers[0].plug(car)
-        offer(rig, 10_005)
+        rig.offer(10_005)
         await watch(rig, 10_005, 200.0)
         car.charge_wh = 0.0
         await watch(rig, 10_005 if by_current else 18_000, STOPS_S + 8.0)
@@ -233,12 +228,12 @@ async def test_a_one_phase_vehicle_that_starts_late_is_soon_held_to_its_offer(
 async def test_a_gateway_that_starts_anew_meets_a_vehicle_that_charges_with_three_phases(
     model_id: str,
 ) -> None:
-    async with running(rig_of(model_id)) as rig:
+    async with rig_by_power(model_id).running() as rig:
         charger = rig.chargers[0]
         charger.plug(Vehicle(phases=3, capacity_wh=1e9))
         charger._written[charger._offer_point] = 110 if model_id in COARSE else 11_000
         charger.advance(10.0)
         assert min(charger.phases_ma) > 15_000
-        offer(rig, 16_095)
+        rig.offer(16_095)
         await watch(rig, 16_095, 2 * LEARNT_S)
         assert min(charger.phases_ma) > 15_000

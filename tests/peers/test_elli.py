@@ -1,17 +1,10 @@
 """elli-2-modbus and our Elli Charger 2; the library's own simulator and our gateway."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerSeen, DeviceEvent
-from knxgw.charging.words import ChargingState, PointNumber, Quantity, Value
+from knxgw.charging.words import ChargingState, Quantity
 from knxgw.config.model import ConnectionKind
-from knxgw.links.keep_alive import keep_alive
-from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
 from tests.peers.device import (
@@ -26,6 +19,7 @@ from tests.peers.device import (
 )
 from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
+from tests.support.modbus_rig import CP1, BusRig
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
@@ -125,60 +119,33 @@ async def test_the_charger_refuses_what_the_librarys_charger_refuses() -> None:
             assert refusals == [await theirs.ask("write", address=a, value=v) for a, v in writes]
 
 
-class Gateway:
-    """Bus and driver of a gateway on a real wire."""
-
-    def __init__(self, port: int) -> None:
-        quiet_pymodbus()
-        self.driver = Driver(PointNumber(1), catalogue().chargers["elli_charger_2"], unit_id=1)
-        self.values: dict[Quantity, Value] = {}
-        endpoint = TcpEndpoint(host=HOST, port=port, kind=ConnectionKind.TCP)
-        self.bus = ModbusBus(endpoint, drivers=[self.driver], on_event=self._take)
-
-    def _take(self, event: DeviceEvent) -> None:
-        if isinstance(event, ChargerSeen):
-            self.values.update(event.values)
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until it knows something."""
-        async with asyncio.timeout(20):
-            while not true():  # noqa: ASYNC110 - it happens in another process
-                await asyncio.sleep(0.02)
-
-    def state(self) -> Value | None:
-        """Return the state it was last told."""
-        return self.values.get(Quantity.STATE)
-
-
-@asynccontextmanager
-async def asking(gateway: Gateway) -> AsyncIterator[Gateway]:
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(keep_alive("bus", gateway.bus.run, last_delay_s=15.0))
-        yield gateway
-        task.cancel()
+def gateway_at(port: int) -> BusRig:
+    """Return bus and driver of a gateway on a real wire."""
+    endpoint = TcpEndpoint(host=HOST, port=port, kind=ConnectionKind.TCP)
+    return BusRig(endpoint, [Driver(CP1, catalogue().chargers["elli_charger_2"], unit_id=1)])
 
 
 @pytest.mark.proves("H.45", "H.46")
 async def test_the_gateway_reads_and_leads_the_librarys_own_charger() -> None:
     async with (
         running(ENVIRONMENT, "elli", 1) as peer,
-        asking(Gateway(await peer.ask("simulate"))) as gateway,
+        gateway_at(await peer.ask("simulate")).asking() as gateway,
     ):
-        await gateway.until(lambda: gateway.state() == ChargingState.AVAILABLE)
-        gateway.driver.want(10_500)
-        await gateway.until(lambda: gateway.values.get(Quantity.SETPOINT) == 10_500)
+        await gateway.until(lambda: gateway.last(Quantity.STATE) == ChargingState.AVAILABLE)
+        gateway.offer(10_500)
+        await gateway.until(lambda: gateway.last(Quantity.SETPOINT) == 10_500)
         await peer.ask("plug", vehicle=True)
-        await gateway.until(lambda: gateway.state() == ChargingState.CHARGE)
-        await gateway.until(lambda: currents_of(gateway.values) == [10_500] * 3)
+        await gateway.until(lambda: gateway.last(Quantity.STATE) == ChargingState.CHARGE)
+        await gateway.until(lambda: currents_of(gateway.values()) == [10_500] * 3)
         shown = await peer.ask("show")
         assert shown["holding"] == {"257": 60_000, "261": 105, "262": 60}
 
-        gateway.driver.want(0)
-        await gateway.until(lambda: gateway.state() == ChargingState.CONNECTED)
-        await gateway.until(lambda: currents_of(gateway.values) == [0] * 3)
+        gateway.offer(0)
+        await gateway.until(lambda: gateway.last(Quantity.STATE) == ChargingState.CONNECTED)
+        await gateway.until(lambda: currents_of(gateway.values()) == [0] * 3)
         shown = await peer.ask("show")
         assert shown["holding"]["261"] == 0
-        energy = gateway.values[Quantity.ENERGY]
+        energy = gateway.last(Quantity.ENERGY)
         assert isinstance(energy, int)
         assert 1_234_567_000 <= energy <= 1000 * shown["energy_vah"]
         assert {address for address, _ in shown["writes"]} == {257, 261, 262}
