@@ -147,3 +147,11 @@ class House:
     def member(self, number: int = 1) -> Member:
         """Return what is known of a charging point."""
         return self.state.members[number]
+
+
+def slow_cars(house: House, obeys_s: int = 5) -> House:
+    """Let cars that take their time have charged for a while."""
+    for car in house.cars.values():
+        car.obeys_s = obeys_s
+    house.live(100)
+    return house

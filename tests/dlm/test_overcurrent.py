@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.charging.faults import FaultCode
 from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, suspended
 from knxgw.dlm.settings import Settings
+from tests.dlm.houses import House, member, slow_cars
 
 HOUSE = Settings(fuse_ma=35_000)
 CALM = Load(
@@ -121,3 +123,57 @@ def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
     for _ in range(8):
         again = replace(watched(replace(again, locked=False), ABOVE_FUSE, 100, 106))
     assert again.restart_after_s == 900
+
+
+# --- of a whole house ---
+
+
+@pytest.mark.proves("D12.2f")
+def test_a_value_from_before_the_cars_could_obey_confirms_no_overcurrent() -> None:
+    house = House(member(1), member(2))
+    house.meter_s = 10
+    slow_cars(house)
+    assert house.offers_ma == [14_000, 14_000]
+    house.live(1, base_a=20)
+    for _ in range(60):
+        house.live(1)
+        assert FaultCode.OVER_CURRENT not in house.state.faults
+    assert house.offers_ma == [6000, 6000]
+
+
+@pytest.mark.proves("D12.2a")
+def test_a_value_from_after_they_could_obey_confirms_it() -> None:
+    house = House(member(1), member(2))
+    house.meter_s = 10
+    slow_cars(house)
+    house.live(40, base_a=25.5)
+    assert FaultCode.OVER_CURRENT in house.state.faults
+    assert house.offers_ma == [0, 0]
+
+
+@pytest.mark.proves("D12.4d")
+def test_who_fitted_all_the_time_comes_back_as_soon_as_the_meter_has_seen_all_stop() -> None:
+    house = House(member(1), member(2))
+    house.live(60)
+    house.live(1, base_a=24)  # 8 A: enough for one of them, and the line carries 36 A with both
+    while FaultCode.OVER_CURRENT not in house.state.faults:
+        house.live(1)
+    assert house.offers_ma == [0, 0]
+    locked_s = house.now_s
+    while FaultCode.OVER_CURRENT in house.state.faults:
+        house.live(1)
+    assert 7 <= house.now_s - locked_s <= 12
+    house.live(30)
+    assert sorted(house.offers_ma) == [0, 8000]
+
+
+@pytest.mark.proves("D12.4a")
+def test_who_did_not_fit_comes_back_after_a_minute_of_room() -> None:
+    house = House(member(1), member(2))
+    house.live(60)
+    house.live(40, base_a=26)
+    assert house.offers_ma == [0, 0]
+    house.live(59, base_a=4)
+    assert house.offers_ma == [0, 0]
+    house.live(10)
+    assert min(house.offers_ma) >= 6000

@@ -219,6 +219,21 @@ def test_a_draw_that_is_known_no_more_is_the_building_s_now_and_in_the_past(
     assert house.offers_ma[1] == 12_000
 
 
+@pytest.mark.proves("D13.2a")
+def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_keep_theirs() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    house.cars[1].reachable = False
+    house.live(1)
+    assert house.state.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
+    assert house.offers_ma == [12_000, 12_000]
+    house.live(60)
+    assert house.state.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
+    house.cars[1].reachable = True
+    house.live(30)
+    assert house.state.reasons == {1: Reason.FUSE_L1, 2: Reason.FUSE_L1}
+
+
 @pytest.mark.proves("D13.2b")
 def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase() -> None:
     house = House(member(1, fallback_ma=8000), member(2))
@@ -371,10 +386,12 @@ def test_after_a_change_it_is_taken_to_follow_within_6_s_in_a_straight_line() ->
 
 @pytest.mark.proves("D7.2a")
 def test_between_two_readings_a_draw_is_on_a_straight_line() -> None:
-    known = Member(settings=member(1), history=((10.0, (6000, 0, 0)), (12.0, (10_000, 2000, 0))))
-    assert actual_at(known, 11.0) == (8000, 1000, 0)
-    assert actual_at(known, 12.5) == (10_000, 2000, 0)
-    assert actual_at(known, 5.0) == (6000, 0, 0)
+    history = ((10.0, (6000, 0, 9000)), (12.0, (10_000, 2000, 3000)))
+    known = Member(settings=member(1), history=history)
+    assert actual_at(known, 10.5) == (7000, 500, 7500)
+    assert actual_at(known, 11.0) == (8000, 1000, 6000)
+    assert actual_at(known, 12.5) == (10_000, 2000, 3000)
+    assert actual_at(known, 5.0) == (6000, 0, 9000)
 
 
 @pytest.mark.proves("D2.1")

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.charging.faults import FaultCode
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import Share, rounded
 from knxgw.dlm.member import Member
 from knxgw.dlm.settings import Settings
-from tests.dlm.houses import HOUSE, Car, House, member
+from tests.dlm.houses import HOUSE, Car, House, member, slow_cars
 
 QUEUE = replace(HOUSE, queue=True)
 ROOM_FOR_ONE, ROOM_FOR_TWO = [7000] * 3, [13_000] * 3
@@ -191,3 +192,66 @@ def test_where_only_one_fits_everybody_has_a_turn_before_anybody_has_a_second(co
         assert len(now) <= 1
         turns += [number for number in now if turns[-1:] != [number]]
     assert sorted(turns[:count]) == sorted(turns[count : 2 * count]) == list(house.cars)
+
+
+# --- one is shed, and comes back ---
+
+
+@pytest.mark.proves("D18.1d")
+def test_with_the_queue_one_is_shed_and_nobody_is_locked_out() -> None:
+    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house.live(1, base_a=24)
+    served = set()
+    for _ in range(120):
+        house.live(1)
+        assert FaultCode.OVER_CURRENT not in house.state.faults
+        served.add(sum(offer_ma > 0 for offer_ma in house.offers_ma))
+    assert served == {2, 1}, "never less than one"
+    assert sorted(house.offers_ma) == [0, 8000]
+
+
+@pytest.mark.proves("D18.1f")
+def test_who_was_shed_comes_back_after_a_minute_of_room_for_1_a_more() -> None:
+    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house.live(60, base_a=24)
+    assert sorted(house.offers_ma) == [0, 8000]
+    house.live(300, base_a=19.5)
+    assert 0 in house.offers_ma, "12.5 A are not 13"
+    house.live(50, base_a=18.9)
+    assert 0 in house.offers_ma
+    house.live(30)
+    assert 0 not in house.offers_ma
+
+
+@pytest.mark.proves("D18.1f")
+def test_the_room_for_a_return_is_what_is_available_at_each_moment() -> None:
+    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house.live(60, base_a=24)
+    house.live(70, base_a=18)
+    assert 0 not in house.offers_ma, "the peak of before is remembered for 15 s, the minute is not"
+
+
+def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn() -> None:
+    settings = replace(QUEUE, rotation_s=100.0)
+    house = slow_cars(House(member(1), member(2), settings=settings))
+    house.live(30, base_a=24)
+    served = [offer_ma > 0 for offer_ma in house.offers_ma]
+    assert sorted(served) == [False, True]
+    for _ in range(60):
+        house.live(1)
+        assert [offer_ma > 0 for offer_ma in house.offers_ma] == served
+
+
+@pytest.mark.proves("D18.1f")
+def test_a_minute_of_room_is_60_s_to_the_second() -> None:
+    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house.live(60, base_a=24)
+    shed = next(one for one in house.state.members.values() if one.was_shed)
+    while shed.room_s is None:
+        house.live(1, base_a=8)
+        shed = house.member(shed.settings.number)
+    house.live(round(shed.room_s + 60 - house.now_s) - 1)
+    assert 0 in house.offers_ma
+    house.live(1)
+    assert house.now_s == shed.room_s + 60
+    assert 0 not in house.offers_ma

@@ -1,0 +1,153 @@
+"""What the building draws, by the meter and by what the chargers drew when it looked."""
+
+from dataclasses import replace
+
+import pytest
+
+from knxgw.dlm.base_load import look_again
+from knxgw.dlm.cycle import cycle
+from knxgw.dlm.inputs import look, meter_value
+from knxgw.dlm.meter import MeterReading
+from knxgw.dlm.state import LoadManagement
+from tests.dlm.houses import HOUSE, House, member
+
+# --- what the chargers drew when the meter looked ---
+
+
+def test_one_without_measurement_may_still_draw_what_it_was_told_two_raises_ago() -> None:
+    house = House(member(1, measures=False), base_a=22)
+    house.live(60)
+    assert house.offers_ma == [10_000]
+    house.live(10, base_a=12)
+    while house.offers_ma[0] < 14_000:
+        house.live(1)
+    house.meter_s = 0
+    house.live(1)
+    for phase in range(3):
+        house.tell_that(phase, 22_000)  # 12 A of the building, and 10 A
+    assert all((one.base_ma or 0) + one.doubt_ma >= 12_000 for one in house.state.phases)
+
+
+def test_a_value_that_readings_reach_late_counts_though_the_meter_has_told_others_since() -> None:
+    house = House(member(1), member(2), base_a=20)
+    house.live(60)
+    state, start_s = house.state, house.now_s
+    assert [one.base_ma for one in state.phases] == [20_000] * 3
+    read_s = {1: start_s, 2: start_s}
+    for second in range(1, 31):
+        now_s = start_s + second
+        for number, period_s in ((1, 5), (2, 7)):
+            read_s[number] = now_s if second % period_s == 0 else read_s[number]
+        seen = {n: replace(house.seen(n), read_s=read_s[n], fresh_s=40.0) for n in (1, 2)}
+        for phase in range(3):
+            reading = MeterReading(phase=phase, current_ma=32_400)  # 0.4 A more: no danger
+            state = meter_value(state, house.settings, reading, now_s, seen)
+            state = cycle(state, house.settings, seen, now_s, new_phases=(phase,))
+    assert [one.base_ma for one in state.phases] == [20_400] * 3
+
+
+# --- the load of the building ---
+
+
+def base_after_a_step(measured_ma: int) -> int | None:
+    """Return the base when a car was read with 6 A at 11 and 12 s, with 10 A at 13 s.
+
+    The smart meter looked at 12 s; the building took 4 A until then.
+    """
+    house = House(member(1))
+    house.live(1)
+    state = house.state
+
+    def read(current_ma: int, now_s: float) -> LoadManagement:
+        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s)
+        looked = look(state, HOUSE, 1, seen, now_s)
+        assert looked is not None
+        return looked
+
+    for now_s in range(2, 12):
+        state = read(6000, float(now_s))
+    state = meter_value(state, HOUSE, MeterReading(phase=0, current_ma=10_000), 11.0)
+    assert state.phases[0].base_ma == 4000
+    state = read(6000, 12.0)
+    state = read(10_000, 13.0)
+    state = meter_value(state, HOUSE, MeterReading(phase=0, current_ma=measured_ma), 13.0)
+    return state.phases[0].base_ma
+
+
+@pytest.mark.proves("D7.2d")
+@pytest.mark.parametrize("measured_ma", [10_000, 12_000, 14_000])
+def test_what_a_car_s_step_may_explain_is_no_change_of_the_building(measured_ma: int) -> None:
+    assert base_after_a_step(measured_ma) == 4000
+
+
+@pytest.mark.proves("D7.2d")
+def test_what_certainly_rose_is_taken_as_most_likely_and_what_fell_as_the_least() -> None:
+    assert base_after_a_step(15_000) == 9000, "5 A at least, but the car was most likely at 6 A"
+    assert base_after_a_step(9000) == 3000
+
+
+@pytest.mark.proves("D7.2d")
+def test_a_small_certain_rise_while_a_car_moves_is_taken_as_the_least() -> None:
+    assert base_after_a_step(14_400) == 4400, "the car may have had its 10 A already"
+
+
+@pytest.mark.proves("D7.2d")
+@pytest.mark.parametrize(("risen_ma", "base_ma"), [(13_000, 4000), (9000, 4200)])
+def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_show(
+    risen_ma: int, base_ma: int
+) -> None:
+    """S11: at 13 A for a moment between a reading of 12.8 A and one of 10 A."""
+    house = House(member(1))
+    house.live(20)
+    one = house.member().clone()
+    one.offer_ma, one.risen_ma, one.rises_until_s = 9000, risen_ma, house.now_s + 6
+    state = replace(house.state, members={1: one})
+    seen = house.seen(1)
+    for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):
+        now_s = house.now_s + at_s
+        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s, cap_ma=16_000)
+        looked = look(state, HOUSE, 1, seen, now_s)
+        assert looked is not None
+        state = looked
+    reading = MeterReading(phase=0, current_ma=17_000)  # one second ago
+    state = meter_value(state, HOUSE, reading, house.now_s + 2.2)
+    assert state.phases[0].base_ma == 4000, "no reading is as new as the sample"
+    looked = look(state, HOUSE, 1, replace(seen, read_s=house.now_s + 3), house.now_s + 3)
+    assert looked is not None
+    phase = looked.phases[0].clone()
+    look_again(phase, 0, looked.members.values(), HOUSE, house.now_s + 3)
+    assert phase.base_ma == base_ma
+
+
+@pytest.mark.proves("D7.2a")
+@pytest.mark.parametrize("delay_s", [1.0, 4.0])
+def test_the_base_is_what_was_measured_less_what_was_drawn_at_that_moment(delay_s: float) -> None:
+    house = House(member(1), settings=replace(HOUSE, meter_delay_s=delay_s))
+    house.live(8)  # of the time before the first reading nobody knows what was drawn
+    assert house.offers_ma[0] <= 8000
+    for _ in range(40):
+        house.live(1)
+        bases = {phase.base_ma for phase in house.state.phases if phase.base_ma is not None}
+        assert bases <= {4000}, "whatever the car did since the meter looked"
+    assert house.offers_ma == [16_000]
+
+
+@pytest.mark.proves("D3.3a", "D7.2b")
+def test_between_two_meter_values_the_base_stays() -> None:
+    house = House(member(1))
+    house.live(40)
+    house.meter_s = 0
+    house.cars[1].most_ma = 9000
+    house.live(8)
+    assert house.member().actual_ma == (9000,) * 3
+    assert [phase.base_ma for phase in house.state.phases] == [4000] * 3
+
+
+@pytest.mark.proves("D7.3b")
+def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
+    house = House(member(1), base_a=20)
+    house.live(60)
+    house.live(14, base_a=4)
+    assert house.offers_ma == [12_000], "told for the last time 14 s ago"
+    house.live(20)
+    assert house.offers_ma == [16_000]
