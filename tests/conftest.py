@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from knxgw.catalogue.load import catalogue as load
 from knxgw.catalogue.model import Catalogue
-from knxgw.sim.virtual_time import run_virtual
+from tests.support.virtual_time import run_virtual
 
 # The same examples in every run, so that nothing is flaky; `make fuzz` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)

@@ -19,9 +19,9 @@ from bench.realtime.player import Player
 from knxgw.config.model import Configuration
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.sim.knx_line import MemoryLine
 from knxgw.sim.loopback import free_port
 from knxgw.sim.site import SimulatedSite
+from tests.support.knx_line import MemoryLine
 
 PROGRESS_S = 60.0
 

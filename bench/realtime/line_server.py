@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from knxgw.sim.knx_line import MemoryLine
+from tests.support.knx_line import MemoryLine
 from tests.support.knxip_server import KnxIpServer
 
 INTERFACE = "1.1.250"

@@ -32,7 +32,6 @@ from knxgw.sim.bench.scenario import (
     Told,
     Trouble,
 )
-from knxgw.sim.knx_line import MemoryLine
 from knxgw.sim.knx_meter import KnxMeter
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.vehicle import Vehicle
@@ -42,6 +41,7 @@ from knxgw.station.model import (
     HighPowerStarted,
     InterruptionCommanded,
 )
+from tests.support.knx_line import MemoryLine
 
 METER, BUTTONS = "1.1.30", "1.1.31"  # on the KNX line
 LOOK_S = 0.1  # how often it looks what chargers hold

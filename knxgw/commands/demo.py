@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from knxgw.catalogue.load import catalogue
+from knxgw.commands.demo_view import live_view, plain_lines
 from knxgw.commands.terminal import Screen
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
@@ -25,8 +26,6 @@ from knxgw.sim.demo import (
     device_ports,
     groups,
     live_in,
-    live_view,
-    plain_lines,
 )
 from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import first_free_port, quiet_group

@@ -20,19 +20,18 @@ async def carry_out(
     """
     quiet_pymodbus()
     bus = ModbusBus(endpoint, drivers=[probing], on_event=lambda _event: None)
-    running = asyncio.ensure_future(bus.run())
     try:
-        async with asyncio.timeout(limit_s):
+        async with asyncio.timeout(limit_s), asyncio.TaskGroup() as group:
+            running = group.create_task(bus.run())
             while not probing.is_done:
                 on_progress(probing)
-                await asyncio.wait([running], timeout=SHOW_S)
-                if running.done():
-                    running.result()  # raises what ended it
+                await asyncio.sleep(SHOW_S)  # a bus that ends by an error ends this as well
+            running.cancel()
     except TimeoutError:
         return False
-    except LinkError as err:
-        raise LinkError(f"{endpoint.name}: no connection: {err}") from err
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
+    except ExceptionGroup as errors:
+        first = errors.exceptions[0]
+        if isinstance(first, LinkError):
+            raise LinkError(f"{endpoint.name}: no connection: {first}") from first
+        raise first from None
     return True

@@ -19,7 +19,7 @@ from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.scenario import ChargerTroubled, Scenario, Trouble
-from knxgw.sim.virtual_time import run_virtual
+from tests.support.virtual_time import run_virtual
 from tests.support.world import World
 
 MINUTES = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from knxgw.sim.demo import live_view
+from knxgw.commands.demo_view import live_view
 from knxgw.sim.vehicle import Vehicle
 from tests.support.terminal import KNXGW, Session, at_terminal, screen_of, typed
 from tests.support.waiting import wait_until

@@ -14,7 +14,7 @@ import pytest
 from knxgw.errors import ConfigError, GatewayError, LinkError
 from knxgw.judgement import Judgement, Prepared, judge_start
 from knxgw.run import Stop, open_store, run_to_end, serve_configurations
-from knxgw.sim.knx_line import MemoryLine
+from tests.support.knx_line import MemoryLine
 from tests.support.processes import GOOD, free_port, health
 from tests.support.waiting import until
 

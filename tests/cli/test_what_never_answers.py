@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,11 +40,12 @@ def test_the_end_waits_for_no_call_that_never_answers(never: threading.Event) ->
 
 def test_many_calls_that_never_answer_keep_no_other_one_waiting(never: threading.Event) -> None:
     async def main() -> None:
-        stuck = [asyncio.ensure_future(asyncio.to_thread(never.wait)) for _ in range(50)]
-        await asyncio.sleep(0)
-        answers.append(await asyncio.wait_for(asyncio.to_thread(str, "here"), 5))
-        for one in stuck:
-            one.cancel()
+        async with asyncio.TaskGroup() as group:
+            stuck = [group.create_task(asyncio.to_thread(never.wait)) for _ in range(50)]
+            await asyncio.sleep(0)
+            answers.append(await asyncio.wait_for(asyncio.to_thread(str, "here"), 5))
+            for one in stuck:
+                one.cancel()
 
     answers: list[str] = []
     run_to_end(main())
@@ -66,7 +67,7 @@ async def serve_while(
     first: Prepared,
     state: Path,
     judge: Callable[[Prepared], Judgement],
-    drive: Callable[[], asyncio.Future[None]],
+    drive: Callable[[], Awaitable[None]],
 ) -> None:
     asyncio.get_running_loop().set_default_executor(LooseThreads())  # as `run_to_end` does
     with open_store(state) as store:
@@ -89,8 +90,8 @@ async def test_an_end_during_a_reload_waits_for_no_judgement(
         never.wait()
         return Judgement(findings=())
 
-    def drive() -> asyncio.Future[None]:
-        return asyncio.ensure_future(until(begun.is_set, 5, "the judgement"))
+    async def drive() -> None:
+        await until(begun.is_set, 5, "the judgement")
 
     await serve_while(first, tmp_path / "state", judge, drive)
     assert not never.is_set()
@@ -130,7 +131,7 @@ async def test_a_judgement_that_is_late_changes_nothing_and_gives_back_what_it_t
         await until(lambda: not taken.is_open, 5, "what is given back")
         assert health(first.listener.address.port) == 200
 
-    await serve_while(first, tmp_path / "state", judge, lambda: asyncio.ensure_future(drive()))
+    await serve_while(first, tmp_path / "state", judge, drive)
     assert "was not read within" in caplog.text
     caplog.clear()  # the ERROR was meant
 
@@ -145,7 +146,7 @@ async def test_a_bug_in_a_judgement_leaves_the_running_gateway_as_it_is(
         await until(lambda: "the one before runs on" in caplog.text, 5, "the refusal")
         assert health(first.listener.address.port) == 200
 
-    await serve_while(first, tmp_path / "state", judge, lambda: asyncio.ensure_future(drive()))
+    await serve_while(first, tmp_path / "state", judge, drive)
     assert "please report" in caplog.text
     caplog.clear()  # the ERROR was meant
 

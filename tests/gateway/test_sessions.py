@@ -10,7 +10,7 @@ import pytest
 from xknx.dpt import DPTArray
 
 from knxgw.sim.vehicle import Vehicle
-from knxgw.sim.virtual_time import VirtualWallClock
+from tests.support.virtual_time import VirtualWallClock
 from tests.support.world import World, from_payload
 
 SITE = """

@@ -64,7 +64,6 @@ from knxgw.links.knx_routing_link import AnyRouting, RoutingLink
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.knx_tunnel_link import TunnelLink
 from knxgw.links.knx_tunnels import GuardedTcpTransport
-from knxgw.sim.virtual_time import run_virtual
 from tests.support.knxip_server import (
     LOCALHOST,
     NOON,
@@ -75,6 +74,7 @@ from tests.support.knxip_server import (
     opened,
     settings,
 )
+from tests.support.virtual_time import run_virtual
 
 PEER, ADDRESS, GOOD = "1.1.9", "1/1/50", 99
 ELSEWHERE = (LOCALHOST, 1)

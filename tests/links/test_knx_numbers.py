@@ -20,8 +20,8 @@ from knxgw.links.knx_numbers import (
     SecureNumbers,
 )
 from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
-from knxgw.sim.virtual_time import run_virtual
 from tests.support.knxip_server import NOON, Ear, MemoryStore, group_write
+from tests.support.virtual_time import run_virtual
 
 KEY, OTHER_KEY = bytes(range(16)), bytes(range(16, 32))
 ADDRESS, OTHER_ADDRESS = "1/1/55", "1/1/60"

@@ -30,7 +30,6 @@ from knxgw.links.knx_routing import (
     GuardedSecureRouting,
 )
 from knxgw.links.knx_routing_link import RoutingLink
-from knxgw.sim.virtual_time import run_virtual
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
 from tests.support.knxip_server import (
     LOCALHOST,
@@ -42,6 +41,7 @@ from tests.support.knxip_server import (
     opened,
     settings,
 )
+from tests.support.virtual_time import run_virtual
 
 pytestmark = pytest.mark.real
 PASSWORD = "routing-password"  # noqa: S105 - made up here

@@ -9,10 +9,10 @@ import pytest
 from knxgw.catalogue.model import Table
 from knxgw.charging.words import ChargingState
 from knxgw.sim.registers import RegisterImage
-from knxgw.sim.virtual_time import run_virtual
 from tests.peers.device import Encoded
 from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
+from tests.support.virtual_time import run_virtual
 from tests.support.world import World, from_payload
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.errors import GatewayError
-from knxgw.sim.virtual_time import InlineExecutor
 from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
 from knxgw.store.keeper import RETRY_S, Keeper
 from knxgw.store.recovery import MOST_KEPT
 from knxgw.store.trouble import is_damage, remedy, unusable
 from tests.support.netns import REPOSITORY
+from tests.support.virtual_time import InlineExecutor
 
 PAGE = 4096
 RECORDS: dict[int, dict[str, Any]] = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from knxgw.sim.virtual_time import InlineExecutor
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.keeper import Keeper
+from tests.support.virtual_time import InlineExecutor
 
 
 def fault(code: str) -> FaultRow:

@@ -27,10 +27,10 @@ from knxgw.config.model import Configuration
 from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
 from knxgw.sim.charger import SimulatedCharger
-from knxgw.sim.knx_line import MemoryLine
 from knxgw.sim.site import SimulatedSite
-from knxgw.sim.virtual_time import InlineExecutor, VirtualWallClock
 from knxgw.store.database import Database
+from tests.support.knx_line import MemoryLine
+from tests.support.virtual_time import InlineExecutor, VirtualWallClock
 
 Payload = DPTArray | DPTBinary
 PEER = "1.1.9"

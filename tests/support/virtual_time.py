@@ -78,7 +78,7 @@ class VirtualWallClock:
 class InlineExecutor(Executor):
     """Runs everything at once in the calling thread, so that virtual time stays in order."""
 
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - as Executor
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn` now; its result or exception is in the returned future."""
         future: Future[Any] = Future()
         try:

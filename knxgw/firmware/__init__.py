@@ -1,1 +1,0 @@
-"""Signed update files and slots; part 9 furnishes this room."""

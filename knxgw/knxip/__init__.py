@@ -1,1 +1,0 @@
-"""KNXnet/IP server: discovery, device management, tunnelling (sans-IO); part 5 furnishes this room."""
