@@ -15,6 +15,9 @@ OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
 ANSWER_S = 5.0  # for answers to reads
+ROUND = (
+    0.7  # of the spacing is what telegrams of one round come in, also where they are spread evenly
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +91,22 @@ def take(
         current_ma = OVER_RANGE_COUNTS_MA
     values = list(meter.values)
     values[phase] = PhaseValue(current_ma=round(current_ma), at_s=now_s, over_range=over)
-    meter = replace(meter, values=tuple(values), fresh=meter.fresh | {phase})
+    fresh = _of_this_round(meter, now_s) | {phase}
+    meter = replace(meter, values=tuple(values), fresh=fresh)
     return _completed(meter, settings, now_s), True
+
+
+def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
+    """Return the phases that came since the last set and belong to one with what comes now.
+
+    After a telegram was lost the other phases of its round wait for the next one of that phase: they
+    would make a set with it, each time, of which all but one value are a whole spacing old.
+    """
+    if len(meter.spacings_s) < FEWEST_SPACINGS:
+        return meter.fresh
+    since_s = now_s - ROUND * meter.spacing_s
+    values = meter.values
+    return frozenset(one for one in meter.fresh if (value := values[one]) and value.at_s > since_s)
 
 
 def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:

@@ -58,6 +58,39 @@ def test_a_set_is_complete_when_every_phase_came() -> None:
     assert told(late, 13.5, 0, 1).sets == 1
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_after_a_lost_telegram_sets_are_of_one_moment_again(lost: int) -> None:
+    meter = Meter()
+    for now_s in (0.0, 10.0, 20.0, 30.0):
+        meter = told(meter, now_s, 0, 1, 2)
+    meter = told(meter, 40.0, *(phase for phase in range(3) if phase != lost))
+    assert meter.set_s == 30.0
+    for phase in (0, 1):
+        meter = told(meter, 50.0, phase)
+        assert meter.set_s == 30.0, "the value of another phase is of the moment before"
+    assert told(meter, 50.0, 2).set_s == 50.0
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_after_a_lost_telegram_phases_told_apart_make_sets_of_one_moment_again(lost: int) -> None:
+    meter = Meter()
+    for at_s in range(0, 10, 2):
+        for phase in range(3):
+            if (at_s, phase) != (8, lost):
+                meter = told(meter, at_s + phase / 2, phase)
+    assert told(told(meter, 10.0, 0), 10.5, 1).sets == meter.sets
+    assert told(told(told(meter, 10.0, 0), 10.5, 1), 11.0, 2).set_s == 11.0
+
+
+def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost() -> None:
+    meter = Meter()
+    for place in range(30):
+        if place != 14:
+            meter = told(meter, place * 10 / 3, place % 3)
+    assert meter.spacing_s == pytest.approx(10.0)
+    assert meter.sets == 9
+
+
 def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     one = Settings(fuse_ma=35_000, phases=1)
     assert told(Meter(), 1.0, 0, settings=one).sets == 1

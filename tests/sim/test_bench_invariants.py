@@ -90,8 +90,14 @@ def test_a_pause_that_is_not_obeyed_is_noticed() -> None:
     assert world.found[0].words == "CP1 has 14.0 A, 0 A was ordered"
 
 
-def overloaded(change_s: float | None, *, moves_s: float | None = None) -> list[Violation]:
-    """Return what is said of a line that is overloaded from 30 to 40 s; a vehicle may move once."""
+def overloaded(
+    change_s: float | None, *, moves_s: float | None = None, returns_s: float | None = None
+) -> list[Violation]:
+    """Return what is said of a line that is overloaded from 30 to 40 s.
+
+    A vehicle may move once; a charger may be out of reach until a moment, and its 14 A are too much
+    beside the others' minima then.
+    """
     scenario = parse_scenario("points: 2")
     recording: Recording = Run(scenario).run()
     recording.load[0].add(70.0, 0.0, 0.0)  # beyond the end
@@ -106,6 +112,11 @@ def overloaded(change_s: float | None, *, moves_s: float | None = None) -> list[
     if moves_s is not None:
         draw = recording.points[0].draw
         draw.add(moves_s, draw.values[-1] - 1000.0, 0.0)
+    if returns_s is not None:
+        recording.base[0].add(9.0, 16_000.0, 0.0)
+        recording.points[0].draw.add(9.0, 14_000.0, 0.0)
+        recording.points[0].reached.add(9.0, False)
+        recording.points[0].reached.add(returns_s, True)
     return load_violations(scenario, recording)
 
 
@@ -124,3 +135,8 @@ def test_the_building_is_known_one_look_later_when_a_vehicle_moves_while_the_met
     late_s = 29.9 + answer_s(scenario) + scenario.meter.sample_s
     assert overloaded(29.9, moves_s=29.0)[0].at_s == late_s
     assert overloaded(29.9, moves_s=20.0)[0].at_s == 29.9 + answer_s(scenario)
+
+
+def test_one_that_could_not_be_reached_has_the_time_to_obey_when_it_can_be_again() -> None:
+    assert not overloaded(None, returns_s=29.9)
+    assert overloaded(None, returns_s=10.0)[0].at_s == 30.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from knxgw.modbus.commander import RETRY_S
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.plant import Charger, Plant
-from knxgw.sim.bench.recording import Recording, Violation
+from knxgw.sim.bench.recording import PointLog, Recording, Violation
 from knxgw.sim.bench.scenario import (
     BaseChanged,
     CarBehaves,
@@ -226,17 +226,20 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
     if scenario.connection.load_management != "dynamic" or not is_obedient(scenario):
         return []
     found = []
+    grace_s = answer_s(scenario)
     for from_s, to_s in _quiet(scenario, recording):
         configured = recording.configuration_at(scenario, from_s)
         limit_ma = configured.connection.limit_ma + slack_ma(scenario)
         for phase, load in enumerate(recording.load):
-            over = load.above(limit_ma, from_s, to_s)
-            if over and _was_wrong(scenario, phase, over[0][0]):
-                continue
-            if over and not _is_infeasible(configured, recording, phase, over[0]):
-                highest_ma = load.highest(*over[0])
-                words = f"L{phase + 1} carries {_a(highest_ma)} with a constant base load"
-                found.append(Violation(at_s=over[0][0], invariant="I3", words=words))
+            for over in load.above(limit_ma, from_s, to_s):
+                if _was_wrong(scenario, phase, over[0]):
+                    continue
+                if not _is_infeasible(configured, recording, phase, over[0], grace_s):
+                    words = (
+                        f"L{phase + 1} carries {_a(load.highest(*over))} with a constant base load"
+                    )
+                    found.append(Violation(at_s=over[0], invariant="I3", words=words))
+                    break
     return sorted(found, key=lambda one: one.at_s)[:1]
 
 
@@ -365,13 +368,23 @@ def _is_blurred(recording: Recording, at_s: float) -> bool:
 
 
 def _is_infeasible(
-    scenario: Scenario, recording: Recording, phase: int, over: tuple[float, float]
+    scenario: Scenario, recording: Recording, phase: int, at_s: float, grace_s: float
 ) -> bool:
-    """Tell whether the minima of all plugged vehicles do not fit at that time."""
+    """Tell whether the minima of all plugged vehicles do not fit at a moment.
+
+    One that cannot be reached, or that has not had the time to take its answer since, draws what it
+    draws.
+    """
     base: Curve = recording.base[phase]
-    minimums_ma = sum(
-        model.minimum_ma if log.reached.at(over[0]) else log.draw.at(over[0])
-        for model, log in zip(scenario.points, recording.points, strict=True)
-        if phase in log.used.at(over[0])
-    )
-    return base.at(over[0]) + minimums_ma > scenario.connection.limit_ma
+    minimums_ma = 0.0
+    for model, log in zip(scenario.points, recording.points, strict=True):
+        if phase in log.used.at(at_s):
+            is_told = _could_be_told(log, at_s - grace_s, at_s)
+            minimums_ma += model.minimum_ma if is_told else log.draw.at(at_s)
+    return base.at(at_s) + minimums_ma > scenario.connection.limit_ma
+
+
+def _could_be_told(log: PointLog, from_s: float, to_s: float) -> bool:
+    """Tell whether a charger could be reached all the time between two moments."""
+    changes = log.reached.changes(from_s, to_s)
+    return log.reached.at(from_s) and all(is_reached for _, is_reached in changes)
