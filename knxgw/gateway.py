@@ -18,13 +18,12 @@ from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx import KnxLink
+from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_session import KnxSession
+from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_buses import make_buses
 from knxgw.modbus.driver import Driver
-from knxgw.objects.outbox import ROUTING_RESPONSES, TUNNEL_RESPONSES
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import build_table
 from knxgw.station.initial import initial, unknown_in
@@ -67,7 +66,7 @@ GOODBYE_S = 0.8  # for the last writes to the chargers
 class World:
     """What the gateway needs from outside; tests hand in a simulated one."""
 
-    link: KnxLink | None
+    link: BusAttachment | None
     database: Database  # open; it outlives the gateway, and so does the executor
     wall_clock: Callable[[], datetime] = system_clock
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
@@ -95,16 +94,17 @@ class Gateway:
         records = self._stored()
         station = initial(configuration, records, loop.time(), self._valid_now())
         self._owner = Owner(station, self._inbox, self._carry_out)
-        routing = world.link is not None and world.link.is_routing
         self.objects = ObjectServer(
             build_table(configuration, catalogue),
             ZoneInfo(configuration.device.time_zone),
-            ROUTING_RESPONSES if routing else TUNNEL_RESPONSES,
+            world.link.response_limits if world.link else None,
         )
         self.buses = make_buses(configuration, self._inbox.put)
         self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
         self._chargers = {d.point: d for d in self._bus_of if d.model.control is not None}
-        self._knx = KnxSession(world.link, self.objects, self._inbox.put) if world.link else None
+        self._knx = KnxPort(world.link) if world.link else None
+        if self._knx is not None:
+            GroupCommunication(self._knx, self.objects, self._inbox.put).join()
         self._started_s = loop.time()
         self._was_ready = False  # once: a lost KNX link is no new start
 

@@ -18,8 +18,8 @@ from knxgw.catalogue.load import catalogue
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, Finding, Severity
-from knxgw.links.knx import KnxLink
 from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_port import BusAttachment
 from knxgw.store.lock import StateInUseError, StateLock
 from knxgw.store.trouble import unusable
 from knxgw.website.listener import Address, Listener
@@ -35,7 +35,7 @@ class Prepared:
     """What a gateway needs before its first write; nothing of it can fail any more."""
 
     configuration: Configuration
-    link: KnxLink | None
+    link: BusAttachment | None
     listener: Listener
     file: Path | None = None
     lock: StateLock | None = None
@@ -156,7 +156,7 @@ def _in_order(loaded: LoadedConfiguration, findings: list[Finding]) -> tuple[Fin
 
 def _link(
     loaded: LoadedConfiguration, configuration: Configuration
-) -> tuple[KnxLink | None, list[Finding]]:
+) -> tuple[BusAttachment | None, list[Finding]]:
     """Make the link, with what the keyring secures; nothing is connected yet."""
     try:
         link = make_link(configuration.knx)

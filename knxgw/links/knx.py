@@ -2,7 +2,7 @@
 
 A link is opened, used and closed by one session; when it is lost, `send` and `check` raise
 LinkError and the session ends. xknx's own transports do the work; its reconnecting, its queues and
-`XKNX.start()` are not used.
+`XKNX.start()` are not used. What Data Secure makes of a frame is decided above, in the port.
 """
 
 import asyncio
@@ -14,25 +14,20 @@ from typing import Protocol
 from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.core import XknxConnectionState
-from xknx.exceptions import (
-    CommunicationError,
-    DataSecureError,
-    UnsupportedCEMIMessage,
-    XKNXException,
-)
+from xknx.exceptions import CommunicationError, UnsupportedCEMIMessage, XKNXException
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.errors import Finding, LinkError
+from knxgw.errors import LinkError
+from knxgw.knx.frames import Outcome
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
 from knxgw.links.network_adapter import AdapterWatch
+from knxgw.objects.outbox import ResponseLimits
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.knx")
 CONFIRMATION_TIMEOUT_S = 3.0
 ALIVE_CHECK_S = 10.0  # far below the 60 s of the standard: a dead interface must be noticed
-MOST_REFUSED = 20  # senders that are named in the log: addresses are easily made up
 ROUTING_SLOT_S = 0.02  # a routing sender may send one telegram each 20 ms
 
 OnFrame = Callable[[CEMILData], None]
@@ -41,22 +36,21 @@ OnFrame = Callable[[CEMILData], None]
 class KnxLink(Protocol):
     """What the gateway needs of a KNX link."""
 
-    is_routing: bool
+    response_limits: ResponseLimits  # how many answers may wait on this link
     malformed: int  # frames that could not be read, counted since the start
-    risks: tuple[Finding, ...]  # what is not secured although a keyring is there
 
     @property
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
-        """Hear where secure numbers are kept; before `open`."""
+        """Hear where the timer of IP Secure routing is kept; before `open`."""
 
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Connect. Raises: LinkError."""
 
-    async def send(self, data: CEMILData) -> None:
-        """Send one frame and wait until the link has taken it. Raises: LinkError."""
+    async def send(self, data: CEMILData) -> Outcome:
+        """Send one frame and wait for its confirmation. Raises: LinkError."""
 
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
@@ -75,17 +69,13 @@ class KnxLink(Protocol):
 class XknxLink(ABC):
     """A link on one of xknx's interfaces."""
 
-    is_routing = False
+    response_limits = ResponseLimits()
 
-    def __init__(self, group_keys: GroupKeys | None = None) -> None:
-        self.risks: tuple[Finding, ...] = ()
+    def __init__(self) -> None:
         self.malformed = 0
         self.strangers = 0
-        self.insecure = 0
         self.confirmations_missed = 0
         self.confirmations_negative = 0
-        self._group_keys = group_keys
-        self._data_secure: NumberedDataSecure | None = None
         self._numbers: SecureNumbers | None = None
         self._xknx = XKNX()
         self._hooks = Hooks(
@@ -94,19 +84,17 @@ class XknxLink(ABC):
             stranger=self._stranger,
             failed=self._failed,
         )
-        self._refused: set[IndividualAddress] = set()  # whose telegrams were said to be dropped
         self._on_frame: OnFrame | None = None
         self._on_lost: Callable[[], None] | None = None
         self._confirmed = asyncio.Event()
+        self._outcome = Outcome.CONFIRMED  # of the last confirmation
         self._lost: str | None = None
         self._failure: str | None = None  # why the system does not send
         self._adapter: AdapterWatch | None = None  # of the connection that there is
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
-        """Hear where secure numbers are kept; before `open`."""
+        """Hear where the timer of IP Secure routing is kept; before `open`."""
         self._numbers = numbers
-        if self._group_keys is not None:
-            self._data_secure = NumberedDataSecure(self._group_keys, numbers)
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -136,10 +124,6 @@ class XknxLink(ABC):
         self._failure = None
         self._xknx = XKNX()
         self._xknx.connection_manager.register_connection_state_changed_cb(self._state_changed)
-        if self._group_keys is not None and self._data_secure is None:
-            raise RuntimeError("nobody keeps the secure numbers: keep_numbers comes before open")
-        if self._data_secure is not None:
-            await self._data_secure.reserve()
         try:
             await self._connect()
         except (XKNXException, OSError) as err:
@@ -152,14 +136,10 @@ class XknxLink(ABC):
         if self._failure is not None:
             raise LinkError(self._failure)
 
-    async def send(self, data: CEMILData) -> None:
+    async def send(self, data: CEMILData) -> Outcome:
         """Send one frame and wait for its confirmation. Raises: LinkError."""
         if self._lost is not None:
             raise LinkError(self._lost)
-        if self._data_secure is not None:
-            if self._data_secure.is_secured(data):
-                await self._data_secure.reserve()
-            data = self._data_secure.outgoing_cemi(data)
         self._confirmed.clear()
         try:
             await self._send(CEMIFrame(code=CEMIMessageCode.L_DATA_REQ, data=data))
@@ -169,6 +149,7 @@ class XknxLink(ABC):
             await self._wait_confirmed(data)
         if self._lost is not None:  # it may have got lost on its way
             raise LinkError(self._lost)
+        return self._outcome if self._confirmed.is_set() else Outcome.UNCONFIRMED
 
     async def _wait_confirmed(self, data: CEMILData) -> None:
         try:
@@ -180,8 +161,6 @@ class XknxLink(ABC):
 
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
-        if self._data_secure is not None:
-            self._data_secure.settle()
         if self._lost is not None:
             raise LinkError(self._lost)
         why = self._adapter.trouble() if self._adapter is not None else None
@@ -242,26 +221,10 @@ class XknxLink(ABC):
         if not isinstance(frame.data, CEMILData):
             return
         if frame.code is CEMIMessageCode.L_DATA_CON:
+            self._outcome = Outcome.CONFIRMED
             if frame.data.flags.confirm_error:  # the line did not take it; nobody repeats it
                 self.confirmations_negative += 1
+                self._outcome = Outcome.REFUSED
             self._confirmed.set()
         elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
-            data = self._decrypted(frame.data)
-            if data is not None:
-                self._on_frame(data)
-
-    def _decrypted(self, data: CEMILData) -> CEMILData | None:
-        if self._data_secure is None:
-            return data
-        try:
-            return self._data_secure.received_cemi(data)
-        except (DataSecureError, XKNXException) as err:
-            self.insecure += 1
-            if data.src_addr not in self._refused and len(self._refused) < MOST_REFUSED:
-                self._refused.add(data.src_addr)
-                log.warning(
-                    "telegram of %s dropped by Data Secure (further ones are only counted): %s",
-                    data.src_addr,
-                    err,
-                )
-            return None
+            self._on_frame(frame.data)

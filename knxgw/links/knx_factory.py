@@ -18,9 +18,11 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import ConfigError, Finding, LinkError, Severity
-from knxgw.links.knx import KnxLink, XknxLink
+from knxgw.links.knx import KnxLink
+from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_port import BusAttachment
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
 from knxgw.links.knx_routing_link import AnyRouting, MakeRouting, RoutingLink
 from knxgw.links.knx_secure_groups import GroupKeys
@@ -103,8 +105,8 @@ def _mistake(key: str, problem: str, remedy: str, file: str | None = None) -> Co
     return ConfigError([_finding(key, problem, remedy, file)])
 
 
-def make_link(settings: KnxSettings) -> KnxLink | None:
-    """Return the configured link, None for `link: none`. Raises: ConfigError.
+def make_link(settings: KnxSettings) -> BusAttachment | None:
+    """Return the configured link and what secures it, None for `link: none`. Raises: ConfigError.
 
     What a person believes to be secured and is not stands in its `risks`.
     """
@@ -115,17 +117,22 @@ def make_link(settings: KnxSettings) -> KnxLink | None:
         problem = "link: tpuart is not available in this version"
         raise _mistake("knx.link", problem, "use tunnelling or routing")
     keyring = load_keyring(settings)
-    groups = _group_keys(settings, keyring)
-    link: XknxLink
+    link: KnxLink
     match kind:
         case KnxLinkKind.ROUTING:
-            link = RoutingLink(_routing(settings, keyring), groups)
+            link = RoutingLink(_routing(settings, keyring))
         case KnxLinkKind.TUNNELLING:
-            link = TunnelLink(_udp_tunnel(settings), groups)
+            link = TunnelLink(_udp_tunnel(settings))
         case KnxLinkKind.TUNNELLING_TCP:
-            link = TunnelLink(_tcp_tunnel(settings, keyring), groups)
-    link.risks = tuple(_risks(settings, keyring)) if keyring is not None else ()
-    return link
+            link = TunnelLink(_tcp_tunnel(settings, keyring))
+    if keyring is None:
+        return BusAttachment(link=link)
+    groups = GroupKeys.of(keyring, _wanted_address(settings))
+    return BusAttachment(
+        link=link,
+        data_secure=DataSecureStage(groups) if groups is not None else None,
+        risks=tuple(_risks(settings, keyring)),
+    )
 
 
 def _risks(settings: KnxSettings, keyring: Keyring) -> Iterator[Finding]:
@@ -165,11 +172,6 @@ def _wanted_address(settings: KnxSettings) -> IndividualAddress | None:
 
 def _risk(settings: KnxSettings, problem: str, remedy: str) -> Finding:
     return _finding("knx.keyring", problem, remedy, settings.keyring, Severity.WARNING)
-
-
-def _group_keys(settings: KnxSettings, keyring: Keyring | None) -> GroupKeys | None:
-    """Return what secures group telegrams, None without keys."""
-    return None if keyring is None else GroupKeys.of(keyring, _wanted_address(settings))
 
 
 def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:

@@ -12,8 +12,8 @@ from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
-from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.network_adapter import AdapterWatch
+from knxgw.objects.outbox import ResponseLimits
 
 BUSY_INTERVAL_S = 0.1
 AnyRouting = GuardedRouting | GuardedSecureRouting
@@ -23,10 +23,10 @@ MakeRouting = Callable[[XKNX, Hooks, SecureNumbers | None], Awaitable[AnyRouting
 class RoutingLink(XknxLink):
     """KNXnet/IP routing over multicast, plain or secure."""
 
-    is_routing = True
+    response_limits = ResponseLimits(merge_at=8, most=32)  # 50 telegrams/s: at most 0.64 s
 
-    def __init__(self, make: MakeRouting, group_keys: GroupKeys | None = None) -> None:
-        super().__init__(group_keys)
+    def __init__(self, make: MakeRouting) -> None:
+        super().__init__()
         self.busy_sent = 0
         self._make = make
         self._routing: AnyRouting | None = None

@@ -10,7 +10,6 @@ from xknx.io.request_response import ConnectionState
 from knxgw.errors import LinkError
 from knxgw.links.knx import XknxLink
 from knxgw.links.knx_guard import Hooks
-from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.knx_tunnels import GuardedSecureTunnel, GuardedTcpTunnel, GuardedUdpTunnel
 from knxgw.links.network_adapter import AdapterWatch
 
@@ -21,8 +20,8 @@ MakeTunnel = Callable[[XKNX, Hooks], Awaitable[AnyTunnel]]
 class TunnelLink(XknxLink):
     """KNXnet/IP tunnelling over UDP or TCP, plain or secure."""
 
-    def __init__(self, make: MakeTunnel, group_keys: GroupKeys | None = None) -> None:
-        super().__init__(group_keys)
+    def __init__(self, make: MakeTunnel) -> None:
+        super().__init__()
         self._make = make
         self._tunnel: AnyTunnel | None = None
 

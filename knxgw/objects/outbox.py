@@ -3,14 +3,18 @@
 Answers wait in a bounded queue; when it fills, further reads of an address that is already being
 answered are served by that one answer (one response on the bus answers every reader), and what
 does not fit is counted. Spontaneous telegrams have one place per group object, where the newest
-value wins, and a token bucket that keeps a burst from flooding a TP line.
+value wins, and a token bucket that keeps a burst from flooding a TP line. What has a higher KNX
+priority goes first; of one priority answers go before reads, reads before states, states before
+moving values.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from xknx.telegram.address import GroupAddress
 
+from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
 from knxgw.objects.table import GroupObject
 
@@ -20,14 +24,13 @@ SPONTANEOUS_BURST = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseLimits:
-    """How many answers may wait: from `merge_at` on equal ones are merged, `most` is the end."""
+    """How many answers may wait: from `merge_at` on equal ones are merged, `most` is the end.
 
-    merge_at: int
-    most: int
+    Each link says its own; the defaults are for a link that slows its senders down itself.
+    """
 
-
-TUNNEL_RESPONSES = ResponseLimits(merge_at=256, most=1024)
-ROUTING_RESPONSES = ResponseLimits(merge_at=8, most=32)  # 50 telegrams/s: at most 0.64 s
+    merge_at: int = 256
+    most: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,33 @@ class Due:
     is_response: bool
     is_read: bool
 
+    @property
+    def priority(self) -> Priority:
+        """Return the KNX priority it is sent with."""
+        return self.group_object.priority
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What waits with one priority."""
+
+    responses: deque[Due] = field(default_factory=deque)
+    reads: dict[GroupObject, None] = field(default_factory=dict)
+    states: dict[GroupObject, None] = field(default_factory=dict)
+    moving: dict[GroupObject, None] = field(default_factory=dict)
+
+    @property
+    def has_spontaneous(self) -> bool:
+        return bool(self.reads or self.states or self.moving)
+
+    def next_spontaneous(self) -> Due:
+        """Take what goes first of what nobody asked for; there must be something."""
+        queue = self.reads or self.states or self.moving
+        group_object = next(iter(queue))
+        is_read = queue is self.reads
+        del queue[group_object]
+        return Due(group_object, group_object.sending_address, is_response=False, is_read=is_read)
+
 
 class Outbox:
     """Answers and spontaneous telegrams waiting to be sent."""
@@ -47,74 +77,86 @@ class Outbox:
         self.limits = limits
         self.merged_responses = 0
         self.dropped_responses = 0
-        self._responses: deque[Due] = deque()
+        self.waiting_responses = 0
         self._waiting: dict[int, int] = {}  # raw group address -> answers waiting
-        self._states: dict[GroupObject, None] = {}
-        self._moving: dict[GroupObject, None] = {}
-        self._reads: dict[GroupObject, None] = {}
+        self._lanes = {priority: _Lane() for priority in Priority}  # highest first
         self._tokens = SPONTANEOUS_BURST
         self._filled_s = 0.0
-
-    @property
-    def waiting_responses(self) -> int:
-        """Return how many answers wait."""
-        return len(self._responses)
 
     def add_response(self, group_object: GroupObject, address: GroupAddress) -> bool:
         """Queue an answer; False when it was merged with a waiting one or dropped."""
         waiting = self._waiting.get(address.raw, 0)
-        if waiting and len(self._responses) >= self.limits.merge_at:
+        if waiting and self.waiting_responses >= self.limits.merge_at:
             self.merged_responses += 1
             return False
-        if len(self._responses) >= self.limits.most:
+        if self.waiting_responses >= self.limits.most:
             self.dropped_responses += 1
             return False
         self._waiting[address.raw] = waiting + 1
-        self._responses.append(Due(group_object, address, is_response=True, is_read=False))
+        self.waiting_responses += 1
+        due = Due(group_object, address, is_response=True, is_read=False)
+        self._lanes[due.priority].responses.append(due)
         return True
 
     def add_value(self, group_object: GroupObject) -> None:
         """Have an object send its value; states go before moving values."""
+        lane = self._lanes[group_object.priority]
         states = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
-        (self._states if states else self._moving)[group_object] = None
+        (lane.states if states else lane.moving)[group_object] = None
 
     def add_read(self, group_object: GroupObject) -> None:
         """Have an object read its value from the bus."""
-        self._reads[group_object] = None
+        self._lanes[group_object.priority].reads[group_object] = None
 
     def withdraw(self, group_object: GroupObject) -> None:
         """Do not send this object's value: it is not known any more."""
-        self._states.pop(group_object, None)
-        self._moving.pop(group_object, None)
+        lane = self._lanes[group_object.priority]
+        lane.states.pop(group_object, None)
+        lane.moving.pop(group_object, None)
 
     def drop_responses(self) -> None:
         """Forget waiting answers: after a lost link their readers have given up."""
-        self._responses.clear()
+        for lane in self._lanes.values():
+            lane.responses.clear()
         self._waiting.clear()
+        self.waiting_responses = 0
 
     def has_spontaneous(self) -> bool:
         """Tell whether anything but answers waits."""
-        return bool(self._reads or self._states or self._moving)
+        return any(lane.has_spontaneous for lane in self._lanes.values())
+
+    def next_priority(self, now_s: float, *, answers_only: bool = False) -> Priority | None:
+        """Return the priority of the telegram that may be sent now, None without one."""
+        for priority, _lane in self._ready(now_s, answers_only=answers_only):
+            return priority
+        return None
 
     def next_due(self, now_s: float, *, answers_only: bool = False) -> Due | None:
         """Take the telegram that may be sent now."""
-        if self._responses:
-            due = self._responses.popleft()
-            left = self._waiting[due.address.raw] - 1
-            if left:
-                self._waiting[due.address.raw] = left
-            else:
-                del self._waiting[due.address.raw]
-            return due
-        if answers_only or not self.has_spontaneous() or not self._take_token(now_s):
-            return None
-        for queue, is_read in ((self._reads, True), (self._states, False), (self._moving, False)):
-            if queue:
-                group_object = next(iter(queue))
-                del queue[group_object]
-                address = group_object.sending_address
-                return Due(group_object, address, is_response=False, is_read=is_read)
+        for _priority, lane in self._ready(now_s, answers_only=answers_only):
+            if lane.responses:
+                return self._next_response(lane)
+            self._tokens -= 1.0
+            return lane.next_spontaneous()
         return None
+
+    def _ready(self, now_s: float, *, answers_only: bool) -> Iterator[tuple[Priority, _Lane]]:
+        """Yield priorities with something that may be sent now, the highest first."""
+        for priority, lane in self._lanes.items():
+            if lane.responses or (
+                not answers_only and lane.has_spontaneous and self._has_token(now_s)
+            ):
+                yield priority, lane
+
+    def _next_response(self, lane: _Lane) -> Due:
+        due = lane.responses.popleft()
+        self.waiting_responses -= 1
+        left = self._waiting[due.address.raw] - 1
+        if left:
+            self._waiting[due.address.raw] = left
+        else:
+            del self._waiting[due.address.raw]
+        return due
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until a spontaneous telegram may be sent [s]."""
@@ -123,12 +165,9 @@ class Outbox:
         self._fill(now_s)
         return max(0.0, (1.0 - self._tokens) / SPONTANEOUS_PER_S)
 
-    def _take_token(self, now_s: float) -> bool:
+    def _has_token(self, now_s: float) -> bool:
         self._fill(now_s)
-        if self._tokens < 1.0 - 1e-9:
-            return False
-        self._tokens -= 1.0
-        return True
+        return self._tokens >= 1.0 - 1e-9
 
     def _fill(self, now_s: float) -> None:
         gained = max(0.0, now_s - self._filled_s) * SPONTANEOUS_PER_S

@@ -13,13 +13,14 @@ from datetime import tzinfo
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
 
+from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber
 from knxgw.errors import DecodeError, EncodeError
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command
-from knxgw.objects.outbox import TUNNEL_RESPONSES, Due, Outbox, ResponseLimits
+from knxgw.objects.outbox import Due, Outbox, ResponseLimits
 from knxgw.objects.table import CYCLE_ONLY, GroupObject
 from knxgw.station.model import Command
 
@@ -34,10 +35,11 @@ class ObjectServer:
         self,
         objects: Iterable[GroupObject],
         zone: tzinfo,
-        limits: ResponseLimits = TUNNEL_RESPONSES,
+        limits: ResponseLimits | None = None,
     ) -> None:
+        """Take over the objects; `limits` are those of the link, None for the ordinary ones."""
         self.objects = tuple(objects)
-        self.outbox = Outbox(limits)
+        self.outbox = Outbox(limits or ResponseLimits())
         self.wrong_telegrams = 0
         self._zone = zone
         self._by_key = {(one.point, one.key): one for one in self.objects}
@@ -181,6 +183,11 @@ class ObjectServer:
         return [command] if command is not None else []
 
     # --- to the bus
+
+    def next_priority(self, now_s: float, *, answers_only: bool = False) -> Priority | None:
+        """Return the priority of the telegram that may be sent now, None without one."""
+        self._run_timers(now_s)
+        return self.outbox.next_priority(now_s, answers_only=answers_only)
 
     def next_telegram(self, now_s: float, *, answers_only: bool = False) -> tuple[Due, APCI] | None:
         """Return the telegram that may be sent now; `answers_only` while the medium is full."""

@@ -168,7 +168,8 @@ def knx_meter(
     if settings is None:
         return None
     address = next(one for one in ADDRESSES if one != configuration.knx.individual_address)
-    link = make_link(replace(configuration.knx, individual_address=address))
-    if link is None:
+    attachment = make_link(replace(configuration.knx, individual_address=address))
+    if attachment is None:
         return None
+    link = attachment.link
     return KnxMeter(house, settings, configuration.group_objects, link, period_s=period_s)

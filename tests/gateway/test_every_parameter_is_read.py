@@ -263,7 +263,8 @@ async def make_every_link(knx: words.KnxSettings) -> None:
             settings = dataclasses.replace(
                 knx, link=kind, gateway_host="127.0.0.1", local_ip="127.0.0.1"
             )
-            link: Any = make_link(settings)
+            attachment: Any = make_link(settings)
+            link = attachment.link
             given = (link._xknx, link._hooks, link._numbers)
             await link._make(*given[: len(inspect.signature(link._make).parameters)])
 

@@ -211,22 +211,21 @@ def test_each_kind_makes_its_link(
     kind: KnxLinkKind, link: type[XknxLink], secured: KnxSettings
 ) -> None:
     made = make_link(settings(kind))
-    assert isinstance(made, link)
-    assert made._group_keys is None
+    assert made is not None
+    assert isinstance(made.link, link)
+    assert made.data_secure is None
     made = make_link(replace(secured, link=kind))
-    assert isinstance(made, link)
-    assert made._group_keys is not None
+    assert made is not None
+    assert isinstance(made.link, link)
+    assert made.data_secure is not None
 
 
 def test_our_last_number_in_the_keyring_counts(secured: KnxSettings) -> None:
-    link = make_link(replace(secured, individual_address="1.1.9"))
-    assert isinstance(link, XknxLink)
-    assert link._group_keys is not None
-    assert link._group_keys.own_number == 77
-    other = make_link(secured)
-    assert isinstance(other, XknxLink)
-    assert other._group_keys is not None
-    assert other._group_keys.own_number == 0
+    for address, number in (("1.1.9", 77), (None, 0)):
+        made = make_link(replace(secured, individual_address=address))
+        assert made is not None
+        assert made.data_secure is not None
+        assert made.data_secure._groups.own_number == number
 
 
 @pytest.mark.proves("H.8")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from xknx import XKNX
-from xknx.cemi import CEMIFrame, CEMIMessageCode
+from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.cemi.flags import CEMIAddressType, CEMIFlags
 from xknx.exceptions import XKNXException
 from xknx.io.tunnel import TCPTunnel, UDPTunnel
@@ -56,7 +56,7 @@ from xknx.telegram.tpci import TDataGroup
 
 from knxgw.config.model import KnxLinkKind
 from knxgw.links.knx import XknxLink
-from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_guard import LONGEST_FRAME, Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedMulticast, GuardedRouting, GuardedSecureRouting
@@ -71,6 +71,7 @@ from tests.support.knxip_server import (
     KnxIpServer,
     MemoryStore,
     group_write,
+    link_of,
     opened,
     settings,
 )
@@ -190,7 +191,7 @@ def try_tunnel(kind: KnxLinkKind, trial: Callable[[TunnelLink, Ear], None]) -> N
     async def run() -> None:
         async with KnxIpServer() as server:
             port = server.udp_port if kind is KnxLinkKind.TUNNELLING else server.tcp_port
-            link = make_link(settings(kind, gateway_port=port))
+            link = link_of(settings(kind, gateway_port=port))
             assert isinstance(link, TunnelLink)
             async with opened(link) as ear:
                 with logged_once(link):
@@ -299,7 +300,7 @@ def test_a_frame_in_two_pieces_is_whole(at: int) -> None:
     assert malformed == []
 
 
-def routing_link(group_keys: GroupKeys | None = None, *, is_secure: bool = False) -> RoutingLink:
+def routing_link(*, is_secure: bool = False) -> RoutingLink:
     """Return a routing link in a group of this process."""
     group = f"239.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}.{250 + is_secure}"
 
@@ -316,7 +317,7 @@ def routing_link(group_keys: GroupKeys | None = None, *, is_secure: bool = False
             return GuardedSecureRouting(hooks, timer, backbone_key=KEY, latency_ms=10, **common)
         return GuardedRouting(hooks, **common)
 
-    return RoutingLink(make, group_keys)
+    return RoutingLink(make)
 
 
 def try_routing(*, is_secure: bool, trial: Callable[[RoutingLink, Ear], Awaitable[None]]) -> None:
@@ -385,13 +386,19 @@ def test_secure_routing_survives_any_datagram_and_any_wrapped_one(
     try_routing(is_secure=True, trial=trial)
 
 
-def data_secure_link() -> RoutingLink:
-    """Return a link with Data Secure that knows one address and one sender."""
+def data_secure_link(ear: Ear) -> tuple[RoutingLink, DataSecureStage]:
+    """Return a link and, behind it, Data Secure that knows one address and one sender."""
     keys = GroupKeys(keys={GroupAddress(ADDRESS): KEY}, senders={IndividualAddress(PEER): 0})
-    link = routing_link(keys)
-    store = MemoryStore()
-    link.keep_numbers(SecureNumbers({}, store, lambda: NOON, lambda: 0.0))
-    return link
+    link, stage = routing_link(), DataSecureStage(keys)
+    stage.keep_numbers(SecureNumbers({}, MemoryStore(), lambda: NOON, lambda: 0.0))
+
+    def on_frame(data: CEMILData) -> None:
+        verified = stage.received(data)
+        if verified is not None:
+            ear.take(*verified)
+
+    link._on_frame = on_frame
+    return link, stage
 
 
 def secured_cemi(apdu: bytes, sequence_number: int) -> bytes:
@@ -433,11 +440,11 @@ def test_any_cemi_is_taken(raw: bytes) -> None:
 @hundred
 @given(cemi_bytes() | st.binary(max_size=30).map(lambda apdu: secured_cemi(apdu, 1)))
 def test_any_cemi_is_taken_with_data_secure(raw: bytes) -> None:
-    link, ear = data_secure_link(), Ear()
-    link._on_frame = ear.on_frame
+    ear = Ear()
+    link, stage = data_secure_link(ear)
     with logged_once(link):
         link._received(raw)
-        assert len(ear.heard) + link.malformed + link.insecure <= 1
+        assert len(ear.heard) + link.malformed + stage.insecure <= 1
         ear.heard.clear()
         link._received(secured_cemi(bytes.fromhex("0080") + bytes((GOOD,)), 2))
     assert ear.heard == [(PEER, ADDRESS, GOOD)]
@@ -446,10 +453,10 @@ def test_any_cemi_is_taken_with_data_secure(raw: bytes) -> None:
 @hundred
 @given(st.binary(max_size=30))
 def test_secured_bytes_that_are_no_telegram_are_dropped(apdu: bytes) -> None:
-    link, ear = data_secure_link(), Ear()
-    link._on_frame = ear.on_frame
+    ear = Ear()
+    link, stage = data_secure_link(ear)
     link._received(secured_cemi(apdu, 1))
-    assert len(ear.heard) + link.malformed + link.insecure == 1
+    assert len(ear.heard) + link.malformed + stage.insecure == 1
 
 
 def test_a_response_is_a_telegram_too() -> None:

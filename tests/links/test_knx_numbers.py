@@ -10,7 +10,8 @@ from xknx.secure.data_secure import DataSecure
 from xknx.telegram.address import GroupAddress, IndividualAddress
 
 from knxgw.errors import LinkError
-from knxgw.links.knx import XknxLink
+from knxgw.knx.frames import Outgoing
+from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_numbers import (
     AT_ONCE,
     HIGHEST_NUMBER,
@@ -19,8 +20,8 @@ from knxgw.links.knx_numbers import (
     TIMER_BLOCK_MS,
     SecureNumbers,
 )
-from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
-from tests.support.knxip_server import NOON, Ear, MemoryStore, group_write
+from knxgw.links.knx_secure_groups import GroupKeys
+from tests.support.knxip_server import NOON, MemoryStore, group_write
 from tests.support.virtual_time import run_virtual
 
 KEY, OTHER_KEY = bytes(range(16)), bytes(range(16, 32))
@@ -34,21 +35,8 @@ KEYRING = GroupKeys(
 )
 
 
-class _Silent(XknxLink):
-    """A link without a wire: what it receives, a test puts in."""
-
-    async def _connect(self) -> None:
-        """Connect nothing."""
-
-    async def _send(self, frame: CEMIFrame) -> None:
-        """Send nothing."""
-
-    async def _disconnect(self) -> None:
-        """Close nothing."""
-
-
 class Device:
-    """A gateway's link, started again and again on the same store."""
+    """The Data Secure of a gateway, started again and again on the same store."""
 
     def __init__(self, keyring: GroupKeys = KEYRING) -> None:
         self.store = MemoryStore()
@@ -63,16 +51,14 @@ class Device:
         self.numbers = SecureNumbers(
             self.store.numbers, self.store, lambda: self.clock, lambda: self.time_s
         )
-        self.link = _Silent(self.keyring)
-        self.link.keep_numbers(self.numbers)
-        self.ear = Ear()
-        self.link._on_frame = self.ear.on_frame
+        self.stage = DataSecureStage(self.keyring)
+        self.stage.keep_numbers(self.numbers)
 
     def hears(self, telegram: bytes) -> bool:
         """Return whether a telegram is taken."""
-        before = len(self.ear.heard)
-        self.link._received(telegram)
-        return len(self.ear.heard) > before
+        data = CEMIFrame.from_knx(telegram).data
+        assert isinstance(data, CEMILData)
+        return self.stage.received(data) is not None
 
 
 def telegram(
@@ -97,7 +83,7 @@ def test_a_recorded_telegram_is_not_taken_after_a_power_cut() -> None:
     device.restart()
     assert not device.hears(recorded)
     assert not device.hears(telegram(102))
-    assert device.link.insecure == 2
+    assert device.stage.insecure == 2
     assert device.hears(telegram(103))
 
 
@@ -220,7 +206,7 @@ def test_each_sender_that_is_refused_is_named_once_and_not_all_that_are_made_up(
     for number in range(1, 255):
         assert not device.hears(telegram(5, sender=f"2.2.{number}"))
     assert len(caplog.records) <= 20
-    assert device.link.insecure == 4 + 254
+    assert device.stage.insecure == 4 + 254
 
 
 # --- our own
@@ -260,13 +246,13 @@ async def test_without_a_clock_we_go_on_where_we_were() -> None:
     assert await sent(device, 1) == [first + OWN_BLOCK]
 
 
-async def test_without_a_clock_and_without_a_number_the_link_waits_for_the_clock() -> None:
+async def test_without_a_clock_and_without_a_number_nothing_can_be_secured() -> None:
     device = Device()
     device.clock = None
     with pytest.raises(LinkError, match="the clock is not set"):
-        await device.link.open(device.ear.on_frame, lambda: None)
+        await device.stage.reserve()
     device.clock = NOON
-    await device.link.open(device.ear.on_frame, lambda: None)
+    await device.stage.reserve()
     assert await sent(device, 1) == [NOON_NUMBER]
 
 
@@ -313,10 +299,8 @@ async def test_what_we_send_is_read_by_a_receiver_that_has_heard_us_before() -> 
 
 async def sent_telegram(device: Device) -> bytes:
     """Return a secured telegram of ours."""
-    secure = device.link._data_secure
-    assert isinstance(secure, NumberedDataSecure)
-    await secure.reserve()
-    data: CEMILData = secure.outgoing_cemi(group_write(ADDRESS, 7, OURS))
+    data = await device.stage.outgoing(Outgoing(group_write(ADDRESS, 7, OURS)))
+    assert data is not None
     return CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=data).to_knx()
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,10 @@ from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import LinkError
+from knxgw.knx.frames import Outgoing, Security
 from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_port import BusAttachment
 from knxgw.links.knx_routing import (
-    GuardedMulticast,
     GuardedSecureGroup,
     GuardedSecureRouting,
 )
@@ -35,8 +37,10 @@ from tests.support.knxip_server import (
     LOCALHOST,
     Ear,
     MemoryStore,
+    at_port,
     eventually,
     group_write,
+    link_of,
     numbers_of,
     opened,
     settings,
@@ -64,9 +68,18 @@ def routing(group: str, address: str = OURS, keyring: Path | None = None) -> Rou
     of = settings(KnxLinkKind.ROUTING, individual_address=address, multicast_group=group)
     if keyring is not None:
         of = with_keyring(of, keyring)
-    link = make_link(of)
+    link = link_of(of)
     assert isinstance(link, RoutingLink)
     return link
+
+
+def secured(group: str, address: str, keyring: Path) -> BusAttachment:
+    """Return such a link with the Data Secure of a keyring."""
+    of = settings(KnxLinkKind.ROUTING, individual_address=address, multicast_group=group)
+    attachment = make_link(with_keyring(of, keyring))
+    assert attachment is not None
+    assert attachment.data_secure is not None
+    return attachment
 
 
 def with_keyring(of: KnxSettings, keyring: Path) -> KnxSettings:
@@ -244,55 +257,58 @@ async def test_data_secure_telegrams_go_both_ways_over_plain_routing(
     group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     keyring = data_secure_keyring(tmp_path)
-    ours = routing(group, OURS, keyring)
+    ours = secured(group, OURS, keyring)
     listener = routing(group, STRANGER)  # has no key
     async with (
-        opened(ours) as our_ear,
+        at_port(ours) as (port, our_ear),
         opened(listener) as listener_ear,
         xknx_peer(group, ConnectionType.ROUTING, keyring) as peer,
     ):
-        await ours.send(group_write(SECURED, 7, OURS))
+        await port.send(group_write(SECURED, 7, OURS))
         await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
         await peer.write(SECURED, 8)
         await hears(our_ear, SECURED, 8)
-        await ours.send(group_write(PLAIN, 9, OURS))
+        await port.send(group_write(PLAIN, 9, OURS))
         await peer.write(PLAIN, 10)
         await hears(our_ear, PLAIN, 10)
         await hears(listener_ear, PLAIN, 9)
         assert not listener_ear.has(SECURED, 7)
         assert not listener_ear.has(SECURED, 8)
-        assert ours.insecure == 0
+        assert ours.data_secure is not None
+        assert ours.data_secure.insecure == 0
+        assert our_ear.secured == [Security.GROUP_KEY, Security.PLAIN]
     assert bytes(range(16)).hex() not in caplog.text
 
 
 async def test_a_plain_telegram_on_a_secured_address_is_dropped_counted_and_logged_once(
     group: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = routing(group, OURS, data_secure_keyring(tmp_path))
+    ours = secured(group, OURS, data_secure_keyring(tmp_path))
     stranger = routing(group, STRANGER)
-    async with opened(ours) as our_ear, opened(stranger):
+    async with at_port(ours) as (_port, our_ear), opened(stranger):
         for value in range(3):
             await stranger.send(group_write(SECURED, value, STRANGER))
         await stranger.send(group_write(PLAIN, 9, STRANGER))
         await hears(our_ear, PLAIN, 9)
         assert our_ear.heard == [(STRANGER, PLAIN, 9)]
-        assert (ours.insecure, ours.malformed) == (3, 0)
+        assert ours.data_secure is not None
+        assert (ours.data_secure.insecure, ours.link.malformed) == (3, 0)
     assert len([r for r in caplog.records if "Data Secure" in r.getMessage()]) == 1
 
 
 async def test_a_replayed_secured_telegram_is_dropped(group: str, tmp_path: Path) -> None:
     keyring = data_secure_keyring(tmp_path)
-    ours, peer = routing(group, OURS, keyring), routing(group, PEER, keyring)
-    async with opened(ours) as our_ear, opened(peer):
-        assert peer._data_secure is not None
-        secured = peer._data_secure.outgoing_cemi(group_write(SECURED, 8, PEER))
-        frame = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=secured)
-        assert peer._routing is not None
-        assert isinstance(peer._routing.transport, GuardedMulticast)
+    ours, peer = secured(group, OURS, keyring), secured(group, PEER, keyring)
+    assert ours.data_secure is not None
+    our_stage = ours.data_secure
+    async with at_port(ours) as (_port, our_ear), opened(peer.link):
+        assert peer.data_secure is not None
+        peer.data_secure.keep_numbers(numbers_of())
+        sent = await peer.data_secure.outgoing(Outgoing(group_write(SECURED, 8, PEER)))
+        assert sent is not None
         for _ in range(2):
-            body = RoutingIndication(raw_cemi=frame.to_knx())
-            peer._routing.transport.send(KNXIPFrame.init_from_body(body))
-        await eventually(lambda: ours.insecure == 1, "the replay to be refused")
+            await peer.link.send(copy(sent))
+        await eventually(lambda: our_stage.insecure == 1, "the replay to be refused")
         assert our_ear.heard == [(PEER, SECURED, 8)]
 
 
@@ -300,12 +316,12 @@ async def test_a_replayed_secured_telegram_is_dropped(group: str, tmp_path: Path
 async def test_data_secure_goes_through_ip_secure_routing(group: str, tmp_path: Path) -> None:
     backbone = Backbone(key=bytes(16), multicast_address=group, latency_ms=LATENCY_MS)
     keyring = data_secure_keyring(tmp_path, backbone)
-    ours = routing(group, OURS, keyring)
+    ours = secured(group, OURS, keyring)
     async with (
-        opened(ours) as our_ear,
+        at_port(ours) as (port, our_ear),
         xknx_peer(group, ConnectionType.ROUTING_SECURE, keyring) as peer,
     ):
-        await ours.send(group_write(SECURED, 7, OURS))
+        await port.send(group_write(SECURED, 7, OURS))
         await eventually(lambda: (OURS, SECURED, 7) in peer.heard, "our telegram at the peer")
         await peer.write(SECURED, 8)
         await hears(our_ear, SECURED, 8)
@@ -342,7 +358,7 @@ async def test_a_telegram_that_the_system_refuses_counts_as_unsent(
 async def test_an_address_that_no_adapter_has_is_named_as_the_cause(group: str) -> None:
     of = settings(KnxLinkKind.ROUTING, local_ip="203.0.113.77", multicast_group=group)
     with pytest.raises(LinkError, match=r"could not be started: .*(No such device|Cannot)"):
-        async with opened(make_link(of)):
+        async with opened(link_of(of)):
             pass
 
 

@@ -36,9 +36,9 @@ from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_guard import Hooks
-from knxgw.links.knx_session import KnxSession
+from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_tunnel_link import TunnelLink
 from knxgw.links.knx_tunnels import GuardedUdpTunnel
 from knxgw.objects.server import ObjectServer
@@ -52,6 +52,7 @@ from tests.support.knxip_server import (
     KnxIpServer,
     eventually,
     group_write,
+    link_of,
     numbers_of,
     opened,
     settings,
@@ -75,7 +76,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "xknx.io.request_response.connectionstate.CONNECTIONSTATE_REQUEST_TIMEOUT"
     monkeypatch.setattr(name, 0.1)
     monkeypatch.setattr("knxgw.links.knx.CONFIRMATION_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("knxgw.links.knx_session.ALIVE_CHECK_S", 0.1)
+    monkeypatch.setattr("knxgw.links.knx_port.ALIVE_CHECK_S", 0.1)
     monkeypatch.setattr("knxgw.links.keep_alive.doubling", lambda **_: itertools.repeat(0.05))
 
 
@@ -110,7 +111,7 @@ def tunnel(
             keyring_password_file=str(password),
             **changes,
         )
-    link = make_link(of)
+    link = link_of(of)
     assert isinstance(link, TunnelLink)
     return link
 
@@ -202,7 +203,7 @@ async def test_a_name_that_does_not_resolve_is_a_lost_link(
     monkeypatch.setattr(socket, "gethostbyname", unknown)
     of = settings(KnxLinkKind.TUNNELLING, gateway_host="no.such.host.invalid", gateway_port=3671)
     with pytest.raises(LinkError, match=r"no\.such\.host\.invalid"):
-        async with opened(make_link(of)):
+        async with opened(link_of(of)):
             pass
 
 
@@ -548,7 +549,7 @@ async def test_a_late_acknowledgement_of_another_telegram_acknowledges_nothing(
             assert isinstance(result, LinkError)
 
 
-# --- with a session on top
+# --- with a port on top
 
 
 def one_object() -> tuple[ObjectServer, GroupObject]:
@@ -570,35 +571,36 @@ def one_object() -> tuple[ObjectServer, GroupObject]:
 
 
 @asynccontextmanager
-async def kept_alive(link: TunnelLink) -> AsyncGenerator[tuple[KnxSession, ObjectServer], None]:
-    """Run a session on the link again and again."""
+async def kept_alive(link: TunnelLink) -> AsyncGenerator[tuple[KnxPort, ObjectServer], None]:
+    """Run a port on the link again and again."""
     server, _one = one_object()
-    session = KnxSession(link, server, lambda _command: None)
+    port = KnxPort(BusAttachment(link=link))
+    GroupCommunication(port, server, lambda _command: None).join()
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keep_alive("knx", session.run, last_delay_s=1.0))
+        task = group.create_task(keep_alive("knx", port.run, last_delay_s=1.0))
         try:
-            await eventually(lambda: session.is_up, "the link")
-            yield session, server
+            await eventually(lambda: port.is_up, "the link")
+            yield port, server
         finally:
             task.cancel()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", ["forget", "disconnect_clients"])
-async def test_a_session_answers_and_comes_back_by_itself(
+async def test_a_port_answers_and_comes_back_by_itself(
     kind: str, loss: str, tmp_path: Path
 ) -> None:
     async with (
         serving(kind) as server,
-        kept_alive(tunnel(server, kind, tmp_path)) as (session, objects),
+        kept_alive(tunnel(server, kind, tmp_path)) as (port, objects),
     ):
         now_s = asyncio.get_running_loop().time()
         objects.publish(PointNumber(1), "state", 5, now_s)
-        session.wake()
+        port.wake()
         await eventually(lambda: len(server.received) == 1, "the value")
         getattr(server, loss)()
-        await eventually(lambda: not session.is_up, "the loss")
-        await eventually(lambda: session.is_up, "the link again")
+        await eventually(lambda: not port.is_up, "the loss")
+        await eventually(lambda: port.is_up, "the link again")
         assert (server.tunnels_opened, server.open_tunnels) == (2, 1)
         read = group_write(ADDRESS, 0)
         read.payload = GroupValueRead()
@@ -610,23 +612,23 @@ async def test_a_session_answers_and_comes_back_by_itself(
     assert server.open_tunnels == 0
 
 
-async def test_a_session_notices_a_loss_at_once(
+async def test_a_port_notices_a_loss_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("knxgw.links.knx_session.ALIVE_CHECK_S", 30.0)
+    monkeypatch.setattr("knxgw.links.knx_port.ALIVE_CHECK_S", 30.0)
     async with (
         serving("tcp") as server,
-        kept_alive(tunnel(server, "tcp", tmp_path)) as (session, _objects),
+        kept_alive(tunnel(server, "tcp", tmp_path)) as (port, _objects),
     ):
         server.break_connections()
-        await eventually(lambda: not session.is_up, "the loss", timeout_s=0.5)
-        await eventually(lambda: session.is_up, "the link again", timeout_s=1.0)
+        await eventually(lambda: not port.is_up, "the loss", timeout_s=0.5)
+        await eventually(lambda: port.is_up, "the link again", timeout_s=1.0)
 
 
 async def test_local_ip_is_found_when_it_is_not_given(tmp_path: Path) -> None:
     async with serving("udp") as server:
         of = settings(KnxLinkKind.TUNNELLING, gateway_port=server.udp_port, local_ip=None)
-        link = make_link(of)
+        link = link_of(of)
         assert isinstance(link, TunnelLink)
         async with opened(link):
             assert link._tunnel is not None

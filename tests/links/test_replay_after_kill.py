@@ -18,11 +18,13 @@ from xknx.knxip import KNXIPFrame, RoutingIndication
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite, SecureAPDU
 
 from knxgw.config.model import KnxLinkKind
+from knxgw.knx.frames import Outgoing
 from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_routing_link import RoutingLink
 from knxgw.store.database import FILE_NAME
 from tests.support.keyring import Device, Interface, KeyringData, write_keyring
-from tests.support.knxip_server import Ear, eventually, group_write, opened, settings
+from tests.support.knxip_server import Ear, at_port, eventually, group_write, settings
 from tests.support.netns import REPOSITORY
 from tests.support.waiting import wait_until
 
@@ -102,14 +104,14 @@ class Site:
             )
             return any(stored >= number for (stored,) in rows)
 
-    def peer(self) -> RoutingLink:
+    def peer(self) -> BusAttachment:
         """Return a device that shares the key."""
         of = settings(KnxLinkKind.ROUTING, individual_address=PEER, multicast_group=self.group)
-        link = make_link(
+        attachment = make_link(
             replace(of, keyring=str(self.keyring), keyring_password_file=str(self.password))
         )
-        assert isinstance(link, RoutingLink)
-        return link
+        assert attachment is not None
+        return attachment
 
 
 @pytest.fixture
@@ -138,14 +140,17 @@ def number_of(telegram: bytes) -> int:
 class Talk:
     """What the peer says and hears."""
 
-    def __init__(self, link: RoutingLink, ear: Ear) -> None:
-        self._link = link
+    def __init__(self, peer: BusAttachment, port: KnxPort, ear: Ear) -> None:
+        assert isinstance(peer.link, RoutingLink)
+        assert peer.data_secure is not None
+        self._link, self._secure = peer.link, peer.data_secure
+        self._port = port
         self._ear = ear
 
     async def say(self, *, interrupt: bool) -> bytes:
         """Command over Data Secure; return the frame as anybody can record it."""
-        assert self._link._data_secure is not None
-        secured = self._link._data_secure.outgoing_cemi(interruption(is_set=interrupt))
+        secured = await self._secure.outgoing(Outgoing(interruption(is_set=interrupt)))
+        assert secured is not None
         frame = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=secured).to_knx()
         self.replay(frame)
         return frame
@@ -161,7 +166,7 @@ class Talk:
         self._ear.heard.clear()
         read = group_write(IS_INTERRUPTED, 0, PEER)
         read.payload = GroupValueRead()
-        await self._link.send(read)
+        await self._port.send(read)
         answers: list[object] = []
 
         def answered() -> bool:
@@ -186,9 +191,9 @@ async def test_a_recorded_interruption_is_not_set_after_a_restart(
     site: Site, end: signal.Signals
 ) -> None:
     site.start()
-    link = site.peer()
-    async with opened(link) as ear:
-        talk = Talk(link, ear)
+    peer = site.peer()
+    async with at_port(peer) as (port, ear):
+        talk = Talk(peer, port, ear)
         recorded = await talk.say(interrupt=True)
         await talk.until_interrupted(is_set=True)
         newer = await talk.say(interrupt=False)

@@ -11,7 +11,7 @@ from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import SendingRule
-from knxgw.objects.outbox import TUNNEL_RESPONSES, ResponseLimits
+from knxgw.objects.outbox import ResponseLimits
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import GroupObject
 from knxgw.station.model import Command
@@ -50,7 +50,7 @@ def group_object(
 class Bus:
     """An object server, and what it sent: (time, address, "read", "write" or "answer", payload)."""
 
-    def __init__(self, *objects: GroupObject, limits: ResponseLimits = TUNNEL_RESPONSES) -> None:
+    def __init__(self, *objects: GroupObject, limits: ResponseLimits | None = None) -> None:
         self.server = ObjectServer(objects, ZONE, limits)
         self.now_s = 0.0
         self.commands: list[Command] = []

@@ -7,7 +7,6 @@ from knxgw.catalogue.model import ObjectKind
 from knxgw.objects.outbox import (
     SPONTANEOUS_BURST,
     SPONTANEOUS_PER_S,
-    TUNNEL_RESPONSES,
     Due,
     Outbox,
     ResponseLimits,
@@ -29,7 +28,7 @@ def all_due(outbox: Outbox, now_s: float) -> list[Due]:
 
 @pytest.mark.proves("2.71")
 def test_a_burst_goes_at_once_and_the_rest_at_the_pace() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     for one in MANY:
         outbox.add_value(one)
     assert len(all_due(outbox, 0.0)) == SPONTANEOUS_BURST
@@ -39,7 +38,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_the_pace() -> None:
 
 
 def test_the_wait_is_long_enough_for_the_next_telegram() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     for one in MANY:
         outbox.add_value(one)
     now_s = 12_345.678
@@ -51,7 +50,7 @@ def test_the_wait_is_long_enough_for_the_next_telegram() -> None:
 
 @pytest.mark.proves("H.12")
 def test_answers_are_not_held_back_and_cost_nothing() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     for one in MANY:
         outbox.add_value(one)
     all_due(outbox, 0.0)
@@ -63,7 +62,7 @@ def test_answers_are_not_held_back_and_cost_nothing() -> None:
 
 
 def test_reads_go_before_states_and_states_before_moving_values() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     outbox.add_value(MOVING)
     outbox.add_value(ONE)
     outbox.add_read(ONE)
@@ -72,14 +71,14 @@ def test_reads_go_before_states_and_states_before_moving_values() -> None:
 
 
 def test_an_object_has_one_place_only() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     for _ in range(5):
         outbox.add_value(ONE)
     assert len(all_due(outbox, 0.0)) == 1
 
 
 def test_a_withdrawn_value_leaves_its_place() -> None:
-    outbox = Outbox(TUNNEL_RESPONSES)
+    outbox = Outbox(ResponseLimits())
     outbox.add_value(ONE)
     outbox.withdraw(ONE)
     assert not outbox.has_spontaneous()

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.errors import Finding, LinkError
+from knxgw.errors import LinkError
+from knxgw.knx.frames import Outcome
 from knxgw.links.knx import OnFrame
 from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.objects.outbox import ResponseLimits
 
 
 class MemoryLine:
@@ -46,11 +48,10 @@ class MemoryLine:
 class MemoryLink:
     """One member of the line; a `KnxLink`."""
 
-    is_routing = False
+    response_limits = ResponseLimits()
 
     def __init__(self, line: MemoryLine, address: IndividualAddress) -> None:
         self.malformed = 0
-        self.risks: tuple[Finding, ...] = ()
         self._line = line
         self._address = address
         self._on_frame: OnFrame | None = None
@@ -67,7 +68,7 @@ class MemoryLink:
         return True
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
-        """Hear where secure numbers are kept; nothing is secured here."""
+        """Hear where a timer is kept; there is none here."""
 
     async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
         """Join the line. Raises: LinkError while it is cut."""
@@ -76,10 +77,11 @@ class MemoryLink:
         self._on_frame, self._on_lost = on_frame, on_lost
         self._line.members.append(self)
 
-    async def send(self, data: CEMILData) -> None:
-        """Send one frame. Raises: LinkError."""
+    async def send(self, data: CEMILData) -> Outcome:
+        """Send one frame; whoever is there takes it. Raises: LinkError."""
         await self.check()
         self._line.carry(self, data)
+        return Outcome.CONFIRMED
 
     async def check(self) -> None:
         """Make sure that the line is there. Raises: LinkError."""

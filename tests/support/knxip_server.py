@@ -55,8 +55,12 @@ from xknx.telegram.apci import GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
+from knxgw.knx.frames import FrameKind, Security
+from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
+from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_port import BusAttachment, KnxPort
 
 LOCALHOST = "127.0.0.1"
 TUNNEL_ADDRESS = "1.1.240"
@@ -96,6 +100,7 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, object]] = []
+        self.secured: list[Security] = []  # what a port says of each telegram
         self.lost = 0
 
     def on_frame(self, data: CEMILData) -> None:
@@ -107,6 +112,18 @@ class Ear:
 
     def on_lost(self) -> None:
         """Note that the link is lost."""
+        self.lost += 1
+
+    def take(self, data: CEMILData, security: Security) -> None:
+        """Note a telegram from a port."""
+        self.on_frame(data)
+        self.secured.append(security)
+
+    def link_up(self) -> None:
+        """Hear that the port's link is there."""
+
+    def link_down(self) -> None:
+        """Note that the port's link is lost."""
         self.lost += 1
 
     def has(self, address: str, value: int) -> bool:
@@ -150,12 +167,16 @@ def numbers_of(store: MemoryStore | None = None, clock: datetime | None = NOON) 
     return SecureNumbers(store.numbers, store, lambda: clock, asyncio.get_running_loop().time)
 
 
+def link_of(of: KnxSettings) -> KnxLink:
+    """Return the link that these settings make."""
+    attachment = make_link(of)
+    assert attachment is not None
+    return attachment.link
+
+
 @asynccontextmanager
-async def opened(
-    link: KnxLink | None, numbers: SecureNumbers | None = None
-) -> AsyncGenerator[Ear, None]:
+async def opened(link: KnxLink, numbers: SecureNumbers | None = None) -> AsyncGenerator[Ear, None]:
     """Open a link, close it at the end."""
-    assert link is not None
     link.keep_numbers(numbers or numbers_of())
     ear = Ear()
     try:
@@ -163,6 +184,23 @@ async def opened(
         yield ear
     finally:
         await link.close()
+
+
+@asynccontextmanager
+async def at_port(
+    attachment: BusAttachment, numbers: SecureNumbers | None = None
+) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
+    """Run a port on a link and what secures it; an ear takes its group telegrams."""
+    attachment.keep_numbers(numbers or numbers_of())
+    port, ear = KnxPort(attachment), Ear()
+    port.register(ear, FrameKind.GROUP)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(keep_alive("KNX", port.run, last_delay_s=0.1))
+        try:
+            await eventually(lambda: port.is_up, "the link of the port")
+            yield port, ear
+        finally:
+            running.cancel()
 
 
 async def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 5.0) -> None:

@@ -18,8 +18,9 @@ from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
 from knxgw.links import keep_alive as keeping
-from knxgw.links import knx_session
+from knxgw.links import knx_port
 from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import GroupObject
@@ -55,7 +56,7 @@ async def main() -> None:
     parser.add_argument("--keyring")
     parser.add_argument("--password-file")
     given = parser.parse_args()
-    vars(knx_session).update(ALIVE_CHECK_S=CHECK_S)
+    vars(knx_port).update(ALIVE_CHECK_S=CHECK_S)
     vars(keeping).update(doubling=lambda **_: itertools.repeat(RETRY_S))
     host, _, port = (given.gateway or "").partition(":")
     of = settings(
@@ -75,8 +76,9 @@ async def main() -> None:
     objects = [one_object(50, READABLE, "CR----"), one_object(10, READS, "C-W-UI")]
     server = ObjectServer(objects, UTC)
     server.publish(PointNumber(1), "50", 5, loop.time())
-    session = knx_session.KnxSession(link, server, lambda _command: None)
-    await keeping.keep_alive("KNX", session.run, on_failure=session.failed)
+    port = knx_port.KnxPort(link)
+    GroupCommunication(port, server, lambda _command: None).join()
+    await keeping.keep_alive("KNX", port.run, on_failure=port.failed)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
+from knxgw.links.knx_port import BusAttachment
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.site import SimulatedSite
 from knxgw.store.database import Database
@@ -133,7 +134,7 @@ class World:
         """Start the gateway's process, as it were."""
         self.database = Database(self._state)
         outside = Outside(
-            link=self.line.join("1.1.20"),
+            link=BusAttachment(link=self.line.join("1.1.20")),
             database=self.database,
             wall_clock=self.clock,
             executor=InlineExecutor(),

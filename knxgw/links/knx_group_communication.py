@@ -1,0 +1,103 @@
+"""The object server on the KNX port: group telegrams in, answers and values out."""
+
+from collections.abc import Callable
+
+from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import APCI
+from xknx.telegram.tpci import TDataGroup
+
+from knxgw.catalogue.flags import Priority
+from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security
+from knxgw.links.knx_port import KnxPort
+from knxgw.objects.outbox import Due
+from knxgw.objects.server import ObjectServer
+from knxgw.station.model import BusAsked, Command
+
+CEMI_PRIORITY = {one: CEMIPriority[one.name] for one in Priority}
+
+
+class GroupCommunication:
+    """Connects one object server with the port, from `join` to `leave`."""
+
+    def __init__(
+        self, port: KnxPort, server: ObjectServer, on_command: Callable[[Command], None]
+    ) -> None:
+        self._port = port
+        self._server = server
+        self._on_command = on_command
+        self._sending: tuple[Due, APCI] | None = None
+        self._has_joined = False
+
+    def join(self) -> None:
+        """Take and send group telegrams from now on."""
+        self._has_joined = True
+        self._port.register(self, FrameKind.GROUP)
+        self._port.add_source(self)
+
+    def leave(self) -> None:
+        """Take and send nothing more; another object server may join."""
+        self._has_joined = False
+        self._port.unregister(self)
+        self._port.remove_source(self)
+
+    # --- as a receiver
+
+    def link_up(self) -> None:
+        """Read what has the I flag, and let the station ask for the rest."""
+        self._server.bus_ready()
+        self._on_command(BusAsked())
+
+    def link_down(self) -> None:
+        """Forget answers: their readers have given up."""
+        self._server.outbox.drop_responses()
+
+    def take(self, data: CEMILData, security: Security) -> None:
+        """Take a group telegram; Data Secure has refused what its address does not allow."""
+        if not isinstance(data.dst_addr, GroupAddress) or data.payload is None:
+            return
+        for command in self._server.received(data.dst_addr, data.payload):
+            self._on_command(command)
+        waiting = self._server.outbox.waiting_responses
+        if waiting:
+            self._port.wake()
+            if waiting >= self._server.outbox.limits.merge_at:
+                self._port.note_backlog(waiting)
+
+    # --- as a source
+
+    def due(self, now_s: float, *, requested_only: bool) -> CEMIPriority | None:
+        """Return the priority of the telegram that may be sent now."""
+        priority = self._server.next_priority(now_s, answers_only=requested_only)
+        return None if priority is None else CEMI_PRIORITY[priority]
+
+    def next_frame(self, now_s: float, *, requested_only: bool) -> Outgoing | None:
+        """Return the telegram that is sent now."""
+        self._sending = self._server.next_telegram(now_s, answers_only=requested_only)
+        if self._sending is None:
+            return None
+        due, apci = self._sending
+        data = CEMILData(
+            flags=CEMIFlags(priority=CEMI_PRIORITY[due.priority]),
+            src_addr=self._port.individual_address,
+            dst_addr=due.address,
+            tpci=TDataGroup(),
+            payload=apci,
+        )
+        return Outgoing(data)
+
+    def finished(self, outcome: Outcome) -> None:
+        """Note that a telegram was sent: it reaches our own other objects, too; or that it was not."""
+        sending, self._sending = self._sending, None
+        if sending is None or not self._has_joined:
+            return
+        due, apci = sending
+        if outcome is Outcome.DROPPED:
+            self._server.unsent(due)
+            return
+        for command in self._server.sent(due, apci):
+            self._on_command(command)
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long until something may have to be sent [s]."""
+        return self._server.wait_s(now_s)

@@ -1,0 +1,277 @@
+"""The KNX port: every frame of a link goes to those who registered for its kind, and theirs go out.
+
+The port owns the session on a link. Between the two stands Data Secure, where the installation uses
+it: frames come to receivers verified and decrypted, with a word about how they were secured.
+
+Two ways to send: a receiver hands over single frames (`send`) and learns what became of each; a
+source is asked for its next frame when the line is free, so that it can always send its newest
+value. The frame with the highest KNX priority goes first; at equal priority sources take turns.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from xknx.cemi import CEMILData, CEMIPriority
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.errors import Finding, LinkError
+from knxgw.knx.frames import RANK, FrameKind, Outcome, Outgoing, Security, kind_of
+from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
+from knxgw.links.knx_data_secure import DataSecureStage
+from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_send_queue import SendQueue
+from knxgw.links.link_news import LinkNews
+from knxgw.objects.outbox import ResponseLimits
+
+log = logging.getLogger(__name__)
+wire = logging.getLogger("knxgw.wire.knx")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusAttachment:
+    """How this device is attached to KNX: a link, and what a keyring secures on it."""
+
+    link: KnxLink
+    data_secure: DataSecureStage | None = None  # None: nothing is secured
+    risks: tuple[Finding, ...] = ()  # what is not secured although a keyring is there
+
+    @property
+    def response_limits(self) -> ResponseLimits:
+        """Return how many answers may wait on this link."""
+        return self.link.response_limits
+
+    def keep_numbers(self, numbers: SecureNumbers) -> None:
+        """Hear where secure numbers are kept; before the port runs."""
+        self.link.keep_numbers(numbers)
+        if self.data_secure is not None:
+            self.data_secure.keep_numbers(numbers)
+
+
+class Receiver(Protocol):
+    """Takes the frames of a kind; called from the link's receive path, so it only queues."""
+
+    def take(self, data: CEMILData, security: Security) -> None:
+        """Take a frame."""
+
+    def link_up(self) -> None:
+        """Hear that frames can be sent from now on."""
+
+    def link_down(self) -> None:
+        """Hear that the link is lost: whoever waits for an answer has given up."""
+
+
+class Source(Protocol):
+    """Has frames to send when the line is free."""
+
+    def due(self, now_s: float, *, requested_only: bool) -> CEMIPriority | None:
+        """Return the priority of the frame that may be sent now, None without one.
+
+        `requested_only`: there is room only for what somebody waits for.
+        """
+
+    def next_frame(self, now_s: float, *, requested_only: bool) -> Outgoing | None:
+        """Return the frame that is sent now; `finished` follows. None: it is not wanted any more."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Hear what became of the frame."""
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long until something may have to be sent [s]."""
+
+
+class KnxPort:
+    """The one place where frames of this device come in and go out."""
+
+    def __init__(self, attachment: BusAttachment) -> None:
+        self._link = attachment.link
+        self._data_secure = attachment.data_secure
+        self._receivers: dict[FrameKind, list[Receiver]] = {kind: [] for kind in FrameKind}
+        self._queue = SendQueue()
+        self._sources: list[Source] = [self._queue]  # who has sent last stands last
+        self._wake = asyncio.Event()
+        self._check_s = 0.0  # when the link is to be checked [monotonic s]
+        self._news = LinkNews("KNX", log)
+        self.is_up = False
+        self.lost_s: float | None = None  # when the link went [monotonic s]
+        self.telegram_s: float | None = None  # when the last frame came or went [monotonic s]
+        self.received = 0
+        self.sent = 0
+        self.unclaimed = 0  # frames to somebody else, or of a kind that nobody has registered for
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return our address on the link."""
+        return self._link.individual_address
+
+    # --- those who speak here
+
+    def register(self, receiver: Receiver, *kinds: FrameKind) -> None:
+        """Hand all frames of these kinds to `receiver` from now on."""
+        for kind in kinds:
+            self._receivers[kind].append(receiver)
+        if self.is_up:
+            receiver.link_up()
+
+    def unregister(self, receiver: Receiver) -> None:
+        """Hand nothing more to `receiver`."""
+        for receivers in self._receivers.values():
+            if receiver in receivers:
+                receivers.remove(receiver)
+
+    def add_source(self, source: Source) -> None:
+        """Ask `source` for frames from now on."""
+        self._sources.append(source)
+        self._wake.set()
+
+    def remove_source(self, source: Source) -> None:
+        """Ask `source` no more."""
+        self._sources.remove(source)
+
+    def send(self, data: CEMILData, security: Security = Security.PLAIN) -> asyncio.Future[Outcome]:
+        """Send a frame as soon as its priority allows; return what will have become of it.
+
+        A frame that still waits is taken back when its future is cancelled.
+        """
+        outcome = self._queue.add(Outgoing(data, security), is_open=self.is_up)
+        self._wake.set()
+        return outcome
+
+    def note_backlog(self, waiting: int) -> None:
+        """Hear how many answers wait, so that senders can be asked to slow down."""
+        self._link.note_backlog(waiting, asyncio.get_running_loop().time())
+
+    def wake(self) -> None:
+        """Look for something to send: a value has changed."""
+        self._wake.set()
+
+    # --- life
+
+    async def run(self) -> NoReturn:
+        """Open the link and serve it. Raises: LinkError when it is lost."""
+        loop = asyncio.get_running_loop()
+        try:
+            if self._data_secure is not None:
+                await self._data_secure.reserve()
+            await self._link.open(self._on_frame, self._note_lost)
+            self.is_up = True
+            self._news.up(loop.time(), f"individual address {self.individual_address}")
+            for receiver in self._all_receivers():
+                receiver.link_up()
+            self._check_s = loop.time() + ALIVE_CHECK_S
+            while True:
+                await self._send_due(loop)
+                if loop.time() >= self._check_s:
+                    self._check_s = loop.time() + ALIVE_CHECK_S
+                    await self._check()
+                await self._wait(loop)
+        finally:
+            if self.is_up:
+                self.lost_s = loop.time()
+            self.is_up = False
+            self._queue.drop()
+            for receiver in self._all_receivers():
+                receiver.link_down()
+            await self._link.close()
+
+    def failed(self, error: LinkError) -> None:
+        """Hear that a session has ended, or has not begun."""
+        self._news.failed(str(error), asyncio.get_running_loop().time())
+
+    def _all_receivers(self) -> list[Receiver]:
+        """Return each receiver once, in the order they have registered."""
+        return list(dict.fromkeys(one for some in self._receivers.values() for one in some))
+
+    async def _check(self) -> None:
+        if self._data_secure is not None:
+            self._data_secure.settle()
+        await self._link.check()
+
+    def _note_lost(self) -> None:
+        """Check the link in the next turn: it says that it is lost."""
+        self._check_s = 0.0
+        self._wake.set()
+
+    # --- out
+
+    async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            requested_only = not self._link.has_room
+            source = self._next_source(loop.time(), requested_only=requested_only)
+            if source is None:
+                return
+            outgoing = source.next_frame(loop.time(), requested_only=requested_only)
+            if outgoing is None:
+                continue
+            self._sources.remove(source)
+            self._sources.append(source)
+            outcome = Outcome.DROPPED
+            try:
+                outcome = await self._send(outgoing)
+            finally:
+                if outcome is not Outcome.DROPPED:
+                    self.sent += 1
+                    self.telegram_s = loop.time()
+                source.finished(outcome)
+
+    def _next_source(self, now_s: float, *, requested_only: bool) -> Source | None:
+        """Return who sends next: the highest priority, of equal ones who has waited longest."""
+        best: Source | None = None
+        best_rank = len(RANK)
+        for source in self._sources:
+            priority = source.due(now_s, requested_only=requested_only)
+            if priority is not None and RANK[priority] < best_rank:
+                best, best_rank = source, RANK[priority]
+        return best
+
+    async def _send(self, outgoing: Outgoing) -> Outcome:
+        """Secure a frame and send it. Raises: LinkError."""
+        data: CEMILData | None = outgoing.data
+        if self._data_secure is not None:
+            data = await self._data_secure.outgoing(outgoing)
+        elif outgoing.security is not Security.PLAIN:
+            data = None
+        if data is None:  # what is to be secured never goes out plain
+            log.error("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
+            return Outcome.DROPPED
+        outcome = await self._link.send(data)
+        wire.debug("sent %s %s", outgoing.data.dst_addr, outgoing.data.payload or data.tpci)
+        return outcome
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        now_s = loop.time()
+        timeout_s = min(source.wait_s(now_s) for source in self._sources)
+        if not self._link.has_room:
+            timeout_s = max(timeout_s, ROUTING_SLOT_S)
+        timeout_s = min(timeout_s, self._check_s - now_s)
+        try:
+            async with asyncio.timeout(max(0.0, timeout_s)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    # --- in
+
+    def _on_frame(self, data: CEMILData) -> None:
+        """Take a frame from the link."""
+        kind = kind_of(data, self._link.individual_address)
+        if kind is None:
+            self.unclaimed += 1
+            return
+        security = Security.PLAIN
+        if self._data_secure is not None:
+            # also what nobody takes: otherwise a recording of it would pass for new later
+            verified = self._data_secure.received(data)
+            if verified is None:
+                return
+            data, security = verified
+        self.received += 1
+        self.telegram_s = asyncio.get_running_loop().time()
+        wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, data.payload or data.tpci)
+        receivers = self._receivers[kind]
+        if not receivers:
+            self.unclaimed += 1
+        for receiver in tuple(receivers):
+            receiver.take(data, security)
