@@ -1,29 +1,17 @@
-"""The commands. Exit status: 0 good, 1 the thing asked about is not good, 2 wrong use."""
+"""The commands: their words and options.
 
-import io
-import json
-import logging
-import shutil
+Exit status: 0 good, 1 the thing asked about is not good, 2 wrong use.
+"""
+
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from knxgw import __version__
-from knxgw.catalogue.load import catalogue
-from knxgw.commands.terminal import (
-    OUTPUT_ERRORS,
-    STATUS_NOBODY_READS,
-    give_closed_streams_a_place,
-    nobody_reads,
-)
-from knxgw.config.load import load_configuration
-from knxgw.config.model import Configuration
-from knxgw.config.objects import existing_objects
-from knxgw.errors import ConfigError, GatewayError, Severity
+from knxgw.commands.group import Commands
+from knxgw.commands.log import set_up_log
 
 DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
 DEFAULT_STATE = Path("/var/lib/knxgw")
@@ -31,42 +19,7 @@ _FILE = click.Path(path_type=Path, readable=False)  # whoever opens it says what
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
-class _Commands(click.Group):
-    """Turns our own errors into a message and exit status 1; a traceback would be a bug."""
-
-    def main(self, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's own shape
-        """Run a command; what the terminal has no character for becomes a question mark."""
-        give_closed_streams_a_place()
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")
-        return super().main(*arguments, **settings)
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return self._invoke(ctx)
-        except BrokenPipeError:  # `knxgw objects | head`
-            nobody_reads()
-            return ctx.exit(STATUS_NOBODY_READS)
-        except OSError as err:
-            if err.errno not in OUTPUT_ERRORS:
-                raise
-            nobody_reads()
-            click.echo(f"error: the output cannot be written: {err.strerror}", err=True)
-            return ctx.exit(1)
-
-    def _invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except ConfigError as err:
-            for finding in err.findings:
-                click.echo(str(finding), err=True)
-        except GatewayError as err:
-            click.echo(f"error: {err}", err=True)
-        return ctx.exit(1)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="knxgw")
 def main() -> None:
     """Run the open KNX gateway for EV charging.
@@ -89,7 +42,7 @@ def run(path: Path, state: Path, verbose: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from knxgw.run import run_gateway  # noqa: PLC0415 - each command loads what it needs
 
-    _set_up_log(verbose)
+    set_up_log(verbose)
     run_gateway(path, state)
 
 
@@ -107,7 +60,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
     from knxgw.commands.demo import run_demo  # noqa: PLC0415 - see `run`
 
     if verbose:
-        _set_up_log(verbose - 1)
+        set_up_log(verbose - 1)
     run_demo(seconds=seconds, seed=seed, show_log=bool(verbose))
 
 
@@ -133,7 +86,7 @@ def sim(site: Path | None, copy: Path | None) -> None:
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.simulator import run_simulator  # noqa: PLC0415 - see `run`
 
-    _set_up_log(0)
+    set_up_log(0)
     run_simulator(site, copy)
 
 
@@ -179,19 +132,9 @@ def check(file: Path, state: Path | None, *, offline: bool) -> None:
 
     Exit status 1 when there is an error; warnings and notes alone are exit status 0.
     """
-    from knxgw.judgement import judge_file  # noqa: PLC0415 - see `run`
+    from knxgw.commands.check import check_file  # noqa: PLC0415 - see `run`
 
-    judgement = judge_file(file, state, offline=offline)
-    for finding in judgement.findings:
-        click.echo(str(finding))
-    for what in judgement.left_out:
-        click.echo(f"not looked at (--offline): {what}")
-    found = [finding.severity for finding in judgement.findings]
-    errors = found.count(Severity.ERROR)
-    if errors:
-        click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be mended")
-        sys.exit(1)
-    click.echo("good, with warnings" if Severity.WARNING in found else "good")
+    _end(is_good=check_file(file, state, offline=offline))
 
 
 @main.command(short_help="Print the group objects: number, function, types, flags.")
@@ -212,16 +155,9 @@ def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
     M marks objects that exist where the charger or its meter supplies them.
     Exit status: 1 when no object fits.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.commands.listing import object_lines, object_rows  # noqa: PLC0415 - see `run`
+    from knxgw.commands.listing import list_objects  # noqa: PLC0415 - see `run`
 
-    configuration = _load(path) if path else None
-    existing = existing_objects(configuration, catalogue()) if configuration else None
-    rows = object_rows(catalogue(), existing, words)
-    if shape == "json":
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    else:
-        click.echo(object_lines(rows, _terminal_width()))
-    _end_if_nothing(rows, "object", words)
+    _end(is_good=list_objects(words, path, as_json=shape == "json"))
 
 
 @main.command(short_help="Print the charger and meter models the gateway knows.")
@@ -239,27 +175,9 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
     The first column is what a configuration file calls the model.
     Exit status: 1 when no model fits.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.commands.listing import model_lines, model_rows  # noqa: PLC0415 - see `run`
+    from knxgw.commands.listing import list_models  # noqa: PLC0415 - see `run`
 
-    kind = words[0] if words[:1] in (("chargers",), ("meters",)) else None
-    wanted = words[1:] if kind else words
-    rows = model_rows(catalogue(), kind, wanted)
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    elif rows:
-        click.echo(model_lines(rows, _terminal_width()))
-    _end_if_nothing(rows, "model", words)
-
-
-def _terminal_width() -> int | None:
-    """Return how many characters fit into a line of the terminal; None where nobody looks."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _end_if_nothing(rows: Sequence[object], what: str, words: Sequence[str]) -> None:
-    if not rows:
-        click.echo(f"no {what} has {' and '.join(map(repr, words))}", err=True)
-        sys.exit(1)
+    _end(is_good=list_models(words, as_json=as_json))
 
 
 @main.command(short_help="Find out which known model answers at an address.")
@@ -291,40 +209,10 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
 
     Exit status: 0 something was recognised, 1 nothing was, 2 the address is faulty.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.commands import probe as probing  # noqa: PLC0415 - see `run`
+    from knxgw.commands.probe import probe_address  # noqa: PLC0415 - see `run`
 
-    try:
-        target = probing.parse_target(address)
-        wanted = probing.parse_units(units) if units is not None else None
-    except probing.AddressError as err:
-        raise click.UsageError(str(err)) from err
-    try:
-        found = probing.run_probe(target, wanted, limit_s=seconds, show=not as_json)
-    except KeyboardInterrupt:
-        click.echo("stopped; nothing was written to any device", err=True)
-        sys.exit(1)
-    if as_json:
-        click.echo(json.dumps(probing.rows(target, found), ensure_ascii=False, indent=1))
-    else:
-        probing.show(target, found)
-    sys.exit(0 if any(one.is_likely for one in found.candidates) else 1)
+    _end(is_good=probe_address(address, units, seconds, as_json=as_json))
 
 
-def _load(path: Path) -> Configuration:
-    """Return the configuration of a file. Raises: ConfigError."""
-    loaded = load_configuration(path, catalogue())
-    if loaded.configuration is None:
-        raise ConfigError(loaded.findings)
-    return loaded.configuration
-
-
-def _set_up_log(verbose: int) -> None:
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    logging.getLogger("knxgw").setLevel(level)
-    logging.getLogger("knxgw.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
-    logging.getLogger("xknx").setLevel(logging.ERROR)
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # the buses report changes themselves
-    logging.getLogger("waitress").setLevel(logging.WARNING)
+def _end(*, is_good: bool) -> None:
+    sys.exit(0 if is_good else 1)

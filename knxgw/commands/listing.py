@@ -1,16 +1,69 @@
-"""Rows of the catalogue for the commands, group objects and device models, and how they are printed."""
+"""`knxgw objects`, `knxgw models`: rows of the catalogue, and how they are printed."""
 
 import io
+import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
+from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.model import Catalogue, DeviceKind
 from knxgw.catalogue.search import having_words
 from knxgw.config.group_objects import POINTS
-from knxgw.config.objects import ExistingObject
+from knxgw.config.load import load_configuration
+from knxgw.config.objects import ExistingObject, existing_objects
+from knxgw.errors import ConfigError
+
+_KINDS = {"chargers": DeviceKind.CHARGER, "meters": DeviceKind.METER}
+
+
+def list_objects(words: Sequence[str], path: Path | None, *, as_json: bool) -> bool:
+    """Print the objects of the map or of a site; tell whether there is one. Raises: ConfigError."""
+    catalogue = shipped_catalogue()
+    existing = _existing(path, catalogue) if path else None
+    rows = object_rows(catalogue, existing, words)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        click.echo(object_lines(rows, _terminal_width()))
+    return _are_there(rows, "object", words)
+
+
+def list_models(words: Sequence[str], *, as_json: bool) -> bool:
+    """Print the models, of one kind where it is the first word; tell whether there is one."""
+    kind = words[0] if words and words[0] in _KINDS else None
+    wanted = words[1:] if kind else words
+    rows = model_rows(shipped_catalogue(), kind, wanted)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    elif rows:
+        click.echo(model_lines(rows, _terminal_width()))
+    return _are_there(rows, "model", words)
+
+
+def _existing(path: Path, catalogue: Catalogue) -> Sequence[ExistingObject]:
+    """Return the objects of a file. Raises: ConfigError."""
+    loaded = load_configuration(path, catalogue)
+    if loaded.configuration is None:
+        raise ConfigError(loaded.findings)
+    return existing_objects(loaded.configuration, catalogue)
+
+
+def _are_there(rows: Sequence[object], what: str, words: Sequence[str]) -> bool:
+    if not rows:
+        click.echo(f"no {what} has {' and '.join(map(repr, words))}", err=True)
+    return bool(rows)
+
+
+def _terminal_width() -> int | None:
+    """Return how many characters fit into a line of the terminal; None where nobody looks."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def object_rows(
@@ -61,7 +114,7 @@ def model_rows(
     catalogue: Catalogue, kind: str | None, words: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the models of one kind ("chargers", "meters") or of both in whose names `words` occur."""
-    wanted = {"chargers": DeviceKind.CHARGER, "meters": DeviceKind.METER}.get(kind or "")
+    wanted = _KINDS[kind] if kind else None
     return [
         {
             "id": model.id,

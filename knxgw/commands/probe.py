@@ -1,177 +1,46 @@
-"""`knxgw probe`: where to ask, with which settings of a line, and what is printed."""
+"""`knxgw probe`: asks at an address, and prints who answers."""
 
 import asyncio
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceKind, DeviceModel, SerialDefaults, Transport
+from knxgw.catalogue.model import DeviceKind
+from knxgw.commands.probe_target import AddressError, Target, Try, parse_target, parse_units, tries
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import LinkError
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint
 from knxgw.links.probe import carry_out
 from knxgw.modbus.probing import Candidate, Probing
 
 TCP_TIMEOUT_S, SERIAL_TIMEOUT_S = 1.5, 0.4
 SHOWN = 5  # candidates, and reasons of each
-SERIAL_UNITS = tuple(range(1, 11))
-HIGHEST_UNIT = 255
-_KINDS = {
-    "tcp": ConnectionKind.TCP,
-    "rtu_over_tcp": ConnectionKind.RTU_OVER_TCP,
-    "serial": ConnectionKind.SERIAL,
-}
-_LINE_KEYS = ("protocol", "baud", "data_bits", "parity", "stop_bits", "unit")
-EXAMPLES = "such as tcp://192.168.1.31 or serial:/dev/ttyUSB0"
 
 
-class AddressError(ValueError):
-    """An address or a list of units that cannot be understood."""
+def probe_address(address: str, units: str | None, seconds: float, *, as_json: bool) -> bool:
+    """Probe an address and print what was found; tell whether something was recognised.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where to ask; what is None is found out."""
-
-    kind: ConnectionKind
-    host: str = ""  # or the device file
-    port: int = 502
-    unit: int | None = None
-    protocol: str | None = None
-    baud: int | None = None
-    data_bits: int | None = None
-    parity: str | None = None
-    stop_bits: int | None = None
-
-
-def parse_target(text: str) -> Target:
-    """Return what an address means. Raises: AddressError."""
-    scheme, colon, rest = text.partition(":")
-    kind = _KINDS.get(scheme)
-    if kind is None or not colon:
-        raise AddressError(f"{text!r} is no address of a device; {EXAMPLES}")
-    if kind is ConnectionKind.SERIAL:
-        path, _, query = rest.partition("?")
-        return _serial_target(path, dict(parse_qsl(query)))
+    Raises: LinkError when nothing can be reached, click.UsageError for a faulty address.
+    """
     try:
-        parts = urlsplit(f"//{rest.removeprefix('//')}")
-        host, port = parts.hostname, parts.port
-    except ValueError as err:
-        raise AddressError(f"{text!r}: {err}; {EXAMPLES}") from err
-    if not host or parts.query:
-        raise AddressError(f"{text!r} names no host; {EXAMPLES}")
-    if port == 0:
-        raise AddressError(f"{text!r}: 0 is not a port; {EXAMPLES}")
-    unit = parts.path.strip("/")
-    return Target(kind=kind, host=host, port=port or 502, unit=_unit(unit) if unit else None)
-
-
-def _serial_target(path: str, given: dict[str, str]) -> Target:
-    unknown = sorted(given.keys() - set(_LINE_KEYS))
-    if not path or unknown:
-        what = f"unknown {', '.join(unknown)}" if unknown else "no device file"
-        raise AddressError(f"{what}; such as serial:/dev/ttyUSB0?baud=9600&parity=N")
-    words = {"protocol": ("rtu", "ascii"), "parity": ("N", "E", "O")}
-    for key, allowed in words.items():
-        if key in given and given[key] not in allowed:
-            raise AddressError(f"{key}: expected one of {', '.join(allowed)}, got {given[key]!r}")
-    numeric = {key: given[key] for key in ("baud", "data_bits", "stop_bits") if key in given}
-    if not all(re.fullmatch(r"[1-9][0-9]{0,6}", number) for number in numeric.values()):
-        raise AddressError("baud, data_bits and stop_bits are numbers from 1 on")
-    numbers = {key: int(number) for key, number in numeric.items()}
-    return Target(
-        kind=ConnectionKind.SERIAL,
-        host=path,
-        unit=_unit(given["unit"]) if "unit" in given else None,
-        protocol=given.get("protocol"),
-        parity=given.get("parity"),
-        baud=numbers.get("baud"),
-        data_bits=numbers.get("data_bits"),
-        stop_bits=numbers.get("stop_bits"),
-    )
-
-
-def _unit(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > HIGHEST_UNIT:
-        raise AddressError(f"{text!r} is no unit id; allowed: 0 to {HIGHEST_UNIT}")
-    return int(text)
-
-
-def parse_units(text: str) -> tuple[int, ...]:
-    """Return the units of a list such as `1-10,255`. Raises: AddressError."""
-    units: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        low = _unit(first)
-        units += range(low, _unit(last) + 1) if dash else [low]
-    if not units:
-        raise AddressError(f"{text!r} names no unit")
-    return tuple(dict.fromkeys(units))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """One endpoint, and who may answer there."""
-
-    endpoint: Endpoint
-    line: SerialLine | None
-    models: tuple[DeviceModel, ...]
-    units: tuple[int, ...]
-
-
-def tries(
-    target: Target, models: Sequence[DeviceModel], units: tuple[int, ...] | None
-) -> tuple[Try, ...]:
-    """Return what is tried, the most frequent settings and units first."""
-    wanted = units or (None if target.unit is None else (target.unit,))
-    if target.kind is not ConnectionKind.SERIAL:
-        endpoint = TcpEndpoint(host=target.host, port=target.port, kind=target.kind)
-        usual = Counter(model.unit_id for model in models)
-        chosen = wanted or tuple(unit for unit, _ in usual.most_common())
-        return (Try(endpoint=endpoint, line=None, models=tuple(models), units=chosen),)
-    return tuple(_serial_tries(target, models, wanted))
-
-
-def _serial_tries(
-    target: Target, models: Sequence[DeviceModel], wanted: tuple[int, ...] | None
-) -> Iterator[Try]:
-    settings: Counter[tuple[str, SerialDefaults]] = Counter()
-    for model in models:
-        for transport in (Transport.RTU, Transport.ASCII):
-            if transport in model.transports and model.serial is not None:
-                settings[transport.value, _with_given(target, model.serial)] += 1
-    asked = [s for s in settings if target.protocol in {None, s[0]}]
-    for protocol, serial in sorted(asked, key=lambda one: -settings[one]):
-        line = SerialLine(
-            port=target.host,
-            protocol=protocol,
-            baud=serial.baud,
-            data_bits=serial.data_bits,
-            parity=serial.parity,
-            stop_bits=serial.stop_bits,
-        )
-        speaking = tuple(m for m in models if protocol in {t.value for t in m.transports})
-        own = sorted({m.unit_id for m in speaking if 0 < m.unit_id <= 247})
-        units = wanted or tuple(dict.fromkeys((*SERIAL_UNITS, *own)))
-        yield Try(endpoint=SerialEndpoint(line=line), line=line, models=speaking, units=units)
-
-
-def _with_given(target: Target, serial: SerialDefaults) -> SerialDefaults:
-    return replace(
-        serial,
-        baud=target.baud or serial.baud,
-        data_bits=target.data_bits or serial.data_bits,
-        parity=target.parity or serial.parity,
-        stop_bits=target.stop_bits or serial.stop_bits,
-    )
+        target = parse_target(address)
+        wanted = parse_units(units) if units is not None else None
+    except AddressError as err:
+        raise click.UsageError(str(err)) from err
+    try:
+        found = run_probe(target, wanted, limit_s=seconds, show=not as_json)
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing was written to any device", err=True)
+        return False
+    if as_json:
+        click.echo(json.dumps(rows(target, found), ensure_ascii=False, indent=1))
+    else:
+        show(target, found)
+    return any(one.is_likely for one in found.candidates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,17 +16,8 @@ from click.testing import CliRunner, Result
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.cli import main
-from knxgw.commands.probe import (
-    AddressError,
-    Found,
-    Target,
-    configuration_of,
-    parse_target,
-    parse_units,
-    rows,
-    run_probe,
-    tries,
-)
+from knxgw.commands.probe import Found, configuration_of, rows, run_probe
+from knxgw.commands.probe_target import AddressError, Target, parse_target, parse_units, tries
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_endpoint import SerialEndpoint

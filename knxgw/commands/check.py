@@ -1,0 +1,24 @@
+"""`knxgw check`: what would a start say to this file?"""
+
+from pathlib import Path
+
+import click
+
+from knxgw.errors import Severity
+from knxgw.judgement import judge_file
+
+
+def check_file(file: Path, state: Path | None, *, offline: bool) -> bool:
+    """Print every finding; tell whether there is no error."""
+    judgement = judge_file(file, state, offline=offline)
+    for finding in judgement.findings:
+        click.echo(str(finding))
+    for what in judgement.left_out:
+        click.echo(f"not looked at (--offline): {what}")
+    found = [finding.severity for finding in judgement.findings]
+    errors = found.count(Severity.ERROR)
+    if errors:
+        click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be mended")
+        return False
+    click.echo("good, with warnings" if Severity.WARNING in found else "good")
+    return True
