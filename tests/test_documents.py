@@ -17,15 +17,12 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import REASON_WORDS, ChargingState, Reason
 from knxgw.cli import main
+from tests.support.pages import CODE, DOCS, ROOT, anchors, links, prose
 from tools.pages.catalogue import PAGES
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 WRITTEN = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 LATER = {DOCS / "performance.md", DOCS / "conformance.md"}  # reports: they may name what is planned
-CODE = re.compile(r"```(\w*)\n(.*?)^\s*```", re.DOTALL | re.MULTILINE)
 SENTENCE = 40  # characters; shorter ones may come again
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def name(path: Path) -> str:
@@ -102,23 +99,42 @@ def test_the_matrix_marks_what_a_model_supplies() -> None:
 
 @pytest.mark.parametrize("path", WRITTEN, ids=name)
 def test_every_relative_link_leads_somewhere(path: Path) -> None:
-    text = CODE.sub("", path.read_text(encoding="utf-8"))
-    for target in LINK.findall(text):
+    assert dead_links(path) == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
+def test_no_anchor_of_a_page_stands_twice(path: Path) -> None:
+    assert [anchor for anchor, count in anchors(path).items() if count > 1] == []
+
+
+def test_a_dead_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        '# One\n\n## Two, and [three](#one)\n\n## One\n\n<a id="four"></a>\n\n[](#two-and-three) [](#one-1) '
+        "[](#four) [](page.md#one) [](https://elsewhere/#x)\n\n```sh\n[](no-link)\n```\n\n"
+        '[](#five) [](other.md) [](page.md#two) <img src="none.svg"> [](/etc/hostname)\n'
+    )
+    assert dead_links(page, tmp_path) == [
+        "#five",
+        "other.md",
+        "page.md#two",
+        "none.svg",
+        "/etc/hostname",
+    ]
+
+
+def dead_links(path: Path, root: Path = ROOT) -> list[str]:
+    """Return the links of a page to no file of the repository, or to no anchor of a page."""
+    dead = []
+    for target in links(path):
         if re.match(r"[a-z]+:", target):
             continue
         file, _, fragment = target.partition("#")
-        place = (path.parent / file).resolve() if file else path
-        assert place.exists(), f"{target}: no such file"
-        if fragment and place.suffix == ".md":
-            assert fragment in anchors(place), f"{target}: no such heading"
-
-
-def anchors(path: Path) -> set[str]:
-    """Return the anchors of a page: its headings as GitHub names them, and explicit ones."""
-    text = CODE.sub("", path.read_text(encoding="utf-8"))
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    made = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
-    return made | set(re.findall(r'<a id="([^"]+)"', text))
+        place = (path.parent / file).resolve() if file else path.resolve()
+        inside = place.exists() and place.is_relative_to(root.resolve())
+        if not inside or (fragment and place.suffix == ".md" and fragment not in anchors(place)):
+            dead.append(target)
+    return dead
 
 
 def test_every_document_can_be_reached_from_the_readme() -> None:
@@ -129,8 +145,7 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
         if path in seen or path.suffix != ".md" or not path.is_file():
             continue
         seen.add(path)
-        targets = LINK.findall(CODE.sub("", path.read_text(encoding="utf-8")))
-        waiting += [(path.parent / target.partition("#")[0]).resolve() for target in targets]
+        waiting += [(path.parent / link.partition("#")[0]).resolve() for link in links(path)]
     assert {name(page) for page in WRITTEN} - {name(page) for page in seen | LATER} == set()
 
 
@@ -171,7 +186,7 @@ def quoted(path: Path) -> Iterator[str]:
         if language in ("sh", "ini"):
             joined = block.replace("\\\n", " ")
             yield from (line.strip() for line in joined.splitlines() if line.strip())
-    for inline in re.findall(r"`([^`\n]+)`", CODE.sub("", text)):
+    for inline in re.findall(r"`([^`\n]+)`", prose(path)):
         yield inline.strip() or "-"
 
 
@@ -238,16 +253,3 @@ def test_every_room_stands_in_the_architecture() -> None:
     chart = page.split("```mermaid", 1)[1].split("```", 1)[0]
     places = [re.search(rf"\b{room}\b", chart) for room in rooms]
     assert None not in places, "a room is missing in the diagram"
-
-
-def test_a_source_that_is_cited_is_listed() -> None:
-    listed = set(re.findall(r'<a id="([^"]+)"', (DOCS / "sources.md").read_text(encoding="utf-8")))
-    cited: set[str] = set()
-    for path in (
-        *(ROOT / "knxgw").rglob("*.py"),
-        *(ROOT / "bench").rglob("*.py"),
-        *(ROOT / "tools").rglob("*.py"),
-    ):
-        text = path.read_text(encoding="utf-8")
-        cited |= set(re.findall(r"Source: \[([\w-]+)\]", text))
-    assert cited <= listed

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from knxgw.catalogue.model import ObjectDefinition
-from tests.conformance.rules import Row, Section, row_of
+from tests.conformance.rules import Row, Section, anchor_of, row_of
 from tests.links.faults import ALL, FAULTS, NONE, PERIOD_S, TRANSACTION_S, Fault
 
 _INTRODUCTION = """\
@@ -12,11 +12,10 @@ _INTRODUCTION = """\
 
 # Conformance
 
-What the product promises, and the test that proves it. A row marked *open* waits for what stands
-behind it; any other row without a test fails the build. Sections are those of the product
-specification ([spec](sources.md#spec)), D rows those of the load management specification
-([dlm](sources.md#dlm)). The budgets of the design are measured by `make bench`:
-[performance.md](performance.md).
+What the product promises, and the test that proves it. The number of a row leads to its
+[rule](rules/README.md): those of load management begin with a D, those of operation with an H. A
+row marked *open* says what is missing and why; any other row without a test fails the build.
+`make bench` measures the budgets of time and memory: [performance.md](performance.md).
 
 ## Group objects
 
@@ -47,8 +46,9 @@ def conformance_page(
     objects: Iterable[ObjectDefinition],
     sections: Iterable[Section],
     proofs: Mapping[str, Sequence[str]],
+    places: Mapping[str, str],
 ) -> str:
-    """Return the whole page."""
+    """Return the whole page; `places` says in which page the anchor of a rule is."""
     lines = [_INTRODUCTION, "| GO | function | manual table | proof |", "|---|---|---|---|"]
     for one in objects:
         proof = _tests(proofs.get(row_of(one), ()))
@@ -56,7 +56,7 @@ def conformance_page(
     for section in sections:
         lines += ["", f"## {section.title}", "", "| row | promise | proof |", "|---|---|---|"]
         lines += [
-            f"| {row.id} | {row.promise} | {_proof(row, proofs.get(row.id, ()))} |"
+            f"| {_number(row, places)} | {row.promise} | {_proof(row, proofs.get(row.id, ()))} |"
             for row in section.rows
         ]
     page = "\n".join(lines) + "\n" + _FAULTS
@@ -73,6 +73,12 @@ def _fault(fault: Fault) -> Iterator[str]:
         within_s = fault.gap_s if code == NONE else fault.within_s
         name = code or "*none*"
         yield f"| {fault.name} | {where} | {hits} | {name} | {within_s:g} s | {heals if code else '-'} |\n"
+
+
+def _number(row: Row, places: Mapping[str, str]) -> str:
+    """Return the number of a row as a link to its rule."""
+    anchor = anchor_of(row.id)
+    return f"[{row.id}]({places[anchor]}#{anchor})"
 
 
 def _proof(row: Row, tests: Sequence[str]) -> str:

@@ -65,6 +65,18 @@ def _repeated(sections: Iterable[Section]) -> list[str]:
     return [key for key, count in counts.items() if count > 1]
 
 
+def anchor_of(row: str) -> str:
+    """Return the anchor of the rule in `docs/rules/` that a row is about.
+
+    The row of rule 9.4e of load management is D9.4e, that of rule 51 of operation H.51; the others
+    are those of the product.
+    """
+    number = row.lower().replace(".", "-")
+    if row.startswith("D"):
+        return f"lm-{number[1:]}"
+    return f"operation-{number[2:]}" if row.startswith("H") else f"product-{number}"
+
+
 def row_of(one: ObjectDefinition) -> str:
     """Return the id of a group object's row."""
     return f"GO {one.number}"

@@ -1,5 +1,6 @@
 """The conformance table is complete: every promise has a test, every mark a promise."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,14 +8,22 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue
 from knxgw.errors import ConfigError
-from tests.conformance.collect import ROOT, collect
+from tests.conformance.collect import collect
 from tests.conformance.render import conformance_page
-from tests.conformance.rules import RULES, Section, read_rules, row_of, unproven
+from tests.conformance.rules import (
+    RULES,
+    Section,
+    anchor_of,
+    read_rules,
+    row_of,
+    unproven,
+)
+from tests.support.pages import DOCS, rule_places
 
 EXAMPLE = """\
 - title: One
   rows: {1.1: Water is wet., 1.2: Fire is hot., 1.10: Air is thin.}
-  open: {1.2: part 9}
+  open: {1.2: no wood}
 """
 
 
@@ -46,8 +55,8 @@ def test_every_mark_names_a_row(
 def test_the_page_is_the_generated_one(
     sections: Sequence[Section], proofs: Mapping[str, Sequence[str]], catalogue: Catalogue
 ) -> None:
-    written = (ROOT / "docs/conformance.md").read_text(encoding="utf-8")
-    page = conformance_page(catalogue.objects, sections, proofs)
+    written = (DOCS / "conformance.md").read_text(encoding="utf-8")
+    page = conformance_page(catalogue.objects, sections, proofs, rule_places())
     assert written == page, "run `make generate`"
 
 
@@ -75,7 +84,7 @@ def test_a_row_without_a_test_is_found_unless_it_is_open() -> None:
     [
         (("1.10:", "1.1:"), "key repeated"),
         (("  open", "- title: Two\n  rows: {1.1: Again.}\n  open"), "row 1.1 is defined twice"),
-        (("{1.2: part", "{1.3: part"), "open names 1.3, which is no row"),
+        (("{1.2: no", "{1.3: no"), "open names 1.3, which is no row"),
         (("open:", "opne:"), "unknown key"),
     ],
 )
@@ -128,6 +137,33 @@ def test_a_mark_that_is_no_plain_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_proofs_and_what_is_open() -> None:
-    page = conformance_page((), read_rules(EXAMPLE), {"1.1": ("t::a", "t::b"), "1.2": ("t::c",)})
-    assert "| 1.1 | Water is wet. | `t::a`<br>`t::b` |" in page
-    assert "| 1.2 | Fire is hot. | *open*: part 9; `t::c` |" in page
+    proofs = {"1.1": ("t::a", "t::b"), "1.2": ("t::c",)}
+    places = dict.fromkeys(("product-1-1", "product-1-2", "product-1-10"), "rules/a.md")
+    page = conformance_page((), read_rules(EXAMPLE), proofs, places)
+    first, second = "[1.1](rules/a.md#product-1-1)", "[1.2](rules/a.md#product-1-2)"
+    assert f"| {first} | Water is wet. | `t::a`<br>`t::b` |" in page
+    assert f"| {second} | Fire is hot. | *open*: no wood; `t::c` |" in page
+
+
+@pytest.mark.parametrize(
+    ("row", "anchor"),
+    [
+        ("3.30", "product-3-30"),
+        ("7.29a", "product-7-29a"),
+        ("D9.4e", "lm-9-4e"),
+        ("D8a", "lm-8a"),
+        ("H.51", "operation-51"),
+    ],
+)
+def test_the_rule_of_a_row_follows_from_its_number(row: str, anchor: str) -> None:
+    assert anchor_of(row) == anchor
+
+
+def test_what_is_open_says_why_and_names_no_part(sections: Sequence[Section]) -> None:
+    reasons = [row.waits_for for section in sections for row in section.rows if row.waits_for]
+    assert len(reasons) > 20
+    assert [
+        one
+        for one in reasons
+        if re.search(r"\bparts?\b|\bsections?\b", one) or len(one.split()) < 4
+    ] == []
