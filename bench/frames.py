@@ -1,7 +1,7 @@
 """The few KNXnet/IP frames the measuring clients need, as bytes.
 
 The clients build their own so that what they cost, next to what they measure, is little.
-Source: [xknx] 4.0.0, `xknx.knxip` and `xknx.cemi` for the layouts; clauses not at hand.
+Source: [xknx] 4.0.0, `xknx.knxip` and `xknx.cemi` for the layouts, clauses not at hand.
 """
 
 import socket

@@ -201,7 +201,7 @@ class Gateway:
         """Wait for the end; then, while the buses still work, leave the chargers safe.
 
         Their fail-safe and watchdogs stay armed.
-        Source: load management specification, section 16.
+        Source: load-management 16.
         """
         try:
             await asyncio.Event().wait()

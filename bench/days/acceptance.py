@@ -1,6 +1,6 @@
 """What the days at random are accepted by: a figure, its limit, and whether it is kept.
 
-Source: load management specification, sections 22 and 24.
+Source: load-management 22, 24.
 """
 
 from collections.abc import Callable, Iterator, Sequence

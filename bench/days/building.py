@@ -1,6 +1,6 @@
 """A building that switches its loads at random, as the line sees it. Same seed, same day.
 
-Source: load management specification, section 24. Currents are mA per phase, times s.
+Source: load-management 24. Currents are mA per phase, times s.
 What that section leaves open, and what is taken here: sizes, lengths and phases are uniform; loads
 come as Poisson processes; the noise is redrawn each 2 s (the spacing of the faster smart meter),
 between two samples, and cut at three sigma; a load that would take the building above 40 A with

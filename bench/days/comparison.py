@@ -1,7 +1,7 @@
 """How the gateway stands against what people run, on the same days: what must hold, and what is better.
 
 A port may only be called beaten in what it is beaten in, and what is worse is said as plainly.
-Source: load management specification, section 24, yardsticks.
+Source: load-management 24 (yardsticks).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

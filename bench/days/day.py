@@ -1,6 +1,6 @@
 """A day at random: a building, five charging points, vehicles that come and go. Same seed, same day.
 
-Source: load management specification, section 24. Currents are mA per phase, times s.
+Source: load-management 24. Currents are mA per phase, times s.
 What that section leaves open, and what is taken here: a day begins somewhere within a gap or a stay
 of each charging point; every stay is another vehicle; the wall clock jumps each 4 to 8 h by an hour,
 in either direction; an outage of the meter comes at any time of its hour.

@@ -1,6 +1,6 @@
 """The figures of one day at random. Currents inside are mA, what is reported is A·s, s and kWh.
 
-Source: load management specification, sections 22 and 24.
+Source: load-management 22, 24.
 """
 
 from bisect import bisect_left
@@ -41,7 +41,7 @@ class DayFigures:
     part_as: float  # what raises had a part in, whatever was known
     excursion_limit_s: float
     excursion_fuse_s: float
-    overrun_s: float  # worst excursion beyond what section 22 or 24 allows
+    overrun_s: float  # worst excursion beyond what load-management 22, 24 allow
     overcurrent_limit_as: float
     overcurrent_fuse_as: float
     stress_b: float

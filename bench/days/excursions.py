@@ -1,6 +1,6 @@
 """How long a line may be above a limit, and how much longer it was. Currents are mA, times s.
 
-Source: load management specification, sections 22 (minima feasible) and 24, last lines (not).
+Source: load-management 22 (minima feasible), 24 (last lines: not).
 The specification counts 5 s for a vehicle to obey and 3 s to stop. The vehicles of a day at random
 may take longer: their own delay and slope are taken instead where these are longer. With faults, one
 lost telegram and one repeated write may be added.

@@ -2,7 +2,7 @@
 
 It offers what the gateway offered on the same day until such a telegram comes, and again as soon as
 the gateway's own line was within the limit; so at each overload it starts from the same line.
-Source: load management specification, section 22, breaker stress.
+Source: load-management 22 (breaker stress).
 """
 
 from bisect import bisect_right

@@ -1,7 +1,7 @@
 """The series of days: what the house, its meter, its chargers and its vehicles are like in each.
 
 Building and vehicles of a seed are the same in every series, but for what a series says of them.
-Source: load management specification, sections 22 and 24. Currents are mA per phase, times s.
+Source: load-management 22, 24. Currents are mA per phase, times s.
 What section 24 leaves open, and what is taken here: a further series differs from the first one (2 s
 meter, no faults) only in what its name says; the house behind 35 A has the same reserve of 4 A; an
 outage takes all telegrams of two minutes; values on change are sent from 0.5 A on, with In operation

@@ -6,7 +6,7 @@ A wait may be as long as the turns of the others and a minute: with n that want 
 served, n/k rounded up, less one, turns. n is the most that wanted at the same time during the wait, k
 the mean number of those whose minima would have fitted beside what the building really drew, while
 not all of them did; where all fitted all the time there is no turn to wait for.
-Source: load management specification, sections 12.4, 18.1, 22, 24.
+Source: load-management 12.4, 18.1, 22, 24.
 """
 
 import math

@@ -7,7 +7,7 @@ from enum import StrEnum
 class Priority(StrEnum):
     """The priority of a telegram on the bus, highest first; ETS offers alarm, high and low.
 
-    Source: KNX specification 3/3/2, data link layer: system, urgent, normal, low.
+    Source: [knx-standard] 3/3/2, data link layer: system, urgent, normal, low.
     """
 
     SYSTEM = "system"

@@ -366,7 +366,7 @@ class SunSpecChain:
     """Where a SunSpec device keeps its registers: a chain of models behind a marker.
 
     The addresses of all points count from the first register of the model that was found.
-    Source: [sunspec-models]; the marker "SunS" and the end of the chain as the reference has them.
+    Source: [sunspec-models] (the marker "SunS" and the end of the chain as well).
     """
 
     bases: tuple[int, ...]  # where the marker may stand, in the order of trying

@@ -3,7 +3,7 @@
 What holds a point back is told as it is. Where nothing does, people want to know first whether
 anybody is there: a charger that was never heard, or is silent, and a vehicle. What the charger
 itself limits shows in the setpoint that it reports.
-Source: product specification, section 5.
+Source: product 5.
 """
 
 from knxgw.charging.point import ChargingPoint, fresh_value

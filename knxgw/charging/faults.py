@@ -1,6 +1,6 @@
 """Faults: the list of the product, and the register that keeps the last or current one.
 
-Source: reference device's manual, chapter 11.1, tables 62 and 63; `NotStopping`,
+Source: [reference-manual] 11.1, tables 62 and 63. `NotStopping`,
 `NotFollowing`, `StateLost`, `CTDirection` and `MeterFrozen` are ours.
 """
 

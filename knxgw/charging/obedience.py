@@ -3,7 +3,7 @@
 A current clearly above the offer for a while is a fault: the charging point is then told 0 A; what
 still flows later does not stop at all. A vehicle that obeyed the 0 A gets another chance after a
 while, and at once when it was plugged in anew.
-Source: load management specification, section 13.3. When the faults end is ours.
+Source: load-management 13.3. When the faults end is ours.
 """
 
 from dataclasses import dataclass

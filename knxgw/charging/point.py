@@ -2,7 +2,7 @@
 
 The charger's own word for its state is kept apart from what is shown: a pause that we ordered
 must not look like the car's wish.
-Source: load management specification, sections 5, 14.3, 16; reference manual, tables 23-31.
+Source: load-management 5, 14.3, 16; [reference-manual] tables 23-31.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ FRESH_S: Mapping[Quantity, float] = {
     Quantity.EVCCID: float("inf"),
 }
 SHORTEST_FRESH_S = min(FRESH_S.values())
-FRESH_PERIODS = 5  # poll periods. Source: load management specification, section 3.3
+FRESH_PERIODS = 5  # poll periods. Source: load-management 3.3
 FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
 USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
 
@@ -399,7 +399,7 @@ def shown_state(
 def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
     """Return the charger's own state without the echo of a pause of ours, None while not known.
 
-    Source: load management specification, section 5.
+    Source: load-management 5.
     """
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):
@@ -419,7 +419,7 @@ def _own_pause(point: ChargingPoint, now_s: float) -> bool:
 def _echo_s(point: ChargingPoint) -> float:
     """Return how long [s] our own pause may still be reported after its end.
 
-    Source: load management specification, section 5.
+    Source: load-management 5.
     """
     spacings_s = point.spacings_s.get(Quantity.STATE, ())
     period_s = _usual_s(spacings_s) if len(spacings_s) >= FEWEST_SPACINGS else POLL_S

@@ -1,6 +1,6 @@
 """What a charging point may draw: any zero source wins, then the smallest cap, then the wish.
 
-Source: load management specification, sections 6 and 17.
+Source: load-management 6, 17.
 """
 
 import math

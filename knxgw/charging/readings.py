@@ -2,7 +2,7 @@
 
 A reading that shows nothing new only renews the age of the values; what time alone moves is
 followed later, at latest with the next one that does.
-Source: load management specification, section 14.3; reference manual, tables 36-61.
+Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 
 from collections.abc import Mapping

@@ -4,8 +4,7 @@ What the gateway itself knows of a charging process (`Process`) changes by `PROC
 process, input → process. What GO 50 shows follows from what the charger reports and the
 strongest hold on the charging point by `SHOWN_TABLE`: reported state, hold → shown state. When a
 hold ends, the state that holds then is simply the next column; nothing has to be restored.
-Source: reference device's manual, chapter 10.3, tables 23, 27 and 28; load management
-specification, sections 5, 6 and 16.
+Source: [reference-manual] 10.3, tables 23, 27 and 28; load-management 5, 6, 16.
 """
 
 from collections.abc import Mapping

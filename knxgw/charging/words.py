@@ -13,7 +13,7 @@ NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current s
 class ChargingState(IntEnum):
     """Value of GO 50.
 
-    Source: reference device's manual, chapter 10.3, table 23.
+    Source: [reference-manual] 10.3, table 23.
     """
 
     ILLEGAL = 0
@@ -122,7 +122,7 @@ class Reason(IntEnum):
 
     The numbers are the values of our own reason object (511 at charging point 1); one that was
     given once never changes its meaning.
-    Source: load management specification, section 6; product specification, section 16.
+    Source: load-management 6; product 16.
     """
 
     CONFIGURATION = 1

@@ -65,7 +65,7 @@ def _check_fallbacks(
     """Warn where the chargers together take too much without the gateway.
 
     One whose safe current is set at the device counts with its minimum: more is not known.
-    Source: load management specification, section 16, orderly shutdown.
+    Source: load-management 16 (orderly shutdown).
     """
     limit = _limit(settings)
     if limit is None:

@@ -14,7 +14,7 @@ SERIAL_LINE = "serial line"
 class DeviceAddress(NamedTuple):
     """Two devices are the same only if all four are equal.
 
-    Source: [spec] section 4.
+    Source: product 4.
     """
 
     host: str  # or the serial line

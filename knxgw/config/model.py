@@ -230,7 +230,7 @@ class GroupObjectLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationFault:
-    """A fault of the configuration that the running gateway must show (spec section 7)."""
+    """A fault of the configuration that the running gateway must show (product 7)."""
 
     code: str  # "Conf Charger", "Conf EMeter", "Conf NoCharger", "DLMAssociation"
     point: int | None  # the marked charging point; None: general

@@ -61,7 +61,7 @@ def existing_objects(
 def _function(definition: ObjectDefinition, settings: LoadManagementSettings) -> Text:
     """Return the name of an object; that of a smart meter value says what it is and where.
 
-    Source: reference device's manual, tables 17 to 19.
+    Source: [reference-manual] tables 17 to 19.
     """
     meter = settings.smart_meter
     if definition.dpt_choice != "smart_meter" or meter is None:

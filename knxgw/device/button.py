@@ -4,7 +4,7 @@ A short press toggles programming mode. The factory reset begins with the button
 comes, so that nobody does it by chance: hold until all LEDs flash slowly, release briefly, hold
 again until all flash rapidly, release. A button that is stuck gives the sequence up, so that the
 LEDs show again how the device is. Whoever reads the contact takes its bouncing away.
-Source: reference device's manual, chapter 8.3.5 ("usual duration: approx. 30 seconds"). The times
+Source: [reference-manual] 8.3.5. The times
 after the first hold are not in the manual; they are ours.
 """
 

@@ -1,7 +1,7 @@
 """What the three LEDs of the front panel show: a pure function of state and time.
 
-Source: reference device's manual, chapter 8.1, tables 5, 7, 8 and 9, and chapter 8.2, table 10;
-product specification, section 8. The manual says "approx. 1 Hz" for slow flashing; the rate of
+Source: [reference-manual] 8.1, tables 5, 7, 8 and 9, and 8.2, table 10;
+product 8. The manual says "approx. 1 Hz" for slow flashing; the rate of
 rapid flashing and the length of the pauses are ours.
 """
 

@@ -3,7 +3,7 @@
 A constraint is any limit that some members share: a phase of the mains connection, of a feeder, a
 budget of power. The result is max-min fair in the increments above the minima, unique, and does
 not depend on the order of the members.
-Source: load management specification, section 8.
+Source: load-management 8.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ load of the building is believed only where the line carries more than it may, b
 must be lowered at once, whoever it was; for raising the least favourable possibility counts. With the
 newer reading the sample is looked at once more.
 
-Source: load management specification, sections 7.1 and 7.2.
+Source: load-management 7.1, 7.2.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """One cycle of load management: what everybody may draw now, and why. Pure: a state in, one out.
 
-Source: load management specification, sections 6 to 14.
+Source: load-management 6 to 14.
 """
 
 from collections.abc import Mapping, Sequence
@@ -130,7 +130,7 @@ def _supervise_meter(work: Work) -> None:
 def _follow_chargers(work: Work) -> None:
     """Begin the emergency when the meter does not follow the chargers; a complete set is none then.
 
-    Source: the specification, section 13.5.
+    Source: load-management 13.5.
     """
     found = {phase.trail.finding for phase in work.phases}
     work.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
@@ -251,7 +251,7 @@ def _note_release(work: Work) -> None:
 def _may_restart(work: Work) -> bool:
     """Tell whether one of those that were interrupted, or of those that want, would fit again.
 
-    Who only waited before holds up nobody. Source: the specification, section 12.4.
+    Who only waited before holds up nobody. Source: load-management 12.4.
     """
     wanting = [member for member in work.members.values() if member.is_member]
     interrupted = work.overcurrent.interrupted
@@ -359,7 +359,7 @@ def _may_start(work: Work, *, has_room: bool) -> bool:
 
     An emergency adds no current to a line that nobody sees: what the last complete set left, its
     peaks included, decides. Before the first set everybody has the minimum, but nobody is started
-    any more once the meter should have spoken. Source: the specification, section 11.
+    any more once the meter should have spoken. Source: load-management 11.
     """
     if work.emergency and not work.is_base_known:
         return FaultCode.SMART_METER_TIMEOUT not in work.faults

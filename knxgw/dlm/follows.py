@@ -36,7 +36,7 @@ looks of a slow meter: it looks like a frozen meter, and everybody charges at th
 charging point whose phases are not the ones that were configured, rightly. A transformer with the wrong
 ratio fits no answer. Single-phase vehicles test their phase only.
 
-Source: load management specification, section 13.5. Currents are mA, times monotonic seconds.
+Source: load-management 13.5. Currents are mA, times monotonic seconds.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """What load management is told between two cycles: meter values, readings of a charger. Pure.
 
 Only what makes the line too full is urgent; everything else waits for the next cycle.
-Source: load management specification, sections 3, 7 and 10.
+Source: load-management 3, 7, 10.
 """
 
 from collections.abc import Iterable, Mapping

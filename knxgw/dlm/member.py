@@ -2,7 +2,7 @@
 
 All arithmetic is done in grid phases 0 to 2; currents are mA, times monotonic seconds. A `Member`
 is the working copy of one cycle: `copy()` it, change the copy, keep the copy.
-Source: load management specification, sections 3.3, 4, 13 and 14.
+Source: load-management 3.3, 4, 13, 14.
 """
 
 from collections.abc import Callable
@@ -157,8 +157,9 @@ class Member:
     def held_ma(self, phase: int, *, counts: bool) -> int:
         """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw.
 
-        What it overdraws is subtracted from what there is, and so counts once. Source: the
-        specification, sections 7.1 and 9.2.
+        What it overdraws is subtracted from what there is, and so counts once.
+
+        Source: load-management 7.1, 9.2.
         """
         actual_ma = self.actual_ma[phase] - self.overdraw_ma[phase]
         if counts and self.offer_ma > actual_ma and phase in self.phases:
@@ -279,7 +280,7 @@ def _is_unread(member: Member, seen: Seen, now_s: float) -> bool:
 def _not_taken(member: Member, seen: Seen, now_s: float) -> Phases:
     """Return what a charger may take that should have taken a lower offer by now, and did not.
 
-    Source: the specification, section 9.3.
+    Source: load-management 9.3.
     """
     taken_ma = seen.taken_ma
     if taken_ma is None or taken_ma <= member.offer_ma or now_s < member.settled_s:
@@ -366,12 +367,12 @@ def is_read_often(member: Member) -> bool:
 
 
 def stale_s(member: Member) -> float:
-    """Return after how long [s] a reading is none any more. Source: section 3.3."""
+    """Return after how long [s] a reading is none any more. Source: load-management 3.3."""
     return STALE_S if member.seen is None else member.seen.fresh_s
 
 
 def _highest_ma(member: Member) -> int:
-    """Return the highest current that can be. Source: section 3.3."""
+    """Return the highest current that can be. Source: load-management 3.3."""
     return member.settings.maximum_ma * 13 // 10 + 2000
 
 

@@ -1,6 +1,6 @@
 """The smart meter at the mains connection: values, complete sets, supervision. Pure.
 
-Source: load management specification, sections 3.1 and 3.2.
+Source: load-management 3.1, 3.2.
 """
 
 import math
@@ -133,7 +133,7 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
 def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether every phase has told a value not long ago: what is older raises nobody.
 
-    Source: load management specification, section 3.1.
+    Source: load-management 3.1.
     """
     oldest_s = age_s(meter, settings, now_s)
     return oldest_s is not None and oldest_s <= meter.spacing_s + 1.0
@@ -156,7 +156,7 @@ def asked(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 def missing(meter: Meter, settings: Settings, now_s: float) -> list[int]:
     """Return the phases to read from the bus: those whose telegram alone was lost, once each.
 
-    Source: load management specification, section 11.
+    Source: load-management 11.
     """
     if settings.supervision is not Supervision.VALUES:
         return []
@@ -177,7 +177,7 @@ def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the last values may be believed again, since the meter says that it is alive.
 
     Values that come on change only stay valid; 10 to 12 were read when it came back.
-    Source: load management specification, sections 3.1 and 11.
+    Source: load-management 3.1, 11.
     """
     since_s, last_s = meter.operation_since_s, meter.operation_s
     if settings.supervision is Supervision.VALUES or since_s is None or last_s is None:

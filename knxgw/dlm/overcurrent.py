@@ -1,6 +1,6 @@
 """Overcurrent although everybody is at the minimum: confirm it, interrupt all, restart. Pure.
 
-Source: load management specification, section 12.
+Source: load-management 12.
 """
 
 from collections.abc import Sequence

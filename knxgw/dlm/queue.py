@@ -1,7 +1,7 @@
 """The queue with rotation: who yields when not all minima fit. Pure.
 
 Off by default; then everybody who came first stays, and too much current at the minimum interrupts
-all. Source: load management specification, section 18.1.
+all. Source: load-management 18.1.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ ROOM_S = 60.0  # room for a member that was shed must last this long
 ROOM_MA = 1000  # and be this much more than its minimum
 COMING_S = 120.0  # after that nobody waits any longer for one whose turn came and who has no room
 HOUR_S = 3600.0
-MOST_STOPS = 4  # of one charging point in an hour. Source: the specification, section 22
+MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
 
 
 def yielding(
@@ -67,7 +67,7 @@ def shed(
 def note_shed(member: Member, now_s: float) -> None:
     """Remember that it had to go; one that has to go again soon waits twice as long.
 
-    The same as after an overcurrent that interrupts all. Source: the specification, section 12.4.
+    The same as after an overcurrent that interrupts all. Source: load-management 12.4.
     """
     again = now_s - member.returned_s <= RECURS_S
     after_s = min(2 * member.returns_after_s, LONGEST_RESTART_S) if again else ROOM_S

@@ -1,6 +1,6 @@
 """What there is for the chargers on a phase. Pure.
 
-Source: load management specification, section 7.1.
+Source: load-management 7.1.
 """
 
 from dataclasses import dataclass

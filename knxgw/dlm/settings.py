@@ -1,6 +1,6 @@
 """The named numbers of load management; the defaults are normative.
 
-Source: load management specification, section 2. Currents are mA per phase, times are seconds.
+Source: load-management 2. Currents are mA per phase, times are seconds.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Lowering is fast; raising is slow, needs a complete meter set, and gives only what was released
 before (the sum of the larger of offer and draw never exceeds what there is).
-Source: load management specification, sections 8, 9, 14 and 18.1.
+Source: load-management 8, 9, 14, 18.1.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -281,7 +281,7 @@ def _still_over_range(work: Work) -> set[int]:
 def _give_way(
     work: Work, running: list[Member], newcomer: Member, shares_ma: Mapping[int, int]
 ) -> None:
-    """Lower those who leave a newcomer no room, by however little. Source: section 9.3 c."""
+    """Lower those who leave a newcomer no room, by however little. Source: load-management 9.3c."""
     for member in running:
         target_ma = shares_ma[member.settings.number]
         if target_ma < member.offer_ma and not set(member.phases).isdisjoint(newcomer.phases):

@@ -1,13 +1,13 @@
 """What a charging point makes of its offer: too much, less than it may, or nothing at all. Pure.
 
-Source: load management specification, sections 13.4 and 14.
+Source: load-management 13.4, 14.
 """
 
 from knxgw.dlm.member import DRAWS_MA, NONE, SHRINK_S, Member, last_heard_s, obeyed_s, stale_s
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
-DEAF_FROM_MA = 1500  # of overdraw. Source: the specification, section 13.3
+DEAF_FROM_MA = 1500  # of overdraw. Source: load-management 13.3
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
 NARROW_S, NARROW_MA = (
     300.0,
@@ -81,7 +81,7 @@ def _has_settled(member: Member, settings: Settings, now_s: float) -> bool:
     """Tell whether what it draws was read when it must have followed its offer, a raise or a lowering.
 
     Until then a slow charger and a slow vehicle overdraw nothing.
-    Source: the specification, section 13.4.
+    Source: load-management 13.4.
     """
     seen = member.seen
     if seen is None or seen.taken_ma is None or seen.taken_s is None:

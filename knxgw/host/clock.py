@@ -15,7 +15,7 @@ def system_clock() -> datetime:
 def is_synchronised() -> bool:
     """Tell whether a time server sets the machine's clock, as the kernel knows; asking is free.
 
-    Source: adjtimex(2).
+    Source: [linux-man] adjtimex(2).
     """
     try:
         libc = ctypes.CDLL(None, use_errno=True)

@@ -110,7 +110,7 @@ class TcpEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialEndpoint:
-    """The RS485 line. Source: Modbus over Serial Line, section 2.5.1.1 (silent intervals)."""
+    """The RS485 line. Source: [modbus-serial] section 2.5.1.1 (silent intervals)."""
 
     line: SerialLine
     framing: Framing = Framing.STANDARD

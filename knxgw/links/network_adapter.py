@@ -3,7 +3,7 @@
 The kernel tells nobody that a membership is gone: with an adapter that is pulled and plugged in
 again the sockets live on, deaf and mute. So what is true of the adapter is looked up again and
 compared. All of it works in containers; where the system does not say, it is taken as unchanged.
-Source: netdevice(7), /proc/net/igmp of Linux.
+Source: [linux-man] netdevice(7), /proc/net/igmp.
 """
 
 import socket

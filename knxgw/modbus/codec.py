@@ -171,7 +171,7 @@ def _pack(point: Point, raw: float) -> bytes:
 def _decode_measured(point: Point, data: bytes) -> float:
     """Return mantissa * 10^exponent of Iskra's formats T5 and T6.
 
-    Source: [pyiskra], helper.py.
+    Source: [pyiskra] helper.py.
     """
     if len(data) != 4:
         raise DecodeError(f"{point.name}: {len(data) // 2} registers are no {point.type}")

@@ -222,7 +222,7 @@ class Commander:
         """Compare a value the charger reports with what was written; rewrite what it forgot.
 
         Return after how long [s] to look at it again, None: in its turn.
-        Source: load management specification, section 13.3a.
+        Source: load-management 13.3c.
         """
         if raw is None:
             return None

@@ -4,7 +4,7 @@ Somebody else may write to the same charger, or it starts anew without losing it
 register can be read back, it is compared with what was written. What cannot be read shows in what the
 charger does: a current although none is offered. Too much is told again without end, for it may be the
 main fuse that depends on it; too little is told again calmly.
-Source: load management specification, sections 9.3, 13.3a and 16. The times are ours.
+Source: load-management 9.3, 13.3c, 16. The times are ours.
 """
 
 import logging

@@ -10,7 +10,7 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception c
 NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
 NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
 GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
-# Source: Modbus Application Protocol Specification V1.1b3, section 7.
+# Source: [modbus] V1.1b3, section 7.
 _MEANINGS = {
     ILLEGAL_FUNCTION: "illegal function",
     ILLEGAL_ADDRESS: "illegal data address",

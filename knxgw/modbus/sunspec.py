@@ -2,7 +2,7 @@
 
 A device has a chain of models, each with its id and its length in front. Where it begins, what
 stands before the wanted model and how long that is differ from device to device.
-Source: [sunspec-models], the recipe as the sources of the model files agree on it.
+Source: [sunspec-models] the recipe as the sources of the model files agree on it.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ at most; `ENABLE` two, counted from the last setpoint before it, of which there 
 falls meanwhile, unless the charger is paused; a feeding, which is due one spacing early,
 `FEED_LATE_SPACINGS` after its time, the last of them only where a lowering and a pause came just before
 it.
-Source: load management specification, section 9.3, for breaking the spacing. The order is ours.
+Source: load-management 9.3 (breaking the spacing). The order is ours.
 """
 
 import math

@@ -3,7 +3,7 @@
 A telegram we send also reaches our own other objects on its address. A read is answered on the
 address it came on, by the first object with the R flag linked there; an object without a fresh
 value does not answer.
-Source: reference device's manual, chapter 13 (flags); KNX handbook, group object server.
+Source: [reference-manual] 13 (flags); [knx-handbook] group object server.
 """
 
 import logging

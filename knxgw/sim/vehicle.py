@@ -1,6 +1,6 @@
 """A simulated vehicle: battery, phases, and how fast it follows what it is offered.
 
-Source: load management specification, section 21 ("EV standard", "EV slow").
+Source: load-management 21 (the standard and the slow vehicle).
 """
 
 from dataclasses import dataclass, field

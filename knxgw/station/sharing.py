@@ -340,7 +340,7 @@ def _with_invalid_points(
 
 
 class SharingState(IntEnum):
-    """Value of GO 504. Source: product specification, section 16."""
+    """Value of GO 504. Source: product 16."""
 
     OFF = 0
     NORMAL = 1

@@ -1,4 +1,4 @@
-"""The generator of days at random; load management specification, section 24."""
+"""The generator of days at random; load-management 24."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

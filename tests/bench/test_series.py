@@ -1,4 +1,4 @@
-"""The series of days are what they say; load management specification, section 24."""
+"""The series of days are what they say; load-management 24."""
 
 from itertools import pairwise
 

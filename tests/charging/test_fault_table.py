@@ -21,7 +21,7 @@ from tests.device.watching import in_words, watched
 from tests.station.sites import after, new_station
 from tests.support.world import from_payload
 
-# Text and severity as section 7 of the specification prints them, typed in here once more.
+# Text and severity as product 7 has them, typed in here once more.
 GENERAL = {
     "ContactSupport": 130,
     "Conf NoCharger": 120,

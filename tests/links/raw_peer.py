@@ -9,7 +9,7 @@ Answer = Callable[[bytes], list[tuple[float, bytes]]]  # request → what is sai
 
 
 def with_crc(frame: bytes) -> bytes:
-    """Return an RTU frame. Source: Modbus over Serial Line, section 6.2.2."""
+    """Return an RTU frame. Source: [modbus-serial] section 6.2.2."""
     crc = 0xFFFF
     for byte in frame:
         crc ^= byte
@@ -19,7 +19,7 @@ def with_crc(frame: bytes) -> bytes:
 
 
 def with_lrc(frame: bytes) -> bytes:
-    """Return an ASCII frame. Source: Modbus over Serial Line, section 2.5.2.2."""
+    """Return an ASCII frame. Source: [modbus-serial] section 2.5.2.2."""
     return b":" + (frame + bytes((-sum(frame) & 0xFF,))).hex().upper().encode() + b"\r\n"
 
 

@@ -1,7 +1,9 @@
 """What must be so when nothing has happened for a while: nobody is held down when nothing is the matter.
 
-The offers are compared with what `solve()` gives on what the line really carries. Source: load
-management specification, sections 8, 9.2 to 9.4, 14 and 22. Currents are mA per phase.
+The offers are compared with what `solve()` gives on what the line really carries.
+Currents are mA per phase.
+
+Source: load-management 8, 9.2 to 9.4, 14, 22.
 """
 
 from collections.abc import Sequence

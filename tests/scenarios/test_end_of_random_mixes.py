@@ -2,7 +2,7 @@
 
 Wider than the mixes of `test_random_mixes`: chargers without measurement, without 0 A, read seldom
 and late, whole amperes, one phase, the queue, restarts, chargers that are silent, lost telegrams,
-every datapoint type. Source: load management specification, sections 9.5 and 22.
+every datapoint type. Source: load-management 9.5, 22.
 """
 
 from dataclasses import replace

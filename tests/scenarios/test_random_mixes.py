@@ -1,4 +1,4 @@
-"""Invariants I1 to I6 over short random mixes; load management specification, section 9.5.
+"""Invariants I1 to I6 over short random mixes; load-management 9.5.
 
 Vehicles obey within 5 s, as IEC 61851-1 has it; the building does what it likes.
 """

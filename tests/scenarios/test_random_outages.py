@@ -1,7 +1,7 @@
 """The invariants while telegrams of the smart meter are lost or late, and the gateway restarts.
 
 I3 above all: whatever the building does while nobody sees it, the gateway begins no overload.
-Source: load management specification, sections 9.5 and 11.
+Source: load-management 9.5, 11.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Every scenario of the catalogue, run once; load management specification, section 23."""
+"""Every scenario of the catalogue, run once; load-management 23."""
 
 import random
 from pathlib import Path

@@ -115,7 +115,7 @@ RETURN = (
 def test_when_in_operation_returns_answers_end_the_emergency_or_else_the_time_without_a_gap(
     answers: str, ends_s: tuple[float, float]
 ) -> None:
-    """Specification, section 11: the answers, or the last values after T_hold."""
+    """load-management 11: the answers, or the last values after T_hold."""
     recording = ran(RETURN % (ON_CHANGE, answers))
     lost = [one for one in recording.faults if one.code is FaultCode.SMART_METER_TIMEOUT]
     began, ended = (one.at_s for one in lost if one.at_s > 0)

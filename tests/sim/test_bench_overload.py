@@ -62,13 +62,13 @@ def test_a_controller_that_starts_somebody_in_an_emergency_is_reported(events: s
 def test_a_rule_that_lets_anybody_start_in_an_emergency_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The rule of section 11 without its condition, in the gateway itself."""
+    """The rule of load-management 11 without its condition, in the gateway itself."""
     monkeypatch.setattr(cycles, "_may_start", lambda *_, **__: True)
     assert i3(Run(parse_scenario(OUTAGE + UNSEEN)).run())
 
 
 def test_one_that_fits_by_the_last_complete_set_may_start_though_the_building_has_grown() -> None:
-    """Section 11 allows it; nobody could know."""
+    """Allowed by load-management 11; nobody could know."""
     text = "duration_s: 300\nbase_a: 10\npoints: [{}, {car: {plug_s: 200}}]\n"
     text += "meter: {lost: [{from: 120, to: 260}]}\nevents: [{at: 150.1, base_a: 24}]\n"
     recording = Run(parse_scenario(text)).run()

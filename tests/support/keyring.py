@@ -2,7 +2,7 @@
 
 Secrets are encrypted with AES-128-CBC under the PBKDF2 hash of the password; the signature is the
 truncated SHA-256 of all elements and attributes in order, with the password's hash at the end.
-Source: xknx 4.0.0, `xknx/secure/keyring.py`, which reads and verifies such files.
+Source: [xknx] 4.0.0, `xknx/secure/keyring.py`, which reads and verifies such files.
 """
 
 import base64

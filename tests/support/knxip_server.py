@@ -317,7 +317,7 @@ class _TcpClient(asyncio.Protocol, Client):
 class _Session(_IPSecureTransportLayer):
     """The server's half of an IP Secure session.
 
-    Source: xknx 4.0.0, `xknx/io/ip_secure.py`, the client's half.
+    Source: [xknx] 4.0.0, `xknx/io/ip_secure.py`, the client's half.
     """
 
     def __init__(self, credentials: Credentials, client_key: bytes) -> None:

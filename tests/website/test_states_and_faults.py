@@ -10,7 +10,7 @@ from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from tests.station.sites import CP1, CP2, LEFT, after, charger, new_station
 
-# Words of GO 50 as section 3 of the specification prints them.
+# Words of GO 50 as product 3 has them.
 WORDS = (
     "illegal", "start-up", "error", "not available", "cancelled", "available", "connected",
     "manual start required", "charge", "charge with reduced current", "charge + ventilation",

@@ -7,8 +7,8 @@ the minimum it is switched off at once. Nothing else is done between two turns, 
 what one has, another one can only get when it leaves or has to give way.
 Left out: modes with solar power, plans, priorities, phase switching, nested circuits, limits of power;
 a meter that falls silent (after 60 s the circuit counts as overloaded): the compared days have none.
-Docs: docs/yardsticks/evcc.md. Sources: the repository evcc-io/evcc, core/circuit/circuit.go (010cf6e),
-core/loadpoint.go (003553f), core/site.go (005a186); docs/design/loadmanagement.md (75e330c); the
+Docs: docs/yardsticks/evcc.md. Source: [evcc] core/circuit/circuit.go (010cf6e),
+core/loadpoint.go (003553f), core/site.go (005a186), docs/design/loadmanagement.md (75e330c), the
 project's documentation, pages "Load Management" and "interval" (English, as of 2026).
 Currents are mA per phase, times s.
 """

@@ -9,10 +9,10 @@ draws more than 3 A, and on all it is wired to while it does not charge. Who dra
 its setpoint for a minute counts with what it draws. No pause, no hysteresis, no rotation.
 Left out: modes with solar power, batteries, phase switching, nested counters, total power, imbalance;
 the power for a counter that fails (after 60 s): the compared days have none.
-Docs: docs/yardsticks/openwb.md. Sources: the repository openWB/core, packages/main.py (00c75f1),
+Docs: docs/yardsticks/openwb.md. Source: [openwb] packages/main.py (00c75f1),
 packages/control/counter.py and loadmanagement.py (02820e3), packages/control/algorithm: common.py,
 additional_current.py, min_current.py, filter_chargepoints.py and surplus_controlled.py as of 2026,
-algorithm.py (08c44fb), packages/control/chargepoint/chargepoint.py (003ccf5); the openWB wiki, page
+algorithm.py (08c44fb), packages/control/chargepoint/chargepoint.py (003ccf5), the openWB wiki, page
 "Lastmanagement".
 Currents are mA per phase, times s.
 """

@@ -9,9 +9,9 @@ value is above 120 %. Of the same figure the lowest of four minutes and of an ho
 Left out: charging modes with solar power, minimum power and tariffs, waking up full vehicles, phase
 switching, chargers that do not answer; the compared days have none. The estimate is made each second
 instead of each half, the lowest of an hour is kept by the second instead of by the minute.
-Docs: docs/yardsticks/warp.md. Sources: the repository Tinkerforge/esp32-firmware, software/src/modules:
+Docs: docs/yardsticks/warp.md. Source: [warp] software/src/modules:
 power_manager/power_manager.cpp (24dca67), charge_manager/current_allocator.cpp (001c4aa) and
-charge_manager.cpp (00f7efa); the manufacturer's documentation, page "Chargers".
+charge_manager.cpp (00f7efa), the manufacturer's documentation, page "Chargers".
 Currents are mA per phase, times s.
 """
 

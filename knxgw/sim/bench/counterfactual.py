@@ -12,7 +12,7 @@ far as that was too much by what was known when it was taken: with a building th
 the highest load the meter had told within the window of the peak-hold, with nobody raised later, and
 no vehicle that takes more by its own wish later. The sum of that is `caused_as`. Nothing is excused
 to one who raises on values that are too old.
-Source: load management specification, section 22.
+Source: load-management 22.
 """
 
 from bisect import bisect_right

@@ -1,6 +1,6 @@
 """Faults of the smart meter that the gateway finds although it is right.
 
-Source: load management specification, section 13.5.
+Source: load-management 13.5.
 """
 
 from knxgw.charging.faults import FaultCode

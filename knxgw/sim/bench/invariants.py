@@ -1,6 +1,6 @@
 """What must hold in every state, as far as it can be seen from outside the gateway.
 
-Source: load management specification, section 9.5. I6 (order does not matter) needs two runs and
+Source: load-management 9.5. I6 (order does not matter) needs two runs and
 is a test. Currents are mA per phase, times s.
 """
 
@@ -140,7 +140,7 @@ class Watch:
         """Tell whether the offers must fit already.
 
         While the line carries no more than it may, the chargers are read once more first. Source:
-        load management specification, section 7.2.
+        load-management 7.2.
         """
         load_ma = self._plant.load[phase].at(sampled_s)
         if self._is_seen and load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA:

@@ -2,7 +2,7 @@
 
 The windows are those of the specification, not of the controller that is judged: one that looks back
 less far has to answer for it. Currents are mA per phase, times s.
-Source: load management specification, sections 2, 3.1, 7.3, 11.
+Source: load-management 2, 3.1, 7.3, 11.
 """
 
 from bisect import bisect_right
@@ -56,7 +56,7 @@ class Knowledge:
         """Return the most the building was known to draw when something was decided.
 
         Infinite: nothing was known. A value that is too old is none to raise on; to start somebody,
-        what was known when the meter was heard last is allowed (section 11).
+        what was known when the meter was heard last is allowed (load-management 11).
         """
         index = bisect_right(self._arrived, decided_s) - 1
         if index < 0:

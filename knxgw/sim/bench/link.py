@@ -3,7 +3,7 @@
 These are the driver's own rules: its commander, which writes what changed, what was refused and what
 the charger reports otherwise than it was told, and its judgement of the answers. Only registers are
 missing, and reads that show nothing but what is known. Monotonic time is that of the scenario.
-Source: load management specification, section 13.3a.
+Source: load-management 13.3c.
 """
 
 import logging

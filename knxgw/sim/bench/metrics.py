@@ -1,6 +1,6 @@
 """The figures of a run. Currents inside are mA, what is reported is A, A·s, s and kWh.
 
-Source: load management specification, section 22.
+Source: load-management 22.
 """
 
 from bisect import bisect_left

@@ -8,7 +8,7 @@ Where not all minima fit, *possible* is what is given when those the run itself 
 admitted first, then the others by their number: it is judged how well the current is used, not who
 waits. *Fair* is what is given when those are admitted first who had the least since they were plugged
 in, at every moment anew: by that it is judged who waits.
-Source: load management specification, section 22. Currents are mA per phase, times s.
+Source: load-management 22. Currents are mA per phase, times s.
 """
 
 from bisect import bisect_right

@@ -4,7 +4,7 @@ While the smart meter is silent, or not all minima fit, the line may carry too m
 it. What the gateway can help is that it does not give more then. So the building counts here as far as
 the meter has told it, and an overload may begin with a value of the meter only: after the time its
 answer takes, what all vehicles together draw must not rise before the line is within its limit again.
-Source: load management specification, sections 9.2, 9.5, 11, 12. Currents are mA per phase, times s.
+Source: load-management 9.2, 9.5, 11, 12. Currents are mA per phase, times s.
 """
 
 from bisect import bisect_left, bisect_right

@@ -2,7 +2,7 @@
 
 The file format is described in `docs/bench.md`. Currents are mA per phase, times are seconds of
 the scenario: 0 is where it begins, the gateway has then been running for `idle_s`.
-Source: load management specification, sections 21 and 23.
+Source: load-management 21, 23.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """How much of the patience of an overcurrent device a load has used up.
 
 The curves are conservative envelopes for comparing, not normative tripping curves.
-Source: load management specification, section 22, breaker stress.
+Source: load-management 22 (breaker stress).
 """
 
 import math

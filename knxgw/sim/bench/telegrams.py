@@ -3,7 +3,7 @@
 A meter that sends 7.012 tells an r.m.s. current: an amount without a direction. Export of 8 A is then
 the same telegram as import of 8 A, and the gateway takes it for import, which is the safe side: it sees
 16 A too much. All other types have a sign, and export is negative.
-Source: load management specification, section 3.1; KNX 03_07_02 as xknx implements it.
+Source: load-management 3.1; [knx-dpt] 03_07_02 as xknx implements it.
 """
 
 import struct

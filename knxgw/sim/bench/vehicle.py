@@ -1,6 +1,6 @@
 """A vehicle whose current moves along straight lines, so that it is known exactly at any moment.
 
-Source: load management specification, section 21. Currents are mA per phase, times s.
+Source: load-management 21. Currents are mA per phase, times s.
 """
 
 from dataclasses import dataclass, field

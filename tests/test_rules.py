@@ -1,0 +1,150 @@
+"""The rules stand in docs/rules/, and whatever refers to one finds it."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.rules import RULES as ROWS
+from tests.conformance.rules import anchor_of, read_rules
+from tests.support.pages import ANCHOR, DOCS, ROOT, RULES, links, prose, rule_places
+from tests.support.sources import mistakes, rules, statements, texts
+
+PLACES = rule_places()
+KEYS = frozenset(ANCHOR.findall((DOCS / "sources.md").read_text(encoding="utf-8")))
+REFERS = re.compile(r"Sources?:|(?:product|operation) [0-9]|load-management ")
+PROMISES = {
+    anchor_of(row.id): row.promise
+    for section in read_rules(ROWS.read_text(encoding="utf-8"))
+    for row in section.rows
+}
+
+
+# --- what refers to a rule -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def texts_of() -> Mapping[Path, tuple[str, ...]]:
+    """Return the docstrings and comments of every module that may refer to a rule."""
+    folders = ("knxgw", "bench", "tools", "tests")
+    codes = {
+        path.relative_to(ROOT): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    return {path: tuple(texts(code)) for path, code in codes.items() if REFERS.search(code)}
+
+
+def test_every_source_is_a_rule_or_a_listed_document(
+    texts_of: Mapping[Path, Sequence[str]],
+) -> None:
+    wrong = [
+        f"{path}: {part}"
+        for path, found in texts_of.items()
+        for text in found
+        for statement in statements(text)
+        for part in mistakes(statement, PLACES, KEYS)
+    ]
+    assert wrong == [], "docs/sources.md explains the form"
+
+
+def test_every_rule_that_is_mentioned_exists(texts_of: Mapping[Path, Sequence[str]]) -> None:
+    mentioned = [
+        (path, anchor)
+        for path, found in texts_of.items()
+        for text in found
+        for anchor in rules(text)
+    ]
+    assert len(mentioned) > 100, "what finds nothing would find no mistake"
+    assert [f"{path}: {anchor}" for path, anchor in mentioned if anchor not in PLACES] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "load-management 99",
+        "load-management 9.2, 9.9",
+        "load-management 6 to 99",
+        "load-management",
+        "load management specification, section 9",
+        "product 7; load-management 9.2z",
+        "operation 1000",
+        "[unknown-paper] chapter 3",
+        "[reference-manual] 10.3; tables 7",
+        "the manual",
+    ],
+)
+def test_a_source_that_leads_nowhere_is_refused(statement: str) -> None:
+    assert mistakes(statement, PLACES, KEYS)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "load-management 9.2",
+        "load-management 9.3 (breaking the spacing), 16",
+        "load-management 6 to 14",
+        "load-management 23, S17",
+        "product 7; load-management 13.3, 13.5e; [reference-manual] 10.3, table 23",
+        "operation 51",
+    ],
+)
+def test_a_source_in_the_right_form_is_accepted(statement: str) -> None:
+    assert mistakes(statement, PLACES, KEYS) == []
+
+
+def test_sources_are_found_in_docstrings_and_in_comments() -> None:
+    code = '"""About.\n\nSource: product\n7; [xknx] 4.0.0, x.py. More."""\nA = 1  # why. Source: product 3\n'
+    found = [statement for text in texts(code) for statement in statements(text)]
+    assert found == ["product 7; [xknx] 4.0.0, x.py", "product 3"]
+
+
+def test_every_row_of_the_conformance_table_is_about_a_rule() -> None:
+    assert [anchor for anchor in PROMISES if anchor not in PLACES] == []
+
+
+def test_every_numbered_rule_has_its_row_unless_it_is_an_option_that_is_not_built() -> None:
+    numbered = {
+        anchor
+        for page in RULES.rglob("*.md")
+        for anchor, number in re.findall(r'<a id="([^"]+)"></a>\*\*([\w.]+)\*\*', prose(page))
+    }
+    assert {one for one in numbered - set(PROMISES) if not one.startswith("lm-19-")} == set()
+
+
+# --- the pages themselves ------------------------------------------------------------------------
+
+
+def test_an_anchor_stands_once_and_is_that_of_its_number() -> None:
+    text = "".join(prose(page) for page in RULES.rglob("*.md"))
+    assert [anchor for anchor, count in Counter(ANCHOR.findall(text)).items() if count > 1] == []
+    for anchor, number in re.findall(r'<a id="([^"]+)"></a>\s*(?:\*\*|#+ )([\d.]+\w?)', text):
+        assert anchor.partition("-")[2] == number.rstrip(".").replace(".", "-"), anchor
+
+
+def test_codes_and_severities_are_those_of_the_rows() -> None:
+    page = (RULES / "faults-and-panel.md").read_text(encoding="utf-8")
+    table = re.findall(
+        r'^\| <a id="([^"]+)">.*? \| (.*?) \| (`.*?`) \| (\d+) \|', page, re.MULTILINE
+    )
+    assert len(table) > 20
+    for anchor, scope, code, severity in table:
+        assert PROMISES[anchor].removesuffix(" (ours)") == f"{scope} {code}, {severity}"
+
+
+def test_the_catalogue_of_situations_has_every_scenario() -> None:
+    page = RULES / "load-management" / "scenarios.md"
+    linked = Counter((page.parent / one).resolve() for one in links(page) if one.endswith(".yaml"))
+    files = {path.resolve(): 1 for path in (ROOT / "tests" / "scenarios").glob("*.yaml")}
+    assert dict(linked) == files
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| ") and ".yaml" not in line and re.search(r"S\d\d", line):
+            assert "**not built**" in line
+
+
+@pytest.mark.parametrize("page", sorted(RULES.rglob("*.md")), ids=lambda page: page.stem)
+def test_a_page_of_rules_can_be_read_in_a_sitting(page: Path) -> None:
+    words = re.sub(r"<[^>]*>|\([^)]*\)", "", page.read_text(encoding="utf-8")).split()
+    assert len(words) < 5000
