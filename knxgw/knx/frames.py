@@ -57,7 +57,7 @@ class Outgoing:
 def kind_of(data: CEMILData, own: IndividualAddress) -> FrameKind | None:
     """Return what kind of frame it is to the device with the address `own`; None: not for it.
 
-    Source: KNX 03_03_04 Transport Layer, section 2 (TPDU), as xknx 4.0.0 `telegram/tpci.py` reads it.
+    Source: [knx-standard] 3/3/4 transport layer, section 2 (TPDU), as xknx 4.0.0 `telegram/tpci.py` reads it.
     """
     if isinstance(data.dst_addr, GroupAddress):
         if isinstance(data.tpci, TDataGroup):
