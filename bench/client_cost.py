@@ -22,7 +22,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from bench.always_due import always_due
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import DeviceEvent
-from knxgw.charging.words import PointNumber
+from knxgw.config.devices import charger_id
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
@@ -125,7 +125,8 @@ async def _plain() -> float:
 
 
 def _driver() -> _TimedDriver:
-    return _TimedDriver(PointNumber(1), catalogue().chargers["abb_terra_ac"], unit_id=1)
+    model = catalogue().chargers["abb_terra_ac"]
+    return _TimedDriver(charger_id(1), model, name="cp1", unit_id=1)
 
 
 async def _ours() -> tuple[float, float]:

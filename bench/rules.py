@@ -11,6 +11,7 @@ from bench.site import site_text
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, PointNumber, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
 from knxgw.dlm.allocation import Share, solve
 from knxgw.sim.bench.controller import Gateway
@@ -57,7 +58,7 @@ def _steps() -> Figures:
     chance = random.Random(SEED)  # noqa: S311 - no secret
     station, _ = step(station, Started(), 0.0)
     for number in station.points:
-        good = ChargerConditionChanged(point=number, condition=LinkCondition.GOOD)
+        good = ChargerConditionChanged(device=charger_id(number), condition=LinkCondition.GOOD)
         station, _ = step(station, good, 0.0)
     delays_s: list[float] = []
     started_s = perf_counter()
@@ -93,7 +94,7 @@ def _seen(number: PointNumber, current_ma: int) -> ChargerSeen:
         Quantity.SETPOINT: current_ma,
         **dict.fromkeys(PHASE_CURRENTS, current_ma),
     }
-    return ChargerSeen(point=number, values=values)
+    return ChargerSeen(device=charger_id(number), values=values)
 
 
 def _solving_us(count: int) -> float:

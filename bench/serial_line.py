@@ -20,10 +20,10 @@ from knxgw.config.model import SerialLine
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import SerialEndpoint
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import Exchange, SerialWire
+from tests.support.devices import driver as make_driver
 
 BAUD, UNITS = 19_200, 5
 TURNAROUND_S = 0.005
@@ -62,7 +62,7 @@ class _Line:
             images, self.wire, line, time_s=lambda: loop.time() - start_s
         )
         self.drivers = [
-            Driver(PointNumber(unit), model, unit_id=unit) for unit in range(1, UNITS + 1)
+            make_driver(PointNumber(unit), model, unit_id=unit) for unit in range(1, UNITS + 1)
         ]
         self.bus = ModbusBus(SerialEndpoint(line=line), drivers=self.drivers, on_event=_forget)
 

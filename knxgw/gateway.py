@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.model import Catalogue
 from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.config.devices import charger_id
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
@@ -101,7 +102,7 @@ class Gateway:
         )
         self.buses = make_buses(configuration, self._inbox.put)
         self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
-        self._chargers = {d.point: d for d in self._bus_of if d.model.control is not None}
+        self._chargers = {d.device: d for d in self._bus_of if d.model.control is not None}
         self._knx = KnxPort(world.link) if world.link else None
         if self._knx is not None:
             GroupCommunication(self._knx, self.objects, self._inbox.put).join()
@@ -306,7 +307,7 @@ class Gateway:
                 self._store(effect)
 
     def _tell_charger(self, point: PointNumber, tell: Callable[[Driver], None]) -> None:
-        driver = self._chargers.get(point)  # none: its transport is not available yet
+        driver = self._chargers.get(charger_id(point))  # none: its transport is not available yet
         if driver is not None:
             tell(driver)
             self._bus_of[driver].wake()

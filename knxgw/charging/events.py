@@ -1,50 +1,54 @@
-"""What chargers and meters tell the station; times are monotonic seconds."""
+"""What chargers and meters tell the station; times are monotonic seconds.
+
+They say which device it is; what it stands for on the site is the station's to know.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.words import LinkCondition, Quantity, Value
+from knxgw.config.devices import DeviceId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerSeen:
     """Fresh values of a charger; quantities that are missing were not read this time."""
 
-    point: PointNumber
+    device: DeviceId
     values: Mapping[Quantity, Value]
     unavailable: frozenset[Quantity] = frozenset()  # read: the charger has no value for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSeen:
-    """Fresh values of the electricity meter behind a charging point."""
+    """Fresh values of an electricity meter."""
 
-    point: PointNumber
+    device: DeviceId
     values: Mapping[Quantity, Value]
     unavailable: frozenset[Quantity] = frozenset()  # read: the meter has no value for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerConditionChanged:
-    """The charger can be talked to differently than before."""
+    """A charger can be talked to differently than before."""
 
-    point: PointNumber
+    device: DeviceId
     condition: LinkCondition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterConditionChanged:
-    """The electricity meter can be talked to differently than before."""
+    """An electricity meter can be talked to differently than before."""
 
-    point: PointNumber
+    device: DeviceId
     condition: LinkCondition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferTaken:
-    """The charger acknowledged the write of an offer [mA]."""
+    """A charger acknowledged the write of an offer [mA]."""
 
-    point: PointNumber
+    device: DeviceId
     offer_ma: int
 
 

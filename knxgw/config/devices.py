@@ -25,6 +25,7 @@ class Device:
 
     id: DeviceId
     role: DeviceRole
+    name: str  # as the log calls it
     model: DeviceModel
     connection: Connection
     point: int | None = None  # number of the charging point that it belongs to, if it does
@@ -51,6 +52,7 @@ def devices(configuration: Configuration) -> Iterator[Device]:
         yield Device(
             id=charger_id(point.number),
             role=DeviceRole.CHARGER,
+            name=f"cp{point.number}",
             model=point.model,
             connection=point.connection,
             point=point.number,
@@ -61,6 +63,7 @@ def devices(configuration: Configuration) -> Iterator[Device]:
             yield Device(
                 id=point_meter_id(point.number),
                 role=DeviceRole.POINT_METER,
+                name=f"cp{point.number} meter",
                 model=point.meter.model,
                 connection=point.meter.connection,
                 point=point.number,
@@ -71,6 +74,7 @@ def devices(configuration: Configuration) -> Iterator[Device]:
         yield Device(
             id=GRID_METER_ID,
             role=DeviceRole.GRID_METER,
+            name="smart meter",
             model=grid_meter.model,
             connection=grid_meter.connection,
         )

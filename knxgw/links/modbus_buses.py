@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from knxgw.charging.events import DeviceEvent
-from knxgw.charging.words import PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.devices import Device, devices
+from knxgw.config.devices import Device, DeviceRole, devices
 from knxgw.config.model import Configuration, ConnectionKind
 from knxgw.links.modbus import ModbusBus
 from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
 from knxgw.modbus.driver import Driver
 
-NO_POINT = PointNumber(0)
+MOST_TURNS = 7
 
 
 def devices_by_endpoint(configuration: Configuration) -> Mapping[Endpoint, tuple[Device, ...]]:
@@ -59,10 +58,18 @@ def make_buses(
 def _driver(device: Device) -> Driver:
     address = device_address(device.connection, device.model)
     return Driver(
-        NO_POINT if device.point is None else PointNumber(device.point),
+        device.id,
         device.model,
+        name=device.name,
         unit_id=address.unit,
         register_offset=address.register_offset,
         minimum_ma=device.minimum_ma,
         phases=device.phases,
+        turn=_turn(device),
     )
+
+
+def _turn(device: Device) -> float:
+    """Return what part of its poll period a device is ahead of the others."""
+    of_point = (device.point or 0) / MOST_TURNS
+    return of_point if device.role is DeviceRole.CHARGER else of_point + 0.5

@@ -13,7 +13,8 @@ from knxgw.charging.events import (
     MeterSeen,
     OfferTaken,
 )
-from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Value
+from knxgw.config.devices import DeviceId
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander
@@ -32,34 +33,34 @@ LOOK_AFTER_WRITE_S = 0.3
 PHASE_POINTS = ("current_l2", "current_l3")
 
 
-def _name(point: PointNumber, model: DeviceModel) -> str:
-    """Return what a device is called in the log; the smart meter belongs to no charging point."""
-    if model.kind is DeviceKind.CHARGER:
-        return f"cp{point}"
-    return f"cp{point} meter" if point else "smart meter"
-
-
 class Driver:
     """Poll plan, interpretation and, for a charger, the commands of one device."""
 
     def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
         self,
-        point: PointNumber,
+        device: DeviceId,
         model: DeviceModel,
         *,
+        name: str,
         unit_id: int,
         register_offset: int = 0,
         minimum_ma: int = 6000,
         phases: int = 3,
+        turn: float = 0.0,
     ) -> None:
-        """Serve one device; `phases` are those of the charging point's wiring."""
-        self.point = point
+        """Serve one device; `phases` are those of its wiring.
+
+        `name` is what the log calls it; `turn` (0…1) tells devices apart, so that they are not asked
+        at once.
+        """
+        self.device = device
         self.model = model
-        self.name = _name(point, model)
+        self.name = name
         self.unit_id = unit_id
         others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
         self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
+        self._turn = turn
         self._health = Health(self.name)
         self._interpreter = Interpreter(self.name, model, phases)
         read = self._interpreter.wanted_points
@@ -123,11 +124,10 @@ class Driver:
         if self._walk is not None:
             self._header = self._walk.block
             blocks.append(self._header)
-        phase = self.point / 7 + (0.5 if self.model.kind is DeviceKind.METER else 0.0)
         return PollSchedule(
             blocks,
             min_interval_s=self.model.read.min_interval_s,
-            phase=phase,
+            phase=self._turn,
             first=recognition.first_points if recognition else self._interpreter.ratio_points,
         )
 
@@ -245,7 +245,7 @@ class Driver:
         return [*self._answered(), *self._taken(offer_ma)]
 
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
-        return [] if offer_ma is None else [OfferTaken(point=self.point, offer_ma=offer_ma)]
+        return [] if offer_ma is None else [OfferTaken(device=self.device, offer_ma=offer_ma)]
 
     def _take_failure(
         self, job: Job, error: PeerError | LinkError, now_s: float
@@ -374,8 +374,8 @@ class Driver:
                 self._schedule.hurry_points(doubtful, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
-            return [ChargerSeen(point=self.point, values=values, unavailable=unavailable)]
-        return [MeterSeen(point=self.point, values=values, unavailable=unavailable)]
+            return [ChargerSeen(device=self.device, values=values, unavailable=unavailable)]
+        return [MeterSeen(device=self.device, values=values, unavailable=unavailable)]
 
     def _notice_restart(self, state: Value | None) -> None:
         """Tell a charger everything again that says that it starts up: it has forgotten it."""
@@ -484,5 +484,5 @@ class Driver:
         elif returned and self._commander is not None:
             self._commander.forget()  # it may have been without power: tell it everything again
         if self.model.kind is DeviceKind.CHARGER:
-            return [ChargerConditionChanged(point=self.point, condition=condition)]
-        return [MeterConditionChanged(point=self.point, condition=condition)]
+            return [ChargerConditionChanged(device=self.device, condition=condition)]
+        return [MeterConditionChanged(device=self.device, condition=condition)]

@@ -10,6 +10,7 @@ from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.record_reader import RecordReader
 from knxgw.charging.records import HOLDS, INTERRUPTION, SETPOINT, from_record, read_record
 from knxgw.charging.words import PointNumber
+from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
@@ -48,6 +49,7 @@ def initial(
     numbers = sharing_settings or sharing.sharing_settings(configuration)
     station = Station(
         configuration=configuration,
+        devices={one.id: one for one in devices(configuration)},
         points=members,
         sharing=sharing.start(numbers, members, now_s) if numbers else None,
         sharing_settings=numbers,

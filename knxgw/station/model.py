@@ -13,6 +13,7 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
 from knxgw.charging.words import PointNumber
+from knxgw.config.devices import Device, DeviceId
 from knxgw.config.model import Configuration
 from knxgw.dlm.member import Seen
 from knxgw.dlm.settings import Settings
@@ -141,7 +142,8 @@ Command = (
     | StartStopCommanded
     | UnlockCommanded
 )
-PointEvent = InterruptionCommanded | SetpointCommanded | StartStopCommanded | DeviceEvent
+PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
+PointEvent = PointCommand | DeviceEvent
 SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
 SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
 Event = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
@@ -264,6 +266,7 @@ class Station:
     """The whole site."""
 
     configuration: Configuration
+    devices: Mapping[DeviceId, Device]  # what each device stands for
     points: Mapping[PointNumber, ChargingPoint]
     grid_control: bool = False
     sharing: LoadManagement | None = None  # None: load management is off
@@ -278,6 +281,11 @@ class Station:
     published: Mapping[PointNumber, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
     talks: Mapping[tuple[PointNumber, NoteLevel], Talk] = field(default_factory=dict)
+
+    def point_of(self, device: DeviceId) -> PointNumber | None:
+        """Return the charging point a device belongs to; None: to none. Raises: KeyError."""
+        number = self.devices[device].point
+        return None if number is None else PointNumber(number)
 
     @property
     def lock_out(self) -> bool:

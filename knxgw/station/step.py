@@ -10,6 +10,7 @@ from knxgw.charging import readings
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
+    DeviceEvent,
     MeterConditionChanged,
     MeterSeen,
     OfferTaken,
@@ -91,8 +92,10 @@ def step(  # noqa: PLR0911 - one for each kind of event
             return settle_all(station, shared, now_s)
         case InOperationSeen() | HighPowerStarted():
             return _metered(station, event, now_s)
+        case InterruptionCommanded() | SetpointCommanded() | StartStopCommanded():
+            return _point(station, event.point, event, now_s)
         case _:
-            return _point(station, event, now_s)
+            return _device(station, event, now_s)
 
 
 def _metered(
@@ -254,20 +257,30 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
 
 def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Take a reading of a charger; mostly it shows nothing new."""
-    point = station.points.get(event.point)
+    number = station.point_of(event.device)
     renewed = None
-    if point is not None:
+    if number is not None:
+        point = station.points[number]
         renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
     if renewed is not None:
         return sharing.renew(station, renewed), ()
-    return _point(station, event, now_s)
+    return _device(station, event, now_s)
 
 
-def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+def _device(
+    station: Station, event: DeviceEvent, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Take what a device says: for its charging point, or for the mains connection."""
+    number = station.point_of(event.device)
+    if number is not None:
+        return _point(station, number, event, now_s)
+    return _grid_meter(station, event, now_s)
+
+
+def _point(
+    station: Station, number: PointNumber, event: PointEvent, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
     """Change one charging point and settle what follows from it."""
-    number = event.point
-    if number == GENERAL:
-        return _smart_meter(station, event, now_s)
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     effects: list[Effect] = list(_refused(event, before, after))
@@ -279,10 +292,10 @@ def _point(station: Station, event: PointEvent, now_s: float) -> tuple[Station, 
     return settled, tuple(effects)
 
 
-def _smart_meter(
-    station: Station, event: PointEvent, now_s: float
+def _grid_meter(
+    station: Station, event: DeviceEvent, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Take what the smart meter on Modbus shows, or that it cannot be talked to."""
+    """Take what the meter at the mains connection shows, or that it cannot be talked to."""
     match event:
         case MeterSeen(values=values):
             taken, fresh = sharing.take_meter(station, values, now_s)
@@ -292,7 +305,7 @@ def _smart_meter(
             talks = measured_out(station.talks, GENERAL, said, 0, now_s)
             return replace(station, talks=talks), tuple(said)
         case _:
-            return station, ()  # the site as a whole has no such thing
+            return station, ()  # the mains connection has no such thing
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:

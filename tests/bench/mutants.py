@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PointNumber, Quantity
+from knxgw.config.devices import DeviceId, charger_id
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.station.model import Effect, Event, Offer, Publish, SessionClosed, Tick
@@ -27,7 +28,7 @@ class StartsInEmergency(Gateway):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
-        self._connected: set[PointNumber] = set()
+        self._connected: set[DeviceId] = set()
         self._offers: dict[PointNumber, int] = {}
         self._started: set[PointNumber] = set()
 
@@ -37,12 +38,14 @@ class StartsInEmergency(Gateway):
             change = (
                 self._connected.add if event.values[Quantity.CONNECTED] else self._connected.discard
             )
-            change(event.point)
+            change(event.device)
         effects = super().tell(event, now_s)
         for one in effects:
             if isinstance(one, Offer):
                 self._offers[one.point] = one.offer_ma
-        waiting = {point for point in self._connected if self._offers.get(point) == 0}
+        waiting = {
+            p for p, ma in self._offers.items() if ma == 0 and charger_id(p) in self._connected
+        }
         lost = (
             self.station is not None
             and self.station.sharing is not None

@@ -12,6 +12,7 @@ from bench.days.tables import COLUMNS
 from bench.days.yardsticks.simple import FirstCome, StaticShare
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.sim.bench.runner import Run
 from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
 
@@ -88,7 +89,9 @@ def test_the_plots_are_named_by_the_page(result: DayResult) -> None:
 
 def seen(number: int, *, there: bool, draws_ma: int = 0) -> ChargerSeen:
     values = dict.fromkeys(PHASE_CURRENTS, draws_ma)
-    return ChargerSeen(point=PointNumber(number), values={**values, Quantity.CONNECTED: int(there)})
+    return ChargerSeen(
+        device=charger_id(PointNumber(number)), values={**values, Quantity.CONNECTED: int(there)}
+    )
 
 
 def offers(effects: tuple[Effect, ...]) -> dict[int, int]:

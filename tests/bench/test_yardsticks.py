@@ -11,6 +11,7 @@ from bench.days.yardsticks.warp import Lowest, Warp
 from bench.days.yardsticks.watching import Yardstick
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.station.model import Offer, SmartMeterTelegram, Tick
 
 
@@ -33,7 +34,9 @@ class Bench:
         currents = [round(draw_a * 1000) for draw_a in draws]
         values = dict(zip(PHASE_CURRENTS, currents, strict=False))
         seen = {**values, Quantity.CONNECTED: int(there)}
-        self.yardstick.tell(ChargerSeen(point=PointNumber(number), values=seen), self.now_s)
+        self.yardstick.tell(
+            ChargerSeen(device=charger_id(PointNumber(number)), values=seen), self.now_s
+        )
 
     def wait(self, seconds: int) -> None:
         """Let time pass, a tick each second."""

@@ -8,12 +8,13 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import OfferTaken
 from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.links.modbus_endpoint import SerialEndpoint, framing_of
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, CP2, NULL_MODEM, ModbusRig, line_of, since_now
 
 MODEL = catalogue().chargers["abl_emh1"]
@@ -27,7 +28,7 @@ def boxes(wire: SerialWire | None = None) -> ModbusRig:
     return ModbusRig(
         SerialEndpoint(line=line, framing=framing_of([MODEL])),
         SerialSimulator(chargers, wire, line, time_s=since_now()),
-        [Driver(CP1, MODEL, unit_id=1), Driver(CP2, MODEL, unit_id=2)],
+        [make_driver(CP1, MODEL, unit_id=1), make_driver(CP2, MODEL, unit_id=2)],
         chargers,
     )
 
@@ -71,7 +72,7 @@ async def test_a_request_that_a_sleeping_box_lost_is_repeated_and_no_error() -> 
     async with boxes().running() as rig:
         rig.offer(12_000, CP1)
         await asyncio.sleep(2.0)
-        assert rig.events.count(OfferTaken(point=CP1, offer_ma=12_000)) == 1, (
+        assert rig.events.count(OfferTaken(device=charger_id(CP1), offer_ma=12_000)) == 1, (
             "it heard the second one"
         )
         await asyncio.sleep(10.0)

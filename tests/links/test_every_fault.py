@@ -10,11 +10,12 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.config.devices import charger_id
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from tests.links.faults import COMM, FAULTS, LOST, NONE, PERIOD_S, TRANSACTION_S, Fault
 from tests.links.faulty_peer import FaultyPeer
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, CP2, PORT, endpoint_of, kept_alive
 
 MODEL = catalogue().chargers["abb_terra_ac"]
@@ -22,6 +23,8 @@ HIT, OTHER = CP1, CP2
 SHOWN_A = {HIT: 7, OTHER: 9}  # of each phase
 FINE_S, LASTS_S, QUIET_S = 6.0, 25.0, 10.0
 CONDITIONS = {COMM: LinkCondition.COMM, LOST: LinkCondition.NOT_REACHABLE, NONE: LinkCondition.GOOD}
+
+_POINTS = {charger_id(point): point for point in (HIT, OTHER)}
 
 
 class Noted:
@@ -35,10 +38,10 @@ class Noted:
         """Take an event."""
         now_s = asyncio.get_running_loop().time()
         match event:
-            case ChargerConditionChanged(point=point, condition=condition):
-                self.conditions[point].append((now_s, condition))
-            case ChargerSeen(point=point, values=values) if Quantity.CURRENT in values:
-                self.readings[point].append((now_s, values[Quantity.CURRENT]))
+            case ChargerConditionChanged(device=device, condition=condition):
+                self.conditions[_POINTS[device]].append((now_s, condition))
+            case ChargerSeen(device=device, values=values) if Quantity.CURRENT in values:
+                self.readings[_POINTS[device]].append((now_s, values[Quantity.CURRENT]))
 
     def condition(self, point: PointNumber) -> LinkCondition:
         """Return what a link is now."""
@@ -63,7 +66,7 @@ class Site:
                 charger.show(f"current_l{phase}", SHOWN_A[PointNumber(unit)])
             charger.show("power", 3 * 230 * SHOWN_A[PointNumber(unit)])
         self.peer = FaultyPeer(transport=transport, port=PORT, images=self.chargers)
-        self.drivers = [Driver(point, MODEL, unit_id=point) for point in (HIT, OTHER)]
+        self.drivers = [make_driver(point, MODEL, unit_id=point) for point in (HIT, OTHER)]
         self.noted = Noted()
         self.bus = ModbusBus(endpoint_of(transport), drivers=self.drivers, on_event=self.noted)
 

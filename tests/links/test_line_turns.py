@@ -8,7 +8,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read as ReadJob
 from tests.support.modbus_rig import ModbusRig, rig_of
@@ -26,7 +26,13 @@ class _Noting(Driver):
     """A driver that notes what it had read."""
 
     def __init__(self, driver: Driver) -> None:
-        super().__init__(driver.point, driver.model, unit_id=driver.unit_id)
+        super().__init__(
+            driver.device,
+            driver.model,
+            name=driver.name,
+            unit_id=driver.unit_id,
+            turn=driver._turn,
+        )
         self.asked: list[tuple[float, str]] = []
 
     def next_job(self, now_s: float) -> object:  # type: ignore[override]
@@ -85,7 +91,7 @@ async def test_an_interruption_overtakes_every_other_write_that_waits() -> None:
         rig.offer(10_000)
         await rig.until(lambda: len(rig.simulator.writes) >= len(UNITS) + 2)
         said_s, before = asyncio.get_running_loop().time(), len(rig.simulator.writes)
-        rig.offer(0, rig.drivers[3].point)
+        rig.offer(0, PointNumber(4))
         await rig.until(lambda: len(rig.simulator.writes) > before + 1)
         later = rig.simulator.writes[before:]
         place = next(n for n, write in enumerate(later) if write[1:] == (4, 261, (0,)))

@@ -21,6 +21,7 @@ from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from tests.links.raw_peer import RawPeer, contents, framed, unframed
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import PORT, TRANSPORTS, endpoint_of, kept_alive
 
 FEW, FUZZ_FROM = 400, 10_000
@@ -210,21 +211,23 @@ class Judge:
     def __init__(self, device: Device, drivers: dict[int, Driver]) -> None:
         self.device = device
         self.drivers = drivers
+        self._unit_of = {driver.device: unit for unit, driver in drivers.items()}
         self.conditions: dict[int, LinkCondition] = {}
         self.seen = dict.fromkeys(drivers, 0)
         self.published = 0
 
     def take(self, event: DeviceEvent) -> None:
         """Look at one event."""
+        unit = self._unit_of[event.device]
         if isinstance(event, ChargerConditionChanged):
-            self.conditions[event.point] = event.condition
+            self.conditions[unit] = event.condition
         elif isinstance(event, ChargerSeen):
-            self.seen[event.point] += 1
+            self.seen[unit] += 1
             for quantity, value in event.values.items():
-                self._check(event.point, quantity, value)
+                self._check(unit, quantity, value)
         elif isinstance(event, OfferTaken) and event.offer_ma:
-            offered = (event.offer_ma,) if event.point == 1 else (0, event.offer_ma)
-            assert offered in self.device.acknowledged.get(event.point, []), event
+            offered = (event.offer_ma,) if unit == 1 else (0, event.offer_ma)
+            assert offered in self.device.acknowledged.get(unit, []), event
 
     def _check(self, unit: int, quantity: Quantity, value: Value) -> None:
         self.published += 1
@@ -271,7 +274,9 @@ def images() -> dict[int, SimulatedCharger]:
 
 def drivers_of(models: dict[int, DeviceModel]) -> dict[int, Driver]:
     """Return one driver for each unit."""
-    return {unit: Driver(PointNumber(unit), model, unit_id=unit) for unit, model in models.items()}
+    return {
+        unit: make_driver(PointNumber(unit), model, unit_id=unit) for unit, model in models.items()
+    }
 
 
 @pytest.mark.proves("H.17", "4.13")

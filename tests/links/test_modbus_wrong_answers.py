@@ -11,7 +11,7 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.words import LinkCondition
 from knxgw.links.modbus_endpoint import TcpEndpoint
-from knxgw.modbus.driver import Driver
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, BusRig
 
 pytestmark = pytest.mark.real
@@ -68,7 +68,7 @@ async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -
     model = replace(catalogue().chargers["abb_terra_ac"], response_timeout_s=0.2)
     async with listening(mode) as port:
         endpoint = TcpEndpoint(host="127.0.0.1", port=port)
-        rig = BusRig(endpoint, [Driver(CP1, model, unit_id=1)])
+        rig = BusRig(endpoint, [make_driver(CP1, model, unit_id=1)])
         async with rig.asking(last_delay_s=1.0):
             await rig.until(lambda: rig.conditions()[-1:] == [LinkCondition.COMM], 8.0)
             assert not rig.readings()

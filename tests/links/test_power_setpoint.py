@@ -7,10 +7,11 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import OfferTaken
 from knxgw.charging.words import Quantity
-from knxgw.modbus.driver import Driver
+from knxgw.config.devices import charger_id
 from knxgw.modbus.phases import STOPS_S
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, ModbusRig, rig_of
 
 BY_POWER = [
@@ -26,7 +27,7 @@ STEADY_S = 8
 def rig_by_power(model_id: str, *, phases: int = 3) -> ModbusRig:
     model = catalogue().chargers[model_id]
     rig = rig_of(model, (model.unit_id,))
-    rig.drivers[:] = [Driver(CP1, model, unit_id=model.unit_id, phases=phases)]
+    rig.drivers[:] = [make_driver(CP1, model, unit_id=model.unit_id, phases=phases)]
     rig.bus.drivers = tuple(rig.drivers)
     return rig
 
@@ -88,7 +89,7 @@ async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
         shown_ma = rig.last(Quantity.SETPOINT)
         assert isinstance(shown_ma, int)
         assert lowest_ma - 1 <= shown_ma <= highest_ma, "object 61 is the current, not the power"
-        assert OfferTaken(point=CP1, offer_ma=offer_ma) in rig.events
+        assert OfferTaken(device=charger_id(CP1), offer_ma=offer_ma) in rig.events
 
 
 @pytest.mark.parametrize("model_id", BY_POWER)

@@ -10,14 +10,15 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, MeterSeen
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.links.modbus_endpoint import SerialEndpoint
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import Vehicle
 from tests.links.raw_peer import framed, unframed
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import BAUD, ModbusRig, line_of, since_now
 from tests.support.peers import require_peers
 
@@ -36,10 +37,10 @@ class SerialRig(ModbusRig):
         line = line_of(protocol, self.wire.gateway_end)
         chargers = [SimulatedCharger(model, unit) for unit in UNITS]
         images = [*chargers, SimulatedMeter(meter, METER_UNIT, chargers[0])]
-        drivers = [Driver(PointNumber(unit), model, unit_id=unit) for unit in UNITS]
+        drivers = [make_driver(PointNumber(unit), model, unit_id=unit) for unit in UNITS]
         if with_missing:
-            drivers.append(Driver(MISSING, model, unit_id=MISSING_UNIT))
-        drivers.append(Driver(PointNumber(1), meter, unit_id=METER_UNIT))
+            drivers.append(make_driver(MISSING, model, unit_id=MISSING_UNIT))
+        drivers.append(make_driver(PointNumber(1), meter, unit_id=METER_UNIT))
         simulator = SerialSimulator(images, self.wire, line, time_s=since_now())
         super().__init__(SerialEndpoint(line=line), simulator, drivers, chargers)
 
@@ -49,7 +50,7 @@ class SerialRig(ModbusRig):
 
     def is_good(self) -> bool:
         """Tell whether every device that exists answers well."""
-        there = [driver for driver in self.drivers if driver.point != MISSING]
+        there = [driver for driver in self.drivers if driver.device != charger_id(MISSING)]
         return all(driver.condition is LinkCondition.GOOD for driver in there)
 
 
@@ -73,7 +74,7 @@ async def test_a_command_waits_for_one_transaction_at_most() -> None:
         await rig.until(rig.is_good)
         for turn in range(4):
             before, writes = len(rig.wire.exchanges), len(rig.simulator.writes)
-            rig.offer(0, rig.drivers[turn].point)
+            rig.offer(0, PointNumber(turn + 1))
             await rig.until(partial(rig.was_written, more_than=writes))
             frames = [one.request[1] for one in rig.wire.exchanges[before:]]
             assert any(function in (6, 16) for function in frames[:2]), frames
@@ -83,7 +84,9 @@ async def test_a_command_waits_for_one_transaction_at_most() -> None:
 async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
     rig = SerialRig(with_missing=True)
     async with rig.running():
-        lost = ChargerConditionChanged(point=MISSING, condition=LinkCondition.NOT_REACHABLE)
+        lost = ChargerConditionChanged(
+            device=charger_id(MISSING), condition=LinkCondition.NOT_REACHABLE
+        )
         await rig.until(lambda: lost in rig.events)
         assert rig.is_good()
         count = len(rig.wire.exchanges)
@@ -139,9 +142,8 @@ async def test_late_answers_are_never_published_and_the_line_heals(protocol: str
         await asyncio.sleep(8.0)
         rig.simulator.misbehaviour.delay_s = 0.0
         await rig.until(rig.is_good, 40.0)
-        for event in rig.events:
-            if isinstance(event, ChargerSeen) and Quantity.CURRENT_L1 in event.values:
-                assert event.values[Quantity.CURRENT_L1] in (0, event.point * 1000)
+        for unit in UNITS:
+            assert set(rig.seen(Quantity.CURRENT_L1, unit)) <= {0, unit * 1000}
 
 
 @pytest.mark.peers

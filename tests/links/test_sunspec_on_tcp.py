@@ -14,9 +14,9 @@ from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
 from knxgw.config.model import ConnectionKind
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
-from knxgw.modbus.driver import Driver
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator
+from tests.support.devices import driver as make_driver
 from tests.support.peers import require_peers
 from tests.support.processes import free_port
 from tests.support.talk import box_in_use
@@ -83,7 +83,7 @@ async def test_the_bus_finds_the_meter_and_reads_it() -> None:
             if {Quantity.CURRENT_L3, Quantity.POWER} <= seen.keys():
                 complete.set()
 
-        driver = Driver(PointNumber(1), METER, unit_id=UNIT)
+        driver = make_driver(PointNumber(1), METER, unit_id=UNIT)
         endpoint = TcpEndpoint(host=HOST, port=server.port, kind=ConnectionKind.TCP)
         task = group.create_task(ModbusBus(endpoint, drivers=[driver], on_event=note).run())
         await complete.wait()

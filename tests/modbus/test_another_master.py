@@ -10,9 +10,9 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.commander import Commander
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -28,7 +28,7 @@ class Site(Talk):
     def __init__(self, model: DeviceModel, vehicle: Vehicle | None = None) -> None:
         self.box = SimulatedCharger(model, model.unit_id)
         self.box.plug(vehicle or Vehicle(capacity_wh=1e9))
-        super().__init__(Driver(PointNumber(1), model, unit_id=model.unit_id), self.box)
+        super().__init__(make_driver(PointNumber(1), model, unit_id=model.unit_id), self.box)
         self._model = model
 
     def others_want(self, offer_ma: int) -> None:

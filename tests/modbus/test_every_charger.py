@@ -8,10 +8,10 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Point, StepValue
 from knxgw.charging.words import FAULT_INFOS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.modbus.codec import Raw
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.rules import rule_points
 from knxgw.sim.charger import SimulatedCharger
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -34,7 +34,7 @@ def resolution_ma(model: DeviceModel) -> int:
 @pytest.mark.proves("5.20")
 @pytest.mark.parametrize("model", READ_BACK, ids=name_of)
 def test_a_charger_that_restarted_unnoticed_is_told_its_current_again(model: DeviceModel) -> None:
-    driver = Driver(PointNumber(1), model, unit_id=model.unit_id)
+    driver = make_driver(PointNumber(1), model, unit_id=model.unit_id)
     driver.want(OFFER_MA)
     device = SimulatedCharger(model, model.unit_id)
     talk = Talk(driver, device)

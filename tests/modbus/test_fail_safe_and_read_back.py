@@ -11,9 +11,9 @@ from knxgw.charging.events import ChargerSeen, OfferTaken
 from knxgw.charging.words import PointNumber, Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.talk import REQUEST_S, Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -38,7 +38,7 @@ class Watched(Talk):
     def __init__(self, model: DeviceModel, *, minimum_ma: int = 6000) -> None:
         self.box = SimulatedCharger(model, model.unit_id)
         self.box.plug(Vehicle(capacity_wh=1e9))
-        driver = Driver(PointNumber(1), model, unit_id=model.unit_id, minimum_ma=minimum_ma)
+        driver = make_driver(PointNumber(1), model, unit_id=model.unit_id, minimum_ma=minimum_ma)
         super().__init__(driver, self.box)
 
     def lowest_and_highest_ma(self, seconds: float) -> tuple[int, int]:

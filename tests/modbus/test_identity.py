@@ -6,11 +6,11 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.identity import Identity, Verdict
 from knxgw.modbus.recognition import CONFIRM_S, PATIENCE_S
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk
 
 CHARGERS = sorted(catalogue().chargers)
@@ -26,7 +26,7 @@ def model_of(model_id: str) -> DeviceModel:
 def talk_of(configured: str, answering: str) -> Talk:
     """Return a driver that wants 10 A, and what answers at its address."""
     model = model_of(configured)
-    driver = Driver(PointNumber(1), model, unit_id=model.unit_id)
+    driver = make_driver(PointNumber(1), model, unit_id=model.unit_id)
     driver.want(10_000)
     return Talk(driver, SimulatedCharger(model_of(answering), model.unit_id))
 

@@ -5,9 +5,9 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Table
 from knxgw.charging.words import PointNumber
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk, name_of
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -40,7 +40,7 @@ def test_one_that_shows_more_than_it_was_told_is_not_asked_without_a_pause(
 ) -> None:
     box = StandsStill(model, model.unit_id)
     box.plug(Vehicle(capacity_wh=1e9))
-    talk = Talk(Driver(PointNumber(1), model, unit_id=model.unit_id), box)
+    talk = Talk(make_driver(PointNumber(1), model, unit_id=model.unit_id), box)
     talk.driver.want(16_000)
     talk.until(SETTLED_S)
     usual = requests_per_minute(talk)

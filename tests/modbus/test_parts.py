@@ -8,18 +8,18 @@ from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import Read
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.vehicle import Vehicle
 from tests.modbus.driving import Drive
+from tests.support.devices import driver as make_driver
 from tests.support.talk import box_in_use
 
 
 def drive(model: DeviceModel) -> Drive:
-    driver = Driver(PointNumber(1), model, unit_id=1)
+    driver = make_driver(PointNumber(1), model, unit_id=1)
     return Drive(driver, SimulatedMeter(model, 1, box_in_use()))
 
 
@@ -99,7 +99,7 @@ def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity,
     model = catalogue.chargers["bender_cc612_mennekes_professional"]
     box = SimulatedCharger(model, 255)
     box.plug(Vehicle(maximum_ma=10_000))
-    driver = Driver(PointNumber(1), model, unit_id=255)
+    driver = make_driver(PointNumber(1), model, unit_id=255)
     driver.opened()
     driver.want(16_000)
     told: dict[Quantity, Value] = {}

@@ -7,10 +7,10 @@ import pytest
 from knxgw.catalogue.model import Catalogue, PollClass
 from knxgw.charging.words import PointNumber
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks
+from tests.support.devices import driver as make_driver
 
 
 def blocks_of(catalogue: Catalogue, model_id: str) -> tuple[Block, ...]:
@@ -92,7 +92,7 @@ def test_a_device_without_limits_is_read_every_second(catalogue: Catalogue) -> N
 def test_a_refused_block_is_read_point_by_point_and_the_absent_ones_are_left_out(
     catalogue: Catalogue,
 ) -> None:
-    driver = Driver(PointNumber(1), catalogue.chargers["abb_terra_ac"], unit_id=1)
+    driver = make_driver(PointNumber(1), catalogue.chargers["abb_terra_ac"], unit_id=1)
     driver.opened()
     job = driver.next_job(0.0)
     assert isinstance(job, Read)

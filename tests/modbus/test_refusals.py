@@ -7,8 +7,8 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
-from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk
 
 HOUR_S = 3600.0
@@ -17,7 +17,7 @@ HOUR_S = 3600.0
 def talk_between(model_id: str, device_id: str) -> Talk:
     """Return a driver of one model that asks a device of another."""
     models = catalogue().chargers
-    driver = Driver(PointNumber(1), models[model_id], unit_id=1)
+    driver = make_driver(PointNumber(1), models[model_id], unit_id=1)
     return Talk(driver, SimulatedCharger(models[device_id], 1))
 
 

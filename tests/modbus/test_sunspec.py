@@ -6,12 +6,12 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read
 from knxgw.modbus.sunspec import ChainWalk
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from tests.modbus.driving import Drive
+from tests.support.devices import driver as make_driver
 from tests.support.talk import box_in_use
 
 INTEGERS, FLOATS = "sunspec_meter_201_204", "sunspec_meter_211_214"
@@ -26,7 +26,7 @@ def drive(
     assert model.chain is not None
     in_device = shown or replace(model, chain=replace(model.chain, bases=(at,)))
     meter = SimulatedMeter(in_device, 1, box_in_use())
-    return Drive(Driver(PointNumber(1), model, unit_id=1), meter)
+    return Drive(make_driver(PointNumber(1), model, unit_id=1), meter)
 
 
 def rewrite(it: Drive, header: dict[int, int]) -> None:
@@ -96,10 +96,10 @@ def test_of_several_meters_behind_one_unit_the_wanted_one_is_read(catalogue: Cat
     box = SimulatedCharger(catalogue.chargers["goe_charger"], 1)
     image = SimulatedMeter(model, 1, box, 2)
     image.show("current_l1", 7)
-    it = Drive(Driver(PointNumber(1), model, unit_id=1, register_offset=2), image)
+    it = Drive(make_driver(PointNumber(1), model, unit_id=1, register_offset=2), image)
     assert it.run(10)[Quantity.CURRENT_L1] == 7000
     assert (40070 + 2 * 107 + 3, 4) in it.reads
-    it = Drive(Driver(PointNumber(1), model, unit_id=1, register_offset=4), image)
+    it = Drive(make_driver(PointNumber(1), model, unit_id=1, register_offset=4), image)
     assert it.run(30) == {}
     assert it.condition() is LinkCondition.COMM
 

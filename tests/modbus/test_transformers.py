@@ -8,11 +8,11 @@ import pytest
 from knxgw.catalogue.model import Catalogue
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
 from knxgw.modbus.codec import encode
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.modbus.driving import Drive
+from tests.support.devices import driver as make_driver
 from tests.support.talk import box_in_use
 
 CT, PT = 40, 10  # raw: 200/5 A, and a voltage ratio of 1.0
@@ -24,7 +24,7 @@ def drive(catalogue: Catalogue, ct_ratio: float) -> Drive:
     model = catalogue.meters["chint_dtsu666"]
     meter = SimulatedMeter(model, 1, box_in_use())
     meter.show("ct_ratio", ct_ratio)
-    return Drive(Driver(PointNumber(1), model, unit_id=1), meter)
+    return Drive(make_driver(PointNumber(1), model, unit_id=1), meter)
 
 
 @pytest.mark.proves("H.61")

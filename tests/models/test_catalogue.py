@@ -30,7 +30,6 @@ from knxgw.charging.words import (
 )
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.plan import Block, plan_blocks
 from knxgw.modbus.rules import rule_points
@@ -40,6 +39,7 @@ from knxgw.sim.modbus_server import ModbusSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.modbus.driving import Drive
+from tests.support.devices import driver as make_driver
 from tests.support.peers import require_peers
 from tests.support.talk import Talk
 
@@ -162,7 +162,7 @@ class Life(Talk):
     def __init__(self, model: DeviceModel) -> None:
         self.image = SimulatedCharger(model, model.unit_id)
         self.values: dict[Quantity, Value] = {}
-        super().__init__(Driver(PointNumber(1), model, unit_id=model.unit_id), self.image)
+        super().__init__(make_driver(PointNumber(1), model, unit_id=model.unit_id), self.image)
 
     def live(self, seconds: float) -> None:
         """Do all that the driver wants done."""
@@ -201,7 +201,7 @@ def test_the_phases_of_a_meter_fit_their_sum(model: DeviceModel) -> None:
     charger.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
     charger.advance(30.0)
     values = Drive(
-        Driver(PointNumber(1), model, unit_id=model.unit_id),
+        make_driver(PointNumber(1), model, unit_id=model.unit_id),
         SimulatedMeter(model, model.unit_id, charger),
     ).run(40)
     assert "power" not in model.capabilities or Quantity.POWER in values

@@ -12,7 +12,6 @@ from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.modbus.codec import Raw, scaled
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import ILLEGAL_ADDRESS
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
@@ -20,6 +19,7 @@ from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from tests.support.devices import driver as make_driver
 from tests.support.processes import free_port
 from tests.support.talk import Talk
 
@@ -174,7 +174,7 @@ def seen_by_gateway(
     image: RegisterImage, now_s: float = 0.0, offset: int = 0
 ) -> dict[Quantity, Value]:
     """Return what a gateway knows of a device after some time of reading."""
-    driver = Driver(PointNumber(1), image.model, unit_id=image.unit_id, register_offset=offset)
+    driver = make_driver(PointNumber(1), image.model, unit_id=image.unit_id, register_offset=offset)
     talk = Talk(driver, image)
     talk.now_s = now_s
     talk.until(now_s + FIRST_LOOK_S)

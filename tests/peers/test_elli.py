@@ -6,7 +6,6 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.words import ChargingState, Quantity
 from knxgw.config.model import ConnectionKind
 from knxgw.links.modbus_endpoint import TcpEndpoint
-from knxgw.modbus.driver import Driver
 from tests.peers.device import (
     DRAWN_MA,
     DRAWN_W,
@@ -19,6 +18,7 @@ from tests.peers.device import (
 )
 from tests.peers.environments import CURRENT as ENVIRONMENT
 from tests.peers.peer import running
+from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, BusRig
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -122,7 +122,7 @@ async def test_the_charger_refuses_what_the_librarys_charger_refuses() -> None:
 def gateway_at(port: int) -> BusRig:
     """Return bus and driver of a gateway on a real wire."""
     endpoint = TcpEndpoint(host=HOST, port=port, kind=ConnectionKind.TCP)
-    return BusRig(endpoint, [Driver(CP1, catalogue().chargers["elli_charger_2"], unit_id=1)])
+    return BusRig(endpoint, [make_driver(CP1, catalogue().chargers["elli_charger_2"], unit_id=1)])
 
 
 @pytest.mark.proves("H.45", "H.46")

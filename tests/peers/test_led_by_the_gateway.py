@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from knxgw.charging.words import PointNumber
-from knxgw.modbus.driver import Driver
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.peers.device import Served, served_charger, serving, thirsty
 from tests.peers.environments import CURRENT, PYTHON_3_13, Environment
 from tests.peers.peer import Peer, require, running
+from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk
 
 pytestmark = [pytest.mark.peers, pytest.mark.real]
@@ -29,7 +29,7 @@ class Leader:
     def __init__(self, box: Served) -> None:
         self._box = box
         image = box.image
-        driver = Driver(
+        driver = make_driver(
             PointNumber(1), image.model, unit_id=image.unit_id, minimum_ma=1000 * MINIMUM_A
         )
         self._talk = Talk(driver, image)

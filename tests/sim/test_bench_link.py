@@ -11,12 +11,12 @@ from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.driver import Driver
 from knxgw.modbus.jobs import Read
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import PointModel
 from knxgw.sim.bench.site import box_of
+from tests.support.devices import driver as make_driver
 
 ANSWER_S = 0.05
 END_S = 200.0
@@ -52,7 +52,7 @@ class Registers:
 
 def driven(charger: Registers, told: Told) -> Registers:
     """Let the driver tell a charger; there is a car that draws nothing."""
-    driver = Driver(PointNumber(1), box_of(PointModel()), unit_id=1)
+    driver = make_driver(PointNumber(1), box_of(PointModel()), unit_id=1)
     driver.opened()
     now_s, pending, reboot_s = 0.0, list(told), charger.reboots[0]
     while now_s < END_S:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.publication import Published
 from knxgw.charging.words import PointNumber, Quantity, Value
+from knxgw.config.devices import charger_id
 from knxgw.station.initial import initial
 from knxgw.station.model import Effect, Event, Offer, Publish, Started, Station
 from knxgw.station.step import step
@@ -36,7 +37,7 @@ def started(*entries: str, more: str = "") -> Station:
 
 
 def charger(values: Mapping[Quantity, Value], point: PointNumber = CP1) -> ChargerSeen:
-    return ChargerSeen(point=point, values=values)
+    return ChargerSeen(device=charger_id(point), values=values)
 
 
 def offers(effects: Iterable[Effect], point: PointNumber = CP1) -> list[int]:

@@ -8,6 +8,7 @@ from bench.days.day import day
 from bench.days.series import BY_NAME, Series
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run
 from knxgw.station.model import Effect, Event, FaultChanged, Note, NoteLevel, Station
@@ -90,7 +91,7 @@ def test_a_plug_that_comes_loose_all_day_adds_less_than_a_hundred_lines() -> Non
 def test_a_link_that_comes_and_goes_all_day_adds_less_than_a_hundred_lines() -> None:
     conditions = (LinkCondition.GOOD, LinkCondition.NOT_REACHABLE, LinkCondition.COMM)
     days = said_by_day(
-        (n * 20.0, ChargerConditionChanged(point=CP1, condition=conditions[n % 3]))
+        (n * 20.0, ChargerConditionChanged(device=charger_id(CP1), condition=conditions[n % 3]))
         for n in range(1, DAY_S // 20)
     )
     assert days[0] < 100

@@ -8,6 +8,7 @@ import pytest
 from knxgw.charging.events import ChargerConditionChanged, MeterConditionChanged
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Reason
+from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import RESTORE_LAST_S, initial
 from knxgw.station.model import (
     GENERAL,
@@ -41,7 +42,7 @@ from tests.station.sites import (
 from tests.station.test_restore import GRID_LINKED, reason
 
 LINKED = "group_objects: {1: [1/0/1], 55: [1/1/55], 60: [1/1/60]}\n"
-GOOD = ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD)
+GOOD = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
 
 
 def again(effects: list[Effect], *entries: str, more: str = LINKED) -> Station:
@@ -149,7 +150,7 @@ def test_a_session_from_before_a_restart_keeps_its_start_and_gets_its_true_durat
 def test_a_charger_that_goes_away_in_an_error_is_offered_nothing_when_it_returns() -> None:
     error = {Quantity.STATE: ChargingState.ERROR, Quantity.CONNECTED: 1}
     station = after(started(), GOOD, charger(error))[0]
-    gone = ChargerConditionChanged(point=CP1, condition=LinkCondition.NOT_REACHABLE)
+    gone = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.NOT_REACHABLE)
     station, effects = after(station, gone, GOOD, now_s=20.0)
     assert offers(effects) == []
     assert station.points[CP1].faults.text == "ChargerError", "nobody has said that it is over"
@@ -161,7 +162,7 @@ def test_a_charger_that_goes_away_in_an_error_is_offered_nothing_when_it_returns
 @pytest.mark.proves("7.17")
 def test_a_fault_for_information_is_shown_for_a_moment_beside_a_lesser_one() -> None:
     meter = "meter: {model: eastron_sdm630, connection: {host: 192.168.1.41}}"
-    lost = MeterConditionChanged(point=CP1, condition=LinkCondition.NOT_REACHABLE)
+    lost = MeterConditionChanged(device=point_meter_id(CP1), condition=LinkCondition.NOT_REACHABLE)
     station = after(started(f"{LEFT}, {meter}"), GOOD, lost)[0]
     station, effects = after(station, SetpointCommanded(point=CP1, setpoint_ma=99_000))
     assert published(effects, "last_point_fault") == ["ValOutOfRange"]
@@ -171,7 +172,7 @@ def test_a_fault_for_information_is_shown_for_a_moment_beside_a_lesser_one() -> 
 
 
 def test_a_fault_that_came_before_the_start_is_told_once() -> None:
-    gone = ChargerConditionChanged(point=CP1, condition=LinkCondition.NOT_REACHABLE)
+    gone = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.NOT_REACHABLE)
     station, effects = after(new_station(), gone, Started())
     changes = [e for e in effects if type(e).__name__ == "FaultChanged"]
     assert len(changes) == 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged, OfferTaken
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.config.devices import charger_id
 from knxgw.station.model import (
     BusAsked,
     Effect,
@@ -70,7 +71,7 @@ class Watched:
         for effect in effects:
             if isinstance(effect, Offer):
                 self.offers_ma[effect.point] = effect.offer_ma
-                self.tell(OfferTaken(point=effect.point, offer_ma=effect.offer_ma))
+                self.tell(OfferTaken(device=charger_id(effect.point), offer_ma=effect.offer_ma))
 
     def drawn_ma(self, number: PointNumber) -> int:
         """Return what a car draws on each phase."""
@@ -122,7 +123,7 @@ def charging(monitoring: str) -> Watched:
     site = Watched(managed(monitoring))
     site.tell(Started())
     for number in NUMBERS:
-        site.tell(ChargerConditionChanged(point=number, condition=LinkCondition.GOOD))
+        site.tell(ChargerConditionChanged(device=charger_id(number), condition=LinkCondition.GOOD))
     site.live(60)
     assert list(site.offers_ma.values()) == [14_000, 14_000]
     return site

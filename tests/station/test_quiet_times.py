@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from knxgw.charging.events import ChargerConditionChanged, OfferTaken
 from knxgw.charging.publication import point_values
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station import sharing
@@ -70,14 +71,16 @@ class Site:
         self.tell(Started())
         for number in (1, 2):
             good = LinkCondition.GOOD
-            self.tell(ChargerConditionChanged(point=PointNumber(number), condition=good))
+            self.tell(
+                ChargerConditionChanged(device=charger_id(PointNumber(number)), condition=good)
+            )
 
     def tell(self, event: Event) -> None:
         """Let the station take an event; offers are taken at once."""
         self.station, effects = step(self.station, event, self.now_s)
         for effect in effects:
             if isinstance(effect, Offer):
-                taken = OfferTaken(point=effect.point, offer_ma=effect.offer_ma)
+                taken = OfferTaken(device=charger_id(effect.point), offer_ma=effect.offer_ma)
                 self.station, _ = step(self.station, taken, self.now_s)
 
     def happen(self, what: str, where: int, value: int) -> None:

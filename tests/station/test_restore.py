@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.config.devices import charger_id
 from knxgw.station.initial import RESTORE_LAST_S
 from knxgw.station.model import (
     GENERAL,
@@ -114,7 +115,9 @@ def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> Non
 @pytest.mark.proves("D16.61")
 def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
     station = started(more=DYNAMIC + LINKED)
-    station = after(station, ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD))[0]
+    station = after(
+        station, ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
+    )[0]
     for now_s in range(1, 60):
         offer_ma = station.sharing.members[1].offer_ma if station.sharing else 0
         values = {**CHARGING, Quantity.CURRENT_L1: offer_ma, Quantity.CURRENT_L2: offer_ma}
@@ -142,7 +145,10 @@ def locked(station: Station, *, on: bool) -> Station:
 @pytest.mark.proves("3.20", "D6.6")
 def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds() -> None:
     station = started(more=DYNAMIC + LINKED)
-    good = [ChargerConditionChanged(point=cp, condition=LinkCondition.GOOD) for cp in (CP1, CP2)]
+    good = [
+        ChargerConditionChanged(device=charger_id(cp), condition=LinkCondition.GOOD)
+        for cp in (CP1, CP2)
+    ]
     station = after(station, *good, charger(CHARGING))[0]
     station, effects = after(locked(station, on=True), Tick())
     assert offers(effects, CP1) == [0]
@@ -238,7 +244,9 @@ def test_an_internal_error_is_contact_support_and_leaves_everybody_at_the_minimu
 ) -> None:
     effects: list[Effect] = []
     owner = Owner(started(), Inbox(), effects.append)
-    nobody = ChargerConditionChanged(point=PointNumber(4), condition=LinkCondition.GOOD)
+    nobody = ChargerConditionChanged(
+        device=charger_id(PointNumber(4)), condition=LinkCondition.GOOD
+    )
     for _ in range(3):
         owner.handle(nobody, 1.0)
     assert published(effects, "last_fault", GENERAL) == ["ContactSupport"]
@@ -281,7 +289,7 @@ def test_an_error_while_an_error_is_handled_ends_the_gateway() -> None:
 
 @pytest.mark.proves("7.36", "7.35", "7.66", "7.67")
 def test_a_vehicle_that_does_not_follow_is_paused_and_then_not_stopping() -> None:
-    good = ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD)
+    good = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     setpoint = SetpointCommanded(point=CP1, setpoint_ma=8000)
     station = after(started(), good, setpoint, now_s=0.0)[0]
     effects: list[Effect] = []

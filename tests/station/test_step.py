@@ -16,6 +16,7 @@ from knxgw.charging.events import (
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import initial
 from knxgw.station.model import (
     GENERAL,
@@ -58,7 +59,11 @@ from tests.station.sites import (
 PAUSING = "grid_supporting_control: {setpoint_a: '0'}\n"
 COLLIDING = (LEFT, LEFT.replace("number: 1", "number: 2"))
 
+METER = "meter: {model: eastron_sdm630, connection: {host: 192.168.1.41, unit: "
+METERED = (f"{LEFT}, {METER}1}}}}", f"{RIGHT}, {METER}2}}}}")
+
 numbers = st.sampled_from((CP1, CP2))
+chargers, meters = numbers.map(charger_id), numbers.map(point_meter_id)
 readings = st.fixed_dictionaries(
     {},
     optional={
@@ -80,14 +85,14 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(StartStopCommanded, point=numbers, start=st.booleans()),
     st.builds(UnlockCommanded, point=numbers),
     st.builds(charger, readings, numbers),
-    st.builds(MeterSeen, point=numbers, values=readings),
-    st.builds(ChargerConditionChanged, point=numbers, condition=st.sampled_from(LinkCondition)),
-    st.builds(MeterConditionChanged, point=numbers, condition=st.sampled_from(LinkCondition)),
-    st.builds(OfferTaken, point=numbers, offer_ma=st.sampled_from((0, 6000, 16_000))),
+    st.builds(MeterSeen, device=meters, values=readings),
+    st.builds(ChargerConditionChanged, device=chargers, condition=st.sampled_from(LinkCondition)),
+    st.builds(MeterConditionChanged, device=meters, condition=st.sampled_from(LinkCondition)),
+    st.builds(OfferTaken, device=chargers, offer_ma=st.sampled_from((0, 6000, 16_000))),
 )
 histories = st.lists(st.tuples(events, st.floats(0.0, 60.0)), max_size=15)
-BOTH = new_station()
-PAUSED = new_station(more=PAUSING)
+BOTH = new_station(*METERED)
+PAUSED = new_station(*METERED, more=PAUSING)
 
 
 # --- properties
@@ -255,14 +260,14 @@ def fault_changes(effects: list[Effect]) -> list[tuple[PointNumber, FaultCode, b
 
 
 def test_a_fault_of_one_point_is_no_general_fault() -> None:
-    gone = ChargerConditionChanged(point=CP1, condition=LinkCondition.NOT_REACHABLE)
+    gone = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.NOT_REACHABLE)
     station, effects = after(started(), gone, Tick())
     assert published(effects, "point_fault") == [True]
     assert published(effects, "last_point_fault") == ["NotReachable"]
     assert published(effects, "fault", GENERAL) == []
     assert published(effects, "point_fault", CP2) == []
     assert fault_changes(effects) == [(CP1, FaultCode.NOT_REACHABLE, True)]
-    back = ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD)
+    back = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     _, effects = after(station, back)
     assert published(effects, "point_fault") == [False]
     assert published(effects, "last_point_fault") == [], "the last one stays"
@@ -286,7 +291,9 @@ def test_at_the_start_there_is_no_error() -> None:
 def test_a_command_that_is_not_followed_is_said_but_is_no_present_fault(
     event: Event, code: str
 ) -> None:
-    station = after(started(), ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD))[0]
+    station = after(
+        started(), ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
+    )[0]
     _, effects = after(station, event)
     assert published(effects, "last_point_fault") == [code]
     assert published(effects, "point_fault") == []
@@ -315,7 +322,7 @@ def test_stale_values_are_withdrawn_and_come_back() -> None:
 
 def test_the_cable_is_released_when_the_process_was_cancelled() -> None:
     idle = {**CHARGING, Quantity.CURRENT_L1: 0}
-    good = ChargerConditionChanged(point=CP1, condition=LinkCondition.GOOD)
+    good = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     station, effects = after(started(), good, charger(CHARGING), UnlockCommanded(point=CP1))
     assert not [e for e in effects if isinstance(e, Unlock)]
     stop = StartStopCommanded(point=CP1, start=False)

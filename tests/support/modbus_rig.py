@@ -13,6 +13,7 @@ from pymodbus.transport import NULLMODEM_HOST
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.config.devices import charger_id
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
@@ -21,6 +22,7 @@ from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
+from tests.support.devices import driver as make_driver
 
 TRANSPORTS = ("tcp", "rtu_over_tcp", "rtu", "ascii")
 PORT = 5020
@@ -42,14 +44,14 @@ class BusRig:
         """Offer these charging points a current [mA], or all of them."""
         for driver in self.drivers:
             is_charger = driver.model.control is not None
-            if is_charger and (not points or driver.point in points):
+            if is_charger and (not points or driver.device in map(charger_id, points)):
                 driver.want(offer_ma)
         self.bus.wake()
 
     def readings(self, point: int = CP1) -> list[ChargerSeen]:
         """Return what was read of a charger, in order."""
         seen = (event for event in self.events if isinstance(event, ChargerSeen))
-        return [event for event in seen if event.point == point]
+        return [event for event in seen if event.device == charger_id(point)]
 
     def seen(self, quantity: Quantity, point: int = CP1) -> list[Value]:
         """Return every value that a quantity was seen to have, in order."""
@@ -71,7 +73,7 @@ class BusRig:
     def conditions(self, point: int = CP1) -> list[LinkCondition]:
         """Return what the link to a charger was, in order."""
         changes = (event for event in self.events if isinstance(event, ChargerConditionChanged))
-        return [event.condition for event in changes if event.point == point]
+        return [event.condition for event in changes if event.device == charger_id(point)]
 
     async def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Let time pass until the condition holds. Raises: TimeoutError after `limit_s`."""
@@ -152,7 +154,7 @@ def simulator_of(transport: str, images: Sequence[RegisterImage]) -> ModbusSimul
 def rig_of(model: DeviceModel, units: Sequence[int] = (1,), transport: str = "tcp") -> ModbusRig:
     """Return a rig of chargers of one model on a null modem: charging points 1, 2, … by unit."""
     drivers = [
-        Driver(PointNumber(number), model, unit_id=unit)
+        make_driver(PointNumber(number), model, unit_id=unit)
         for number, unit in enumerate(units, start=1)
     ]
     chargers = [SimulatedCharger(model, unit) for unit in units]

@@ -4,6 +4,7 @@ import pytest
 
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.station.model import Event, Started, Station
 from knxgw.station.view import view
 from knxgw.website.app import create_app
@@ -45,7 +46,10 @@ def test_the_page_shows_the_value_of_go_50_and_its_words(value: int) -> None:
 @pytest.mark.proves("7.9")
 def test_before_the_first_fault_the_page_says_no_fault_everywhere() -> None:
     station = site(
-        *(ChargerConditionChanged(point=n, condition=LinkCondition.GOOD) for n in (CP1, CP2))
+        *(
+            ChargerConditionChanged(device=charger_id(n), condition=LinkCondition.GOOD)
+            for n in (CP1, CP2)
+        )
     )
     assert all("No fault" in part for part in parts(station))
     assert "No error" not in page(station)
@@ -53,8 +57,8 @@ def test_before_the_first_fault_the_page_says_no_fault_everywhere() -> None:
 
 @pytest.mark.proves("7.11")
 def test_a_fault_of_a_charging_point_stands_at_it_and_stays_when_it_is_gone() -> None:
-    gone = ChargerConditionChanged(point=CP2, condition=LinkCondition.NOT_REACHABLE)
-    good = ChargerConditionChanged(point=CP2, condition=LinkCondition.GOOD)
+    gone = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
+    good = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.GOOD)
     for station, marked in ((site(gone), True), (site(gone, good), False)):
         above, first, second = parts(station)
         assert "No fault" in above

@@ -10,6 +10,7 @@ from typing import Any
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.config.devices import charger_id
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.station.model import Effect, Event, Offer, SmartMeterTelegram, Station, Tick
 
@@ -49,6 +50,7 @@ class Yardstick:
         self.plugs = [
             Plug(model, PointNumber(number)) for number, model in enumerate(scenario.points, 1)
         ]
+        self._plug_of = {charger_id(plug.number): plug for plug in self.plugs}
         self.measured_ma: dict[int, float] = {}  # the newest telegram of each phase
         self._came = 0
 
@@ -80,7 +82,7 @@ class Yardstick:
 
     def _see(self, seen: ChargerSeen, now_s: float) -> bool:
         """Take what a charger reports; tell whether a vehicle came or left."""
-        plug = self.plugs[seen.point - 1]
+        plug = self._plug_of[seen.device]
         draws = [0, 0, 0]
         for phase, quantity in zip(plug.model.wired, PHASE_CURRENTS, strict=False):
             value = seen.values.get(quantity, 0)

@@ -52,7 +52,7 @@ class Link:
     @property
     def condition(self) -> ChargerConditionChanged:
         """Return what the link is."""
-        return ChargerConditionChanged(point=self.charger.number, condition=self._health.condition)
+        return ChargerConditionChanged(device=self.charger.device, condition=self._health.condition)
 
     # --- writes
 
@@ -135,7 +135,7 @@ class Link:
             return []
         step_ma = 100  # of its register
         self._taken_ma = offer_ma // step_ma * step_ma
-        return [OfferTaken(point=self.charger.number, offer_ma=offer_ma)]
+        return [OfferTaken(device=self.charger.device, offer_ma=offer_ma)]
 
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self._health.condition:

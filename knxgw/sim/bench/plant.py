@@ -15,6 +15,7 @@ from knxgw.charging.words import (
     Quantity,
     Value,
 )
+from knxgw.config.devices import charger_id
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.recording import PointLog
 from knxgw.sim.bench.scenario import BaseChanged, PointModel, Scenario, Trouble
@@ -34,6 +35,7 @@ class Charger:
 
     def __init__(self, number: int, model: PointModel, start_s: float) -> None:
         self.number = PointNumber(number)
+        self.device = charger_id(number)
         self.model = model
         self.wired = model.wired
         self.used: tuple[int, ...] = ()  # grid phases the vehicle uses; none without a vehicle
@@ -119,9 +121,9 @@ class Charger:
         if self._polls % self._energy_polls == 0:
             energy_mwh = round(vehicle.charge_as(at_s) * MWH_PER_AS)
             values = {**self._values(at_s), Quantity.ENERGY: energy_mwh}
-            return ChargerSeen(point=self.number, values=values)
+            return ChargerSeen(device=self.device, values=values)
         if self._seen is None or key != self._key or vehicle.slope:
-            self._seen = ChargerSeen(point=self.number, values=self._values(at_s))
+            self._seen = ChargerSeen(device=self.device, values=self._values(at_s))
             self._key = key
         return self._seen
 
@@ -130,7 +132,7 @@ class Charger:
         values = self._values(at_s)
         for quantity in PHASE_CURRENTS:
             values.pop(quantity, None)
-        return ChargerSeen(point=self.number, values=values)
+        return ChargerSeen(device=self.device, values=values)
 
     def _values(self, at_s: float) -> dict[Quantity, Value]:
         vehicle = self.vehicle
