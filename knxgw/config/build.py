@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build_load_management import build_load_management, check_priority
@@ -28,7 +27,7 @@ _TUNNELS = (KnxLinkKind.TUNNELLING, KnxLinkKind.TUNNELLING_TCP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A configuration before its checks, with what only the file knows."""
+    """A configuration before its checks, with what only its source knows."""
 
     configuration: Configuration
     keys: Mapping[int, str]  # charging point -> key of its entry
@@ -41,9 +40,9 @@ def build_draft(
     *,
     catalogue: Catalogue,
     report: Report,
-    directory: Path,
+    source: ConfigurationSource,
 ) -> Draft:
-    """Return the configuration; relative paths start at `directory`."""
+    """Return the configuration before its checks."""
     device = _device(values.sections["device"])
     found = build_points(values.lists["charging_points"], device.language, report)
     load_management = values.sections["load_management"]
@@ -52,7 +51,7 @@ def build_draft(
     control = values.sections["grid_supporting_control"]
     configuration = Configuration(
         device=device,
-        knx=_knx(values.sections["knx"], report, directory),
+        knx=_knx(values.sections["knx"], report),
         website_host=listen.host or "",
         website_port=listen.port or 0,
         serial=_serial(values.sections["serial"]),
@@ -60,7 +59,7 @@ def build_draft(
         grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
         points=tuple(found.points),
         group_objects=group_objects,
-        source=ConfigurationSource.FILE,
+        source=source,
     )
     _check_serial(configuration, found, report)
     return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)
@@ -75,7 +74,7 @@ def _device(values: Values) -> DeviceSettings:
     )
 
 
-def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
+def _knx(values: Values, report: Report) -> KnxSettings:
     link = KnxLinkKind(values.text("link"))
     if link is KnxLinkKind.TPUART:
         report.error(
@@ -99,8 +98,8 @@ def _knx(values: Values, report: Report, directory: Path) -> KnxSettings:
         local_ip=values.optional_text("local_ip"),
         individual_address=_individual_address(values, link, report),
         multicast_group=values.text("multicast_group"),
-        keyring=_path(values, "keyring", directory),
-        keyring_password_file=_password_file(values, report, directory),
+        keyring=values.optional_text("keyring"),
+        keyring_password_file=_password_file(values, report),
     )
 
 
@@ -145,20 +144,14 @@ def _check_multicast(values: Values, report: Report) -> None:
         )
 
 
-def _password_file(values: Values, report: Report, directory: Path) -> str | None:
+def _password_file(values: Values, report: Report) -> str | None:
     if "keyring" in values.given_names and "keyring_password_file" not in values.given_names:
         report.warning(
             values.key_of("keyring_password_file"),
             "is missing, the keyring's password must be in KNXGW_KEYRING_PASSWORD",
             "or write it into a file of its own and name that file here",
         )
-    return _path(values, "keyring_password_file", directory)
-
-
-def _path(values: Values, name: str, directory: Path) -> str | None:
-    """Return the full path of a file; nobody has looked whether it is there."""
-    text = values.optional_text(name)
-    return None if text is None else str(directory / text)
+    return values.optional_text("keyring_password_file")
 
 
 def _serial(values: Values) -> SerialLine | None:

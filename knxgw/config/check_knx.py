@@ -1,12 +1,7 @@
-"""Risks of the KNX connection: secured on paper only, secrets that others can read."""
-
-import stat
-from pathlib import Path
+"""Risks of the KNX connection: what is secured on paper only; pure."""
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.config.report import Report
-
-_OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 
 def check_knx(knx: KnxSettings, report: Report) -> None:
@@ -22,21 +17,3 @@ def check_knx(knx: KnxSettings, report: Report) -> None:
         report.warning("knx.keyring", "is not used: there is no KNX connection")
     if knx.keyring is None and knx.keyring_password_file is not None:
         report.warning("knx.keyring_password_file", "is not used: no keyring is named")
-    _warn_about_readers("knx.keyring", knx.keyring, report)
-    _warn_about_readers("knx.keyring_password_file", knx.keyring_password_file, report)
-
-
-def _warn_about_readers(key: str, file: str | None, report: Report) -> None:
-    """Warn about a secret that every user of the computer can read or replace.
-
-    What its group may do is the installer's: the gateway's own group reads it.
-    """
-    if file is None:
-        return
-    try:
-        mode = Path(file).stat().st_mode
-    except OSError:  # reported where it is opened
-        return
-    if mode & _OTHERS:
-        may = "read" if mode & stat.S_IROTH else "change"
-        report.warning(key, f"every user of this computer can {may} {file}", f"chmod o= {file}")

@@ -8,14 +8,14 @@ import yaml
 
 from knxgw.catalogue.model import Catalogue
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree
-from knxgw.config.build import build_draft
-from knxgw.config.check import check_draft
-from knxgw.config.check_files import check_files
-from knxgw.config.group_objects import read_group_objects
-from knxgw.config.model import Configuration
+from knxgw.config.assemble import assemble
+from knxgw.config.check_files import check_files, warn_about_readers
+from knxgw.config.model import Configuration, ConfigurationSource
 from knxgw.config.report import Report, line_of
 from knxgw.config.schema import GROUP_OBJECTS, build_schema
-from knxgw.config.values import ValuesReader
+from knxgw.config.values import read_values
+from knxgw.config.yaml_links import read_group_objects
+from knxgw.config.yaml_values import YamlFile, YamlSection
 from knxgw.errors import Finding, Severity
 
 LARGEST_FILE = 1_000_000  # bytes; a site needs a few thousand
@@ -103,21 +103,15 @@ def parse_configuration(
             report.error("", "expected keys and values", "such as `knx: {link: none}`")
         return LoadedConfiguration(configuration=None, findings=_in_order(report))
     schema = build_schema(catalogue.parameters)
-    values = ValuesReader(catalogue, report).read(schema, root, extra=(GROUP_OBJECTS,))
-    draft = build_draft(
-        values,
-        read_group_objects(root.get(GROUP_OBJECTS), catalogue, report),
-        catalogue=catalogue,
-        report=report,
-        directory=directory or Path(),
-    )
+    file = YamlFile(catalogue=catalogue, report=report, directory=directory or Path())
+    values = read_values(schema, YamlSection(file, schema, root), catalogue, report)
+    links = read_group_objects(root.get(GROUP_OBJECTS), catalogue, report)
     if not offline:
-        check_files(draft.configuration.knx, report)
-    must_be_mended = report.has_errors
-    faults = check_draft(draft, catalogue, report)
-    configuration = replace(draft.configuration, faults=faults)
+        check_files(file.named_files, report)
+    warn_about_readers(file.named_files, report)
+    configuration = assemble(values, links, catalogue, report, source=ConfigurationSource.FILE)
     return LoadedConfiguration(
-        configuration=None if must_be_mended else configuration,
+        configuration=configuration,
         findings=_in_order(report),
         file=name,
         lines=report.lines,

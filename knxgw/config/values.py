@@ -1,26 +1,56 @@
-"""Reads the located YAML tree by the schema: checked values with defaults filled in."""
+"""The values of all parameters, checked and with defaults filled in, whatever source gave them.
 
-import re
+A source (a file, a form, ETS) shows its sections by `SectionSource`; `read_values` goes through the
+schema and asks it for each parameter.
+"""
 
-from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition
-from knxgw.catalogue.yaml_tree import Node
-from knxgw.config.convert import Endpoint, NotAllowedError, Value, closest, convert
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
+from knxgw.config.convert import Endpoint, NotAllowedError, Value, convert
 from knxgw.config.report import Report
 from knxgw.config.schema import Section
 
-_INDEX = re.compile(r"\[\d+\]")
+_NUMBERS = frozenset({ParameterType.INTEGER, ParameterType.NUMBER})
+_TEXTS = (
+    frozenset(ParameterType)
+    - _NUMBERS
+    - {
+        ParameterType.MODEL,
+        ParameterType.ENDPOINT,
+        ParameterType.BOOLEAN,
+    }
+)
+
+
+class SectionSource(Protocol):
+    """One section of a configuration, as its source gives it."""
+
+    def section(self, section: Section) -> "SectionSource | None":
+        """Return a section below, None: nothing of it is given."""
+
+    def entries(self, section: Section) -> "Sequence[tuple[str, SectionSource]]":
+        """Return key and content of each entry of a list."""
+
+    def gives(self, name: str) -> bool:
+        """Tell whether a parameter is given; else its default holds."""
+
+    def value(self, name: str, parameter: ParameterDefinition) -> Value:
+        """Return a parameter that is given. Raises: NotAllowedError."""
 
 
 class Values:
     """The values of one section. A wrong value was reported and counts as its default."""
 
-    def __init__(self, key: str, *, given: bool) -> None:
+    def __init__(self, key: str, section: Section, *, given: bool) -> None:
         self.key = key
-        self.given = given  # the section stands in the file
+        self.given = given  # the source says something about this section
         self.given_names: set[str] = set()
         self.wrong_names: set[str] = set()  # reported; their default stands in
         self.sections: dict[str, Values] = {}
         self.lists: dict[str, list[Values]] = {}
+        self._section = section
         self._values: dict[str, Value] = {}
 
     def key_of(self, name: str) -> str:
@@ -40,10 +70,8 @@ class Values:
 
     def optional_number(self, name: str) -> float | None:
         """Return a number, or None when it was left out or a word stands for it."""
-        value = self._values.get(name)
-        if value is not None and not isinstance(value, int | float):
-            raise TypeError(f"{self.key_of(name)} is not a number")
-        return value
+        value = self._value(name, _NUMBERS)
+        return value if isinstance(value, int | float) else None
 
     def integer(self, name: str) -> int:
         """Return a whole number that has a default."""
@@ -72,107 +100,83 @@ class Values:
 
     def optional_text(self, name: str) -> str | None:
         """Return a text, or None."""
-        value = self._values.get(name)
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{self.key_of(name)} is not a text")
-        return value
+        value = self._value(name, _TEXTS)
+        return value if isinstance(value, str) else None
 
     def model(self, name: str) -> DeviceModel | None:
         """Return a device model, or None."""
-        value = self._values.get(name)
+        value = self._value(name, {ParameterType.MODEL})
         return value if isinstance(value, DeviceModel) else None
 
     def endpoint(self, name: str) -> Endpoint:
         """Return host and port."""
-        value = self._values.get(name)
+        value = self._value(name, {ParameterType.ENDPOINT})
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
 
+    def _value(self, name: str, types: Collection[ParameterType]) -> Value:
+        """Return a value. Raises: KeyError, TypeError: no parameter is called so, or is of a type."""
+        parameter = self._section.parameters[name]
+        if parameter.type not in types:
+            raise TypeError(f"{parameter.key} is of type {parameter.type}")
+        return self._values[name]
 
-def is_empty(node: Node) -> bool:
-    """Tell whether nothing stands behind a key: it counts as left out."""
-    return not (node.is_list or node.is_mapping) and node.text() in {"", "null", "~"}
+
+def read_values(
+    schema: Section, source: SectionSource, catalogue: Catalogue, report: Report
+) -> Values:
+    """Return the values of all parameters; what is wrong or missing goes to the report."""
+    return _Reader(catalogue, report).read(schema, source, "")
 
 
-class ValuesReader:
-    """Reads sections of one file."""
-
+class _Reader:
     def __init__(self, catalogue: Catalogue, report: Report) -> None:
         self._catalogue = catalogue
         self._report = report
 
-    def read(
-        self, section: Section, node: Node | None, key: str = "", extra: tuple[str, ...] = ()
-    ) -> Values:
-        """Return the values of a section; `extra` are keys that somebody else reads."""
-        values = Values(key, given=node is not None)
-        children = self._children(section, node, extra) if node and not is_empty(node) else {}
+    def read(self, section: Section, source: SectionSource | None, key: str) -> Values:
+        values = Values(key, section, given=source is not None)
         for name, parameter in section.parameters.items():
-            self._read_parameter(values, name, parameter, children.get(name))
+            self._read_parameter(values, name, parameter, source)
         for name, below in section.sections.items():
-            child = children.get(name)
             if below.is_list:
-                values.lists[name] = self._read_list(below, child)
+                entries = source.entries(below) if source else ()
+                values.lists[name] = [self.read(below, entry, at) for at, entry in entries]
             else:
-                values.sections[name] = self.read(below, child, values.key_of(name))
+                inner = source.section(below) if source else None
+                values.sections[name] = self.read(below, inner, values.key_of(name))
         return values
 
-    def _children(self, section: Section, node: Node, extra: tuple[str, ...]) -> dict[str, Node]:
-        known = (*section.keys, *extra)
-        children: dict[str, Node] = {}
-        for name, child in node.mapping().items():
-            self._report.lines[child.key] = child.line
-            if name not in known:
-                retired = self._catalogue.retired.get(_INDEX.sub("[]", child.key))
-                self._report.error(child.key, "unknown key", retired or closest(name, known))
-            elif not is_empty(child):
-                children[name] = child
-        return children
-
-    def _read_list(self, section: Section, node: Node | None) -> list[Values]:
-        entries = []
-        for item in node.items() if node else ():
-            self._report.lines[item.key] = item.line
-            entries.append(self.read(section, item, item.key))
-        return entries
-
     def _read_parameter(
-        self, values: Values, name: str, parameter: ParameterDefinition, node: Node | None
+        self,
+        values: Values,
+        name: str,
+        parameter: ParameterDefinition,
+        source: SectionSource | None,
     ) -> None:
         default = self._default(parameter)
-        if node is None:
+        values.put(name, default)
+        if source is None or not source.gives(name):
             if parameter.required and values.given:
                 self._report.error(values.key_of(name), "is missing", f"add `{name}: …`")
-            values.put(name, default)
             return
         values.given_names.add(name)
-        value = self._read_value(parameter, node)
-        if isinstance(value, Endpoint):
-            value = self._completed(value, default, node)
-        if isinstance(value, NotAllowedError):
+        try:
+            value = source.value(name, parameter)
+            values.put(name, _completed(value, default) if isinstance(value, Endpoint) else value)
+        except NotAllowedError as err:
+            self._report.error(values.key_of(name), err.problem, err.remedy)
             values.wrong_names.add(name)
-        values.put(name, default if isinstance(value, NotAllowedError) else value)
-
-    def _completed(self, value: Endpoint, default: Value, node: Node) -> Endpoint | NotAllowedError:
-        """Return the endpoint; a part left out is taken from the default."""
-        assumed = default if isinstance(default, Endpoint) else Endpoint(None, None)
-        host, port = value.host or assumed.host, value.port or assumed.port
-        if host and port:
-            return Endpoint(host, port)
-        return self._wrong(node, f"has no {'port' if host else 'host'}", "write host:port")
 
     def _default(self, parameter: ParameterDefinition) -> Value:
         if parameter.default is None:
             return None
         return convert(parameter, parameter.default, self._catalogue)
 
-    def _read_value(self, parameter: ParameterDefinition, node: Node) -> Value | NotAllowedError:
-        if node.is_list or node.is_mapping:
-            return self._wrong(node, "expected a single value", "write it behind its key")
-        try:
-            return convert(parameter, node.text(), self._catalogue)
-        except NotAllowedError as err:
-            return self._wrong(node, err.problem, err.remedy)
 
-    def _wrong(self, node: Node, problem: str, remedy: str) -> NotAllowedError:
-        self._report.error(node.key, problem, remedy)
-        return NotAllowedError(problem, remedy)
+def _completed(value: Endpoint, default: Value) -> Endpoint:
+    """Return the endpoint; a part left out is taken from the default. Raises: NotAllowedError."""
+    assumed = default if isinstance(default, Endpoint) else Endpoint(None, None)
+    host, port = value.host or assumed.host, value.port or assumed.port
+    if host and port:
+        return Endpoint(host, port)
+    raise NotAllowedError(f"has no {'port' if host else 'host'}", "write host:port")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.config.check_files import warn_about_readers
 from knxgw.config.check_knx import check_knx
 from knxgw.config.model import KnxLinkKind
 from knxgw.config.report import Report
@@ -36,6 +37,17 @@ def said(kind: KnxLinkKind, keyring: Path | None, password: Path | None) -> list
         keyring_password_file=str(password) if password else None,
     )
     check_knx(of, report)
+    warn_about_readers(
+        {
+            key: str(file)
+            for key, file in (
+                ("knx.keyring", keyring),
+                ("knx.keyring_password_file", password),
+            )
+            if file
+        },
+        report,
+    )
     return [str(finding) for finding in report.findings]
 
 

@@ -1,0 +1,76 @@
+"""Shows the sections of a YAML file as a source of parameters, and notes the line of each key."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
+from knxgw.catalogue.yaml_tree import Node
+from knxgw.config.convert import NotAllowedError, Value, closest, convert
+from knxgw.config.report import Report
+from knxgw.config.schema import GROUP_OBJECTS, Section
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlFile:
+    """What the sections of one file have in common."""
+
+    catalogue: Catalogue
+    report: Report
+    directory: Path  # relative paths start here
+    named_files: dict[str, str] = field(default_factory=dict)  # by the key that names it
+
+
+class YamlSection:
+    """A mapping of the file; keys that mean nothing were reported."""
+
+    def __init__(self, file: YamlFile, section: Section, node: Node) -> None:
+        self._file = file
+        self._children: dict[str, Node] = {}
+        if is_empty(node):
+            return
+        known = section.keys if section.name else (*section.keys, GROUP_OBJECTS)
+        for name, child in node.mapping().items():
+            file.report.lines[child.key] = child.line
+            if name not in known:
+                self._report_unknown(name, child, known)
+            elif not is_empty(child):
+                self._children[name] = child
+
+    def section(self, section: Section) -> "YamlSection | None":
+        """Return a section below, None: it does not stand in the file."""
+        node = self._children.get(section.name)
+        return None if node is None else YamlSection(self._file, section, node)
+
+    def entries(self, section: Section) -> "Sequence[tuple[str, YamlSection]]":
+        """Return the entries of a list."""
+        node = self._children.get(section.name)
+        items = node.items() if node is not None else ()
+        self._file.report.lines.update({item.key: item.line for item in items})
+        return [(item.key, YamlSection(self._file, section, item)) for item in items]
+
+    def gives(self, name: str) -> bool:
+        """Tell whether something stands behind a key."""
+        return name in self._children
+
+    def value(self, name: str, parameter: ParameterDefinition) -> Value:
+        """Return what stands behind a key. Raises: NotAllowedError."""
+        node = self._children[name]
+        if node.is_list or node.is_mapping:
+            raise NotAllowedError("expected a single value", "write it behind its key")
+        value = convert(parameter, node.text(), self._file.catalogue)
+        if parameter.type is ParameterType.PATH:
+            value = self._file.named_files[node.key] = str(self._file.directory / str(value))
+        return value
+
+    def _report_unknown(self, name: str, node: Node, known: Sequence[str]) -> None:
+        retired = self._file.catalogue.retired.get(_INDEX.sub("[]", node.key))
+        self._file.report.error(node.key, "unknown key", retired or closest(name, known))
+
+
+def is_empty(node: Node) -> bool:
+    """Tell whether nothing stands behind a key: it counts as left out."""
+    return not (node.is_list or node.is_mapping) and node.text() in {"", "null", "~"}
