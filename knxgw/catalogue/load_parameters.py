@@ -7,6 +7,7 @@ from knxgw.catalogue.yaml_tree import Node
 
 _KEYS = (
     "key",
+    "ets_id",
     "type",
     "unit",
     "low",
@@ -31,6 +32,8 @@ def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
             continue
         if any(other.key == definition.key for other in parameters):
             node.report(f"parameter {definition.key!r} is defined twice", "remove one")
+        if any(other.ets_id == definition.ets_id for other in parameters):
+            node.report(f"ets_id {definition.ets_id} is used twice", "take a number never used")
         parameters.append(definition)
     return tuple(parameters)
 
@@ -43,9 +46,10 @@ def read_retired(root: Node) -> Mapping[str, str]:
 
 def _read_parameter(node: Node) -> ParameterDefinition | None:
     node.only_keys(_KEYS)
-    required = [node.require(name) for name in ("key", "type", "en", "de", "help_en", "help_de")]
-    key, kind, en, de, help_en, help_de = required
-    if not (key and kind and en and de and help_en and help_de):
+    names = ("key", "ets_id", "type", "en", "de", "help_en", "help_de")
+    required = [node.require(name) for name in names]
+    key, ets_id, kind, en, de, help_en, help_de = required
+    if not (key and ets_id and kind and en and de and help_en and help_de):
         return None
     word = kind.choice(tuple(ParameterType))
     if word is None:
@@ -54,6 +58,7 @@ def _read_parameter(node: Node) -> ParameterDefinition | None:
     unit, default, needed = node.get("unit"), node.get("default"), node.get("required")
     return ParameterDefinition(
         key=key.text(),
+        ets_id=ets_id.integer(1, 65535) or 0,
         type=ParameterType(word),
         unit=unit.text() if unit else None,
         low=low.number() if low else None,

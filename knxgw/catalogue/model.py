@@ -100,6 +100,7 @@ class ParameterDefinition:
     """One parameter: its place in the file, its range and its words."""
 
     key: str  # dotted path, `[]` after a list: "charging_points[].minimum_a"
+    ets_id: int  # never reused
     type: ParameterType
     unit: str | None
     low: float | None

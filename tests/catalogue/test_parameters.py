@@ -48,6 +48,15 @@ def test_each_choice_parameter_has_choices_with_different_values(
     assert bool(values) or parameter.type is not ParameterType.CHOICE
 
 
+def test_numbers_for_ets_keep_their_meaning() -> None:
+    numbers = {key: parameter.ets_id for key, parameter in PARAMETERS.items()}
+    assert len(set(numbers.values())) == len(numbers)
+    assert numbers["device.name"] == 1
+    assert numbers["load_management.fuse_a"] == 20
+    assert numbers["charging_points[].minimum_a"] == 63
+    assert numbers["charging_points[].meter.connection.connector"] == 116
+
+
 @every_parameter
 def test_required_parameters_have_no_default(parameter: ParameterDefinition) -> None:
     assert not (parameter.required and parameter.default is not None)
