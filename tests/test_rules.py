@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.sim.bench.read_scenario import load_scenario
 from tests.conformance.rules import RULES as ROWS
 from tests.conformance.rules import anchor_of, read_rules
 from tests.support.pages import ANCHOR, DOCS, ROOT, RULES, links, prose, rule_places
 from tests.support.sources import mistakes, rules, statements, texts
 
 PLACES = rule_places()
+SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.yaml"))
 KEYS = frozenset(ANCHOR.findall((DOCS / "sources.md").read_text(encoding="utf-8")))
 REFERS = re.compile(r"Sources?:|(?:product|operation) [0-9]|load-management ")
 PROMISES = {
@@ -137,11 +139,22 @@ def test_codes_and_severities_are_those_of_the_rows() -> None:
 def test_the_catalogue_of_situations_has_every_scenario() -> None:
     page = RULES / "load-management" / "scenarios.md"
     linked = Counter((page.parent / one).resolve() for one in links(page) if one.endswith(".yaml"))
-    files = {path.resolve(): 1 for path in (ROOT / "tests" / "scenarios").glob("*.yaml")}
+    files = {path.resolve(): 1 for path in SCENARIOS}
     assert dict(linked) == files
     for line in page.read_text(encoding="utf-8").splitlines():
         if line.startswith("| ") and ".yaml" not in line and re.search(r"S\d\d", line):
             assert "**not built**" in line
+
+
+def test_the_rules_that_a_scenario_is_about_exist() -> None:
+    numbers = re.compile(r"\(([0-9][0-9., a-z]*)\)\.?\s*$")
+    named = {
+        path.name: [f"lm-{one.replace('.', '-')}" for one in found[1].split(", ")]
+        for path in SCENARIOS
+        if (found := numbers.search(load_scenario(path).about))
+    }
+    assert len(named) > 20
+    assert {name: found for name, found in named.items() if not set(found) <= set(PLACES)} == {}
 
 
 @pytest.mark.parametrize("page", sorted(RULES.rglob("*.md")), ids=lambda page: page.stem)

@@ -11,7 +11,7 @@ from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import DeviceModel
 from knxgw.config.addresses import GroupAddress
 
-SMART_METER_7012_MA = 60_000  # the limit in force with this type at most, [dlm] 3.1
+SMART_METER_7012_MA = 60_000  # highest limit in force with 7.012. Source: load-management 3.1
 
 
 class ConfigurationSource(StrEnum):

@@ -15,11 +15,11 @@ from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario, Told
 from knxgw.station.model import GridControlCommanded, InterruptionCommanded
 
-LEAST_HEADROOM_MA, HEADROOM_MA = 500, 2000  # left to a vehicle that draws less than it may (14.1)
+LEAST_HEADROOM_MA, HEADROOM_MA = 500, 2000  # left to an under-using vehicle (load-management 14.1)
 LOWER_FROM_MA = 500  # delta_dn
 WORTH_MA = 200  # a smaller raise is never given
 READ_MA = 150  # rounding of setpoints, readings and coarse datapoint types
-SHED_MA = 1000  # more than its minimum must be there for one that the queue sent away (18.1)
+SHED_MA = 1000  # beyond the minimum of one that the queue stopped (load-management 18.1)
 DRAWS_MA = 1000
 
 

@@ -165,7 +165,7 @@ def ended(scenario: Scenario) -> list[str]:
 
 
 def _is_known_at_once(scenario: Scenario) -> bool:
-    """Tell whether one cycle after a meter value the base load can be known (7.2)."""
+    """Tell whether one cycle after a meter value the base load can be known (load-management 7.2)."""
     return all(one.is_measured and one.poll_s <= 1.0 for one in scenario.points)
 
 

@@ -178,7 +178,7 @@ def available_ma(scenario: Scenario, base_ma: float) -> int:
     limit_ma = connection.limit_ma
     if connection.load_management == "static":
         base_ma = 0.0  # nobody looks at it
-    elif TYPES[scenario.meter.dpt].saturating:  # ends at 65.535 A: has a limit of its own (3.1)
+    elif TYPES[scenario.meter.dpt].saturating:  # it has a limit of its own (load-management 3.1)
         limit_ma = min(limit_ma, SMART_METER_7012_MA)
     feeder_ma = limit_ma if connection.feeder_ma is None else connection.feeder_ma
     return round(min(limit_ma - base_ma, feeder_ma))
