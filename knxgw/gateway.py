@@ -156,7 +156,7 @@ class Gateway:
             knx_connected=self.knx_is_up,
             knx_lost_s=knx.lost_s if knx else None,
             telegram_s=knx.telegram_s if knx else None,
-            severity=self._owner.station.severity,
+            fault_flashes=self._owner.station.fault_flashes,
         )
         return leds(state, self._loop.time())
 

@@ -14,8 +14,7 @@ import pytest
 from knxgw.catalogue import load_control, load_models, load_points
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import REASON_WORDS, ChargingState, Reason
+from knxgw.charging.words import ChargingState
 from knxgw.cli import main
 from tests.support.pages import CODE, DOCS, ROOT, anchors, links, prose
 from tools.pages.catalogue import PAGES
@@ -64,15 +63,16 @@ def test_every_group_object_stands_in_the_objects_page() -> None:
 def test_every_state_and_every_fault_stands_in_the_objects_page() -> None:
     page = (DOCS / "objects.md").read_text(encoding="utf-8")
     assert all(f"| {int(state)} | " in page for state in ChargingState)
-    assert all(f"| `{code}` | " in page for code in FaultCode)
+    for code, fault in catalogue().product.faults.definitions.items():
+        assert f"| `{code}` | " in page
+        assert f"| {fault.title.en} | {fault.cause.en} | {fault.remedy.en} |" in page
 
 
 def test_every_reason_of_a_limit_stands_in_the_objects_page_with_its_words() -> None:
     page = (DOCS / "objects.md").read_text(encoding="utf-8")
-    for reason, words in REASON_WORDS.items():
-        named = f"| {int(reason)} | `{reason.name.lower()}` | {words.en} | {words.de} |"
-        assert f"{named} {words.bus_en} | {words.bus_de} |" in page
-    assert set(REASON_WORDS) == set(Reason)
+    for reason, one in catalogue().product.texts.reasons.items():
+        named = f"| {int(reason)} | `{reason.name.lower()}` | {one.words.en} | {one.words.de} |"
+        assert f"{named} {one.bus.en} | {one.bus.de} |" in page
 
 
 @pytest.mark.parametrize("kind", ["chargers", "meters"])
@@ -224,14 +224,14 @@ def test_every_key_of_a_device_model_is_explained() -> None:
 
 
 def test_the_example_of_a_device_model_is_good(tmp_path: Path) -> None:
-    from knxgw.catalogue.load import load_catalogue  # noqa: PLC0415 - for this test only
+    from knxgw.catalogue.load import FILES, load_catalogue  # noqa: PLC0415 - for this test only
 
     page = (DOCS / "models.md").read_text(encoding="utf-8")
     example = next(block for language, block in CODE.findall(page) if language == "yaml")
     for folder in ("chargers", "meters"):
         (tmp_path / folder).mkdir()
-    for file in ("objects.yaml", "parameters.yaml"):
-        (tmp_path / file).write_bytes((product_db() / file).read_bytes())
+    for name in FILES:
+        (tmp_path / f"{name}.yaml").write_bytes((product_db() / f"{name}.yaml").read_bytes())
     (tmp_path / "chargers" / "example_box.yaml").write_text(example, encoding="utf-8")
     model = load_catalogue(tmp_path).chargers["example_box"]
     assert model.capabilities >= {"current", "current_l1", "fault_info_1"}

@@ -72,7 +72,7 @@ class Player:
         self._meter = KnxMeter(
             site.house,
             settings,
-            configuration.group_objects,
+            configuration,
             line.join(METER),
             period_s=scenario.meter.sample_s,
         )

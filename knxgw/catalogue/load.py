@@ -5,16 +5,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from knxgw.catalogue.directory import product_db
+from knxgw.catalogue.load_faults import read_faults
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
-from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel
+from knxgw.catalogue.load_texts import read_texts
+from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel, Product
 from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
 from knxgw.errors import ConfigError, Finding
 
+FILES = ("objects", "parameters", "faults", "texts")  # and a file for each model in:
 CHARGERS, METERS = "chargers", "meters"
+T = TypeVar("T")
 
 
 class Shelf(Mapping[str, DeviceModel]):
@@ -52,13 +57,9 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
     directory = directory or product_db()
     problems = Problems()
     found = _without_models(directory, problems)
-    found = replace(
-        found,
-        chargers=_read_models(directory / CHARGERS, DeviceKind.CHARGER, problems),
-        meters=_read_models(directory / METERS, DeviceKind.METER, problems),
-    )
-    problems.raise_if_errors()
-    return found
+    chargers = _read_models(directory / CHARGERS, DeviceKind.CHARGER, problems)
+    meters = _read_models(directory / METERS, DeviceKind.METER, problems)
+    return replace(_sound(found, problems), chargers=chargers, meters=meters)
 
 
 @cache
@@ -67,9 +68,8 @@ def catalogue() -> Catalogue:
     directory = product_db()
     problems = Problems()
     found = _without_models(directory, problems)
-    problems.raise_if_errors()
     return replace(
-        found,
+        _sound(found, problems),
         chargers=Shelf(directory / CHARGERS, DeviceKind.CHARGER),
         meters=Shelf(directory / METERS, DeviceKind.METER),
     )
@@ -82,20 +82,29 @@ def read_description(description: Mapping[str, object], kind: DeviceKind) -> Dev
     return _sound(read_model(root, kind) if root else None, problems)
 
 
-def _sound(model: DeviceModel | None, problems: Problems) -> DeviceModel:
+def _sound(found: T | None, problems: Problems) -> T:
     problems.raise_if_errors()
-    if model is None:
+    if found is None:
         raise ConfigError(problems.findings)
-    return model
+    return found
 
 
-def _without_models(directory: Path, problems: Problems) -> Catalogue:
-    objects = _read(directory / "objects.yaml", problems)
-    parameters = _read(directory / "parameters.yaml", problems)
+def _without_models(directory: Path, problems: Problems) -> Catalogue | None:
+    """Return the catalogue without a model; None when a file of it cannot be read."""
+    objects, parameters, faults, texts = (
+        _read(directory / f"{name}.yaml", problems) for name in FILES
+    )
+    if not (objects and parameters and faults and texts):
+        return None
+    known_faults, known_texts = read_faults(faults), read_texts(texts)
+    known_parameters = read_parameters(parameters)
+    if not (known_faults and known_texts):
+        return None
+    known_objects = read_objects(objects, known_texts)
     return Catalogue(
-        objects=read_objects(objects) if objects else (),
-        parameters=read_parameters(parameters) if parameters else (),
-        retired=read_retired(parameters) if parameters else {},
+        product=Product(objects=known_objects, faults=known_faults, texts=known_texts),
+        parameters=known_parameters,
+        retired=read_retired(parameters),
         chargers={},
         meters={},
     )

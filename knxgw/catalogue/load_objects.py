@@ -1,9 +1,12 @@
 """Reads `objects.yaml`: the group objects."""
 
 import re
+from collections.abc import Collection
 
 from knxgw.catalogue.flags import Priority
-from knxgw.catalogue.model import ObjectDefinition, ObjectKind, Text
+from knxgw.catalogue.model import ObjectDefinition, ObjectKind
+from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Texts
 from knxgw.catalogue.yaml_tree import Node
 
 _KEYS = (
@@ -31,12 +34,12 @@ _FLAGS = re.compile(r"[C-][R-][W-][T-][U-][I-]")
 _DPT = re.compile(r"\d{1,3}\.\d{3}")
 
 
-def read_objects(root: Node) -> tuple[ObjectDefinition, ...]:
-    """Return all group objects, in the order of their numbers."""
+def read_objects(root: Node, texts: Texts) -> tuple[ObjectDefinition, ...]:
+    """Return all group objects, in the order of their numbers; what they need has its text."""
     objects: list[ObjectDefinition] = []
     for name, scope in root.only_keys(tuple(_SCOPES)).items():
         for node in scope.items():
-            definition = _read_object(node, _SCOPES[name])
+            definition = _read_object(node, _SCOPES[name], texts)
             if definition:
                 objects.append(definition)
     seen: dict[int, ObjectDefinition] = {}
@@ -47,7 +50,7 @@ def read_objects(root: Node) -> tuple[ObjectDefinition, ...]:
     return tuple(sorted(objects, key=lambda definition: definition.number))
 
 
-def _read_object(node: Node, offset: int) -> ObjectDefinition | None:
+def _read_object(node: Node, offset: int, texts: Texts) -> ObjectDefinition | None:
     node.only_keys(_KEYS)
     needed = [node.require(key) for key in ("number", "key", "en", "de", "flags", "kind")]
     number_node, key, en, de, flags_node, kind_node = needed
@@ -77,8 +80,8 @@ def _read_object(node: Node, offset: int) -> ObjectDefinition | None:
         per_point=offset > 0,
         offset=offset,
         model_dependent=bool(model_dependent and model_dependent.boolean()),
-        needs=_optional_text(node, "needs"),
-        only_with=_optional_text(node, "only_with"),
+        needs=_one_of(node, "needs", texts.needs),
+        only_with=_one_of(node, "only_with", texts.conditions),
         table=table.integer(1, 99) if table else None,
     )
 
@@ -100,3 +103,8 @@ def _read_dpts(node: Node) -> tuple[str, ...]:
 def _optional_text(node: Node, name: str) -> str | None:
     child = node.get(name)
     return child.text() if child else None
+
+
+def _one_of(node: Node, name: str, words: Collection[str]) -> str | None:
+    child = node.get(name)
+    return child.choice(words) if child else None

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.flags import Priority
+from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Texts
 
 ModelId = NewType("ModelId", str)
 MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
@@ -30,14 +33,6 @@ class ObjectKind(StrEnum):
     COMMAND = "command"  # received only
     EVENT = "event"  # sends each time it happens, also with an unchanged value
     ALIVE = "alive"  # sends cyclically as long as the device works
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A text in the languages of the product."""
-
-    en: str
-    de: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -596,14 +591,39 @@ class DeviceModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What is the same at every site, whatever devices it has: group objects, faults, texts."""
+
+    objects: tuple[ObjectDefinition, ...]
+    faults: Faults
+    texts: Texts
+
+    def object(self, key: str) -> ObjectDefinition:
+        """Return the group object of that key. Raises: KeyError."""
+        for definition in self.objects:
+            if definition.key == key:
+                return definition
+        raise KeyError(key)
+
+    def number_of(self, key: str, point: int = 1) -> int:
+        """Return the number of a group object at charging point `point`. Raises: KeyError."""
+        return self.object(key).number_of(point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Everything `product_db/` says."""
 
-    objects: tuple[ObjectDefinition, ...]
+    product: Product
     parameters: tuple[ParameterDefinition, ...]
     retired: Mapping[str, str]  # keys of parameters that are no more -> what to do about it
     chargers: Mapping[str, DeviceModel]
     meters: Mapping[str, DeviceModel]
+
+    @property
+    def objects(self) -> tuple[ObjectDefinition, ...]:
+        """Return every group object, in the order of their numbers."""
+        return self.product.objects
 
     @property
     def models(self) -> tuple[DeviceModel, ...]:

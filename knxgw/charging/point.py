@@ -8,12 +8,12 @@ Source: load-management 5, 14.3, 16; [reference-manual] tables 23-31.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import cache, partial
+from functools import cache
 
-from knxgw.catalogue.model import ZeroMeaning
+from knxgw.catalogue.model import Product, ZeroMeaning
 from knxgw.charging import obedience as obeying
 from knxgw.charging.counter import EnergyCounter, metered_by, new_counter
-from knxgw.charging.faults import POINT_SEVERITY, FaultCode, FaultRegister
+from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import Session
@@ -54,6 +54,8 @@ class ChargingPoint:
 
     settings: PointSettings
     limits: Limits
+    product: Product
+    faults: FaultRegister
     zone: tzinfo = UTC  # of the charger's clock
     blocked: bool = False  # a configuration fault: nothing is written to its charger
     condition: LinkCondition = LinkCondition.STARTING
@@ -95,7 +97,6 @@ class ChargingPoint:
     session_adopted: bool = False  # the energy of the session follows that register
     renewed_s: float | None = None  # last reading that showed nothing new and is not followed yet
     wake_s: float = 0.0  # when it must be looked at again even if nothing happens [monotonic s]
-    faults: FaultRegister = field(default_factory=partial(FaultRegister, severities=POINT_SEVERITY))
 
     def value(self, quantity: Quantity) -> Value | None:
         """Return the last value of a quantity."""
@@ -163,7 +164,7 @@ def _measured(phases: int, capabilities: frozenset[str]) -> tuple[Quantity, ...]
 
 
 def new_point(
-    settings: PointSettings, *, blocked: bool = False, zone: tzinfo = UTC
+    settings: PointSettings, product: Product, *, blocked: bool = False, zone: tzinfo = UTC
 ) -> ChargingPoint:
     """Return a charging point of which nothing is known yet; `zone` is that of its clock."""
     control = settings.model.control
@@ -178,6 +179,8 @@ def new_point(
     return ChargingPoint(
         settings=settings,
         limits=limits,
+        product=product,
+        faults=FaultRegister(severities=product.faults.charging_point),
         zone=zone,
         blocked=blocked,
         setpoint_ma=limits.maximum_ma,

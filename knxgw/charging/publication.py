@@ -7,7 +7,6 @@ from knxgw.charging.point import ChargingPoint, fresh_values, shown_state
 from knxgw.charging.session import Session
 from knxgw.charging.words import (
     FAULT_INFOS,
-    REASON_WORDS,
     LinkCondition,
     Quantity,
     Value,
@@ -61,10 +60,11 @@ def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
     if decision is None:
         return {"offer": None, "reason": None, "reason_text": None}
     reason = decision.reason
+    texts = point.product.texts.reasons[reason]
     return {
         "offer": decision.offer_ma,
         "reason": int(reason),
-        "reason_text": REASON_WORDS[reason].bus(language),
+        "reason_text": texts.bus.in_language(language),
     }
 
 

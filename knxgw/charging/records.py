@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
 from knxgw.charging.counter import EnergyCounter, new_counter
 from knxgw.charging.counting import COUNTED
 from knxgw.charging.point import ChargingPoint
@@ -19,8 +20,7 @@ from knxgw.charging.states import Process
 from knxgw.charging.words import Quantity
 from knxgw.frozen import replace
 
-START_STOP, INTERRUPTION, SETPOINT = 54, 55, 60  # group objects that hold a charging point back
-HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})
+HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
 MOST_MA, MOST_MWH = 1_000_000, 2**53
 UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
@@ -68,7 +68,7 @@ def from_record(
     record: Mapping[str, Any],
     now: datetime | None,
     now_s: float,
-    linked: Collection[int] = HOLDS,
+    linked: Collection[str] = HOLDS,
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 

@@ -44,7 +44,8 @@ def build_draft(
 ) -> Draft:
     """Return the configuration before its checks."""
     device = _device(values.sections["device"])
-    found = build_points(values.lists["charging_points"], device.language, report)
+    unnamed = catalogue.product.texts.names.charging_point.in_language(device.language)
+    found = build_points(values.lists["charging_points"], unnamed, report)
     load_management = values.sections["load_management"]
     check_priority(load_management, found.keys, report)
     listen = values.sections["website"].endpoint("listen")
@@ -60,6 +61,7 @@ def build_draft(
         points=tuple(found.points),
         group_objects=group_objects,
         source=source,
+        product=catalogue.product,
     )
     _check_serial(configuration, found, report)
     return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)

@@ -20,7 +20,6 @@ from knxgw.config.model import (
 from knxgw.config.report import Report
 from knxgw.config.values import Values
 
-_FALLBACK_NAMES = {"en": "Charging point", "de": "Ladepunkt"}
 _MEASURED = ("current", "power", "energy", "session_energy")  # what a meter can add
 
 
@@ -33,8 +32,11 @@ class PointList:
     disabled: dict[int, str] = field(default_factory=dict)  # number -> reason
 
 
-def build_points(entries: Iterable[Values], language: str, report: Report) -> PointList:
-    """Return the charging points in the order of their numbers."""
+def build_points(entries: Iterable[Values], unnamed: str, report: Report) -> PointList:
+    """Return the charging points in the order of their numbers.
+
+    `unnamed` is the name of one that has none, with its `{number}`.
+    """
     found = PointList()
     for values in entries:
         number = values.optional_integer("number")
@@ -49,7 +51,7 @@ def build_points(entries: Iterable[Values], language: str, report: Report) -> Po
             )
             continue
         found.keys[number] = values.key
-        point = _build_point(number, values, language, report)
+        point = _build_point(number, values, unnamed, report)
         if isinstance(point, Disabled):
             found.disabled[number] = point.reason
         elif point:
@@ -59,7 +61,7 @@ def build_points(entries: Iterable[Values], language: str, report: Report) -> Po
 
 
 def _build_point(
-    number: int, values: Values, language: str, report: Report
+    number: int, values: Values, unnamed: str, report: Report
 ) -> PointSettings | Disabled | None:
     model = values.model("model")
     if model is None:
@@ -70,13 +72,13 @@ def _build_point(
     _check_currents(values, model, report)
     meter = _build_meter(values.sections["meter"], values.integer("phases"), report)
     start = ChargingStart(values.text("start"))
-    return _settings(number, values, language, model, connection, meter, start)
+    return _settings(number, values, unnamed, model, connection, meter, start)
 
 
 def _settings(  # noqa: PLR0913, PLR0917 - the parts of one charging point
     number: int,
     values: Values,
-    language: str,
+    unnamed: str,
     model: DeviceModel,
     connection: Connection,
     meter: MeterSettings | None,
@@ -85,7 +87,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - the parts of one charging point
     dpt, complete = values.sections["dpt"], values.sections["complete"]
     return PointSettings(
         number=number,
-        name=values.optional_text("name") or f"{_FALLBACK_NAMES[language]} {number}",
+        name=values.optional_text("name") or unnamed.format(number=number),
         model=model,
         connection=connection,
         minimum_ma=values.thousandths("minimum_a"),

@@ -1,5 +1,6 @@
 """The rules over a whole configuration: its faults, and risks worth a warning; pure."""
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build import Draft
 from knxgw.config.check_devices import device_faults
@@ -13,7 +14,6 @@ from knxgw.config.model import (
 )
 from knxgw.config.report import Report
 
-NO_CHARGER = "Conf NoCharger"
 _MEASURES_ITSELF = frozenset({"current", "energy"})
 
 
@@ -40,10 +40,14 @@ def _no_charger(draft: Draft, report: Report) -> list[ConfigurationFault]:
         return []
     message = "no charging point is completely configured"
     report.error(
-        "charging_points", f"{NO_CHARGER}: {message}", "give one a model and the address of it"
+        "charging_points",
+        f"{FaultCode.CONF_NO_CHARGER}: {message}",
+        "give one a model and the address of it",
     )
     return [
-        ConfigurationFault(code=NO_CHARGER, point=None, blocked_points=frozenset(), message=message)
+        ConfigurationFault(
+            code=FaultCode.CONF_NO_CHARGER, point=None, blocked_points=frozenset(), message=message
+        )
     ]
 
 

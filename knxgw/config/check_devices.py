@@ -1,5 +1,6 @@
 """Devices that are configured twice or do not go together; pure."""
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.model import DeviceKind
 from knxgw.config import devices as configured
 from knxgw.config.build import Draft
@@ -8,9 +9,6 @@ from knxgw.config.device_address import device_address
 from knxgw.config.devices import DeviceRole
 from knxgw.config.model import Configuration, ConfigurationFault, ConnectionKind
 from knxgw.config.report import Report
-
-CHARGER_FAULT = "Conf Charger"
-METER_FAULT = "Conf EMeter"
 
 
 def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
@@ -53,7 +51,7 @@ def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFaul
 
 def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationFault:
     kinds = {earlier.model.kind, later.model.kind}
-    code = METER_FAULT if kinds == {DeviceKind.METER} else CHARGER_FAULT
+    code = FaultCode.CONF_E_METER if kinds == {DeviceKind.METER} else FaultCode.CONF_CHARGER
     message = f"{later.name} has the same address as {earlier.name}"
     report.error(
         f"{later.key}.connection",
@@ -63,7 +61,7 @@ def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationF
     return _fault(code, later, earlier, message)
 
 
-def _fault(code: str, marked: Device, other: Device, message: str) -> ConfigurationFault:
+def _fault(code: FaultCode, marked: Device, other: Device, message: str) -> ConfigurationFault:
     points = {device.point for device in (marked, other) if device.point is not None}
     return ConfigurationFault(
         code=code, point=marked.point, blocked_points=frozenset(points), message=message
@@ -105,10 +103,10 @@ def _two_models(first: Device, device: Device, report: Report) -> ConfigurationF
     )
     report.error(
         f"{device.key}.model",
-        f"{CHARGER_FAULT}: {message}",
+        f"{FaultCode.CONF_CHARGER}: {message}",
         "connect one of them over Modbus TCP",
     )
-    return _fault(CHARGER_FAULT, device, first, message)
+    return _fault(FaultCode.CONF_CHARGER, device, first, message)
 
 
 def _other_protocol(device: Device, protocol: str, report: Report) -> ConfigurationFault:
@@ -117,8 +115,10 @@ def _other_protocol(device: Device, protocol: str, report: Report) -> Configurat
         f"{device.name} ({device.model.id}, speaks {spoken}) cannot share the RS485 line "
         f"of protocol {protocol}: RTU and ASCII must not be mixed"
     )
-    report.error(f"{device.key}.connection", f"{CHARGER_FAULT}: {message}", "change one of them")
-    return _fault(CHARGER_FAULT, device, device, message)
+    report.error(
+        f"{device.key}.connection", f"{FaultCode.CONF_CHARGER}: {message}", "change one of them"
+    )
+    return _fault(FaultCode.CONF_CHARGER, device, device, message)
 
 
 def _other_framing(first: Device, device: Device, report: Report) -> ConfigurationFault:
@@ -128,10 +128,10 @@ def _other_framing(first: Device, device: Device, report: Report) -> Configurati
     )
     report.error(
         f"{device.key}.connection",
-        f"{CHARGER_FAULT}: {message}",
+        f"{FaultCode.CONF_CHARGER}: {message}",
         "connect one of them over Modbus TCP",
     )
-    return _fault(CHARGER_FAULT, device, first, message)
+    return _fault(FaultCode.CONF_CHARGER, device, first, message)
 
 
 def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
@@ -142,11 +142,11 @@ def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
     message = f"the prioritised charging point {priority} is disabled: {reason}"
     report.error(
         "load_management.priority",
-        f"{CHARGER_FAULT}: {message}",
+        f"{FaultCode.CONF_CHARGER}: {message}",
         "prioritise another one or configure it completely",
     )
     return [
         ConfigurationFault(
-            code=CHARGER_FAULT, point=None, blocked_points=frozenset(), message=message
+            code=FaultCode.CONF_CHARGER, point=None, blocked_points=frozenset(), message=message
         )
     ]

@@ -2,23 +2,22 @@
 
 from collections.abc import Iterable
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
+from knxgw.catalogue.object_keys import IN_OPERATION, SMART_METER
 from knxgw.config.addresses import GroupAddress
 from knxgw.config.build import Draft
 from knxgw.config.group_objects import POINTS, key_of
-from knxgw.config.model import Configuration, ConfigurationFault, Monitoring
+from knxgw.config.model import Configuration, ConfigurationFault, Monitoring, PointSettings
 from knxgw.config.objects import ExistingObject, existing_objects, smart_meter_on_knx, why_missing
 from knxgw.config.report import Report
-
-ASSOCIATION_FAULT = "DLMAssociation"
-SMART_METER_OBJECTS = (10, 11, 12)  # L1, L2, L3
-IN_OPERATION_OBJECT = 20
 
 
 def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
     """Return `DLMAssociation` if an object that the load management needs is not linked."""
     configuration = draft.configuration
-    missing = [n for n in _needed(configuration) if n not in configuration.group_objects]
+    keys = [key for key in _needed(configuration) if not configuration.is_linked(key)]
+    missing = [configuration.product.number_of(key) for key in keys]
     if not missing:
         return []
     listed = ", ".join(str(number) for number in missing)
@@ -26,23 +25,24 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
     message = f"dynamic load management needs a group address at {objects} {listed}"
     report.error(
         "group_objects",
-        f"{ASSOCIATION_FAULT}: {message}",
+        f"{FaultCode.DLM_ASSOCIATION}: {message}",
         "link it to what the smart meter sends on",
     )
     return [  # nobody is left alone: everybody is told 0 A
         ConfigurationFault(
-            code=ASSOCIATION_FAULT, point=None, blocked_points=frozenset(), message=message
+            code=FaultCode.DLM_ASSOCIATION, point=None, blocked_points=frozenset(), message=message
         )
     ]
 
 
-def _needed(configuration: Configuration) -> tuple[int, ...]:
+def _needed(configuration: Configuration) -> tuple[str, ...]:
+    """Return the keys of the group objects that the load management needs."""
     meter = smart_meter_on_knx(configuration.load_management)
     if meter is None:
         return ()
-    needed = SMART_METER_OBJECTS[: meter.phases]
+    needed = SMART_METER[: meter.phases]
     is_watched = meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
-    return (*needed, IN_OPERATION_OBJECT) if is_watched else needed
+    return (*needed, IN_OPERATION) if is_watched else needed
 
 
 def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
@@ -72,12 +72,20 @@ def _check_link(
 def _why_absent(draft: Draft, definition: ObjectDefinition, point: int | None) -> str | None:
     configuration = draft.configuration
     if point is None:
-        return why_missing(definition, configuration.load_management, None)
+        return _missing(configuration, definition, None)
     if point in draft.disabled:
         return f"charging point {point} is disabled: {draft.disabled[point]}"
     if point not in draft.keys:
         return f"there is no charging point {point}"
-    return why_missing(definition, configuration.load_management, configuration.point(point))
+    return _missing(configuration, definition, configuration.point(point))
+
+
+def _missing(
+    configuration: Configuration, definition: ObjectDefinition, point: PointSettings | None
+) -> str | None:
+    texts, load_management = configuration.product.texts, configuration.load_management
+    reason = why_missing(definition, load_management, point, texts)
+    return None if reason is None else reason.en
 
 
 def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:

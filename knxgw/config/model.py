@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.flags import Flags, Priority
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.model import DeviceModel, Product
 from knxgw.config.addresses import GroupAddress
 
 SMART_METER_7012_MA = 60_000  # highest limit in force with 7.012. Source: load-management 3.1
@@ -232,7 +233,7 @@ class GroupObjectLink:
 class ConfigurationFault:
     """A fault of the configuration that the running gateway must show (product 7)."""
 
-    code: str  # "Conf Charger", "Conf EMeter", "Conf NoCharger", "DLMAssociation"
+    code: FaultCode
     point: int | None  # the marked charging point; None: general
     blocked_points: frozenset[int]  # nothing is written to their chargers
     message: str
@@ -252,7 +253,16 @@ class Configuration:
     points: tuple[PointSettings, ...]
     group_objects: Mapping[int, GroupObjectLink]  # by number, linked ones only
     source: ConfigurationSource
+    product: Product = field(repr=False)  # what every site has in common
     faults: tuple[ConfigurationFault, ...] = field(default=())
+
+    def link_of(self, key: str, point: int = 1) -> GroupObjectLink | None:
+        """Return what a group object is linked to; None: to nothing. Raises: KeyError."""
+        return self.group_objects.get(self.product.number_of(key, point))
+
+    def is_linked(self, key: str, point: int = 1) -> bool:
+        """Tell whether a group object has a group address. Raises: KeyError."""
+        return self.link_of(key, point) is not None
 
     def point(self, number: int) -> PointSettings:
         """Return the charging point of that number. Raises: KeyError."""

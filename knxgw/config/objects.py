@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Catalogue, ObjectDefinition, Text
+from knxgw.catalogue.model import Catalogue, ObjectDefinition
+from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Names, Texts
 from knxgw.config.addresses import GroupAddress
 from knxgw.config.model import (
     Configuration,
@@ -40,12 +42,13 @@ def existing_objects(
     configuration: Configuration, catalogue: Catalogue
 ) -> tuple[ExistingObject, ...]:
     """Return every group object the site has, linked or not, in the order of their numbers."""
+    texts = catalogue.product.texts
     found = [
         ExistingObject(
             number=definition.number_of(point.number if point else 1),
             point=point.number if point else None,
             definition=definition,
-            function=_function(definition, configuration.load_management),
+            function=_function(definition, configuration.load_management, texts.names),
             dpt=_chosen_dpt(definition, configuration.load_management, point),
             link=configuration.group_objects.get(
                 definition.number_of(point.number if point else 1)
@@ -53,12 +56,12 @@ def existing_objects(
         )
         for definition in catalogue.objects
         for point in (configuration.points if definition.per_point else (None,))
-        if why_missing(definition, configuration.load_management, point) is None
+        if why_missing(definition, configuration.load_management, point, texts) is None
     ]
     return tuple(sorted(found, key=lambda existing: existing.number))
 
 
-def _function(definition: ObjectDefinition, settings: LoadManagementSettings) -> Text:
+def _function(definition: ObjectDefinition, settings: LoadManagementSettings, names: Names) -> Text:
     """Return the name of an object; that of a smart meter value says what it is and where.
 
     Source: [reference-manual] tables 17 to 19.
@@ -67,26 +70,26 @@ def _function(definition: ObjectDefinition, settings: LoadManagementSettings) ->
     if definition.dpt_choice != "smart_meter" or meter is None:
         return definition.function
     is_power = meter.measurement is Measurement.POWER
+    name = names.smart_meter_power if is_power else names.smart_meter_current
     phase = f" {definition.key[-2:].upper()}" if meter.phases == PHASES else ""
-    return Text(
-        en=f"Smart meter {'power' if is_power else 'current'} value{phase}",
-        de=f"Smart-Meter-{'Leistungswert' if is_power else 'Stromwert'}{phase}",
-    )
+    return Text(en=name.en + phase, de=name.de + phase)
 
 
 def why_missing(
     definition: ObjectDefinition,
     load_management: LoadManagementSettings,
     point: PointSettings | None,
-) -> str | None:
+    texts: Texts,
+) -> Text | None:
     """Return why a site lacks this object, in words; None if it exists."""
-    if definition.only_with is not None:
-        holds, reason = _CONDITIONS[definition.only_with]
-        if not holds(load_management):
-            return reason
+    messages, condition = texts.messages, definition.only_with
+    if condition is not None and not CONDITIONS[condition](load_management):
+        return messages.exists_only.filled(condition=texts.conditions[condition])
     if definition.needs is not None and point and definition.needs not in point.capabilities:
-        behind = f" with {point.meter.model.id}" if point.meter else ""
-        return f"{point.model.id}{behind} does not supply it"
+        charger = point.model.id
+        if point.meter is None:
+            return messages.not_supplied.filled(charger=charger)
+        return messages.supplied_by_neither.filled(charger=charger, meter=point.meter.model.id)
     return None
 
 
@@ -118,21 +121,12 @@ def _watches_operation(settings: LoadManagementSettings) -> bool:
     return meter is not None and meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
 
 
-_CONDITIONS: Mapping[str, tuple[Callable[[LoadManagementSettings], bool], str]] = {
-    "off": (_is_off, "it exists with load management off only"),
-    "dynamic": (_is_dynamic, "it exists with dynamic load management only"),
-    "smart_meter_knx": (
-        _is_on_knx,
-        "it exists with dynamic load management and a smart meter on KNX only",
-    ),
-    "smart_meter_knx_3_phase": (
-        _has_three_phases,
-        "it exists with dynamic load management and a 3-phase smart meter on KNX only",
-    ),
-    "in_operation": (
-        _watches_operation,
-        "it exists only when a smart meter on KNX is monitored by measured values and In operation",
-    ),
+CONDITIONS: Mapping[str, Callable[[LoadManagementSettings], bool]] = {  # by `only_with`
+    "off": _is_off,
+    "dynamic": _is_dynamic,
+    "smart_meter_knx": _is_on_knx,
+    "smart_meter_knx_3_phase": _has_three_phases,
+    "in_operation": _watches_operation,
 }
 
 

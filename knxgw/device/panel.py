@@ -13,7 +13,6 @@ RAPID_PERIOD_S = 0.25
 PAUSE_S = 2.0  # dark, after a group of flashes
 TRAFFIC_S = 0.5  # how long a telegram makes COM flash
 GAP_S = 2.0  # a shorter loss of the KNX connection is not shown
-SERIOUS, TEMPORARY = 120, 60  # lowest severities of five and of three flashes
 
 
 class Phase(Enum):
@@ -38,7 +37,7 @@ class PanelState:
     knx_connected: bool = False
     knx_lost_s: float | None = None  # when the connection went; None: it never was there
     telegram_s: float | None = None  # when the last telegram came or went
-    severity: int = 0  # of the most severe present fault of all scopes, 0: none
+    fault_flashes: int = 0  # of the APP LED, for the most severe present fault; 0: none shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ def _app_and_com(state: PanelState, now_s: float) -> tuple[bool, bool]:
         case Phase.STARTING:
             return False, True
         case Phase.RUNNING:
-            return _app(state.severity, now_s), _com(state, now_s)
+            return _app(state.fault_flashes, now_s), _com(state, now_s)
         case Phase.NOT_CONFIGURED:
             return slow, _com(state, now_s)
         case Phase.FIRMWARE_BROKEN:
@@ -77,15 +76,8 @@ def _app_and_com(state: PanelState, now_s: float) -> tuple[bool, bool]:
             return False, False
 
 
-def flashes(severity: int) -> int:
-    """Return how many flashes in a row a severity shows; 0: the LED is steadily on."""
-    if severity >= SERIOUS:
-        return 5
-    return 3 if severity >= TEMPORARY else 0
-
-
-def _app(severity: int, now_s: float) -> bool:
-    count = flashes(severity)
+def _app(count: int, now_s: float) -> bool:
+    """Tell whether APP is lit: steadily, or in groups of so many slow flashes."""
     if count == 0:
         return True
     within_s = now_s % (count * SLOW_PERIOD_S + PAUSE_S)

@@ -3,6 +3,17 @@
 from collections.abc import Callable
 from datetime import tzinfo
 
+from knxgw.catalogue.object_keys import (
+    DATE_TIME,
+    GRID_CONTROL,
+    HIGH_POWER,
+    IN_OPERATION,
+    INTERRUPTION,
+    SETPOINT,
+    SMART_METER,
+    START_STOP,
+    UNLOCK,
+)
 from knxgw.charging.words import PointNumber
 from knxgw.errors import DecodeError
 from knxgw.objects.codec import (
@@ -55,7 +66,7 @@ def _smart_meter(one: GroupObject, payload: Payload) -> Command:
     dpt = one.dpt or ""
     value, is_power = decode_meter_value(dpt, payload)
     return SmartMeterTelegram(
-        phase=SMART_METER_KEYS.index(one.key),
+        phase=SMART_METER.index(one.key),
         value=value,
         is_power=is_power,
         saturating=dpt == "7.012",
@@ -71,19 +82,18 @@ def _in_operation(payload: Payload) -> Command:
     return InOperationSeen()
 
 
-SMART_METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
 _COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
-    "grid_supporting_control": _grid_control,
-    "interruption": _interruption,
-    "start_stop": _start_stop,
-    "unlock": _unlock,
-    "setpoint": _setpoint,
+    GRID_CONTROL: _grid_control,
+    INTERRUPTION: _interruption,
+    START_STOP: _start_stop,
+    UNLOCK: _unlock,
+    SETPOINT: _setpoint,
 }
 
 
 _OF_THE_DEVICE: dict[str, Callable[[Payload], Command | None]] = {
-    "high_power_devices": _high_power,
-    "in_operation": _in_operation,
+    HIGH_POWER: _high_power,
+    IN_OPERATION: _in_operation,
 }
 
 
@@ -92,12 +102,12 @@ def to_command(one: GroupObject, payload: Payload, zone: tzinfo) -> Command | No
 
     Raises: DecodeError for a payload of the wrong length, or a date that is none.
     """
-    if one.key == "date_time":
+    if one.key == DATE_TIME:
         now = decode_date_time(payload, zone)
         if now < EARLIEST_VALID:
             raise DecodeError(f"the sender's clock was never set: it says {now:%Y-%m-%d}")
         return ClockSet(now=now, source=ClockSource.KNX)
-    if one.key in SMART_METER_KEYS:
+    if one.key in SMART_METER:
         return _smart_meter(one, payload)
     if one.key in _OF_THE_DEVICE:
         return _OF_THE_DEVICE[one.key](payload)

@@ -73,7 +73,7 @@ def _group_object(
 ) -> GroupObject:
     definition = existing.definition
     settings = None if existing.point is None else configuration.point(existing.point)
-    function = existing.function.de if language == "de" else existing.function.en
+    function = existing.function.in_language(language)
     rule, cycle_s = _sending(definition.kind, settings)
     if definition.kind is ObjectKind.ALIVE:
         cycle_s = configuration.device.alive_cycle_s

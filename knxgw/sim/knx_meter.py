@@ -5,7 +5,6 @@ reads of its values, and can fall silent.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 from typing import NoReturn
@@ -16,10 +15,10 @@ from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
+from knxgw.catalogue.object_keys import IN_OPERATION, SMART_METER
 from knxgw.charging.words import NOMINAL_V
 from knxgw.config.model import (
     Configuration,
-    GroupObjectLink,
     Measurement,
     Monitoring,
     SmartMeterSettings,
@@ -32,8 +31,6 @@ from knxgw.links.knx_factory import make_link
 from knxgw.objects.codec import Payload, encode
 from knxgw.sim.house import House
 
-VALUE_OBJECTS = (10, 11, 12)  # L1, L2, L3
-OPERATION_OBJECT = 20
 ALIVE = DPTBinary(1)  # of DPT 1.017, whose value means nothing
 ADDRESSES = ("1.1.30", "1.1.31")  # the first one that the gateway does not have
 CHANGE_MA = 500  # a meter that sends on change does so from here on
@@ -47,7 +44,7 @@ class KnxMeter:
         self,
         house: House,
         settings: SmartMeterSettings,
-        group_objects: Mapping[int, GroupObjectLink],
+        configuration: Configuration,
         link: KnxLink,
         *,
         period_s: float | None = None,
@@ -57,11 +54,9 @@ class KnxMeter:
         self._settings = settings
         self._link = link
         self._period_s = settings.interval_s if period_s is None else period_s
-        numbers = VALUE_OBJECTS[: settings.phases]
-        self._addresses: list[str] = [
-            group_objects[one].addresses[0] for one in numbers if one in group_objects
-        ]
-        operation = group_objects.get(OPERATION_OBJECT)
+        linked = (configuration.link_of(key) for key in SMART_METER[: settings.phases])
+        self._addresses: list[str] = [link.addresses[0] for link in linked if link]
+        operation = configuration.link_of(IN_OPERATION)
         self._operation = operation.addresses[0] if operation else None
         self._is_watched = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self._told_ma: dict[int, float] = {}
@@ -172,4 +167,4 @@ def knx_meter(
     if attachment is None:
         return None
     link = attachment.link
-    return KnxMeter(house, settings, configuration.group_objects, link, period_s=period_s)
+    return KnxMeter(house, settings, configuration, link, period_s=period_s)

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.object_keys import GRID_CONTROL, INTERRUPTION, SETPOINT
+from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.record_reader import RecordReader
-from knxgw.charging.records import HOLDS, INTERRUPTION, SETPOINT, from_record, read_record
+from knxgw.charging.records import HOLDS, from_record, read_record
 from knxgw.charging.words import PointNumber
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind
@@ -19,8 +20,6 @@ from knxgw.station.model import GENERAL, ClockSource, Station, WallClock
 from knxgw.station.settle import with_point
 
 RESTORE_LAST_S = 8.5  # from the start on, where the bus cannot even be asked what holds
-GRID_CONTROL_OBJECT = 1
-POINT_OFFSET = 50
 
 
 def initial(
@@ -39,7 +38,7 @@ def initial(
     zone = ZoneInfo(configuration.device.time_zone)
     for settings in configuration.points:
         number = PointNumber(settings.number)
-        point = new_point(settings, blocked=number in blocked, zone=zone)
+        point = new_point(settings, configuration.product, blocked=number in blocked, zone=zone)
         if number in records:
             point = from_record(
                 point, records[number], now, now_s, linked_holds(configuration, number)
@@ -51,9 +50,10 @@ def initial(
         configuration=configuration,
         devices={one.id: one for one in devices(configuration)},
         points=members,
+        faults=FaultRegister(severities=configuration.product.faults.general),
         sharing=sharing.start(numbers, members, now_s) if numbers else None,
         sharing_settings=numbers,
-        grid_control=is_linked(configuration, GRID_CONTROL_OBJECT)
+        grid_control=configuration.is_linked(GRID_CONTROL)
         and _stored_grid_control(records) is not False,
         restore_until_s=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
         clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
@@ -72,7 +72,7 @@ def unknown_in(
         for point in configuration.points
         if point.number in records
     }
-    linked = is_linked(configuration, GRID_CONTROL_OBJECT)
+    linked = configuration.is_linked(GRID_CONTROL)
     if linked and GENERAL in records and _stored_grid_control(records) is None:
         unknown[GENERAL] = ("grid_control",)
     return {scope: names for scope, names in unknown.items() if names}
@@ -85,10 +85,12 @@ def _stored_grid_control(records: Mapping[PointNumber, Mapping[str, Any]]) -> bo
     return RecordReader(records[GENERAL]).flag("grid_control")
 
 
-def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[int]:
-    """Return those of `HOLDS` that have a group address at a charging point."""
-    offset = POINT_OFFSET * (number - 1)
-    return frozenset(one for one in HOLDS if is_linked(configuration, one + offset))
+def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[str]:
+    """Return those of `HOLDS` that have a group address at a charging point.
+
+    Without an address nothing can end what such an object began.
+    """
+    return frozenset(key for key in HOLDS if configuration.is_linked(key, number))
 
 
 def state_lost(station: Station) -> Station:
@@ -108,19 +110,14 @@ def without_unlinked(configuration: Configuration, point: ChargingPoint) -> Char
 
 def asks_for_grid_control(configuration: Configuration) -> bool:
     """Tell whether the bus is asked at the start whether the grid operator limits the site."""
-    linked = is_linked(configuration, GRID_CONTROL_OBJECT)
+    linked = configuration.is_linked(GRID_CONTROL)
     return linked and configuration.knx.link is not KnxLinkKind.NONE
-
-
-def is_linked(configuration: Configuration, number: int) -> bool:
-    """Tell whether a group object has an address: nothing else can end what it began."""
-    return number in configuration.group_objects
 
 
 def with_configuration_faults(station: Station) -> Station:
     """Return the station with the faults of its configuration."""
     for fault in station.configuration.faults:
-        code = FaultCode(fault.code)
+        code = fault.code
         station = replace(station, faults=station.faults.set(code, present=True))
         if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
             point = station.points[number]

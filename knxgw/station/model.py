@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, IntEnum
-from functools import partial
 from typing import Any, NamedTuple
 
 from knxgw.charging.events import DeviceEvent
-from knxgw.charging.faults import GENERAL_SEVERITY, FaultCode, FaultRegister
+from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
@@ -27,7 +26,7 @@ class ClockSource(IntEnum):
     """Who told the wall-clock time; the higher one is believed."""
 
     SYSTEM = 1  # the machine's clock, which nobody sets
-    KNX = 2  # GO 506
+    KNX = 2  # a date and time on the bus
     NTP = 3  # the machine's clock, set by a time server
 
 
@@ -74,14 +73,14 @@ class StateLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridControlCommanded:
-    """GO 1 was written."""
+    """Grid-supporting control was written on the bus."""
 
     active: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptionCommanded:
-    """GO 55 was written."""
+    """Interruption of a charging point was written on the bus."""
 
     point: PointNumber
     active: bool
@@ -89,7 +88,7 @@ class InterruptionCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetpointCommanded:
-    """GO 60 was written; None: no number, infinite or negative."""
+    """The setpoint of a charging point was written; None: no number, infinite or negative."""
 
     point: PointNumber
     setpoint_ma: int | None
@@ -97,7 +96,7 @@ class SetpointCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartStopCommanded:
-    """GO 54 was written."""
+    """Start/stop of a charging process was written on the bus."""
 
     point: PointNumber
     start: bool
@@ -105,14 +104,14 @@ class StartStopCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlockCommanded:
-    """GO 59 was written."""
+    """Unlock of a charging point was written on the bus."""
 
     point: PointNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmartMeterTelegram:
-    """GO 10, 11 or 12 was written, or the smart meter was read."""
+    """A smart meter value was written on the bus, or read over Modbus."""
 
     phase: int  # 0 to 2
     value: float  # mA, or W; negative: export; may be no number
@@ -122,12 +121,12 @@ class SmartMeterTelegram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InOperationSeen:
-    """GO 20 was written: the smart meter is alive."""
+    """In operation was written on the bus: the smart meter is alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HighPowerStarted:
-    """GO 13 was written with 1: a large consumer starts."""
+    """High power-consuming devices was written with 1: a large consumer starts."""
 
 
 Command = (
@@ -268,15 +267,13 @@ class Station:
     configuration: Configuration
     devices: Mapping[DeviceId, Device]  # what each device stands for
     points: Mapping[PointNumber, ChargingPoint]
+    faults: FaultRegister  # of the whole device
     grid_control: bool = False
     sharing: LoadManagement | None = None  # None: load management is off
     sharing_settings: Settings | None = None
     seen: Mapping[int, Seen] = field(default_factory=dict)  # what the last cycle was told
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
-    faults: FaultRegister = field(
-        default_factory=partial(FaultRegister, severities=GENERAL_SEVERITY)
-    )
     clock: WallClock | None = None
     published: Mapping[PointNumber, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
@@ -297,6 +294,11 @@ class Station:
         """Return the severity of the most severe present fault of all scopes; 0: none."""
         registers = (self.faults, *(point.faults for point in self.points.values()))
         return max(register.severity for register in registers)
+
+    @property
+    def fault_flashes(self) -> int:
+        """Return how often in a row the APP LED flashes for the present faults; 0: not at all."""
+        return self.configuration.product.faults.flashes(self.severity)
 
     def told(self, number: PointNumber, key: str) -> Published:
         """Return what was last published for a key, None if nothing was."""

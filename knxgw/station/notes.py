@@ -14,7 +14,6 @@ from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
 from knxgw.charging.words import (
     FAULT_INFOS,
-    STATE_WORDS,
     ChargingState,
     Decision,
     PointNumber,
@@ -64,17 +63,17 @@ def offer_note(point: ChargingPoint, decision: Decision) -> Note:
 def notes_of(
     before: ChargingPoint, point: ChargingPoint, told: Published, now: Published
 ) -> Iterable[Note]:
-    """Yield the lines about a changed point; `told`, `now`: the values of GO 50 then and now."""
+    """Yield the lines about a changed point; `told`, `now`: the published states then and now."""
     number, decision = PointNumber(point.settings.number), point.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
     if told != now:
         why = decision.reason.name.lower() if decision else "-"
-        text = f"cp{number}: state {_shown(told)} -> {_shown(now)}, {offer} ({why})"
+        text = f"cp{number}: state {_shown(point, told)} -> {_shown(point, now)}, {offer} ({why})"
         yield Note(text=text)
     old, new = before.session, point.session
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
     if is_open and not was_open:
-        text = f"cp{number}: session begun, state {_shown(now)}, {offer}"
+        text = f"cp{number}: session begun, state {_shown(point, now)}, {offer}"
         yield Note(text=text, level=NoteLevel.EVENT)
     elif was_open and new is not None and not is_open:
         text = f"cp{number}: session ended: {_summary(point, new)}"
@@ -94,10 +93,11 @@ def _summary(point: ChargingPoint, session: Session) -> str:
     return f"{energy} in {lasted}"
 
 
-def _shown(state: Published) -> str:
+def _shown(point: ChargingPoint, state: Published) -> str:
     if not isinstance(state, int):
         return "unknown"
-    return f"{int(state)} ({STATE_WORDS[ChargingState(state)][0].lower()})"
+    name = point.product.texts.states[ChargingState(state)].name.en
+    return f"{int(state)} ({name.lower()})"
 
 
 # --- the charger's own code ----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from knxgw.catalogue.object_keys import SMART_METER
 from knxgw.charging import point as points
 from knxgw.charging.explanation import explained
 from knxgw.charging.faults import FaultCode, FaultRegister
@@ -54,7 +55,7 @@ def _asked(before: Station, station: Station) -> Iterator[Ask]:
         return
     for phase, (was_s, is_s) in enumerate(zip(old.meter.asked_s, new.meter.asked_s, strict=True)):
         if was_s != is_s:
-            yield Ask(point=GENERAL, key=f"smart_meter_l{phase + 1}")
+            yield Ask(point=GENERAL, key=SMART_METER[phase])
 
 
 def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:

@@ -1,8 +1,8 @@
 """The station's side of load management: what it is told, and what it decides for the points. Pure."""
 
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
 
+from knxgw.catalogue.codes import SharingState
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
 from knxgw.charging.precedence import Limits, cap_ma, zero_source
@@ -337,33 +337,6 @@ def _with_invalid_points(
 
 
 # --- what is told ------------------------------------------------------------------------------
-
-
-class SharingState(IntEnum):
-    """Value of GO 504. Source: product 16."""
-
-    OFF = 0
-    NORMAL = 1
-    HIGH_POWER = 2
-    EMERGENCY = 3
-    LOCK_OUT = 4
-    NOT_ASSOCIATED = 5
-
-
-SHARING_WORDS: Mapping[SharingState, tuple[str, str]] = {  # (English, German)
-    SharingState.OFF: ("off", "aus"),
-    SharingState.NORMAL: ("normal", "normal"),
-    SharingState.HIGH_POWER: ("large consumer: minimum", "Großverbraucher: Minimum"),
-    SharingState.EMERGENCY: (
-        "smart meter silent or wrong: minimum",
-        "Smart Meter schweigt oder misst falsch: Minimum",
-    ),
-    SharingState.LOCK_OUT: ("overcurrent: all interrupted", "Überstrom: alle unterbrochen"),
-    SharingState.NOT_ASSOCIATED: (
-        "group addresses are missing: nobody charges",
-        "Gruppenadressen fehlen: niemand lädt",
-    ),
-}
 
 
 def sharing_state(station: Station, now_s: float) -> SharingState:

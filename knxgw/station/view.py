@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.faults import Faults
+from knxgw.catalogue.text import Text
+from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import (
     PHASE_CURRENTS,
-    REASON_WORDS,
-    STATE_WORDS,
     ChargingState,
     LinkCondition,
     PointNumber,
@@ -17,7 +17,18 @@ from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.model import Station
-from knxgw.station.sharing import SHARING_WORDS, sharing_state
+from knxgw.station.sharing import sharing_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultView:
+    """A present fault in words."""
+
+    code: str
+    severity: int
+    title: str
+    cause: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +52,10 @@ class PointView:
     session_wh: int | None
     interruption: bool
     complete: bool
-    fault: str
+    fault: str  # last or current code
     fault_present: bool
     fault_infos: tuple[str, ...]
+    faults: tuple[FaultView, ...] = ()  # present ones, the most severe first
     ages_s: Mapping[str, int] = field(default_factory=dict)  # of what was read, by its name
 
     @property
@@ -83,11 +95,13 @@ class SiteView:
 
     name: str
     grid_control: bool
-    fault: str
+    fault: str  # last or current code, of the whole device
     fault_present: bool
     messages: tuple[str, ...]  # what a person must mend or know, in words
     sharing: SharingView | None  # None: load management is off
     points: tuple[PointView, ...]
+    faults: tuple[FaultView, ...] = ()  # present ones of the whole device, the most severe first
+    language: str = "en"  # of the words here, and of the pages that show them
 
 
 def view(station: Station, now_s: float, language: str = "en") -> SiteView:
@@ -103,13 +117,32 @@ def view(station: Station, now_s: float, language: str = "en") -> SiteView:
             _point_view(station, number, point, now_s, language)
             for number, point in station.points.items()
         ),
+        faults=_fault_views(station.faults, station.configuration.product.faults, language),
+        language=language,
+    )
+
+
+def _fault_views(register: FaultRegister, faults: Faults, language: str) -> tuple[FaultView, ...]:
+    """Return the present faults of a register in words, the most severe first."""
+    severities = register.severities
+    shown = sorted(register.present, key=lambda code: -severities[code])
+    return tuple(
+        FaultView(
+            code=code.value,
+            severity=severities[code],
+            title=faults.definitions[code].title.in_language(language),
+            cause=faults.definitions[code].cause.in_language(language),
+            remedy=faults.definitions[code].remedy.in_language(language),
+        )
+        for code in shown
     )
 
 
 def _messages(station: Station, language: str) -> tuple[str, ...]:
     messages = [fault.message for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
-        messages.append(STATE_LOST_WORDS[1 if language == "de" else 0])
+        texts = station.configuration.product.texts.messages
+        messages.append(texts.state_lost.in_language(language))
     messages += _wrong_meter(station, language)
     return tuple(messages)
 
@@ -117,49 +150,25 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 def _wrong_meter(station: Station, language: str) -> list[str]:
     """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
     phases = () if station.sharing is None else station.sharing.phases
+    texts = station.configuration.product.texts.messages
     messages = []
-    for answer, words in WRONG_METER_WORDS.items():
+    for answer, text in (
+        (Answer.WRONG_WAY, texts.meter_reversed),
+        (Answer.STILL, texts.meter_frozen),
+    ):
         names = [f"L{n}" for n, one in enumerate(phases, 1) if one.trail.finding is answer]
         if names:
-            sentence = words[1 if language == "de" else 0]
-            messages.append(sentence.format(phases=", ".join(names)))
+            messages.append(text.filled(phases=", ".join(names)).in_language(language))
     return messages
-
-
-WRONG_METER_WORDS: Mapping[Answer, tuple[str, str]] = {
-    Answer.WRONG_WAY: (
-        "The smart meter shows less on {phases} when vehicles draw more: the current transformer is the "
-        "wrong way round. Turn it, or swap its two wires, then start the gateway again; until then "
-        "everybody charges at the minimum.",
-        "Das Smart Meter zeigt auf {phases} weniger, wenn Fahrzeuge mehr ziehen: Der Stromwandler sitzt "
-        "verkehrt herum. Wandler drehen oder seine beiden Adern tauschen, dann das Gateway neu starten; bis "
-        "dahin laden alle mit dem Mindeststrom.",
-    ),
-    Answer.STILL: (
-        "The smart meter does not move on {phases} when vehicles draw more or less: it repeats an old "
-        "value, it measures another cable, or the phases of a charging point are connected in another "
-        "order than configured. Put that right, then start the gateway again; until then everybody "
-        "charges at the minimum.",
-        "Das Smart Meter bewegt sich auf {phases} nicht, wenn Fahrzeuge mehr oder weniger ziehen: Es "
-        "wiederholt einen alten Wert, es misst eine andere Leitung, oder die Phasen eines Ladepunkts sind "
-        "anders angeschlossen als eingestellt. Ursache beheben, dann das Gateway neu starten; bis dahin "
-        "laden alle mit dem Mindeststrom.",
-    ),
-}
-STATE_LOST_WORDS = (
-    "The stored state was damaged or cannot be read; the log says what is missing. What may have held "
-    "a charging point back does so until it is told otherwise on the bus.",
-    "Der gespeicherte Zustand war beschädigt oder ist nicht lesbar; das Protokoll sagt, was fehlt. Was "
-    "einen Ladepunkt zurückgehalten haben kann, tut es, bis der Bus etwas anderes sagt.",
-)
 
 
 def _sharing_view(station: Station, now_s: float, language: str) -> SharingView | None:
     sharing, settings = station.sharing, station.sharing_settings
     if sharing is None or settings is None:
         return None
+    texts = station.configuration.product.texts.load_management
     return SharingView(
-        state_words=SHARING_WORDS[sharing_state(station, now_s)][1 if language == "de" else 0],
+        state_words=texts[sharing_state(station, now_s)].in_language(language),
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(sharing.meter, settings, now_s),
         phases=tuple(_phase_view(sharing, index) for index in range(settings.phases)),
@@ -182,7 +191,7 @@ def _phase_view(sharing: LoadManagement, index: int) -> PhaseView:
 def _point_view(
     station: Station, number: PointNumber, point: ChargingPoint, now_s: float, language: str
 ) -> PointView:
-    word = 1 if language == "de" else 0
+    texts = point.product.texts
     state = _published(station, number, "state")
     decision = point.decision
     phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
@@ -192,11 +201,11 @@ def _point_view(
         name=point.settings.name,
         model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
         state=state,
-        state_words=_state_words(point, state, word),
+        state_words=_state_text(point, state).in_language(language),
         connected=point.connected,
         condition=point.condition.value,
         offer_ma=decision.offer_ma if decision else None,
-        reason=REASON_WORDS[decision.reason].words(language) if decision else "",
+        reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",
         setpoint_ma=_published(station, number, "setpoint_state"),
         phases_ma=(phases[0], phases[1], phases[2]),
         current_ma=_published(station, number, "current"),
@@ -208,6 +217,7 @@ def _point_view(
         fault=point.faults.text,
         fault_present=point.faults.is_present,
         fault_infos=tuple(str(info) for info in infos if info),
+        faults=_fault_views(point.faults, point.product.faults, language),
         ages_s={
             quantity.value: max(0, round(now_s - point.read_s[quantity]))
             for quantity in point.values
@@ -215,12 +225,12 @@ def _point_view(
     )
 
 
-def _state_words(point: ChargingPoint, state: int | None, word: int) -> str:
+def _state_text(point: ChargingPoint, state: int | None) -> Text:
+    texts = point.product.texts
     if state is not None:
-        return STATE_WORDS[ChargingState(state)][word]
-    if point.condition is LinkCondition.STARTING:
-        return ("not read yet", "noch nicht gelesen")[word]
-    return ("not known", "nicht bekannt")[word]
+        return texts.states[ChargingState(state)].name
+    is_new = point.condition is LinkCondition.STARTING
+    return texts.status.state_not_read_yet if is_new else texts.status.state_not_known
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:

@@ -3,19 +3,26 @@
 from flask import Flask, Response, render_template
 
 from knxgw import __version__
+from knxgw.catalogue.codes import NO_ERROR
+from knxgw.catalogue.load import catalogue
 from knxgw.website.bridge import Bridge
+from knxgw.website.page_language import Figures, words
 
 
 def create_app(bridge: Bridge) -> Flask:
     """Return the web application."""
     app = Flask(__name__)
-    app.jinja_env.filters.update(ampere=_ampere, phases=_phases, unit=_unit, kwh=_kwh)
+    texts = catalogue().product.texts.status
 
     @app.get("/")
     def status() -> str:
+        site = bridge.view()
         return render_template(
             "status.html",
-            site=bridge.view(),
+            site=site,
+            words=words(texts, site.language),
+            figures=Figures(site.language),
+            no_error=NO_ERROR,
             ready=bridge.is_ready(),
             knx=bridge.knx_is_up(),
             version=__version__,
@@ -29,20 +36,3 @@ def create_app(bridge: Bridge) -> Flask:
         return Response(text, status, bridge.identity, mimetype="text/plain")
 
     return app
-
-
-def _ampere(current_ma: int | None) -> str:
-    return "-" if current_ma is None else f"{current_ma / 1000:.1f} A"
-
-
-def _phases(currents_ma: tuple[int | None, ...]) -> str:
-    parts = ["-" if current is None else f"{current / 1000:.1f}" for current in currents_ma]
-    return f"{' / '.join(parts)} A"
-
-
-def _unit(value: int | None, unit: str) -> str:
-    return "-" if value is None else f"{value} {unit}"
-
-
-def _kwh(energy_wh: int | None) -> str:
-    return "-" if energy_wh is None else f"{energy_wh / 1000:.2f} kWh"

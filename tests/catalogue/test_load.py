@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.catalogue.directory import product_db
-from knxgw.catalogue.load import Shelf, catalogue, load_catalogue
+from knxgw.catalogue.load import FILES, Shelf, catalogue, load_catalogue
 from knxgw.catalogue.model import DeviceKind
 from knxgw.errors import ConfigError
 
@@ -14,8 +14,8 @@ from knxgw.errors import ConfigError
 @pytest.fixture(name="place")
 def _place(tmp_path: Path) -> Path:
     """Return a copy of the product database with two chargers only."""
-    for name in ("objects.yaml", "parameters.yaml"):
-        shutil.copy(product_db() / name, tmp_path)
+    for name in FILES:
+        shutil.copy(product_db() / f"{name}.yaml", tmp_path)
     (tmp_path / "chargers").mkdir()
     for name in ("keba_p30.yaml", "alfen_eve.yaml"):
         shutil.copy(product_db() / "chargers" / name, tmp_path / "chargers")
@@ -27,6 +27,17 @@ def test_all_files_together_have_no_findings_and_say_what_each_says_alone() -> N
     assert together == catalogue()
     assert dict(catalogue().chargers) == together.chargers
     assert dict(catalogue().meters) == together.meters
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_the_product_that_is_missing_or_empty_is_named(place: Path, name: str) -> None:
+    path = place / f"{name}.yaml"
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"{name}.yaml:1: error: the file is empty"):
+        load_catalogue(place)
+    path.unlink()
+    with pytest.raises(ConfigError, match=f"{name}.yaml:1: error: cannot be read"):
+        load_catalogue(place)
 
 
 def test_a_number_for_ets_that_two_files_have_is_refused(place: Path) -> None:

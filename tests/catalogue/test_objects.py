@@ -124,18 +124,19 @@ def test_every_object_has_both_languages(catalogue: Catalogue) -> None:
         assert definition.function.de
 
 
-def test_a_wrong_object_file_is_reported_line_by_line() -> None:
+def test_a_wrong_object_file_is_reported_line_by_line(catalogue: Catalogue) -> None:
     text = (
         "general:\n"
         "  - {number: 1, key: a, en: A, de: A, flags: CRWT, kind: state}\n"
         "  - {number: 2, key: b, en: B, de: B, flags: CR-T--, kind: stat}\n"
         "  - {number: 3, key: d, en: D, de: D, flags: CR-T--, kind: state, priority: hihg}\n"
         "  - {number: 1, key: c, en: C, de: C, dpts: [7012], flags: CR-T--, kind: state, tabel: 3}\n"
+        "  - {number: 4, key: d, en: D, de: D, flags: CR-T--, kind: state, needs: curent}\n"
     )
     problems = Problems()
     root = parse_tree(text, problems, name="objects.yaml")
     assert root is not None
-    read_objects(root)
+    read_objects(root, catalogue.product.texts)
     shown = [str(finding) for finding in problems.findings]
     assert any(
         s.startswith("objects.yaml:2: error: general[0].flags: expected flags") for s in shown
@@ -145,3 +146,4 @@ def test_a_wrong_object_file_is_reported_line_by_line() -> None:
     assert any("general[3].tabel: unknown key; did you mean 'table'?" in s for s in shown)
     assert any("expected a datapoint type, got '7012'" in s for s in shown)
     assert any("group object 1 is defined twice" in s for s in shown)
+    assert any("general[4].needs" in s and "did you mean 'current'?" in s for s in shown)

@@ -27,7 +27,7 @@ def make_point(more: str = "", model: str = "abb_terra_ac") -> ChargingPoint:
     """Return a new charging point; `more` is YAML within its flow mapping."""
     entry = f"number: 1, model: {model}, connection: {{host: 192.168.1.31}}"
     site = configuration(f"{KNX}charging_points:\n  - {{{entry}{', ' + more if more else ''}}}\n")
-    return new_point(site.points[0])
+    return new_point(site.points[0], site.product)
 
 
 def at(seconds: float) -> datetime:

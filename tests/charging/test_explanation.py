@@ -4,7 +4,7 @@ import pytest
 
 from knxgw.charging.explanation import explained
 from knxgw.charging.point import ChargingPoint, link_changed, offer_taken
-from knxgw.charging.words import REASON_WORDS, Decision, LinkCondition, Quantity, Reason
+from knxgw.charging.words import Decision, LinkCondition, Quantity, Reason
 from tests.charging.points import AVAILABLE, CHARGING, make_point, seen
 
 HELD = [
@@ -94,12 +94,5 @@ def test_a_charger_that_reports_less_than_it_has_taken_limits_itself() -> None:
         assert told(close, Reason.MAXIMUM, 7) is Reason.MAXIMUM
 
 
-def test_every_reason_has_its_number_and_words_in_both_languages() -> None:
+def test_every_reason_has_its_number() -> None:
     assert [int(reason) for reason in Reason] == list(range(1, 31))
-    for reason in Reason:
-        words = REASON_WORDS[reason]
-        for language in ("en", "de"):
-            assert words.words(language)
-            text = words.bus(language)
-            assert 0 < len(text) <= 14
-            assert text.encode("latin-1")

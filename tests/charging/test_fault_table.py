@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode, FaultRegister
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import link_changed
 from knxgw.charging.publication import point_values
 from knxgw.charging.words import LinkCondition
@@ -63,7 +64,8 @@ scopes = st.sampled_from(sorted(SCOPES))
 
 
 def register(scope: str) -> FaultRegister:
-    return FaultRegister(severities=GENERAL_SEVERITY if scope == "general" else POINT_SEVERITY)
+    faults = catalogue().product.faults
+    return FaultRegister(severities=faults.general if scope == "general" else faults.charging_point)
 
 
 def told(faults: FaultRegister, *codes: str, present: bool = True) -> FaultRegister:
@@ -80,7 +82,8 @@ def quiet_station() -> Station:
 @cache
 def app(severity: int) -> str:
     """Say what APP shows."""
-    state = PanelState(phase=Phase.RUNNING, knx_connected=True, severity=severity)
+    flashes = catalogue().product.faults.flashes(severity)
+    state = PanelState(phase=Phase.RUNNING, knx_connected=True, fault_flashes=flashes)
     return in_words(watched(state), "app")
 
 

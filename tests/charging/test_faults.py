@@ -3,20 +3,17 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode, FaultRegister
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.faults import FaultCode, FaultRegister
 
-EMPTY = FaultRegister(severities=POINT_SEVERITY)
-codes = st.sampled_from(sorted(POINT_SEVERITY))
+SEVERITIES = catalogue().product.faults.charging_point
+EMPTY = FaultRegister(severities=SEVERITIES)
+codes = st.sampled_from(sorted(SEVERITIES))
 
 
 def test_before_the_first_fault_the_text_is_no_error() -> None:
     assert EMPTY.text == "No error"
     assert not EMPTY.is_present
-
-
-def test_every_text_fits_into_14_characters() -> None:
-    assert all(len(code.value) <= 14 for code in FaultCode)
-    assert set(FaultCode) == set(POINT_SEVERITY) | set(GENERAL_SEVERITY)
 
 
 def test_the_most_severe_present_fault_is_shown() -> None:
@@ -58,5 +55,5 @@ def test_the_register_knows_exactly_what_is_present(changes: list[tuple[FaultCod
     assert set(faults.present) == model
     assert faults.is_present == bool(model)
     if model:
-        worst = max(POINT_SEVERITY[code] for code in model)
-        assert POINT_SEVERITY[FaultCode(faults.text)] == worst
+        worst = max(SEVERITIES[code] for code in model)
+        assert SEVERITIES[FaultCode(faults.text)] == worst

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY
+from knxgw.catalogue.load import catalogue
 from knxgw.device.panel import PanelState, Phase, leds
 from tests.device.watching import LOOK_S, WATCH_S, in_words, watched
 
 RUNNING = PanelState(phase=Phase.RUNNING, knx_connected=True)
-severities = st.sampled_from(sorted({0, *GENERAL_SEVERITY.values(), *POINT_SEVERITY.values()}))
+FAULTS = catalogue().product.faults
 moments = st.none() | st.floats(0, 2000)
 states = st.builds(
     PanelState,
@@ -20,7 +20,7 @@ states = st.builds(
     knx_connected=st.booleans(),
     knx_lost_s=moments,
     telegram_s=moments,
-    severity=severities,
+    fault_flashes=st.sampled_from([0, *(band.flashes for band in FAULTS.bands)]),
 )
 
 
@@ -77,8 +77,9 @@ def test_going_back_to_the_firmware_before_both_flash_slowly_in_turn() -> None:
     ],
 )  # fmt: skip
 def test_a_fault_is_shown_by_as_many_flashes_as_it_is_severe(severity: int, app: str) -> None:
-    assert shown(replace(RUNNING, severity=severity)) == (app, "on")
-    gone = replace(RUNNING, severity=severity, knx_connected=False)
+    present = replace(RUNNING, fault_flashes=FAULTS.flashes(severity))
+    assert shown(present) == (app, "on")
+    gone = replace(present, knx_connected=False)
     assert shown(gone) == (app, "off"), "APP and COM say different things"
 
 
@@ -128,8 +129,8 @@ def test_a_connection_that_never_was_is_off_at_once() -> None:
 
 @pytest.mark.proves("8.15")
 def test_out_of_operation_app_is_off_whatever_is_wrong() -> None:
-    for severity in (0, 80, 130):
-        state = PanelState(phase=Phase.OFF, knx_connected=True, severity=severity)
+    for flashes in (0, 3, 5):
+        state = PanelState(phase=Phase.OFF, knx_connected=True, fault_flashes=flashes)
         assert shown(state)[0] == "off"
 
 
@@ -150,7 +151,7 @@ def test_programming_is_on_in_programming_mode_only_whatever_else_happens(
 def test_on_the_way_to_a_factory_reset_all_three_flash_at_the_same_time(
     phase: Phase, word: str
 ) -> None:
-    state = PanelState(phase=phase, programming=True, knx_connected=True, severity=130)
+    state = PanelState(phase=phase, programming=True, knx_connected=True, fault_flashes=5)
     seen = watched(state)
     assert [in_words(seen, led) for led in ("programming", "app", "com")] == [word] * 3
     assert all(one.programming == one.app == one.com for one in seen)

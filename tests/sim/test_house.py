@@ -47,8 +47,7 @@ class Metered:
         settings = world.configuration.load_management.smart_meter
         assert settings is not None
         self.house = world.site.house
-        objects = world.configuration.group_objects
-        self.meter = KnxMeter(self.house, settings, objects, world.line.join("1.1.30"))
+        self.meter = KnxMeter(self.house, settings, world.configuration, world.line.join("1.1.30"))
         self._running = world._group.create_task(self.meter.run())
         if self._run_gateway:
             world.start_gateway()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.codes import SharingState
 from knxgw.charging.words import ChargingState, PointNumber, Quantity
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
@@ -21,7 +22,6 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.sharing import (
-    SharingState,
     member_settings,
     sharing_settings,
     sharing_state,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import REASON_WORDS, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Reason
 from knxgw.config.devices import charger_id
 from knxgw.station.initial import RESTORE_LAST_S
 from knxgw.station.model import (
@@ -338,13 +338,3 @@ def test_offer_and_reason_are_told_in_the_language_of_the_bus(language: str, tex
     assert published(effects, "offer") == [0]
     assert published(effects, "reason") == [Reason.INTERRUPTION]
     assert published(effects, "reason_text") == [text]
-
-
-def test_every_reason_has_words_and_fits_on_the_bus() -> None:
-    assert set(REASON_WORDS) == set(Reason)
-    for words in REASON_WORDS.values():
-        for text in (words.bus_en, words.bus_de):
-            assert 0 < len(text) <= 14
-            text.encode("latin-1")
-        assert words.en
-        assert words.de

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from knxgw.catalogue.directory import product_db
-from knxgw.catalogue.load import catalogue, load_catalogue
+from knxgw.catalogue.load import FILES, catalogue, load_catalogue
 from knxgw.catalogue.model import Catalogue
 
 EVERYTHING_BOX = """
@@ -106,8 +106,8 @@ def models(charger: str = EVERYTHING_BOX) -> Catalogue:
         place = Path(directory)
         for folder in ("chargers", "meters"):
             (place / folder).mkdir()
-        for name in ("objects.yaml", "parameters.yaml"):
-            (place / name).write_bytes((product_db() / name).read_bytes())
+        for name in FILES:
+            (place / f"{name}.yaml").write_bytes((product_db() / f"{name}.yaml").read_bytes())
         (place / "chargers/everything_box.yaml").write_text(charger, encoding="utf-8")
         (place / "meters/everything_meter.yaml").write_text(EVERYTHING_METER, encoding="utf-8")
         own = load_catalogue(place)

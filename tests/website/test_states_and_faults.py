@@ -1,12 +1,21 @@
 """What the status page says of states and faults, from the station to the page."""
 
-import pytest
+import re
+from dataclasses import fields
+from pathlib import Path
 
+import pytest
+from markupsafe import escape
+
+from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.texts import StatusTexts
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
 from knxgw.config.devices import charger_id
-from knxgw.station.model import Event, Started, Station
+from knxgw.station.model import Event, Started, StateLost, Station
 from knxgw.station.view import view
+from knxgw.website import app
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from tests.station.sites import CP1, CP2, LEFT, after, charger, new_station
@@ -75,3 +84,77 @@ def test_a_general_fault_stands_above_the_charging_points_with_its_message() -> 
     assert "charging point 2 has the same address as charging point 1" in above
     assert "No fault" in first
     assert "Conf Charger" in second
+
+
+# --- the language of the device ------------------------------------------------------------------
+
+TEMPLATE = Path(app.__file__).parent / "templates" / "status.html"
+GERMAN = "device: {language: de}\n"
+DYNAMIC = """\
+load_management: {mode: dynamic, fuse_a: 63, reserve_a: 3, smart_meter: {source: knx, phases: 3}}
+group_objects: {10: [1/0/10], 11: [1/0/11], 12: [1/0/12]}
+"""
+
+
+def test_the_page_asks_for_texts_that_exist_only() -> None:
+    asked = set(re.findall(r"\bwords\.(\w+)", TEMPLATE.read_text(encoding="utf-8")))
+    own_states = {"state_not_read_yet", "state_not_known"}  # the view asks for those
+    assert asked == {field.name for field in fields(StatusTexts)} - own_states
+
+
+def in_both_languages(more: str, *events: Event) -> tuple[str, str]:
+    """Return the page of one site in English and in German."""
+    pages = []
+    for language in ("", GERMAN):
+        station = after(new_station(more=more + language), Started(), *events)[0]
+        bridge = Bridge(
+            view=lambda station=station: view(  # type: ignore[misc]
+                station, 1.0, station.configuration.device.language
+            ),
+            is_ready=lambda: True,
+            knx_is_up=lambda: False,
+        )
+        pages.append(create_app(bridge).test_client().get("/").get_data(as_text=True))
+    return pages[0], pages[1]
+
+
+def test_a_german_device_has_no_english_word_on_its_page() -> None:
+    values = {
+        Quantity.STATE: ChargingState.CHARGE,
+        Quantity.CONNECTED: 1,
+        Quantity.CURRENT_L1: 15_900,
+        Quantity.ENERGY: 1_234_560_000,
+    }
+    lost = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
+    events = (charger(values), lost, StateLost())
+    english, german = in_both_languages(DYNAMIC, *events)
+    texts = catalogue().product.texts.status
+    for field in fields(StatusTexts):
+        text = getattr(texts, field.name)
+        en, de = (re.split(r"\{\w+\}", words)[0].strip() for words in (text.en, text.de))
+        if en and f">{en}" in english and en != de:
+            assert f">{en}" not in german, field.name
+            assert f">{de}" in german, field.name
+    assert '<html lang="de">' in german
+    assert "15,9 / - / - A" in german
+    assert "15.9 / - / - A" in english
+    assert "1234,56 kWh" in german
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_present_fault_says_why_and_what_helps(language: str) -> None:
+    lost = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
+    shown = in_both_languages("", lost, StateLost())[("en", "de").index(language)]
+    above, _, second = shown.split('<section class="point">')
+    faults = catalogue().product.faults.definitions
+    for part, code in ((above, FaultCode.STATE_LOST), (second, FaultCode.NOT_REACHABLE)):
+        for text in (faults[code].title, faults[code].cause, faults[code].remedy):
+            assert str(escape(text.in_language(language))) in part
+
+
+def test_a_fault_that_is_gone_needs_no_help() -> None:
+    gone = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
+    good = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.GOOD)
+    title = catalogue().product.faults.definitions[FaultCode.NOT_REACHABLE].title.en
+    assert title in page(site(gone))
+    assert title not in page(site(gone, good))

@@ -7,6 +7,8 @@ anew; `tests/test_documents.py` compares.
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from knxgw.catalogue.codes import NO_ERROR, FaultCode
+from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.model import (
     Catalogue,
@@ -18,11 +20,8 @@ from knxgw.catalogue.model import (
     WatchdogTrigger,
     ZeroMeaning,
 )
-from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
-from knxgw.charging.words import STATE_WORDS, ChargingState
+from knxgw.catalogue.texts import Texts
 from knxgw.config.group_objects import POINTS
-from knxgw.config.model import LoadManagementMode, LoadManagementSettings
-from knxgw.config.objects import why_missing
 from tools.pages.charging_point import charging_point_page, reason_table
 
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
@@ -54,7 +53,6 @@ answered on the address it came on. An object whose value is not known yet, or i
 charger is away, does not answer. Nothing is invented: a sum is computed from its phases, but phases
 are never guessed from a sum.
 """
-FIRST_OWN = 500
 _OWN = """\
 ## Objects of our own
 
@@ -78,9 +76,6 @@ _BEHAVIOUR = """\
 phase (negative: export), 13 = 1 says that a large consumer starts (every 1 counts, also a repeated
 one), 20 says that the smart meter is alive where it sends on change only.
 
-504 says what load management does: 0 off, 1 normal, 2 a large consumer was announced, 3 the smart
-meter is silent, 4 locked out after an overcurrent, 5 group addresses are missing.
-
 State objects send when their value changes. Currents, powers and energies send on a minimum change
 and not more often than a minimum interval; a value that has stood still for 10 s is sent as it is.
 All but answers go out at no more than 15 telegrams per second, with a burst of 5.
@@ -98,105 +93,41 @@ _FREE = """\
 3-7, 14-19, 21-49, 57, 58 and 85-93 belong to the future of the reference device. 300-449 are kept
 for charging points 6 to 8, which do not exist in this version.
 """
-_NEEDS: Mapping[str, str] = {
-    "current": "current",
-    "current_l1": "current of terminal 1",
-    "current_l2": "current of terminal 2",
-    "current_l3": "current of terminal 3",
-    "power": "power",
-    "power_l1": "power of terminal 1",
-    "power_l2": "power of terminal 2",
-    "power_l3": "power of terminal 3",
-    "energy": "meter reading",
-    "energy_l1": "meter reading of terminal 1",
-    "energy_l2": "meter reading of terminal 2",
-    "energy_l3": "meter reading of terminal 3",
-    "session_energy": "energy of a session, meter reading or power",
-    "start_stop": "a charger that can wait for a start",
-    "unlock": "a charger that can release the cable",
-    "evccid": "EVCCID of the vehicle",
-    "serial": "serial number",
-    "firmware": "firmware version",
-    "temperature": "internal temperature",
-    "temperature_warning": "internal temperature, or a warning of the charger's own",
-    "rfid": "RFID card",
-    "fault_info_1": "error code, part 1",
-    "fault_info_2": "error code, part 2",
-    "fault_info_3": "error code, part 3",
-    "fault_info_4": "error code, part 4",
-}
-_STATE_MEANINGS: Mapping[ChargingState, str] = {
-    ChargingState.ILLEGAL: "the charger reports a code its model file does not know",
-    ChargingState.START_UP: "the charger starts",
-    ChargingState.ERROR: "the charger reports an error (94-99)",
-    ChargingState.NOT_AVAILABLE: "the charger was taken out of operation",
-    ChargingState.CANCELLED: "ended by 54, or by the charger, until the vehicle is plugged in anew",
-    ChargingState.AVAILABLE: "no vehicle",
-    ChargingState.CONNECTED: "a vehicle is plugged in and does not charge, or waits for current",
-    ChargingState.MANUAL_START: "waits for 54, a card or another release at the charger",
-    ChargingState.CHARGE: "charging",
-    ChargingState.CHARGE_REDUCED: "the charger itself has reduced the current",
-    ChargingState.CHARGE_VENTILATION: "charging, and the vehicle asks for ventilation",
-    ChargingState.INTERRUPTION: "by 55, by grid-supporting control with 0 A, or by the charger",
-}
-_FAULT_MEANINGS: Mapping[FaultCode, str] = {
-    FaultCode.CONTACT_SUPPORT: "internal error of the gateway; until a restart nobody gets more "
-    "than the minimum",
-    FaultCode.CONF_NO_CHARGER: "no charging point has both a model and an address",
-    FaultCode.CONF_CHARGER: "two devices share an address, the RS485 line is mixed, or the "
-    "prioritised charging point is disabled",
-    FaultCode.CONF_E_METER: "two electricity meters share an address",
-    FaultCode.DLM_ASSOCIATION: "an object that dynamic load management needs has no group address",
-    FaultCode.SMART_METER_TIMEOUT: "the smart meter was silent for longer than its interval: everybody at the minimum",
-    FaultCode.CT_DIRECTION: "the smart meter shows less when vehicles draw more: the current transformer of a phase is the wrong way round; everybody at the minimum",
-    FaultCode.METER_FROZEN: "the smart meter does not move when vehicles draw more or less: it repeats an old value or measures another cable; everybody at the minimum",
-    FaultCode.OVER_CURRENT: "the minimum currents alone exceed the limit: all charging is interrupted",
-    FaultCode.DLM_INVALID_CURRENT: "a charging point gives currents that cannot be: it is not charged",
-    FaultCode.STATE_LOST: "the stored state was damaged, or cannot be read: what may have held a charging point back does, until the bus says otherwise; shown until the next start",
-    FaultCode.NOT_REACHABLE: "no connection to the charger",
-    FaultCode.NOT_STOPPING: "still draws after it was told 0 A for not following",
-    FaultCode.WRONG_CHARGER: "another model answers than the configured one: nothing is written to it",
-    FaultCode.NOT_FOLLOWING: "draws more than it was offered",
-    FaultCode.COMM: "the charger answers, but wrongly",
-    FaultCode.CHARGER_ERROR: "the charger reports an error; its code is in 96-99",
-    FaultCode.OPERATION_NOT_POSSIBLE: "start or stop not allowed now; information only",
-    FaultCode.VALUE_OUT_OF_RANGE: "setpoint out of range; information only",
-    FaultCode.E_METER_NOT_REACHABLE: "no connection to the electricity meter",
-    FaultCode.E_METER_COMM: "the electricity meter answers, but wrongly",
-    FaultCode.E_METER_ERROR: "the electricity meter reports a fault of its own",
-}
 
 
 def objects_page(catalogue: Catalogue) -> str:
     """Return the reference of group objects as Markdown."""
-    own = [one for one in catalogue.objects if one.number >= FIRST_OWN]
+    texts = catalogue.product.texts
+    own = [one for one in catalogue.objects if one.table is None]  # not in the manual
     general = [one for one in catalogue.objects if not one.per_point and one not in own]
     per_point = [one for one in catalogue.objects if one.per_point and one not in own]
     parts = [
         _GENERATED,
         _OBJECTS_INTRODUCTION,
         "## Objects of the whole device\n",
-        *_general_table(general),
+        *_general_table(general, texts),
         "\n## Objects of a charging point\n",
-        *_point_table(per_point),
+        *_point_table(per_point, texts),
         "\n" + _OWN,
-        *_general_table(one for one in own if not one.per_point),
+        *_general_table((one for one in own if not one.per_point), texts),
         "",
-        *_point_table(one for one in own if one.per_point),
+        *_point_table((one for one in own if one.per_point), texts),
         "\n" + _BEHAVIOUR,
         "## Charging point state (50)\n",
-        *_state_table(),
+        *_state_table(texts),
+        "\n## Load management (504)\n",
+        *_load_management_table(texts),
         "\n## Fault texts (9 and 95)\n",
-        *_fault_table(),
+        *_fault_table(catalogue.product.faults),
         "\n## Reason of the limit (511 and 512)\n",
         _REASONS,
-        *reason_table(),
+        *reason_table(texts),
         "\n" + _FREE,
     ]
     return "\n".join(parts)
 
 
-def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+def _general_table(objects: Iterable[ObjectDefinition], texts: Texts) -> Iterable[str]:
     yield from _head("GO", "function", "in German", "DPT", "flags", "exists", "table")
     for one in objects:
         yield _row(
@@ -205,12 +136,12 @@ def _general_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
             one.function.de,
             _dpts(one),
             f"`{one.flags}`",
-            _condition(one) or "always",
+            _condition(one, texts) or "always",
             str(one.table or ""),
         )
 
 
-def _point_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+def _point_table(objects: Iterable[ObjectDefinition], texts: Texts) -> Iterable[str]:
     numbers = ("GO", *(f"CP {point}" for point in POINTS if point > 1))
     yield from _head(*numbers, "function", "in German", "DPT", "flags", "M", "needs", "table")
     for one in objects:
@@ -221,30 +152,44 @@ def _point_table(objects: Iterable[ObjectDefinition]) -> Iterable[str]:
             _dpts(one),
             f"`{one.flags}`",
             "M" if one.model_dependent else "",
-            _condition(one) or _needs(one),
+            _condition(one, texts) or _needs(one, texts),
             str(one.table or ""),
         )
 
 
-def _state_table() -> Iterable[str]:
+def _state_table(texts: Texts) -> Iterable[str]:
     yield from _head("value", "word", "German", "when")
-    for state, (english, german) in STATE_WORDS.items():
-        yield _row(str(int(state)), english, german, _STATE_MEANINGS[state])
+    for state, one in texts.states.items():
+        yield _row(str(int(state)), one.name.en, one.name.de, one.when.en)
 
 
-def _fault_table() -> Iterable[str]:
+def _load_management_table(texts: Texts) -> Iterable[str]:
+    yield from _head("value", "in words", "in German")
+    for state, text in texts.load_management.items():
+        yield _row(str(int(state)), text.en, text.de)
+
+
+def _fault_table(faults: Faults) -> Iterable[str]:
     yield (
         "8 and 94 are 1 while any fault of their scope is present. 9 and 95 show the most severe "
         "one, the newest among equals, and keep the last one when none is left; before the first "
-        "they say `No error`.\n"
+        f"they say `{NO_ERROR}`. The APP LED shows the most severe fault of all:\n"
     )
-    yield from _head("text", "severity at 9", "severity at 95", "when")
+    yield from _head("severity from", "APP LED", "meaning")
+    for band in faults.bands:
+        led = f"{band.flashes} slow flashes, pause" if band.flashes else "on"
+        yield _row(str(band.at_least), led, band.meaning.en)
+    yield ""
+    yield from _head("text", "at 9", "at 95", "fault", "cause", "remedy")
     for code in FaultCode:
+        fault = faults.definitions[code]
         yield _row(
             f"`{code}`",
-            str(GENERAL_SEVERITY.get(code, "")),
-            str(POINT_SEVERITY.get(code, "")),
-            _FAULT_MEANINGS[code],
+            str(faults.general.get(code, "")),
+            str(faults.charging_point.get(code, "")),
+            fault.title.en,
+            fault.cause.en,
+            fault.remedy.en,
         )
 
 
@@ -252,28 +197,13 @@ def _dpts(one: ObjectDefinition) -> str:
     return ", ".join(one.dpts) or "1 byte"
 
 
-def _needs(one: ObjectDefinition) -> str:
-    return _NEEDS[one.needs] if one.needs else ""
+def _needs(one: ObjectDefinition, texts: Texts) -> str:
+    return texts.needs[one.needs].en if one.needs else ""
 
 
-def _condition(one: ObjectDefinition) -> str:
+def _condition(one: ObjectDefinition, texts: Texts) -> str:
     """Return when an object exists that depends on the load management, else nothing."""
-    reasons = [why_missing(one, _load_management(mode), None) for mode in LoadManagementMode]
-    reason = next((words for words in reasons if words), "")
-    return reason.removeprefix("it exists ")
-
-
-def _load_management(mode: LoadManagementMode) -> LoadManagementSettings:
-    return LoadManagementSettings(
-        mode=mode,
-        fuse_ma=None,
-        reserve_ma=0,
-        priority=None,
-        static_limit_ma=None,
-        high_power_wait_s=30,
-        queue=False,
-        smart_meter=None,
-    )
+    return texts.conditions[one.only_with].en if one.only_with else ""
 
 
 # --- chargers and meters -------------------------------------------------------------------------
@@ -366,16 +296,13 @@ def _overview(models: Iterable[DeviceModel]) -> Iterable[str]:
 
 def _matrix(catalogue: Catalogue, models: Collection[DeviceModel]) -> Iterable[str]:
     """Give a table with a row for each model, and what its columns are."""
-    needed = [one for one in catalogue.objects if one.needs is not None and one.number < NEXT_POINT]
+    needed = [one for one in catalogue.objects if one.needs is not None]
     found = [one for one in needed if any(one.needs in model.capabilities for model in models)]
     yield "; ".join(f"{one.number} {one.function.en}" for one in found) + ".\n"
     yield from _head("model", *(str(one.number) for one in found))
     for model in models:
         marks = ("●" if one.needs in model.capabilities else "" for one in found)
         yield _row(f"`{model.id}`", *marks)
-
-
-NEXT_POINT = 100  # number of the first object of charging point 2
 
 
 def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> Iterable[str]:
@@ -464,7 +391,7 @@ PAGES: Mapping[str, Callable[[Catalogue], str]] = {
     "objects": objects_page,
     "chargers": chargers_page,
     "meters": meters_page,
-    "charging-point": lambda _catalogue: charging_point_page(),
+    "charging-point": lambda catalogue: charging_point_page(catalogue.product.texts),
 }
 
 

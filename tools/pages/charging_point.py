@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import product
 
+from knxgw.catalogue.texts import Texts
 from knxgw.charging.states import (
     PROCESS_TABLE,
     SHOWN_TABLE,
@@ -14,7 +15,7 @@ from knxgw.charging.states import (
     hold_of,
     shown,
 )
-from knxgw.charging.words import REASON_WORDS, STATE_WORDS, ChargingState, Reason
+from knxgw.charging.words import ChargingState, Reason
 
 # --- the machine as people see it: what GO 50 shows, and what happens ------------------------------
 
@@ -208,7 +209,7 @@ everyone, but until a restart nobody gets more than the minimum.
 """
 
 
-def charging_point_page() -> str:
+def charging_point_page(texts: Texts) -> str:
     """Return the page as Markdown."""
     parts = [
         _INTRODUCTION,
@@ -217,13 +218,13 @@ def charging_point_page() -> str:
         *_process_table(),
         "",
         _SHOWN,
-        *_shown_table(),
+        *_shown_table(texts),
         "",
         _TRANSITIONS,
-        *_transition_table(),
+        *_transition_table(texts),
         "",
         _REASONS,
-        *reason_table(),
+        *reason_table(texts),
         "",
         _EXPLAINED,
     ]
@@ -250,33 +251,33 @@ def _process_table() -> Iterable[str]:
         yield _row(process.value, *(following or "-" for following in row.values()))
 
 
-def _shown_table() -> Iterable[str]:
+def _shown_table(texts: Texts) -> Iterable[str]:
     yield from _head("the charger reports", *(hold.value for hold in Hold))
     for reported, row in SHOWN_TABLE.items():
-        yield _row(_named(reported), *(str(int(state)) for state in row.values()))
+        yield _row(_named(reported, texts), *(str(int(state)) for state in row.values()))
 
 
-def _transition_table() -> Iterable[str]:
+def _transition_table(texts: Texts) -> Iterable[str]:
     yield from _head("50 shows", *(given.value for given in Input))
     for state, row in transitions().items():
-        yield _row(_named(state), *(_values(following) for following in row.values()))
+        yield _row(_named(state, texts), *(_values(following) for following in row.values()))
 
 
 def _values(following: tuple[ChargingState | None, ...]) -> str:
     return ", ".join("-" if state is None else str(int(state)) for state in following)
 
 
-def reason_table() -> Iterable[str]:
+def reason_table(texts: Texts) -> Iterable[str]:
     """Yield the reasons of the limit as a table; `name` is what a scenario of the bench calls it."""
     yield from _head("511", "name", "in words", "in German", "512 (en)", "512 (de)")
     for reason in Reason:
-        words = REASON_WORDS[reason]
+        words, bus = texts.reasons[reason].words, texts.reasons[reason].bus
         name = f"`{reason.name.lower()}`"
-        yield _row(str(int(reason)), name, words.en, words.de, words.bus_en, words.bus_de)
+        yield _row(str(int(reason)), name, words.en, words.de, bus.en, bus.de)
 
 
-def _named(state: ChargingState) -> str:
-    return f"{int(state)} {STATE_WORDS[state][0]}"
+def _named(state: ChargingState, texts: Texts) -> str:
+    return f"{int(state)} {texts.states[state].name.en}"
 
 
 def _head(*cells: str) -> Iterable[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.charging.faults import GENERAL_SEVERITY, POINT_SEVERITY, FaultCode
+from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.sim.bench.expectation import (
     EnergyEqual,
@@ -198,7 +199,8 @@ def _fault_of(value: Node, node: Node, place: Place) -> tuple[FaultCode, int] | 
     if word is None:
         return None
     code, point = FaultCode(word), point_of(node, place, general=True)
-    if code not in (POINT_SEVERITY if point else GENERAL_SEVERITY):
+    faults = catalogue().product.faults
+    if code not in (faults.charging_point if point else faults.general):
         whose = "the whole device" if point else "a charging point"
         node.report(
             f"{word} is a fault of {whose}", "leave `point` out" if point else "add `point: …`"

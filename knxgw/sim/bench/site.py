@@ -6,6 +6,15 @@ from functools import cache
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.model import DeviceKind, DeviceModel
+from knxgw.catalogue.object_keys import (
+    GRID_CONTROL,
+    HIGH_POWER,
+    IN_OPERATION,
+    INTERRUPTION,
+    SETPOINT,
+    SMART_METER,
+    START_STOP,
+)
 from knxgw.catalogue.yaml_tree import Problems, parse_tree
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
@@ -69,9 +78,8 @@ _CURRENTS = "\n".join(
     f"  current_l{n}: {{address: {7 + n}, table: holding, type: u16, scale: 0.01, unit: A}}"
     for n in (1, 2, 3)
 )
-_GENERAL_OBJECTS = (1, 2, 8, 9)
-_POINT_OBJECTS = (50, 54, 55)
-_HIGH_POWER, _IN_OPERATION, _SETPOINT = 13, 20, 60
+_GENERAL_OBJECTS = (GRID_CONTROL, "grid_supporting_control_state", "fault", "last_fault")
+_POINT_OBJECTS = ("state", START_STOP, INTERRUPTION)
 
 
 LIMIT_POINT, ENABLE_POINT, SETPOINT_POINT = "limit", "enable", "setpoint_read"
@@ -157,12 +165,13 @@ def _objects(scenario: Scenario) -> list[int]:
     """Return the group objects that are linked: those the rules look for, and that exist."""
     connection = scenario.connection
     is_off = connection.load_management == "off"
-    numbers = [*_GENERAL_OBJECTS, *([] if is_off else [_HIGH_POWER])]
+    keys = [*_GENERAL_OBJECTS, *([] if is_off else [HIGH_POWER])]
     if connection.load_management == "dynamic":
-        numbers += range(10, 10 + connection.phases)
-        numbers += [] if scenario.meter.in_operation_s is None else [_IN_OPERATION]
-    own = (*_POINT_OBJECTS, _SETPOINT) if is_off else _POINT_OBJECTS
-    return numbers + [n + 50 * index for index in range(len(scenario.points)) for n in own]
+        keys += SMART_METER[: connection.phases]
+        keys += [] if scenario.meter.in_operation_s is None else [IN_OPERATION]
+    own = (*_POINT_OBJECTS, SETPOINT) if is_off else _POINT_OBJECTS
+    number_of, points = catalogue().product.number_of, range(1, len(scenario.points) + 1)
+    return [*map(number_of, keys), *(number_of(key, point) for point in points for key in own)]
 
 
 def _load_management(connection: ConnectionModel, meter: MeterModel) -> str:

@@ -1,0 +1,93 @@
+"""What `product_db/texts.yaml` says: everything people read that no other file defines. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from knxgw.catalogue.codes import ChargingState, Reason, SharingState
+from knxgw.catalogue.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateTexts:
+    """A value of GO 50 in words."""
+
+    name: Text
+    when: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonTexts:
+    """A value of GO 511 in words for people, and as GO 512 says it [at most 14 characters]."""
+
+    words: Text
+    bus: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What things are called that have no name of their own."""
+
+    charging_point: Text  # {number}
+    smart_meter_current: Text
+    smart_meter_power: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """Sentences about what a person must mend or know."""
+
+    state_lost: Text
+    meter_reversed: Text  # {phases}
+    meter_frozen: Text  # {phases}
+    exists_only: Text  # {condition}: one of `conditions`
+    not_supplied: Text  # {charger}
+    supplied_by_neither: Text  # {charger}, {meter}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusTexts:
+    """Words of the status page."""
+
+    ready: Text
+    starting: Text
+    knx_connected: Text
+    knx_not_connected: Text
+    grid_control_on: Text
+    grid_control_off: Text
+    no_fault: Text
+    cause: Text
+    remedy: Text
+    load_management: Text  # {state}
+    limit: Text  # {current}
+    smart_meter_age: Text  # {seconds}
+    measured: Text
+    building: Text
+    available: Text
+    allocated: Text
+    age_of_values: Text  # {seconds}
+    age: Text  # {seconds}
+    state_not_read_yet: Text
+    state_not_known: Text
+    offer: Text
+    reason: Text
+    setpoint: Text
+    phase_currents: Text
+    power: Text
+    energy: Text
+    session: Text
+    last_fault: Text
+    not_for_billing: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """Every text; the reader sees to it that each member of an enumeration has its own."""
+
+    states: Mapping[ChargingState, StateTexts]
+    reasons: Mapping[Reason, ReasonTexts]
+    load_management: Mapping[SharingState, Text]
+    needs: Mapping[str, Text]  # what a group object needs of the charger, by capability
+    conditions: Mapping[str, Text]  # what a group object needs of the load management, by key
+    names: Names
+    messages: Messages
+    status: StatusTexts
