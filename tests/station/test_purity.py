@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged, OfferTaken
@@ -57,6 +57,7 @@ class Watched:
         self.base_ma = [4000, 4000, 4000]
         self.offers_ma = dict.fromkeys(NUMBERS, 0)
         self.cars_ma = dict.fromkeys(NUMBERS, 16_000)  # what each would draw; 0: it is full
+        self.energies_mwh = dict.fromkeys(NUMBERS, 0)
         self.is_metered = True
         self.handed_out: list[tuple[Sequence[Effect], Snapshot]] = []
 
@@ -93,11 +94,12 @@ class Watched:
 
     def _values(self, number: PointNumber) -> dict[Quantity, Value]:
         drawn_ma = self.drawn_ma(number)
+        self.energies_mwh[number] += drawn_ma * 3 * 230 * 2 // 3600  # in two seconds
         state = ChargingState.CHARGE if drawn_ma else ChargingState.CONNECTED
         return {
             Quantity.STATE: state,
             Quantity.CONNECTED: 1,
-            Quantity.ENERGY: 1000 * round(self.now_s),
+            Quantity.ENERGY: self.energies_mwh[number],
             Quantity.SETPOINT: self.offers_ma[number],
             **dict.fromkeys(PHASES, drawn_ma),
         }
@@ -151,14 +153,20 @@ things = st.one_of(
 )
 
 
+ALIVE: tuple[Event] = (InOperationSeen(),)
+FULL_1, FULL_2 = ("car", CP1, 0), ("car", CP2, 0)
+
+
 @settings(max_examples=20)
+@example("values", [(("meter", 0, 0), 25), (("meter", 0, 1), 8)])
+@example("values_and_in_operation", [(FULL_1, 0), (FULL_2, 14), (ALIVE, 3), (ALIVE, 3)])
 @given(st.sampled_from(MONITORINGS), st.lists(st.tuples(things, st.integers(0, 12)), max_size=8))
 def test_with_load_management_a_step_changes_nothing_that_it_was_handed(
     monitoring: str, life: list[tuple[tuple[str | Event, ...], int]]
 ) -> None:
     begun = charging(monitoring)
     site = Watched(begun.station, begun.now_s)
-    site.offers_ma = dict(begun.offers_ma)
+    site.offers_ma, site.energies_mwh = dict(begun.offers_ma), dict(begun.energies_mwh)
     for thing, lasts_s in life:
         site.happen(*thing)  # type: ignore[arg-type]
         site.live(lasts_s)
