@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from knxgw.catalogue import load_control, load_models, load_points
 from knxgw.catalogue.directory import product_db
@@ -19,7 +20,7 @@ from knxgw.cli import main
 from tests.support.pages import CODE, DOCS, ROOT, anchors, links, prose
 from tools.pages.catalogue import PAGES
 
-WRITTEN = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+WRITTEN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LATER = {DOCS / "performance.md", DOCS / "conformance.md"}  # reports: they may name what is planned
 SENTENCE = 40  # characters; shorter ones may come again
 
@@ -206,6 +207,8 @@ def knxgw_commands(path: Path) -> Iterator[list[str]]:
 def parse(words: list[str]) -> None:
     """Parse a command as click does; its bare name is enough. Raises: click.UsageError."""
     context = click.Context(main)
+    if words == ["--version"]:
+        return
     found, command, rest = main.resolve_command(context, list(words))
     assert command is not None, found
     if rest:
@@ -253,3 +256,88 @@ def test_every_room_stands_in_the_architecture() -> None:
     chart = page.split("```mermaid", 1)[1].split("```", 1)[0]
     places = [re.search(rf"\b{room}\b", chart) for room in rooms]
     assert None not in places, "a room is missing in the diagram"
+
+
+# --- the architecture leads to the tests ---------------------------------------------------------
+
+LARGE_ROOMS = ("dlm", "station", "charging", "modbus", "links")
+
+
+def named_tests() -> dict[str, set[str]]:
+    """Return the tests that the architecture names: of each folder the files, or none."""
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    folder = ""
+    for path in re.findall(r"`(tests/[\w./]*|test_\w+\.py)`", page):
+        if path.startswith("tests/"):
+            folder, _, file = path.rpartition("/")
+        else:
+            file = path
+        found.setdefault(folder, set()).update({file} - {""})
+    return found
+
+
+def test_every_test_that_the_architecture_names_exists() -> None:
+    for folder, files in named_tests().items():
+        assert (ROOT / folder).is_dir(), folder
+        assert {file for file in files if not (ROOT / folder / file).exists()} == set(), folder
+
+
+def test_every_room_says_where_its_tests_are() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = page.split("| room |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert len(rows) > 20
+    silent = [row.split("|")[1] for row in rows if "`tests/" not in row.split("|")[-2]]
+    assert all("knxip" in room for room in silent), silent
+
+
+@pytest.mark.parametrize("room", LARGE_ROOMS)
+def test_whoever_looks_for_the_tests_of_a_module_finds_them(room: str) -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    topics = page.split("### Where a module is tested", 1)[1].split("\n## ", 1)[0]
+    named = re.findall(r"`(?:\w+/)?(\w+)\.py`", topics)
+    modules = {path.stem for path in (ROOT / "knxgw" / room).glob("*.py")} - {"__init__"}
+    files = {path.name for path in (ROOT / "tests" / room).glob("test_*.py")}
+    assert {one for one in modules - set(named) if f"test_{one}.py" not in files} == set()
+
+
+# --- the door ------------------------------------------------------------------------------------
+
+
+def test_the_workflow_tries_every_python_that_the_package_names() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = [one.rpartition(" ")[2] for one in settings["project"]["classifiers"]]
+    pythons = [name for name in names if re.fullmatch(r"3\.\d+", name)]
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == pythons
+    assert settings["project"]["requires-python"] == f">={pythons[0]}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*-*.yml")), ids=name
+)
+def test_a_form_for_an_issue_is_one(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert form.keys() == {"name", "description", "labels", "body"}
+    fields = [one for one in form["body"] if one["type"] != "markdown"]
+    assert {one["type"] for one in fields} <= {"input", "textarea", "dropdown", "checkboxes"}
+    ids = [one["id"] for one in fields]
+    assert len(set(ids)) == len(ids)
+    assert all(one["attributes"]["label"] for one in fields)
+
+
+def test_who_reports_a_bug_is_told_what_never_to_attach() -> None:
+    form = (ROOT / ".github/ISSUE_TEMPLATE/1-bug.yml").read_text(encoding="utf-8")
+    never = form.split("**Never attach**", 1)[1].split("\n\n", 1)[0]
+    assert all(word in never for word in ("keyring", "password", "FDSK", "RFID"))
+
+
+def test_the_readme_counts_the_models() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for kind, models in (
+        ("chargers", catalogue().chargers),
+        ("electricity meters", catalogue().meters),
+    ):
+        count = re.search(rf"(\d+) \[{kind}\]", readme)
+        assert count is not None
+        assert int(count[1]) == len(models), f"{kind} in README.md"
