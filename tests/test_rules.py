@@ -17,11 +17,10 @@ PLACES = rule_places()
 SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.yaml"))
 KEYS = frozenset(ANCHOR.findall((DOCS / "sources.md").read_text(encoding="utf-8")))
 REFERS = re.compile(r"Sources?:|(?:product|operation) [0-9]|load-management ")
-PROMISES = {
-    anchor_of(row.id): row.promise
-    for section in read_rules(ROWS.read_text(encoding="utf-8"))
-    for row in section.rows
-}
+SECTIONS = read_rules(ROWS.read_text(encoding="utf-8"))
+PROMISES = {anchor_of(row.id): row.promise for section in SECTIONS for row in section.rows}
+OPEN = {anchor_of(row.id) for section in SECTIONS for row in section.rows if row.waits_for}
+NUMBERED = re.compile(r'<a id="([^"]+)"></a>\*\*([\w.]+)\*\*')
 
 
 # --- what refers to a rule -----------------------------------------------------------------------
@@ -109,11 +108,32 @@ def test_every_row_of_the_conformance_table_is_about_a_rule() -> None:
 
 def test_every_numbered_rule_has_its_row_unless_it_is_an_option_that_is_not_built() -> None:
     numbered = {
-        anchor
-        for page in RULES.rglob("*.md")
-        for anchor, number in re.findall(r'<a id="([^"]+)"></a>\*\*([\w.]+)\*\*', prose(page))
+        anchor for page in RULES.rglob("*.md") for anchor, _ in NUMBERED.findall(prose(page))
     }
     assert {one for one in numbered - set(PROMISES) if not one.startswith("lm-19-")} == set()
+
+
+def test_a_rule_that_is_not_built_is_open_in_the_conformance_table() -> None:
+    blocks = [
+        block
+        for page in RULES.rglob("*.md")
+        for block in re.split(r"\n(?=- |\||\n)", prose(page))
+        if "**not built**" in block.lower()
+    ]
+    anchors = {anchor for block in blocks for anchor, _ in NUMBERED.findall(block)}
+    assert len(anchors) > 10
+    assert {one for one in anchors - OPEN if not one.startswith("lm-19-")} == set()
+
+
+def test_what_is_open_in_the_conformance_table_is_called_so_in_the_chapter_of_its_rule() -> None:
+    said = re.compile(r"not built|is\s+open|performance\.md", re.IGNORECASE)
+    chapters = [
+        chapter
+        for page in RULES.rglob("*.md")
+        for chapter in re.split(r'\n(?=<a id="[^"]+"></a>\n\n#)', prose(page))
+        if said.search(chapter)
+    ]
+    assert OPEN - {anchor for chapter in chapters for anchor in ANCHOR.findall(chapter)} == set()
 
 
 # --- the pages themselves ------------------------------------------------------------------------
