@@ -3,10 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from knxgw.dlm.settings import Settings
 from knxgw.sim.bench.read_scenario import load_scenario
 from tests.conformance.rules import RULES as ROWS
 from tests.conformance.rules import anchor_of, read_rules
@@ -16,6 +18,25 @@ from tests.support.sources import mistakes, rules, statements, texts
 PLACES = rule_places()
 SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.yaml"))
 KEYS = frozenset(ANCHOR.findall((DOCS / "sources.md").read_text(encoding="utf-8")))
+NAMED_NUMBERS = {  # symbols of the parameter table -> fields of the settings
+    "`I_res`": ("reserve_ma",),
+    "`U`, `cosφ`": ("voltage_v", "power_factor"),
+    "`T_mon`": ("interval_s",),
+    "`T_to`": ("timeout_s",),
+    "`τ_m`": ("meter_delay_s",),
+    "`ΔI_up`, `T_up`": ("raise_ma", "raise_spacing_s"),
+    "`δ_dn`": ("lower_from_ma",),
+    "`δ_up`": ("raise_from_ma",),
+    "`T_hp`": ("high_power_s",),
+    "`T_ev`": ("obey_s",),
+    "`T_och`, `T_ocs`": ("overcurrent_fuse_s", "overcurrent_limit_s"),
+    "`k_sev`": ("severe_factor",),
+    "`T_rst`": ("restart_s",),
+    "`h`, `T_obs`": ("headroom_ma", "observe_s"),
+    "`T_idle`": ("idle_s",),
+    "`T_wait`": ("wait_s",),
+    "`T_rot`": ("rotation_s",),
+}
 REFERS = re.compile(r"Sources?:|(?:product|operation) [0-9]|load-management ")
 SECTIONS = read_rules(ROWS.read_text(encoding="utf-8"))
 PROMISES = {anchor_of(row.id): row.promise for section in SECTIONS for row in section.rows}
@@ -154,6 +175,18 @@ def test_codes_and_severities_are_those_of_the_rows() -> None:
     assert len(table) > 20
     for anchor, scope, code, severity in table:
         assert PROMISES[anchor].removesuffix(" (ours)") == f"{scope} {code}, {severity}"
+
+
+def test_the_defaults_of_load_management_are_those_of_the_program() -> None:
+    page = (RULES / "load-management" / "README.md").read_text(encoding="utf-8")
+    settings = asdict(Settings(fuse_ma=35_000)) | {"timeout_s": Settings(fuse_ma=35_000).timeout_s}
+    for symbols, fields in NAMED_NUMBERS.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {symbols} |"))
+        numbers = re.findall(r"[0-9.]+", row.split(" | ")[2])
+        assert len(numbers) == len(fields), row
+        for number, field in zip(numbers, fields, strict=True):
+            factor = 1000 if field.endswith("_ma") else 1
+            assert float(number) * factor == settings[field], f"{symbols}: {field}"
 
 
 def test_the_catalogue_of_situations_has_every_scenario() -> None:
