@@ -101,6 +101,7 @@ class Member:
     changed_s: float = -1e9  # last change of the offer
     before_ma: int = 0  # the offer before that
     earlier_ma: int = 0  # and the one before, if it had not had to be obeyed by then
+    drawn_ma: int = 0  # what it drew when its offer changed
     settled_s: float = -1e9  # from when on the offer must be obeyed
     risen_ma: int = 0  # what it was raised to the last time
     rises_until_s: float = -1e9  # so long it may still follow that, whatever it is told since
@@ -413,7 +414,7 @@ def _assumed(member: Member, seen: Seen, settings: Settings, now_s: float) -> Ph
     if seen.state is None or not seen.state.is_charging:
         return NONE
     share = min(1.0, max(0.0, (now_s - member.changed_s) / settings.obey_s))
-    current_ma = round(member.before_ma + share * (member.offer_ma - member.before_ma))
+    current_ma = round(member.drawn_ma + share * (member.offer_ma - member.drawn_ma))
     return _phases(member.phases, lambda _phase: current_ma)
 
 

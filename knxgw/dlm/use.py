@@ -27,8 +27,11 @@ def set_offer(member: Member, offer_ma: int, settings: Settings, now_s: float) -
         member.risen_ma, member.rises_until_s = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         member.waits_s = now_s
-    member.earlier_ma = member.before_ma if now_s < obeyed_s(member, settings) else member.offer_ma
-    member.before_ma, member.offer_ma, member.changed_s = member.offer_ma, offer_ma, now_s
+    if now_s > member.changed_s:  # else nobody has heard of the offer in between
+        is_obeyed = now_s >= obeyed_s(member, settings)
+        member.earlier_ma = member.offer_ma if is_obeyed else member.before_ma
+        member.before_ma, member.drawn_ma = member.offer_ma, member.draws_ma
+    member.offer_ma, member.changed_s = offer_ma, now_s
     member.quiet_until_s = now_s
 
 

@@ -6,7 +6,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.member import Member
+from knxgw.dlm.member import EARLY_S, Member, obeyed_s
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings, Supervision
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
@@ -132,7 +132,8 @@ class Work:
     def committed_ma(self, *, without: Member | None = None) -> list[int]:
         """Return what members hold of each phase, all together: the larger of offer and draw.
 
-        One that was raised a moment ago may still rise to that, though it was lowered since.
+        One that was raised a moment ago may still rise to that, though it was lowered since. What
+        lowering one without measurement has released is what the meter has shown since.
         """
         held_ma = [0] * len(self.phases)
         for member in self.members.values():
@@ -140,12 +141,27 @@ class Work:
                 continue
             counts = member.holds
             rises = counts and self.now_s < member.rises_until_s
+            falls = not member.settings.measures and member.drawn_ma > member.offer_ma
             for index in range(len(held_ma)):
                 own_ma = member.held_ma(index, counts=counts)
                 if rises and member.risen_ma > own_ma and index in member.phases:
                     own_ma = member.risen_ma
+                if falls and member.drawn_ma > own_ma and self._is_unseen(member, index):
+                    own_ma = member.drawn_ma
+                    self.is_settled = False
                 held_ma[index] += own_ma
         return held_ma
+
+    def _is_unseen(self, member: Member, phase: int) -> bool:
+        """Tell whether the meter has not looked at a phase since a member must have obeyed its offer.
+
+        One that has nothing new to tell says so by its silence.
+        """
+        if phase not in member.phases or self.is_static:
+            return False
+        value = self.state.meter.values[phase]
+        told_s = value.at_s if value is not None and not self.is_on_change else self.now_s
+        return told_s - self.settings.meter_delay_s - EARLY_S < obeyed_s(member, self.settings)
 
     def has_room(self, available_ma: Sequence[int], member: Member) -> bool:
         """Tell whether the minimum of a newcomer fits beside what everybody holds."""

@@ -9,6 +9,7 @@ from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.member import Member, actual_at
 from knxgw.dlm.settings import Settings
+from knxgw.dlm.use import set_offer
 from tests.dlm.houses import FULL_MA, HOUSE, Car, House, member
 
 S = ChargingState
@@ -382,6 +383,27 @@ def test_after_a_change_it_is_taken_to_follow_within_6_s_in_a_straight_line() ->
         found.append(house.member().actual_ma[0])
         house.live(1)
     assert found == [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000]
+
+
+@pytest.mark.proves("D3.3b")
+def test_the_line_begins_with_what_it_was_taken_to_draw_before() -> None:
+    house = House(member(1, measures=False))
+    house.live(60)
+    house.cars[1].cap_ma = 10_000
+    house.live(3)
+    drawn_ma = house.member().actual_ma[0]
+    assert 12_000 < drawn_ma < 16_000
+    house.cars[1].cap_ma = 9000
+    house.live(1)
+    assert drawn_ma - 2500 < house.member().actual_ma[0] <= drawn_ma
+
+
+def test_an_offer_that_another_one_replaces_in_the_same_moment_was_never_in_force() -> None:
+    known = Member(settings=member(1, measures=False), actual_ma=(16_000, 16_000, 16_000))
+    for at_s, offer_ma in ((0.0, 16_000), (60.0, 9000), (60.0, 8000), (60.0, 7000)):
+        set_offer(known, offer_ma, HOUSE, at_s)
+    assert (known.earlier_ma, known.before_ma, known.offer_ma) == (16_000, 16_000, 7000)
+    assert known.drawn_ma == 16_000
 
 
 @pytest.mark.proves("D7.2a")
