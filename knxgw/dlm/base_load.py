@@ -32,6 +32,7 @@ from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
 UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
+UNTOLD_MA = 500  # a meter that tells changes only may not tell so little
 AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
 LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
@@ -114,9 +115,9 @@ def look_at_rest(
     """Look at a value that is in force while nothing moves, where a meter tells changes only.
 
     What the last sample left open is known when nothing has moved since `since_s`: the line still
-    carries what was told. Less than was taken is believed only when nothing has since
-    `long_since_s`, because a telegram may have been lost; and never more or less than that sample
-    allowed.
+    carries what was told, or as little more as such a meter does not tell. Less than was taken is
+    believed only when nothing has since `long_since_s`, because a telegram may have been lost; and
+    never more or less than that sample allowed.
     """
     if one.samples or one.base_ma is None or one.open_ma[0] == one.open_ma[1]:
         return
@@ -130,7 +131,10 @@ def look_at_rest(
             drawn_ma += steady[phase]
             is_late = is_late and steady_about(member, long_since_s) is not None
     least_ma, most_ma = one.open_ma
-    base_ma = min(max(one.value_ma - drawn_ma, least_ma), most_ma)
+    told_ma = one.value_ma - drawn_ma
+    if told_ma < one.base_ma:
+        told_ma = min(told_ma + UNTOLD_MA, one.base_ma)
+    base_ma = min(max(told_ma, least_ma), most_ma)
     if base_ma > one.base_ma or is_late:
         one.open_ma = base_ma, base_ma
         _note(one, base_ma, base_ma, waiting=())

@@ -244,10 +244,21 @@ def _lower(work: Work, running: list[Member], down_ma: Mapping[int, int]) -> Non
         shrunk = member.offer_ma - target_ma > step_ma
         capped = member.limit_ma < member.offer_ma
         if safety or shrunk or capped:
-            work.set_offer(member, target_ma)
+            work.set_offer(member, _not_raised(member, target_ma) if safety else target_ma)
             for index in member.phases:
                 if danger[index] is Danger.CLEAR:
                     _note_reduction(work, work.phases[index])
+
+
+def _not_raised(member: Member, target_ma: int) -> int:
+    """Return no more than what a charger has taken: a raise it had not taken yet is taken back.
+
+    It would be raised while the others have not obeyed yet.
+    """
+    taken_ma = None if member.seen is None else member.seen.taken_ma
+    if taken_ma is None or taken_ma >= target_ma:
+        return target_ma
+    return max(taken_ma, member.settings.minimum_ma)
 
 
 def _in_danger_again(work: Work, danger: Sequence["Danger"]) -> set[int]:

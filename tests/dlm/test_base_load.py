@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.dlm.base_load import look_again
+from knxgw.dlm.base_load import look_again, look_at_rest
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import look, meter_value
+from knxgw.dlm.member import Member
 from knxgw.dlm.meter import MeterReading
-from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.state import LoadManagement, PhaseState
 from tests.dlm.houses import HOUSE, House, member
 
 # --- what the chargers drew when the meter looked ---
@@ -151,3 +152,22 @@ def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
     assert house.offers_ma == [12_000], "told for the last time 14 s ago"
     house.live(20)
     assert house.offers_ma == [16_000]
+
+
+@pytest.mark.parametrize(
+    ("told_ma", "base_ma"),
+    [
+        (45_700, 36_000),  # 0.3 A lower: a meter that tells changes does not tell that
+        (44_000, 34_500),
+        (46_300, 36_300),
+        (40_000, 33_000),  # never lower than the sample itself allowed
+    ],
+)
+def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
+    told_ma: int, base_ma: int
+) -> None:
+    drawn = (10_000, 10_000, 10_000)
+    known = Member(settings=member(1), reachable=True, history=((0.0, drawn), (100.0, drawn)))
+    phase = PhaseState(base_ma=36_000, value_ma=told_ma, open_ma=(33_000, 37_000))
+    look_at_rest(phase, 0, [known], since_s=97.0, long_since_s=85.0)
+    assert phase.base_ma == base_ma

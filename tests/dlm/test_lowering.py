@@ -100,3 +100,13 @@ def test_a_load_that_was_not_there_before_makes_no_later_raise_wait_longer() -> 
     house.live(24, base_a=4)
     house.live(4, base_a=12)
     assert house.state.phases[0].back_off == 0, "and of this one neither: it is another load"
+
+
+@pytest.mark.proves("D9.3a")
+def test_who_has_not_taken_its_raise_yet_is_not_raised_while_the_line_carries_too_much() -> None:
+    house = House(member(1), member(2), base_a=8)
+    house.live(60)
+    assert house.offers_ma == [12_000, 12_000]
+    house.cars[2].taken_ma = 10_000
+    house.live(4, base_a=10)
+    assert house.offers_ma == [11_000, 10_000]
