@@ -222,12 +222,20 @@ def test_a_refused_unlock_is_not_tried_again(catalogue: Catalogue) -> None:
     assert (5014, (1,), 6) in later
 
 
+def first_of(one: Commander, now_s: float) -> tuple[int, tuple[int, ...]] | None:
+    """Return where and what is to be written next; nobody acknowledges it."""
+    write = one.next_write(now_s)
+    return None if write is None else (write.address, write.registers)
+
+
 def test_an_unlock_that_cannot_be_carried_out_in_time_is_given_up(catalogue: Catalogue) -> None:
     one = settled_keba(catalogue)
     one.unlock()
-    assert one.next_write(65.0) is not None  # it is not acknowledged
-    write = one.next_write(100.0)
-    assert write is None or write.address != 5012
+    assert first_of(one, 65.0) == (5014, (0,)), "not acknowledged, so it waits"
+    assert first_of(one, 95.0) == (5014, (0,)), "after 30 s there is still time"
+    assert first_of(one, 95.1) != (5014, (0,))
+    later = [entry for now_s in range(100, 130, 5) for entry in drain(one, float(now_s))]
+    assert not {(5014, (0,), 6), (5012, (0,), 6)} & set(later), "the next car may be there"
 
 
 def test_the_steps_of_an_unlock_are_not_undone_in_between(catalogue: Catalogue) -> None:
