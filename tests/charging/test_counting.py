@@ -217,3 +217,26 @@ def test_a_duration_and_a_start_that_begin_anew_with_a_start_command_are_not_tak
         point = seen(point, {**CHARGING, Quantity.SESSION_DURATION: now_s - 510}, now_s)
     assert point.session is not None
     assert point.session.duration_s == 85, "the next vehicle's is the charger's own again"
+
+
+# --- by power, only where nothing counts ---------------------------------------------------------
+
+POWERED = {**CHARGING, Quantity.POWER: 3600}  # 1 Wh each second
+
+
+def test_without_a_counter_the_session_is_counted_by_power() -> None:
+    point = seen(make_point(model="abb_terra_ac"), WAITING, 0)
+    for now_s in range(10, 111, 10):
+        point = seen(point, POWERED, now_s)
+    assert point.session is not None
+    assert point.session.energy_mwh == pytest.approx(100_000, abs=10)
+
+
+def test_where_a_counter_counts_power_adds_nothing_however_seldom_it_is_read() -> None:
+    life = Life(seen(make_point(model="goe_charger"), WAITING, 0))
+    life.reads(POWERED, 7.0, 7.0, of=Quantity.ENERGY)
+    for _ in range(20):
+        life.now_s += 5.0
+        life.point = seen(life.point, POWERED, life.now_s)
+    life.reads(POWERED, 7.1, of=Quantity.ENERGY)
+    assert session_kwh(life) == pytest.approx(0.1)
