@@ -233,7 +233,7 @@ class KnxPort:
         elif outgoing.security is not Security.PLAIN:
             data = None
         if data is None:  # what is to be secured never goes out plain
-            log.error("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
+            wire.warning("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
             return Outcome.DROPPED
         outcome = await self._link.send(data)
         wire.debug("sent %s %s", outgoing.data.dst_addr, outgoing.data.payload or data.tpci)

@@ -35,6 +35,7 @@ from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError
+from knxgw.knx.frames import Outcome
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_guard import Hooks
@@ -267,6 +268,19 @@ async def test_a_telegram_nobody_acknowledges_loses_the_udp_tunnel(tmp_path: Pat
             with pytest.raises(LinkError, match="sending failed"):
                 await link.send(group_write(ADDRESS, 1))
             assert ear.lost == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_link_tells_how_a_telegram_was_confirmed(kind: str, tmp_path: Path) -> None:
+    async with serving(kind) as server:
+        link = tunnel(server, kind, tmp_path)
+        async with opened(link):
+            assert await link.send(group_write(ADDRESS, 1)) is Outcome.CONFIRMED
+            server.refuses = True
+            assert await link.send(group_write(ADDRESS, 2)) is Outcome.REFUSED
+            server.confirms = False
+            assert await link.send(group_write(ADDRESS, 3)) is Outcome.UNCONFIRMED
+            assert (link.confirmations_negative, link.confirmations_missed) == (1, 1)
 
 
 async def test_a_telegram_on_its_way_when_the_link_is_lost_counts_as_unsent(tmp_path: Path) -> None:

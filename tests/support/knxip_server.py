@@ -400,6 +400,7 @@ class KnxIpServer:
         self.tunnels_opened = 0
         self.silent = False  # takes nothing, says nothing
         self.confirms = True
+        self.refuses = False  # confirms that nobody on the line took it
         self.connect_status = ErrorCode.E_NO_ERROR
         self._channels: dict[int, _Channel] = {}
         self._udp: asyncio.DatagramTransport | None = None
@@ -511,6 +512,7 @@ class KnxIpServer:
         assert frame.code is CEMIMessageCode.L_DATA_REQ
         self.received.append(frame.data)
         if self.confirms:
+            frame.data.flags.confirm_error = self.refuses
             self._request(number, CEMIMessageCode.L_DATA_CON, frame.data)
         if self.on_received is not None:
             self.on_received(frame.data)
