@@ -59,7 +59,7 @@ def take_sample(
         return
     base_ma, most_ma = _believed_ma(found.base_ma, one.base_ma, sample, settings), found.most_ma
     is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
-    if _is_read(counted, sample.at_s) and all(map(is_read_often, counted)):
+    if _is_soon_told_better(sample, counted) and _is_read(counted, sample.at_s):
         # what the delay that was told leaves open keeps nobody from rising; what it says does
         most_ma = max(base_ma, found.base_ma, _likely_ma(found, base_ma, sample))
     waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
@@ -68,9 +68,14 @@ def take_sample(
 
 def _most_ma(found: Found, base_ma: int, sample: Sample, counted: list[Member]) -> int:
     """Return how high the load may be by a sample that is proved; the next one may tell soon."""
-    if sample.is_seldom or not all(map(is_read_often, counted)):
+    if not _is_soon_told_better(sample, counted):
         return found.most_ma
     return max(base_ma, _likely_ma(found, base_ma, sample))
+
+
+def _is_soon_told_better(sample: Sample, counted: list[Member]) -> bool:
+    """Tell whether the next sample and the next readings come before much can be made of this one."""
+    return not sample.is_seldom and all(map(is_read_often, counted))
 
 
 def _likely_ma(found: Found, base_ma: int, sample: Sample) -> int:

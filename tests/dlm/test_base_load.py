@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.dlm.base_load import look_again, look_at_rest
+from knxgw.dlm.base_load import look_again, look_at_rest, take_sample
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import look, meter_value
 from knxgw.dlm.member import Member
 from knxgw.dlm.meter import MeterReading
-from knxgw.dlm.state import LoadManagement, PhaseState
+from knxgw.dlm.state import LoadManagement, PhaseState, Sample
 from tests.dlm.houses import HOUSE, House, member
 
 # --- what the chargers drew when the meter looked ---
@@ -152,6 +152,22 @@ def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
     assert house.offers_ma == [12_000], "told for the last time 14 s ago"
     house.live(20)
     assert house.offers_ma == [16_000]
+
+
+@pytest.mark.proves("D7.2f")
+def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once() -> None:
+    """The meter may have looked a second before the delay says, and the car may have risen since."""
+    history = (
+        (80.0, (8700,) * 3),
+        (97.35, (8700,) * 3),
+        (98.35, (10_400,) * 3),
+        (99.35, (10_700,) * 3),
+    )
+    known = Member(settings=member(1), reachable=True, connected=True, history=history)
+    phase = PhaseState(base_ma=32_200)
+    sample = Sample(current_ma=44_000, at_s=99.0, arrived_s=100.0, is_seldom=True)
+    take_sample(phase, 0, sample, [known], HOUSE)
+    assert (phase.base_ma or 0) + phase.doubt_ma == 44_000 - 8700
 
 
 @pytest.mark.parametrize(
