@@ -1,4 +1,8 @@
-"""Composition root: configuration to parts to tasks. Decides nothing itself."""
+"""The device: what lives from power-on to the end, whatever it is configured to do.
+
+It owns the KNX link and its session, the group object server, the store and the clock. What a
+configuration makes of it is its `Application`, which may change, begin or end while the device lives.
+"""
 
 import asyncio
 import gc
@@ -6,14 +10,12 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any, NoReturn
-from zoneinfo import ZoneInfo
 
+from knxgw.application import Application, Surroundings
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.config.devices import charger_id
+from knxgw.charging.words import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
@@ -23,44 +25,25 @@ from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.modbus import quiet_pymodbus
-from knxgw.links.modbus_buses import make_buses
-from knxgw.modbus.driver import Driver
 from knxgw.objects.server import ObjectServer
-from knxgw.objects.table import build_table
-from knxgw.station.initial import initial, unknown_in
+from knxgw.station.initial import unknown_in
 from knxgw.station.model import (
     EARLIEST_VALID,
     GENERAL,
-    Ask,
     ClockSet,
     ClockSource,
-    Effect,
     Event,
-    FaultChanged,
-    Note,
-    NoteLevel,
-    Offer,
-    Publish,
-    Remember,
-    SessionClosed,
-    Started,
     StateLost,
-    Stopping,
-    Unlock,
 )
-from knxgw.station.owner import Inbox, Owner
-from knxgw.station.view import SiteView, view
-from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.station.view import SiteView, unconfigured_view
+from knxgw.store.database import Database, FaultRow
 from knxgw.store.keeper import Keeper
 
 log = logging.getLogger(__name__)
-MODBUS_LAST_DELAY_S = 15.0
 KNX_LAST_DELAY_S = 10.0  # who is back is heard within the time of a link check
 CLOCK_CHECK_S = 10.0
 CLOCK_DRIFT_S = 1.0
 STORE_S = 1.0  # for what waits to be stored at the end
-NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
-GOODBYE_S = 0.8  # for the last writes to the chargers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,42 +57,56 @@ class World:
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
-class Gateway:
-    """One running gateway."""
+class KeepLink:
+    """Stands for the KNX link there is."""
 
-    def __init__(self, configuration: Configuration, catalogue: Catalogue, world: World) -> None:
-        """Put the parts together; nothing is written to a charger yet."""
+
+KEEP_LINK = KeepLink()
+
+
+class Gateway:
+    """One running device."""
+
+    def __init__(
+        self, configuration: Configuration | None, catalogue: Catalogue, world: World
+    ) -> None:
+        """Put the parts together; nothing is written to a charger yet.
+
+        Without a configuration it is a device that nobody has programmed: reachable on KNX, and
+        otherwise at rest.
+        """
         quiet_pymodbus()
-        self.configuration = configuration
         self._world = world
-        self._loop = loop = asyncio.get_running_loop()
-        self._inbox = Inbox()
+        self._loop = asyncio.get_running_loop()
         self._database = world.database
-        self._keeper = Keeper(self._database, world.executor, lambda: self._inbox.put(StateLost()))
+        self._keeper = Keeper(self._database, world.executor, self._lost_state)
         self._end_faults_of_before()
-        if world.link is not None:
-            numbers = self._database.load_numbers()
-            world.link.keep_numbers(
-                SecureNumbers(numbers, self._keeper, self._valid_now, loop.time)
-            )
-        records = self._stored()
-        station = initial(configuration, records, loop.time(), self._valid_now())
-        self._owner = Owner(station, self._inbox, self._carry_out)
-        self.objects = ObjectServer(
-            build_table(configuration, catalogue),
-            ZoneInfo(configuration.device.time_zone),
-            world.link.response_limits if world.link else None,
+        self.objects = ObjectServer()
+        self._surroundings = Surroundings(
+            catalogue=catalogue,
+            objects=self.objects,
+            wake_knx=self._wake_knx,
+            keeper=self._keeper,
+            now=self._valid_now,
         )
-        self.buses = make_buses(configuration, self._inbox.put)
-        self._bus_of = {driver: bus for bus in self.buses for driver in bus.drivers}
-        self._chargers = {d.device: d for d in self._bus_of if d.model.control is not None}
-        self._knx = KnxPort(world.link) if world.link else None
-        if self._knx is not None:
-            GroupCommunication(self._knx, self.objects, self._inbox.put).join()
-        self._started_s = loop.time()
+        self._state_was_damaged = False
+        self._knx = self._session(world.link)
+        self.application: Application | None = None
+        if configuration is not None:
+            records = self._stored(configuration)
+            self.application = Application(configuration, records, self._surroundings)
+        self._changing = asyncio.Lock()
+        self._group: asyncio.TaskGroup | None = None  # while it runs
+        self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
+        self._started_s = self._loop.time()
         self._was_ready = False  # once: a lost KNX link is no new start
 
     # --- what others may see
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """Return what holds now, None while the device is not configured."""
+        return None if self.application is None else self.application.configuration
 
     @property
     def knx_is_up(self) -> bool:
@@ -134,35 +131,36 @@ class Gateway:
     @property
     def _is_polled(self) -> bool:
         """Tell whether the first poll of every charger that can be reached is done."""
-        return all(
-            driver.first_cycle_done or driver.condition in NOT_POLLED for driver in self._bus_of
-        )
-
-    @property
-    def _chargers_know(self) -> bool:
-        """Tell whether every charger that can be reached was told what is to be left behind."""
-        stopping = self._owner.station.stopping  # what came before it is decided, too
-        return stopping and all(driver.is_settled for driver in self._chargers.values())
+        return self.application is None or self.application.buses.is_polled
 
     def view(self) -> SiteView:
         """Return what the site looks like now."""
-        return view(self._owner.station, self._loop.time(), self.configuration.device.language)
+        if self.application is None:
+            return unconfigured_view(self._surroundings.catalogue.product.texts)
+        return self.application.view()
 
     def leds(self) -> Leds:
         """Return which LEDs of the front panel are lit now; safe from any thread."""
-        knx = self._knx
+        knx, application = self._knx, self.application
         state = PanelState(
-            phase=Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING,
+            phase=self._phase,
             knx_connected=self.knx_is_up,
             knx_lost_s=knx.lost_s if knx else None,
             telegram_s=knx.telegram_s if knx else None,
-            fault_flashes=self._owner.station.fault_flashes,
+            fault_flashes=application.station.fault_flashes if application else 0,
         )
         return leds(state, self._loop.time())
 
+    @property
+    def _phase(self) -> Phase:
+        if self.application is None:
+            return Phase.NOT_CONFIGURED
+        return Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING
+
     def command(self, event: Event) -> None:
-        """Hand the station a command of another source than KNX."""
-        self._inbox.put(event)
+        """Hand the station an event of KNX or of another source; nobody takes it unconfigured."""
+        if self.application is not None:
+            self.application.inbox.put(event)
 
     # --- life
 
@@ -170,49 +168,102 @@ class Gateway:
         """Run until cancelled; then tell the chargers what shall hold, and close."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._inbox.put(Started())
-                if self._state_was_damaged:
-                    self._inbox.put(StateLost())
-                group.create_task(self._owner.run(), name="station")
+                self._group = group
                 group.create_task(self._keeper.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
-                for bus in self.buses:
-                    session = keep_alive(
-                        bus.name,
-                        bus.run,
-                        last_delay_s=MODBUS_LAST_DELAY_S,
-                        on_failure=bus.failed,
-                    )
-                    group.create_task(session, name=bus.name)
-                if self._knx is not None:
-                    knx = keep_alive(
-                        "KNX",
-                        self._knx.run,
-                        last_delay_s=KNX_LAST_DELAY_S,
-                        on_failure=self._knx.failed,
-                    )
-                    group.create_task(knx, name="knx")
+                if self._state_was_damaged:
+                    self.command(StateLost())
+                self._begin("application")
+                self._begin("knx")
                 await self._until_cancelled()
         finally:
+            self._group = None
             await self._close()
         raise GatewayError("the gateway's tasks ended")  # they never do
 
     async def _until_cancelled(self) -> NoReturn:
-        """Wait for the end; then, while the buses still work, leave the chargers safe.
-
-        Their fail-safe and watchdogs stay armed.
-        Source: load-management 16.
-        """
+        """Wait for the end; then, while the buses still work, leave the chargers safe."""
         try:
             await asyncio.Event().wait()
         finally:
-            loop = asyncio.get_running_loop()
-            self._inbox.put(Stopping())
-            last_s = loop.time() + GOODBYE_S
-            while loop.time() < last_s and not self._chargers_know:  # noqa: ASYNC110 - many parts
-                await asyncio.sleep(0.02)
+            if self.application is not None:
+                await self.application.leave()
         raise GatewayError("the gateway waits no longer")  # it waits for ever
+
+    async def change(
+        self, configuration: Configuration | None, link: BusAttachment | KeepLink | None = KEEP_LINK
+    ) -> None:
+        """Go on with another configuration, None: with none; the device lives on.
+
+        A `link` that is given takes the place of the one there is; group objects and their values
+        stay. Whatever cannot be done is raised, and what ran before runs on.
+        """
+        async with self._changing:
+            session = self._knx if isinstance(link, KeepLink) else self._session(link)
+            await self._change_application(configuration)
+            if session is not self._knx:
+                await self._finish("knx")
+                self._knx = session
+                self._begin("knx")
+
+    async def _change_application(self, configuration: Configuration | None) -> None:
+        if configuration is None:
+            await self._unload()
+            return
+        load = self._loop.run_in_executor(self._world.executor, self._database.load_records)
+        records = {PointNumber(number): one for number, one in (await load).items()}
+        if self.application is not None:
+            await self.application.change(configuration, records)
+            return
+        self.application = Application(configuration, records, self._surroundings)
+        self._begin("application")
+
+    async def _unload(self) -> None:
+        """End the application: chargers are left safe, group objects fall silent."""
+        if self.application is not None:
+            await self.application.leave()
+            await self._finish("application")
+            self.application = None
+            self.objects.load((), UTC)
+
+    def _session(self, link: BusAttachment | None) -> KnxPort | None:
+        """Return a session on a link; nothing is connected yet."""
+        if link is None:
+            return None
+        numbers = SecureNumbers(
+            self._database.load_numbers(), self._keeper, self._valid_now, self._loop.time
+        )
+        link.keep_numbers(numbers)
+        port = KnxPort(link)
+        GroupCommunication(port, self.objects, self.command).join()
+        self.objects.outbox.limits = link.response_limits
+        return port
+
+    def _begin(self, name: str) -> None:
+        """Start what may be exchanged while the device lives, if it is there."""
+        if self._group is None:
+            return
+        if name == "application" and self.application is not None:
+            self._tasks[name] = self._group.create_task(self.application.run(), name=name)
+        elif name == "knx" and self._knx is not None:
+            session = keep_alive(
+                "KNX", self._knx.run, last_delay_s=KNX_LAST_DELAY_S, on_failure=self._knx.failed
+            )
+            self._tasks[name] = self._group.create_task(session, name=name)
+
+    async def _finish(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _wake_knx(self) -> None:
+        if self._knx is not None:
+            self._knx.wake()
+
+    def _lost_state(self) -> None:
+        self.command(StateLost())
 
     async def _close(self) -> None:
         """Store what waits."""
@@ -230,11 +281,11 @@ class Gateway:
             now = self._valid_now()
             if now is not None and self._is_news(now, loop.time()):
                 source = ClockSource.NTP if self._world.is_synchronised() else ClockSource.SYSTEM
-                self._inbox.put(ClockSet(now=now, source=source))
+                self.command(ClockSet(now=now, source=source))
             await asyncio.sleep(CLOCK_CHECK_S)
 
     def _is_news(self, now: datetime, now_s: float) -> bool:
-        clock = self._owner.station.clock
+        clock = None if self.application is None else self.application.station.clock
         if clock is None or clock.source is not ClockSource.NTP:
             return True
         return abs((now - clock.at_monotonic(now_s)).total_seconds()) > CLOCK_DRIFT_S
@@ -252,7 +303,7 @@ class Gateway:
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
 
-    def _stored(self) -> dict[PointNumber, dict[str, Any]]:
+    def _stored(self, configuration: Configuration) -> dict[PointNumber, dict[str, Any]]:
         """Return what was stored; of a damaged file what is missing counts as not known."""
         records = {PointNumber(n): one for n, one in self._database.load_records().items()}
         aside, self._database.put_aside = self._database.put_aside, None
@@ -261,9 +312,9 @@ class Gateway:
             log.warning(
                 "the state file was damaged and was put aside as %s; a new one was begun", aside
             )
-            numbers = [PointNumber(point.number) for point in self.configuration.points]
+            numbers = [PointNumber(point.number) for point in configuration.points]
             records = {number: {} for number in (GENERAL, *numbers)} | records
-        for scope, names in unknown_in(self.configuration, records).items():
+        for scope, names in unknown_in(configuration, records).items():
             what = "grid-supporting control" if scope == GENERAL else f"cp{scope}"
             log.warning(
                 "%s: what was stored cannot be read (%s); what may have held it back does, "
@@ -283,54 +334,3 @@ class Gateway:
     def _valid_now(self) -> datetime | None:
         now = self._world.wall_clock()
         return now if now >= EARLIEST_VALID else None
-
-    # --- effects
-
-    def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case Publish(point=point, key=key, value=value):
-                self.objects.publish(point, key, value, asyncio.get_running_loop().time())
-                if self._knx is not None:
-                    self._knx.wake()
-            case Offer(point=point, offer_ma=offer_ma):
-                self._tell_charger(point, partial(Driver.want, offer_ma=offer_ma))
-            case Ask(point=point, key=key):
-                self.objects.ask(point, key)
-                if self._knx is not None:
-                    self._knx.wake()
-            case Unlock(point=point):
-                self._tell_charger(point, Driver.unlock)
-            case Note(text=text, level=level):
-                detail = level is NoteLevel.DETAIL
-                log.log(logging.DEBUG if detail else logging.INFO, "%s", text)
-            case Remember() | SessionClosed() | FaultChanged():
-                self._store(effect)
-
-    def _tell_charger(self, point: PointNumber, tell: Callable[[Driver], None]) -> None:
-        driver = self._chargers.get(charger_id(point))  # none: its transport is not available yet
-        if driver is not None:
-            tell(driver)
-            self._bus_of[driver].wake()
-
-    def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
-        match effect:
-            case Remember(point=point, record=record):
-                self._keeper.remember(point, record)
-            case SessionClosed(point=point, session=session):
-                row = SessionRow(
-                    point=point,
-                    started_at=session.started_at.isoformat() if session.started_at else None,
-                    ended_at=session.ended_at.isoformat() if session.ended_at else None,
-                    duration_s=session.duration_s,
-                    energy_mwh=session.energy_mwh,
-                )
-                self._keeper.add_session(row)
-            case FaultChanged(point=point, code=code, present=present, at=moment):
-                where = f"cp{point}" if point else "general"
-                detail = effect.level is NoteLevel.DETAIL
-                level = logging.DEBUG if detail else logging.WARNING
-                own = f" ({effect.own_code})" if effect.own_code else ""
-                word = "raised" if present else "cleared"
-                log.log(level, "%s: fault %s %s%s", where, code, word, own)
-                at = moment.isoformat() if moment else None
-                self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=present))

@@ -18,7 +18,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, Finding, Severity
-from knxgw.links.knx_factory import make_link
+from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.store.lock import StateInUseError, StateLock
 from knxgw.store.trouble import unusable
@@ -39,6 +39,7 @@ class Prepared:
     listener: Listener
     file: Path | None = None
     lock: StateLock | None = None
+    link_origin: object = None  # what the link was made from; the same makes the same link
 
     def release(self, running: "Prepared | None" = None) -> None:
         """Let go what was taken, but for what a running one has, too."""
@@ -76,6 +77,7 @@ def judge_start(path: Path, state: Path) -> Judgement:
         listener=listener,
         file=path,
         lock=lock,
+        link_origin=link_origin(loaded.configuration.knx),
     )
     return _judgement(loaded, findings, prepared)
 
@@ -92,7 +94,14 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
         listener = Listener(wanted)
         if not _is_blocked_by(running.listener, wanted):
             findings += _open(listener, loaded)
-    prepared = Prepared(configuration=loaded.configuration, link=link, listener=listener, file=path)
+    origin = link_origin(loaded.configuration.knx)
+    prepared = Prepared(
+        configuration=loaded.configuration,
+        link=running.link if origin == running.link_origin else link,
+        listener=listener,
+        file=path,
+        link_origin=origin,
+    )
     return _judgement(loaded, findings, prepared, running)
 
 

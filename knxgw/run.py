@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -19,7 +20,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
-from knxgw.gateway import Gateway, World
+from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import Judgement, Prepared, identity, judge_reload, judge_start
 from knxgw.links.knx_factory import make_link
@@ -34,6 +35,7 @@ _NOT_JUDGED = (
     f"the configuration was not read within {JUDGING_S:.0f} s: a file, a disk of the network or a "
     "name server does not answer"
 )
+PROVED_S = 60.0  # a device that has run so long with a configuration can live with it
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
 _LEVELS = {
     Severity.ERROR: logging.ERROR,
@@ -104,33 +106,56 @@ async def running(configuration: Configuration, state: Path) -> AsyncIterator[Ga
         link = make_link(configuration.knx)
         prepared = Prepared(configuration=configuration, link=link, listener=listener)
         with open_store(state) as store:
-            async with _living(prepared, store) as gateway:
-                yield gateway
+            async with _living(prepared, store) as living:
+                yield living.gateway
     finally:
         listener.close()
 
 
-@asynccontextmanager
-async def _living(prepared: Prepared, store: Store) -> AsyncIterator[Gateway]:
-    """Run what was prepared for as long as the block lasts."""
-    world = World(link=prepared.link, database=store.database, executor=store.executor)
-    gateway = Gateway(prepared.configuration, catalogue(), world)
-    bridge = Bridge(
-        view=gateway.view,
-        is_ready=lambda: gateway.is_ready,
-        knx_is_up=lambda: gateway.knx_is_up,
-        identity=identity(prepared.file),
-    )
-    async with asyncio.TaskGroup() as group:
-        tasks = (
-            group.create_task(gateway.run(), name="gateway"),
-            group.create_task(serve(bridge, prepared.listener), name="website"),
+class _Living:
+    """A device that lives, and its website; both take another configuration while they do."""
+
+    def __init__(self, prepared: Prepared, store: Store, group: asyncio.TaskGroup) -> None:
+        world = World(link=prepared.link, database=store.database, executor=store.executor)
+        self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
+        self._bridge = Bridge(
+            view=gateway.view,
+            is_ready=lambda: gateway.is_ready,
+            knx_is_up=lambda: gateway.knx_is_up,
+            identity=identity(prepared.file),
         )
+        self._group = group
+        self._running = group.create_task(gateway.run(), name="gateway")
+        self._website = self._served(prepared.listener)
+
+    def _served(self, listener: Listener) -> asyncio.Task[NoReturn]:
+        return self._group.create_task(serve(self._bridge, listener), name="website")
+
+    async def take(self, following: Prepared, current: Prepared) -> None:
+        """Go on with what was prepared; what cannot be done is raised, and nothing has changed."""
+        link = KEEP_LINK if following.link is current.link else following.link
+        await self.gateway.change(following.configuration, link)
+        if following.listener is not current.listener:
+            self._website.cancel()
+            await asyncio.wait([self._website])
+            current.listener.close()
+            self._website = self._served(following.listener)
+
+    def end(self) -> None:
+        """Let both end in order."""
+        self._running.cancel()
+        self._website.cancel()
+
+
+@asynccontextmanager
+async def _living(prepared: Prepared, store: Store) -> AsyncIterator[_Living]:
+    """Run what was prepared for as long as the block lasts."""
+    async with asyncio.TaskGroup() as group:
+        living = _Living(prepared, store, group)
         try:
-            yield gateway
+            yield living
         finally:
-            for task in tasks:
-                task.cancel()
+            living.end()
 
 
 def run_gateway(path: Path, state: Path) -> None:
@@ -152,54 +177,69 @@ def run_gateway(path: Path, state: Path) -> None:
 async def serve_configurations(
     first: Prepared, store: Store, judge: Callable[[Prepared], Judgement]
 ) -> None:
-    """Run one configuration after the other; one that cannot live gives way to the one before.
+    """Run a device, with one configuration after the other, until told to stop.
 
-    `judge` prepares the next one, beside the one that runs.
+    `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
+    was taken gives way to the one before.
     """
     stop = Stop()
-    current: Prepared | None = first
-    before: Prepared | None = None
-    while current is not None:
-        life = _Life(current, judge)
-        try:
-            following = await life.run(stop, store)
-        except Exception:
-            if before is None or life.was_ready or stop.is_ending():
-                raise
-            log.exception("the new configuration does not run, the one before is taken again")
-            following, before = before, None
-        else:
-            before = current
-        if following is None or following.listener is not current.listener:
-            current.listener.close()
-        current = following
+    life = _Life(first, judge)
+    try:
+        while True:
+            try:
+                await life.run(stop, store)
+                break
+            except Exception:
+                before = life.before
+                if before is None or life.is_proved or stop.is_ending():
+                    raise
+                log.exception(_TAKEN_BACK)
+                life.prepared.release(before)
+                life = _Life(before, judge)
+    finally:
+        life.prepared.listener.close()
     log.info("ended")
 
 
+_TAKEN_BACK = "the new configuration does not run, the one before is taken again"
+
+
 class _Life:
-    """One configuration, from its start until another one shall run."""
+    """A device from its start to its end, and which configuration it has."""
 
     def __init__(self, prepared: Prepared, judge: Callable[[Prepared], Judgement]) -> None:
-        self.was_ready = False
-        self._prepared = prepared
+        self.prepared = prepared
+        self.before: Prepared | None = None  # what it was before the last change
+        self._taken_at = -math.inf
         self._judge = judge
 
-    async def run(self, stop: Stop, store: Store) -> Prepared | None:
-        """Run until told otherwise; return what shall run next, None to end."""
-        configuration = self._prepared.configuration
-        log.info(
-            "knxgw %s runs %s, %s", __version__, configuration.device.name, self._prepared.file
-        )
-        for line in summary(configuration):
-            log.info("%s", line)
-        async with _living(self._prepared, store) as gateway:
-            try:
-                return await self._next(stop)
-            finally:
-                self.was_ready = gateway.was_ready
+    @property
+    def is_proved(self) -> bool:
+        """Tell whether the device has run with this configuration for a while."""
+        return asyncio.get_running_loop().time() - self._taken_at > PROVED_S
+
+    async def run(self, stop: Stop, store: Store) -> None:
+        """Run until the end is asked for; each configuration in between is taken while it runs."""
+        _announce(self.prepared)
+        async with _living(self.prepared, store) as living:
+            while (following := await self._next(stop)) is not None:
+                await self._take(living, following)
+
+    async def _take(self, living: _Living, following: Prepared) -> None:
+        """Let the living device take what was prepared; if it cannot, nothing changes."""
+        try:
+            await living.take(following, self.prepared)
+        except Exception:
+            log.exception(_TAKEN_BACK)
+            following.release(self.prepared)
+            return
+        self.before, self.prepared = self.prepared, following
+        self._taken_at = asyncio.get_running_loop().time()
+        log.info("the configuration was read again and is taken")
+        _announce(following)
 
     async def _next(self, stop: Stop) -> Prepared | None:
-        """Wait for what shall run next; what cannot run changes nothing."""
+        """Wait for what shall run next, None: the end; what cannot run changes nothing."""
         while True:
             await stop.asked.wait()
             stop.asked.clear()
@@ -208,16 +248,15 @@ class _Life:
             following = await self._judged(stop)
             if stop.is_ending():
                 if following is not None:
-                    following.release(self._prepared)
+                    following.release(self.prepared)
                 return None
             if following is not None:
-                log.info("the configuration was read again and is taken")
                 return following
             log.error("the configuration was read again and is not taken; the one before runs on")
 
     async def _judged(self, stop: Stop) -> Prepared | None:
         """Return what the file asks for, or None; the end waits for no file and no name server."""
-        judging = asyncio.ensure_future(asyncio.to_thread(self._judge, self._prepared))
+        judging = asyncio.ensure_future(asyncio.to_thread(self._judge, self.prepared))
         ending = asyncio.ensure_future(stop.ending.wait())
         await asyncio.wait(
             {judging, ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED
@@ -242,7 +281,15 @@ class _Life:
             return
         late = judging.result().prepared
         if late is not None:
-            late.release(self._prepared)
+            late.release(self.prepared)
+
+
+def _announce(prepared: Prepared) -> None:
+    """Say in the log what runs."""
+    configuration = prepared.configuration
+    log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, prepared.file)
+    for line in summary(configuration):
+        log.info("%s", line)
 
 
 def report(findings: tuple[Finding, ...]) -> None:

@@ -36,6 +36,7 @@ class Names:
 class Messages:
     """Sentences about what a person must mend or know."""
 
+    not_configured: Text
     state_lost: Text
     meter_reversed: Text  # {phases}
     meter_frozen: Text  # {phases}

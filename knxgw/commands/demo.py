@@ -65,16 +65,24 @@ async def _demo(
                     actors.append(group.create_task(live_in(site.house, seed)))
                     actors.append(group.create_task(meter.run()))
                 async with running(configuration, Path(state)) as gateway:
-                    await _show(gateway, stop, seconds=seconds, show_log=show_log)
+                    await _show(
+                        gateway, _head(configuration), stop, seconds=seconds, show_log=show_log
+                    )
                 for actor in actors:
                     actor.cancel()
         finally:
             await site.stop()
 
 
-async def _show(gateway: Gateway, stop: Stop, *, seconds: float | None, show_log: bool) -> None:
+async def _show(
+    gateway: Gateway,
+    head: tuple[str, str],
+    stop: Stop,
+    *,
+    seconds: float | None,
+    show_log: bool,
+) -> None:
     """Show the site until somebody stops it or nobody looks any more."""
-    head = _head(gateway.configuration)
     screen, console = Screen(stop.asked.set), Console()
     is_table = console.is_terminal and not console.is_dumb_terminal and not show_log
     if show_log:

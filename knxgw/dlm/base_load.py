@@ -14,12 +14,13 @@ newer reading the sample is looked at once more.
 Source: load-management 7.1, 7.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from knxgw.dlm.member import (
     EARLY_S,
     Member,
+    Phases,
     actual_at,
     is_read_often,
     last_read_s,
@@ -64,6 +65,15 @@ def take_sample(
         most_ma = max(base_ma, found.base_ma, _likely_ma(found, base_ma, sample))
     waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _note(one, base_ma, most_ma, waiting=waiting)
+
+
+def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
+    """Count a draw [mA] per grid phase as the building's, now and in the past."""
+    for phase, added_ma in zip(phases, draw_ma, strict=False):
+        if phase.base_ma is not None and added_ma:
+            phase.base_ma += added_ma
+            phase.open_ma = phase.open_ma[0] + added_ma, phase.open_ma[1] + added_ma
+            phase.history = tuple((at_s, base_ma + added_ma) for at_s, base_ma in phase.history)
 
 
 def _most_ma(found: Found, base_ma: int, sample: Sample, counted: list[Member]) -> int:

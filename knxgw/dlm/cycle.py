@@ -10,7 +10,7 @@ from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues
-from knxgw.dlm.base_load import AT_REST_S, look_again, look_at_rest, remember
+from knxgw.dlm.base_load import AT_REST_S, add_draw, look_again, look_at_rest, remember
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.member import DRAWS_MA, Member, Phases, Seen, is_quiet, observe
 from knxgw.dlm.overcurrent import Load
@@ -89,11 +89,7 @@ def _add_to_base(work: Work, moved: Phases) -> None:
     """A draw that is not known any more counts as the building's, now and in the past."""
     if work.is_static:  # there is no building in it; the reserve stands for all of it
         return
-    for index, phase in enumerate(work.phases):
-        if phase.base_ma is not None and moved[index]:
-            phase.base_ma += moved[index]
-            phase.open_ma = phase.open_ma[0] + moved[index], phase.open_ma[1] + moved[index]
-            phase.history = tuple((at, base + moved[index]) for at, base in phase.history)
+    add_draw(work.phases, moved)
 
 
 def _take_from_base(work: Work, known: Phases) -> None:

@@ -6,6 +6,7 @@ The keyring's password comes from a file or the environment, never from a comman
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 from xml.sax import SAXException
@@ -68,6 +69,19 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
             "export the keyring (.knxkeys) from ETS",
             settings.keyring,
         ) from err
+
+
+def link_origin(settings: KnxSettings) -> tuple[KnxSettings, bytes]:
+    """Return what a link is made from: the same makes the same link.
+
+    The digest is that of the keyring, which may change although its name does not.
+    """
+    if settings.keyring is None:
+        return settings, b""
+    try:
+        return settings, sha256(Path(settings.keyring).read_bytes()).digest()
+    except OSError:  # whoever makes the link says so
+        return settings, b""
 
 
 def _password(keyring: str, file: str | None) -> str:

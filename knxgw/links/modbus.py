@@ -8,7 +8,7 @@ unless the device was away meanwhile; what it forgot otherwise shows in its read
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 from knxgw.catalogue.model import DeviceModel
@@ -16,7 +16,7 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_news import LinkNews
-from knxgw.links.modbus_connection import RECONNECT_S, Connection
+from knxgw.links.modbus_connection import RECONNECT_S, Connection, Needs
 from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, Endpoint
 from knxgw.links.modbus_exchange import (
@@ -87,6 +87,16 @@ class Asked(Protocol):
 D = TypeVar("D", bound=Asked)
 
 
+def needs_of(drivers: Sequence[Asked]) -> Needs:
+    """Return what the devices behind one endpoint together want of its connection."""
+    models = [driver.model for driver in drivers]
+    return Needs(
+        timeout_s=max(model.response_timeout_s for model in models),
+        delay_s=max(model.connect_delay_s for model in models),
+        ends_s=min((m.connection_s for m in models if m.connection_s is not None), default=None),
+    )
+
+
 class ModbusBus(Generic[D]):
     """The devices behind one endpoint, asked one after the other."""
 
@@ -110,15 +120,8 @@ class ModbusBus(Generic[D]):
         self._now_used_s = 0.0  # what the device that is asked had used before
         self._silent_s: dict[D, float] = {}  # who was asked in vain since the last answer, and when
         self._lost_s = -math.inf  # when an answer was given up last
-        models = [driver.model for driver in self.drivers]
-        self.connection = Connection(
-            endpoint,
-            timeout_s=max(model.response_timeout_s for model in models),
-            delay_s=max(model.connect_delay_s for model in models),
-            ends_s=min(
-                (m.connection_s for m in models if m.connection_s is not None), default=None
-            ),
-        )
+        self._leaving: frozenset[D] = frozenset()
+        self.connection = Connection(endpoint, needs_of(self.drivers))
         self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
         self._is_deaf = False  # whether nobody answers on a connection that there is
         self._ended_under_s: dict[D, float] = {}  # whose requests end the connection, since when
@@ -128,6 +131,23 @@ class ModbusBus(Generic[D]):
 
     def wake(self) -> None:
         """Look for something to do: the station wants something new."""
+        self._wake.set()
+
+    def serve(self, drivers: Sequence[D], *, leaving: Collection[D] = ()) -> None:
+        """Serve other devices behind the endpoint; those that stay notice nothing.
+
+        A leaving one still gets what waits to be written, but what it says counts no more.
+        """
+        known, wanted = set(self.drivers), (*drivers, *leaving)
+        self.drivers, self._leaving = wanted, frozenset(leaving)
+        for gone in known.difference(wanted):
+            for notes in (self._used_s, self._silent_s, self._ended_under_s):
+                notes.pop(gone, None)
+        self.connection.suit(needs_of(wanted))
+        if self.connection.is_open:
+            for driver in drivers:
+                if driver not in known:
+                    driver.opened()
         self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -150,7 +170,7 @@ class ModbusBus(Generic[D]):
                     await self._do(*turn, loop)
         except LinkError:
             for driver in self.drivers:
-                self._tell(driver.lost(loop.time()))
+                self._tell(driver, driver.lost(loop.time()))
             raise
         finally:
             connection.close()
@@ -228,17 +248,18 @@ class ModbusBus(Generic[D]):
             anew = True
         except (PeerError, LinkTimeoutError) as err:
             self._note(job, err)
-            self._tell(driver.failed(job, err, loop.time()))
+            self._tell(driver, driver.failed(job, err, loop.time()))
             anew = await self._judge(driver, err, begun_s)
         else:
             self._worked(driver)
-            self._tell(events)
+            self._tell(driver, events)
         finally:
             self._ended_s, self._after_s = loop.time(), driver.model.request_gap_s
             self._now_used_s = self._start_s(driver)
             took_s = self._ended_s - begun_s + max(self._silence_s, self._after_s)
             counted_s = min(max(took_s, LEAST_TURN_S), LONGEST_TURN_S)
-            self._used_s[driver] = self._now_used_s + counted_s
+            if driver in self.drivers:
+                self._used_s[driver] = self._now_used_s + counted_s
         if anew:
             await self._reopen()
 
@@ -265,7 +286,7 @@ class ModbusBus(Generic[D]):
             return
         if self._worked_s < since_s:
             raise LinkError(ENDED_AT_ONCE)
-        self._tell(driver.failed(job, LinkTimeoutError(ENDED_AT_ONCE), now_s))
+        self._tell(driver, driver.failed(job, LinkTimeoutError(ENDED_AT_ONCE), now_s))
 
     def _worked(self, driver: D) -> None:
         self._ended_under_s.pop(driver, None)
@@ -301,7 +322,7 @@ class ModbusBus(Generic[D]):
             self._is_deaf = True
             self._news.failed(f"none of {len(self.drivers)} devices answers", now_s)
             for driver in self.drivers:
-                self._tell(driver.lost(now_s))
+                self._tell(driver, driver.lost(now_s))
 
     async def _exchange(
         self, driver: D, job: Job, loop: asyncio.AbstractEventLoop
@@ -343,6 +364,9 @@ class ModbusBus(Generic[D]):
             raise refusal
         return registers
 
-    def _tell(self, events: Sequence[DeviceEvent]) -> None:
+    def _tell(self, driver: D, events: Sequence[DeviceEvent]) -> None:
+        """Hand on what a device says, unless it was taken away while it was asked."""
+        if driver in self._leaving or driver not in self.drivers:
+            return
         for event in events:
             self._on_event(event)

@@ -1,15 +1,31 @@
-"""The Modbus buses of a site: which devices share one, and the driver of each device."""
+"""The Modbus buses of a site while they run: one task per endpoint, and a driver for each device.
 
-from collections.abc import Callable, Iterable, Mapping
+Another configuration keeps what it can. An endpoint that stays keeps its connection; a device that
+stays keeps its driver, and with it all that is known of it. A charger that is not asked any more
+still gets its last offer: its driver goes on for a moment, but what it says counts no more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
 
 from knxgw.charging.events import DeviceEvent
+from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.config.device_address import device_address
-from knxgw.config.devices import Device, DeviceRole, devices
+from knxgw.config.devices import Device, DeviceId, DeviceRole, devices
 from knxgw.config.model import Configuration, ConnectionKind
+from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus
 from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
 from knxgw.modbus.driver import Driver
 
+log = logging.getLogger(__name__)
+LAST_DELAY_S = 15.0  # between two tries to reach an endpoint
+GOODBYE_S = 0.8  # for the last writes to a charger
+LOOK_S = 0.02  # how often is looked whether they are done
+NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
 MOST_TURNS = 7
 
 
@@ -38,21 +54,205 @@ def devices_by_endpoint(configuration: Configuration) -> Mapping[Endpoint, tuple
     return shared
 
 
-def make_bus(
-    endpoint: Endpoint, devices: Iterable[Device], on_event: Callable[[DeviceEvent], None]
-) -> ModbusBus[Driver]:
-    """Return the bus of an endpoint, with a driver for each device behind it."""
-    return ModbusBus(endpoint, drivers=[_driver(one) for one in devices], on_event=on_event)
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A device, where it is asked, and who speaks to it."""
+
+    endpoint: Endpoint
+    device: Device
+    driver: Driver
+
+    @property
+    def place(self) -> tuple[Endpoint, int, int]:
+        """Return what no two drivers may write to."""
+        address = device_address(self.device.connection, self.device.model)
+        return self.endpoint, address.unit, address.register_offset
+
+    @property
+    def charging_point(self) -> PointNumber | None:
+        """Return the charging point whose charger it is."""
+        if self.device.role is not DeviceRole.CHARGER or self.device.point is None:
+            return None
+        return PointNumber(self.device.point)
 
 
-def make_buses(
-    configuration: Configuration, on_event: Callable[[DeviceEvent], None]
-) -> tuple[ModbusBus[Driver], ...]:
-    """Return one bus per endpoint of a site."""
-    return tuple(
-        make_bus(endpoint, shared, on_event)
-        for endpoint, shared in devices_by_endpoint(configuration).items()
-    )
+class ModbusBuses:
+    """All buses of a site. Use `configure`, then `run`; `configure` again at any time."""
+
+    def __init__(self, on_event: Callable[[DeviceEvent], None]) -> None:
+        self._on_event = on_event
+        self._buses: dict[Endpoint, ModbusBus[Driver]] = {}
+        self._served: dict[tuple[Endpoint, DeviceId], _Served] = {}
+        self._chargers: dict[PointNumber, _Served] = {}
+        self._leaving: dict[PointNumber, tuple[ModbusBus[Driver], Driver]] = {}
+        self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+        self._endings: set[asyncio.Task[None]] = set()  # of what was asked before
+        self._group: asyncio.TaskGroup | None = None  # while it runs
+
+    def __iter__(self) -> Iterator[ModbusBus[Driver]]:
+        """Yield the buses."""
+        return iter(self._buses.values())
+
+    @property
+    def drivers(self) -> tuple[Driver, ...]:
+        """Return the drivers of all devices."""
+        return tuple(one.driver for one in self._served.values())
+
+    @property
+    def is_polled(self) -> bool:
+        """Tell whether the first poll of every device that can be reached is done."""
+        return all(
+            driver.first_cycle_done or driver.condition in NOT_POLLED for driver in self.drivers
+        )
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Tell whether every charger that can be reached knows what is wanted of it."""
+        return all(driver.is_settled for driver in self.drivers)
+
+    # --- what is asked
+
+    def configure(self, configuration: Configuration) -> frozenset[PointNumber]:
+        """Ask the devices of a configuration from now on.
+
+        Returns the charging points whose chargers have a new driver, which knows no offer yet.
+        `ended` waits until what was asked before is left in order.
+        """
+        wanted = devices_by_endpoint(configuration)
+        before, served = self._served, dict[tuple[Endpoint, DeviceId], _Served]()
+        for endpoint, shared in wanted.items():
+            for device in shared:
+                old = before.get((endpoint, device.id))
+                kept = old is not None and old.device == device
+                served[endpoint, device.id] = (
+                    old if old is not None and kept else _Served(endpoint, device, _driver(device))
+                )
+        self._served = served
+        now = self._served.values()
+        self._chargers = {one.charging_point: one for one in now if one.charging_point is not None}
+        self._leaving = self._left_behind(before.values())
+        for endpoint in [one for one in self._buses if one not in wanted]:
+            self._end(endpoint)
+        for endpoint, shared in wanted.items():
+            self._serve(endpoint, [self._served[endpoint, device.id].driver for device in shared])
+        known = {one.driver for one in before.values()}
+        return frozenset(
+            number for number, one in self._chargers.items() if one.driver not in known
+        )
+
+    def _left_behind(
+        self, before: Iterable[_Served]
+    ) -> dict[PointNumber, tuple[ModbusBus[Driver], Driver]]:
+        """Return the chargers, by the charging point they had, to which nobody speaks any more."""
+        spoken_to = {one.place for one in self._served.values()}
+        return {
+            one.charging_point: (self._buses[one.endpoint], one.driver)
+            for one in before
+            if one.charging_point is not None and one.place not in spoken_to
+        }
+
+    def _serve(self, endpoint: Endpoint, drivers: list[Driver]) -> None:
+        bus = self._buses.get(endpoint)
+        if bus is None:
+            self._buses[endpoint] = ModbusBus(endpoint, drivers=drivers, on_event=self._on_event)
+            self._start(endpoint)
+            return
+        leaving = [driver for of, driver in self._leaving.values() if of is bus]
+        if tuple(drivers) != bus.drivers:
+            bus.serve(drivers, leaving=leaving)
+        if leaving and self._group is not None:
+            self._note_ending(self._group.create_task(self._without(bus, drivers, leaving)))
+
+    # --- what is wanted of a charger
+
+    def want(self, point: PointNumber, offer_ma: int) -> None:
+        """Take the newest offer of a charging point [mA]; one that is blocked has no charger."""
+        one = self._chargers.get(point)
+        if one is not None:
+            one.driver.want(offer_ma)
+            self._buses[one.endpoint].wake()
+
+    def leave_behind(self, point: PointNumber, offer_ma: int) -> None:
+        """Take the last offer [mA] of the charger that a charging point had."""
+        found = self._leaving.get(point)
+        if found is not None:
+            bus, driver = found
+            driver.want(offer_ma)
+            bus.wake()
+
+    def unlock(self, point: PointNumber) -> None:
+        """Release the cable at a charging point."""
+        one = self._chargers.get(point)
+        if one is not None:
+            one.driver.unlock()
+            self._buses[one.endpoint].wake()
+
+    # --- tasks
+
+    async def run(self) -> NoReturn:
+        """Serve all buses until cancelled; each finds its link again by itself."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for endpoint in self._buses:
+                    self._start(endpoint)
+                await asyncio.Event().wait()
+        finally:
+            self._group = None
+        raise AssertionError("it waits for ever")
+
+    async def ended(self) -> None:
+        """Wait until chargers that are not asked any more know what is left behind."""
+        while self._endings:
+            await asyncio.wait(self._endings)
+        self._leaving = {}
+
+    def _start(self, endpoint: Endpoint) -> None:
+        if self._group is not None:
+            bus, before = self._buses[endpoint], frozenset(self._endings)
+            task = self._group.create_task(_kept_alive(bus, before), name=endpoint.name)
+            self._tasks[endpoint] = task
+
+    def _end(self, endpoint: Endpoint) -> None:
+        """End a bus that nobody needs any more, after the last writes to its chargers."""
+        bus, task = self._buses.pop(endpoint), self._tasks.pop(endpoint, None)
+        leaving = [driver for of, driver in self._leaving.values() if of is bus]
+        if task is None or self._group is None:
+            return
+        bus.serve((), leaving=leaving or bus.drivers)
+        self._note_ending(self._group.create_task(_ended(task, leaving)))
+
+    def _note_ending(self, task: asyncio.Task[None]) -> None:
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _without(
+        self, bus: ModbusBus[Driver], drivers: list[Driver], leaving: list[Driver]
+    ) -> None:
+        """Take chargers from a bus that goes on, once they know what is left behind."""
+        await _acknowledged(leaving)
+        bus.serve(drivers)
+
+
+async def _kept_alive(bus: ModbusBus[Driver], before: Collection[asyncio.Task[None]]) -> None:
+    """Serve one bus, once what was asked before it has left the wires."""
+    if before:
+        await asyncio.wait(before)
+    await keep_alive(bus.name, bus.run, last_delay_s=LAST_DELAY_S, on_failure=bus.failed)
+
+
+async def _ended(task: asyncio.Task[None], leaving: list[Driver]) -> None:
+    await _acknowledged(leaving)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _acknowledged(drivers: list[Driver]) -> None:
+    """Wait until chargers know what is wanted of them, as long as the end of the process would."""
+    loop = asyncio.get_running_loop()
+    last_s = loop.time() + GOODBYE_S
+    while loop.time() < last_s and not all(driver.is_settled for driver in drivers):  # noqa: ASYNC110 - many parts
+        await asyncio.sleep(LOOK_S)
 
 
 def _driver(device: Device) -> Driver:

@@ -12,6 +12,7 @@ place is free. So it is tried again for `RECONNECT_S`; until then nobody is told
 import asyncio
 import logging
 import math
+from dataclasses import dataclass
 
 from knxgw.errors import LinkError
 from knxgw.links.modbus_client import ModbusClient
@@ -27,24 +28,27 @@ QUIET_TRIES, QUIET_S = 20, 0.05  # a line on which nothing came for so long is s
 RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end the connection itself
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What devices want of their connection."""
+
+    timeout_s: float  # for an answer
+    delay_s: float  # until a device listens
+    ends_s: float | None  # after which a device ends every connection
+
+
 class Connection:
     """Owns the client of one endpoint."""
 
-    def __init__(
-        self, endpoint: Endpoint, *, timeout_s: float, delay_s: float, ends_s: float | None
-    ) -> None:
-        """`delay_s`: until a device listens; `ends_s`: after which it ends every connection."""
+    def __init__(self, endpoint: Endpoint, needs: Needs) -> None:
         self._endpoint = endpoint
-        self._timeout_s = timeout_s
-        self._delay_s = delay_s
-        self._renew_after_s = math.inf
-        if ends_s is not None and not endpoint.is_serial:
-            self._renew_after_s = max(ends_s - timeout_s - RENEW_EARLY_S, ends_s / 2)
+        self.needs = needs
         self.opened_s = -math.inf  # when it began to be made
         self._number = FIRST_NUMBER
         self._is_used = False  # whether anything right came over it
         self._troubles = 0  # requests without a right answer, in a row
         self._client: ModbusClient | None = None
+        self._patience_s = math.inf  # of the client, for an answer
 
     @property
     def client(self) -> ModbusClient:
@@ -54,9 +58,27 @@ class Connection:
         return self._client
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether there is a connection."""
+        return self._client is not None
+
+    @property
     def worn_s(self) -> float:
         """Return when it is to be renewed [monotonic s]."""
-        return self.opened_s + self._renew_after_s
+        if self._timeout_s > self._patience_s:
+            return -math.inf  # it gives up before the slowest device has answered
+        ends_s = self.needs.ends_s
+        if ends_s is None or self._endpoint.is_serial:
+            return math.inf
+        return self.opened_s + max(ends_s - self._timeout_s - RENEW_EARLY_S, ends_s / 2)
+
+    @property
+    def _timeout_s(self) -> float:
+        return self.needs.timeout_s
+
+    def suit(self, needs: Needs) -> None:
+        """Take what other devices want of it; one that does not suit them is made anew."""
+        self.needs = needs
 
     def is_worn(self, now_s: float) -> bool:
         """Tell whether the device is about to end it, or has ended it."""
@@ -123,7 +145,8 @@ class Connection:
     async def _try(self, timeout_s: float) -> Exception | None:
         """Connect once; return what stood in the way."""
         self.opened_s = asyncio.get_running_loop().time()
-        client = self._endpoint.client(self._timeout_s, self._number)
+        client_timeout_s = self._timeout_s
+        client = self._endpoint.client(client_timeout_s, self._number)
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
                 connected = await client.connect()
@@ -134,8 +157,9 @@ class Connection:
             client.close()
             return client.ctx.failure or ConnectionError("no connection")
         self._client, self._troubles, self._is_used = client, 0, False
-        if self._delay_s:
-            await asyncio.sleep(self._delay_s)
+        self._patience_s = client_timeout_s
+        if self.needs.delay_s:
+            await asyncio.sleep(self.needs.delay_s)
         return None
 
     def _no_link(self, failure: Exception) -> LinkError:

@@ -8,8 +8,8 @@ priority goes first; of one priority answers go before reads, reads before state
 moving values.
 """
 
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from xknx.telegram.address import GroupAddress
@@ -60,6 +60,13 @@ class _Lane:
     @property
     def has_spontaneous(self) -> bool:
         return bool(self.reads or self.states or self.moving)
+
+    def keep_only(self, objects: Collection[GroupObject]) -> None:
+        """Forget what waits of other objects."""
+        self.responses = deque(one for one in self.responses if one.group_object in objects)
+        for queue in (self.reads, self.states, self.moving):
+            for gone in [one for one in queue if one not in objects]:
+                del queue[gone]
 
     def next_spontaneous(self) -> Due:
         """Take what goes first of what nobody asked for; there must be something."""
@@ -120,6 +127,14 @@ class Outbox:
             lane.responses.clear()
         self._waiting.clear()
         self.waiting_responses = 0
+
+    def keep_only(self, objects: Collection[GroupObject]) -> None:
+        """Forget what waits of other objects: nobody speaks for them any more."""
+        for lane in self._lanes.values():
+            lane.keep_only(objects)
+        waiting = [due for lane in self._lanes.values() for due in lane.responses]
+        self.waiting_responses = len(waiting)
+        self._waiting = dict(Counter(due.address.raw for due in waiting))
 
     def has_spontaneous(self) -> bool:
         """Tell whether anything but answers waits."""

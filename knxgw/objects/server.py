@@ -7,8 +7,8 @@ Source: [reference-manual] 13 (flags); [knx-handbook] group object server.
 """
 
 import logging
-from collections.abc import Iterable
-from datetime import tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import UTC, tzinfo
 
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
@@ -33,24 +33,53 @@ class ObjectServer:
 
     def __init__(
         self,
-        objects: Iterable[GroupObject],
-        zone: tzinfo,
+        objects: Sequence[GroupObject] = (),
+        zone: tzinfo = UTC,
         limits: ResponseLimits | None = None,
     ) -> None:
         """Take over the objects; `limits` are those of the link, None for the ordinary ones."""
-        self.objects = tuple(objects)
+        self.objects: tuple[GroupObject, ...] = ()
         self.outbox = Outbox(limits or ResponseLimits())
         self.wrong_telegrams = 0
         self._zone = zone
-        self._by_key = {(one.point, one.key): one for one in self.objects}
+        self._by_key: dict[tuple[PointNumber, str], GroupObject] = {}
         self._by_address: dict[int, list[GroupObject]] = {}
         self._readers: dict[int, GroupObject] = {}
         self._timers: dict[GroupObject, float] = {}
+        self._has_been_ready = False
+        self.load(objects, zone)
+
+    def load(self, objects: Sequence[GroupObject], zone: tzinfo) -> None:
+        """Speak for another table of group objects.
+
+        An object that is defined as before stays as it is, with its value and what was sent of it. A
+        new one is read from the bus where its flags say so.
+        """
+        before = {one.definition: one for one in self.objects}
+        if zone == self._zone:  # else what was encoded says something else now
+            for one in objects:
+                if (old := self._by_key.get((one.point, one.key))) is not None:
+                    one.adopt(old)
+            objects = [before.get(one.definition, one) for one in objects]
+        self._zone = zone
+        self.objects = tuple(objects)
+        self._by_key = {(one.point, one.key): one for one in self.objects}
+        self._by_address, self._readers = {}, {}
         for one in self.objects:
             for address in one.addresses:
                 self._by_address.setdefault(address.raw, []).append(one)
                 if one.flags.communication and one.flags.read:
                     self._readers.setdefault(address.raw, one)
+        kept = set(self.objects)
+        self._timers = {one: due_s for one, due_s in self._timers.items() if one in kept}
+        self.outbox.keep_only(kept)
+        if self._has_been_ready:
+            self._read_from_bus(kept.difference(before.values()))
+
+    def _read_from_bus(self, objects: Iterable[GroupObject]) -> None:
+        for one in objects:
+            if one.flags.communication and one.flags.read_on_init:
+                self.outbox.add_read(one)
 
     # --- from the station
 
@@ -131,9 +160,8 @@ class ObjectServer:
 
     def bus_ready(self) -> None:
         """Read the values of objects with the I flag: at start-up and after bus recovery."""
-        for one in self.objects:
-            if one.flags.communication and one.flags.read_on_init:
-                self.outbox.add_read(one)
+        self._has_been_ready = True
+        self._read_from_bus(self.objects)
 
     def ask(self, point: PointNumber, key: str) -> None:
         """Read the value of an object from the bus; nothing happens where it does not exist."""

@@ -52,6 +52,32 @@ class GroupObject:
     unsayable_values: int = 0
 
     @property
+    def definition(self) -> tuple[object, ...]:
+        """Return what the configuration says of it; two objects that share this are the same."""
+        return (
+            self.number,
+            self.point,
+            self.key,
+            self.name,
+            self.dpt,
+            self.flags,
+            self.priority,
+            self.kind,
+            self.addresses,
+            self.rule,
+            self.cycle_s,
+            self.may_send,
+        )
+
+    def adopt(self, before: "GroupObject") -> None:
+        """Take the value, and what was sent of it, from the same object with other settings."""
+        if (self.dpt, self.addresses) != (before.dpt, before.addresses):
+            return
+        self.value, self.payload, self.changed_s = before.value, before.payload, before.changed_s
+        self.sent_value, self.sent_payload = before.sent_value, before.sent_payload
+        self.sent_s = before.sent_s
+
+    @property
     def sending_address(self) -> GroupAddress:
         """Return the first linked group address, the one it sends on."""
         return self.addresses[0]

@@ -12,14 +12,15 @@ from knxgw.charging.record_reader import RecordReader
 from knxgw.charging.records import HOLDS, from_record, read_record
 from knxgw.charging.words import PointNumber
 from knxgw.config.devices import devices
-from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import GENERAL, ClockSource, Station, WallClock
 from knxgw.station.settle import with_point
 
-RESTORE_LAST_S = 8.5  # from the start on, where the bus cannot even be asked what holds
+RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
+RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked what holds
 
 
 def initial(
@@ -33,18 +34,12 @@ def initial(
 
     `sharing_settings` stand for those that the configuration gives load management.
     """
-    blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    members: dict[PointNumber, ChargingPoint] = {}
-    zone = ZoneInfo(configuration.device.time_zone)
-    for settings in configuration.points:
-        number = PointNumber(settings.number)
-        point = new_point(settings, configuration.product, blocked=number in blocked, zone=zone)
-        if number in records:
-            point = from_record(
-                point, records[number], now, now_s, linked_holds(configuration, number)
-            )
-            point = without_unlinked(configuration, point)
-        members[number] = point
+    members = {
+        PointNumber(settings.number): stored_point(
+            configuration, configured_point(configuration, settings), records, now, now_s
+        )
+        for settings in configuration.points
+    }
     numbers = sharing_settings or sharing.sharing_settings(configuration)
     station = Station(
         configuration=configuration,
@@ -61,6 +56,28 @@ def initial(
     if unknown_in(configuration, records):
         station = state_lost(station)
     return with_configuration_faults(station)
+
+
+def configured_point(configuration: Configuration, settings: PointSettings) -> ChargingPoint:
+    """Return a charging point of which nothing is known yet."""
+    blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
+    zone = ZoneInfo(configuration.device.time_zone)
+    return new_point(settings, configuration.product, blocked=blocked, zone=zone)
+
+
+def stored_point(
+    configuration: Configuration,
+    new: ChargingPoint,
+    records: Mapping[PointNumber, Mapping[str, Any]],
+    now: datetime | None,
+    now_s: float,
+) -> ChargingPoint:
+    """Return a charging point as it was stored, or as it is new."""
+    number = PointNumber(new.settings.number)
+    if number not in records:
+        return new
+    stored = from_record(new, records[number], now, now_s, linked_holds(configuration, number))
+    return without_unlinked(configuration, stored)
 
 
 def unknown_in(

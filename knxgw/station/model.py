@@ -72,6 +72,15 @@ class StateLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChanged:
+    """The site is configured in another way: the station goes on with that."""
+
+    configuration: Configuration
+    records: Mapping[PointNumber, Mapping[str, Any]] = field(default_factory=dict)
+    """What was stored of charging points that were not there, but may have been before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GridControlCommanded:
     """Grid-supporting control was written on the bus."""
 
@@ -145,7 +154,9 @@ PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
 PointEvent = PointCommand | DeviceEvent
 SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
 SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
-Event = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
+Event = (
+    Started | Tick | ConfigurationChanged | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
+)
 
 # --- effects -----------------------------------------------------------------------------------
 
@@ -163,6 +174,14 @@ class Offer:
     """Wanted state of a charger: current per phase [mA], 0 to pause; the newest counts."""
 
     point: PointNumber
+    offer_ma: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveBehind:
+    """Last state wanted of a charger that is not asked any more: current per phase [mA], or 0."""
+
+    point: PointNumber  # it belonged to
     offer_ma: int
 
 
@@ -226,7 +245,9 @@ class Note:
     level: NoteLevel = NoteLevel.NEWS
 
 
-Effect = Ask | Offer | Unlock | Publish | Remember | SessionClosed | FaultChanged | Note
+Effect = (
+    Ask | Offer | LeaveBehind | Unlock | Publish | Remember | SessionClosed | FaultChanged | Note
+)
 
 # --- state -------------------------------------------------------------------------------------
 

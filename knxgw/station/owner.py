@@ -11,6 +11,7 @@ from knxgw.station.step import step
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
+Prepared = tuple[Station, tuple[Effect, ...]]
 
 
 class Inbox:
@@ -34,6 +35,10 @@ class Inbox:
         if not self._events:
             await self._filled.wait()
             self._filled.clear()
+        return self.take()
+
+    def take(self) -> Event | None:
+        """Return the next event at once, None when none waits."""
         return self._events.popleft() if self._events else None
 
 
@@ -83,8 +88,24 @@ class Owner:
                 log.exception("internal error, the event is dropped: %s", event)
             self.handle(InternalErrorFound(), now_s)
 
+    def catch_up(self, now_s: float) -> None:
+        """Handle everything that waits now, before something that changes what it means."""
+        while (event := self._inbox.take()) is not None:
+            self.handle(event, now_s)
+
+    def prepare(self, event: Event, now_s: float) -> Prepared:
+        """Return what would follow from an event, and change nothing yet."""
+        return step(self.station, event, now_s)
+
+    def take(self, prepared: Prepared) -> None:
+        """Take what was prepared, and hand out its effects."""
+        self.station, effects = prepared
+        self._hand_out(effects)
+
     def _advance(self, event: Event, now_s: float) -> None:
-        self.station, effects = step(self.station, event, now_s)
+        self.take(self.prepare(event, now_s))
+
+    def _hand_out(self, effects: tuple[Effect, ...]) -> None:
         failed: Exception | None = None
         for effect in effects:  # one that fails must not keep an offer from its charger
             try:

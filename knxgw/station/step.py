@@ -20,11 +20,12 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import PointNumber
 from knxgw.frozen import replace
 from knxgw.station import sharing
-from knxgw.station.initial import state_lost
+from knxgw.station.initial import RESTORE_S, state_lost
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
     ClockSet,
+    ConfigurationChanged,
     Effect,
     Event,
     GridControlCommanded,
@@ -49,6 +50,7 @@ from knxgw.station.model import (
     WallClock,
 )
 from knxgw.station.notes import measured_out
+from knxgw.station.reconfigure import reconfigure
 from knxgw.station.settle import (
     settle_all,
     settle_general,
@@ -59,7 +61,6 @@ from knxgw.station.settle import (
 )
 from knxgw.station.wishes import paused_all
 
-RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
 
 Change = Callable[[ChargingPoint], ChargingPoint]
@@ -78,6 +79,8 @@ def step(  # noqa: PLR0911 - one for each kind of event
             return _tick(station, now_s)
         case Started():
             return _start(station, now_s)
+        case ConfigurationChanged():
+            return reconfigure(station, event, now_s)
         case UnlockCommanded(point=number):
             return station, _unlock(station, number, now_s)
         case (

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.codes import NO_ERROR
 from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Texts
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import (
@@ -135,6 +137,20 @@ def _fault_views(register: FaultRegister, faults: Faults, language: str) -> tupl
             remedy=faults.definitions[code].remedy.in_language(language),
         )
         for code in shown
+    )
+
+
+def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
+    """Return what is shown of a device that is not configured."""
+    return SiteView(
+        name="knxgw",
+        grid_control=False,
+        fault=NO_ERROR,
+        fault_present=False,
+        messages=(texts.messages.not_configured.in_language(language),),
+        sharing=None,
+        points=(),
+        language=language,
     )
 
 

@@ -184,6 +184,7 @@ async def test_a_box_read_register_by_register_never_tells_a_sum_of_few_phases(
         world.start_gateway()
         told: set[Published] = set()
         for _ in range(200):
-            told.add(world.gateway._owner.station.told(CP1, "current"))
+            assert world.gateway.application is not None
+            told.add(world.gateway.application.station.told(CP1, "current"))
             await world.sleep(0.1)
         assert told == {None, 48_000}, "all of it, or nothing"

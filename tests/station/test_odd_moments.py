@@ -9,7 +9,7 @@ from knxgw.charging.events import ChargerConditionChanged, MeterConditionChanged
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Reason
 from knxgw.config.devices import charger_id, point_meter_id
-from knxgw.station.initial import RESTORE_LAST_S, initial
+from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S, initial
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
@@ -25,7 +25,6 @@ from knxgw.station.model import (
     Stopping,
     Tick,
 )
-from knxgw.station.step import RESTORE_S
 from tests.charging.points import AVAILABLE, CHARGING, WAITING, at
 from tests.config.sites import configuration, points
 from tests.station.sites import (

@@ -12,7 +12,7 @@ from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Reason
 from knxgw.config.devices import charger_id
-from knxgw.station.initial import RESTORE_LAST_S
+from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
 from knxgw.station.model import (
     GENERAL,
     BusAsked,
@@ -32,7 +32,6 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.step import RESTORE_S
 from tests.charging.points import CHARGING, at
 from tests.station.sites import (
     CP1,

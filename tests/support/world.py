@@ -142,6 +142,11 @@ class World:
         self.gateway = Gateway(self.configuration, self.models, outside)
         self._task = self._group.create_task(self.gateway.run())
 
+    async def change(self, text: str | None) -> None:
+        """Let the running gateway go on with another configuration, None: with none."""
+        given = None if text is None else on_null_modem(configure(text, self.models))
+        await self.gateway.change(given)
+
     async def stop_gateway(self) -> None:
         """End the gateway in order."""
         self._task.cancel()

@@ -1,0 +1,188 @@
+"""What one configuration makes of the device: a station, its group objects, its buses.
+
+It begins when a device is configured and ends when it is not any more. Another configuration in
+between changes it while it runs: everything that can fail is done before anything is changed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from knxgw.catalogue.model import Catalogue
+from knxgw.charging.words import PointNumber
+from knxgw.config.model import Configuration
+from knxgw.errors import GatewayError
+from knxgw.links.modbus_buses import GOODBYE_S, LOOK_S, ModbusBuses
+from knxgw.objects.server import ObjectServer
+from knxgw.objects.table import GroupObject, build_table
+from knxgw.station.initial import initial
+from knxgw.station.model import (
+    Ask,
+    ConfigurationChanged,
+    Effect,
+    FaultChanged,
+    LeaveBehind,
+    Note,
+    NoteLevel,
+    Offer,
+    Publish,
+    Remember,
+    SessionClosed,
+    Started,
+    Station,
+    Stopping,
+    Unlock,
+)
+from knxgw.station.owner import Inbox, Owner
+from knxgw.station.view import SiteView, view
+from knxgw.store.database import FaultRow, SessionRow
+from knxgw.store.keeper import Keeper
+
+log = logging.getLogger(__name__)
+Records = Mapping[PointNumber, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an application has of its device."""
+
+    catalogue: Catalogue
+    objects: ObjectServer  # it speaks for the objects of whatever is configured
+    wake_knx: Callable[[], None]  # there may be something to send
+    keeper: Keeper
+    now: Callable[[], datetime | None]  # None while the time is not valid
+
+
+class Application:
+    """One configured site, while it runs."""
+
+    def __init__(
+        self, configuration: Configuration, records: Records, device: Surroundings
+    ) -> None:
+        """Begin with what was stored; nothing is written to a charger yet."""
+        self.configuration = configuration
+        self.inbox = Inbox()
+        self._device = device
+        self._now_s = asyncio.get_running_loop().time  # pages are made in other threads
+        station = initial(configuration, records, self._now_s(), device.now())
+        self._owner = Owner(station, self.inbox, self._carry_out)
+        device.objects.load(*_table(configuration, device.catalogue))
+        self.buses = ModbusBuses(self.inbox.put)
+        self.buses.configure(configuration)
+
+    @property
+    def station(self) -> Station:
+        """Return the station as it is now."""
+        return self._owner.station
+
+    def view(self) -> SiteView:
+        """Return what the site looks like now."""
+        return view(self.station, self._now_s(), self.configuration.device.language)
+
+    # --- life
+
+    async def run(self) -> NoReturn:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self.inbox.put(Started())
+            group.create_task(self._owner.run(), name="station")
+            group.create_task(self.buses.run(), name="buses")
+        raise GatewayError("the application's tasks ended")  # they never do
+
+    async def change(self, configuration: Configuration, records: Records) -> None:
+        """Go on with another configuration; `records` are the stored ones of its charging points.
+
+        Whatever cannot be done with it is raised before anything has changed. Returns when
+        chargers that are not asked any more know what is left behind.
+        """
+        self._owner.catch_up(self._now_s())
+        new = {
+            PointNumber(point.number): records[PointNumber(point.number)]
+            for point in configuration.points
+            if point.number not in self.station.points and point.number in records
+        }
+        event = ConfigurationChanged(configuration=configuration, records=new)
+        table = _table(configuration, self._device.catalogue)
+        prepared = self._owner.prepare(event, self._now_s())
+        renewed = self.buses.configure(configuration)
+        # from here on nothing can fail
+        self.configuration = configuration
+        self._device.objects.load(*table)
+        self._owner.take(prepared)
+        for number in renewed:  # whoever speaks to it now knows nothing yet
+            decision = self.station.points[number].decision
+            if decision is not None:
+                self.buses.want(number, decision.offer_ma)
+        await self.buses.ended()
+
+    async def leave(self) -> None:
+        """Leave the chargers safe while the buses still work; their watchdogs stay armed.
+
+        Source: load-management 16.
+        """
+        self.inbox.put(Stopping())
+        last_s = self._now_s() + GOODBYE_S
+        while self._now_s() < last_s and not self._is_left_safe:  # noqa: ASYNC110 - many parts
+            await asyncio.sleep(LOOK_S)
+
+    @property
+    def _is_left_safe(self) -> bool:
+        """Tell whether every charger that can be reached was told what is to be left behind."""
+        return self.station.stopping and self.buses.is_acknowledged
+
+    # --- effects
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Publish(point=point, key=key, value=value):
+                self._device.objects.publish(point, key, value, self._now_s())
+                self._device.wake_knx()
+            case Offer(point=point, offer_ma=offer_ma):
+                self.buses.want(point, offer_ma)
+            case LeaveBehind(point=point, offer_ma=offer_ma):
+                self.buses.leave_behind(point, offer_ma)
+            case Ask(point=point, key=key):
+                self._device.objects.ask(point, key)
+                self._device.wake_knx()
+            case Unlock(point=point):
+                self.buses.unlock(point)
+            case Note(text=text, level=level):
+                detail = level is NoteLevel.DETAIL
+                log.log(logging.DEBUG if detail else logging.INFO, "%s", text)
+            case Remember() | SessionClosed() | FaultChanged():
+                self._store(effect)
+
+    def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
+        match effect:
+            case Remember(point=point, record=record):
+                self._device.keeper.remember(point, record)
+            case SessionClosed(point=point, session=session):
+                row = SessionRow(
+                    point=point,
+                    started_at=session.started_at.isoformat() if session.started_at else None,
+                    ended_at=session.ended_at.isoformat() if session.ended_at else None,
+                    duration_s=session.duration_s,
+                    energy_mwh=session.energy_mwh,
+                )
+                self._device.keeper.add_session(row)
+            case FaultChanged(point=point, code=code, present=present, at=moment):
+                where = f"cp{point}" if point else "general"
+                detail = effect.level is NoteLevel.DETAIL
+                level = logging.DEBUG if detail else logging.WARNING
+                own = f" ({effect.own_code})" if effect.own_code else ""
+                word = "raised" if present else "cleared"
+                log.log(level, "%s: fault %s %s%s", where, code, word, own)
+                at = moment.isoformat() if moment else None
+                row_of_fault = FaultRow(at=at, point=point, code=code, present=present)
+                self._device.keeper.add_fault(row_of_fault)
+
+
+def _table(
+    configuration: Configuration, catalogue: Catalogue
+) -> tuple[tuple[GroupObject, ...], ZoneInfo]:
+    """Return the group objects of a configuration, and the time zone in which they speak."""
+    return build_table(configuration, catalogue), ZoneInfo(configuration.device.time_zone)

@@ -1,0 +1,88 @@
+"""Load management that goes on with other settings or other charging points. Pure.
+
+The values of the smart meter were measured with the participants of before. Of one that leaves, the
+last draw counts as the building's from then on; a newcomer has nothing until the next cycle finds
+room for it, even if its vehicle draws already: that draw is part of the building's until the
+newcomer is read. So a change never adds current to the line by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from knxgw.dlm import follows
+from knxgw.dlm.base_load import add_draw
+from knxgw.dlm.inputs import new
+from knxgw.dlm.member import Member, MemberSettings
+from knxgw.dlm.settings import Settings
+from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.use import set_offer
+from knxgw.frozen import replace
+
+
+def reconfigured(
+    state: LoadManagement,
+    settings: Settings,
+    members: Iterable[MemberSettings],
+    now_s: float,
+    *,
+    same_measurement: bool,
+) -> LoadManagement:
+    """Return load management with other settings and participants.
+
+    `same_measurement`: the values of the smart meter are still those of this line. Otherwise it
+    begins as at a start, with an emergency until the first complete set, and nobody has more than
+    before.
+    """
+    wanted = {one.number: one for one in members}
+    if not same_measurement:
+        return _begun(state, settings, wanted, now_s)
+    kept = {
+        number: _with_settings(member, wanted[number], settings, now_s)
+        for number, member in state.members.items()
+        if number in wanted and member.settings.wired == wanted[number].wired
+    }
+    phases = [phase.clone() for phase in state.phases]
+    if settings.static_limit_ma is None:  # else there is no building in it
+        for number, member in state.members.items():
+            if number not in kept and member.valid and member.reachable:
+                add_draw(phases, member.actual_ma)
+    if len(kept) != len(wanted) or len(kept) != len(state.members):
+        for phase in phases:  # they compare the meter with the participants of before
+            phase.trail, phase.samples = follows.NEW, ()
+    return replace(
+        state,
+        members={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
+        phases=tuple(phases),
+        reasons={number: reason for number, reason in state.reasons.items() if number in kept},
+        coming=state.coming if state.coming in kept else None,
+        due_s=now_s,
+    )
+
+
+def newcomer(settings: MemberSettings) -> Member:
+    """Return a participant that has nothing yet."""
+    return Member(settings=settings, phases=settings.wired, cap_ma=settings.maximum_ma)
+
+
+def _begun(
+    state: LoadManagement, settings: Settings, wanted: Mapping[int, MemberSettings], now_s: float
+) -> LoadManagement:
+    """Return load management as at a start, but who had nothing, or was not there, has nothing."""
+    begun = new(settings, wanted.values(), now_s)
+    had = {number for number, member in state.members.items() if member.offer_ma > 0}
+    members = {
+        number: member if number in had else newcomer(wanted[number])
+        for number, member in begun.members.items()
+    }
+    return replace(begun, members=members)
+
+
+def _with_settings(member: Member, own: MemberSettings, settings: Settings, now_s: float) -> Member:
+    """Return a participant with other limits; an offer that the charger cannot express is none."""
+    if member.settings == own:
+        return member
+    changed = member.clone()
+    changed.settings = own
+    changed.quiet_until_s = now_s
+    offer_ma = min(changed.offer_ma, own.maximum_ma)
+    set_offer(changed, offer_ma if offer_ma >= own.minimum_ma else 0, settings, now_s)
+    return changed

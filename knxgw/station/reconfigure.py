@@ -1,0 +1,297 @@
+"""A running station goes on with another configuration: what stays, what begins, what ends. Pure.
+
+A charging point whose charger is the same stays as it is, with all that is known of it; only what
+its settings say is taken from the new ones. With another charger it goes on as after a restart: what
+is stored holds, and what the charger does is not known until it was read. The session goes on in
+both cases, because the vehicle is still plugged in. A charging point that is gone ends its session,
+and its charger is left with what is safe without the gateway, as at the end of the process.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from knxgw.catalogue.object_keys import GRID_CONTROL, IN_OPERATION, SMART_METER
+from knxgw.charging import session as sessions
+from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import decide
+from knxgw.charging.records import from_record, to_record
+from knxgw.charging.states import Process
+from knxgw.charging.words import PointNumber
+from knxgw.config.devices import devices
+from knxgw.config.model import Configuration, PointSettings
+from knxgw.dlm.reconfigure import reconfigured as load_management_reconfigured
+from knxgw.dlm.settings import Settings
+from knxgw.dlm.state import LoadManagement
+from knxgw.frozen import replace
+from knxgw.station import sharing
+from knxgw.station.initial import (
+    RESTORE_S,
+    asks_for_grid_control,
+    configured_point,
+    linked_holds,
+    stored_point,
+    with_configuration_faults,
+    without_unlinked,
+)
+from knxgw.station.model import (
+    ConfigurationChanged,
+    Effect,
+    FaultChanged,
+    LeaveBehind,
+    Remember,
+    SessionClosed,
+    Station,
+)
+from knxgw.station.settle import settle_all
+from knxgw.station.wishes import wishes_of
+
+METER_OBJECTS = (*SMART_METER, IN_OPERATION)
+CONFIGURATION_FAULTS = (
+    FaultCode.CONF_NO_CHARGER,
+    FaultCode.CONF_CHARGER,
+    FaultCode.CONF_E_METER,
+    FaultCode.DLM_ASSOCIATION,
+)
+
+
+def reconfigure(
+    before: Station, event: ConfigurationChanged, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Return the station with another configuration, and what is wanted now."""
+    configuration = event.configuration
+    station = _with_configuration(before, event, now_s)
+    leaving = [*_left_behind(before, station), *_ended(before, station, now_s)]
+    reference = replace(before, configuration=configuration, points=_compared(before, station))
+    shared = sharing.share(replace(station, published={}), now_s)
+    settled, effects = settle_all(reference, shared, now_s)
+    return settled, (*leaving, *effects)
+
+
+def _compared(before: Station, station: Station) -> Mapping[PointNumber, ChargingPoint]:
+    """Return what each charging point was before; of a new one no fault was told yet."""
+    return {
+        number: before.points.get(number)
+        or replace(point, faults=replace(point.faults, present=()))
+        for number, point in station.points.items()
+    }
+
+
+def _with_configuration(before: Station, event: ConfigurationChanged, now_s: float) -> Station:
+    """Return the station with what another configuration says, before anything is decided."""
+    configuration = event.configuration
+    points: dict[PointNumber, ChargingPoint] = {}
+    for settings in configuration.points:
+        number = PointNumber(settings.number)
+        new = configured_point(configuration, settings)
+        old = before.points.get(number)
+        if old is not None:
+            points[number] = _carried_on(before, configuration, old, new, now_s)
+        else:
+            points[number] = stored_point(
+                configuration, new, event.records, before.now(now_s), now_s
+            )
+    numbers = sharing.sharing_settings(configuration)
+    kept = {
+        number: one for number, one in before.remembered.items() if number in points or not number
+    }
+    return _without_old_faults(
+        replace(
+            before,
+            configuration=configuration,
+            devices={one.id: one for one in devices(configuration)},
+            points=points,
+            sharing=_load_management(before, configuration, numbers, points, now_s),
+            sharing_settings=numbers,
+            seen={},
+            grid_control=before.grid_control and configuration.is_linked(GRID_CONTROL),
+            restore_until_s=_restore_until_s(before, configuration, now_s),
+            remembered=kept,
+        )
+    )
+
+
+def _restore_until_s(before: Station, configuration: Configuration, now_s: float) -> float | None:
+    """Return until when the bus may say that the grid operator limits the site, None: it is known."""
+    if not asks_for_grid_control(configuration):
+        return None
+    if before.configuration.is_linked(GRID_CONTROL):
+        return before.restore_until_s
+    return now_s + RESTORE_S
+
+
+def _without_old_faults(station: Station) -> Station:
+    """Return the station with the faults of its configuration, and none of another one."""
+    faults = station.faults
+    unmanaged = sharing.GENERAL_FAULTS if station.sharing is None else ()
+    for code in (*CONFIGURATION_FAULTS, *unmanaged):
+        faults = faults.set(code, present=False)
+    points = {}
+    for number, point in station.points.items():
+        of_point = point.faults
+        for code in (*CONFIGURATION_FAULTS, *unmanaged):
+            of_point = of_point.set(code, present=False)
+        points[number] = point if of_point is point.faults else replace(point, faults=of_point)
+    return with_configuration_faults(replace(station, faults=faults, points=points))
+
+
+# --- charging points -----------------------------------------------------------------------------
+
+
+def is_same_charger(old: PointSettings, new: PointSettings) -> bool:
+    """Tell whether the charger of a charging point is still the same device."""
+    return old.model == new.model and old.connection == new.connection
+
+
+def _carried_on(
+    before: Station,
+    configuration: Configuration,
+    old: ChargingPoint,
+    new: ChargingPoint,
+    now_s: float,
+) -> ChargingPoint:
+    """Return a charging point that was there before, as it goes on."""
+    number = PointNumber(new.settings.number)
+    linked, now = linked_holds(configuration, number), before.now(now_s)
+    restored = _restored(old, new, linked, now, now_s)
+    if old.blocked == new.blocked and is_same_charger(old.settings, new.settings):
+        restored = _same_charger(old, restored)
+    return without_unlinked(configuration, restored)
+
+
+def _restored(
+    old: ChargingPoint,
+    new: ChargingPoint,
+    linked: frozenset[str],
+    now: datetime | None,
+    now_s: float,
+) -> ChargingPoint:
+    """Return a charging point as after a restart; its faults are told as they change."""
+    restored = from_record(new, to_record(old), now, now_s, linked)
+    return replace(
+        restored,
+        session_started_s=old.session_started_s,
+        session_restored=old.session_restored,
+        drew_s=old.drew_s,
+        card=old.card,
+        faults=replace(old.faults, present=()),
+    )
+
+
+def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
+    """Return a charging point whose charger is known: only its settings are other ones."""
+    process = old.process
+    if process is Process.WAITING and not new.starts_manually:
+        process = Process.FREE
+    carried = replace(
+        old,
+        settings=new.settings,
+        limits=new.limits,
+        zone=new.zone,
+        setpoint_ma=new.setpoint_ma,
+        setpoint_given=new.setpoint_given,
+        process=process,
+        wake_s=0.0,
+    )
+    if old.settings.meter == new.settings.meter:
+        return carried
+    gone = old.metered | new.metered  # somebody else measures them now
+    return replace(
+        carried,
+        values={one: value for one, value in old.values.items() if one not in gone},
+        read_s={one: at_s for one, at_s in old.read_s.items() if one not in gone},
+        spacings_s={one: some for one, some in old.spacings_s.items() if one not in gone},
+        lifetime_counter=new.lifetime_counter,
+        session_counter=new.session_counter,
+        counters=new.counters,
+        faults=_without_meter_faults(old),
+    )
+
+
+def _without_meter_faults(point: ChargingPoint) -> FaultRegister:
+    faults = point.faults
+    for code in (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR):
+        faults = faults.set(code, present=False)
+    return faults
+
+
+# --- load management -----------------------------------------------------------------------------
+
+
+def _load_management(
+    before: Station,
+    configuration: Configuration,
+    settings: Settings | None,
+    points: Mapping[PointNumber, ChargingPoint],
+    now_s: float,
+) -> LoadManagement | None:
+    """Return load management with the new settings, None: it is off."""
+    old, old_settings = before.sharing, before.sharing_settings
+    if settings is None:
+        return None
+    if old is None or old_settings is None:
+        return sharing.start(settings, points, now_s)
+    members = [
+        sharing.member_settings(point.settings, point.limits, settings.phases)
+        for point in points.values()
+    ]
+    same = _measures_alike(old_settings, settings) and _has_same_meter(
+        before.configuration, configuration
+    )
+    return load_management_reconfigured(old, settings, members, now_s, same_measurement=same)
+
+
+def _measures_alike(old: Settings, new: Settings) -> bool:
+    """Tell whether values of the smart meter mean the same as before."""
+    return (
+        (old.static_limit_ma is None) == (new.static_limit_ma is None)
+        and old.phases == new.phases
+        and old.saturating == new.saturating
+        and old.supervision is new.supervision
+    )
+
+
+def _has_same_meter(old: Configuration, new: Configuration) -> bool:
+    """Tell whether the values of the mains connection come from where they came from."""
+    before, after = old.load_management.smart_meter, new.load_management.smart_meter
+    if before != after:
+        return False
+    return all(old.link_of(key) == new.link_of(key) for key in METER_OBJECTS)
+
+
+# --- what ends -----------------------------------------------------------------------------------
+
+
+def _left_behind(before: Station, after: Station) -> list[Effect]:
+    """Return what chargers are left with that are not asked any more."""
+    stopping = replace(before, stopping=True)
+    effects: list[Effect] = []
+    for number, point in before.points.items():
+        new = after.points.get(number)
+        stays = new is not None and is_same_charger(point.settings, new.settings)
+        if stays or point.blocked:
+            continue
+        decision = decide(point.limits, wishes_of(stopping, point))
+        effects.append(LeaveBehind(point=number, offer_ma=decision.offer_ma))
+    return effects
+
+
+def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
+    """Return what is told and stored of charging points that are not there any more."""
+    at = before.now(now_s)
+    effects: list[Effect] = []
+    for number, point in before.points.items():
+        if number in after.points:
+            continue
+        effects += [
+            FaultChanged(point=number, code=code, present=False, at=at)
+            for code in point.faults.present
+        ]
+        session = point.session
+        if session is None or not (session.is_open or point.session_untold):
+            continue
+        closed = sessions.close(session) if session.is_open else session
+        effects.append(SessionClosed(point=number, session=closed))
+        over = replace(point, session=closed, session_untold=False, has_charged=False)
+        effects.append(Remember(point=number, record=to_record(over)))
+    return effects
