@@ -200,7 +200,7 @@ def test_the_catalogue_of_situations_has_every_scenario() -> None:
 
 
 def test_the_rules_that_a_scenario_is_about_exist() -> None:
-    numbers = re.compile(r"\(([0-9][0-9., a-z]*)\)\.?\s*$")
+    numbers = re.compile(r"\(([0-9I][0-9I., a-z]*)\)\.?\s*$")
     named = {
         path.name: [f"lm-{one.replace('.', '-')}" for one in found[1].split(", ")]
         for path in SCENARIOS

@@ -3,7 +3,7 @@
 AES-CCM over the plain application layer data, with a frame's addresses, its sequence number and its
 TPCI authenticated; always encrypted, never to a group address. The arithmetic is xknx's; its own
 Data Secure serves group telegrams only, and cannot protect the numbered frames of a connection.
-Source: KNX AN158, Data Secure; xknx 4.0.0, `xknx/secure/security_primitives.py`.
+Source: [knx-standard] AN158, Data Secure; [xknx] 4.0.0, `xknx/secure/security_primitives.py`.
 """
 
 import hmac
