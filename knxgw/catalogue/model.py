@@ -6,7 +6,7 @@ durations s inside the program; the points of a device model keep the units of t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import NewType
 
 from knxgw.catalogue.faults import Faults
@@ -472,6 +472,14 @@ class Watchdog:
         return frozenset(step.read_back for step in self.arm if step.read_back is not None)
 
 
+class WithoutGateway(Enum):
+    """What a charger does with its current when the gateway is gone."""
+
+    KEEPS_OFFER = "it has no watchdog: the last offer stays for ever"
+    MINIMUM = "it falls back to the minimum, which arming its watchdog has set"
+    SET_IN_CHARGER = "it falls back to a current that is set in the charger itself"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """How one socket of a charger is addressed."""
@@ -588,6 +596,14 @@ class DeviceModel:
     identity: tuple[IdentityRule, ...] = ()
     serial: SerialDefaults | None = None  # None: not on a serial line, or not known
     transformers: Transformers = Transformers.NONE
+
+    @property
+    def without_gateway(self) -> WithoutGateway:
+        """Return what a charger does with its current when the gateway is gone."""
+        if self.watchdog is None:
+            return WithoutGateway.KEEPS_OFFER
+        sets_minimum = any(step.value is StepValue.MINIMUM for step in self.watchdog.arm)
+        return WithoutGateway.MINIMUM if sets_minimum else WithoutGateway.SET_IN_CHARGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

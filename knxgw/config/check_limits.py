@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from knxgw.catalogue.model import StepValue
+from knxgw.catalogue.model import WithoutGateway
 from knxgw.config.build import Draft
 from knxgw.config.model import (
     SMART_METER_7012_MA,
@@ -38,15 +38,14 @@ def phase_minimums(points: tuple[PointSettings, ...]) -> tuple[int, int, int]:
 
 
 def fallback_ma(point: PointSettings) -> int | None:
-    """Return what a charger gives [mA] when the gateway is gone; None: it is set in the charger.
-
-    Without a watchdog the last offer stays for ever.
-    """
-    watchdog = point.model.watchdog
-    if watchdog is None:
-        return point.maximum_ma
-    armed = any(step.value is StepValue.MINIMUM for step in watchdog.arm)
-    return point.minimum_ma if armed else None
+    """Return what a charger may take [mA] when the gateway is gone; None: it is not known here."""
+    match point.model.without_gateway:
+        case WithoutGateway.KEEPS_OFFER:
+            return point.maximum_ma
+        case WithoutGateway.MINIMUM:
+            return point.minimum_ma
+        case WithoutGateway.SET_IN_CHARGER:
+            return None
 
 
 def _phase_sums(
@@ -122,16 +121,14 @@ def _limit(settings: LoadManagementSettings) -> tuple[str, int] | None:
     """Return the key that decides and the limit per phase [mA]."""
     if settings.mode is LoadManagementMode.STATIC and settings.static_limit_ma is not None:
         return "load_management.static_limit_a", settings.static_limit_ma
-    if settings.fuse_ma is None:
-        return None
-    return "load_management.fuse_a", settings.fuse_ma - settings.reserve_ma
+    limit_ma = settings.fuse_limit_ma
+    return None if limit_ma is None else ("load_management.fuse_a", limit_ma)
 
 
 def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None:
-    meter = settings.smart_meter
-    if meter is None or settings.fuse_ma is None or meter.source != "knx":
+    meter, limit_ma = settings.smart_meter, settings.fuse_limit_ma
+    if meter is None or limit_ma is None or meter.source != "knx":
         return
-    limit_ma = settings.fuse_ma - settings.reserve_ma
     if meter.dpt == "7.012" and limit_ma > SMART_METER_7012_MA:
         report.warning(
             "load_management.smart_meter.dpt",

@@ -159,6 +159,11 @@ class LoadManagementSettings:
     queue: bool  # charging points take turns when not all minima fit
     smart_meter: SmartMeterSettings | None
 
+    @property
+    def fuse_limit_ma(self) -> int | None:
+        """Return what the fuse leaves per phase when the reserve is kept [mA]; None: no fuse."""
+        return None if self.fuse_ma is None else self.fuse_ma - self.reserve_ma
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingRule:

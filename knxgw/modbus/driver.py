@@ -24,7 +24,7 @@ from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, 
 from knxgw.modbus.missing import MissingReads
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
 from knxgw.modbus.recognition import Recognition
-from knxgw.modbus.rules import rule_points
+from knxgw.modbus.rules import core_points
 from knxgw.modbus.sunspec import ChainWalk
 from knxgw.modbus.writing import Write
 
@@ -430,16 +430,12 @@ class Driver:
 
     def _is_needed(self, block: Block) -> bool:
         """Tell whether the device is of no use without a block."""
-        core = self._core().difference(PHASE_POINTS)
+        core = core_points(self.model).difference(PHASE_POINTS)
         if any(point.required or point.name in core for point in block.points):
             return True
         there = (one for one in self._schedule.blocks if one not in self._missing)
         is_last = not any(one.points for one in there if one is not block)
         return self.model.kind is DeviceKind.METER and is_last
-
-    def _core(self) -> set[str]:
-        """Return the points without which a charger cannot be understood."""
-        return {"state", "current_l1"} | rule_points(self.model)
 
     def _answered(self) -> list[DeviceEvent]:
         condition = self._health.answered(self._commander.still_wants if self._commander else None)

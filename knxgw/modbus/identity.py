@@ -13,7 +13,7 @@ from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import DeviceModel, Point, PollClass
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, scaled
-from knxgw.modbus.rules import rule_points, state_of
+from knxgw.modbus.rules import core_points, rule_points, state_of
 
 LEAST_REFUSED = 2  # one refused register may be missing in a firmware
 # What no charger on a low voltage mains can report, by the unit of a point.
@@ -171,7 +171,7 @@ def _core(model: DeviceModel, read: Collection[str]) -> frozenset[str]:
         for name, point in points.items()
         if name in read and point.unit_id is None and not point.optional
     }
-    core = own & ({"state", "current_l1"} | rule_points(model))
+    core = own & core_points(model)
     if len(core) < LEAST_REFUSED:
         core |= {name for name in own if points[name].poll is PollClass.FAST}
     return frozenset(core)

@@ -24,6 +24,11 @@ def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingStat
     return None
 
 
+def core_points(model: DeviceModel) -> frozenset[str]:
+    """Return the names of the points without which a charger cannot be understood."""
+    return frozenset({"state", "current_l1"} | rule_points(model))
+
+
 def rule_points(model: DeviceModel) -> set[str]:
     """Return the names of the points that state and plug rules look at."""
     tests = [test for rule in model.state_rules for test in rule.tests]

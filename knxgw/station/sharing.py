@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.codes import SharingState
+from knxgw.catalogue.model import WithoutGateway
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
 from knxgw.charging.precedence import Limits, cap_ma, zero_source
@@ -114,15 +115,12 @@ def _measures_each(point: PointSettings) -> bool:
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
-    """Return what the charger falls back to [mA]: its minimum, where it has a watchdog.
+    """Return what the charger falls back to [mA], whatever it was offered last.
 
-    Without one it keeps its last offer; a safe current that is set at the device should be the
-    minimum, as the documentation of the models says.
+    A current that is set in the charger should be the minimum, as its model's page says.
     """
-    watchdog = point.model.watchdog
-    if watchdog is None:
-        return 0
-    return limits.lowest_ma
+    keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
+    return 0 if keeps_offer else limits.lowest_ma
 
 
 def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> Seen:

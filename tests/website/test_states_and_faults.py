@@ -141,6 +141,7 @@ def test_a_german_device_has_no_english_word_on_its_page() -> None:
     assert "1234,56 kWh" in german
 
 
+@pytest.mark.proves("7.12")
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_a_present_fault_says_why_and_what_helps(language: str) -> None:
     lost = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
