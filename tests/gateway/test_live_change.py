@@ -71,6 +71,7 @@ def connections(world: World, number: int) -> int:
     return len(world.site.endpoint_of(PointNumber(number)).clients)
 
 
+@pytest.mark.proves("D16.70")
 async def test_what_stays_notices_nothing(tmp_path: Path) -> None:
     async with World(ALL.text(), tmp_path) as world:
         world.charger(1).plug(Vehicle())
@@ -106,6 +107,7 @@ async def test_an_object_with_another_address_is_sent_there(tmp_path: Path) -> N
         assert await world.read("1/7/9") is not None
 
 
+@pytest.mark.proves("D16.72")
 async def test_a_charger_that_leaves_is_left_safe_and_its_session_is_kept(tmp_path: Path) -> None:
     plan = Plan(ALL.ports, DYNAMIC)
     async with World(plan.text(), tmp_path) as world:
@@ -124,6 +126,7 @@ async def test_a_charger_that_leaves_is_left_safe_and_its_session_is_kept(tmp_pa
         house.cancel()
 
 
+@pytest.mark.proves("D16.71")
 async def test_a_changed_limit_holds_at_once(tmp_path: Path) -> None:
     async with World(ALL.text(), tmp_path) as world:
         world.strict = False
@@ -133,6 +136,7 @@ async def test_a_changed_limit_holds_at_once(tmp_path: Path) -> None:
         await world.until(lambda: world.charger(1).offer_ma == 10_000, 2.0)
 
 
+@pytest.mark.proves("D16.73")
 async def test_an_interruption_survives_and_a_point_that_comes_back_has_it(tmp_path: Path) -> None:
     async with World(ALL.text(), tmp_path) as world:
         world.strict = False
@@ -150,6 +154,7 @@ async def test_an_interruption_survives_and_a_point_that_comes_back_has_it(tmp_p
         assert world.charger(2).offer_ma == 0
 
 
+@pytest.mark.proves("H.76")
 async def test_a_device_without_a_configuration_is_at_rest_and_takes_one(tmp_path: Path) -> None:
     async with World(ALL.text(), tmp_path) as world:
         world.strict = False
@@ -250,6 +255,7 @@ class Watch:
 
 
 @pytest.mark.long
+@pytest.mark.proves("D16.70", "D16.71")
 async def test_a_hundred_changes_while_cars_charge(tmp_path: Path) -> None:
     rng = random.Random(20261129)  # noqa: S311 - a seed, so that it can be run again
     async with World(ALL.text(), tmp_path) as world:
