@@ -17,7 +17,7 @@ from pathlib import Path
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
-from knxgw.errors import ConfigError, Finding, Severity
+from knxgw.errors import ConfigError, FileLine, Finding, Plain, Severity
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.store.lock import StateInUseError, StateLock
@@ -278,7 +278,8 @@ def _look_at_state(directory: Path) -> list[Finding]:
     except StateInUseError as err:
         who = "" if err.process is None else f", process {err.process}"
         words = f"the state is in use by a running gateway{who}, as it should be"
-        return [Finding(file=str(directory), line=0, key="", problem=words, severity=Severity.NOTE)]
+        place = FileLine(str(directory), 0, "")
+        return [Finding(place=place, words=Plain(words), severity=Severity.NOTE)]
     except OSError as err:
         return [_state_finding(directory, err)]
     return []
@@ -286,4 +287,4 @@ def _look_at_state(directory: Path) -> list[Finding]:
 
 def _state_finding(directory: Path, error: StateInUseError | OSError) -> Finding:
     words = str(error) if isinstance(error, StateInUseError) else unusable(directory, error)
-    return Finding(file=str(directory), line=0, key="", problem=words)
+    return Finding(place=FileLine(str(directory), 0, ""), words=Plain(words))

@@ -14,8 +14,8 @@ from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
 from knxgw.catalogue.load_texts import read_texts
 from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel, Product
-from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
-from knxgw.errors import ConfigError, Finding
+from knxgw.catalogue.yaml_tree import Node, parse_tree, read_tree
+from knxgw.errors import ConfigError, FileLine, Plain, Problems
 
 FILES = ("objects", "parameters", "faults", "texts")  # and a file for each model in:
 CHARGERS, METERS = "chargers", "meters"
@@ -130,14 +130,12 @@ def _read_models(directory: Path, kind: DeviceKind, problems: Problems) -> dict[
         if model is None:
             continue
         if model.ets_id in ets_ids:
-            problems.findings.append(
-                Finding(
-                    file=f"{path.parent.name}/{path.name}",
-                    line=1,
-                    key="ets_id",
-                    problem=f"{model.ets_id} belongs to {ets_ids[model.ets_id]}",
-                    remedy="take a number that was never used",
-                )
+            problems.add(
+                FileLine(f"{path.parent.name}/{path.name}", 1, "ets_id"),
+                Plain(
+                    f"{model.ets_id} belongs to {ets_ids[model.ets_id]}",
+                    "take a number that was never used",
+                ),
             )
         ets_ids[model.ets_id] = model.id
         models[model.id] = model

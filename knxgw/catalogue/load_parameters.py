@@ -39,10 +39,16 @@ def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
     return tuple(parameters)
 
 
-def read_retired(root: Node) -> Mapping[str, str]:
+def read_retired(root: Node) -> Mapping[str, Text]:
     """Return what to do about keys that a file of an earlier version may have."""
+    retired: dict[str, Text] = {}
     node = root.get("retired")
-    return {name: child.text() for name, child in node.mapping().items()} if node else {}
+    for name, child in node.mapping().items() if node else ():
+        child.only_keys(("en", "de"))
+        en, de = child.require("en"), child.require("de")
+        if en and de:
+            retired[name] = Text(en=en.text(), de=de.text())
+    return retired
 
 
 def _read_parameter(node: Node) -> ParameterDefinition | None:

@@ -632,7 +632,7 @@ class Catalogue:
 
     product: Product
     parameters: tuple[ParameterDefinition, ...]
-    retired: Mapping[str, str]  # keys of parameters that are no more -> what to do about it
+    retired: Mapping[str, Text]  # keys of parameters that are no more -> what to do about it
     chargers: Mapping[str, DeviceModel]
     meters: Mapping[str, DeviceModel]
 

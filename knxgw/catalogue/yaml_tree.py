@@ -5,34 +5,17 @@ wrong value is reported where it stands. Problems are collected, not raised: a r
 the person sees every mistake at once.
 """
 
-import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 import yaml
 
-from knxgw.errors import ConfigError, Finding, Severity
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is six times as fast
-_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
-
-
-class Problems:
-    """The findings of one reading."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    @property
-    def has_errors(self) -> bool:
-        """Tell whether any finding is an error."""
-        return any(finding.severity is Severity.ERROR for finding in self.findings)
-
-    def raise_if_errors(self) -> None:
-        """Raise ConfigError with all findings if one of them is an error."""
-        if self.has_errors:
-            raise ConfigError(self.findings)
+from knxgw.catalogue.booleans import BOOLEANS
+from knxgw.catalogue.closest import closest
+from knxgw.catalogue.messages import Listed, Message, message
+from knxgw.catalogue.yaml_loader import Loader
+from knxgw.errors import FileLine, Plain, Problems, Severity
 
 
 class Node:
@@ -51,6 +34,11 @@ class Node:
     def line(self) -> int:
         """Return the line, counted from 1."""
         return int(self._raw.start_mark.line) + 1
+
+    @property
+    def place(self) -> FileLine:
+        """Return where it stands."""
+        return FileLine(self.file, self.line, self.key)
 
     @property
     def is_mapping(self) -> bool:
@@ -75,16 +63,11 @@ class Node:
         self, problem: str, remedy: str = "", *, severity: Severity = Severity.ERROR
     ) -> None:
         """Note a problem with this value."""
-        self.problems.findings.append(
-            Finding(
-                file=self.file,
-                line=self.line,
-                key=self.key,
-                problem=problem,
-                remedy=remedy,
-                severity=severity,
-            )
-        )
+        self.problems.add(self.place, Plain(problem, remedy), severity)
+
+    def say(self, what: Message) -> None:
+        """Note a mistake with this value that is said in every language."""
+        self.problems.add(self.place, what)
 
     def mapping(self) -> dict[str, "Node"]:
         """Return the children by key; repeated keys are reported, the first one counts."""
@@ -93,14 +76,14 @@ class Node:
         self._children = {}
         if not isinstance(self._raw, yaml.MappingNode):
             if not self.is_null:
-                self.report("expected keys and values here", "indent `key: value` lines below it")
+                self.say(message("expected_mapping"))
             return self._children
         for key_node, value_node in self._raw.value:
             name = str(key_node.value)
             child = self._child(value_node, f"{self.key}.{name}" if self.key else name)
             if name in self._children:
                 first = self._children[name].line
-                child.report(f"key repeated, first given in line {first}", "remove one of them")
+                child.say(message("key_repeated", first=first))
             else:
                 self._children[name] = child
         return self._children
@@ -110,14 +93,14 @@ class Node:
         children = self.mapping()
         for name in [name for name in children if name not in known]:
             child = children.pop(name)
-            child.report("unknown key", self._guess(name, known))
+            child.say(message("unknown_key", remedy=closest(name, known)))
         return children
 
     def items(self) -> list["Node"]:
         """Return the elements of a list."""
         if not isinstance(self._raw, yaml.SequenceNode):
             if not self.is_null:
-                self.report("expected a list", "write `- ` before each entry, or `[a, b]`")
+                self.say(message("expected_list"))
             return []
         return [
             self._child(value, f"{self.key}[{index}]")
@@ -133,13 +116,13 @@ class Node:
         """Return the child; report it if it is missing."""
         child = self.get(name)
         if child is None:
-            self.report(f"key {name!r} is missing", f"add `{name}: …`")
+            self.say(message("key_missing", name=repr(name), plain=name))
         return child
 
     def text(self) -> str:
         """Return the scalar as written."""
         if not isinstance(self._raw, yaml.ScalarNode):
-            self.report("expected a single value", "write it on the same line as its key")
+            self.say(message("expected_scalar"))
             return ""
         return str(self._raw.value)
 
@@ -148,8 +131,8 @@ class Node:
         word = self.text()
         if word in words:
             return word
-        listed = ", ".join(words)
-        self.report(f"expected one of {listed}, got {word!r}", self._guess(word, words))
+        near, listed = closest(word, words), Listed(tuple(words))
+        self.say(message("expected_one_of", remedy=near, words=listed, text=repr(word)))
         return None
 
     def integer(self, low: int | None = None, high: int | None = None) -> int | None:
@@ -177,12 +160,9 @@ class Node:
     def boolean(self) -> bool | None:
         """Return a truth value written as true/false, yes/no or on/off."""
         word = self.text().lower()
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
-        self.report(f"expected true or false, got {word!r}")
-        return None
+        if word not in BOOLEANS:
+            self.say(message("expected_boolean", text=repr(word)))
+        return BOOLEANS.get(word)
 
     def _within(self, value: float, low: float | None, high: float | None) -> bool:
         if (low is not None and value < low) or (high is not None and value > high):
@@ -192,11 +172,6 @@ class Node:
 
     def _child(self, raw: yaml.Node, key: str) -> "Node":
         return Node(raw, file=self.file, key=key, problems=self.problems)
-
-    @staticmethod
-    def _guess(word: str, known: Iterable[str]) -> str:
-        close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-        return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
 
 
 def _range_text(low: float | None, high: float | None) -> str:
@@ -214,9 +189,7 @@ def read_tree(path: Path, problems: Problems, *, name: str | None = None) -> Nod
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
         reason = err.strerror if isinstance(err, OSError) else "it is not UTF-8 text"
-        problems.findings.append(
-            Finding(file=file, line=1, key="", problem=f"cannot be read: {reason}")
-        )
+        problems.add(FileLine(file, 1, ""), Plain(f"cannot be read: {reason}"))
         return None
     return parse_tree(text, problems, name=file)
 
@@ -227,17 +200,11 @@ def parse_tree(text: str, problems: Problems, *, name: str) -> Node | None:
         raw = yaml.compose(text, Loader=Loader)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
-        problems.findings.append(
-            Finding(
-                file=name,
-                line=mark.line + 1 if mark else 1,
-                key="",
-                problem=f"not valid YAML: {getattr(err, 'problem', None) or err}",
-                remedy="check indentation, colons and quotes around this line",
-            )
-        )
+        place = FileLine(name, mark.line + 1 if mark else 1, "")
+        reason = str(getattr(err, "problem", None) or err)
+        problems.add(place, message("yaml_invalid", problem=reason))
         return None
     if raw is None:
-        problems.findings.append(Finding(file=name, line=1, key="", problem="the file is empty"))
+        problems.add(FileLine(name, 1, ""), message("file_empty"))
         return None
     return Node(raw, file=name, key="", problems=problems)

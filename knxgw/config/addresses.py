@@ -1,21 +1,25 @@
 """KNX addresses as people write them, brought to one form; pure."""
 
 import re
-from typing import NewType
 
-GroupAddress = NewType("GroupAddress", str)  # main/middle/sub
+from knxgw.catalogue.messages import message
+from knxgw.config.model import GroupAddress
+from knxgw.config.not_allowed import NotAllowedError
+
 _NUMBER = re.compile(r"[0-9]{1,5}")
 HIGHEST_MAIN = 31  # 16 bits: 5 main, 3 middle, 8 sub
 HIGHEST_MIDDLE = 7
 HIGHEST_SUB = 255
 HIGHEST_TWO_LEVEL_SUB = 2047
 HIGHEST_FREE = 65535
+_GROUP = message("write_group_address")
+_INDIVIDUAL = message("write_individual_address")
 
 
 def parse_group_address(text: str) -> GroupAddress:
     """Return a group address as `main/middle/sub`, from three levels, two levels or one number.
 
-    Raises: ValueError, with what is wrong.
+    Raises: NotAllowedError.
     """
     parts = _parts(text, "/")
     bounds = {
@@ -24,13 +28,15 @@ def parse_group_address(text: str) -> GroupAddress:
         1: (HIGHEST_FREE,),
     }.get(len(parts))
     if bounds is None:
-        raise ValueError(f"{text!r} is not a group address")
+        raise NotAllowedError("not_a_group_address", remedy=_GROUP, text=repr(text))
     for part, bound in zip(parts, bounds, strict=True):
         if part > bound:
-            raise ValueError(f"{part} in group address {text!r} is too large, at most {bound}")
+            raise NotAllowedError(
+                "group_address_too_large", remedy=_GROUP, part=part, text=repr(text), bound=bound
+            )
     raw = _raw(parts)
     if raw == 0:
-        raise ValueError(f"{text!r} is the broadcast address, not a group address")
+        raise NotAllowedError("broadcast_address", remedy=_GROUP, text=repr(text))
     return group_address(raw)
 
 
@@ -40,15 +46,21 @@ def group_address(raw: int) -> GroupAddress:
 
 
 def parse_individual_address(text: str) -> str:
-    """Return an individual address as `area.line.device`. Raises: ValueError."""
+    """Return an individual address as `area.line.device`. Raises: NotAllowedError."""
     parts = _parts(text, ".")
     if len(parts) != 3:
-        raise ValueError(f"{text!r} is not an individual address")
+        raise NotAllowedError("not_an_individual_address", remedy=_INDIVIDUAL, text=repr(text))
     for part, bound in zip(parts, (15, 15, 255), strict=True):
         if part > bound:
-            raise ValueError(f"{part} in individual address {text!r} is too large, at most {bound}")
+            raise NotAllowedError(
+                "individual_address_too_large",
+                remedy=_INDIVIDUAL,
+                part=part,
+                text=repr(text),
+                bound=bound,
+            )
     if not any(parts):
-        raise ValueError(f"{text!r} is no address of a device")
+        raise NotAllowedError("no_address_of_a_device", remedy=_INDIVIDUAL, text=repr(text))
     return ".".join(str(part) for part in parts)
 
 

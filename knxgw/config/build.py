@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from knxgw.catalogue.messages import Message
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build_load_management import build_load_management, check_priority
 from knxgw.config.build_points import PointList, build_points
@@ -31,7 +32,7 @@ class Draft:
 
     configuration: Configuration
     keys: Mapping[int, str]  # charging point -> key of its entry
-    disabled: Mapping[int, str]  # charging point -> why it does not exist
+    disabled: Mapping[int, Message]  # charging point -> why it does not exist
 
 
 def build_draft(
@@ -79,18 +80,10 @@ def _device(values: Values) -> DeviceSettings:
 def _knx(values: Values, report: Report) -> KnxSettings:
     link = KnxLinkKind(values.text("link"))
     if link is KnxLinkKind.TPUART:
-        report.error(
-            values.key_of("link"),
-            "tpuart is not available in this version",
-            "use tunnelling or routing, through a KNX IP interface or router",
-        )
+        report.error(values.key_of("link"), "tpuart_not_available")
     gateway = values.endpoint("gateway")
     if link in _TUNNELS and "gateway" not in values.given_names:
-        report.error(
-            values.key_of("gateway"),
-            f"is missing, link {link.value} needs it",
-            "add `gateway: host` of the KNX IP interface",
-        )
+        report.error(values.key_of("gateway"), "gateway_missing", link=link.value)
     _check_local_ip(values, report)
     _check_multicast(values, report)
     return KnxSettings(
@@ -112,20 +105,14 @@ def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> st
     key = values.key_of("individual_address")
     if link is not KnxLinkKind.ROUTING:
         return None
-    report.warning(
-        key, f"is missing, {NEW_DEVICE_ADDRESS} of a new device is used", "add one such as 1.1.20"
-    )
+    report.warning(key, "individual_address_missing", address=NEW_DEVICE_ADDRESS)
     return NEW_DEVICE_ADDRESS
 
 
 def _check_local_ip(values: Values, report: Report) -> None:
     text = values.optional_text("local_ip")
     if text is not None and _ipv4(text) is None:
-        report.error(
-            values.key_of("local_ip"),
-            f"{text!r} is not an IPv4 address",
-            "write the address of the network card",
-        )
+        report.error(values.key_of("local_ip"), "local_ip_not_an_address", text=repr(text))
 
 
 def _ipv4(text: str) -> ipaddress.IPv4Address | None:
@@ -139,20 +126,12 @@ def _check_multicast(values: Values, report: Report) -> None:
     text = values.text("multicast_group")
     address = _ipv4(text)
     if address is None or not address.is_multicast:
-        report.error(
-            values.key_of("multicast_group"),
-            f"{text!r} is no multicast address",
-            "allowed: 224.0.0.0 to 239.255.255.255, usually 224.0.23.12",
-        )
+        report.error(values.key_of("multicast_group"), "not_a_multicast_address", text=repr(text))
 
 
 def _password_file(values: Values, report: Report) -> str | None:
     if "keyring" in values.given_names and "keyring_password_file" not in values.given_names:
-        report.warning(
-            values.key_of("keyring_password_file"),
-            "is missing, the keyring's password must be in KNXGW_KEYRING_PASSWORD",
-            "or write it into a file of its own and name that file here",
-        )
+        report.warning(values.key_of("keyring_password_file"), "keyring_password_missing")
     return values.optional_text("keyring_password_file")
 
 
@@ -172,7 +151,7 @@ def _serial(values: Values) -> SerialLine | None:
 def _check_serial(configuration: Configuration, found: PointList, report: Report) -> None:
     if configuration.serial is not None:
         if configuration.serial.protocol == "rtu" and configuration.serial.data_bits != 8:
-            report.error("serial.data_bits", "Modbus RTU needs 8 data bits", "write 8")
+            report.error("serial.data_bits", "rtu_needs_8_bits")
         return
     smart_meter = configuration.load_management.smart_meter
     devices: list[tuple[str, MeterSettings | None]] = [
@@ -182,11 +161,7 @@ def _check_serial(configuration: Configuration, found: PointList, report: Report
     on_line = [key for key, meter in devices if meter and _is_serial(meter.connection.kind)]
     on_line += [found.keys[p.number] for p in found.points if _is_serial(p.connection.kind)]
     for key in on_line:
-        report.error(
-            f"{key}.connection.type",
-            "there is no serial line",
-            "add a section `serial: {port: /dev/…}`",
-        )
+        report.error(f"{key}.connection.type", "no_serial_line")
 
 
 def _is_serial(kind: ConnectionKind) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.catalogue.model import Connector, DeviceModel, Transport
 from knxgw.config.model import Connection, ConnectionKind
 from knxgw.config.report import Report
@@ -21,7 +22,7 @@ _NEEDED = {
 class Disabled:
     """The device is switched off in the configuration, and why."""
 
-    reason: str
+    reason: Message
 
 
 def build_connection(
@@ -38,7 +39,7 @@ def build_connection(
     if "host" in values.wrong_names:
         return None
     if host is None or host == NO_HOST:
-        return Disabled("the host is 0.0.0.0" if host else "no host is given")
+        return Disabled(message("host_is_zero") if host else message("no_host_given"))
     port = values.optional_integer("port")
     _check_unit(values, unit, connector, model, report)
     return Connection(
@@ -56,12 +57,12 @@ def _on_the_line(
     if "unit" in values.wrong_names:
         return None
     if not unit:
-        return Disabled("no client address is given" if unit is None else "the client address is 0")
+        if unit is None:
+            return Disabled(message("no_client_address_given"))
+        return Disabled(message("client_address_is_zero"))
     if unit > HIGHEST_CLIENT_ADDRESS:
         report.error(
-            values.key_of("unit"),
-            f"{unit} is no client address of a serial line",
-            f"allowed: 1 to {HIGHEST_CLIENT_ADDRESS}; 0 disables the device",
+            values.key_of("unit"), "no_client_address", unit=unit, highest=HIGHEST_CLIENT_ADDRESS
         )
     return Connection(
         kind=ConnectionKind.SERIAL, host=None, port=0, unit=unit, connector=connector.number
@@ -73,20 +74,20 @@ def _check_transport(
 ) -> None:
     if _NEEDED[kind].intersection(model.transports):
         return
-    offered = ", ".join(transport.value for transport in model.transports)
+    offered = Listed(tuple(transport.value for transport in model.transports))
     if kind is ConnectionKind.TCP and Transport.RTU in model.transports:
         if values.optional_text("host") in {None, NO_HOST}:
             return
         report.warning(
-            values.key_of("type"),
-            f"{model.id} speaks {offered} only: over tcp it needs a Modbus gateway that translates",
-            "behind a transparent serial server write rtu_over_tcp",
+            values.key_of("type"), "needs_translating_gateway", model=model.id, offered=offered
         )
     else:
         report.error(
             values.key_of("type"),
-            f"{model.id} cannot be reached by {kind.value}",
-            f"the model speaks: {offered}",
+            "transport_not_spoken",
+            model=model.id,
+            kind=kind.value,
+            offered=offered,
         )
 
 
@@ -95,9 +96,9 @@ def _connector(values: Values, model: DeviceModel, report: Report) -> Connector:
     for connector in model.connectors:
         if connector.number == number:
             return connector
-    known = ", ".join(str(connector.number) for connector in model.connectors)
+    known = Listed(tuple(connector.number for connector in model.connectors))
     report.error(
-        values.key_of("connector"), f"{model.id} has no connector {number}", f"allowed: {known}"
+        values.key_of("connector"), "no_such_connector", model=model.id, number=number, known=known
     )
     return model.connectors[0]
 
@@ -111,7 +112,9 @@ def _check_unit(
     if unit not in {connector.unit_id, model.unit_id}:
         report.warning(
             values.key_of("unit"),
-            f"unit {unit} has no effect: connector {connector.number} of {model.id} answers as "
-            f"unit {connector.unit_id}",
-            "leave unit out",
+            "unit_without_effect",
+            unit=unit,
+            connector=connector.number,
+            model=model.id,
+            answers=connector.unit_id,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.messages import Listed, message
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build_connection import Disabled, build_connection
 from knxgw.config.manual_meter import meter_model
@@ -28,7 +29,7 @@ def build_load_management(
     meter = values.sections["smart_meter"]
     is_dynamic = mode is LoadManagementMode.DYNAMIC
     if meter.given and not is_dynamic and "mode" not in values.wrong_names:
-        report.warning(meter.key, f"has no effect with load management {mode.value}")
+        report.warning(meter.key, "smart_meter_without_effect", mode=mode.value)
     return LoadManagementSettings(
         mode=mode,
         fuse_ma=values.optional_thousandths("fuse_a"),
@@ -45,27 +46,24 @@ def check_priority(values: Values, keys: Mapping[int, str], report: Report) -> N
     """Report a prioritised charging point that the file does not define."""
     priority = values.optional_integer("priority")
     if priority is not None and priority not in keys:
-        known = ", ".join(str(number) for number in sorted(keys)) or "none"
-        report.error(
-            values.key_of("priority"),
-            f"there is no charging point {priority}",
-            f"charging points are: {known}",
-        )
+        known = Listed(tuple(sorted(keys))) if keys else message("none")
+        report.error(values.key_of("priority"), "no_such_priority", number=priority, known=known)
 
 
 def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> None:
     needed = {LoadManagementMode.DYNAMIC: "fuse_a", LoadManagementMode.STATIC: "static_limit_a"}
     name = needed.get(mode)
     if name and values.optional_number(name) is None and name not in values.wrong_names:
-        report.error(
-            values.key_of(name), f"is missing, load management {mode.value} needs it", "add it"
-        )
+        report.error(values.key_of(name), "fuse_missing", mode=mode.value)
     fuse, reserve = values.optional_number("fuse_a"), values.number("reserve_a")
     if fuse is not None and reserve > fuse - SMALLEST_LIMIT_A:
         report.error(
             values.key_of("reserve_a"),
-            f"a reserve of {reserve:g} A leaves less than {SMALLEST_LIMIT_A} A of the fuse",
-            f"allowed with {fuse:g} A: 0 to {fuse - SMALLEST_LIMIT_A:g} A",
+            "reserve_too_large",
+            reserve=reserve,
+            least=SMALLEST_LIMIT_A,
+            fuse=fuse,
+            highest=fuse - SMALLEST_LIMIT_A,
         )
 
 
@@ -73,11 +71,7 @@ def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartM
     source = values.text("source")
     measurement = Measurement(values.text("measurement"))
     if source != "modbus" and "ratio" in values.given_names:
-        report.warning(
-            values.key_of("ratio"),
-            f"has no effect with source {source}: what comes over KNX is taken as what flows",
-            "let the sender multiply by it, or remove it",
-        )
+        report.warning(values.key_of("ratio"), "ratio_without_effect", source=source)
     return SmartMeterSettings(
         source=source,
         phases=int(values.text("phases")),
@@ -103,8 +97,10 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
     if "dpt" in values.given_names:
         report.error(
             values.key_of("dpt"),
-            f"{dpt} does not fit measurement {measurement.value}",
-            f"allowed: {', '.join(dict.fromkeys(fitting))}",
+            "type_does_not_fit",
+            dpt=dpt,
+            measurement=measurement.value,
+            fitting=Listed(tuple(dict.fromkeys(fitting))),
         )
     return fitting[-1] if fitting else dpt
 
@@ -113,24 +109,18 @@ def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> M
     model = meter_model(values, 1, report)
     if model is None:
         if not (values.sections["manual"].given or "model" in values.wrong_names):
-            report.error(
-                values.key_of("model"),
-                "is missing, source modbus needs it",
-                "add `model: …`, or the registers as `manual: {…}`",
-            )
+            report.error(values.key_of("model"), "smart_meter_missing_model")
         return None
     per_phase = {f"{measurement.value}_l{phase}" for phase in (1, 2, 3)}
     needed = per_phase if values.text("phases") == "3" else {measurement.value}
     if not needed <= model.capabilities:
-        wanted = " and ".join(sorted(needed - model.capabilities))
+        missing = Listed(tuple(sorted(needed - model.capabilities)), "and")
         named = "manual" if values.sections["manual"].given else "model"
-        report.error(values.key_of(named), f"{model.id} does not supply {wanted}")
+        report.error(values.key_of(named), "smart_meter_lacks", model=model.id, missing=missing)
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
         report.error(
-            values.key_of("connection"),
-            f"the smart meter cannot be read: {connection.reason}",
-            "give its address",
+            values.key_of("connection"), "smart_meter_cannot_be_read", reason=connection.reason
         )
         return None
     return MeterSettings(model=model, connection=connection) if connection else None

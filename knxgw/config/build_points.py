@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.messages import Message, message
 from knxgw.catalogue.model import DeviceModel
 from knxgw.config.build_connection import Disabled, build_connection
 from knxgw.config.manual_meter import meter_model
@@ -29,7 +30,7 @@ class PointList:
 
     points: list[PointSettings] = field(default_factory=list)
     keys: dict[int, str] = field(default_factory=dict)  # number -> key of its entry
-    disabled: dict[int, str] = field(default_factory=dict)  # number -> reason
+    disabled: dict[int, Message] = field(default_factory=dict)  # number -> reason
 
 
 def build_points(entries: Iterable[Values], unnamed: str, report: Report) -> PointList:
@@ -43,11 +44,9 @@ def build_points(entries: Iterable[Values], unnamed: str, report: Report) -> Poi
         if number is None:
             continue
         if number in found.keys:
-            line = report.line(found.keys[number])
+            earlier = report.place(found.keys[number])
             report.error(
-                values.key_of("number"),
-                f"charging point {number} is already defined in line {line}",
-                "each number from 1 to 5 may be used once",
+                values.key_of("number"), "point_defined_twice", number=number, earlier=earlier
             )
             continue
         found.keys[number] = values.key
@@ -65,7 +64,7 @@ def _build_point(
 ) -> PointSettings | Disabled | None:
     model = values.model("model")
     if model is None:
-        return None if "model" in values.wrong_names else Disabled("no model is given")
+        return None if "model" in values.wrong_names else Disabled(message("no_model_given"))
     connection = build_connection(values.sections["connection"], model, report)
     if connection is None or isinstance(connection, Disabled):
         return connection
@@ -119,15 +118,11 @@ def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings |
     model = meter_model(values, phases, report)
     if model is None:
         if not (values.sections["manual"].given or "model" in values.wrong_names):
-            report.error(
-                values.key_of("model"),
-                "is missing",
-                "add `model: …`, or the registers as `manual: {…}`, or remove `meter`",
-            )
+            report.error(values.key_of("model"), "meter_missing_model")
         return None
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
-        report.warning(values.key, f"the electricity meter is disabled: {connection.reason}")
+        report.warning(values.key, "meter_disabled", reason=connection.reason)
         return None
     return MeterSettings(model=model, connection=connection) if connection else None
 
@@ -137,22 +132,27 @@ def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
     if minimum > maximum:
         report.error(
             values.key_of("minimum_a"),
-            f"the minimum current {minimum / 1000:g} A is above the maximum {maximum / 1000:g} A",
-            "lower minimum_a or raise maximum_a",
+            "minimum_above_maximum",
+            minimum=minimum / 1000,
+            maximum=maximum / 1000,
         )
     if model.control is None:
         return
     if maximum > model.control.maximum_ma:
         report.error(
             values.key_of("maximum_a"),
-            f"{maximum / 1000:g} A is more than {model.id} can be told",
-            f"at most {model.control.maximum_ma / 1000:g} A",
+            "maximum_above_model",
+            current=maximum / 1000,
+            model=model.id,
+            limit=model.control.maximum_ma / 1000,
         )
     if minimum < model.control.minimum_ma:
         report.error(
             values.key_of("minimum_a"),
-            f"{minimum / 1000:g} A is less than {model.id} can be told",
-            f"at least {model.control.minimum_ma / 1000:g} A",
+            "minimum_below_model",
+            current=minimum / 1000,
+            model=model.id,
+            limit=model.control.minimum_ma / 1000,
         )
 
 

@@ -1,6 +1,7 @@
 """The rules over a whole configuration: its faults, and risks worth a warning; pure."""
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.messages import message
 from knxgw.catalogue.model import Catalogue
 from knxgw.config.build import Draft
 from knxgw.config.check_devices import device_faults
@@ -14,6 +15,7 @@ from knxgw.config.model import (
 )
 from knxgw.config.report import Report
 
+_GIVE_A_MODEL = message("give_one_a_model")
 _MEASURES_ITSELF = frozenset({"current", "energy"})
 
 
@@ -38,41 +40,32 @@ def check_draft(
 def _no_charger(draft: Draft, report: Report) -> list[ConfigurationFault]:
     if draft.configuration.points:
         return []
-    message = "no charging point is completely configured"
+    what = message("no_charger_configured")
     report.error(
-        "charging_points",
-        f"{FaultCode.CONF_NO_CHARGER}: {message}",
-        "give one a model and the address of it",
+        "charging_points", "fault", remedy=_GIVE_A_MODEL, code=FaultCode.CONF_NO_CHARGER, what=what
     )
     return [
         ConfigurationFault(
-            code=FaultCode.CONF_NO_CHARGER, point=None, blocked_points=frozenset(), message=message
+            code=FaultCode.CONF_NO_CHARGER,
+            point=None,
+            blocked_points=frozenset(),
+            message=str(what),
         )
     ]
 
 
 def _check_surroundings(draft: Draft, report: Report) -> None:
     for number, reason in draft.disabled.items():
-        report.warning(draft.keys[number], f"charging point {number} is disabled: {reason}")
+        report.warning(draft.keys[number], "point_disabled", number=number, reason=reason)
     for point in draft.configuration.points:
         _check_point(point, draft.keys[point.number], report)
     host = draft.configuration.website_host
     if not (host.startswith("127.") or host == "localhost"):
-        report.warning(
-            "website.listen",
-            f"the website can be reached from the network at {host} without encryption",
-            "listen on 127.0.0.1 behind a proxy with TLS, or keep the network closed",
-        )
+        report.warning("website.listen", "website_open", host=host)
 
 
 def _check_point(point: PointSettings, key: str, report: Report) -> None:
     if point.meter and point.model.capabilities >= _MEASURES_ITSELF:
-        report.warning(
-            f"{key}.meter", f"{point.model.id} measures itself", "the meter is not needed"
-        )
+        report.warning(f"{key}.meter", "meter_not_needed", model=point.model.id)
     if point.start is ChargingStart.MANUAL and "start_stop" not in point.capabilities:
-        report.warning(
-            f"{key}.start",
-            f"{point.model.id} cannot wait for a start: charging begins by itself",
-            "write start: automatic",
-        )
+        report.warning(f"{key}.start", "start_not_awaited", model=point.model.id)

@@ -1,6 +1,7 @@
 """Devices that are configured twice or do not go together; pure."""
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.catalogue.model import DeviceKind
 from knxgw.config import devices as configured
 from knxgw.config.build import Draft
@@ -9,6 +10,8 @@ from knxgw.config.device_address import device_address
 from knxgw.config.devices import DeviceRole
 from knxgw.config.model import Configuration, ConfigurationFault, ConnectionKind
 from knxgw.config.report import Report
+
+_OVER_TCP, _CHANGE_ONE = message("connect_over_tcp"), message("change_one")
 
 
 def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
@@ -28,11 +31,11 @@ def _devices(draft: Draft) -> list[Device]:
 
 
 def _named(device: configured.Device, draft: Draft) -> Device:
-    name, key = "the smart meter", "load_management.smart_meter"
+    name, key = message("device_smart_meter"), "load_management.smart_meter"
     if device.point is not None:
-        name, key = f"charging point {device.point}", draft.keys[device.point]
-    if device.role is DeviceRole.POINT_METER:
-        name, key = f"the electricity meter of {name}", f"{key}.meter"
+        name, key = message("device_point", number=device.point), draft.keys[device.point]
+    if device.point is not None and device.role is DeviceRole.POINT_METER:
+        name, key = message("device_point_meter", number=device.point), f"{key}.meter"
     return Device(
         name=name, key=key, point=device.point, model=device.model, connection=device.connection
     )
@@ -52,19 +55,21 @@ def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFaul
 def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationFault:
     kinds = {earlier.model.kind, later.model.kind}
     code = FaultCode.CONF_E_METER if kinds == {DeviceKind.METER} else FaultCode.CONF_CHARGER
-    message = f"{later.name} has the same address as {earlier.name}"
+    what = message("has_same_address", device=later.name, earlier=earlier.name)
     report.error(
         f"{later.key}.connection",
-        f"{code}: {message} (line {report.line(f'{earlier.key}.connection')})",
-        "give each device its own host, port, unit or connector",
+        "same_device_address",
+        code=code,
+        what=what,
+        earlier=report.place(f"{earlier.key}.connection"),
     )
-    return _fault(code, later, earlier, message)
+    return _fault(code, later, earlier, what)
 
 
-def _fault(code: FaultCode, marked: Device, other: Device, message: str) -> ConfigurationFault:
+def _fault(code: FaultCode, marked: Device, other: Device, what: Message) -> ConfigurationFault:
     points = {device.point for device in (marked, other) if device.point is not None}
     return ConfigurationFault(
-        code=code, point=marked.point, blocked_points=frozenset(points), message=message
+        code=code, point=marked.point, blocked_points=frozenset(points), message=str(what)
     )
 
 
@@ -97,56 +102,59 @@ def _speaks(device: Device, protocol: str) -> bool:
 
 
 def _two_models(first: Device, device: Device, report: Report) -> ConfigurationFault:
-    message = (
-        f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
-        "are two models on one RS485 line"
+    what = message(
+        "two_models_on_line",
+        device=device.name,
+        model=device.model.id,
+        first=first.name,
+        first_model=first.model.id,
     )
-    report.error(
-        f"{device.key}.model",
-        f"{FaultCode.CONF_CHARGER}: {message}",
-        "connect one of them over Modbus TCP",
-    )
-    return _fault(FaultCode.CONF_CHARGER, device, first, message)
+    return _on_line(f"{device.key}.model", device, first, what, _OVER_TCP, report)
 
 
 def _other_protocol(device: Device, protocol: str, report: Report) -> ConfigurationFault:
-    spoken = " and ".join(transport.value for transport in device.model.transports)
-    message = (
-        f"{device.name} ({device.model.id}, speaks {spoken}) cannot share the RS485 line "
-        f"of protocol {protocol}: RTU and ASCII must not be mixed"
+    what = message(
+        "other_protocol_on_line",
+        device=device.name,
+        model=device.model.id,
+        spoken=Listed(tuple(transport.value for transport in device.model.transports), "and"),
+        protocol=protocol,
     )
-    report.error(
-        f"{device.key}.connection", f"{FaultCode.CONF_CHARGER}: {message}", "change one of them"
-    )
-    return _fault(FaultCode.CONF_CHARGER, device, device, message)
+    return _on_line(f"{device.key}.connection", device, device, what, _CHANGE_ONE, report)
 
 
 def _other_framing(first: Device, device: Device, report: Report) -> ConfigurationFault:
-    message = (
-        f"{device.name} ({device.model.id}) and {first.name} ({first.model.id}) "
-        "begin their answers differently: they cannot share the RS485 line"
+    what = message(
+        "other_framing_on_line",
+        device=device.name,
+        model=device.model.id,
+        first=first.name,
+        first_model=first.model.id,
     )
-    report.error(
-        f"{device.key}.connection",
-        f"{FaultCode.CONF_CHARGER}: {message}",
-        "connect one of them over Modbus TCP",
-    )
-    return _fault(FaultCode.CONF_CHARGER, device, first, message)
+    return _on_line(f"{device.key}.connection", device, first, what, _OVER_TCP, report)
+
+
+def _on_line(  # noqa: PLR0913, PLR0917 - a fault, and how it is said
+    key: str, device: Device, other: Device, what: Message, remedy: Message, report: Report
+) -> ConfigurationFault:
+    report.error(key, "fault", remedy=remedy, code=FaultCode.CONF_CHARGER, what=what)
+    return _fault(FaultCode.CONF_CHARGER, device, other, what)
 
 
 def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
     priority = draft.configuration.load_management.priority
     if priority is None or priority not in draft.disabled:
         return []
-    reason = draft.disabled[priority]
-    message = f"the prioritised charging point {priority} is disabled: {reason}"
+    what = message("priority_disabled", number=priority, reason=draft.disabled[priority])
     report.error(
         "load_management.priority",
-        f"{FaultCode.CONF_CHARGER}: {message}",
-        "prioritise another one or configure it completely",
+        "fault",
+        remedy=message("prioritise_another"),
+        code=FaultCode.CONF_CHARGER,
+        what=what,
     )
     return [
         ConfigurationFault(
-            code=FaultCode.CONF_CHARGER, point=None, blocked_points=frozenset(), message=message
+            code=FaultCode.CONF_CHARGER, point=None, blocked_points=frozenset(), message=str(what)
         )
     ]

@@ -19,9 +19,9 @@ def check_files(files: Mapping[str, str], report: Report) -> None:
     for key, file in files.items():
         shown = file[-LONGEST_PATH_SHOWN:]
         if not os.path.isfile(file):  # noqa: PTH113 - no error for a name the system refuses
-            report.error(key, f"there is no file {shown}", "check the path")
+            report.error(key, "named_file_missing", file=shown)
         elif not os.access(file, os.R_OK):
-            report.error(key, f"{shown} cannot be read", "give this user the right to read it")
+            report.error(key, "named_file_unreadable", file=shown)
 
 
 def warn_about_readers(files: Mapping[str, str], report: Report) -> None:
@@ -35,5 +35,7 @@ def warn_about_readers(files: Mapping[str, str], report: Report) -> None:
         except (OSError, ValueError):  # reported where it is opened
             continue
         if mode & _OTHERS:
-            may = "read" if mode & stat.S_IROTH else "change"
-            report.warning(key, f"every user of this computer can {may} {file}", f"chmod o= {file}")
+            if mode & stat.S_IROTH:
+                report.warning(key, "secret_readable", file=file)
+            else:
+                report.warning(key, "secret_changeable", file=file)

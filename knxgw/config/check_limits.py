@@ -1,7 +1,8 @@
 """Whether the currents of a configuration fit the mains connection; pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from knxgw.catalogue.messages import Listed, message
 from knxgw.catalogue.model import WithoutGateway
 from knxgw.config.build import Draft
 from knxgw.config.model import (
@@ -27,8 +28,8 @@ def check_limits(draft: Draft, report: Report) -> None:
         if too_much and "current" in point.capabilities:
             report.warning(
                 f"{draft.keys[point.number]}.dpt.current",
-                f"7.012 ends at 65.535 A, the sum of the phases may reach {total_ma / 1000:g} A",
-                'write current: "14.019"',
+                "current_type_too_small",
+                sum=total_ma / 1000,
             )
 
 
@@ -70,33 +71,43 @@ def _check_fallbacks(
     if limit is None:
         return
     key, limit_ma = limit
-    unknown = [f"{p.number} ({p.model.id})" for p in points if fallback_ma(p) is None]
+    unknown = _named(p for p in points if fallback_ma(p) is None)
     least = _phase_sums(points, lambda point: fallback_ma(point) or point.minimum_ma)
     most = _phase_sums(points, lambda point: fallback_ma(point) or point.maximum_ma)
     if over := _above(least, limit_ma):
-        held = [str(p.number) for p in points if p.model.watchdog is None]
-        without = f" ({', '.join(held)} have no watchdog and keep their last current)"
-        at_least = f"; what {', '.join(unknown)} fall back to is not known, counted as the minimum"
+        held = Listed(tuple(p.number for p in points if p.model.watchdog is None))
         report.warning(
             key,
-            f"without the gateway the chargers may take {over}, above the limit of "
-            f"{limit_ma / 1000:g} A{without if held else ''}{at_least if unknown else ''}",
-            "lower maximum_a there, use chargers with a watchdog, or fuse them apart",
+            "fallback_above_limit",
+            over=over,
+            limit=limit_ma / 1000,
+            held=message("fallback_held", points=held) if held.items else "",
+            unknown=message("fallback_unknown", points=unknown) if unknown.items else "",
         )
     elif over := _above(most, limit_ma):
         report.warning(
             key,
-            f"what charging point {', '.join(unknown)} takes without the gateway is set in the "
-            f"charger and not known here; with the maximum it were {over}, above the limit of "
-            f"{limit_ma / 1000:g} A",
-            "set a fail-safe current in the charger that fits",
+            "fallback_may_be_above_limit",
+            points=unknown,
+            over=over,
+            limit=limit_ma / 1000,
         )
 
 
-def _above(sums: tuple[int, int, int], limit_ma: int) -> str:
-    """Return the phases whose sum exceeds a limit, in words; empty: none does."""
-    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma > limit_ma]
-    return ", ".join(over)
+def _named(points: Iterable[PointSettings]) -> Listed:
+    return Listed(
+        tuple(message("point_and_model", number=p.number, model=p.model.id) for p in points)
+    )
+
+
+def _above(sums: tuple[int, int, int], limit_ma: int) -> Listed | None:
+    """Return the phases whose sum exceeds a limit, None: none does."""
+    over = tuple(
+        message("phase_current", phase=phase, current=ma / 1000)
+        for phase, ma in enumerate(sums, 1)
+        if ma > limit_ma
+    )
+    return Listed(over) if over else None
 
 
 def _check_minimums(
@@ -107,14 +118,8 @@ def _check_minimums(
         return
     key, limit_ma = limit
     sums = phase_minimums(points)
-    over = [f"L{phase} {ma / 1000:g} A" for phase, ma in enumerate(sums, 1) if ma >= limit_ma]
-    if over:
-        report.warning(
-            key,
-            f"the minimum currents of all charging points ({', '.join(over)}) reach the limit of "
-            f"{limit_ma / 1000:g} A",
-            "not all can charge at once: use fewer charging points or other phases",
-        )
+    if over := _above(sums, limit_ma - 1):
+        report.warning(key, "minimums_reach_limit", over=over, limit=limit_ma / 1000)
 
 
 def _limit(settings: LoadManagementSettings) -> tuple[str, int] | None:
@@ -132,7 +137,7 @@ def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None
     if meter.dpt == "7.012" and limit_ma > SMART_METER_7012_MA:
         report.warning(
             "load_management.smart_meter.dpt",
-            f"7.012 ends at 65.535 A: of the limit of {limit_ma / 1000:g} A only "
-            f"{SMART_METER_7012_MA / 1000:g} A are used",
-            "use 14.019",
+            "smart_meter_type_too_small",
+            limit=limit_ma / 1000,
+            used=SMART_METER_7012_MA / 1000,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.catalogue.model import DeviceKind, DeviceModel, SerialDefaults, Transport
 from knxgw.config.model import Connection, ConnectionKind, SerialLine
 from knxgw.config.report import Report
@@ -11,7 +12,7 @@ from knxgw.config.report import Report
 class Device:
     """One configured Modbus device and the charging point it belongs to."""
 
-    name: str
+    name: Message
     key: str
     point: int | None  # None: the smart meter
     model: DeviceModel
@@ -33,11 +34,7 @@ def check_lines(line: SerialLine | None, devices: list[Device], report: Report) 
     chargers = {d.point for d in on_line if d.model.kind is DeviceKind.CHARGER}
     for device in on_line:
         if device.model.kind is DeviceKind.METER and device.point not in chargers:
-            report.warning(
-                f"{device.key}.connection.type",
-                f"{device.name} on the RS485 line slows down the chargers there",
-                "connect it over Modbus TCP",
-            )
+            report.warning(f"{device.key}.connection.type", "meter_on_line", device=device.name)
     for device in devices:
         _warn_about_other_clients(device, report)
 
@@ -49,12 +46,11 @@ def _warn_about_mixed_settings(on_line: list[Device], report: Report) -> None:
         if device.model.serial is not None:
             framings.setdefault(device.model.serial.framing, device)
     if len(framings) > 1:
-        needs = ", ".join(f"{d.name} ({d.model.id}) {framing}" for framing, d in framings.items())
-        report.warning(
-            "serial.parity",
-            f"a line has one parity for all, as delivered the devices have different ones: {needs}",
-            "set them alike, or connect some over Modbus TCP",
+        needs = tuple(
+            message("device_framing", device=d.name, model=d.model.id, framing=framing)
+            for framing, d in framings.items()
         )
+        report.warning("serial.parity", "different_parities", needs=Listed(needs))
 
 
 def _warn_about_settings(device: Device, line: SerialLine, report: Report) -> None:
@@ -70,8 +66,11 @@ def _warn_about_settings(device: Device, line: SerialLine, report: Report) -> No
     if ours != delivered:
         report.warning(
             f"{device.key}.connection",
-            f"{device.name} ({device.model.id}) has {delivered} as delivered, the line {ours}",
-            "see that the device is set like `serial`",
+            "different_line_settings",
+            device=device.name,
+            model=device.model.id,
+            delivered=str(delivered),
+            line=str(ours),
         )
 
 
@@ -80,6 +79,7 @@ def _warn_about_other_clients(device: Device, report: Report) -> None:
     if single and not device.is_on_line:
         report.warning(
             f"{device.key}.connection",
-            f"{device.name} ({device.model.id}) answers one Modbus client only",
-            "no app, energy manager or second gateway may use its Modbus at the same time",
+            "one_client_only",
+            device=device.name,
+            model=device.model.id,
         )

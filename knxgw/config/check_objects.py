@@ -3,12 +3,19 @@
 from collections.abc import Iterable
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
 from knxgw.catalogue.object_keys import IN_OPERATION, SMART_METER
-from knxgw.config.addresses import GroupAddress
+from knxgw.catalogue.text import Text
 from knxgw.config.build import Draft
 from knxgw.config.group_objects import POINTS, key_of
-from knxgw.config.model import Configuration, ConfigurationFault, Monitoring, PointSettings
+from knxgw.config.model import (
+    Configuration,
+    ConfigurationFault,
+    GroupAddress,
+    Monitoring,
+    PointSettings,
+)
 from knxgw.config.objects import ExistingObject, existing_objects, smart_meter_on_knx, why_missing
 from knxgw.config.report import Report
 
@@ -20,17 +27,23 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
     missing = [configuration.product.number_of(key) for key in keys]
     if not missing:
         return []
-    listed = ", ".join(str(number) for number in missing)
-    objects = "group object" if len(missing) == 1 else "group objects"
-    message = f"dynamic load management needs a group address at {objects} {listed}"
+    numbers = Listed(tuple(missing))
+    what = message("objects_not_linked", numbers=numbers)
+    if len(missing) == 1:
+        what = message("object_not_linked", numbers=numbers)
     report.error(
         "group_objects",
-        f"{FaultCode.DLM_ASSOCIATION}: {message}",
-        "link it to what the smart meter sends on",
+        "fault",
+        remedy=message("link_smart_meter"),
+        code=FaultCode.DLM_ASSOCIATION,
+        what=what,
     )
     return [  # nobody is left alone: everybody is told 0 A
         ConfigurationFault(
-            code=FaultCode.DLM_ASSOCIATION, point=None, blocked_points=frozenset(), message=message
+            code=FaultCode.DLM_ASSOCIATION,
+            point=None,
+            blocked_points=frozenset(),
+            message=str(what),
         )
     ]
 
@@ -64,28 +77,31 @@ def _check_link(
     if reason:
         report.warning(
             key_of(number),
-            f"group object {number} ({definition.function.en}) does not exist here: {reason}",
-            "remove the link",
+            "object_absent",
+            number=number,
+            function=definition.function,
+            reason=reason,
         )
 
 
-def _why_absent(draft: Draft, definition: ObjectDefinition, point: int | None) -> str | None:
+def _why_absent(
+    draft: Draft, definition: ObjectDefinition, point: int | None
+) -> Message | Text | None:
     configuration = draft.configuration
     if point is None:
         return _missing(configuration, definition, None)
     if point in draft.disabled:
-        return f"charging point {point} is disabled: {draft.disabled[point]}"
+        return message("point_disabled", number=point, reason=draft.disabled[point])
     if point not in draft.keys:
-        return f"there is no charging point {point}"
+        return message("no_such_point", number=point)
     return _missing(configuration, definition, configuration.point(point))
 
 
 def _missing(
     configuration: Configuration, definition: ObjectDefinition, point: PointSettings | None
-) -> str | None:
+) -> Text | None:
     texts, load_management = configuration.product.texts, configuration.load_management
-    reason = why_missing(definition, load_management, point, texts)
-    return None if reason is None else reason.en
+    return why_missing(definition, load_management, point, texts)
 
 
 def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:
@@ -101,8 +117,10 @@ def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:
         if earlier != existing.number:
             report.warning(
                 key_of(existing.number),
-                f"group objects {earlier} and {existing.number} both send on {address}",
-                "give each its own sending (first) group address",
+                "same_sending_address",
+                first=earlier,
+                second=existing.number,
+                address=address,
             )
 
 
@@ -115,10 +133,12 @@ def _check_types(objects: Iterable[ExistingObject], report: Report) -> None:
             if _main_type(earlier) != _main_type(existing):
                 report.warning(
                     key_of(existing.number),
-                    f"group objects {earlier.number} ({earlier.dpt or '1 byte'}) and "
-                    f"{existing.number} ({existing.dpt or '1 byte'}) share {address} but not "
-                    "their datapoint type",
-                    "link each to addresses of its own type",
+                    "different_types_on_address",
+                    first=earlier.number,
+                    first_type=earlier.dpt or message("one_byte"),
+                    second=existing.number,
+                    second_type=existing.dpt or message("one_byte"),
+                    address=address,
                 )
 
 

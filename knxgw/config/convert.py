@@ -3,16 +3,19 @@
 Values from the file, defaults of the catalogue and fields of the website all come through here.
 """
 
-import difflib
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from knxgw.catalogue.booleans import BOOLEANS
+from knxgw.catalogue.closest import did_you_mean, near
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
 from knxgw.catalogue.search import closest_models
 from knxgw.config.addresses import parse_individual_address
+from knxgw.config.not_allowed import SHOWN, NotAllowedError, shown
 from knxgw.config.numbers import allowed_range, is_out_of_range, number, remedy, whole
 
 _HOST_NAME = re.compile(
@@ -20,9 +23,7 @@ _HOST_NAME = re.compile(
     r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?"
 )
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
-_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
 MANUAL_METER = "manual"  # registers entered by hand
-SHOWN = 60  # characters of a wrong value that a message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,6 @@ class Endpoint:
 Value = int | float | str | bool | Endpoint | DeviceModel | None
 
 
-class NotAllowedError(ValueError):
-    """The text is no value of this parameter."""
-
-    def __init__(self, problem: str, remedy: str = "") -> None:
-        self.problem = problem
-        self.remedy = remedy
-        super().__init__(problem)
-
-
 def convert(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> Value:
     """Return the value that `text` means. Raises: NotAllowedError."""
     if parameter.type is ParameterType.MODEL:
@@ -54,62 +46,58 @@ def convert(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> 
     return _CONVERTERS[parameter.type](parameter, text.strip())
 
 
-def closest(word: str, known: Collection[str], count: int = 1) -> str:
-    """Return a remedy that names the nearest known words."""
-    near = difflib.get_close_matches(word[:SHOWN], known, n=count, cutoff=0.5)
-    if near:
-        return f"did you mean {' or '.join(repr(one) for one in near)}?"
-    return f"known are: {', '.join(known)}"
-
-
 def _number_or_word(parameter: ParameterDefinition, text: str) -> Value:
     words = [choice.value for choice in parameter.choices]
     if text in words:
         return None
     value = number(parameter, text)
     if value is None:
-        kind = "a whole number" if parameter.type is ParameterType.INTEGER else "a number"
-        expected = " or ".join([kind, *words])
-        raise NotAllowedError(f"expected {expected}, got {_shown(text)}", remedy(parameter, text))
+        raise _no_number(parameter, text)
     if is_out_of_range(parameter, value):
-        raise NotAllowedError(f"{_shown(text)} is out of range", allowed_range(parameter))
+        raise NotAllowedError("out_of_range", remedy=allowed_range(parameter), text=shown(text))
     return value
 
 
+def _no_number(parameter: ParameterDefinition, text: str) -> NotAllowedError:
+    """Return what is wrong with a text that is neither a number nor a word in its place."""
+    meant, said = remedy(parameter, text), shown(text)
+    words = Listed(tuple(choice.value for choice in parameter.choices), "or")
+    if parameter.type is ParameterType.INTEGER:
+        if words.items:
+            return NotAllowedError("expected_whole_number_or", remedy=meant, words=words, text=said)
+        return NotAllowedError("expected_whole_number", remedy=meant, text=said)
+    if words.items:
+        return NotAllowedError("expected_number_or", remedy=meant, words=words, text=said)
+    return NotAllowedError("expected_number", remedy=meant, text=said)
+
+
 def _choice(parameter: ParameterDefinition, text: str) -> Value:
-    words = [choice.value for choice in parameter.choices]
+    words = tuple(choice.value for choice in parameter.choices)
     if text in words:
         return text
     raise NotAllowedError(
-        f"expected one of {', '.join(words)}, got {_shown(text)}", _near_only(text, words)
+        "expected_one_of", remedy=near(text, words), words=Listed(words), text=shown(text)
     )
-
-
-def _near_only(text: str, words: Collection[str], count: int = 1) -> str:
-    near = closest(text, words, count)
-    return near if near.startswith("did") else ""
 
 
 def _text(parameter: ParameterDefinition, text: str) -> Value:
     low, high = parameter.low, parameter.high
     if not text.isprintable():
-        raise NotAllowedError("contains characters that cannot be shown", "use plain text")
+        raise NotAllowedError("unprintable_characters")
     if (low is not None and len(text) < low) or (high is not None and len(text) > high):
-        raise NotAllowedError(
-            f"has {len(text)} characters", f"{allowed_range(parameter)} characters"
-        )
+        raise NotAllowedError("length", remedy=allowed_range(parameter), count=len(text))
     return text
 
 
 def _boolean(_parameter: ParameterDefinition, text: str) -> Value:
-    if text.lower() in _TRUE + _FALSE:
-        return text.lower() in _TRUE
-    raise NotAllowedError(f"expected true or false, got {_shown(text)}")
+    if text.lower() in BOOLEANS:
+        return BOOLEANS[text.lower()]
+    raise NotAllowedError("expected_boolean", text=shown(text))
 
 
 def _path(_parameter: ParameterDefinition, text: str) -> Value:
     if not text or "\0" in text:
-        raise NotAllowedError("expected the name of a file")
+        raise NotAllowedError("expected_file_name")
     return text
 
 
@@ -123,13 +111,9 @@ def host_name(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise NotAllowedError(
-                f"{_shown(text)} is not an IPv4 address", "write four numbers from 0 to 255"
-            ) from None
+            raise NotAllowedError("not_an_ipv4_address", text=shown(text)) from None
     if not _HOST_NAME.fullmatch(text):
-        raise NotAllowedError(
-            f"{_shown(text)} is not an IPv4 address or host name", "such as 192.168.1.31"
-        )
+        raise NotAllowedError("not_a_host", text=shown(text))
     return text
 
 
@@ -139,26 +123,23 @@ def _endpoint(parameter: ParameterDefinition, text: str) -> Value:
         host, port = text, ""
     port_number = whole(port)
     if colon and (port_number is None or not 0 < port_number < 65536):
-        raise NotAllowedError(f"{_shown(port)} is not a port", "allowed: 1 to 65535")
+        raise NotAllowedError("not_a_port", text=shown(port))
     if not host and not colon:
-        raise NotAllowedError("expected host:port", f"such as {parameter.default}")
+        raise NotAllowedError("expected_endpoint", example=parameter.default or "")
     return Endpoint(host_name(host) if host else None, port_number)
 
 
 def _individual_address(_parameter: ParameterDefinition, text: str) -> Value:
-    try:
-        return parse_individual_address(text)
-    except ValueError as err:
-        raise NotAllowedError(str(err), "write area.line.device such as 1.1.20") from None
+    return parse_individual_address(text)
 
 
 def _time_zone(_parameter: ParameterDefinition, text: str) -> Value:
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = _near_only(text, sorted(zoneinfo.available_timezones()))
+        meant = near(text, sorted(zoneinfo.available_timezones()))
         raise NotAllowedError(
-            f"there is no time zone {_shown(text)}", near or "write a name such as Europe/Berlin"
+            "no_such_time_zone", remedy=meant or message("write_time_zone"), text=shown(text)
         ) from None
     return text
 
@@ -168,30 +149,32 @@ def _model(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> V
     models = catalogue.meters if is_meter else catalogue.chargers
     if text in models:
         return models[text]
-    if is_meter and text == MANUAL_METER:
-        raise NotAllowedError(
-            "registers entered by hand stand beside it", "write `manual: {…}` instead of `model`"
-        )
-    kind, others = ("meter", "chargers") if is_meter else ("charger", "meters")
-    problem = f"there is no {kind} model {_shown(text)}"
-    if text in (catalogue.chargers if is_meter else catalogue.meters):
-        raise NotAllowedError(
-            f"{problem}: it is one of the {others}", f"see `knxgw models {kind}s`"
-        )
-    raise NotAllowedError(problem, _model_meant(text, models, kind))
+    if is_meter:
+        raise _no_meter(text, catalogue)
+    if text in catalogue.meters:
+        raise NotAllowedError("meter_as_charger", text=shown(text))
+    raise NotAllowedError(
+        "no_such_charger", remedy=_model_meant(text, models, "charger"), text=shown(text)
+    )
 
 
-def _model_meant(text: str, models: Mapping[str, DeviceModel], kind: str) -> str:
+def _no_meter(text: str, catalogue: Catalogue) -> NotAllowedError:
+    if text == MANUAL_METER:
+        return NotAllowedError("manual_as_model")
+    if text in catalogue.chargers:
+        return NotAllowedError("charger_as_meter", text=shown(text))
+    return NotAllowedError(
+        "no_such_meter", remedy=_model_meant(text, catalogue.meters, "meter"), text=shown(text)
+    )
+
+
+def _model_meant(text: str, models: Mapping[str, DeviceModel], kind: str) -> Message:
     """Return a remedy that names the models a misspelt id or a product's name may mean."""
-    near = _near_only(text, sorted(models), count=3)
-    if not near:
-        meant = [repr(str(one.id)) for one in closest_models(models.values(), text[:SHOWN])]
-        near = f"did you mean {' or '.join(meant)}?" if meant else ""
-    return f"{near or 'it may be sold under another name;'} `knxgw models {kind}s` lists all"
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
+    meant = near(text, sorted(models), count=3)
+    if meant is None:
+        found = [str(one.id) for one in closest_models(models.values(), text[:SHOWN])]
+        meant = did_you_mean(found) if found else message("model_other_name")
+    return message("model_list", near=meant, kind=kind)
 
 
 _CONVERTERS: Mapping[ParameterType, Callable[[ParameterDefinition, str], Value]] = {

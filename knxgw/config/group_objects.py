@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import Catalogue, ObjectDefinition
-from knxgw.config.addresses import GroupAddress
-from knxgw.config.model import GroupObjectLink
+from knxgw.config.model import GroupAddress, GroupObjectLink
 from knxgw.config.schema import GROUP_OBJECTS
 
 POINTS = range(1, 6)  # charging points a device may have

@@ -1,27 +1,27 @@
 """Reads the configuration file: every mistake at once, each with its line and a remedy."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
+from knxgw.catalogue.messages import Message, message
 from knxgw.catalogue.model import Catalogue
-from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree
+from knxgw.catalogue.yaml_loader import Loader
+from knxgw.catalogue.yaml_tree import Node, parse_tree
 from knxgw.config.assemble import assemble
 from knxgw.config.check_files import check_files, warn_about_readers
 from knxgw.config.model import Configuration, ConfigurationSource
-from knxgw.config.report import Report, line_of
+from knxgw.config.report import Report
 from knxgw.config.schema import GROUP_OBJECTS, build_schema
 from knxgw.config.values import read_values
 from knxgw.config.yaml_links import read_group_objects
+from knxgw.config.yaml_places import YamlPlaces
 from knxgw.config.yaml_values import YamlFile, YamlSection
-from knxgw.errors import Finding, Severity
+from knxgw.errors import FileLine, Finding, Plain, Severity
 
 LARGEST_FILE = 1_000_000  # bytes; a site needs a few thousand
-LONGEST_KEY = 120  # characters of a key that a finding repeats
 DEEPEST_NESTING = 50  # levels; a site needs six
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,27 +30,19 @@ class LoadedConfiguration:
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]  # by line; faults of the configuration are errors here too
-    file: str = "configuration"
-    lines: Mapping[str, int] = field(default_factory=dict)  # dotted key -> line, from 1
+    places: YamlPlaces
 
     def finding(
         self, key: str, problem: str, remedy: str, severity: Severity = Severity.ERROR
     ) -> Finding:
         """Return a finding of somebody else about a key of this file."""
-        return _printable(
-            Finding(
-                file=self.file,
-                line=line_of(key, self.lines),
-                key=key,
-                problem=problem,
-                remedy=remedy,
-                severity=severity,
-            )
+        return Finding(
+            place=self.places.place(key), words=Plain(problem, remedy), severity=severity
         )
 
     def located(self, finding: Finding) -> Finding:
         """Return a finding about a key with the place of the key in this file."""
-        return self.finding(finding.key, finding.problem, finding.remedy, finding.severity)
+        return replace(finding, place=self.places.place(finding.place.key))
 
 
 def load_configuration(
@@ -72,12 +64,12 @@ def read_configuration(
             data = file.read(LARGEST_FILE + 1)
         text = data.decode("utf-8-sig") if len(data) <= LARGEST_FILE else None
     except OSError as err:
-        return "", _unreadable(path, f"cannot be read: {err.strerror}", "check its name and rights")
+        return "", _unreadable(path, message("file_unreadable", reason=err.strerror or str(err)))
     except UnicodeDecodeError as err:
         line = err.object[: err.start].count(b"\n") + 1
-        return "", _unreadable(path, "is not UTF-8 text", "save it as UTF-8", line)
+        return "", _unreadable(path, message("file_not_utf8"), line)
     if text is None:
-        return "", _unreadable(path, "is too large for a configuration", "name another file")
+        return "", _unreadable(path, message("file_too_large"))
     loaded = parse_configuration(
         text, catalogue, name=str(path), directory=path.parent, offline=offline
     )
@@ -96,16 +88,21 @@ def parse_configuration(
 
     `offline`: the files it names may be on another machine.
     """
-    report = Report(file=name)
-    root = _parse(text, report)
+    places = YamlPlaces(file=name)
+    report = Report(places.place)
+    root = _parse(text, name, report)
     if root is None or not root.is_mapping:
         if root is not None:
-            report.error("", "expected keys and values", "such as `knx: {link: none}`")
-        return LoadedConfiguration(configuration=None, findings=_in_order(report))
+            report.error("", "expected_site")
+        return LoadedConfiguration(
+            configuration=None, findings=_in_order(report), places=YamlPlaces(file=name)
+        )
     schema = build_schema(catalogue.parameters)
-    file = YamlFile(catalogue=catalogue, report=report, directory=directory or Path())
+    file = YamlFile(
+        catalogue=catalogue, report=report, places=places, directory=directory or Path()
+    )
     values = read_values(schema, YamlSection(file, schema, root), catalogue, report)
-    links = read_group_objects(root.get(GROUP_OBJECTS), catalogue, report)
+    links = read_group_objects(root.get(GROUP_OBJECTS), file)
     if not offline:
         check_files(file.named_files, report)
     warn_about_readers(file.named_files, report)
@@ -113,36 +110,23 @@ def parse_configuration(
     return LoadedConfiguration(
         configuration=configuration,
         findings=_in_order(report),
-        file=name,
-        lines=report.lines,
+        places=places,
     )
 
 
 def _in_order(report: Report) -> tuple[Finding, ...]:
-    """Return the findings by line, each fit to be printed in one line."""
-    findings = map(_printable, report.findings)
-    return tuple(sorted(findings, key=lambda finding: finding.line))
+    """Return the findings by line."""
+    return tuple(sorted(report.findings, key=lambda finding: finding.line))
 
 
-def _printable(finding: Finding) -> Finding:
-    key, problem = _one_line(finding.key)[:LONGEST_KEY], _one_line(finding.problem)
-    return replace(finding, key=key, problem=problem)
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _parse(text: str, report: Report) -> Node | None:
+def _parse(text: str, name: str, report: Report) -> Node | None:
     """Return the located tree, or None with a finding."""
-    problems = Problems()
-    problems.findings = report.findings
     try:
         if not _is_too_deep(text):
-            return parse_tree(text, problems, name=report.file)
+            return parse_tree(text, report, name=name)
     except (RecursionError, UnicodeError):
         pass  # lone surrogates, a key that contains itself
-    report.error("", "not valid YAML: it cannot be parsed", "check brackets and characters")
+    report.error("", "yaml_cannot_be_parsed")
     return None
 
 
@@ -150,7 +134,7 @@ def _is_too_deep(text: str) -> bool:
     """Tell whether levels nest deeper than the YAML library can compose (it would crash)."""
     depth = 0
     try:
-        for event in yaml.parse(text, Loader=_Loader):
+        for event in yaml.parse(text, Loader=Loader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -162,6 +146,8 @@ def _is_too_deep(text: str) -> bool:
     return False
 
 
-def _unreadable(path: Path, problem: str, remedy: str, line: int = 1) -> LoadedConfiguration:
-    finding = Finding(file=str(path), line=line, key="", problem=problem, remedy=remedy)
-    return LoadedConfiguration(configuration=None, findings=(finding,))
+def _unreadable(path: Path, words: Message, line: int = 1) -> LoadedConfiguration:
+    finding = Finding(place=FileLine(str(path), line, ""), words=words)
+    return LoadedConfiguration(
+        configuration=None, findings=(finding,), places=YamlPlaces(file=str(path))
+    )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from knxgw.catalogue.load import read_description
+from knxgw.catalogue.messages import Listed
 from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.config.meter_ratio import with_ratio
 from knxgw.config.report import Report
@@ -54,11 +55,7 @@ def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
     if not manual.given:
         return values.model("model")
     if "model" in values.given_names:
-        report.error(
-            manual.key,
-            "a meter is either of the catalogue or entered by hand",
-            "remove `model` or `manual`",
-        )
+        report.error(manual.key, "model_and_manual")
         return None
     return _build(manual, phases, report)
 
@@ -78,11 +75,7 @@ def _is_complete(values: Values, phases: int, report: Report) -> bool:
     """Tell whether everything is given that belongs together; what is missing is reported."""
     quantities = {name: section for name, section in values.sections.items() if section.given}
     if not quantities.keys() & {"current", "power"}:
-        report.error(
-            values.key,
-            "neither currents nor powers are given",
-            "add `current: {type: …, l1: …}` or `power: {type: …, l1: …}`",
-        )
+        report.error(values.key, "nothing_measured")
         return False
     is_good = not any(section.wrong_names for section in (values, *quantities.values()))
     is_good &= values.optional_text("function") is not None
@@ -98,9 +91,7 @@ def _is_complete(values: Values, phases: int, report: Report) -> bool:
 def _has_scale(values: Values, report: Report) -> bool:
     if values.number("scale") != 0:
         return True
-    report.error(
-        values.key_of("scale"), "0 would make every value 0", "write what gives the unit, or 1"
-    )
+    report.error(values.key_of("scale"), "scale_is_zero")
     return False
 
 
@@ -111,21 +102,25 @@ def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
     if values.wrong_names or (name != "energy" and "l1" not in given):
         return False  # that was reported
     if not given and not has_sum:
-        report.error(values.key, "no register is given", "add `sum: …` or `l1: …`")
+        report.error(values.key, "no_register_given")
         return False
     missing = [phase for phase in _PHASES[: len(given)] if phase not in given]
     if missing:
         report.error(
             values.key_of(given[-1]),
-            f"{given[-1].upper()} is given without {missing[0].upper()}",
-            f"add `{missing[0]}: …`; a meter of one phase has l1 only",
+            "phase_left_out",
+            given=given[-1].upper(),
+            missing=missing[0].upper(),
+            key=missing[0],
         )
         return False
     if len(given) < phases and not has_sum:
         report.error(
             values.key,
-            f"has {len(given)} of the {phases} phases of the charging point, their sum would be wrong",
-            f"add {' and '.join(_PHASES[len(given) : phases])}, or write phases: {len(given)}",
+            "too_few_phases",
+            count=len(given),
+            phases=phases,
+            missing=Listed(_PHASES[len(given) : phases], "and"),
         )
         return False
     return True
@@ -166,8 +161,10 @@ def _ends_within(one: _Register, report: Report) -> bool:
         return True
     report.error(
         one.key,
-        f"{one.type} has {_REGISTERS[one.type]} registers, which would end behind {LAST_REGISTER}",
-        "check the address; it is counted from 0",
+        "register_ends_behind",
+        type=one.type,
+        count=_REGISTERS[one.type],
+        last=LAST_REGISTER,
     )
     return False
 
@@ -179,8 +176,10 @@ def _fits_a_request(registers: list[_Register], values: Values, report: Report) 
         return True
     report.error(
         values.key_of("max_registers"),
-        f"{largest.type} has {count} registers, more than {most}",
-        f"write at least {count}",
+        "value_larger_than_request",
+        type=largest.type,
+        count=count,
+        most=most,
     )
     return False
 
@@ -196,9 +195,11 @@ def _are_apart(registers: list[_Register], report: Report) -> bool:
     for first, second in overlapping:
         report.error(
             second.key,
-            f"register {second.address} belongs to {first.key} already, which has "
-            f"{first.end - first.address} from {first.address} on",
-            "check both addresses and types",
+            "register_shared",
+            register=second.address,
+            key=first.key,
+            count=first.end - first.address,
+            start=first.address,
         )
     return not overlapping
 

@@ -6,13 +6,14 @@ Currents are mA, powers W, energies Wh, durations s.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NewType
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import DeviceModel, Product
-from knxgw.config.addresses import GroupAddress
 
 SMART_METER_7012_MA = 60_000  # highest limit in force with 7.012. Source: load-management 3.1
+GroupAddress = NewType("GroupAddress", str)  # main/middle/sub
 
 
 class ConfigurationSource(StrEnum):

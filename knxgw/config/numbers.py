@@ -6,6 +6,7 @@ Hexadecimal whole numbers (0xFF) are taken, because manuals write units and regi
 import math
 import re
 
+from knxgw.catalogue.messages import Message, message
 from knxgw.catalogue.model import ParameterDefinition, ParameterType
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -41,7 +42,7 @@ def number(parameter: ParameterDefinition, text: str) -> float | None:
     return whole(text) if parameter.type is ParameterType.INTEGER else _finite(text)
 
 
-def remedy(parameter: ParameterDefinition, text: str) -> str:
+def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
     """Return what to write in place of a text that is no number: a value, or what is allowed."""
     text = text.strip()
     if (other := _reading(text)) is not None:
@@ -53,16 +54,20 @@ def remedy(parameter: ParameterDefinition, text: str) -> str:
         return allowed_range(parameter)
     words = _write(parameter, value_there)
     if parameter.unit and words:
-        return f"the unit stands in the key, {words}"
+        return message("write_without_unit", value=value_there)
     return words or allowed_range(parameter)
 
 
-def allowed_range(parameter: ParameterDefinition) -> str:
-    """Return the range of a parameter in words, "" if it has none."""
-    if parameter.low is None or parameter.high is None:
-        return ""
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    return f"allowed: {_plain(parameter.low)} to {_plain(parameter.high)}{unit}"
+def allowed_range(parameter: ParameterDefinition) -> Message | None:
+    """Return the range of a parameter in words, None: it has none."""
+    low, high, unit = parameter.low, parameter.high, parameter.unit
+    if low is None or high is None:
+        return None
+    if parameter.type is ParameterType.TEXT:
+        return message("allowed_range_characters", low=low, high=high)
+    if unit is None:
+        return message("allowed_range", low=low, high=high)
+    return message("allowed_range_unit", low=low, high=high, unit=unit)
 
 
 def is_out_of_range(parameter: ParameterDefinition, value: float) -> bool:
@@ -99,13 +104,9 @@ def _in_unit_of(parameter: ParameterDefinition, value: float, unit: str) -> floa
     return None if factor is None else round(value * factor, 6)
 
 
-def _write(parameter: ParameterDefinition, value: float) -> str:
-    """Return what to write, "": that would not be taken either."""
+def _write(parameter: ParameterDefinition, value: float) -> Message | None:
+    """Return what to write, None: that would not be taken either."""
     is_broken = parameter.type is ParameterType.INTEGER and value != int(value)
     if is_broken or is_out_of_range(parameter, value):
-        return ""
-    return f"write {_plain(value)}"
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
+        return None
+    return message("write_value", value=value)

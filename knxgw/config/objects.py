@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from knxgw.catalogue.model import Catalogue, ObjectDefinition
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Names, Texts
-from knxgw.config.addresses import GroupAddress
 from knxgw.config.model import (
     Configuration,
+    GroupAddress,
     GroupObjectLink,
     LoadManagementMode,
     LoadManagementSettings,

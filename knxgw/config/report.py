@@ -1,56 +1,52 @@
-"""Collects findings about one source of a configuration, with the line of each key; pure."""
+"""Collects findings about one source of a configuration, each with the place of its key; pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
 
-from knxgw.errors import Finding, Severity
+from knxgw.catalogue.messages import Argument, Message, message
+from knxgw.catalogue.text import Text
+from knxgw.errors import Place, Problems, Severity, Worded
 
-
-def line_of(key: str, lines: Mapping[str, int]) -> int:
-    """Return the line of a key, or of the nearest section around it."""
-    while key:
-        if key in lines:
-            return lines[key]
-        key = key[: max(key.rfind("."), key.rfind("["), 0)]
-    return 1
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """The findings so far, and where each key stands.
+class Report(Problems):
+    """The findings so far. Its source says where a key stands."""
 
-    A key that does not stand in the file is reported where the section around it stands.
-    """
+    def __init__(self, place: Callable[[str], Place]) -> None:
+        super().__init__()
+        self.place = place
 
-    file: str
-    lines: dict[str, int] = field(default_factory=dict)  # dotted key -> line, from 1
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def has_errors(self) -> bool:
-        """Tell whether anything stops the start so far."""
-        return any(finding.severity is Severity.ERROR for finding in self.findings)
-
-    def error(self, key: str, problem: str, remedy: str = "") -> None:
+    def error(
+        self,
+        key: str,
+        id: str,  # noqa: A002 - of a message
+        /,
+        *,
+        remedy: Message | Text | None = None,
+        **arguments: Argument,
+    ) -> None:
         """Note a mistake."""
-        self._add(key, problem, remedy, Severity.ERROR)
+        self.note(key, message(id, remedy=remedy, **arguments))
 
-    def warning(self, key: str, problem: str, remedy: str = "") -> None:
+    def warning(
+        self,
+        key: str,
+        id: str,  # noqa: A002 - of a message
+        /,
+        *,
+        remedy: Message | Text | None = None,
+        **arguments: Argument,
+    ) -> None:
         """Note a risk."""
-        self._add(key, problem, remedy, Severity.WARNING)
+        self.note(key, message(id, remedy=remedy, **arguments), Severity.WARNING)
 
-    def line(self, key: str) -> int:
-        """Return the line of a key, or of the nearest section around it."""
-        return line_of(key, self.lines)
+    def note(self, key: str, words: Worded, severity: Severity = Severity.ERROR) -> None:
+        """Note what somebody else says about a key."""
+        self.add(self.place(key), words, severity)
 
-    def _add(self, key: str, problem: str, remedy: str, severity: Severity) -> None:
-        self.findings.append(
-            Finding(
-                file=self.file,
-                line=self.line(key),
-                key=key,
-                problem=problem,
-                remedy=remedy,
-                severity=severity,
-            )
-        )
+
+def parameter_and_entry(key: str) -> tuple[str, int | None]:
+    """Return a key as `parameters.yaml` writes it, and which entry of a list it is of, from 1."""
+    found = _INDEX.search(key)
+    return _INDEX.sub("[]", key), int(found[1]) + 1 if found else None

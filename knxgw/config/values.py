@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
-from knxgw.config.convert import Endpoint, NotAllowedError, Value, convert
+from knxgw.config.convert import Endpoint, Value, convert
+from knxgw.config.not_allowed import NotAllowedError
 from knxgw.config.report import Report
 from knxgw.config.schema import Section
 
@@ -157,14 +158,14 @@ class _Reader:
         values.put(name, default)
         if source is None or not source.gives(name):
             if parameter.required and values.given:
-                self._report.error(values.key_of(name), "is missing", f"add `{name}: …`")
+                self._report.error(values.key_of(name), "missing", name=name)
             return
         values.given_names.add(name)
         try:
             value = source.value(name, parameter)
             values.put(name, _completed(value, default) if isinstance(value, Endpoint) else value)
         except NotAllowedError as err:
-            self._report.error(values.key_of(name), err.problem, err.remedy)
+            self._report.note(values.key_of(name), err.words)
             values.wrong_names.add(name)
 
     def _default(self, parameter: ParameterDefinition) -> Value:
@@ -179,4 +180,6 @@ def _completed(value: Endpoint, default: Value) -> Endpoint:
     host, port = value.host or assumed.host, value.port or assumed.port
     if host and port:
         return Endpoint(host, port)
-    raise NotAllowedError(f"has no {'port' if host else 'host'}", "write host:port")
+    if host:
+        raise NotAllowedError("endpoint_without_port")
+    raise NotAllowedError("endpoint_without_host")

@@ -1,17 +1,17 @@
 """Shows the sections of a YAML file as a source of parameters, and notes the line of each key."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knxgw.catalogue.closest import closest
 from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.config.convert import NotAllowedError, Value, closest, convert
-from knxgw.config.report import Report
+from knxgw.config.convert import Value, convert
+from knxgw.config.not_allowed import NotAllowedError
+from knxgw.config.report import Report, parameter_and_entry
 from knxgw.config.schema import GROUP_OBJECTS, Section
-
-_INDEX = re.compile(r"\[\d+\]")
+from knxgw.config.yaml_places import YamlPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class YamlFile:
 
     catalogue: Catalogue
     report: Report
+    places: YamlPlaces
     directory: Path  # relative paths start here
     named_files: dict[str, str] = field(default_factory=dict)  # by the key that names it
 
@@ -34,7 +35,7 @@ class YamlSection:
             return
         known = section.keys if section.name else (*section.keys, GROUP_OBJECTS)
         for name, child in node.mapping().items():
-            file.report.lines[child.key] = child.line
+            file.places.lines[child.key] = child.line
             if name not in known:
                 self._report_unknown(name, child, known)
             elif not is_empty(child):
@@ -49,7 +50,7 @@ class YamlSection:
         """Return the entries of a list."""
         node = self._children.get(section.name)
         items = node.items() if node is not None else ()
-        self._file.report.lines.update({item.key: item.line for item in items})
+        self._file.places.lines.update({item.key: item.line for item in items})
         return [(item.key, YamlSection(self._file, section, item)) for item in items]
 
     def gives(self, name: str) -> bool:
@@ -60,15 +61,16 @@ class YamlSection:
         """Return what stands behind a key. Raises: NotAllowedError."""
         node = self._children[name]
         if node.is_list or node.is_mapping:
-            raise NotAllowedError("expected a single value", "write it behind its key")
+            raise NotAllowedError("expected_single_value")
         value = convert(parameter, node.text(), self._file.catalogue)
         if parameter.type is ParameterType.PATH:
             value = self._file.named_files[node.key] = str(self._file.directory / str(value))
         return value
 
     def _report_unknown(self, name: str, node: Node, known: Sequence[str]) -> None:
-        retired = self._file.catalogue.retired.get(_INDEX.sub("[]", node.key))
-        self._file.report.error(node.key, "unknown key", retired or closest(name, known))
+        retired = self._file.catalogue.retired.get(parameter_and_entry(node.key)[0])
+        remedy = retired or closest(name, known)
+        self._file.report.error(node.key, "unknown_key", remedy=remedy)
 
 
 def is_empty(node: Node) -> bool:

@@ -18,7 +18,7 @@ from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
-from knxgw.errors import ConfigError, Finding, LinkError, Severity
+from knxgw.errors import ConfigError, FileLine, Finding, LinkError, Plain, Severity
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_guard import Hooks
@@ -111,7 +111,7 @@ def _finding(
     """
     what = f"{file}: {problem}" if file else problem
     return Finding(
-        file="configuration", line=1, key=key, problem=what, remedy=remedy, severity=severity
+        place=FileLine("configuration", 1, key), words=Plain(what, remedy), severity=severity
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import yaml
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.catalogue.yaml_tree import Loader
+from knxgw.catalogue.yaml_loader import Loader
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, GatewayError

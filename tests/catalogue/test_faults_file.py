@@ -8,7 +8,8 @@ from knxgw.catalogue.codes import BUS_TEXT_LENGTH, FaultCode
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_faults import read_faults
-from knxgw.catalogue.yaml_tree import Problems, parse_tree
+from knxgw.catalogue.yaml_tree import parse_tree
+from knxgw.errors import Problems
 
 FAULTS = catalogue().product.faults
 SHIPPED = (product_db() / "faults.yaml").read_text(encoding="utf-8")

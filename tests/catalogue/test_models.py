@@ -5,7 +5,8 @@ import pytest
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.model import DeviceKind
-from knxgw.catalogue.yaml_tree import Problems, parse_tree
+from knxgw.catalogue.yaml_tree import parse_tree
+from knxgw.errors import Problems
 
 SUNSPEC = (product_db() / "meters/sunspec_meter_201_204.yaml").read_text(encoding="utf-8")
 DZG = (product_db() / "meters/dzg_dvh4013.yaml").read_text(encoding="utf-8")

@@ -8,8 +8,9 @@ from xknx.dpt import DPTBase
 
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.model import Catalogue
-from knxgw.catalogue.yaml_tree import Problems, parse_tree
+from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.commands.listing import object_rows
+from knxgw.errors import Problems
 
 # Numbers, datapoint types, flags and model marks as chapter 10 of the reference device's manual
 # prints them (firmware 1.3, 09.11.2022), typed in again here as an independent second source.

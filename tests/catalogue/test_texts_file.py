@@ -11,8 +11,9 @@ from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_texts import read_texts
 from knxgw.catalogue.text import Text
-from knxgw.catalogue.yaml_tree import Problems, parse_tree
+from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.config.objects import CONDITIONS
+from knxgw.errors import Problems
 
 TEXTS = catalogue().product.texts
 SHIPPED = (product_db() / "texts.yaml").read_text(encoding="utf-8")

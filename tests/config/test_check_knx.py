@@ -8,6 +8,7 @@ from knxgw.config.check_files import warn_about_readers
 from knxgw.config.check_knx import check_knx
 from knxgw.config.model import KnxLinkKind
 from knxgw.config.report import Report
+from knxgw.config.yaml_places import YamlPlaces
 from tests.config.sites import HOME, warnings
 from tests.support.knxip_server import settings
 
@@ -30,7 +31,7 @@ def password(tmp_path: Path) -> Path:
 
 def said(kind: KnxLinkKind, keyring: Path | None, password: Path | None) -> list[str]:
     """Return the warnings about a KNX connection."""
-    report = Report(file="site.yaml")
+    report = Report(YamlPlaces(file="site.yaml").place)
     of = settings(
         kind,
         keyring=str(keyring) if keyring else None,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import ParameterDefinition, ParameterType
-from knxgw.config.convert import NotAllowedError, convert
+from knxgw.config.convert import convert
+from knxgw.config.not_allowed import NotAllowedError
 
 NUMBERS = [
     parameter

@@ -10,13 +10,15 @@ import yaml
 from hypothesis import Phase, given, settings
 
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import Message
 from knxgw.config.assemble import assemble
-from knxgw.config.convert import NotAllowedError
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, ConfigurationSource
-from knxgw.config.report import Report
+from knxgw.config.not_allowed import NotAllowedError
+from knxgw.config.report import Report, parameter_and_entry
 from knxgw.config.schema import build_schema
 from knxgw.config.values import read_values
+from knxgw.errors import EtsParameter, Finding, Severity
 from tests.config import test_faults_and_warnings, test_values_and_defaults
 from tests.config.random_sites import sites
 from tests.support.ets_memory import EtsMemory, EtsSection
@@ -30,36 +32,45 @@ TEXTS = {
 del TEXTS["an address given twice"]  # a table of ETS has each once
 
 
-def from_file(text: str) -> tuple[Configuration | None, Report]:
+def from_file(text: str) -> tuple[Configuration | None, tuple[Finding, ...]]:
     """Return what the reader of files makes of a text."""
     loaded = parse_configuration(text, catalogue(), offline=True)
-    report = Report(file="")
-    report.findings = list(loaded.findings)
-    return loaded.configuration, report
+    return loaded.configuration, loaded.findings
 
 
-def from_ets(site: dict[str, Any]) -> tuple[Configuration | None, Report]:
+def from_ets(site: dict[str, Any]) -> tuple[Configuration | None, tuple[Finding, ...]]:
     """Return what the numbers of a memory give."""
     memory = EtsMemory.of(site, catalogue())
-    report = Report(file="ETS")
+    numbers = {one.key: one.ets_id for one in catalogue().parameters}
+
+    def place(key: str) -> EtsParameter:
+        parameter, entry = parameter_and_entry(key)
+        return EtsParameter(numbers.get(parameter), entry, key)
+
+    report = Report(place)
     source = EtsSection(memory.values(), catalogue())
     values = read_values(build_schema(catalogue().parameters), source, catalogue(), report)
     links = memory.group_objects()
     ets = ConfigurationSource.ETS
-    return assemble(values, links, catalogue(), report, source=ets), report
+    found = assemble(values, links, catalogue(), report, source=ets)
+    return found, tuple(report.findings)
+
+
+def what(finding: Finding) -> tuple[str, str, Severity]:
+    """Return about what a finding is, and what it says, wherever that stands."""
+    assert isinstance(finding.words, Message)
+    return finding.key, finding.words.id, finding.severity
 
 
 def assert_same(text: str) -> Configuration | None:
     """Compare both sources; return the configuration."""
-    wanted, file_report = from_file(text)
-    found, ets_report = from_ets(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - texts only
+    wanted, said_of_file = from_file(text)
+    found, said_of_ets = from_ets(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - texts only
     if wanted is None:
         assert found is None
         return None
     assert found == replace(wanted, source=ConfigurationSource.ETS)
-    assert sorted((one.key, one.severity) for one in ets_report.findings) == sorted(
-        (one.key, one.severity) for one in file_report.findings
-    )
+    assert sorted(map(what, said_of_ets)) == sorted(map(what, said_of_file))
     return found
 
 

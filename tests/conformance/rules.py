@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knxgw.catalogue.model import ObjectDefinition
-from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree
+from knxgw.catalogue.yaml_tree import Node, parse_tree
+from knxgw.errors import Problems
 
 RULES = Path(__file__).with_name("rules.yaml")
 

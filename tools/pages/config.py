@@ -102,7 +102,8 @@ def _values(parameter: ParameterDefinition) -> str:
         return words
     kind = _KINDS[parameter.type]
     if parameter.type in {ParameterType.INTEGER, ParameterType.NUMBER}:
-        kind = allowed_range(parameter).removeprefix("allowed: ") or kind
+        allowed = allowed_range(parameter)
+        kind = str(allowed).removeprefix("allowed: ") if allowed else kind
     return f"{kind}; {words}" if words else kind
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from knxgw.catalogue.yaml_tree import Node, Problems, parse_tree, read_tree
-from knxgw.errors import ConfigError, Severity
+from knxgw.catalogue.yaml_tree import Node, parse_tree, read_tree
+from knxgw.errors import ConfigError, Problems, Severity
 from knxgw.sim.bench.fields import (
     Place,
     current_ma,

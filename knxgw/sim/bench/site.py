@@ -15,11 +15,11 @@ from knxgw.catalogue.object_keys import (
     SMART_METER,
     START_STOP,
 )
-from knxgw.catalogue.yaml_tree import Problems, parse_tree
+from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.dlm.settings import Settings
-from knxgw.errors import ConfigError, GatewayError
+from knxgw.errors import ConfigError, GatewayError, Problems
 from knxgw.sim.bench.scenario import ConnectionModel, MeterModel, PointModel, Scenario
 from knxgw.station.sharing import sharing_settings
 

@@ -1,0 +1,20 @@
+"""Where the keys of a configuration file stand."""
+
+from dataclasses import dataclass, field
+
+from knxgw.errors import FileLine
+
+
+@dataclass(slots=True, kw_only=True)
+class YamlPlaces:
+    """The lines of one file; a key that is not in it stands where the section around it does."""
+
+    file: str
+    lines: dict[str, int] = field(default_factory=dict)  # dotted key -> line, from 1
+
+    def place(self, key: str) -> FileLine:
+        """Return where a key stands."""
+        around = key
+        while around and around not in self.lines:
+            around = around[: max(around.rfind("."), around.rfind("["), 0)]
+        return FileLine(self.file, self.lines.get(around, 1), key)
