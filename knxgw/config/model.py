@@ -85,7 +85,7 @@ class DeviceSettings:
 
     name: str
     time_zone: str  # IANA name
-    language: str  # of texts on the bus: en, de
+    language: str  # of texts on the bus and on pages: en, de
     alive_cycle_s: float  # GO 507
 
 

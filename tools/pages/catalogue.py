@@ -15,6 +15,7 @@ from knxgw.catalogue.model import (
     Control,
     DeviceModel,
     ObjectDefinition,
+    Product,
     Transformers,
     Watchdog,
     WatchdogTrigger,
@@ -22,7 +23,7 @@ from knxgw.catalogue.model import (
 )
 from knxgw.catalogue.texts import Texts
 from knxgw.config.group_objects import POINTS
-from tools.pages.charging_point import charging_point_page, reason_table
+from tools.pages.charging_point import charging_point_page, numbers_of, reason_table
 
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
 
@@ -56,32 +57,37 @@ are never guessed from a sum.
 _OWN = """\
 ## Objects of our own
 
-The reference device does not have these; those of the charging points lie 10 apart. 506 sets the
-clock of the gateway where no time server does: with a valid time server it is ignored. 507 sends
-every `device.alive_cycle_s`. The numbers of 511 are [below](#reason-of-the-limit-511-and-512).
+The reference device does not have these; those of the charging points lie 10 apart. {date_time} sets the
+clock of the gateway where no time server does: with a valid time server it is ignored. {alive} sends
+every `device.alive_cycle_s`. The numbers of {reason} are [below](#reason-of-the-limit-{reason}-and-{reason_text}).
 """
 _BEHAVIOUR = """\
 ## What the commands do
 
 | GO | telegram | effect |
 |---|---|---|
-| 1 | 1 / 0 | Grid-supporting control on / off. On, every charging point is held to `grid_supporting_control.setpoint_a`: 6 A, or 0 A (a pause). Off, the state before is restored. |
-| 54 | 1 | Starts a charging process that waits in state 7. |
-| 54 | 0 | Cancels it: state 4 until the vehicle is unplugged. What the state does not allow is `OpNotPossible`. |
-| 55 | 1 / 0 | Interruption on / off for this charging point, independent of grid-supporting control. Off, charging goes on with the setpoint that holds then. |
-| 59 | 0 or 1 | Releases the cable, but only when the charging process has finished; never ends a charge. |
-| 60 | current in A | Setpoint per phase, clamped to minimum and maximum; 0 A pauses where the charger allows it. Outside the range it is also `ValOutOfRange`. |
+| {grid_supporting_control} | 1 / 0 | Grid-supporting control on / off. On, every charging point is held to `grid_supporting_control.setpoint_a`: 6 A, or 0 A (a pause). Off, the state before is restored. |
+| {start_stop} | 1 | Starts a charging process that waits in state 7. |
+| {start_stop} | 0 | Cancels it: state 4 until the vehicle is unplugged. What the state does not allow is `OpNotPossible`. |
+| {interruption} | 1 / 0 | Interruption on / off for this charging point, independent of grid-supporting control. Off, charging goes on with the setpoint that holds then. |
+| {unlock} | 0 or 1 | Releases the cable, but only when the charging process has finished; never ends a charge. |
+| {setpoint} | current in A | Setpoint per phase, clamped to minimum and maximum; 0 A pauses where the charger allows it. Outside the range it is also `ValOutOfRange`. |
 
-10, 11, 12, 13 and 20 belong to dynamic load management: 10 to 12 are the smart meter's values per
-phase (negative: export), 13 = 1 says that a large consumer starts (every 1 counts, also a repeated
-one), 20 says that the smart meter is alive where it sends on change only.
+{smart_meter_l1}, {smart_meter_l2}, {smart_meter_l3}, {high_power_devices} and {in_operation} belong to dynamic load management:
+{smart_meter_l1} to {smart_meter_l3} are the smart meter's values per phase (negative: export),
+{high_power_devices} = 1 says that a large consumer starts (every 1 counts, also a repeated one), {in_operation} says that the smart meter is alive where it sends on change only.
 
 State objects send when their value changes. Currents, powers and energies send on a minimum change
 and not more often than a minimum interval; a value that has stood still for 10 s is sent as it is.
 All but answers go out at no more than 15 telegrams per second, with a burst of 5.
 
-76, 77 and 78 exist for every charger, because the gateway can supply them itself; so does 74
-wherever energy or power is measured. None of the energies is suitable for billing.
+{session_start}, {session_end} and {session_duration} exist for every charger, because the gateway can supply them itself; so
+does {energy_last_charge} wherever energy or power is measured. None of the energies is suitable for billing.
+"""
+_FAULTS = """\
+{fault} and {point_fault} are 1 while any fault of their scope is present. {last_fault} and {last_point_fault} show the most
+severe one, the newest among equals, and keep the last one when none is left; before the first they
+say `{no_error}`. The APP LED shows the most severe fault of all:
 """
 _REASONS = """\
 Of everything that holds a charging point back the highest in rank is shown
@@ -97,7 +103,7 @@ for charging points 6 to 8, which do not exist in this version.
 
 def objects_page(catalogue: Catalogue) -> str:
     """Return the reference of group objects as Markdown."""
-    texts = catalogue.product.texts
+    texts, numbers = catalogue.product.texts, numbers_of(catalogue.product)
     own = [one for one in catalogue.objects if one.table is None]  # not in the manual
     general = [one for one in catalogue.objects if not one.per_point and one not in own]
     per_point = [one for one in catalogue.objects if one.per_point and one not in own]
@@ -108,20 +114,20 @@ def objects_page(catalogue: Catalogue) -> str:
         *_general_table(general, texts),
         "\n## Objects of a charging point\n",
         *_point_table(per_point, texts),
-        "\n" + _OWN,
+        "\n" + _OWN.format(**numbers),
         *_general_table((one for one in own if not one.per_point), texts),
         "",
         *_point_table((one for one in own if one.per_point), texts),
-        "\n" + _BEHAVIOUR,
-        "## Charging point state (50)\n",
+        "\n" + _BEHAVIOUR.format(**numbers),
+        "## Charging point state ({state})\n".format(**numbers),
         *_state_table(texts),
-        "\n## Load management (504)\n",
+        "\n## Load management ({sharing_state})\n".format(**numbers),
         *_load_management_table(texts),
-        "\n## Fault texts (9 and 95)\n",
-        *_fault_table(catalogue.product.faults),
-        "\n## Reason of the limit (511 and 512)\n",
+        "\n## Fault texts ({last_fault} and {last_point_fault})\n".format(**numbers),
+        *_fault_table(catalogue.product.faults, numbers),
+        "\n## Reason of the limit ({reason} and {reason_text})\n".format(**numbers),
         _REASONS,
-        *reason_table(texts),
+        *reason_table(texts, numbers),
         "\n" + _FREE,
     ]
     return "\n".join(parts)
@@ -169,18 +175,15 @@ def _load_management_table(texts: Texts) -> Iterable[str]:
         yield _row(str(int(state)), text.en, text.de)
 
 
-def _fault_table(faults: Faults) -> Iterable[str]:
-    yield (
-        "8 and 94 are 1 while any fault of their scope is present. 9 and 95 show the most severe "
-        "one, the newest among equals, and keep the last one when none is left; before the first "
-        f"they say `{NO_ERROR}`. The APP LED shows the most severe fault of all:\n"
-    )
+def _fault_table(faults: Faults, numbers: Mapping[str, int]) -> Iterable[str]:
+    yield _FAULTS.format(no_error=NO_ERROR, **numbers)
     yield from _head("severity from", "APP LED", "meaning")
     for band in faults.bands:
         led = f"{band.flashes} slow flashes, pause" if band.flashes else "on"
         yield _row(str(band.at_least), led, band.meaning.en)
     yield ""
-    yield from _head("text", "at 9", "at 95", "fault", "cause", "remedy")
+    places = (f"at {numbers[key]}" for key in ("last_fault", "last_point_fault"))
+    yield from _head("text", *places, "fault", "cause", "remedy")
     for code in FaultCode:
         fault = faults.definitions[code]
         yield _row(
@@ -235,16 +238,15 @@ are, and from its menu: compare a current with a clamp meter when you put it int
 _MATRIX = """\
 ## Which model supplies which group objects
 
-Numbers are those of charging point 1. Objects that every charger has (50 to 53, 55, 56, 60, 61, 76
-to 78, 94, 95) are left out. ● the model supplies it. A meter adds its row to that of the charger it
-stands behind.
+Numbers are those of charging point 1. Objects that every charger has ({always}) are left out.
+● the model supplies it. A meter adds its row to that of the charger it stands behind.
 """
 _ZERO: Mapping[ZeroMeaning, str] = {
-    ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO 60 takes 0",
+    ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO {setpoint} takes 0",
     ZeroMeaning.FORBIDDEN: "0 A cannot be set; the gateway pauses it by another register, "
-    "GO 60 = 0 gives the minimum",
+    "GO {setpoint} = 0 gives the minimum",
     ZeroMeaning.UNLIMITED: "0 A would mean no limit and is never written; the gateway pauses it by "
-    "another register, GO 60 = 0 gives the minimum",
+    "another register, GO {setpoint} = 0 gives the minimum",
 }
 _TRIGGERS: Mapping[WatchdogTrigger, str] = {
     WatchdogTrigger.NONE: "nothing has to be repeated",
@@ -275,11 +277,34 @@ def meters_page(catalogue: Catalogue) -> str:
 
 def _models_page(catalogue: Catalogue, introduction: str, models: Collection[DeviceModel]) -> str:
     parts = [_GENERATED, introduction, *_overview(models)]
-    parts += ["\n" + _MATRIX, *_matrix(catalogue, models)]
-    parts.append("\n## Each model\n")
+    parts += ["\n" + _MATRIX.format(always=_ranges(_always(catalogue.objects)))]
+    parts += [*_matrix(catalogue, models), "\n## Each model\n"]
     for model in models:
-        parts.extend(_model_section(model, catalogue.objects))
+        parts.extend(_model_section(model, catalogue.product))
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _always(objects: Iterable[ObjectDefinition]) -> list[int]:
+    """Return the numbers of the manual's objects of a charging point that no model can lack."""
+    of_points = (one for one in objects if one.per_point and one.table is not None)
+    return [one.number for one in of_points if one.needs is None]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return ascending numbers in words: "50 to 53, 55"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ", ".join(_span(span) for span in spans)
+
+
+def _span(span: Sequence[int]) -> str:
+    if len(span) < 3:
+        return ", ".join(str(number) for number in span)
+    return f"{span[0]} to {span[-1]}"
 
 
 def _overview(models: Iterable[DeviceModel]) -> Iterable[str]:
@@ -305,7 +330,7 @@ def _matrix(catalogue: Catalogue, models: Collection[DeviceModel]) -> Iterable[s
         yield _row(f"`{model.id}`", *marks)
 
 
-def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> Iterable[str]:
+def _model_section(model: DeviceModel, product: Product) -> Iterable[str]:
     yield f'<a id="{model.id}"></a>\n'
     yield f"### {model.manufacturer} {model.model}\n"
     yield f"- **Write in the file:** `model: {model.id}`"
@@ -315,11 +340,11 @@ def _model_section(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> I
     if len(model.connectors) > 1:
         yield f"- **Sockets:** {_sockets(model)}"
     if model.control is not None:
-        yield f"- **Current:** {_control(model.control)}"
+        yield f"- **Current:** {_control(model.control, numbers_of(product))}"
         yield f"- **Watchdog:** {_watchdog(model.watchdog)}"
     else:
         yield f"- **Current transformers:** {_TRANSFORMERS[model.transformers]}"
-    yield f"- **Group objects that depend on the model:** {_supplied(model, objects)}"
+    yield f"- **Group objects that depend on the model:** {_supplied(model, product.objects)}"
     for title, texts in (
         ("Set up at the device", model.setup),
         ("Peculiarities", model.quirks),
@@ -351,10 +376,11 @@ def _sockets(model: DeviceModel) -> str:
     return f"{keys}; each is a charging point of its own"
 
 
-def _control(control: Control) -> str:
+def _control(control: Control, numbers: Mapping[str, int]) -> str:
     range_a = f"{control.minimum_ma / 1000:g} to {control.maximum_ma / 1000:g} A"
+    zero = _ZERO[control.zero].format(**numbers)
     told = "told as a power, " if control.is_power else ""
-    return f"{told}{range_a} in steps of {control.resolution_ma / 1000:g} A; {_ZERO[control.zero]}"
+    return f"{told}{range_a} in steps of {control.resolution_ma / 1000:g} A; {zero}"
 
 
 def _watchdog(watchdog: Watchdog | None) -> str:
@@ -391,7 +417,7 @@ PAGES: Mapping[str, Callable[[Catalogue], str]] = {
     "objects": objects_page,
     "chargers": chargers_page,
     "meters": meters_page,
-    "charging-point": lambda catalogue: charging_point_page(catalogue.product.texts),
+    "charging-point": lambda catalogue: charging_point_page(catalogue.product),
 }
 
 

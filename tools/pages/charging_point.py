@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import product
 
+from knxgw.catalogue.model import Product
 from knxgw.catalogue.texts import Texts
 from knxgw.charging.states import (
     PROCESS_TABLE,
@@ -21,16 +22,16 @@ from knxgw.charging.words import ChargingState, Reason
 
 
 class Input(StrEnum):
-    """What can happen to a charging point."""
+    """What can happen to a charging point; group objects by their keys."""
 
     PLUGGED_IN = "plugged in"
     UNPLUGGED = "unplugged"
-    START = "54 = 1"
-    STOP = "54 = 0"
-    INTERRUPTED = "55 = 1"
-    RELEASED = "55 = 0"
-    GRID_CONTROL_BEGINS = "1 = 1 (0 A)"
-    GRID_CONTROL_ENDS = "1 = 0 (0 A)"
+    START = "{start_stop} = 1"
+    STOP = "{start_stop} = 0"
+    INTERRUPTED = "{interruption} = 1"
+    RELEASED = "{interruption} = 0"
+    GRID_CONTROL_BEGINS = "{grid_supporting_control} = 1 (0 A)"
+    GRID_CONTROL_ENDS = "{grid_supporting_control} = 0 (0 A)"
     LOCK_OUT_BEGINS = "lock-out begins"
     LOCK_OUT_ENDS = "lock-out ends"
     PAUSE_BEGINS = "our own 0 A begins"
@@ -128,7 +129,7 @@ _INTRODUCTION = """\
 
 # A charging point
 
-What group object 50 shows, what may follow on what, and who decides the current. All tables on
+What group object {state} shows, what may follow on what, and who decides the current. All tables on
 this page are drawn from the tables that the gateway runs on. Numbers are those of charging point 1.
 
 A charger reports its own state; the gateway knows what the charger does not: that a process was
@@ -157,31 +158,31 @@ _REASONS = """\
 ## Who decides the current
 
 Any source of 0 A wins; otherwise the smallest cap; otherwise the setpoint. What is shown is the
-highest effective rank, as number (511), as text (512, in the language of the bus) and in words on
-the status page. 510 is the current offered. The offer is always 0 A or within minimum and maximum.
+highest effective rank, as number ({reason}), as text ({reason_text}, in the language of the bus) and in words on
+the status page. {offer} is the current offered. The offer is always 0 A or within minimum and maximum.
 """
 _EXPLAINED = """\
 The ranks, from the highest: a configuration fault (nothing is written to the chargers concerned;
 without an object that the load management needs nobody charges), a fault of the charger, a vehicle
-that does not follow, interruption (55), grid-supporting control with 0 A (1), the overcurrent
+that does not follow, interruption ({interruption}), grid-supporting control with 0 A ({grid_supporting_control}), the overcurrent
 lock-out, grid-supporting control with 6 A where the minimum is higher, cancelled, waiting for a
 start; then the caps: grid-supporting control with 6 A, the minimum while the gateway starts, stops
-or has had an internal error; last the setpoint (60).
+or has had an internal error; last the setpoint ({setpoint}).
 
 Interruption and grid-supporting control are independent and may begin and end in any order. A
 setpoint written meanwhile is remembered and applies at the end.
 
 ## Faults of the vehicle
 
-- `NotFollowing` (60): the current stays above the offer by more than 1.5 A (or a tenth of it) for
+- `NotFollowing` ({not_following}): the current stays above the offer by more than 1.5 A (or a tenth of it) for
   10 s, counted from 6 s after the last lowering. The charging point is offered 0 A.
-- `NotStopping` (80): it still draws more than 1 A 10 s later.
+- `NotStopping` ({not_stopping}): it still draws more than 1 A 10 s later.
 - `NotStopping` ends when the draw falls to 1 A or below; `NotFollowing` when the vehicle is
   unplugged, or has drawn no more than 1 A for 5 minutes. A restart of the gateway ends both.
 
 ## Start, restart and end
 
-| event | interruption (55) | grid-supporting control (1) | setpoint (60) | cancelled |
+| event | interruption ({interruption}) | grid-supporting control ({grid_supporting_control}) | setpoint ({setpoint}) | cancelled |
 |---|---|---|---|---|
 | restart of the gateway, power return | as stored | read from the bus, else as stored | as stored, clamped anew | as stored |
 | KNX comes back | kept | read again | kept | kept |
@@ -191,7 +192,7 @@ setpoint written meanwhile is remembered and applies at the end.
 After a start nobody gets more than the minimum until the bus has answered whether grid-supporting
 control is active: at most 4 s after the bus was asked, and 8.5 s after the start where the KNX link
 is not there yet. Then what was stored holds; an answer that comes later is followed at once.
-Without a group address on 1 there is nothing to wait for. What was stored of an object that has no
+Without a group address on {grid_supporting_control} there is nothing to wait for. What was stored of an object that has no
 group address any more is not restored, because no telegram could end it.
 
 When the gateway ends in order, every charger is told what shall hold without it: under load
@@ -200,19 +201,26 @@ already. Fail-safe and watchdogs of the chargers stay armed.
 
 Where the stored state was damaged, or cannot be read, the fault is `StateLost`: the gateway works, but
 what may have held a charging point back counts as holding it back. An interruption counts as active, a
-setpoint as the lowest, grid-supporting control as active, and a process that 54 can start waits for a
+setpoint as the lowest, grid-supporting control as active, and a process that {start_stop} can start waits for a
 start, each where the object has a group address, and until the bus says otherwise: by an answer to the read
-of 1 at the start, or by writing 55, 60, 54. Counters that were lost begin anew.
+of {grid_supporting_control} at the start, or by writing {interruption}, {setpoint}, {start_stop}. Counters that were lost begin anew.
 
 An error inside the gateway that it cannot handle is `ContactSupport`: it goes on working for
 everyone, but until a restart nobody gets more than the minimum.
 """
 
 
-def charging_point_page(texts: Texts) -> str:
+def numbers_of(product: Product) -> Mapping[str, int]:
+    """Return the number of every group object by its key, at charging point 1."""
+    return {one.key: one.number for one in product.objects}
+
+
+def charging_point_page(product: Product) -> str:
     """Return the page as Markdown."""
+    texts, numbers = product.texts, numbers_of(product)
+    severities = {code.name.lower(): n for code, n in product.faults.charging_point.items()}
     parts = [
-        _INTRODUCTION,
+        _INTRODUCTION.format(**numbers),
         *_diagram(),
         "",
         *_process_table(),
@@ -221,12 +229,12 @@ def charging_point_page(texts: Texts) -> str:
         *_shown_table(texts),
         "",
         _TRANSITIONS,
-        *_transition_table(texts),
+        *_transition_table(texts, numbers),
         "",
-        _REASONS,
-        *reason_table(texts),
+        _REASONS.format(**numbers),
+        *reason_table(texts, numbers),
         "",
-        _EXPLAINED,
+        _EXPLAINED.format(**numbers, **severities),
     ]
     return "\n".join(parts)
 
@@ -257,8 +265,9 @@ def _shown_table(texts: Texts) -> Iterable[str]:
         yield _row(_named(reported, texts), *(str(int(state)) for state in row.values()))
 
 
-def _transition_table(texts: Texts) -> Iterable[str]:
-    yield from _head("50 shows", *(given.value for given in Input))
+def _transition_table(texts: Texts, numbers: Mapping[str, int]) -> Iterable[str]:
+    inputs = (given.value.format(**numbers) for given in Input)
+    yield from _head(f"{numbers['state']} shows", *inputs)
     for state, row in transitions().items():
         yield _row(_named(state, texts), *(_values(following) for following in row.values()))
 
@@ -267,13 +276,16 @@ def _values(following: tuple[ChargingState | None, ...]) -> str:
     return ", ".join("-" if state is None else str(int(state)) for state in following)
 
 
-def reason_table(texts: Texts) -> Iterable[str]:
+def reason_table(texts: Texts, numbers: Mapping[str, int]) -> Iterable[str]:
     """Yield the reasons of the limit as a table; `name` is what a scenario of the bench calls it."""
-    yield from _head("511", "name", "in words", "in German", "512 (en)", "512 (de)")
+    bus = numbers["reason_text"]
+    yield from _head(
+        str(numbers["reason"]), "name", "in words", "in German", f"{bus} (en)", f"{bus} (de)"
+    )
     for reason in Reason:
-        words, bus = texts.reasons[reason].words, texts.reasons[reason].bus
+        words, short = texts.reasons[reason].words, texts.reasons[reason].bus
         name = f"`{reason.name.lower()}`"
-        yield _row(str(int(reason)), name, words.en, words.de, bus.en, bus.de)
+        yield _row(str(int(reason)), name, words.en, words.de, short.en, short.de)
 
 
 def _named(state: ChargingState, texts: Texts) -> str:
