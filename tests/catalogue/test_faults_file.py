@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import BUS_TEXT_LENGTH, FaultCode
 from knxgw.catalogue.directory import product_db
@@ -11,6 +13,7 @@ from knxgw.catalogue.load_faults import read_faults
 from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.errors import Problems
 
+ODD = ["", "  x: 1", "- y", "[]", "{}", "  en: ~", "    de: ''", "&a", "  - code: Comm", "\t"]
 FAULTS = catalogue().product.faults
 SHIPPED = (product_db() / "faults.yaml").read_text(encoding="utf-8")
 
@@ -99,3 +102,18 @@ def test_a_mistake_is_located_and_says_what_to_write(old: str, new: str, said: s
     found = changed(old, new)
     assert any(said in one for one in found), found
     assert all(one.startswith("faults.yaml:") for one in found)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(SHIPPED.splitlines()) - 1), st.sampled_from(ODD))
+def test_a_file_without_findings_is_complete_whatever_one_line_became(line: int, odd: str) -> None:
+    lines = SHIPPED.splitlines()
+    lines[line] = odd
+    problems = Problems()
+    root = parse_tree("\n".join(lines), problems, name="faults.yaml")
+    found = read_faults(root) if root is not None else None
+    if problems.findings:
+        return
+    assert found is not None
+    assert set(found.definitions) == set(FaultCode) == {*found.general, *found.charging_point}
+    assert found.bands[-1].at_least == 1

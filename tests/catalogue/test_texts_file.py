@@ -5,6 +5,8 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, Reason, SharingState
 from knxgw.catalogue.directory import product_db
@@ -15,6 +17,7 @@ from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.config.objects import CONDITIONS
 from knxgw.errors import Problems
 
+ODD = ["", "  x: 1", "- y", "[]", "{}", "  en: ~", "    de: ''", "&a", "  - code: Comm", "\t"]
 TEXTS = catalogue().product.texts
 SHIPPED = (product_db() / "texts.yaml").read_text(encoding="utf-8")
 LANGUAGES = ("en", "de")
@@ -106,3 +109,19 @@ def test_a_mistake_is_located_and_says_what_to_write(old: str, new: str, said: s
 def test_no_group_of_texts_has_a_field_that_is_no_text() -> None:
     groups: list[Any] = [TEXTS.names, TEXTS.messages, TEXTS.status]
     assert all(isinstance(getattr(g, f.name), Text) for g in groups for f in fields(g))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(SHIPPED.splitlines()) - 1), st.sampled_from(ODD))
+def test_a_file_without_findings_is_complete_whatever_one_line_became(line: int, odd: str) -> None:
+    lines = SHIPPED.splitlines()
+    lines[line] = odd
+    problems = Problems()
+    root = parse_tree("\n".join(lines), problems, name="texts.yaml")
+    found = read_texts(root) if root is not None else None
+    if problems.findings:
+        return
+    assert found is not None
+    assert set(found.states) == set(ChargingState)
+    assert set(found.reasons) == set(Reason)
+    assert set(found.load_management) == set(SharingState)
