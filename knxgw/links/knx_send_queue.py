@@ -20,6 +20,7 @@ class SendQueue:
         self._waiting: dict[CEMIPriority, deque[tuple[Outgoing, Result]]] = {
             priority: deque() for priority in SENDING_ORDER
         }
+        self._count = 0  # of all that wait
         self._current: Result | None = None
 
     def add(self, outgoing: Outgoing, *, is_open: bool) -> Result:
@@ -33,13 +34,17 @@ class SendQueue:
             result.set_result(Outcome.DROPPED)
         else:
             waiting.append((outgoing, result))
+            self._count += 1
         return result
 
     def due(self, now_s: float, *, requested_only: bool) -> CEMIPriority | None:
         """Return the priority of the frame that goes next: what was handed over is wanted."""
+        if not self._count:
+            return None
         for priority, waiting in self._waiting.items():
             while waiting and waiting[0][1].done():  # its sender has taken it back
                 waiting.popleft()
+                self._count -= 1
             if waiting:
                 return priority
         return None
@@ -50,6 +55,7 @@ class SendQueue:
         if priority is None:
             return None
         outgoing, self._current = self._waiting[priority].popleft()
+        self._count -= 1
         return outgoing
 
     def finished(self, outcome: Outcome) -> None:
@@ -65,6 +71,7 @@ class SendQueue:
                 if not result.done():
                     result.set_result(Outcome.DROPPED)
             waiting.clear()
+        self._count = 0
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until something is to be sent [s]."""

@@ -9,7 +9,7 @@ moving values.
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from xknx.telegram.address import GroupAddress
@@ -52,6 +52,7 @@ class Due:
 class _Lane:
     """What waits with one priority."""
 
+    priority: Priority
     responses: deque[Due] = field(default_factory=deque)
     reads: dict[GroupObject, None] = field(default_factory=dict)
     states: dict[GroupObject, None] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class Outbox:
         self.dropped_responses = 0
         self.waiting_responses = 0
         self._waiting: dict[int, int] = {}  # raw group address -> answers waiting
-        self._lanes = {priority: _Lane() for priority in Priority}  # highest first
+        self._lanes: list[_Lane] = []  # of the priorities that have been used, the highest first
         self._tokens = SPONTANEOUS_BURST
         self._filled_s = 0.0
 
@@ -102,66 +103,79 @@ class Outbox:
         self._waiting[address.raw] = waiting + 1
         self.waiting_responses += 1
         due = Due(group_object, address, is_response=True, is_read=False)
-        self._lanes[due.priority].responses.append(due)
+        self._lane(group_object).responses.append(due)
         return True
 
     def add_value(self, group_object: GroupObject) -> None:
         """Have an object send its value; states go before moving values."""
-        lane = self._lanes[group_object.priority]
+        lane = self._lane(group_object)
         states = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
         (lane.states if states else lane.moving)[group_object] = None
 
     def add_read(self, group_object: GroupObject) -> None:
         """Have an object read its value from the bus."""
-        self._lanes[group_object.priority].reads[group_object] = None
+        self._lane(group_object).reads[group_object] = None
 
     def withdraw(self, group_object: GroupObject) -> None:
         """Do not send this object's value: it is not known any more."""
-        lane = self._lanes[group_object.priority]
+        lane = self._lane(group_object)
         lane.states.pop(group_object, None)
         lane.moving.pop(group_object, None)
 
     def drop_responses(self) -> None:
         """Forget waiting answers: after a lost link their readers have given up."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.responses.clear()
         self._waiting.clear()
         self.waiting_responses = 0
 
     def keep_only(self, objects: Collection[GroupObject]) -> None:
         """Forget what waits of other objects: nobody speaks for them any more."""
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.keep_only(objects)
-        waiting = [due for lane in self._lanes.values() for due in lane.responses]
+        waiting = [due for lane in self._lanes for due in lane.responses]
         self.waiting_responses = len(waiting)
         self._waiting = dict(Counter(due.address.raw for due in waiting))
 
     def has_spontaneous(self) -> bool:
         """Tell whether anything but answers waits."""
-        return any(lane.has_spontaneous for lane in self._lanes.values())
+        return any(lane.has_spontaneous for lane in self._lanes)
 
     def next_priority(self, now_s: float, *, answers_only: bool = False) -> Priority | None:
         """Return the priority of the telegram that may be sent now, None without one."""
-        for priority, _lane in self._ready(now_s, answers_only=answers_only):
-            return priority
-        return None
+        lane = self._next_lane(now_s, answers_only=answers_only)
+        return None if lane is None else lane.priority
 
     def next_due(self, now_s: float, *, answers_only: bool = False) -> Due | None:
         """Take the telegram that may be sent now."""
-        for _priority, lane in self._ready(now_s, answers_only=answers_only):
+        lane = self._next_lane(now_s, answers_only=answers_only)
+        if lane is None:
+            return None
+        if lane.responses:
+            return self._next_response(lane)
+        self._tokens -= 1.0
+        return lane.next_spontaneous()
+
+    def _next_lane(self, now_s: float, *, answers_only: bool) -> _Lane | None:
+        """Return the highest priority with something that may be sent now."""
+        for lane in self._lanes:
             if lane.responses:
-                return self._next_response(lane)
-            self._tokens -= 1.0
-            return lane.next_spontaneous()
+                return lane
+            if not answers_only and lane.has_spontaneous and self._has_token(now_s):
+                return lane
         return None
 
-    def _ready(self, now_s: float, *, answers_only: bool) -> Iterator[tuple[Priority, _Lane]]:
-        """Yield priorities with something that may be sent now, the highest first."""
-        for priority, lane in self._lanes.items():
-            if lane.responses or (
-                not answers_only and lane.has_spontaneous and self._has_token(now_s)
-            ):
-                yield priority, lane
+    def _lane(self, group_object: GroupObject) -> _Lane:
+        """Return where an object's telegrams wait."""
+        priority = group_object.priority
+        for lane in self._lanes:
+            if lane.priority is priority:
+                return lane
+        lane = _Lane(priority)
+        self._lanes.append(lane)
+        order = tuple(Priority)
+        self._lanes.sort(key=lambda one: order.index(one.priority))
+        return lane
 
     def _next_response(self, lane: _Lane) -> Due:
         due = lane.responses.popleft()
