@@ -1,8 +1,10 @@
 """The KNX port: every frame goes to those who registered for its kind, and theirs go out in order."""
 
+import ast
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
@@ -31,6 +33,7 @@ from xknx.telegram.tpci import (
     TNak,
 )
 
+import knxgw
 from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
 from knxgw.errors import LinkError
@@ -424,3 +427,29 @@ async def test_a_port_waits_for_the_clock_before_it_opens_a_secured_link() -> No
     with pytest.raises(LinkError, match="the clock is not set"):
         await port.run()
     assert not port.is_up
+
+
+# --- what is known of xknx
+
+
+FRAMES = ("xknx.cemi", "xknx.telegram", "xknx.dpt")
+
+
+def above_the_wires() -> list[Path]:
+    """Return the modules that speak KNX and touch no wire."""
+    package = Path(knxgw.__file__).parent
+    port = ("knx_port", "knx_send_queue", "knx_group_communication")
+    rooms = [path for room in ("knx", "objects", "sim") for path in (package / room).glob("*.py")]
+    return rooms + [package / "links" / f"{name}.py" for name in port]
+
+
+def test_above_the_wires_xknx_is_known_by_its_frames_telegrams_and_codecs_only() -> None:
+    known = {
+        (path.stem, node.module)
+        for path in above_the_wires()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("xknx")
+    }
+    assert ("knx_port", "xknx.cemi") in known
+    others = {one for one in known if not one[1].startswith(FRAMES)}
+    assert others == {("codec", "xknx.exceptions")}, "what xknx's codecs raise is translated there"
