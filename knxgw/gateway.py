@@ -90,6 +90,9 @@ class Gateway:
             now=self._valid_now,
         )
         self._state_was_damaged = False
+        self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
+            self._database.load_numbers(), self._keeper, self._valid_now, self._loop.time
+        )
         self._knx = self._session(world.link)
         self.application: Application | None = None
         if configuration is not None:
@@ -231,10 +234,7 @@ class Gateway:
         """Return a session on a link; nothing is connected yet."""
         if link is None:
             return None
-        numbers = SecureNumbers(
-            self._database.load_numbers(), self._keeper, self._valid_now, self._loop.time
-        )
-        link.keep_numbers(numbers)
+        link.keep_numbers(self._secure_numbers)
         port = KnxPort(link)
         GroupCommunication(port, self.objects, self.command).join()
         self.objects.outbox.limits = link.response_limits

@@ -53,8 +53,12 @@ class DataSecureStage:
         tool = None if tool_key is None else ToolKeySecurity(tool_key, self._numbers)
         self._tool_security = tool
 
-    async def reserve(self) -> None:
-        """Make sure that the next number can be used, if anything is secured. Raises: LinkError."""
+    async def begin(self) -> None:
+        """Begin where all links before have ended; before each session. Raises: LinkError.
+
+        The next number must be known, if anything is secured.
+        """
+        self.use(self._groups, self._tool_key)  # the link of before may have taken telegrams since
         if self._groups.keys or self._tool_key is not None:
             await self._group().reserve()
 

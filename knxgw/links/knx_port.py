@@ -153,7 +153,7 @@ class KnxPort:
         loop = asyncio.get_running_loop()
         try:
             if self._data_secure is not None:
-                await self._data_secure.reserve()
+                await self._data_secure.begin()
             await self._link.open(self._on_frame, self._note_lost)
             self.is_up = True
             self._news.up(loop.time(), f"individual address {self.individual_address}")

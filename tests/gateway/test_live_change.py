@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xknx.cemi import CEMILData
+from xknx.dpt import DPTBinary
+from xknx.telegram.address import GroupAddress, IndividualAddress
+from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.charging.words import PointNumber
+from knxgw.knx.frames import Outgoing
+from knxgw.links.knx_data_secure import DataSecureStage
+from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.modbus import ModbusBus
 from knxgw.modbus.driver import Driver
 from knxgw.objects.table import GroupObject
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_load_management import House
-from tests.support.world import World, configure, on_null_modem
+from tests.support.knxip_server import group_write, numbers_of
+from tests.support.world import PEER, World, configure, on_null_modem
 
 PORTS = (5021, 5022, 5023, 5024, 5025)
 CP1, CP2 = PointNumber(1), PointNumber(2)
@@ -177,6 +185,37 @@ async def test_a_device_without_a_configuration_is_at_rest_and_takes_one(tmp_pat
         await world.until(lambda: world.gateway.application is not None, 1.0)
         await world.until(lambda: world.gateway.is_ready, 30.0)
         assert await world.read("2/1/50") is not None
+
+
+async def test_a_recorded_telegram_is_refused_after_the_link_was_exchanged(tmp_path: Path) -> None:
+    address = GroupAddress("2/1/55")
+    groups = GroupKeys(keys={address: bytes(range(16))}, senders={IndividualAddress(PEER): 0})
+    button = DataSecureStage(groups)
+    button.keep_numbers(numbers_of())
+
+    async def secured(*, interrupts: bool) -> CEMILData:
+        data = group_write(str(address), 0, PEER)
+        data.payload = GroupValueWrite(DPTBinary(int(interrupts)))
+        telegram = await button.outgoing(Outgoing(data))
+        assert telegram is not None
+        return telegram
+
+    async with World(ALL.text(), tmp_path) as world:
+        world.strict = False
+        world.charger(1).plug(Vehicle())
+        await world.until(lambda: world.charger(1).offer_ma == 16_000)
+        first, second = DataSecureStage(groups), DataSecureStage(groups)
+        await world.change_link(first)
+        telegrams = [await secured(interrupts=False) for _ in range(8)]
+        for telegram in telegrams:  # so many that the last numbers wait to be stored
+            await world.say(telegram)
+        assert first.insecure == 0
+        await world.change_link(second)
+        for telegram in telegrams:
+            await world.say(telegram)
+        assert second.insecure == len(telegrams)
+        await world.say(await secured(interrupts=True))
+        await world.until(lambda: world.charger(1).offer_ma == 0)
 
 
 async def test_what_cannot_be_taken_changes_nothing(tmp_path: Path) -> None:

@@ -250,9 +250,9 @@ async def test_without_a_clock_and_without_a_number_nothing_can_be_secured() -> 
     device = Device()
     device.clock = None
     with pytest.raises(LinkError, match="the clock is not set"):
-        await device.stage.reserve()
+        await device.stage.begin()
     device.clock = NOON
-    await device.stage.reserve()
+    await device.stage.begin()
     assert await sent(device, 1) == [NOON_NUMBER]
 
 

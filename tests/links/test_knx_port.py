@@ -48,7 +48,7 @@ from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command, InterruptionCommanded
 from tests.objects.objects import CP1, ZONE, group_object
 from tests.support.knx_line import MemoryLine
-from tests.support.knxip_server import Ear, group_write, numbers_of
+from tests.support.knxip_server import Ear, group_write, numbers_of, running_port
 from tests.support.stub_device import BROADCAST, MASK, StubDevice, frame
 
 OURS, TOOL, OTHER = "1.1.20", "1.1.9", "1.1.66"
@@ -427,6 +427,27 @@ async def test_a_port_waits_for_the_clock_before_it_opens_a_secured_link() -> No
     with pytest.raises(LinkError, match="the clock is not set"):
         await port.run()
     assert not port.is_up
+
+
+async def test_what_one_link_has_taken_the_next_one_refuses_though_it_was_made_before() -> None:
+    groups = GroupKeys(keys={GroupAddress(STATE): KEY}, senders={IndividualAddress(TOOL): 0})
+    sender = DataSecureStage(groups)
+    sender.keep_numbers(numbers_of())
+    numbers, line = numbers_of(), MemoryLine()
+    client = line.join(TOOL)
+    await client.open(lambda _: None, lambda: None)
+    attachments = [
+        BusAttachment(link=line.join(OURS), data_secure=DataSecureStage(groups)) for _ in range(2)
+    ]
+    for attachment in attachments:
+        attachment.keep_numbers(numbers)  # both before either runs
+    telegram = await sender.outgoing(Outgoing(group_write(STATE, 1, TOOL)))
+    assert telegram is not None
+    for attachment, takes in zip(attachments, (1, 0), strict=True):
+        async with running_port(attachment) as (_port, ear):
+            await client.send(telegram)
+            await asyncio.sleep(0.1)
+            assert len(ear.heard) == takes
 
 
 # --- what is known of xknx

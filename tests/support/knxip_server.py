@@ -192,6 +192,13 @@ async def at_port(
 ) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
     """Run a port on a link and what secures it; an ear takes its group telegrams."""
     attachment.keep_numbers(numbers or numbers_of())
+    async with running_port(attachment) as running:
+        yield running
+
+
+@asynccontextmanager
+async def running_port(attachment: BusAttachment) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
+    """Run a port on an attachment that knows where its numbers are kept."""
     port, ear = KnxPort(attachment), Ear()
     port.register(ear, FrameKind.GROUP)
     async with asyncio.TaskGroup() as group:

@@ -26,6 +26,7 @@ from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
+from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_port import BusAttachment
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.site import SimulatedSite
@@ -147,6 +148,12 @@ class World:
         given = None if text is None else on_null_modem(configure(text, self.models))
         await self.gateway.change(given)
 
+    async def change_link(self, data_secure: DataSecureStage) -> None:
+        """Let the running gateway go on over another link of the line, with Data Secure."""
+        attachment = BusAttachment(link=self.line.join("1.1.20"), data_secure=data_secure)
+        await self.gateway.change(self.gateway.configuration, attachment)
+        await self.until(lambda: self.gateway.knx_is_up, 1.0)
+
     async def stop_gateway(self) -> None:
         """End the gateway in order."""
         self._task.cancel()
@@ -180,6 +187,11 @@ class World:
                 answer = GroupValueResponse(self.answers[address])
                 self._group.create_task(self.send(address, answer))
             self.heard.append(Heard(at_s, address, data.payload))
+
+    async def say(self, data: CEMILData) -> None:
+        """Send any frame to the gateway, and let it be taken."""
+        await self._peer.send(data)
+        await asyncio.sleep(0.0)
 
     async def send(self, address: str, apci: APCI) -> None:
         """Send any telegram to the gateway."""
