@@ -236,14 +236,26 @@ def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_ke
 
 
 @pytest.mark.proves("D13.2b")
-def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase() -> None:
-    house = House(member(1, fallback_ma=8000), member(2))
+@pytest.mark.parametrize(
+    ("wired", "reserve_ma"),
+    [
+        ((0, 1, 2), (1000, 8000, 8000)),
+        ((1, 2, 0), (8000, 1000, 8000)),
+        ((2, 0, 1), (8000, 8000, 1000)),
+        ((1,), (0, 1000, 0)),
+        ((2,), (0, 0, 1000)),
+    ],
+)
+def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
+    wired: tuple[int, ...], reserve_ma: tuple[int, int, int]
+) -> None:
+    house = House(member(1, wired, fallback_ma=8000), member(2))
     house.cars[1] = Car(terminals=1, most_ma=7000, cap_ma=7000)
     house.live(60)
-    assert (house.member().phases, house.member().offer_ma) == ((0,), 7000)
+    assert (house.member().phases, house.member().offer_ma) == (wired[:1], 7000)
     house.cars[1].reachable = False
     house.live(1)
-    assert house.member().reserve_ma == (1000, 8000, 8000), "8 A, less the draw the meter shows"
+    assert house.member().reserve_ma == reserve_ma, "8 A, less the draw the meter shows"
     house.cars[1].reachable = True
     house.live(1)
     assert house.member().reserve_ma == (0, 0, 0)

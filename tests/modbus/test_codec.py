@@ -90,6 +90,15 @@ def test_word_and_byte_order_are_followed() -> None:
     assert decode(low_byte_first, [0x4241]) == "AB"
 
 
+@pytest.mark.parametrize(("order", "registers"), [(Order.BIG, [0x4142]), (Order.LITTLE, [0x4241])])
+def test_a_text_is_written_in_the_order_in_which_it_is_read(
+    order: Order, registers: list[int]
+) -> None:
+    text = point(RegisterType.STR, 1, string_order=order)
+    assert list(encode(text, "AB")) == registers
+    assert decode(text, registers) == "AB"
+
+
 def only(code: int) -> tuple[range, ...]:
     return (range(code, code + 1),)
 
