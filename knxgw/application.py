@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import Scope, point_scope, said_of
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError
 from knxgw.links.modbus_buses import GOODBYE_S, LOOK_S, ModbusBuses
@@ -43,7 +43,7 @@ from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.keeper import Keeper
 
 log = logging.getLogger(__name__)
-Records = Mapping[PointNumber, Mapping[str, Any]]
+Records = Mapping[Scope, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +100,12 @@ class Application:
         chargers that are not asked any more know what is left behind.
         """
         self._owner.catch_up(self._now_s())
-        new = {
-            PointNumber(point.number): records[PointNumber(point.number)]
+        added = [
+            point_scope(point.number)
             for point in configuration.points
-            if point.number not in self.station.points and point.number in records
-        }
+            if point.number not in self.station.points
+        ]
+        new = {scope: records[scope] for scope in added if scope in records}
         event = ConfigurationChanged(configuration=configuration, records=new)
         table = _table(configuration, self._device.catalogue)
         prepared = self._owner.prepare(event, self._now_s())
@@ -138,15 +139,15 @@ class Application:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Publish(point=point, key=key, value=value):
-                self._device.objects.publish(point, key, value, self._now_s())
+            case Publish(scope=scope, key=key, value=value):
+                self._device.objects.publish(scope, key, value, self._now_s())
                 self._device.wake_knx()
             case Offer(point=point, offer_ma=offer_ma):
                 self.buses.want(point, offer_ma)
             case LeaveBehind(point=point, offer_ma=offer_ma):
                 self.buses.leave_behind(point, offer_ma)
-            case Ask(point=point, key=key):
-                self._device.objects.ask(point, key)
+            case Ask(scope=scope, key=key):
+                self._device.objects.ask(scope, key)
                 self._device.wake_knx()
             case Unlock(point=point):
                 self.buses.unlock(point)
@@ -158,8 +159,8 @@ class Application:
 
     def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
         match effect:
-            case Remember(point=point, record=record):
-                self._device.keeper.remember(point, record)
+            case Remember(scope=scope, record=record):
+                self._device.keeper.remember(scope, record)
             case SessionClosed(point=point, session=session):
                 row = SessionRow(
                     point=point,
@@ -169,15 +170,14 @@ class Application:
                     energy_mwh=session.energy_mwh,
                 )
                 self._device.keeper.add_session(row)
-            case FaultChanged(point=point, code=code, present=present, at=moment):
-                where = f"cp{point}" if point else "general"
+            case FaultChanged(scope=scope, code=code, present=present, at=moment):
                 detail = effect.level is NoteLevel.DETAIL
                 level = logging.DEBUG if detail else logging.WARNING
                 own = f" ({effect.own_code})" if effect.own_code else ""
                 word = "raised" if present else "cleared"
-                log.log(level, "%s: fault %s %s%s", where, code, word, own)
+                log.log(level, "%s: fault %s %s%s", said_of(scope), code, word, own)
                 at = moment.isoformat() if moment else None
-                row_of_fault = FaultRow(at=at, point=point, code=code, present=present)
+                row_of_fault = FaultRow(at=at, scope=scope, code=code, present=present)
                 self._device.keeper.add_fault(row_of_fault)
 
 

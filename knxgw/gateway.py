@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
@@ -29,7 +29,6 @@ from knxgw.objects.server import ObjectServer
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import (
     EARLIEST_VALID,
-    GENERAL,
     ClockSet,
     ClockSource,
     Event,
@@ -215,7 +214,7 @@ class Gateway:
             await self._unload()
             return
         load = self._loop.run_in_executor(self._world.executor, self._database.load_records)
-        records = {PointNumber(number): one for number, one in (await load).items()}
+        records = await load
         if self.application is not None:
             await self.application.change(configuration, records)
             return
@@ -303,19 +302,19 @@ class Gateway:
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
 
-    def _stored(self, configuration: Configuration) -> dict[PointNumber, dict[str, Any]]:
+    def _stored(self, configuration: Configuration) -> dict[Scope, dict[str, Any]]:
         """Return what was stored; of a damaged file what is missing counts as not known."""
-        records = {PointNumber(n): one for n, one in self._database.load_records().items()}
+        records = self._database.load_records()
         aside, self._database.put_aside = self._database.put_aside, None
         self._state_was_damaged = aside is not None
         if aside is not None:
             log.warning(
                 "the state file was damaged and was put aside as %s; a new one was begun", aside
             )
-            numbers = [PointNumber(point.number) for point in configuration.points]
-            records = {number: {} for number in (GENERAL, *numbers)} | records
+            scopes = [point_scope(point.number) for point in configuration.points]
+            records = {scope: {} for scope in (DEVICE, *scopes)} | records
         for scope, names in unknown_in(configuration, records).items():
-            what = "grid-supporting control" if scope == GENERAL else f"cp{scope}"
+            what = "grid-supporting control" if scope == DEVICE else scope
             log.warning(
                 "%s: what was stored cannot be read (%s); what may have held it back does, "
                 "until it is told otherwise",
@@ -328,8 +327,8 @@ class Gateway:
         """Note that faults of the run before are over: what still holds is raised anew."""
         now = self._valid_now()
         at = now.isoformat() if now else None
-        for point, code in self._database.open_faults():
-            self._keeper.add_fault(FaultRow(at=at, point=point, code=code, present=False))
+        for scope, code in self._database.open_faults():
+            self._keeper.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
 
     def _valid_now(self) -> datetime | None:
         now = self._world.wall_clock()

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, Scope
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.station.model import Effect, Event, Offer, SmartMeterTelegram, Station
@@ -27,7 +27,7 @@ class AllOff:
         self._is_off = False
         self._offers = [-1] * len(recording.points)
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin; nothing is stored."""
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:

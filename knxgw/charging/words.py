@@ -2,12 +2,27 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple, NewType
 
 from knxgw.catalogue.codes import ChargingState as ChargingState  # noqa: PLC0414 - one of its words
 from knxgw.catalogue.codes import Reason as Reason  # noqa: PLC0414 - likewise
 
 PointNumber = NewType("PointNumber", int)  # 1…5
+Scope = NewType("Scope", str)  # what a value, a fault or a record is of: "device", "cp1", …
+DEVICE = Scope("device")  # the whole device
+
+
+@cache
+def point_scope(number: int) -> Scope:
+    """Return the scope of a charging point."""
+    return Scope(f"cp{number}")
+
+
+def said_of(scope: Scope) -> str:
+    """Return what the log calls a scope."""
+    return "general" if scope == DEVICE else scope
+
 
 NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current stand for each other
 

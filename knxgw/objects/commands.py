@@ -41,7 +41,7 @@ from knxgw.station.model import (
 )
 
 
-def _grid_control(_point: PointNumber, payload: Payload) -> Command:
+def _grid_control(payload: Payload) -> Command:
     return GridControlCommanded(active=decode_flag(payload))
 
 
@@ -82,8 +82,7 @@ def _in_operation(payload: Payload) -> Command:
     return InOperationSeen()
 
 
-_COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
-    GRID_CONTROL: _grid_control,
+_OF_A_POINT: dict[str, Callable[[PointNumber, Payload], Command]] = {
     INTERRUPTION: _interruption,
     START_STOP: _start_stop,
     UNLOCK: _unlock,
@@ -92,6 +91,7 @@ _COMMANDS: dict[str, Callable[[PointNumber, Payload], Command]] = {
 
 
 _OF_THE_DEVICE: dict[str, Callable[[Payload], Command | None]] = {
+    GRID_CONTROL: _grid_control,
     HIGH_POWER: _high_power,
     IN_OPERATION: _in_operation,
 }
@@ -111,8 +111,7 @@ def to_command(one: GroupObject, payload: Payload, zone: tzinfo) -> Command | No
         return _smart_meter(one, payload)
     if one.key in _OF_THE_DEVICE:
         return _OF_THE_DEVICE[one.key](payload)
-    make = _COMMANDS.get(one.key)
-    if make is None:
-        check_payload(one.dpt, payload)
-        return None
-    return make(one.point, payload)
+    if one.point is not None and one.key in _OF_A_POINT:
+        return _OF_A_POINT[one.key](one.point, payload)
+    check_payload(one.dpt, payload)
+    return None

@@ -16,7 +16,7 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import Scope
 from knxgw.errors import DecodeError, EncodeError
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command
@@ -42,7 +42,7 @@ class ObjectServer:
         self.outbox = Outbox(limits or ResponseLimits())
         self.wrong_telegrams = 0
         self._zone = zone
-        self._by_key: dict[tuple[PointNumber, str], GroupObject] = {}
+        self._by_key: dict[tuple[Scope, str], GroupObject] = {}
         self._by_address: dict[int, list[GroupObject]] = {}
         self._readers: dict[int, GroupObject] = {}
         self._timers: dict[GroupObject, float] = {}
@@ -58,12 +58,12 @@ class ObjectServer:
         before = {one.definition: one for one in self.objects}
         if zone == self._zone:  # else what was encoded says something else now
             for one in objects:
-                if (old := self._by_key.get((one.point, one.key))) is not None:
+                if (old := self._by_key.get((one.scope, one.key))) is not None:
                     one.adopt(old)
             objects = [before.get(one.definition, one) for one in objects]
         self._zone = zone
         self.objects = tuple(objects)
-        self._by_key = {(one.point, one.key): one for one in self.objects}
+        self._by_key = {(one.scope, one.key): one for one in self.objects}
         self._by_address, self._readers = {}, {}
         for one in self.objects:
             for address in one.addresses:
@@ -83,9 +83,9 @@ class ObjectServer:
 
     # --- from the station
 
-    def publish(self, point: PointNumber, key: str, value: Published, now_s: float) -> None:
+    def publish(self, scope: Scope, key: str, value: Published, now_s: float) -> None:
         """Take a new value of an object; None withdraws it."""
-        one = self._by_key.get((point, key))
+        one = self._by_key.get((scope, key))
         if one is None:
             return
         if one.kind is ObjectKind.EVENT and value == "":  # it is over: the next one is new
@@ -163,9 +163,9 @@ class ObjectServer:
         self._has_been_ready = True
         self._read_from_bus(self.objects)
 
-    def ask(self, point: PointNumber, key: str) -> None:
+    def ask(self, scope: Scope, key: str) -> None:
         """Read the value of an object from the bus; nothing happens where it does not exist."""
-        one = self._by_key.get((point, key))
+        one = self._by_key.get((scope, key))
         if one is not None and one.flags.communication:
             self.outbox.add_read(one)
 

@@ -7,7 +7,7 @@ from xknx.telegram.address import GroupAddress
 from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import Catalogue, ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import (
     Configuration,
     GroupObjectLink,
@@ -31,7 +31,7 @@ class GroupObject:
     """One group object at run time; owned by the object server."""
 
     number: int
-    point: PointNumber  # 0: of the whole device
+    point: PointNumber | None  # None: of the whole device
     key: str
     name: str
     dpt: str | None
@@ -78,6 +78,11 @@ class GroupObject:
         self.sent_s = before.sent_s
 
     @property
+    def scope(self) -> Scope:
+        """Return what its value is of."""
+        return DEVICE if self.point is None else point_scope(self.point)
+
+    @property
     def sending_address(self) -> GroupAddress:
         """Return the first linked group address, the one it sends on."""
         return self.addresses[0]
@@ -110,7 +115,7 @@ def _group_object(
     )
     return GroupObject(
         number=existing.number,
-        point=PointNumber(existing.point or 0),
+        point=None if existing.point is None else PointNumber(existing.point),
         key=definition.key,
         name=f"{settings.name}: {function}" if settings else function,
         dpt=existing.dpt,

@@ -10,13 +10,13 @@ from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.record_reader import RecordReader
 from knxgw.charging.records import HOLDS, from_record, read_record
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
 from knxgw.station import sharing
-from knxgw.station.model import GENERAL, ClockSource, Station, WallClock
+from knxgw.station.model import ClockSource, Station, WallClock
 from knxgw.station.settle import with_point
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
@@ -25,7 +25,7 @@ RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be
 
 def initial(
     configuration: Configuration,
-    records: Mapping[PointNumber, Mapping[str, Any]],
+    records: Mapping[Scope, Mapping[str, Any]],
     now_s: float,
     now: datetime | None,
     sharing_settings: Settings | None = None,
@@ -68,38 +68,39 @@ def configured_point(configuration: Configuration, settings: PointSettings) -> C
 def stored_point(
     configuration: Configuration,
     new: ChargingPoint,
-    records: Mapping[PointNumber, Mapping[str, Any]],
+    records: Mapping[Scope, Mapping[str, Any]],
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
     """Return a charging point as it was stored, or as it is new."""
     number = PointNumber(new.settings.number)
-    if number not in records:
+    record = records.get(point_scope(number))
+    if record is None:
         return new
-    stored = from_record(new, records[number], now, now_s, linked_holds(configuration, number))
+    stored = from_record(new, record, now, now_s, linked_holds(configuration, number))
     return without_unlinked(configuration, stored)
 
 
 def unknown_in(
-    configuration: Configuration, records: Mapping[PointNumber, Mapping[str, Any]]
-) -> Mapping[PointNumber, tuple[str, ...]]:
-    """Return by scope what of the stored records cannot be read; GENERAL: of the station's."""
+    configuration: Configuration, records: Mapping[Scope, Mapping[str, Any]]
+) -> Mapping[Scope, tuple[str, ...]]:
+    """Return by scope what of the stored records cannot be read."""
     unknown = {
-        PointNumber(point.number): read_record(records[PointNumber(point.number)]).unknown
-        for point in configuration.points
-        if point.number in records
+        scope: read_record(records[scope]).unknown
+        for scope in (point_scope(point.number) for point in configuration.points)
+        if scope in records
     }
     linked = configuration.is_linked(GRID_CONTROL)
-    if linked and GENERAL in records and _stored_grid_control(records) is None:
-        unknown[GENERAL] = ("grid_control",)
+    if linked and DEVICE in records and _stored_grid_control(records) is None:
+        unknown[DEVICE] = ("grid_control",)
     return {scope: names for scope, names in unknown.items() if names}
 
 
-def _stored_grid_control(records: Mapping[PointNumber, Mapping[str, Any]]) -> bool | None:
+def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | None:
     """Return whether grid-supporting control was active; None: it is not known."""
-    if GENERAL not in records:
+    if DEVICE not in records:
         return False
-    return RecordReader(records[GENERAL]).flag("grid_control")
+    return RecordReader(records[DEVICE]).flag("grid_control")
 
 
 def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[str]:

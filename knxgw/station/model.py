@@ -11,7 +11,7 @@ from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, Scope
 from knxgw.config.devices import Device, DeviceId
 from knxgw.config.model import Configuration
 from knxgw.dlm.member import Seen
@@ -19,7 +19,6 @@ from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 
 EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was never set
-GENERAL = PointNumber(0)  # stands for "not of a charging point" in keys of published values
 
 
 class ClockSource(IntEnum):
@@ -76,7 +75,7 @@ class ConfigurationChanged:
     """The site is configured in another way: the station goes on with that."""
 
     configuration: Configuration
-    records: Mapping[PointNumber, Mapping[str, Any]] = field(default_factory=dict)
+    records: Mapping[Scope, Mapping[str, Any]] = field(default_factory=dict)
     """What was stored of charging points that were not there, but may have been before."""
 
 
@@ -196,7 +195,7 @@ class Unlock:
 class Publish:
     """Wanted state of a group object; None withdraws it (not known, or stale)."""
 
-    point: PointNumber  # GENERAL for objects of the whole device
+    scope: Scope
     key: str
     value: Published
 
@@ -205,15 +204,15 @@ class Publish:
 class Ask:
     """Message to the bus: read the value of a group object."""
 
-    point: PointNumber  # GENERAL for objects of the whole device
+    scope: Scope
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remember:
-    """Wanted state of the store: what must survive a restart; point GENERAL: the station."""
+    """Wanted state of the store: what must survive a restart."""
 
-    point: PointNumber
+    scope: Scope
     record: Mapping[str, Any]
 
 
@@ -229,7 +228,7 @@ class SessionClosed:
 class FaultChanged:
     """Message to store and log: a fault came or went."""
 
-    point: PointNumber  # GENERAL: of the whole device
+    scope: Scope
     code: FaultCode
     present: bool
     at: datetime | None  # aware UTC; None: the clock is not valid
@@ -266,7 +265,7 @@ class WallClock:
 
 
 class Talk(NamedTuple):
-    """How many lines a charging point may still have in the log."""
+    """How many lines a scope may still have in the log."""
 
     left: float
     at_s: float  # when that was so [monotonic s]
@@ -274,7 +273,7 @@ class Talk(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What was last handed to the store for a charging point, and when."""
+    """What was last handed to the store for a scope, and when."""
 
     record: Mapping[str, Any]
     at_s: float
@@ -296,9 +295,9 @@ class Station:
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     clock: WallClock | None = None
-    published: Mapping[PointNumber, Mapping[str, Published]] = field(default_factory=dict)
-    remembered: Mapping[PointNumber, Remembered] = field(default_factory=dict)
-    talks: Mapping[tuple[PointNumber, NoteLevel], Talk] = field(default_factory=dict)
+    published: Mapping[Scope, Mapping[str, Published]] = field(default_factory=dict)
+    remembered: Mapping[Scope, Remembered] = field(default_factory=dict)
+    talks: Mapping[tuple[Scope, NoteLevel], Talk] = field(default_factory=dict)
 
     def point_of(self, device: DeviceId) -> PointNumber | None:
         """Return the charging point a device belongs to; None: to none. Raises: KeyError."""
@@ -321,9 +320,9 @@ class Station:
         """Return how often in a row the APP LED flashes for the present faults; 0: not at all."""
         return self.configuration.product.faults.flashes(self.severity)
 
-    def told(self, number: PointNumber, key: str) -> Published:
+    def told(self, scope: Scope, key: str) -> Published:
         """Return what was last published for a key, None if nothing was."""
-        values = self.published.get(number)
+        values = self.published.get(scope)
         return None if values is None else values.get(key)
 
     def now(self, now_s: float) -> datetime | None:

@@ -18,6 +18,8 @@ from knxgw.charging.words import (
     Decision,
     PointNumber,
     Reason,
+    Scope,
+    said_of,
 )
 from knxgw.frozen import replace
 from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
@@ -27,7 +29,7 @@ MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {  # at once, and after how 
     NoteLevel.EVENT: (15, 7200.0),
 }
 TOO_OFTEN = "changes too often: more of it with -v only"
-Talks = Mapping[tuple[PointNumber, NoteLevel], Talk]
+Talks = Mapping[tuple[Scope, NoteLevel], Talk]
 
 _LIMITS = frozenset(
     (
@@ -129,7 +131,7 @@ def _meanings(one: Point, text: str) -> Iterable[str]:
 
 
 def measured_out(
-    talks: Talks, number: PointNumber, effects: list[Effect], first: int, now_s: float
+    talks: Talks, scope: Scope, effects: list[Effect], first: int, now_s: float
 ) -> Talks:
     """Make details of the lines that are too many, from `first` on; return what is left."""
     for index in range(first, len(effects)):
@@ -137,7 +139,7 @@ def measured_out(
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
             continue
         most, line_s = MOST_LINES[effect.level]
-        talk = talks.get((number, effect.level), Talk(most, now_s))
+        talk = talks.get((scope, effect.level), Talk(most, now_s))
         left = refilled(talk.left, now_s - talk.at_s, most=most, every_s=line_s)
         is_cut = talk.is_cut and left < most / 2
         if left > ALMOST_ONE:
@@ -145,8 +147,7 @@ def measured_out(
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)
             if not is_cut:
-                where = f"cp{number}" if number else "general"
-                effects.append(Note(text=f"{where}: {TOO_OFTEN}"))
+                effects.append(Note(text=f"{said_of(scope)}: {TOO_OFTEN}"))
             is_cut = True
-        talks = {**talks, (number, effect.level): Talk(left, now_s, is_cut)}
+        talks = {**talks, (scope, effect.level): Talk(left, now_s, is_cut)}
     return talks

@@ -17,7 +17,7 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
 from knxgw.charging.records import from_record, to_record
 from knxgw.charging.states import Process
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, PointNumber, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, PointSettings
 from knxgw.dlm.reconfigure import reconfigured as load_management_reconfigured
@@ -92,9 +92,8 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
                 configuration, new, event.records, before.now(now_s), now_s
             )
     numbers = sharing.sharing_settings(configuration)
-    kept = {
-        number: one for number, one in before.remembered.items() if number in points or not number
-    }
+    scopes = {DEVICE, *map(point_scope, points)}
+    kept = {scope: one for scope, one in before.remembered.items() if scope in scopes}
     return _without_old_faults(
         replace(
             before,
@@ -284,7 +283,7 @@ def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
         if number in after.points:
             continue
         effects += [
-            FaultChanged(point=number, code=code, present=False, at=at)
+            FaultChanged(scope=point_scope(number), code=code, present=False, at=at)
             for code in point.faults.present
         ]
         session = point.session
@@ -293,5 +292,5 @@ def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
         closed = sessions.close(session) if session.is_open else session
         effects.append(SessionClosed(point=number, session=closed))
         over = replace(point, session=closed, session_untold=False, has_charged=False)
-        effects.append(Remember(point=number, record=to_record(over)))
+        effects.append(Remember(scope=point_scope(number), record=to_record(over)))
     return effects

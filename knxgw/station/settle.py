@@ -12,11 +12,10 @@ from knxgw.charging.precedence import decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import decisions, to_record
-from knxgw.charging.words import Decision, PointNumber, Reason
+from knxgw.charging.words import DEVICE, Decision, PointNumber, Reason, Scope, point_scope
 from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.model import (
-    GENERAL,
     Ask,
     Effect,
     FaultChanged,
@@ -55,7 +54,7 @@ def _asked(before: Station, station: Station) -> Iterator[Ask]:
         return
     for phase, (was_s, is_s) in enumerate(zip(old.meter.asked_s, new.meter.asked_s, strict=True)):
         if was_s != is_s:
-            yield Ask(point=GENERAL, key=SMART_METER[phase])
+            yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
 def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
@@ -81,10 +80,10 @@ def settle_general(
     effects.extend(_asked(before, station))
     if station.faults is not before.faults:
         first = len(effects)
-        effects.extend(_faults_changed(GENERAL, before.faults, station.faults, station.now(now_s)))
-        talks = measured_out(station.talks, GENERAL, effects, first, now_s)
+        effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
+        talks = measured_out(station.talks, DEVICE, effects, first, now_s)
         station = replace(station, talks=talks)
-    published = _publish(station, GENERAL, _general_values(station, now_s), effects)
+    published = _publish(station, DEVICE, _general_values(station, now_s), effects)
     return station if published is station.published else replace(station, published=published)
 
 
@@ -97,7 +96,7 @@ def settle_all(
         station = settle_point(station, number, before.points[number], now_s, effects)
     station = settle_general(before, station, now_s, effects)
     record = {"schema": SCHEMA, "grid_control": station.grid_control}
-    remembered = _remember(station, GENERAL, Remembered(record, now_s), effects)
+    remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
     return replace(station, remembered=remembered), tuple(effects)
 
 
@@ -109,7 +108,7 @@ def settle_point(
     effects: list[Effect],
 ) -> Station:
     """Decide, offer, publish, remember: everything that follows from a changed point."""
-    first = len(effects)
+    first, scope = len(effects), point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
     obeying = points.follow_obedience(point, now_s)
     if obeying.faults is not point.faults:  # it does not follow, or does again
@@ -117,17 +116,17 @@ def settle_point(
     point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
-        effects.extend(_faults_changed(number, before.faults, point.faults, at, code))
+        effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
     point = _tell_session(station, number, before, point, effects)
     language = station.configuration.device.language
     values = point_values(point, now_s, paused_all=paused_all(station), language=language)
-    effects.extend(notes_of(before, point, station.told(number, "state"), values["state"]))
+    effects.extend(notes_of(before, point, station.told(scope, "state"), values["state"]))
     return replace(
         station,
         points={**station.points, number: point},
-        talks=measured_out(station.talks, number, effects, first, now_s),
-        published=_publish(station, number, values, effects),
-        remembered=_remember_point(station, number, point, now_s, effects),
+        talks=measured_out(station.talks, scope, effects, first, now_s),
+        published=_publish(station, scope, values, effects),
+        remembered=_remember_point(station, scope, point, now_s, effects),
     )
 
 
@@ -168,7 +167,7 @@ def _decide(
 
 
 def _faults_changed(
-    number: PointNumber,
+    scope: Scope,
     before: FaultRegister,
     after: FaultRegister,
     at: datetime | None,
@@ -176,7 +175,7 @@ def _faults_changed(
 ) -> Iterable[FaultChanged]:
     def changed(code: FaultCode, *, present: bool) -> FaultChanged:
         own_code = own if present and code is FaultCode.CHARGER_ERROR else ""
-        return FaultChanged(point=number, code=code, present=present, at=at, own_code=own_code)
+        return FaultChanged(scope=scope, code=code, present=present, at=at, own_code=own_code)
 
     if after.informed is not None and after.informed_count != before.informed_count:
         yield changed(after.informed, present=True)
@@ -208,17 +207,17 @@ def with_point(station: Station, number: PointNumber, point: ChargingPoint) -> S
 
 def _publish(
     station: Station,
-    number: PointNumber,
+    scope: Scope,
     values: Mapping[str, Published],
     effects: list[Effect],
-) -> Mapping[PointNumber, Mapping[str, Published]]:
+) -> Mapping[Scope, Mapping[str, Published]]:
     """Say what is new, and return what has been said."""
-    told = station.published.get(number, _NOTHING)
+    told = station.published.get(scope, _NOTHING)
     if values == told:
         return station.published
     changed = {key: value for key, value in values.items() if told.get(key) != value}
-    effects.extend(Publish(point=number, key=key, value=value) for key, value in changed.items())
-    return {**station.published, number: values}
+    effects.extend(Publish(scope=scope, key=key, value=value) for key, value in changed.items())
+    return {**station.published, scope: values}
 
 
 _NOTHING: Mapping[str, Published] = {}
@@ -226,25 +225,25 @@ _NOTHING: Mapping[str, Published] = {}
 
 def _remember_point(
     station: Station,
-    number: PointNumber,
+    scope: Scope,
     point: ChargingPoint,
     now_s: float,
     effects: list[Effect],
-) -> Mapping[PointNumber, Remembered]:
+) -> Mapping[Scope, Remembered]:
     """Hand to the store what changed of a point: decisions at once, counters now and then."""
-    last, decided = station.remembered.get(number), decisions(point)
+    last, decided = station.remembered.get(scope), decisions(point)
     unchanged = last is not None and last.decisions == decided
     if unchanged and last and now_s - last.at_s < REMEMBER_ENERGY_S and not station.stopping:
         return station.remembered
-    return _remember(station, number, Remembered(to_record(point), now_s, decided), effects)
+    return _remember(station, scope, Remembered(to_record(point), now_s, decided), effects)
 
 
 def _remember(
-    station: Station, number: PointNumber, new: Remembered, effects: list[Effect]
-) -> Mapping[PointNumber, Remembered]:
+    station: Station, scope: Scope, new: Remembered, effects: list[Effect]
+) -> Mapping[Scope, Remembered]:
     """Hand a record to the store, unless it has it; return what the store has."""
-    last = station.remembered.get(number)
+    last = station.remembered.get(scope)
     if last is not None and last.record == new.record:
         return station.remembered
-    effects.append(Remember(point=number, record=new.record))
-    return {**station.remembered, number: new}
+    effects.append(Remember(scope=scope, record=new.record))
+    return {**station.remembered, scope: new}

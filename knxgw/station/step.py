@@ -17,12 +17,11 @@ from knxgw.charging.events import (
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, PointNumber
 from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.initial import RESTORE_S, state_lost
 from knxgw.station.model import (
-    GENERAL,
     BusAsked,
     ClockSet,
     ConfigurationChanged,
@@ -305,7 +304,7 @@ def _grid_meter(
             return _shared(station, taken, fresh, now_s)
         case MeterConditionChanged(condition=condition):
             said: list[Effect] = [Note(text=f"smart meter: {condition}")]
-            talks = measured_out(station.talks, GENERAL, said, 0, now_s)
+            talks = measured_out(station.talks, DEVICE, said, 0, now_s)
             return replace(station, talks=talks), tuple(said)
         case _:
             return station, ()  # the mains connection has no such thing

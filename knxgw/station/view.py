@@ -14,6 +14,7 @@ from knxgw.charging.words import (
     ChargingState,
     LinkCondition,
     PointNumber,
+    point_scope,
 )
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s
@@ -211,7 +212,7 @@ def _point_view(
     state = _published(station, number, "state")
     decision = point.decision
     phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
-    infos = [station.told(number, f"fault_info_{part}") for part in range(1, 5)]
+    infos = [station.told(point_scope(number), f"fault_info_{part}") for part in range(1, 5)]
     return PointView(
         number=number,
         name=point.settings.name,
@@ -250,7 +251,7 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:
-    value = station.told(number, key)
+    value = station.told(point_scope(number), key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from knxgw.charging.words import Scope
 from knxgw.errors import GatewayError
 from knxgw.store.recovery import put_aside, readable, tables_of
 from knxgw.store.trouble import is_damage, is_full, unusable
@@ -32,6 +33,21 @@ MIGRATIONS = (
     CREATE INDEX sessions_by_point ON sessions (point, id);
     """,
     "CREATE TABLE secure_numbers (name TEXT PRIMARY KEY, number INTEGER NOT NULL);",
+    # a scope was 0 for the whole device, or the number of a charging point
+    """
+    CREATE TABLE records (scope TEXT PRIMARY KEY, record TEXT NOT NULL);
+    INSERT INTO records
+        SELECT CASE scope WHEN 0 THEN 'device' ELSE 'cp' || scope END, record FROM state;
+    DROP TABLE state;
+    ALTER TABLE faults RENAME TO faults_by_number;
+    CREATE TABLE faults (
+        id INTEGER PRIMARY KEY, at TEXT, scope TEXT NOT NULL, code TEXT NOT NULL,
+        present INTEGER NOT NULL);
+    INSERT INTO faults
+        SELECT id, at, CASE point WHEN 0 THEN 'device' ELSE 'cp' || point END, code, present
+        FROM faults_by_number;
+    DROP TABLE faults_by_number;
+    """,
 )
 
 
@@ -51,7 +67,7 @@ class FaultRow:
     """A fault that came or went."""
 
     at: str | None
-    point: int  # 0: general
+    scope: Scope
     code: str
     present: bool
 
@@ -60,7 +76,7 @@ class FaultRow:
 class Unsaved:
     """What one keeper could not store and the next one shall, in the same program."""
 
-    records: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    records: dict[Scope, Mapping[str, Any]] = field(default_factory=dict)
     sessions: list[SessionRow] = field(default_factory=list)
     faults: list[FaultRow] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -108,7 +124,7 @@ class Database:
         """
         self._connection.close()
         self._is_open = False
-        self.put_aside = put_aside(self._path, open_file)
+        self.put_aside = put_aside(self._path, open_file, SCHEMAS)
         self._open_again()
 
     def _open_again(self) -> None:
@@ -123,7 +139,7 @@ class Database:
                 return open_file(self._path, self._patience_s, alone=True)
             if not is_damage(err):
                 raise
-        self.put_aside = put_aside(self._path, open_file)
+        self.put_aside = put_aside(self._path, open_file, SCHEMAS)
         return open_file(self._path)
 
     def _rows(
@@ -138,18 +154,18 @@ class Database:
         self.begin_anew()
         return self._connection.execute(query, values).fetchall()
 
-    def load_records(self) -> dict[int, dict[str, Any]]:
-        """Return the records by scope: 0 the station, 1… the charging points.
+    def load_records(self) -> dict[Scope, dict[str, Any]]:
+        """Return the records by scope.
 
         One that is no record is returned as an empty one: nothing in it is known.
         """
-        rows = self._rows("SELECT scope, record FROM state")
+        rows = self._rows("SELECT scope, record FROM records")
         unsaved = {scope: dict(record) for scope, record in self.unsaved.records.items()}
-        return {int(scope): _record(text) for scope, text in rows} | unsaved
+        return {Scope(str(scope)): _record(text) for scope, text in rows} | unsaved
 
     def save(
         self,
-        records: Mapping[int, Mapping[str, Any]],
+        records: Mapping[Scope, Mapping[str, Any]],
         sessions: Sequence[SessionRow] = (),
         faults: Sequence[FaultRow] = (),
         numbers: Mapping[str, int] | None = None,
@@ -164,7 +180,7 @@ class Database:
         with self._connection:
             self._connection.execute("BEGIN")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO state VALUES (?, ?)",
+                "INSERT OR REPLACE INTO records VALUES (?, ?)",
                 [(scope, json.dumps(record)) for scope, record in records.items()],
             )
             self._connection.executemany(
@@ -173,8 +189,8 @@ class Database:
                 [(s.point, s.started_at, s.ended_at, s.duration_s, s.energy_mwh) for s in sessions],
             )
             self._connection.executemany(
-                "INSERT INTO faults (at, point, code, present) VALUES (?, ?, ?, ?)",
-                [(fault.at, fault.point, fault.code, int(fault.present)) for fault in faults],
+                "INSERT INTO faults (at, scope, code, present) VALUES (?, ?, ?, ?)",
+                [(fault.at, fault.scope, fault.code, int(fault.present)) for fault in faults],
             )
             self._connection.executemany(
                 "INSERT INTO secure_numbers VALUES (:name, :number) ON CONFLICT (name)"
@@ -220,20 +236,20 @@ class Database:
             for p, s, e, d, w in rows
         ]
 
-    def open_faults(self) -> list[tuple[int, str]]:
-        """Return point and code of faults that came and, as far as the history says, never went."""
+    def open_faults(self) -> list[tuple[Scope, str]]:
+        """Return scope and code of faults that came and, as far as the history says, never went."""
         rows = self._rows(
-            "SELECT point, code FROM faults WHERE present = 1"
-            " AND id IN (SELECT max(id) FROM faults GROUP BY point, code) ORDER BY id"
+            "SELECT scope, code FROM faults WHERE present = 1"
+            " AND id IN (SELECT max(id) FROM faults GROUP BY scope, code) ORDER BY id"
         )
-        return [(int(point), str(code)) for point, code in rows]
+        return [(Scope(str(scope)), str(code)) for scope, code in rows]
 
     def faults(self, *, limit: int = 100) -> list[FaultRow]:
         """Return the history of faults, the newest first."""
         rows = self._rows(
-            "SELECT at, point, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
+            "SELECT at, scope, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
         )
-        return [FaultRow(at=a, point=p, code=c, present=bool(b)) for a, p, c, b in rows]
+        return [FaultRow(at=a, scope=s, code=c, present=bool(b)) for a, s, c, b in rows]
 
 
 def _record(text: object) -> dict[str, Any]:
@@ -244,8 +260,10 @@ def _record(text: object) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def open_file(path: Path, patience_s: float = 5.0, *, alone: bool = False) -> sqlite3.Connection:
-    """Open or create a file of the newest schema, whole and with every table.
+def open_file(
+    path: Path, patience_s: float = 5.0, *, alone: bool = False, schema: int = len(MIGRATIONS)
+) -> sqlite3.Connection:
+    """Open or create a file, whole and with every table; an older one is brought to `schema`.
 
     `alone`: so that it can be read on a full disk; no other program can look at it meanwhile.
 
@@ -262,8 +280,8 @@ def open_file(path: Path, patience_s: float = 5.0, *, alone: bool = False) -> sq
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         _check_integrity(connection)
-        migrate(connection)
-        for table, columns in TABLES.items():
+        migrate(connection, schema)
+        for table, columns in SCHEMAS[schema].items():
             connection.execute(f"SELECT {columns} FROM {table} LIMIT 0")  # noqa: S608 - names of ours
     except BaseException:
         connection.close()
@@ -289,10 +307,10 @@ def _check_integrity(connection: sqlite3.Connection) -> None:
         raise error
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file to the newest schema, step by step."""
+def migrate(connection: sqlite3.Connection, schema: int = len(MIGRATIONS)) -> None:
+    """Bring a file to the newest schema, or to an older one, step by step."""
     version = max(0, _version(connection))
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, script in enumerate(MIGRATIONS[version:schema], start=version + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
 
@@ -300,13 +318,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _tables() -> dict[str, str]:
-    """Return the columns of each table of the newest schema."""
+def _schemas() -> tuple[dict[str, str], ...]:
+    """Return the columns of each table, by schema version."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection)
-    tables = tables_of(connection)
+    schemas = []
+    for version in range(len(MIGRATIONS) + 1):
+        migrate(connection, version)
+        schemas.append(tables_of(connection))
     connection.close()
-    return tables
+    return tuple(schemas)
 
 
-TABLES = _tables()
+SCHEMAS = _schemas()

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
+from knxgw.charging.words import Scope
 from knxgw.store.database import Database, FaultRow, SessionRow, Unsaved
 from knxgw.store.trouble import is_damage, remedy
 
@@ -36,7 +37,7 @@ class Keeper:
         self._database = database
         self._executor = executor
         self._on_loss = on_loss
-        self._newest: dict[int, Mapping[str, Any]] = dict(database.load_records())
+        self._newest: dict[Scope, Mapping[str, Any]] = dict(database.load_records())
         self._newest_numbers = dict(database.load_numbers())  # what is known, stored or not
         before = database.unsaved
         self._records = dict(before.records)
@@ -48,7 +49,7 @@ class Keeper:
             self._wake.set()
         self._failing = False
 
-    def remember(self, scope: int, record: Mapping[str, Any]) -> None:
+    def remember(self, scope: Scope, record: Mapping[str, Any]) -> None:
         """Store the newest record of a scope soon."""
         self._records[scope] = self._newest[scope] = record
         self._wake.set()
@@ -176,7 +177,7 @@ class Keeper:
 
     def _put_back(
         self,
-        records: dict[int, Mapping[str, Any]],
+        records: dict[Scope, Mapping[str, Any]],
         sessions: list[SessionRow],
         faults: list[FaultRow],
         numbers: dict[str, int],

@@ -5,23 +5,32 @@ The damaged file stays for whoever wants to look at it; of several the newest fe
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 MOST_KEPT = 3
 _LOG_FILES = ("-wal", "-shm")
 
 
-def put_aside(path: Path, open_file: Callable[[Path], sqlite3.Connection]) -> Path:
+class OpenFile(Protocol):
+    """Opens or creates a file of a schema."""
+
+    def __call__(self, path: Path, *, schema: int) -> sqlite3.Connection:
+        """Return the open file. Raises: sqlite3.Error."""
+
+
+def put_aside(path: Path, open_file: OpenFile, schemas: Sequence[Mapping[str, str]]) -> Path:
     """Put a damaged file aside and leave a new one in its place; return where the old one is.
 
-    The new one holds every row that can be read of the old. A power cut in between leaves the old
-    file where it was. Raises: OSError, sqlite3.Error.
+    The new one holds every row that can be read of the old, in its schema; whoever opens it brings
+    it to the newest. `schemas` are the columns of each table, by schema version. A power cut in
+    between leaves the old file where it was. Raises: OSError, sqlite3.Error.
     """
     new = path.with_name(f"{path.name}.new")
     _remove(new)
-    fresh = open_file(new)
+    fresh = open_file(new, schema=_schema_of(path, schemas))
     try:
         _salvage(path, fresh)
     finally:
@@ -50,6 +59,22 @@ def tables_of(connection: sqlite3.Connection) -> dict[str, str]:
 def readable(text: bytes) -> str:
     """Return a stored text even where it is none."""
     return text.decode(errors="replace")
+
+
+def _schema_of(damaged: Path, schemas: Sequence[Mapping[str, str]]) -> int:
+    """Return the schema that a damaged file is most like; the newest where nothing tells."""
+    newest = len(schemas) - 1
+    old = sqlite3.connect(damaged, isolation_level=None)
+    try:
+        tables = tables_of(old)
+    except sqlite3.Error:
+        return newest
+    finally:
+        old.close()
+    return max(
+        range(newest, 0, -1),
+        key=lambda schema: sum(tables.get(name) == text for name, text in schemas[schema].items()),
+    )
 
 
 def _salvage(damaged: Path, fresh: sqlite3.Connection) -> None:

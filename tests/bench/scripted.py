@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, Scope
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run
@@ -21,7 +21,7 @@ class Scripted:
     def __init__(self, script: Script) -> None:
         self._next = sorted(script.items())
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin; nothing is stored."""
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:

@@ -6,7 +6,7 @@ from bench.days.acceptance import criteria, judge
 from bench.days.day import day
 from bench.days.day_figures import DayFigures, day_figures
 from bench.days.series import BY_NAME
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import point_scope
 from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.metrics import MINUTE_S
 from knxgw.sim.bench.oracle import ideal
@@ -37,7 +37,7 @@ class Chatty(Scripted):
         is_odd = int(now_s) % 2 == 1
         return tuple(
             Publish(
-                point=PointNumber(point), key=key, value=int(is_odd) if key == "state" else is_odd
+                scope=point_scope(point), key=key, value=int(is_odd) if key == "state" else is_odd
             )
             for point in POINTS
             for key in TOGGLED

@@ -12,10 +12,9 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import link_changed
 from knxgw.charging.publication import point_values
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.words import DEVICE, LinkCondition
 from knxgw.device.panel import PanelState, Phase
 from knxgw.objects.codec import encode
-from knxgw.station.model import GENERAL as DEVICE
 from knxgw.station.model import Started, Station, Tick
 from tests.charging.points import make_point
 from tests.device.watching import in_words, watched

@@ -277,6 +277,6 @@ async def test_a_fault_of_the_run_before_does_not_stay_open_in_the_history(tmp_p
         await world.sleep(20)
     database = Database(tmp_path)
     assert database.open_faults() == []
-    found = [(f.point, f.code, f.present) for f in reversed(database.faults())]
-    assert found == [(2, "NotReachable", True), (2, "NotReachable", False)]
+    found = [(f.scope, f.code, f.present) for f in reversed(database.faults())]
+    assert found == [("cp2", "NotReachable", True), ("cp2", "NotReachable", False)]
     database.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from xknx.dpt import DPTBinary
 
+from knxgw.charging.words import Scope, point_scope
 from knxgw.sim.vehicle import Vehicle
 from knxgw.store.database import FILE_NAME
 from tests.support.world import World, from_payload
@@ -34,7 +35,7 @@ def tear(directory: Path) -> None:
     """Overwrite the page that holds the records."""
     file = directory / FILE_NAME
     connection = sqlite3.connect(file)
-    query = "SELECT rootpage FROM sqlite_schema WHERE name = 'state'"
+    query = "SELECT rootpage FROM sqlite_schema WHERE name = 'records'"
     page = int(connection.execute(query).fetchone()[0]) - 1
     connection.close()
     data = bytearray(file.read_bytes())
@@ -46,10 +47,10 @@ def damaged_files(directory: Path) -> int:
     return len(list(directory.glob(f"{FILE_NAME}.damaged-*")))
 
 
-def change(directory: Path, scope: int, old: str, new: str) -> None:
+def change(directory: Path, scope: Scope, old: str, new: str) -> None:
     """Change the text of a stored record."""
     connection = sqlite3.connect(directory / FILE_NAME)
-    query = "UPDATE state SET record = replace(record, ?, ?) WHERE scope = ?"
+    query = "UPDATE records SET record = replace(record, ?, ?) WHERE scope = ?"
     assert connection.execute(query, (old, new, scope)).rowcount == 1
     connection.commit()
     connection.close()
@@ -125,7 +126,7 @@ async def test_a_record_that_cannot_be_read_holds_its_own_charging_point_back(
         world.charger(2).plug(Vehicle())
         await world.sleep(30)
         await world.stop_gateway()
-        change(tmp_path, 1, old, new)
+        change(tmp_path, point_scope(1), old, new)
         await restart(world)
         assert world.charger(1).offer_ma == 0
         assert world.charger(2).offer_ma == 16_000
@@ -142,7 +143,7 @@ async def test_damage_that_is_met_while_running_is_said_and_nothing_that_holds_i
         world.charger(1).plug(Vehicle())
         await world.write("1/1/60", 10.0, "14.019")
         await world.sleep(30)
-        world.database._connection.execute("DROP TABLE state")
+        world.database._connection.execute("DROP TABLE records")
         await world.write("1/0/1", True)
         await world.sleep(5)
         assert world.last("1/0/8") == DPTBinary(1)

@@ -26,6 +26,7 @@ from xknx.telegram.apci import (
 )
 from xknx.telegram.tpci import TDataGroup, TDataIndividual
 
+from knxgw.charging.words import point_scope
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.knx.frames import Outcome, Outgoing
 from knxgw.links.keep_alive import keep_alive
@@ -37,7 +38,7 @@ from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command, InterruptionCommanded
-from tests.objects.objects import CP1, ZONE, group_object
+from tests.objects.objects import ZONE, group_object
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
 from tests.support.knx_line import MemoryLine
 from tests.support.knxip_server import (
@@ -265,7 +266,7 @@ async def test_plain_and_secured_objects_are_read_written_and_send(
         for value, name, security in ((5, "plain", PLAIN), (6, "secured", SECURED)):
             state = DPTArray((value,))
             before = len(talk.line.heard)
-            talk.objects.publish(CP1, name, value, asyncio.get_running_loop().time())
+            talk.objects.publish(point_scope(1), name, value, asyncio.get_running_loop().time())
             talk.port.wake()
             await eventually(lambda before=before: len(talk.line.heard) > before, "the value")  # type: ignore[misc]
             assert isinstance(talk.payload(), SecureAPDU) == (security == SECURED)
@@ -289,7 +290,7 @@ async def test_a_secured_object_takes_nothing_plain_and_nothing_twice(
         secure = talk.line.ours.data_secure
         assert secure is not None
         for one in ("plain", "secured"):
-            talk.objects.publish(CP1, one, 7, asyncio.get_running_loop().time())
+            talk.objects.publish(point_scope(1), one, 7, asyncio.get_running_loop().time())
         talk.port.wake()
         await eventually(lambda: len(talk.line.heard) == 2, "both values")
         on, off = (GroupValueWrite(DPTBinary(value)) for value in (1, 0))

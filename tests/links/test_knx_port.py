@@ -36,6 +36,7 @@ from xknx.telegram.tpci import (
 import knxgw
 from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
+from knxgw.charging.words import point_scope
 from knxgw.errors import LinkError
 from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security, kind_of
 from knxgw.links.keep_alive import keep_alive
@@ -136,7 +137,7 @@ def test_address_and_transport_layer_tell_the_kind_of_a_frame(
 async def test_a_device_tells_its_descriptor_beside_the_object_server() -> None:
     async with running(Bench()) as bench:
         device = StubDevice(bench.port)
-        bench.objects.publish(CP1, "state", 5, 0.0)
+        bench.objects.publish(point_scope(1), "state", 5, 0.0)
         bench.port.wake()
         await asyncio.sleep(0.1)
         state = DPTArray((5,))
@@ -243,7 +244,7 @@ async def test_what_an_object_server_sent_means_nothing_to_the_station_once_it_h
             commands: list[Command] = []
             group = GroupCommunication(bench.port, objects, commands.append)
             group.join()
-            objects.publish(CP1, "sender", True, 0.0)
+            objects.publish(point_scope(1), "sender", True, 0.0)
             assert group.next_frame(0.0, requested_only=False) is not None
             if leaves:
                 group.leave()
@@ -296,7 +297,7 @@ def payload_byte(data: CEMILData) -> int:
 
 async def test_answers_to_reads_and_frames_of_equal_priority_take_turns() -> None:
     async with running(Bench()) as bench:
-        bench.objects.publish(CP1, "state", 200, 0.0)
+        bench.objects.publish(point_scope(1), "state", 200, 0.0)
         bench.port.wake()
         await asyncio.sleep(0.1)
         bench.heard.clear()
@@ -322,8 +323,8 @@ async def test_group_objects_send_with_their_own_priority() -> None:
         )
         alarm.priority = Priority.URGENT
         objects = ObjectServer([usual, alarm], ZONE)
-        objects.publish(CP1, "usual", 1, 0.0)
-        objects.publish(CP1, "alarm", 2, 0.0)
+        objects.publish(point_scope(1), "usual", 1, 0.0)
+        objects.publish(point_scope(1), "alarm", 2, 0.0)
         GroupCommunication(bench.port, objects, bench.commands.append).join()
         await asyncio.sleep(0.1)
         sent = [(one.flags.priority, payload_byte(one)) for one in bench.heard]
@@ -335,7 +336,7 @@ async def test_frames_that_wait_are_told_when_the_link_is_lost_and_values_come_a
     async with running(Bench()) as bench:
         device = StubDevice(bench.port)
         waiting = [bench.port.send(numbered(value, CEMIPriority.LOW)) for value in range(3)]
-        bench.objects.publish(CP1, "state", 7, 0.0)
+        bench.objects.publish(point_scope(1), "state", 7, 0.0)
         bench.line.cut()
         assert await asyncio.gather(*waiting) == [Outcome.DROPPED] * 3
         assert not bench.port.is_up

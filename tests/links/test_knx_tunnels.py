@@ -32,7 +32,7 @@ from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWri
 
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outcome
@@ -609,7 +609,7 @@ async def test_a_port_answers_and_comes_back_by_itself(
         kept_alive(tunnel(server, kind, tmp_path)) as (port, objects),
     ):
         now_s = asyncio.get_running_loop().time()
-        objects.publish(PointNumber(1), "state", 5, now_s)
+        objects.publish(point_scope(1), "state", 5, now_s)
         port.wake()
         await eventually(lambda: len(server.received) == 1, "the value")
         getattr(server, loss)()

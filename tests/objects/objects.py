@@ -9,7 +9,7 @@ from xknx.telegram.apci import APCI, GroupValueResponse, GroupValueWrite
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, point_scope
 from knxgw.config.model import SendingRule
 from knxgw.objects.outbox import ResponseLimits
 from knxgw.objects.server import ObjectServer
@@ -56,7 +56,7 @@ class Bus:
         self.commands: list[Command] = []
 
     def publish(self, key: str, value: Published) -> None:
-        self.server.publish(CP1, key, value, self.now_s)
+        self.server.publish(point_scope(1), key, value, self.now_s)
 
     def receive(self, address: str, apci: APCI) -> list[Command]:
         return self.server.received(GroupAddress(address), apci)

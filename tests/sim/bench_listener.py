@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import Scope
 from knxgw.sim.bench.controller import Gateway
 from knxgw.station.model import Effect, Event
 
@@ -15,7 +15,7 @@ class Listener(Gateway):
 
     heard: list[Heard]
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin; what was heard before is kept."""
         self.heard = getattr(self, "heard", [])
         super().start(records, now_s)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber, Quantity, Value
+from knxgw.charging.words import PointNumber, Quantity, Scope, Value, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.station.initial import initial
 from knxgw.station.model import Effect, Event, Offer, Publish, Started, Station
@@ -13,6 +13,7 @@ from tests.charging.points import NOON
 from tests.config.sites import configuration, points
 
 CP1, CP2 = PointNumber(1), PointNumber(2)
+SCOPE1, SCOPE2 = point_scope(CP1), point_scope(CP2)
 LEFT = "number: 1, model: abb_terra_ac, connection: {host: 192.168.1.31}"
 RIGHT = "number: 2, model: alfen_eve, connection: {host: 192.168.1.32}"
 
@@ -44,5 +45,5 @@ def offers(effects: Iterable[Effect], point: PointNumber = CP1) -> list[int]:
     return [e.offer_ma for e in effects if isinstance(e, Offer) and e.point == point]
 
 
-def published(effects: Iterable[Effect], key: str, point: PointNumber = CP1) -> list[Published]:
-    return [e.value for e in effects if isinstance(e, Publish) and (e.point, e.key) == (point, key)]
+def published(effects: Iterable[Effect], key: str, scope: Scope = SCOPE1) -> list[Published]:
+    return [e.value for e in effects if isinstance(e, Publish) and (e.scope, e.key) == (scope, key)]

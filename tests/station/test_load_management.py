@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from knxgw.catalogue.codes import SharingState
-from knxgw.charging.words import ChargingState, PointNumber, Quantity
+from knxgw.charging.words import DEVICE, ChargingState, PointNumber, Quantity, Scope, point_scope
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from knxgw.station.initial import initial
 from knxgw.station.model import (
-    GENERAL,
     BusAsked,
     Remember,
     SmartMeterTelegram,
@@ -163,7 +162,7 @@ def test_the_time_of_complete_does_not_run_while_load_management_holds_the_point
             site.seen[2][quantity] = current_ma
         for _ in range(seconds):
             site.second()
-        return bool(site.station.told(PointNumber(2), "complete"))
+        return bool(site.station.told(point_scope(2), "complete"))
 
     assert not live(10, 6000)
     site.base_ma = [50_000] * 3
@@ -192,10 +191,10 @@ def test_with_changed_parameters_load_management_starts_at_the_minimum_with_thei
 ):
     station = initial(configuration(shared(1)), {}, 0.0, NOON)
     station, effects = after(station, Started(), now_s=0.0)
-    stored: dict[PointNumber, Mapping[str, Any]] = {
-        one.point: one.record for one in effects if isinstance(one, Remember)
+    stored: dict[Scope, Mapping[str, Any]] = {
+        one.scope: one.record for one in effects if isinstance(one, Remember)
     }
-    assert GENERAL in stored
+    assert DEVICE in stored
     changed = shared(2, LEFT, RIGHT + ", minimum_a: 8, maximum_a: 20")
     station, effects = after(initial(configuration(changed), stored, 0.0, NOON), Started())
     assert [offers(effects, PointNumber(number)) for number in (1, 2)] == [[6000], [8000]]

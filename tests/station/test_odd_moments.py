@@ -7,11 +7,10 @@ import pytest
 
 from knxgw.charging.events import ChargerConditionChanged, MeterConditionChanged
 from knxgw.charging.states import Process
-from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Reason
+from knxgw.charging.words import DEVICE, ChargingState, LinkCondition, Quantity, Reason
 from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S, initial
 from knxgw.station.model import (
-    GENERAL,
     BusAsked,
     ClockSet,
     ClockSource,
@@ -47,7 +46,7 @@ GOOD = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.G
 def again(effects: list[Effect], *entries: str, more: str = LINKED) -> Station:
     """Return the station after a restart with what was stored."""
     stored = {
-        e.point: json.loads(json.dumps(dict(e.record))) for e in effects if isinstance(e, Remember)
+        e.scope: json.loads(json.dumps(dict(e.record))) for e in effects if isinstance(e, Remember)
     }
     return initial(configuration(points(*(entries or (LEFT, RIGHT))) + more), stored, 0.0, at(100))
 
@@ -175,4 +174,4 @@ def test_a_fault_that_came_before_the_start_is_told_once() -> None:
     station, effects = after(new_station(), gone, Started())
     changes = [e for e in effects if type(e).__name__ == "FaultChanged"]
     assert len(changes) == 1
-    assert station.told(GENERAL, "fault") is False
+    assert station.told(DEVICE, "fault") is False

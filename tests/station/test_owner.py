@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from knxgw.charging.words import point_scope
 from knxgw.station.model import (
     Effect,
     Event,
@@ -72,7 +73,7 @@ async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
         for _ in range(300):
             inbox.put(InterruptionCommanded(point=CP1, active=True))
             await asyncio.sleep(0.1)
-    assert owner.station.told(CP1, "state") is None
+    assert owner.station.told(point_scope(1), "state") is None
 
 
 class Watched(Owner):

@@ -27,7 +27,7 @@ from knxgw.station.model import (
 from knxgw.station.step import step
 from tests.station.sites import CP1, CP2, charger, new_station
 from tests.station.snapshots import Snapshot, snapshot
-from tests.station.test_step import events
+from tests.station.test_step import without_meters
 
 
 def managed(monitoring: str) -> Station:
@@ -148,7 +148,7 @@ things = st.one_of(
     st.tuples(st.just("meter"), st.just(0), st.booleans()),
     st.tuples(st.just(HighPowerStarted())),
     st.tuples(st.just(InOperationSeen())),
-    st.tuples(events),
+    st.tuples(without_meters),
     st.tuples(rare),
 )
 

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged, OfferTaken
 from knxgw.charging.publication import point_values
-from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.words import (
+    ChargingState,
+    LinkCondition,
+    PointNumber,
+    Quantity,
+    Value,
+    point_scope,
+)
 from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
@@ -124,8 +131,8 @@ def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     for number, point in station.points.items():
         values = point_values(point, now_s, paused_all=paused_all(station))
         for key, value in values.items():
-            if key != "session_duration" and station.told(number, key) != value:
-                wrong.append((number, key, station.told(number, key), value))
+            if key != "session_duration" and station.told(point_scope(number), key) != value:
+                wrong.append((number, key, station.told(point_scope(number), key), value))
     return wrong
 
 

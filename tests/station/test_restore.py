@@ -10,11 +10,18 @@ from hypothesis import strategies as st
 
 from knxgw.charging.events import ChargerConditionChanged
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Reason
+from knxgw.charging.words import (
+    DEVICE,
+    LinkCondition,
+    PointNumber,
+    Quantity,
+    Reason,
+    Scope,
+    point_scope,
+)
 from knxgw.config.devices import charger_id
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
 from knxgw.station.model import (
-    GENERAL,
     BusAsked,
     ClockSet,
     ClockSource,
@@ -153,7 +160,7 @@ def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds(
     assert offers(effects, CP1) == [0]
     assert published(effects, "state") == [11]
     assert published(effects, "interruption_state") == []
-    assert published(effects, "sharing_state", GENERAL) == [4]
+    assert published(effects, "sharing_state", DEVICE) == [4]
     assert reason(station) is Reason.LOCK_OUT
     station, effects = after(locked(station, on=False), Tick())
     assert offers(effects) == [6000]
@@ -163,8 +170,8 @@ def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds(
 @pytest.mark.proves("7.60")
 def test_without_the_objects_that_load_management_needs_nobody_charges() -> None:
     station, effects = after(new_station(more=DYNAMIC), Started(), now_s=0.0)
-    assert published(effects, "last_fault", GENERAL) == ["DLMAssociation"]
-    assert published(effects, "fault", GENERAL) == [True]
+    assert published(effects, "last_fault", DEVICE) == ["DLMAssociation"]
+    assert published(effects, "fault", DEVICE) == [True]
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert reason(station) is Reason.CONFIGURATION
 
@@ -210,17 +217,17 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
         zero = active["interruption"] or (active["grid control"] and pausing)
         cap_ma = 6000 if active["grid control"] else 80_000
         assert decision.offer_ma == (0 if zero else min(setpoint_ma, cap_ma))
-        state = station.told(CP1, "state")
+        state = station.told(point_scope(1), "state")
         assert state == (11 if zero else 8)
-        assert station.told(CP1, "interruption_state") == active["interruption"]
-        assert station.told(GENERAL, "grid_supporting_control_state") == active["grid control"]
+        assert station.told(point_scope(1), "interruption_state") == active["interruption"]
+        assert station.told(DEVICE, "grid_supporting_control_state") == active["grid control"]
 
 
 # --- faults of the whole device, and the history
 
 
-def changes(effects: list[Effect]) -> list[tuple[PointNumber, FaultCode, bool]]:
-    return [(e.point, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
+def changes(effects: list[Effect]) -> list[tuple[Scope, FaultCode, bool]]:
+    return [(e.scope, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
 
 
 @pytest.mark.proves("7.8")
@@ -228,8 +235,8 @@ def test_the_history_has_general_faults_and_those_of_the_configuration_with_thei
     again = LEFT.replace("number: 1", "number: 2")
     _, effects = after(new_station(LEFT, again), Started())
     found = changes(effects)
-    assert (GENERAL, FaultCode.CONF_CHARGER, True) in found
-    assert (CP2, FaultCode.CONF_CHARGER, True) in found
+    assert (DEVICE, FaultCode.CONF_CHARGER, True) in found
+    assert (point_scope(2), FaultCode.CONF_CHARGER, True) in found
     assert all(e.at == at(1) for e in effects if isinstance(e, FaultChanged))
 
 
@@ -248,7 +255,7 @@ def test_an_internal_error_is_contact_support_and_leaves_everybody_at_the_minimu
     )
     for _ in range(3):
         owner.handle(nobody, 1.0)
-    assert published(effects, "last_fault", GENERAL) == ["ContactSupport"]
+    assert published(effects, "last_fault", DEVICE) == ["ContactSupport"]
     assert (offers(effects, CP1), offers(effects, CP2)) == ([6000], [6000])
     assert reason(owner.station) is Reason.INTERNAL_ERROR
     owner.handle(InterruptionCommanded(point=CP1, active=True), 2.0)

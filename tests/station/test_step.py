@@ -15,11 +15,18 @@ from knxgw.charging.events import (
 )
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.states import Process
-from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Reason
+from knxgw.charging.words import (
+    DEVICE,
+    ChargingState,
+    LinkCondition,
+    Quantity,
+    Reason,
+    Scope,
+    point_scope,
+)
 from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import initial
 from knxgw.station.model import (
-    GENERAL,
     ClockSet,
     ClockSource,
     Effect,
@@ -48,6 +55,8 @@ from tests.station.sites import (
     CP2,
     LEFT,
     RIGHT,
+    SCOPE1,
+    SCOPE2,
     after,
     charger,
     new_station,
@@ -75,7 +84,7 @@ readings = st.fixed_dictionaries(
         Quantity.FAULT_INFO_1: st.sampled_from(("", "0x01")),
     },
 )
-events: st.SearchStrategy[Event] = st.one_of(
+without_meters: st.SearchStrategy[Event] = st.one_of(
     st.just(Started()),
     st.just(Tick()),
     st.builds(ClockSet, now=st.just(NOON)),
@@ -85,10 +94,13 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(StartStopCommanded, point=numbers, start=st.booleans()),
     st.builds(UnlockCommanded, point=numbers),
     st.builds(charger, readings, numbers),
-    st.builds(MeterSeen, device=meters, values=readings),
     st.builds(ChargerConditionChanged, device=chargers, condition=st.sampled_from(LinkCondition)),
-    st.builds(MeterConditionChanged, device=meters, condition=st.sampled_from(LinkCondition)),
     st.builds(OfferTaken, device=chargers, offer_ma=st.sampled_from((0, 6000, 16_000))),
+)
+events: st.SearchStrategy[Event] = st.one_of(
+    without_meters,
+    st.builds(MeterSeen, device=meters, values=readings),
+    st.builds(MeterConditionChanged, device=meters, condition=st.sampled_from(LinkCondition)),
 )
 histories = st.lists(st.tuples(events, st.floats(0.0, 60.0)), max_size=15)
 BOTH = new_station(*METERED)
@@ -201,7 +213,7 @@ def test_a_setpoint_written_during_an_interruption_is_used_afterwards() -> None:
 def test_grid_control_reaches_every_point_and_is_undone() -> None:
     station, effects = after(started(more=PAUSING), GridControlCommanded(active=True))
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
-    assert published(effects, "grid_supporting_control_state", GENERAL) == [True]
+    assert published(effects, "grid_supporting_control_state", DEVICE) == [True]
     assert published(effects, "interruption_state") == []
     _, effects = after(station, GridControlCommanded(active=False))
     assert (offers(effects, CP1), offers(effects, CP2)) == ([16_000], [16_000])
@@ -248,15 +260,15 @@ def test_a_configuration_fault_blocks_every_offer_to_the_points_concerned() -> N
 
 def test_a_configuration_fault_stands_in_both_scopes() -> None:
     _, effects = after(new_station(*COLLIDING), Started())
-    assert published(effects, "fault", GENERAL) == [True]
-    assert published(effects, "last_fault", GENERAL) == ["Conf Charger"]
-    marked = [n for n in (CP1, CP2) if published(effects, "point_fault", n) == [True]]
+    assert published(effects, "fault", DEVICE) == [True]
+    assert published(effects, "last_fault", DEVICE) == ["Conf Charger"]
+    marked = [n for n in (SCOPE1, SCOPE2) if published(effects, "point_fault", n) == [True]]
     assert marked
     assert all(published(effects, "last_point_fault", n) == ["Conf Charger"] for n in marked)
 
 
-def fault_changes(effects: list[Effect]) -> list[tuple[PointNumber, FaultCode, bool]]:
-    return [(e.point, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
+def fault_changes(effects: list[Effect]) -> list[tuple[Scope, FaultCode, bool]]:
+    return [(e.scope, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
 
 
 def test_a_fault_of_one_point_is_no_general_fault() -> None:
@@ -264,20 +276,20 @@ def test_a_fault_of_one_point_is_no_general_fault() -> None:
     station, effects = after(started(), gone, Tick())
     assert published(effects, "point_fault") == [True]
     assert published(effects, "last_point_fault") == ["NotReachable"]
-    assert published(effects, "fault", GENERAL) == []
-    assert published(effects, "point_fault", CP2) == []
-    assert fault_changes(effects) == [(CP1, FaultCode.NOT_REACHABLE, True)]
+    assert published(effects, "fault", DEVICE) == []
+    assert published(effects, "point_fault", point_scope(2)) == []
+    assert fault_changes(effects) == [(SCOPE1, FaultCode.NOT_REACHABLE, True)]
     back = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     _, effects = after(station, back)
     assert published(effects, "point_fault") == [False]
     assert published(effects, "last_point_fault") == [], "the last one stays"
-    assert fault_changes(effects) == [(CP1, FaultCode.NOT_REACHABLE, False)]
+    assert fault_changes(effects) == [(SCOPE1, FaultCode.NOT_REACHABLE, False)]
 
 
 def test_at_the_start_there_is_no_error() -> None:
     _, effects = after(new_station(), Started())
-    assert published(effects, "fault", GENERAL) == [False]
-    assert published(effects, "last_fault", GENERAL) == ["No error"]
+    assert published(effects, "fault", DEVICE) == [False]
+    assert published(effects, "last_fault", DEVICE) == ["No error"]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +309,7 @@ def test_a_command_that_is_not_followed_is_said_but_is_no_present_fault(
     _, effects = after(station, event)
     assert published(effects, "last_point_fault") == [code]
     assert published(effects, "point_fault") == []
-    changes = [(CP1, FaultCode(code), True), (CP1, FaultCode(code), False)]
+    changes = [(SCOPE1, FaultCode(code), True), (SCOPE1, FaultCode(code), False)]
     assert fault_changes(effects) == changes, "it stands in the history"
     assert [e for e in effects if isinstance(e, Note)]
 
@@ -342,10 +354,10 @@ def test_times_of_day_are_published_once_the_clock_is_set() -> None:
 # --- store
 
 
-def stored(effects: list[Effect]) -> dict[PointNumber, dict[str, object]]:
+def stored(effects: list[Effect]) -> dict[Scope, dict[str, object]]:
     """Return the newest records as they come back from the disk."""
-    records = {e.point: e.record for e in effects if isinstance(e, Remember)}
-    return {number: json.loads(json.dumps(dict(record))) for number, record in records.items()}
+    records = {e.scope: e.record for e in effects if isinstance(e, Remember)}
+    return {scope: json.loads(json.dumps(dict(record))) for scope, record in records.items()}
 
 
 def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
@@ -365,7 +377,7 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
     again, effects = after(again, Started())
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert published(effects, "interruption_state") == [True]
-    assert published(effects, "grid_supporting_control_state", GENERAL) == [True]
+    assert published(effects, "grid_supporting_control_state", DEVICE) == [True]
     assert again.points[CP2].process is Process.CANCELLED
     again, effects = after(again, InterruptionCommanded(point=CP1, active=False))
     assert offers(effects) == [6000]
@@ -375,16 +387,16 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
 def test_a_command_is_stored_at_once_and_a_counter_every_10_s() -> None:
     energy = {**CHARGING, Quantity.ENERGY: 1_000_000}
     station, effects = after(started(LEFT, RIGHT), charger(energy, CP2), now_s=1.0)
-    assert CP2 in stored(effects)
+    assert SCOPE2 in stored(effects)
     times = []
     for second in range(2, 32):
         more = charger({**energy, Quantity.ENERGY: 1_000_000 + second * 1000}, CP2)
         station, effects = after(station, more, now_s=float(second))
-        if CP2 in stored(effects):
+        if SCOPE2 in stored(effects):
             times.append(second)
     assert times == [11, 21, 31]
     station, effects = after(station, InterruptionCommanded(point=CP2, active=True), now_s=32.0)
-    assert CP2 in stored(effects)
+    assert SCOPE2 in stored(effects)
 
 
 def test_what_was_counted_last_is_stored_when_nothing_happens_any_more() -> None:
@@ -392,7 +404,7 @@ def test_what_was_counted_last_is_stored_when_nothing_happens_any_more() -> None
     station = after(started(), charger(energy), now_s=1.0)[0]
     station, effects = after(station, charger({Quantity.ENERGY: 1_005_000}), now_s=2.0)
     assert not stored(effects)
-    assert stored(after(station, Tick(), now_s=12.0)[1])[CP1]["reading_mwh"] == 1_005_000
+    assert stored(after(station, Tick(), now_s=12.0)[1])[SCOPE1]["reading_mwh"] == 1_005_000
 
 
 def test_a_session_that_ends_is_handed_to_the_store_once() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
@@ -26,10 +27,11 @@ from tests.support.netns import REPOSITORY
 from tests.support.virtual_time import InlineExecutor
 
 PAGE = 4096
-RECORDS: dict[int, dict[str, Any]] = {
-    0: {"grid_control": True},
-    1: {"interruption": True},
-    2: {"lifetime_mwh": 77},
+CP1, CP2 = point_scope(1), point_scope(2)
+RECORDS: dict[Scope, dict[str, Any]] = {
+    DEVICE: {"grid_control": True},
+    CP1: {"interruption": True},
+    CP2: {"lifetime_mwh": 77},
 }
 
 
@@ -40,7 +42,7 @@ def session(number: int) -> SessionRow:
 def fill(directory: Path, sessions: int = 400) -> Path:
     """Make a state with several pages of sessions; return its file."""
     database = Database(directory)
-    faults = [FaultRow(at=None, point=1, code="Comm", present=True)] * 200
+    faults = [FaultRow(at=None, scope=CP1, code="Comm", present=True)] * 200
     database.save(RECORDS, [session(number) for number in range(sessions)], faults)
     database.close()
     return directory / FILE_NAME
@@ -98,11 +100,11 @@ def test_a_torn_page_of_the_history_leaves_the_records(tmp_path: Path) -> None:
     assert database.put_aside is not None
     assert database.load_records() == RECORDS
     assert len(database.faults(limit=1000)) == 200
-    database.save({1: {"interruption": False}}, [session(1)])
+    database.save({CP1: {"interruption": False}}, [session(1)])
     database.close()
     again = Database(tmp_path)
     assert again.put_aside is None, "the new one is whole"
-    assert again.load_records() == RECORDS | {1: {"interruption": False}}
+    assert again.load_records() == RECORDS | {CP1: {"interruption": False}}
     again.close()
 
 
@@ -111,7 +113,7 @@ def test_a_torn_page_in_the_middle_of_a_table_leaves_what_is_before_and_behind(
 ) -> None:
     file = fill(tmp_path, sessions=2000)
     pages = len(file.read_bytes()) // PAGE
-    known = {page_of(file, name) for name in ("state", "sessions", "faults", "sessions_by_point")}
+    known = {page_of(file, name) for name in ("records", "sessions", "faults", "sessions_by_point")}
     tear(file, next(page for page in range(pages // 3, pages) if page not in known))
     database = Database(tmp_path)
     assert database.put_aside is not None
@@ -125,7 +127,7 @@ def test_a_torn_page_in_the_middle_of_a_table_leaves_what_is_before_and_behind(
 
 def test_torn_records_are_lost_and_the_history_stays(tmp_path: Path) -> None:
     file = fill(tmp_path)
-    tear(file, page_of(file, "state"))
+    tear(file, page_of(file, "records"))
     database = Database(tmp_path)
     assert database.put_aside is not None
     assert database.load_records() == {}
@@ -152,8 +154,10 @@ def test_whatever_page_is_torn_the_state_can_be_used(
     assert {scope: found[scope] for scope in found if scope in RECORDS}.items() <= RECORDS.items()
     database.sessions()
     database.open_faults()
-    database.save({1: {"a": 1}}, [session(1)], [FaultRow(at=None, point=1, code="x", present=True)])
-    assert database.load_records()[1] == {"a": 1}
+    database.save(
+        {CP1: {"a": 1}}, [session(1)], [FaultRow(at=None, scope=CP1, code="x", present=True)]
+    )
+    assert database.load_records()[CP1] == {"a": 1}
     database.close()
 
 
@@ -203,10 +207,11 @@ def test_a_new_file_half_begun_by_a_power_cut_is_begun_again(tmp_path: Path) -> 
 def test_a_record_that_is_none_is_an_empty_one(tmp_path: Path) -> None:
     database = Database(tmp_path)
     connection = open_file(tmp_path / FILE_NAME)
-    for scope, text in enumerate(["{", "[1]", "7", b"\xff\xfe", "null", "[" * 100_000]):
-        connection.execute("INSERT INTO state VALUES (?, CAST(? AS TEXT))", (scope, text))
+    texts = ["{", "[1]", "7", b"\xff\xfe", "null", "[" * 100_000]
+    for scope, text in enumerate(texts):
+        connection.execute("INSERT INTO records VALUES (?, CAST(? AS TEXT))", (scope, text))
     connection.close()
-    assert database.load_records() == {scope: {} for scope in range(6)}
+    assert database.load_records() == {str(scope): {} for scope in range(6)}
     database.close()
 
 
@@ -237,7 +242,7 @@ class Damaging(InlineExecutor):
         if self.times and save.__name__ == "save":
             self.times -= 1
             database: Database = save.__self__
-            database._connection.execute("DROP TABLE state")
+            database._connection.execute("DROP TABLE records")
         return super().submit(fn, *arguments, **more)
 
 
@@ -248,13 +253,13 @@ async def test_damage_while_running_begins_anew_with_everything_that_is_known(
     database = Database(tmp_path)
     executor = Damaging(times=0)
     keeper = Keeper(database, executor, lambda: losses.append("lost"))
-    keeper.remember(1, {"a": 1})
-    keeper.remember(2, {"a": 2})
+    keeper.remember(CP1, {"a": 1})
+    keeper.remember(CP2, {"a": 2})
     assert await keeper.flush()
     executor.times = 1
-    keeper.remember(2, {"a": 3})
+    keeper.remember(CP2, {"a": 3})
     assert await keeper.flush()
-    assert database.load_records() == {1: {"a": 1}, 2: {"a": 3}}
+    assert database.load_records() == {CP1: {"a": 1}, CP2: {"a": 3}}
     assert losses == ["lost"]
     said = [one.getMessage() for one in caplog.records]
     assert len([one for one in said if "put aside as" in one]) == 1
@@ -269,12 +274,12 @@ async def test_a_disk_that_damages_every_new_file_is_said_once_and_tried_slowly(
     keeper = Keeper(database, executor)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(keeper.run())
-        keeper.remember(1, {"a": 1})
+        keeper.remember(CP1, {"a": 1})
         await asyncio.sleep(RETRY_S * 3 + 1)
         assert executor.times == 0, "two at once, then two each ten seconds"
         assert len(damaged_files(tmp_path)) <= MOST_KEPT
         await asyncio.sleep(RETRY_S)
-        assert database.load_records() == {1: {"a": 1}}
+        assert database.load_records() == {CP1: {"a": 1}}
         task.cancel()
     errors = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
     assert len(errors) == 1
@@ -290,7 +295,7 @@ async def test_a_full_disk_is_said_with_its_remedy_and_nothing_is_lost(
     keeper = Keeper(database, InlineExecutor())
     (pages,) = database._connection.execute("PRAGMA page_count").fetchone()
     database._connection.execute(f"PRAGMA max_page_count = {pages}")
-    keeper.remember(1, {"text": "x" * 3 * PAGE})
+    keeper.remember(CP1, {"text": "x" * 3 * PAGE})
     assert not await keeper.flush()
     (said,) = [one.getMessage() for one in caplog.records]
     assert said == "the state cannot be stored: the disk is full; free some space on it"
@@ -298,7 +303,7 @@ async def test_a_full_disk_is_said_with_its_remedy_and_nothing_is_lost(
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA max_page_count = 10000")
     assert await keeper.flush()
-    assert database.load_records()[1] == {"text": "x" * 3 * PAGE}
+    assert database.load_records()[CP1] == {"text": "x" * 3 * PAGE}
     database.close()
 
 
@@ -363,12 +368,14 @@ FULL = """
 import sys
 from contextlib import suppress
 from pathlib import Path
+from knxgw.charging.words import point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import Database
 from knxgw.store.lock import StateLock
 from knxgw.store.trouble import remedy
 
 place = Path(sys.argv[1])
+CP1 = point_scope(1)
 ballast = place / "ballast"
 
 
@@ -386,18 +393,18 @@ except GatewayError as err:
 ballast.unlink()
 Database(place).close()
 database = Database(place)
-database.save({1: {"interruption": True}})
+database.save({CP1: {"interruption": True}})
 database.close()
 fill()
 with StateLock(place):
     database = Database(place)
     print("read:", database.load_records(), database.put_aside)
     try:
-        database.save({1: {"text": "x" * 40_000}})
+        database.save({CP1: {"text": "x" * 40_000}})
     except Exception as err:
         print("write:", remedy(err, place))
     ballast.unlink()
-    database.save({1: {"interruption": False}})
+    database.save({CP1: {"interruption": False}})
     database.close()
 database = Database(place)
 print("later:", database.load_records(), database.put_aside)
@@ -424,7 +431,7 @@ def test_a_full_disk_keeps_no_gateway_from_what_was_stored(tmp_path: Path) -> No
     assert ended.stdout.splitlines() == [
         f"new: the state in {tmp_path / 'disk'} cannot be used: the disk is full; "
         "free some space on it",
-        "read: {1: {'interruption': True}} None",
+        "read: {'cp1': {'interruption': True}} None",
         "write: the disk is full; free some space on it",
-        "later: {1: {'interruption': False}} None",
+        "later: {'cp1': {'interruption': False}} None",
     ], ended.stderr

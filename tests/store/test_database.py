@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow
+
+CP1, CP2, CP3 = point_scope(1), point_scope(2), point_scope(3)
 
 
 def session(point: int, energy_mwh: int = 1) -> SessionRow:
@@ -63,30 +66,30 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_records_survive_and_the_newest_wins(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save({0: {"grid_control": True}, 1: {"setpoint_ma": 6000}})
-    database.save({1: {"setpoint_ma": 8000}})
+    database.save({DEVICE: {"grid_control": True}, CP1: {"setpoint_ma": 6000}})
+    database.save({CP1: {"setpoint_ma": 8000}})
     database = reopened(database, tmp_path)
-    assert database.load_records() == {0: {"grid_control": True}, 1: {"setpoint_ma": 8000}}
+    assert database.load_records() == {DEVICE: {"grid_control": True}, CP1: {"setpoint_ma": 8000}}
     database.close()
 
 
 def test_records_are_stored_all_or_none(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save({1: {"a": 1}, 2: {"a": 1}})
+    database.save({CP1: {"a": 1}, CP2: {"a": 1}})
     with pytest.raises(OverflowError):
-        database.save({1: {"a": 2}, 2**70: {"a": 2}})  # no such scope: too large
+        database.save({CP1: {"a": 2}}, [session(1, 2**70)])  # too large
     database = reopened(database, tmp_path)
-    assert database.load_records() == {1: {"a": 1}, 2: {"a": 1}}
+    assert database.load_records() == {CP1: {"a": 1}, CP2: {"a": 1}}
     database.close()
 
 
 @pytest.mark.proves("H.22")
 def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    database.save({1: {"a": 1}})
+    database.save({CP1: {"a": 1}})
     cut = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
     cut.execute("BEGIN")
-    cut.execute("UPDATE state SET record = '{\"a\": 2}'")
+    cut.execute("UPDATE records SET record = '{\"a\": 2}'")
     copy = tmp_path / "after the cut"
     copy.mkdir()
     for file in tmp_path.glob(f"{FILE_NAME}*"):
@@ -94,7 +97,7 @@ def test_a_power_cut_in_the_middle_of_a_write_leaves_the_old_state(tmp_path: Pat
     cut.close()
     database.close()
     again = Database(copy)
-    assert again.load_records() == {1: {"a": 1}}
+    assert again.load_records() == {CP1: {"a": 1}}
     again.close()
 
 
@@ -113,8 +116,8 @@ def test_sessions_are_listed_newest_first_and_by_point(tmp_path: Path) -> None:
 def test_the_history_of_faults_says_what_came_and_went(tmp_path: Path) -> None:
     database = Database(tmp_path)
     rows = [
-        FaultRow(at="2026-07-01T12:00:00+00:00", point=1, code="Comm", present=True),
-        FaultRow(at=None, point=1, code="Comm", present=False),
+        FaultRow(at="2026-07-01T12:00:00+00:00", scope=CP1, code="Comm", present=True),
+        FaultRow(at=None, scope=CP1, code="Comm", present=False),
     ]
     for row in rows:
         database.save({}, faults=[row])
@@ -126,13 +129,13 @@ def test_the_history_of_faults_says_what_came_and_went(tmp_path: Path) -> None:
 def test_faults_that_never_went_are_known_as_open(tmp_path: Path) -> None:
     database = Database(tmp_path)
 
-    def change(point: int, code: str, *, present: bool) -> FaultRow:
-        return FaultRow(at=None, point=point, code=code, present=present)
+    def change(scope: Scope, code: str, *, present: bool) -> FaultRow:
+        return FaultRow(at=None, scope=scope, code=code, present=present)
 
-    came = [change(1, "Comm", present=True), change(2, "Comm", present=True)]
-    database.save({}, [], [*came, change(0, "OverCurrent", present=True)])
-    database.save({}, [], [change(1, "Comm", present=False), change(3, "Comm", present=False)])
-    assert database.open_faults() == [(2, "Comm"), (0, "OverCurrent")]
+    came = [change(CP1, "Comm", present=True), change(CP2, "Comm", present=True)]
+    database.save({}, [], [*came, change(DEVICE, "OverCurrent", present=True)])
+    database.save({}, [], [change(CP1, "Comm", present=False), change(CP3, "Comm", present=False)])
+    assert database.open_faults() == [(CP2, "Comm"), (DEVICE, "OverCurrent")]
     database.close()
 
 

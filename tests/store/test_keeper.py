@@ -8,23 +8,26 @@ from typing import Any
 
 import pytest
 
+from knxgw.charging.words import Scope, point_scope
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.keeper import Keeper
 from tests.support.virtual_time import InlineExecutor
 
+CP1, CP2 = point_scope(1), point_scope(2)
+
 
 def fault(code: str) -> FaultRow:
-    return FaultRow(at=None, point=1, code=code, present=True)
+    return FaultRow(at=None, scope=CP1, code=code, present=True)
 
 
 async def test_the_newest_record_of_a_scope_wins(tmp_path: Path) -> None:
     database = Database(tmp_path)
     keeper = Keeper(database, InlineExecutor())
     for value in range(100):
-        keeper.remember(1, {"value": value})
-    keeper.remember(2, {"value": 7})
+        keeper.remember(CP1, {"value": value})
+    keeper.remember(CP2, {"value": 7})
     await keeper.flush()
-    assert database.load_records() == {1: {"value": 99}, 2: {"value": 7}}
+    assert database.load_records() == {CP1: {"value": 99}, CP2: {"value": 7}}
     database.close()
 
 
@@ -48,9 +51,9 @@ async def test_what_comes_is_written_without_being_asked(tmp_path: Path) -> None
     async with asyncio.TaskGroup() as group:
         task = group.create_task(keeper.run())
         for value in (1, 2):
-            keeper.remember(1, {"value": value})
+            keeper.remember(CP1, {"value": value})
             await asyncio.sleep(1)
-            assert database.load_records() == {1: {"value": value}}
+            assert database.load_records() == {CP1: {"value": value}}
         task.cancel()
     database.close()
 
@@ -61,16 +64,16 @@ async def test_what_cannot_be_written_is_kept_and_written_later(
     database = Database(tmp_path)
     keeper = Keeper(database, InlineExecutor())
     database._connection.execute("PRAGMA query_only = ON")  # like a full or worn-out card
-    keeper.remember(1, {"setpoint_ma": 6000})
+    keeper.remember(CP1, {"setpoint_ma": 6000})
     assert not await keeper.flush()
-    keeper.remember(1, {"setpoint_ma": 8000})
-    keeper.remember(2, {"setpoint_ma": 9000})
+    keeper.remember(CP1, {"setpoint_ma": 8000})
+    keeper.remember(CP2, {"setpoint_ma": 9000})
     assert not await keeper.flush()
     assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA query_only = OFF")
     assert await keeper.flush()
-    assert database.load_records() == {1: {"setpoint_ma": 8000}, 2: {"setpoint_ma": 9000}}
+    assert database.load_records() == {CP1: {"setpoint_ma": 8000}, CP2: {"setpoint_ma": 9000}}
     database.close()
 
 
@@ -82,7 +85,7 @@ async def test_a_secure_number_that_may_wait_goes_with_the_next_write(tmp_path: 
         keeper.note_number("sender", 5, at_once=False)
         await asyncio.sleep(60)
         assert database.load_numbers() == {}
-        keeper.remember(1, {"interrupted": True})
+        keeper.remember(CP1, {"interrupted": True})
         await asyncio.sleep(1)
         assert database.load_numbers() == {"sender": 5}
         keeper.note_number("sender", 6, at_once=True)
@@ -100,12 +103,12 @@ async def test_a_number_and_the_decision_of_its_telegram_are_one_write(tmp_path:
         await asyncio.sleep(1)
         keeper.note_number("sender", 5, at_once=True)
         await asyncio.sleep(0.01)  # the station decides
-        keeper.remember(1, {"interrupted": False})
+        keeper.remember(CP1, {"interrupted": False})
         await asyncio.sleep(0.001)
-        assert database.saved == [({1: {"interrupted": False}}, {"sender": 5})]
-        keeper.remember(1, {"interrupted": True})
+        assert database.saved == [({CP1: {"interrupted": False}}, {"sender": 5})]
+        keeper.remember(CP1, {"interrupted": True})
         await asyncio.sleep(0.001)
-        assert database.saved[1:] == [({1: {"interrupted": True}}, {})], "no decision waits"
+        assert database.saved[1:] == [({CP1: {"interrupted": True}}, {})], "no decision waits"
         task.cancel()
     database.close()
 
@@ -117,15 +120,15 @@ async def test_a_number_that_comes_during_a_write_waits_for_its_decision_too(
     keeper = Keeper(database, SlowExecutor())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(keeper.run())
-        keeper.remember(1, {"interrupted": True})
+        keeper.remember(CP1, {"interrupted": True})
         await asyncio.sleep(WRITE_S - 0.001)
         keeper.note_number("sender", 5, at_once=True)
         await asyncio.sleep(0.002)  # meanwhile the write is done
-        keeper.remember(1, {"interrupted": False})
+        keeper.remember(CP1, {"interrupted": False})
         await asyncio.sleep(2 * WRITE_S)
         assert database.saved == [
-            ({1: {"interrupted": True}}, {}),
-            ({1: {"interrupted": False}}, {"sender": 5}),
+            ({CP1: {"interrupted": True}}, {}),
+            ({CP1: {"interrupted": False}}, {"sender": 5}),
         ]
         task.cancel()
     database.close()
@@ -150,11 +153,11 @@ class Recording(Database):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.saved: list[tuple[Mapping[int, Mapping[str, Any]], Mapping[str, int]]] = []
+        self.saved: list[tuple[Mapping[Scope, Mapping[str, Any]], Mapping[str, int]]] = []
 
     def save(
         self,
-        records: Mapping[int, Mapping[str, Any]],
+        records: Mapping[Scope, Mapping[str, Any]],
         sessions: Sequence[SessionRow] = (),
         faults: Sequence[FaultRow] = (),
         numbers: Mapping[str, int] | None = None,
@@ -200,26 +203,26 @@ async def test_what_one_keeper_could_not_store_is_known_to_the_next_and_stored_b
 ) -> None:
     database = Database(tmp_path)
     first = Keeper(database, InlineExecutor())
-    first.remember(1, {"interruption": False})
+    first.remember(CP1, {"interruption": False})
     first.note_number("ours", 7, at_once=True)
     assert await first.flush()
     database._connection.execute("PRAGMA query_only = ON")  # like a full card
-    first.remember(1, {"interruption": True})
+    first.remember(CP1, {"interruption": True})
     first.note_number("ours", 9, at_once=True)
     first.add_fault(fault("Comm"))
     assert not await first.flush()
     first.leave()
-    assert database.load_records() == {1: {"interruption": True}}
+    assert database.load_records() == {CP1: {"interruption": True}}
     assert database.load_numbers() == {"ours": 9}
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA query_only = OFF")
     second = Keeper(database, InlineExecutor())
-    second.remember(2, {"interruption": False})
+    second.remember(CP2, {"interruption": False})
     assert await second.flush()
     second.leave()
     database.close()
     database = Database(tmp_path)
-    assert database.load_records() == {1: {"interruption": True}, 2: {"interruption": False}}
+    assert database.load_records() == {CP1: {"interruption": True}, CP2: {"interruption": False}}
     assert database.load_numbers() == {"ours": 9}
     assert [row.code for row in database.faults()] == ["Comm"]
     database.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
 
 LOG_NAME, JOURNAL_NAME = f"{FILE_NAME}-wal", f"{FILE_NAME}-journal"
@@ -24,7 +25,7 @@ LOG_HEADER, FRAME_HEADER, PAGE, SECTOR = 32, 24, 4096, 512  # bytes
 FRAME = FRAME_HEADER + PAGE
 EVERYTHING = 1_000_000  # rows
 
-Contents = tuple[dict[int, dict[str, Any]], list[SessionRow], list[FaultRow]]
+Contents = tuple[dict[Scope, dict[str, Any]], list[SessionRow], list[FaultRow]]
 Recover = Callable[[bytes, bytes], Contents]
 NOTHING: Contents = ({}, [], [])
 
@@ -50,6 +51,9 @@ class Recording:
         return NOTHING if number is None else self.contents[number]
 
 
+SCOPES = (DEVICE, *(point_scope(number) for number in range(1, 6)))
+
+
 def save(database: Database, number: int) -> None:
     """Store records, sessions and faults that all carry the number of the save."""
     rows = 40 if number % 4 == 3 else number % 2  # now and then more than a page of them
@@ -64,10 +68,10 @@ def save(database: Database, number: int) -> None:
         for row in range(rows)
     ]
     faults = [
-        FaultRow(at=None, point=row % 6, code=f"Save {number}", present=bool(row % 2))
+        FaultRow(at=None, scope=SCOPES[row % 6], code=f"Save {number}", present=bool(row % 2))
         for row in range(rows * 3)
     ]
-    records = {scope: {"save": number, "text": "x" * number * 30} for scope in range(6)}
+    records = {scope: {"save": number, "text": "x" * number * 30} for scope in SCOPES}
     database.save(records, sessions, faults)
 
 
@@ -131,8 +135,8 @@ def opened(directory: Path) -> Contents:
     database = Database(directory)
     assert database.put_aside is None, "a power cut damages nothing"
     contents = read(database)
-    database.save({0: {"save": "after the cut"}})
-    assert database.load_records()[0] == {"save": "after the cut"}
+    database.save({DEVICE: {"save": "after the cut"}})
+    assert database.load_records()[DEVICE] == {"save": "after the cut"}
     database.close()
     connection = sqlite3.connect(directory / FILE_NAME)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

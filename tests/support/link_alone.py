@@ -15,7 +15,7 @@ from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.links import keep_alive as keeping
 from knxgw.links import knx_port
@@ -75,7 +75,7 @@ async def main() -> None:
     link.keep_numbers(SecureNumbers({}, MemoryStore(), lambda: wall_clock, loop.time))
     objects = [one_object(50, READABLE, "CR----"), one_object(10, READS, "C-W-UI")]
     server = ObjectServer(objects, UTC)
-    server.publish(PointNumber(1), "50", 5, loop.time())
+    server.publish(point_scope(1), "50", 5, loop.time())
     port = knx_port.KnxPort(link)
     GroupCommunication(port, server, lambda _command: None).join()
     await keeping.keep_alive("KNX", port.run, on_failure=port.failed)

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import TypeVar
 
 from knxgw.charging.faults import FaultCode
-from tests.torture.journal import GENERAL, BrokenStateError
+from knxgw.charging.words import DEVICE, point_scope
+from tests.torture.journal import BrokenStateError
 from tests.torture.stored import FaultLine, Running, SessionLine, Stored
 
 AnyLine = TypeVar("AnyLine", SessionLine, FaultLine)
@@ -119,16 +120,16 @@ class FaultBook:
 
     def __init__(self, points: Collection[int]) -> None:
         self.lines: tuple[FaultLine, ...] = ()
-        self._points = {GENERAL, *points}
+        self._scopes = {DEVICE, *map(point_scope, points)}
 
     def found(self, stored: Stored) -> None:
         """Take what a look found, after one life of the process. Raises: BrokenStateError."""
         new = _appended("history of faults", self.lines, stored.faults)
-        present = {(line.point, line.code): line.present for line in self.lines}
-        raised: set[tuple[int, str]] = set()  # in this life, and not cleared yet
+        present = {(line.scope, line.code): line.present for line in self.lines}
+        raised: set[tuple[str, str]] = set()  # in this life, and not cleared yet
         for line in new:
-            key = (line.point, line.code)
-            if line.point not in self._points or line.code not in set(FaultCode):
+            key = (line.scope, line.code)
+            if line.scope not in self._scopes or line.code not in set(FaultCode):
                 raise BrokenStateError(f"nobody knows this fault: {line}")
             if line.present not in (0, 1):
                 raise BrokenStateError(f"a fault comes or goes: {line}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import FILE_NAME, Database
 from tests.torture.journal import GENERAL, BrokenStateError, Key, What, nothing_commanded
@@ -31,7 +32,7 @@ class FaultLine(NamedTuple):
 
     id: int
     at: str | None
-    point: int
+    scope: str
     code: str
     present: int
 
@@ -79,7 +80,7 @@ def look(state: Path, copy: Path, points: tuple[int, ...]) -> Stored:
 
 
 def _understood(
-    records: Mapping[int, Mapping[str, Any]],
+    records: Mapping[Scope, Mapping[str, Any]],
     points: tuple[int, ...],
     sessions: list[tuple[Any, ...]],
     faults: list[tuple[Any, ...]],
@@ -87,16 +88,18 @@ def _understood(
     wishes = nothing_commanded(points)
     running: dict[int, Running | None] = dict.fromkeys(points)
     connected: dict[int, bool | None] = dict.fromkeys(points)
+    numbers = {point_scope(point): point for point in points}
     try:
         for scope, record in records.items():
-            if scope == GENERAL:
+            if scope == DEVICE:
                 wishes[What.GRID_CONTROL, GENERAL] = _flag(record["grid_control"])
                 continue
-            wishes[What.INTERRUPTION, scope] = _flag(record["interruption"])
+            point = numbers[scope]
+            wishes[What.INTERRUPTION, point] = _flag(record["interruption"])
             setpoint_ma = record["setpoint_ma"]
-            wishes[What.SETPOINT, scope] = None if setpoint_ma is None else _whole(setpoint_ma)
-            running[scope] = _running(record["session"])
-            connected[scope] = record["connected"]
+            wishes[What.SETPOINT, point] = None if setpoint_ma is None else _whole(setpoint_ma)
+            running[point] = _running(record["session"])
+            connected[point] = record["connected"]
         return Stored(
             wishes=wishes,
             sessions=tuple(SessionLine(*row) for row in sessions),

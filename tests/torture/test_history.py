@@ -119,7 +119,7 @@ def test_a_closed_session_stays_as_it_is() -> None:
 
 
 def fault(number: int, present: int, at: str | None = START) -> FaultLine:
-    return FaultLine(number, at, 1, "NotReachable", present)
+    return FaultLine(number, at, "cp1", "NotReachable", present)
 
 
 def history(*lines: FaultLine) -> Stored:
@@ -144,8 +144,8 @@ def test_faults_come_and_go_and_may_come_again_in_the_next_life() -> None:
         ([fault(1, 1), fault(3, 0)], "not numbered one by one"),
         ([fault(1, 1, LATER), fault(2, 0, START)], "goes back"),
         ([fault(1, 1, "")], "is no time"),
-        ([FaultLine(1, None, 1, "NotReach", 1)], "nobody knows"),
-        ([FaultLine(1, None, 7, "NotReachable", 1)], "nobody knows"),
+        ([FaultLine(1, None, "cp1", "NotReach", 1)], "nobody knows"),
+        ([FaultLine(1, None, "cp7", "NotReachable", 1)], "nobody knows"),
     ],
 )
 def test_a_history_of_faults_that_cannot_be_is_broken(lines: list[FaultLine], message: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
 from tests.torture.journal import GENERAL, BrokenStateError, What, nothing_commanded
 from tests.torture.stored import FaultLine, Running, SessionLine, look
@@ -25,17 +26,17 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def save(state: Path, records: dict[int, dict[str, Any]]) -> Database:
+def save(state: Path, records: dict[Scope, dict[str, Any]]) -> Database:
     """Return the database that is still open: its log is not brought into it."""
     database = Database(state)
     session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=2)
-    fault = FaultRow(at=None, point=1, code="Comm", present=True)
+    fault = FaultRow(at=None, scope=point_scope(1), code="Comm", present=True)
     database.save(records, [session], [fault])
     return database
 
 
 def test_a_look_tells_everything_and_leaves_the_files_alone(state: Path, tmp_path: Path) -> None:
-    database = save(state, {0: {"grid_control": True}, 1: RECORD})
+    database = save(state, {DEVICE: {"grid_control": True}, point_scope(1): RECORD})
     before = {file.name: file.read_bytes() for file in state.iterdir()}
     found = look(state, tmp_path / "copy", POINTS)
     after = {file.name: file.read_bytes() for file in state.iterdir()}
@@ -47,7 +48,7 @@ def test_a_look_tells_everything_and_leaves_the_files_alone(state: Path, tmp_pat
         (What.SETPOINT, 1): 8000,
     }
     assert found.sessions == (SessionLine(1, 1, None, None, 1, 2),)
-    assert found.faults == (FaultLine(1, None, 1, "Comm", 1),)
+    assert found.faults == (FaultLine(1, None, "cp1", "Comm", 1),)
     assert found.running == {1: Running(**SESSION), 2: None}  # type: ignore[arg-type]
     assert found.connected == {1: True, 2: None}
 
@@ -67,13 +68,13 @@ def test_a_state_that_was_never_written_is_empty(state: Path, tmp_path: Path) ->
     ],
 )
 def test_a_torn_record_is_broken(torn: dict[str, Any], state: Path, tmp_path: Path) -> None:
-    save(state, {1: torn}).close()
+    save(state, {point_scope(1): torn}).close()
     with pytest.raises(BrokenStateError, match="a record is torn"):
         look(state, tmp_path / "copy", POINTS)
 
 
 def test_a_damaged_file_is_broken(state: Path, tmp_path: Path) -> None:
-    save(state, {1: RECORD | {"text": "x" * 20_000}}).close()
+    save(state, {point_scope(1): RECORD | {"text": "x" * 20_000}}).close()
     file = state / FILE_NAME
     whole = file.read_bytes()
     for damaged in (whole[:5000], whole[:6000] + bytes(9000) + whole[15_000:]):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity, Scope
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.station.model import Effect, Event, Offer, SmartMeterTelegram, Station, Tick
@@ -54,7 +54,7 @@ class Yardstick:
         self.measured_ma: dict[int, float] = {}  # the newest telegram of each phase
         self._came = 0
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin; nothing is stored."""
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import Scope
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.site import configuration_of, settings_of
 from knxgw.station.initial import initial
@@ -25,7 +25,7 @@ class Controller(Protocol):
     def station(self) -> Station | None:
         """Return the gateway's station, None for anything else."""
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin, or begin anew after a power cut, with what was stored."""
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
@@ -49,7 +49,7 @@ class Gateway:
         """Return the wall-clock time of the machine."""
         return NOON + timedelta(seconds=now_s + self.clock_s)
 
-    def start(self, records: Mapping[PointNumber, Mapping[str, Any]], now_s: float) -> None:
+    def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
         """Begin with the station as it was stored."""
         at_s, now = now_s + EPOCH_S, self.now(now_s)
         self.station = initial(self.configuration, records, at_s, now, self.settings)

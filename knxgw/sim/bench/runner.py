@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.sim.bench.agenda import CLOCK, HAPPENING, PROBE, Agenda
 from knxgw.sim.bench.charger_side import ChargerSide
 from knxgw.sim.bench.controller import Controller, Gateway
@@ -75,7 +75,9 @@ class Run:
         self.agenda = Agenda(-scenario.idle_s)
         start_s = self.agenda.now_s
         self.plant = Plant(scenario, start_s)
-        self.records: dict[PointNumber, Mapping[str, Any]] = {}
+        numbers = range(1, len(self.plant.chargers) + 1)
+        self._numbers = {DEVICE: 0, **{point_scope(number): number for number in numbers}}
+        self.records: dict[Scope, Mapping[str, Any]] = {}
         self.is_up = False
         self.recording = Recording(
             start_s=start_s,
@@ -165,12 +167,14 @@ class Run:
         """Take what is seldom wanted."""
         recording, now_s = self.recording, self.agenda.now_s
         match effect:
-            case FaultChanged(point=point, code=code, present=present):
-                recording.faults.append(Fault(at_s=now_s, point=point, code=code, present=present))
+            case FaultChanged(scope=scope, code=code, present=present):
+                number = self._numbers[scope]
+                fault = Fault(at_s=now_s, point=number, code=code, present=present)
+                recording.faults.append(fault)
             case Ask():
                 self.meter.answer(effect)
-            case Remember(point=point, record=record):
-                self.records[point] = record
+            case Remember(scope=scope, record=record):
+                self.records[scope] = record
             case SessionClosed(point=point, session=session):
                 closed = ClosedSession(at_s=now_s, point=point, energy_mwh=session.energy_mwh)
                 recording.sessions.append(closed)
@@ -178,7 +182,7 @@ class Run:
                 pass
 
     def _note_object(self, effect: Publish) -> None:
-        place = (effect.point, effect.key)
+        place = (self._numbers[effect.scope], effect.key)
         line = self.recording.objects.get(place)
         if line is None:
             self.recording.objects[place] = Steps(self.agenda.now_s, effect.value)

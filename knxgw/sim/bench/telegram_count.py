@@ -31,12 +31,12 @@ class TelegramCount:
         table = build_table(replace(configuration, group_objects=linked), catalogue())
         self.objects = len(table)
         self._server = ObjectServer(table, ZoneInfo(configuration.device.time_zone))
-        self._keys = {(one.point, one.key) for one in table}
+        self._keys = {(one.scope, one.key) for one in table}
 
     def publish(self, effect: Publish, now_s: float) -> None:
         """Take a new value of an object."""
-        if (effect.point, effect.key) in self._keys:
-            self._server.publish(effect.point, effect.key, effect.value, now_s)
+        if (effect.scope, effect.key) in self._keys:
+            self._server.publish(effect.scope, effect.key, effect.value, now_s)
 
     def sent(self, now_s: float) -> Iterator[float]:
         """Give a moment for each telegram that goes out now."""
