@@ -82,7 +82,7 @@ def _knx(values: Values, report: Report) -> KnxSettings:
     if link is KnxLinkKind.TPUART:
         report.error(values.key_of("link"), "tpuart_not_available")
     gateway = values.endpoint("gateway")
-    if link in _TUNNELS and "gateway" not in values.given_names:
+    if link in _TUNNELS and not values.is_given("gateway"):
         report.error(values.key_of("gateway"), "gateway_missing", link=link.value)
     _check_local_ip(values, report)
     _check_multicast(values, report)
@@ -100,7 +100,7 @@ def _knx(values: Values, report: Report) -> KnxSettings:
 
 def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> str | None:
     address = values.optional_text("individual_address")
-    if address is not None or "individual_address" in values.given_names:
+    if address is not None or values.is_given("individual_address"):
         return address
     key = values.key_of("individual_address")
     if link is not KnxLinkKind.ROUTING:
@@ -130,7 +130,7 @@ def _check_multicast(values: Values, report: Report) -> None:
 
 
 def _password_file(values: Values, report: Report) -> str | None:
-    if "keyring" in values.given_names and "keyring_password_file" not in values.given_names:
+    if values.is_given("keyring") and not values.is_given("keyring_password_file"):
         report.warning(values.key_of("keyring_password_file"), "keyring_password_missing")
     return values.optional_text("keyring_password_file")
 

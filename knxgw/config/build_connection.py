@@ -36,7 +36,7 @@ def build_connection(
     connector = _connector(values, model, report)
     if kind is ConnectionKind.SERIAL:
         return _on_the_line(values, unit, connector, report)
-    if "host" in values.wrong_names:
+    if values.is_wrong("host"):
         return None
     if host is None or host == NO_HOST:
         return Disabled(message("host_is_zero") if host else message("no_host_given"))
@@ -54,7 +54,7 @@ def build_connection(
 def _on_the_line(
     values: Values, unit: int | None, connector: Connector, report: Report
 ) -> Connection | Disabled | None:
-    if "unit" in values.wrong_names:
+    if values.is_wrong("unit"):
         return None
     if not unit:
         if unit is None:

@@ -28,7 +28,7 @@ def build_load_management(
     _check_limits(values, mode, report)
     meter = values.sections["smart_meter"]
     is_dynamic = mode is LoadManagementMode.DYNAMIC
-    if meter.given and not is_dynamic and "mode" not in values.wrong_names:
+    if meter.given and not is_dynamic and not values.is_wrong("mode"):
         report.warning(meter.key, "smart_meter_without_effect", mode=mode.value)
     return LoadManagementSettings(
         mode=mode,
@@ -53,7 +53,7 @@ def check_priority(values: Values, keys: Mapping[int, str], report: Report) -> N
 def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> None:
     needed = {LoadManagementMode.DYNAMIC: "fuse_a", LoadManagementMode.STATIC: "static_limit_a"}
     name = needed.get(mode)
-    if name and values.optional_number(name) is None and name not in values.wrong_names:
+    if name and values.optional_number(name) is None and not values.is_wrong(name):
         report.error(values.key_of(name), "fuse_missing", mode=mode.value)
     fuse, reserve = values.optional_number("fuse_a"), values.number("reserve_a")
     if fuse is not None and reserve > fuse - SMALLEST_LIMIT_A:
@@ -70,7 +70,7 @@ def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> N
 def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartMeterSettings:
     source = values.text("source")
     measurement = Measurement(values.text("measurement"))
-    if source != "modbus" and "ratio" in values.given_names:
+    if source != "modbus" and values.is_given("ratio"):
         report.warning(values.key_of("ratio"), "ratio_without_effect", source=source)
     return SmartMeterSettings(
         source=source,
@@ -94,7 +94,7 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
     dpt = values.text("dpt")
     if dpt in fitting:
         return dpt
-    if "dpt" in values.given_names:
+    if values.is_given("dpt"):
         report.error(
             values.key_of("dpt"),
             "type_does_not_fit",
@@ -108,7 +108,7 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
 def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> MeterSettings | None:
     model = meter_model(values, 1, report)
     if model is None:
-        if not (values.sections["manual"].given or "model" in values.wrong_names):
+        if not (values.sections["manual"].given or values.is_wrong("model")):
             report.error(values.key_of("model"), "smart_meter_missing_model")
         return None
     per_phase = {f"{measurement.value}_l{phase}" for phase in (1, 2, 3)}

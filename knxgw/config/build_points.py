@@ -64,7 +64,7 @@ def _build_point(
 ) -> PointSettings | Disabled | None:
     model = values.model("model")
     if model is None:
-        return None if "model" in values.wrong_names else Disabled(message("no_model_given"))
+        return None if values.is_wrong("model") else Disabled(message("no_model_given"))
     connection = build_connection(values.sections["connection"], model, report)
     if connection is None or isinstance(connection, Disabled):
         return connection
@@ -117,7 +117,7 @@ def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings |
         return None
     model = meter_model(values, phases, report)
     if model is None:
-        if not (values.sections["manual"].given or "model" in values.wrong_names):
+        if not (values.sections["manual"].given or values.is_wrong("model")):
             report.error(values.key_of("model"), "meter_missing_model")
         return None
     connection = build_connection(values.sections["connection"], model, report)

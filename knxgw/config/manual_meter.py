@@ -54,7 +54,7 @@ def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
     manual = values.sections["manual"]
     if not manual.given:
         return values.model("model")
-    if "model" in values.given_names:
+    if values.is_given("model"):
         report.error(manual.key, "model_and_manual")
         return None
     return _build(manual, phases, report)
@@ -77,7 +77,7 @@ def _is_complete(values: Values, phases: int, report: Report) -> bool:
     if not quantities.keys() & {"current", "power"}:
         report.error(values.key, "nothing_measured")
         return False
-    is_good = not any(section.wrong_names for section in (values, *quantities.values()))
+    is_good = not any(section.has_wrong for section in (values, *quantities.values()))
     is_good &= values.optional_text("function") is not None
     for name, section in quantities.items():
         is_good &= section.optional_text("type") is not None
@@ -99,7 +99,7 @@ def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
     """Tell whether the phases are given from L1 on, and as many as the charging point has."""
     given = [phase for phase in _PHASES if values.optional_integer(phase) is not None]
     has_sum = name == "energy" and values.optional_integer("sum") is not None
-    if values.wrong_names or (name != "energy" and "l1" not in given):
+    if values.has_wrong or (name != "energy" and "l1" not in given):
         return False  # that was reported
     if not given and not has_sum:
         report.error(values.key, "no_register_given")

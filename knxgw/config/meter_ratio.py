@@ -8,7 +8,7 @@ from knxgw.config.values import Values
 
 def with_ratio(model: DeviceModel, values: Values, report: Report) -> DeviceModel:
     """Return the meter as it counts with the ratio given; warn of one too many, and of none."""
-    ratio, is_given = values.number("ratio"), "ratio" in values.given_names
+    ratio, is_given = values.number("ratio"), values.is_given("ratio")
     if ratio != 1 and model.transformers is Transformers.APPLIED:
         report.warning(values.key_of("ratio"), "ratio_set_at_meter", model=model.id, ratio=ratio)
     if ratio != 1 and model.transformers is Transformers.READ:

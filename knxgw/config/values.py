@@ -47,16 +47,39 @@ class Values:
     def __init__(self, key: str, section: Section, *, given: bool) -> None:
         self.key = key
         self.given = given  # the source says something about this section
-        self.given_names: set[str] = set()
-        self.wrong_names: set[str] = set()  # reported; their default stands in
+        self._given_names: set[str] = set()
+        self._wrong_names: set[str] = set()
         self.sections: dict[str, Values] = {}
         self.lists: dict[str, list[Values]] = {}
         self._section = section
         self._values: dict[str, Value] = {}
 
     def key_of(self, name: str) -> str:
-        """Return the dotted key of one value of this section."""
+        """Return the dotted key of one value of this section, or of a section below."""
+        if name not in self._section.keys:
+            raise KeyError(name)
         return f"{self.key}.{name}" if self.key else name
+
+    def is_given(self, name: str) -> bool:
+        """Tell whether the source gives a value, right or wrong."""
+        return self._known(name) in self._given_names
+
+    def is_wrong(self, name: str) -> bool:
+        """Tell whether a value was wrong; that was reported, and its default stands in."""
+        return self._known(name) in self._wrong_names
+
+    @property
+    def has_wrong(self) -> bool:
+        """Tell whether any value of this section was wrong."""
+        return bool(self._wrong_names)
+
+    def note_given(self, name: str) -> None:
+        """Note that the source gives a value."""
+        self._given_names.add(name)
+
+    def note_wrong(self, name: str) -> None:
+        """Note that a value was wrong."""
+        self._wrong_names.add(name)
 
     def put(self, name: str, value: Value) -> None:
         """Store a converted value."""
@@ -114,6 +137,12 @@ class Values:
         value = self._value(name, {ParameterType.ENDPOINT})
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
 
+    def _known(self, name: str) -> str:
+        """Return the name of a parameter. Raises: KeyError: no parameter is called so."""
+        if name not in self._section.parameters:
+            raise KeyError(name)
+        return name
+
     def _value(self, name: str, types: Collection[ParameterType]) -> Value:
         """Return a value. Raises: KeyError, TypeError: no parameter is called so, or is of a type."""
         parameter = self._section.parameters[name]
@@ -160,13 +189,13 @@ class _Reader:
             if parameter.required and values.given:
                 self._report.error(values.key_of(name), "missing", name=name)
             return
-        values.given_names.add(name)
+        values.note_given(name)
         try:
             value = source.value(name, parameter)
             values.put(name, _completed(value, default) if isinstance(value, Endpoint) else value)
         except NotAllowedError as err:
             self._report.note(values.key_of(name), err.words)
-            values.wrong_names.add(name)
+            values.note_wrong(name)
 
     def _default(self, parameter: ParameterDefinition) -> Value:
         if parameter.default is None:
