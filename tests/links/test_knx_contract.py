@@ -41,12 +41,12 @@ from knxgw.station.model import BusAsked, Command, InterruptionCommanded
 from tests.objects.objects import ZONE, group_object
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
 from tests.support.knx_line import MemoryLine
+from tests.support.knx_ports import link_of
 from tests.support.knxip_server import (
     TUNNEL_ADDRESS,
     Credentials,
     KnxIpServer,
     eventually,
-    link_of,
     numbers_of,
     settings,
 )

@@ -64,6 +64,7 @@ from knxgw.links.knx_routing_link import AnyRouting, RoutingLink
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.knx_tunnel_link import TunnelLink
 from knxgw.links.knx_tunnels import GuardedTcpTransport
+from tests.support.knx_ports import link_of
 from tests.support.knxip_server import (
     LOCALHOST,
     NOON,
@@ -71,7 +72,6 @@ from tests.support.knxip_server import (
     KnxIpServer,
     MemoryStore,
     group_write,
-    link_of,
     opened,
     settings,
 )

@@ -49,7 +49,12 @@ from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command, InterruptionCommanded
 from tests.objects.objects import CP1, ZONE, group_object
 from tests.support.knx_line import MemoryLine
-from tests.support.knxip_server import Ear, group_write, numbers_of, running_port
+from tests.support.knx_ports import running_port
+from tests.support.knxip_server import (
+    Ear,
+    group_write,
+    numbers_of,
+)
 from tests.support.stub_device import BROADCAST, MASK, StubDevice, frame
 
 OURS, TOOL, OTHER = "1.1.20", "1.1.9", "1.1.66"

@@ -33,14 +33,13 @@ from knxgw.links.knx_routing import (
 )
 from knxgw.links.knx_routing_link import RoutingLink
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
+from tests.support.knx_ports import at_port, link_of
 from tests.support.knxip_server import (
     LOCALHOST,
     Ear,
     MemoryStore,
-    at_port,
     eventually,
     group_write,
-    link_of,
     numbers_of,
     opened,
     settings,

@@ -45,6 +45,7 @@ from knxgw.links.knx_tunnels import GuardedUdpTunnel
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import GroupObject
 from tests.support.keyring import Interface, KeyringData, write_keyring
+from tests.support.knx_ports import link_of
 from tests.support.knxip_server import (
     LOCALHOST,
     TUNNEL_ADDRESS,
@@ -53,7 +54,6 @@ from tests.support.knxip_server import (
     KnxIpServer,
     eventually,
     group_write,
-    link_of,
     numbers_of,
     opened,
     settings,

@@ -24,7 +24,13 @@ from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_routing_link import RoutingLink
 from knxgw.store.database import FILE_NAME
 from tests.support.keyring import Device, Interface, KeyringData, write_keyring
-from tests.support.knxip_server import Ear, at_port, eventually, group_write, settings
+from tests.support.knx_ports import at_port
+from tests.support.knxip_server import (
+    Ear,
+    eventually,
+    group_write,
+    settings,
+)
 from tests.support.netns import REPOSITORY
 from tests.support.waiting import wait_until
 

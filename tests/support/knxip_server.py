@@ -55,12 +55,9 @@ from xknx.telegram.apci import GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.config.model import KnxLinkKind, KnxSettings
-from knxgw.knx.frames import FrameKind, Security
-from knxgw.links.keep_alive import keep_alive
+from knxgw.knx.frames import Security
 from knxgw.links.knx import KnxLink
-from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_port import BusAttachment, KnxPort
 
 LOCALHOST = "127.0.0.1"
 TUNNEL_ADDRESS = "1.1.240"
@@ -167,13 +164,6 @@ def numbers_of(store: MemoryStore | None = None, clock: datetime | None = NOON) 
     return SecureNumbers(store.numbers, store, lambda: clock, asyncio.get_running_loop().time)
 
 
-def link_of(of: KnxSettings) -> KnxLink:
-    """Return the link that these settings make."""
-    attachment = make_link(of)
-    assert attachment is not None
-    return attachment.link
-
-
 @asynccontextmanager
 async def opened(link: KnxLink, numbers: SecureNumbers | None = None) -> AsyncGenerator[Ear, None]:
     """Open a link, close it at the end."""
@@ -184,30 +174,6 @@ async def opened(link: KnxLink, numbers: SecureNumbers | None = None) -> AsyncGe
         yield ear
     finally:
         await link.close()
-
-
-@asynccontextmanager
-async def at_port(
-    attachment: BusAttachment, numbers: SecureNumbers | None = None
-) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
-    """Run a port on a link and what secures it; an ear takes its group telegrams."""
-    attachment.keep_numbers(numbers or numbers_of())
-    async with running_port(attachment) as running:
-        yield running
-
-
-@asynccontextmanager
-async def running_port(attachment: BusAttachment) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
-    """Run a port on an attachment that knows where its numbers are kept."""
-    port, ear = KnxPort(attachment), Ear()
-    port.register(ear, FrameKind.GROUP)
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(keep_alive("KNX", port.run, last_delay_s=0.1))
-        try:
-            await eventually(lambda: port.is_up, "the link of the port")
-            yield port, ear
-        finally:
-            running.cancel()
 
 
 async def eventually(condition: Callable[[], bool], what: str, timeout_s: float = 5.0) -> None:
