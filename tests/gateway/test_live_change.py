@@ -187,6 +187,7 @@ async def test_a_device_without_a_configuration_is_at_rest_and_takes_one(tmp_pat
         assert await world.read("2/1/50") is not None
 
 
+@pytest.mark.proves("H.98")
 async def test_a_recorded_telegram_is_refused_after_the_link_was_exchanged(tmp_path: Path) -> None:
     address = GroupAddress("2/1/55")
     groups = GroupKeys(keys={address: bytes(range(16))}, senders={IndividualAddress(PEER): 0})

@@ -256,7 +256,7 @@ async def talking(kind: str, directory: Path) -> AsyncGenerator[Talk, None]:
             running.cancel()
 
 
-@pytest.mark.proves("H.9")
+@pytest.mark.proves("H.9", "H.96")
 @every_link
 async def test_plain_and_secured_objects_are_read_written_and_send(
     kind: str, tmp_path: Path
@@ -282,6 +282,7 @@ async def test_plain_and_secured_objects_are_read_written_and_send(
         assert talk.line.ours.data_secure.insecure == 0
 
 
+@pytest.mark.proves("H.96")
 @every_link
 async def test_a_secured_object_takes_nothing_plain_and_nothing_twice(
     kind: str, tmp_path: Path
@@ -309,6 +310,7 @@ async def test_a_secured_object_takes_nothing_plain_and_nothing_twice(
         assert talk.interruptions() == [True, False]
 
 
+@pytest.mark.proves("H.97")
 @every_link
 async def test_management_frames_pass_beside_group_telegrams(kind: str, tmp_path: Path) -> None:
     async with talking(kind, tmp_path) as talk:

@@ -157,6 +157,7 @@ async def test_a_device_tells_its_descriptor_beside_the_object_server() -> None:
         assert bench.port.unclaimed == 0
 
 
+@pytest.mark.proves("H.97")
 async def test_a_device_tells_its_descriptor_in_a_connection() -> None:
     async with running(Bench()) as bench:
         device = StubDevice(bench.port)
@@ -190,6 +191,7 @@ async def test_a_device_in_programming_mode_answers_the_broadcast() -> None:
         assert bench.said() == []
 
 
+@pytest.mark.proves("H.97")
 async def test_frames_for_nobody_are_dropped_and_counted() -> None:
     async with running(Bench()) as bench:
         await bench.send(frame(TOOL, OURS, TDataIndividual(), READ))
@@ -267,6 +269,7 @@ def numbered(value: int, priority: CEMIPriority) -> CEMILData:
     return data
 
 
+@pytest.mark.proves("H.97")
 async def test_what_has_a_higher_priority_goes_first() -> None:
     async with running(Bench()) as bench:
         low, normal, urgent, system = (
@@ -337,6 +340,7 @@ async def test_group_objects_send_with_their_own_priority() -> None:
         assert sent == [(CEMIPriority.URGENT, 2), (CEMIPriority.LOW, 1)]
 
 
+@pytest.mark.proves("H.97")
 async def test_frames_that_wait_are_told_when_the_link_is_lost_and_values_come_again() -> None:
     async with running(Bench()) as bench:
         device = StubDevice(bench.port)
@@ -435,6 +439,7 @@ async def test_a_port_waits_for_the_clock_before_it_opens_a_secured_link() -> No
     assert not port.is_up
 
 
+@pytest.mark.proves("H.98")
 async def test_what_one_link_has_taken_the_next_one_refuses_though_it_was_made_before() -> None:
     groups = GroupKeys(keys={GroupAddress(STATE): KEY}, senders={IndividualAddress(TOOL): 0})
     sender = DataSecureStage(groups)
