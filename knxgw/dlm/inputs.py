@@ -7,13 +7,14 @@ Source: load-management 3, 7, 10.
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import remember, take_sample
 from knxgw.dlm.member import Member, MemberSettings, Phases, Seen, observe
 from knxgw.dlm.meter import Meter, MeterReading, window_s
 from knxgw.dlm.room import Claims
-from knxgw.dlm.settings import Settings, Supervision
+from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 from knxgw.frozen import replace
 
@@ -116,7 +117,7 @@ def _heard_again(
     state: LoadManagement, settings: Settings, now_s: float, seen: Mapping[int, Seen]
 ) -> LoadManagement:
     """Return the state after the meter said that the values it told last are in force."""
-    if settings.supervision is Supervision.VALUES:
+    if settings.monitoring is Monitoring.VALUES:
         return state
     members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
     phases = [phase.clone() for phase in state.phases]

@@ -7,7 +7,8 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings, Supervision
+from knxgw.config.model import Monitoring
+from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
 from knxgw.frozen import replace
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
@@ -118,7 +119,7 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     spacings, spacing_s = meter.spacings_s, meter.spacing_s
     if meter.set_s is not None:
         spacings = (*spacings, now_s - meter.set_s)[-MOST_SPACINGS:]
-        if len(spacings) >= FEWEST_SPACINGS and settings.supervision is Supervision.VALUES:
+        if len(spacings) >= FEWEST_SPACINGS and settings.monitoring is Monitoring.VALUES:
             spacing_s = sorted(spacings)[len(spacings) // 2]
     return replace(
         meter,
@@ -158,7 +159,7 @@ def missing(meter: Meter, settings: Settings, now_s: float) -> list[int]:
 
     Source: load-management 11.
     """
-    if settings.supervision is not Supervision.VALUES:
+    if settings.monitoring is not Monitoring.VALUES:
         return []
     values = meter.values[: settings.phases]
     ask_after_s = (settings.interval_s + settings.timeout_s) / 2
@@ -180,7 +181,7 @@ def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     Source: load-management 3.1, 11.
     """
     since_s, last_s = meter.operation_since_s, meter.operation_s
-    if settings.supervision is Supervision.VALUES or since_s is None or last_s is None:
+    if settings.monitoring is Monitoring.VALUES or since_s is None or last_s is None:
         return False
     comes = now_s - last_s < settings.timeout_s and meter.set_s is not None
     return comes and now_s - since_s >= max(window_s(meter), ANSWER_S)
@@ -191,7 +192,7 @@ def alive_s(meter: Meter, settings: Settings) -> float | None:
     times = [value.at_s for value in meter.values[: settings.phases] if value]
     if meter.set_s is None or len(times) < settings.phases:
         return None
-    if settings.supervision is Supervision.VALUES:
+    if settings.monitoring is Monitoring.VALUES:
         return min(times)
     return max(*times, meter.operation_s or meter.set_s)
 

@@ -4,17 +4,9 @@ Source: load-management 2. Currents are mA per phase, times are seconds.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
 from knxgw.charging.words import NOMINAL_V
-from knxgw.config.model import SMART_METER_7012_MA
-
-
-class Supervision(Enum):
-    """What tells that the smart meter is alive."""
-
-    VALUES = "measured values"
-    VALUES_AND_IN_OPERATION = "measured values and In operation"
+from knxgw.config.model import SMART_METER_7012_MA, Monitoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +22,7 @@ class Settings:
     priority: int | None = None  # number of the prioritised charging point
     voltage_v: float = NOMINAL_V  # nominal, for power -> current
     power_factor: float = 1.0
-    supervision: Supervision = Supervision.VALUES
+    monitoring: Monitoring = Monitoring.VALUES
     interval_s: float = 10.0  # T_mon
     meter_delay_s: float = 1.0  # tau_m: from the sampling in the meter to the telegram
     high_power_s: float = 30.0  # T_hp

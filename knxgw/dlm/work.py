@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
+from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
 from knxgw.dlm.member import EARLY_S, Member, obeyed_s
 from knxgw.dlm.room import Claims
-from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings, Supervision
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
 from knxgw.dlm.use import NEVER_S, patience_until_s, set_offer
 from knxgw.frozen import replace
@@ -47,7 +48,7 @@ class Work:
         self.clear_ma = [0] * count  # A_up without the doubt about the base load
         self.expires_s = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
-        self.is_on_change = settings.supervision is Supervision.VALUES_AND_IN_OPERATION
+        self.is_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self.in_window = now_s < state.high_power_until_s
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 

@@ -246,7 +246,7 @@ def _measures_alike(old: Settings, new: Settings) -> bool:
         (old.static_limit_ma is None) == (new.static_limit_ma is None)
         and old.phases == new.phases
         and old.saturating == new.saturating
-        and old.supervision is new.supervision
+        and old.monitoring is new.monitoring
     )
 
 

@@ -20,7 +20,6 @@ from knxgw.config.model import (
     Configuration,
     LoadManagementMode,
     Measurement,
-    Monitoring,
     PointSettings,
 )
 from knxgw.dlm.cycle import cycle
@@ -28,7 +27,7 @@ from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, n
 from knxgw.dlm.inputs import look as look_at
 from knxgw.dlm.member import MemberSettings, Seen
 from knxgw.dlm.meter import MeterReading, age_s, current_of_power
-from knxgw.dlm.settings import Settings, Supervision
+from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station.model import (
@@ -77,13 +76,12 @@ def sharing_settings(configuration: Configuration) -> Settings | None:
     if meter is None:
         return settings
     on_bus = meter.meter is None
-    on_operation = meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
     return replace(
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
         saturating=on_bus and meter.dpt == SATURATING_DPT,
-        supervision=Supervision.VALUES_AND_IN_OPERATION if on_operation else Supervision.VALUES,
+        monitoring=meter.monitoring,
     )
 
 

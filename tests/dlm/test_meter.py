@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knxgw.config.model import Monitoring
 from knxgw.dlm.meter import (
     Meter,
     MeterReading,
@@ -19,11 +20,11 @@ from knxgw.dlm.meter import (
     take,
     window_s,
 )
-from knxgw.dlm.settings import Settings, Supervision
+from knxgw.dlm.settings import Settings
 
 HOUSE = Settings(fuse_ma=35_000)
 LARGE = Settings(fuse_ma=63_000)
-ON_CHANGE = Settings(fuse_ma=35_000, supervision=Supervision.VALUES_AND_IN_OPERATION, interval_s=60)
+ON_CHANGE = Settings(fuse_ma=35_000, monitoring=Monitoring.VALUES_AND_IN_OPERATION, interval_s=60)
 
 
 def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from knxgw.config.model import Monitoring
 from knxgw.dlm.inputs import in_operation
 from knxgw.dlm.meter import Meter, MeterReading, take
-from knxgw.dlm.settings import Supervision
 from tests.dlm.houses import HOUSE, House, member
 
 
@@ -59,7 +59,7 @@ def test_one_lost_telegram_does_not_keep_anybody_from_rising_for_good() -> None:
 
 @pytest.mark.proves("D3.1i")
 def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
-    settings = replace(HOUSE, supervision=Supervision.VALUES_AND_IN_OPERATION)
+    settings = replace(HOUSE, monitoring=Monitoring.VALUES_AND_IN_OPERATION)
     house = House(member(1), settings=settings)
     house.live(4)
     house.meter_s = 0

@@ -9,7 +9,7 @@ from knxgw.sim.bench.fields import NEVER
 from knxgw.sim.bench.scenario import Number
 
 # Those that stand elsewhere in the file, or are words.
-_NOT_HERE = ("fuse_ma", "reserve_ma", "priority", "phases", "static_limit_ma", "supervision")
+_NOT_HERE = ("fuse_ma", "reserve_ma", "priority", "phases", "static_limit_ma", "monitoring")
 
 
 def read_settings(node: Node | None) -> Mapping[str, Number]:
