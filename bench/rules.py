@@ -9,7 +9,7 @@ from bench.days.series import MAIN_SERIES
 from bench.figures import Figures
 from bench.site import site_text
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, GridMeterReading
 from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
@@ -17,7 +17,7 @@ from knxgw.dlm.allocation import Share, solve
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run
 from knxgw.station.initial import initial
-from knxgw.station.model import Event, SmartMeterTelegram, Started, Station, Tick
+from knxgw.station.model import Event, Started, Station, Tick
 from knxgw.station.step import step
 
 SEED = 1
@@ -83,7 +83,7 @@ def _second(station: Station, second: int, chance: random.Random) -> list[tuple[
     if second % 2:
         for phase in range(3):
             current_ma = BASE_MA + sum(offers.values()) + chance.randint(-NOISE_MA, NOISE_MA)
-            events.append((SmartMeterTelegram(phase=phase, value=current_ma), second + 0.7))
+            events.append((GridMeterReading(phase=phase, value=current_ma), second + 0.7))
     return [*events, (Tick(), second + 0.9)]
 
 

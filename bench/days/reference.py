@@ -9,10 +9,11 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import PointNumber, Scope
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import Scenario
-from knxgw.station.model import Effect, Event, Offer, SmartMeterTelegram, Station
+from knxgw.station.model import Effect, Event, Offer, Station
 
 
 class AllOff:
@@ -32,7 +33,7 @@ class AllOff:
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
         """Follow the recorded offers, or take the current."""
-        if isinstance(event, SmartMeterTelegram):
+        if isinstance(event, GridMeterReading):
             self._over[event.phase] = event.value > self._limit_ma
             self._is_off = any(self._over) or (self._is_off and self._was_over(now_s))
         effects = []

@@ -52,4 +52,14 @@ class OfferTaken:
     offer_ma: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridMeterReading:
+    """What one phase of the mains connection carries, told over KNX or read over Modbus."""
+
+    phase: int  # 0 to 2
+    value: float  # mA, or W; negative: export; NaN and infinity may come from the bus
+    is_power: bool = False
+    saturating: bool = False  # the datapoint type ends at 65.535 A (7.012)
+
+
 DeviceEvent = ChargerSeen | MeterSeen | ChargerConditionChanged | MeterConditionChanged | OfferTaken

@@ -7,12 +7,13 @@ Source: load-management 3, 7, 10.
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import remember, take_sample
 from knxgw.dlm.member import Member, MemberSettings, Phases, Seen, observe
-from knxgw.dlm.meter import Meter, MeterReading, window_s
+from knxgw.dlm.meter import Meter, window_s
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
@@ -41,7 +42,7 @@ def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> 
 def meter_value(
     state: LoadManagement,
     settings: Settings,
-    reading: MeterReading,
+    reading: GridMeterReading,
     now_s: float,
     seen: Mapping[int, Seen] = MappingProxyType({}),
 ) -> LoadManagement:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
 from knxgw.frozen import replace
@@ -68,20 +69,12 @@ def current_of_power(settings: Settings, power_w: float) -> float:
     return power_w * 1000 / (settings.voltage_v * settings.power_factor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterReading:
-    """A telegram of the smart meter."""
-
-    phase: int  # 0 to 2
-    current_ma: float  # negative: export; NaN and infinity may come from the bus
-    saturating: bool = False  # the datapoint type ends at 65.535 A (7.012)
-
-
 def take(
-    meter: Meter, settings: Settings, reading: MeterReading, now_s: float
+    meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> tuple[Meter, bool]:
-    """Take a telegram; return the meter and whether the value was plausible."""
-    phase, current_ma = reading.phase, reading.current_ma
+    """Take a reading; return the meter and whether the value was plausible."""
+    phase, value = reading.phase, reading.value
+    current_ma = current_of_power(settings, value) if reading.is_power else value
     plausible = math.isfinite(current_ma) and (
         -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
     )

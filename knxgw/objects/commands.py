@@ -14,6 +14,7 @@ from knxgw.catalogue.object_keys import (
     START_STOP,
     UNLOCK,
 )
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import PointNumber
 from knxgw.errors import DecodeError
 from knxgw.objects.codec import (
@@ -35,7 +36,6 @@ from knxgw.station.model import (
     InOperationSeen,
     InterruptionCommanded,
     SetpointCommanded,
-    SmartMeterTelegram,
     StartStopCommanded,
     UnlockCommanded,
 )
@@ -65,7 +65,7 @@ def _setpoint(point: PointNumber, payload: Payload) -> Command:
 def _smart_meter(one: GroupObject, payload: Payload) -> Command:
     dpt = one.dpt or ""
     value, is_power = decode_meter_value(dpt, payload)
-    return SmartMeterTelegram(
+    return GridMeterReading(
         phase=SMART_METER.index(one.key),
         value=value,
         is_power=is_power,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
-from knxgw.charging.events import DeviceEvent
+from knxgw.charging.events import DeviceEvent, GridMeterReading
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
@@ -118,16 +118,6 @@ class UnlockCommanded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmartMeterTelegram:
-    """A smart meter value was written on the bus, or read over Modbus."""
-
-    phase: int  # 0 to 2
-    value: float  # mA, or W; negative: export; may be no number
-    is_power: bool = False
-    saturating: bool = False  # the datapoint type ends at 65.535 A
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InOperationSeen:
     """In operation was written on the bus: the smart meter is alive."""
 
@@ -145,13 +135,13 @@ Command = (
     | InOperationSeen
     | InterruptionCommanded
     | SetpointCommanded
-    | SmartMeterTelegram
+    | GridMeterReading
     | StartStopCommanded
     | UnlockCommanded
 )
 PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
 PointEvent = PointCommand | DeviceEvent
-SharingEvent = SmartMeterTelegram | InOperationSeen | HighPowerStarted
+SharingEvent = GridMeterReading | InOperationSeen | HighPowerStarted
 SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
 Event = (
     Started | Tick | ConfigurationChanged | UnlockCommanded | SiteEvent | SharingEvent | PointEvent

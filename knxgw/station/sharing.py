@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.codes import SharingState
 from knxgw.catalogue.model import WithoutGateway
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
 from knxgw.charging.precedence import Limits, cap_ma, zero_source
@@ -26,17 +27,11 @@ from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new
 from knxgw.dlm.inputs import look as look_at
 from knxgw.dlm.member import MemberSettings, Seen
-from knxgw.dlm.meter import MeterReading, age_s, current_of_power
+from knxgw.dlm.meter import age_s
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
-from knxgw.station.model import (
-    HighPowerStarted,
-    InOperationSeen,
-    SharingEvent,
-    SmartMeterTelegram,
-    Station,
-)
+from knxgw.station.model import HighPowerStarted, InOperationSeen, SharingEvent, Station
 from knxgw.station.wishes import wishes_of
 
 GENERAL_FAULTS = (
@@ -184,10 +179,8 @@ def take(station: Station, event: SharingEvent, now_s: float) -> Station:
     if sharing is None or settings is None:
         return station
     match event:
-        case SmartMeterTelegram(phase=phase, value=value, saturating=saturating):
-            current_ma = current_of_power(settings, value) if event.is_power else value
-            reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
-            sharing = meter_value(sharing, settings, reading, now_s, station.seen)
+        case GridMeterReading():
+            sharing = meter_value(sharing, settings, event, now_s, station.seen)
         case InOperationSeen():
             sharing = in_operation(sharing, settings, now_s, station.seen)
         case HighPowerStarted():
@@ -208,7 +201,7 @@ def take_meter(
     for phase, quantity in enumerate(quantities):
         value = values.get(quantity)
         if isinstance(value, int):
-            event = SmartMeterTelegram(phase=phase, value=value, is_power=is_power)
+            event = GridMeterReading(phase=phase, value=value, is_power=is_power)
             station = take(station, event, now_s)
             phases.append(phase)
     return station, tuple(phases)

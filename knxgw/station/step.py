@@ -11,6 +11,7 @@ from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
     DeviceEvent,
+    GridMeterReading,
     MeterConditionChanged,
     MeterSeen,
     OfferTaken,
@@ -37,7 +38,6 @@ from knxgw.station.model import (
     SetpointCommanded,
     SharingEvent,
     SiteEvent,
-    SmartMeterTelegram,
     Started,
     StartStopCommanded,
     StateLost,
@@ -72,7 +72,7 @@ def step(  # noqa: PLR0911 - one for each kind of event
     match event:
         case ChargerSeen():  # first what comes most often
             return _seen(station, event, now_s)
-        case SmartMeterTelegram():
+        case GridMeterReading():
             return _metered(station, event, now_s)
         case Tick():
             return _tick(station, now_s)
@@ -104,7 +104,7 @@ def _metered(
     station: Station, event: SharingEvent, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Take what the bus tells load management; what is not urgent waits for the next tick."""
-    fresh = (event.phase,) if isinstance(event, SmartMeterTelegram) else ()
+    fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
     taken = sharing.take(station, event, now_s)
     return _shared(station, taken, fresh, now_s, urgent=isinstance(event, HighPowerStarted))
 

@@ -10,11 +10,11 @@ from bench.days.report import Page, page_lines, plots
 from bench.days.series import BY_NAME, EVERY_SERIES, Series
 from bench.days.tables import COLUMNS
 from bench.days.yardsticks.simple import FirstCome, StaticShare
-from knxgw.charging.events import ChargerSeen
+from knxgw.charging.events import ChargerSeen, GridMeterReading
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.runner import Run
-from knxgw.station.model import Effect, Offer, SmartMeterTelegram, Tick
+from knxgw.station.model import Effect, Offer, Tick
 
 HOURS = 0.4
 UNSAFE = {
@@ -114,12 +114,12 @@ def test_a_static_share_of_a_typical_building_serves_everybody_with_6_a() -> Non
 def test_who_comes_first_gets_most_and_the_loop_looks_each_30_seconds() -> None:
     first = FirstCome(day(1, BY_NAME["2s"], 0.1))
     for phase in range(3):
-        assert not first.tell(SmartMeterTelegram(phase=phase, value=20_000), 0.5)
+        assert not first.tell(GridMeterReading(phase=phase, value=20_000), 0.5)
     first.tell(seen(4, there=True), 0.6)
     first.tell(seen(2, there=True), 0.7)
     assert offers(first.tell(Tick(), 1.0)) == {4: 16_000, 2: 10_000}  # 46 - 20 A
     for phase in range(3):
-        first.tell(SmartMeterTelegram(phase=phase, value=66_000), 2.0)
+        first.tell(GridMeterReading(phase=phase, value=66_000), 2.0)
     first.tell(seen(4, there=True, draws_ma=16_000), 3.0)
     first.tell(seen(2, there=True, draws_ma=10_000), 3.0)
     assert offers(first.tell(Tick(), 30.9)) == {}

@@ -9,10 +9,10 @@ from bench.days.yardsticks.evcc import Evcc
 from bench.days.yardsticks.openwb import OpenWb
 from bench.days.yardsticks.warp import Lowest, Warp
 from bench.days.yardsticks.watching import Yardstick
-from knxgw.charging.events import ChargerSeen
+from knxgw.charging.events import ChargerSeen, GridMeterReading
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
 from knxgw.config.devices import charger_id
-from knxgw.station.model import Offer, SmartMeterTelegram, Tick
+from knxgw.station.model import Offer, Tick
 
 
 class Bench:
@@ -26,7 +26,7 @@ class Bench:
 
     def measure(self, *amperes: float) -> None:
         for phase, ampere in enumerate(amperes * 3 if len(amperes) == 1 else amperes):
-            self.yardstick.tell(SmartMeterTelegram(phase=phase, value=ampere * 1000), self.now_s)
+            self.yardstick.tell(GridMeterReading(phase=phase, value=ampere * 1000), self.now_s)
 
     def car(self, number: int, *draws_a: float, there: bool = True) -> None:
         """Let a charger report: one value for all three phases, or one for each terminal."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import ChargingState
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.member import Member, MemberSettings, Seen
-from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.settings import Settings
 
 HOUSE = Settings(fuse_ma=35_000)
@@ -109,7 +109,7 @@ class House:
 
     def tell_that(self, phase: int, current_ma: float, *, saturating: bool = False) -> None:
         """Let a telegram of the meter tell something, true or not."""
-        reading = MeterReading(phase=phase, current_ma=current_ma, saturating=saturating)
+        reading = GridMeterReading(phase=phase, value=current_ma, saturating=saturating)
         self.state = meter_value(self.state, self.settings, reading, self.now_s)
         self.decide(phase)
 

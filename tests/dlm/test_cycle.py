@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.member import MemberSettings, Seen
-from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 
@@ -78,7 +78,7 @@ def lived(
         state = cycle(state, HOUSE, seen, float(now_s))
         if now_s % 2 == 0:
             for phase in range(3):
-                reading = MeterReading(phase=phase, current_ma=base[phase] + drawn)
+                reading = GridMeterReading(phase=phase, value=base[phase] + drawn)
                 state = meter_value(state, HOUSE, reading, now_s + 0.5)
                 state = cycle(state, HOUSE, seen, now_s + 0.5, new_phases=(phase,))
     return state

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.inputs import meter_value, new
-from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.work import Work
 from tests.dlm.houses import HOUSE, member
@@ -12,7 +12,7 @@ LATER_S = 1e9
 
 
 def told(state: LoadManagement, now_s: float) -> LoadManagement:
-    return meter_value(state, HOUSE, MeterReading(phase=0, current_ma=4000), now_s)
+    return meter_value(state, HOUSE, GridMeterReading(phase=0, value=4000), now_s)
 
 
 def test_a_doubt_that_is_gone_asks_for_a_cycle_though_the_base_load_is_the_same() -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
-from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.state import LONG_AGO_S
 from tests.dlm.houses import HOUSE, LIMIT_MA, Car, House, member
 
@@ -214,7 +214,7 @@ def test_one_with_impossible_currents_leaves_the_others_theirs() -> None:
 def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
     state = new(HOUSE, [member(1)], 0.0)
     for phase in range(3):
-        reading = MeterReading(phase=phase, current_ma=20_000)
+        reading = GridMeterReading(phase=phase, value=20_000)
         state = meter_value(state, HOUSE, reading, 1.0)
     state = cycle(state, HOUSE, {1: House(member(1)).seen(1)}, 1.5, new_phases=(0, 1, 2))
     assert state.available_ma == (LIMIT_MA - 20_000,) * 3

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.meter import (
     Meter,
-    MeterReading,
     age_s,
     alive_s,
     asked,
@@ -30,7 +30,7 @@ ON_CHANGE = Settings(fuse_ma=35_000, monitoring=Monitoring.VALUES_AND_IN_OPERATI
 def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:
     """Return the meter after a telegram of each of some phases."""
     for phase in phases:
-        meter, plausible = take(meter, settings, MeterReading(phase=phase, current_ma=5000), now_s)
+        meter, plausible = take(meter, settings, GridMeterReading(phase=phase, value=5000), now_s)
         assert plausible
     return meter
 
@@ -41,7 +41,7 @@ def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -
 )
 def test_what_cannot_be_is_dropped_and_counted_and_proves_no_life(current_ma: float) -> None:
     meter = told(Meter(), 1.0, 0, 1, 2)
-    after, plausible = take(meter, HOUSE, MeterReading(phase=0, current_ma=current_ma), 9.0)
+    after, plausible = take(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
     assert not plausible
     assert after.dropped == 1
     assert alive_s(after, HOUSE) == 1.0
@@ -95,7 +95,7 @@ def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost
 def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     one = Settings(fuse_ma=35_000, phases=1)
     assert told(Meter(), 1.0, 0, settings=one).sets == 1
-    assert not take(Meter(), one, MeterReading(phase=1, current_ma=0), 1.0)[1]
+    assert not take(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
 
 
 @pytest.mark.proves("D2.3")
@@ -136,12 +136,12 @@ def test_in_operation_counts_after_one_complete_set() -> None:
 @pytest.mark.proves("D3.1b", "D3.1c")
 @pytest.mark.parametrize("settings", [HOUSE, LARGE])
 def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) -> None:
-    reading = MeterReading(phase=0, current_ma=65_535, saturating=True)
+    reading = GridMeterReading(phase=0, value=65_535, saturating=True)
     value = take(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
     assert value.over_range
     assert value.current_ma == 65_500
-    other = take(Meter(), settings, MeterReading(phase=0, current_ma=65_535), 1.0)[0].values[0]
+    other = take(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[0]
     assert other is not None
     assert not other.over_range, "another datapoint type goes on"
 
@@ -181,7 +181,7 @@ def test_power_is_divided_by_voltage_and_power_factor_and_keeps_its_sign() -> No
 
 @given(st.integers(-52_500, 700_000))
 def test_everything_plausible_is_taken_as_it_is(current_ma: int) -> None:
-    meter, plausible = take(Meter(), HOUSE, MeterReading(phase=2, current_ma=current_ma), 1.0)
+    meter, plausible = take(Meter(), HOUSE, GridMeterReading(phase=2, value=current_ma), 1.0)
     value = meter.values[2]
     assert plausible
     assert value is not None

@@ -5,21 +5,22 @@ from itertools import pairwise
 
 import pytest
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.inputs import in_operation
-from knxgw.dlm.meter import Meter, MeterReading, take
+from knxgw.dlm.meter import Meter, take
 from tests.dlm.houses import HOUSE, House, member
 
 
 def test_a_set_is_complete_with_its_last_phase_and_a_new_one_begins_with_the_next() -> None:
     meter = Meter(spacing_s=10.0)
     for phase, now_s in ((0, 1.0), (1, 1.2), (2, 1.4)):
-        meter, _ = take(meter, HOUSE, MeterReading(phase=phase, current_ma=5000), now_s)
+        meter, _ = take(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
     assert not meter.fresh
-    meter, _ = take(meter, HOUSE, MeterReading(phase=0, current_ma=5000), 11.0)
+    meter, _ = take(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
     assert meter.fresh == {0}, "L2 and L3 are still of the time before"
     for phase in (1, 2):
-        meter, _ = take(meter, HOUSE, MeterReading(phase=phase, current_ma=5000), 11.4)
+        meter, _ = take(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
     assert not meter.fresh
 
 

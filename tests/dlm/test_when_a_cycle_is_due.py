@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm.inputs import high_power, is_urgent, meter_value
-from knxgw.dlm.meter import MeterReading
 from knxgw.dlm.state import LoadManagement
 from tests.dlm.houses import HOUSE, Car, House, member
 
@@ -20,7 +20,7 @@ def quiet() -> House:
 
 
 def told(house: House, current_ma: float, *, saturating: bool = False) -> LoadManagement:
-    reading = MeterReading(phase=0, current_ma=current_ma, saturating=saturating)
+    reading = GridMeterReading(phase=0, value=current_ma, saturating=saturating)
     return meter_value(house.state, house.settings, reading, house.now_s)
 
 

@@ -26,6 +26,7 @@ from itertools import chain, islice, permutations, product
 from pathlib import Path
 from typing import Any, TypeVar
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.sim.bench.expectation import (
     Expectation,
     FaultIs,
@@ -43,7 +44,6 @@ from knxgw.sim.bench.expectation import (
 from knxgw.sim.bench.judge import failures, probes
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Happening, MeterModel, Reconfigured, Scenario, Span, Told
-from knxgw.station.model import SmartMeterTelegram
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 ALL_ORDERS_TO = 3  # charging points; of more, a sample is looked at
@@ -242,7 +242,7 @@ def _turned(subject: Subject, numbers: Numbers) -> Subject:  # noqa: PLR0911 - a
 
 def _later(happening: Happening, shift_s: float) -> Happening:
     """Return a value the meter sends out of turn as much later as its samples are."""
-    if isinstance(happening, Told) and isinstance(happening.event, SmartMeterTelegram):
+    if isinstance(happening, Told) and isinstance(happening.event, GridMeterReading):
         return replace(happening, at_s=happening.at_s + shift_s)
     return happening
 

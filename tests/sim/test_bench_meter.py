@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xknx.dpt import DPTArray, DPTBase
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.errors import ConfigError
 from knxgw.objects.codec import decode_meter_value
@@ -15,7 +16,7 @@ from knxgw.sim.bench.recording import Fault, Recording
 from knxgw.sim.bench.report import run_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.telegrams import HIGHEST_F16, TYPES, on_the_bus, two_byte_float
-from knxgw.station.model import InOperationSeen, SmartMeterTelegram
+from knxgw.station.model import InOperationSeen
 from tests.sim.bench_listener import Heard, Listener
 
 NO_CAR = "points: [{car: none}]\n"
@@ -26,7 +27,7 @@ def heard(text: str) -> list[Heard]:
     scenario = parse_scenario(text)
     listener = Listener(scenario)
     Run(scenario, controller=listener).run()
-    return [one for one in listener.heard if isinstance(one[1], SmartMeterTelegram)]
+    return [one for one in listener.heard if isinstance(one[1], GridMeterReading)]
 
 
 def times(text: str, phase: int = 0) -> list[float]:

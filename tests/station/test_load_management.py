@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 
 from knxgw.catalogue.codes import SharingState
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import DEVICE, ChargingState, PointNumber, Quantity, Scope, point_scope
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from knxgw.station.initial import initial
-from knxgw.station.model import (
-    BusAsked,
-    Remember,
-    SmartMeterTelegram,
-    Started,
-    Station,
-    Tick,
-)
+from knxgw.station.model import BusAsked, Remember, Started, Station, Tick
 from knxgw.station.sharing import (
     member_settings,
     sharing_settings,
@@ -228,7 +222,7 @@ def test_a_telegram_of_one_phase_lowers_at_once_without_waiting_for_the_next_tic
     phase: int,
 ) -> None:
     site = steady()
-    telegram = SmartMeterTelegram(phase=phase, value=42_000)
+    telegram = GridMeterReading(phase=phase, value=42_000)
     _, effects = after(site.station, telegram, now_s=site.now_s + 0.1)
     assert [offers(effects, PointNumber(number)) for number in (1, 2)] == [[9000], [9000]]
 
@@ -236,7 +230,7 @@ def test_a_telegram_of_one_phase_lowers_at_once_without_waiting_for_the_next_tic
 @pytest.mark.proves("D9.1b")
 def test_a_telegram_that_leaves_room_is_only_noted_until_the_next_tick() -> None:
     site = steady()
-    telegram = SmartMeterTelegram(phase=0, value=30_000)
+    telegram = GridMeterReading(phase=0, value=30_000)
     station, effects = after(site.station, telegram, now_s=site.now_s + 0.1)
     assert effects == []
     assert station.sharing is not None

@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, OfferTaken
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferTaken
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
 from knxgw.config.devices import charger_id
 from knxgw.station.model import (
@@ -17,7 +17,6 @@ from knxgw.station.model import (
     InOperationSeen,
     InternalErrorFound,
     Offer,
-    SmartMeterTelegram,
     Started,
     StateLost,
     Station,
@@ -85,7 +84,7 @@ class Watched:
             if int(self.now_s) % 2 and self.is_metered:
                 for phase, base_ma in enumerate(self.base_ma):
                     drawn_ma = sum(map(self.drawn_ma, NUMBERS))
-                    self.tell(SmartMeterTelegram(phase=phase, value=base_ma + drawn_ma))
+                    self.tell(GridMeterReading(phase=phase, value=base_ma + drawn_ma))
             elif not int(self.now_s) % 2:
                 for number in NUMBERS:
                     self.tell(charger(self._values(number), number))
@@ -137,9 +136,9 @@ rare: st.SearchStrategy[Event] = st.sampled_from(
         InternalErrorFound(),
         StateLost(),
         Stopping(),
-        SmartMeterTelegram(phase=0, value=float("nan")),
-        SmartMeterTelegram(phase=1, value=65_535.0, saturating=True),
-        SmartMeterTelegram(phase=2, value=-12_000.0),
+        GridMeterReading(phase=0, value=float("nan")),
+        GridMeterReading(phase=1, value=65_535.0, saturating=True),
+        GridMeterReading(phase=2, value=-12_000.0),
     )
 )
 things = st.one_of(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, OfferTaken
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferTaken
 from knxgw.charging.publication import point_values
 from knxgw.charging.words import (
     ChargingState,
@@ -25,7 +25,6 @@ from knxgw.station.model import (
     GridControlCommanded,
     InterruptionCommanded,
     Offer,
-    SmartMeterTelegram,
     Started,
     Station,
     Tick,
@@ -120,7 +119,7 @@ class Site:
         if self.metered and int(self.now_s) % 2:
             for phase, base_ma in enumerate(self.base_ma):
                 drawn = sum(int(values[Quantity.CURRENT_L1]) for values in self.seen.values())
-                self.tell(SmartMeterTelegram(phase=phase, value=base_ma + drawn))
+                self.tell(GridMeterReading(phase=phase, value=base_ma + drawn))
         self.now_s += 0.5
         self.tell(Tick())
 

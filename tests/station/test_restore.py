@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import (
     DEVICE,
@@ -32,7 +32,6 @@ from knxgw.station.model import (
     InternalErrorFound,
     InterruptionCommanded,
     SetpointCommanded,
-    SmartMeterTelegram,
     Started,
     Station,
     Stopping,
@@ -128,7 +127,7 @@ def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
         offer_ma = station.sharing.members[1].offer_ma if station.sharing else 0
         values = {**CHARGING, Quantity.CURRENT_L1: offer_ma, Quantity.CURRENT_L2: offer_ma}
         values[Quantity.CURRENT_L3] = offer_ma
-        telegrams = [SmartMeterTelegram(phase=p, value=4000 + offer_ma) for p in range(3)]
+        telegrams = [GridMeterReading(phase=p, value=4000 + offer_ma) for p in range(3)]
         station = after(station, charger(values), *telegrams, Tick(), now_s=float(now_s))[0]
     decision = station.points[CP1].decision
     assert decision is not None

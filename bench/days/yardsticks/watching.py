@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from knxgw.charging.events import ChargerSeen
+from knxgw.charging.events import ChargerSeen, GridMeterReading
 from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity, Scope
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.scenario import PointModel, Scenario
-from knxgw.station.model import Effect, Event, Offer, SmartMeterTelegram, Station, Tick
+from knxgw.station.model import Effect, Event, Offer, Station, Tick
 
 PHASES = (0, 1, 2)
 EARLY_S = 1e-6  # a tick may come so much before the moment it stands for
@@ -62,7 +62,7 @@ class Yardstick:
         match event:
             case ChargerSeen():
                 return self.moved(now_s) if self._see(event, now_s) else ()
-            case SmartMeterTelegram(phase=phase, value=value):
+            case GridMeterReading(phase=phase, value=value):
                 self.measured_ma[phase] = value
                 return ()
             case Tick() if len(self.measured_ma) == len(PHASES):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from random import Random
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.sim.bench.scenario import MeterModel, PhaseSpan, Scenario, Span
 from knxgw.sim.bench.telegrams import TYPES, on_the_bus
-from knxgw.station.model import SmartMeterTelegram
 
 
 def _luck(seed: int) -> Random:
@@ -36,21 +36,21 @@ class SmartMeter:
         self.measured_ma[phase] = measured_ma
         return measured_ma
 
-    def telegram(self, phase: int, current_ma: float) -> SmartMeterTelegram | None:
+    def telegram(self, phase: int, current_ma: float) -> GridMeterReading | None:
         """Return the telegram for a sampled current; None: it changed too little to be sent."""
         last_ma, least_ma = self.sent_ma[phase], self.model.min_change_ma
         if least_ma is not None and last_ma is not None and abs(current_ma - last_ma) < least_ma:
             return None
         return self.value(phase, current_ma)
 
-    def value(self, phase: int, current_ma: float) -> SmartMeterTelegram:
+    def value(self, phase: int, current_ma: float) -> GridMeterReading:
         """Return the telegram for a current, sent or answered."""
         self.sent_ma[phase] = current_ma
         kind = TYPES[self.model.dpt]
         value = on_the_bus(
             self.model.dpt, current_ma, voltage_v=self.voltage_v, power_factor=self.power_factor
         )
-        return SmartMeterTelegram(
+        return GridMeterReading(
             phase=phase, value=value, is_power=kind.is_power, saturating=kind.saturating
         )
 

@@ -1,10 +1,11 @@
 """The smart meter's side of a run: when it looks, and what reaches the gateway of it."""
 
+from knxgw.charging.events import GridMeterReading
 from knxgw.sim.bench.agenda import SAMPLE, TELEGRAM
 from knxgw.sim.bench.meter import smart_meter
 from knxgw.sim.bench.parts import Parts
 from knxgw.sim.bench.recording import MeterValue
-from knxgw.station.model import Ask, InOperationSeen, SmartMeterTelegram
+from knxgw.station.model import Ask, InOperationSeen
 
 METER_KEYS = ("smart_meter_l1", "smart_meter_l2", "smart_meter_l3")
 
@@ -66,7 +67,7 @@ class MeterSide:
         now_s = self._agenda.now_s
         return self._meter.measure_ma(phase, self._plant.load_ma(now_s, phase), now_s)
 
-    def _telegram(self, sent: tuple[SmartMeterTelegram, float]) -> None:
+    def _telegram(self, sent: tuple[GridMeterReading, float]) -> None:
         telegram, sampled_s = sent
         self._recording.telegrams += 1
         self._recording.told.append(

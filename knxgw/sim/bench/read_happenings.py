@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from knxgw.catalogue.yaml_tree import Node
+from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import PointNumber
 from knxgw.sim.bench.fields import (
     Place,
@@ -33,7 +34,6 @@ from knxgw.station.model import (
     InOperationSeen,
     InterruptionCommanded,
     SetpointCommanded,
-    SmartMeterTelegram,
     StartStopCommanded,
 )
 
@@ -171,7 +171,7 @@ def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happenin
     number = number_or_nan(value)
     if not kind.is_signed:
         number = abs(number)
-    telegram = SmartMeterTelegram(
+    telegram = GridMeterReading(
         phase=phase or 0,
         value=number if kind.is_power else number * 1000,
         is_power=kind.is_power,
