@@ -44,6 +44,11 @@ class Message:
             return said(self.instead, language, in_file=in_file)
         return self._text("remedy_", language, in_file=in_file)
 
+    @property
+    def as_text(self) -> Text:
+        """Return the text for those who read no file: on the website, in ETS."""
+        return Text(en=self.problem("en"), de=self.problem("de"))
+
     def __str__(self) -> str:
         return self.problem()
 

@@ -49,7 +49,7 @@ def _no_charger(draft: Draft, report: Report) -> list[ConfigurationFault]:
             code=FaultCode.CONF_NO_CHARGER,
             point=None,
             blocked_points=frozenset(),
-            message=str(what),
+            message=what.as_text,
         )
     ]
 

@@ -69,7 +69,7 @@ def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationF
 def _fault(code: FaultCode, marked: Device, other: Device, what: Message) -> ConfigurationFault:
     points = {device.point for device in (marked, other) if device.point is not None}
     return ConfigurationFault(
-        code=code, point=marked.point, blocked_points=frozenset(points), message=str(what)
+        code=code, point=marked.point, blocked_points=frozenset(points), message=what.as_text
     )
 
 
@@ -155,6 +155,9 @@ def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
     )
     return [
         ConfigurationFault(
-            code=FaultCode.CONF_CHARGER, point=None, blocked_points=frozenset(), message=str(what)
+            code=FaultCode.CONF_CHARGER,
+            point=None,
+            blocked_points=frozenset(),
+            message=what.as_text,
         )
     ]

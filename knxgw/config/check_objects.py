@@ -43,7 +43,7 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
             code=FaultCode.DLM_ASSOCIATION,
             point=None,
             blocked_points=frozenset(),
-            message=str(what),
+            message=what.as_text,
         )
     ]
 

@@ -11,6 +11,7 @@ from typing import NewType
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import DeviceModel, Product
+from knxgw.catalogue.text import Text
 
 SMART_METER_7012_MA = 60_000  # highest limit in force with 7.012. Source: load-management 3.1
 GroupAddress = NewType("GroupAddress", str)  # main/middle/sub
@@ -242,7 +243,7 @@ class ConfigurationFault:
     code: FaultCode
     point: int | None  # the marked charging point; None: general
     blocked_points: frozenset[int]  # nothing is written to their chargers
-    message: str
+    message: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
 
 
 def _messages(station: Station, language: str) -> tuple[str, ...]:
-    messages = [fault.message for fault in station.configuration.faults]
+    messages = [fault.message.in_language(language) for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
         texts = station.configuration.product.texts.messages
         messages.append(texts.state_lost.in_language(language))

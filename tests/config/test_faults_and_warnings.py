@@ -95,7 +95,7 @@ def test_a_host_written_in_capitals_is_the_same_host() -> None:
 def test_a_line_of_the_other_protocol_blocks_what_cannot_speak_it() -> None:
     fault = only_fault(points(abb(1, 1)) + LINE.replace("}", ", protocol: ascii}"))
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 1, frozenset({1}))
-    assert "RTU and ASCII must not be mixed" in fault.message
+    assert "RTU and ASCII must not be mixed" in fault.message.en
 
 
 @pytest.mark.proves("4.2")
@@ -110,7 +110,7 @@ def test_a_prioritised_charging_point_that_is_disabled_is_a_fault_of_the_device(
     text = points(keba(1, "10.0.0.1"), keba(2, NOWHERE))
     fault = only_fault(text + "load_management: {priority: 2}\n")
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", None, frozenset())
-    assert fault.message == ("the prioritised charging point 2 is disabled: the host is 0.0.0.0")
+    assert fault.message.en == ("the prioritised charging point 2 is disabled: the host is 0.0.0.0")
 
 
 # --- Conf EMeter, Conf NoCharger, DLMAssociation -------------------------------------------------
@@ -121,7 +121,7 @@ def test_a_meter_used_twice_marks_the_later_charging_point_and_blocks_both() -> 
     meter = ", meter: {model: eastron_sdm630, connection: {type: serial, unit: 9}}"
     fault = only_fault(points(abb(1, 1, meter), abb(3, 2, meter)) + LINE)
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf EMeter", 3, frozenset({1, 3}))
-    assert fault.message == (
+    assert fault.message.en == (
         "the electricity meter of charging point 3 has the same address as "
         "the electricity meter of charging point 1"
     )
@@ -181,7 +181,7 @@ def test_dynamic_load_management_without_its_objects_is_a_fault_of_the_whole_dev
     fault = only_fault(text)
     assert (fault.code, fault.point) == ("DLMAssociation", None)
     assert not fault.blocked_points, "every charger shall be told 0 A"
-    assert fault.message.endswith(f"needs a group address at group {missing}")
+    assert fault.message.en.endswith(f"needs a group address at group {missing}")
 
 
 @pytest.mark.proves("7.59")

@@ -30,7 +30,7 @@ def test_two_models_on_the_line_are_a_fault_of_the_later_one_and_block_both() ->
     )
     (fault,) = faults(text + LINE)
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 3, frozenset({1, 3}))
-    assert fault.message == (
+    assert fault.message.en == (
         "charging point 3 (everything_box) and charging point 1 (abb_terra_ac) "
         "are two models on one RS485 line"
     )
@@ -57,4 +57,4 @@ def test_a_prioritised_charging_point_that_is_not_there_is_a_fault_of_the_device
 ) -> None:
     (fault,) = faults(points(KEBA, entry) + LINE + "load_management: {priority: 2}\n")
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", None, frozenset())
-    assert fault.message == f"the prioritised charging point 2 is disabled: {reason}"
+    assert fault.message.en == f"the prioritised charging point 2 is disabled: {reason}"

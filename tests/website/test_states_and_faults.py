@@ -159,3 +159,10 @@ def test_a_fault_that_is_gone_needs_no_help() -> None:
     title = catalogue().product.faults.definitions[FaultCode.NOT_REACHABLE].title.en
     assert title in page(site(gone))
     assert title not in page(site(gone, good))
+
+
+def test_a_fault_of_the_configuration_is_explained_in_the_language_of_the_device() -> None:
+    same_address = (LEFT, LEFT.replace("number: 1", "number: 2"))
+    german = after(new_station(*same_address, more=GERMAN), Started())[0]
+    (message,) = view(german, 1.0, "de").messages
+    assert message == "Ladepunkt 2 hat dieselbe Adresse wie Ladepunkt 1"
