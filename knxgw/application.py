@@ -40,7 +40,7 @@ from knxgw.station.model import (
 from knxgw.station.owner import Inbox, Owner
 from knxgw.station.view import SiteView, view
 from knxgw.store.database import FaultRow, SessionRow
-from knxgw.store.keeper import Keeper
+from knxgw.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
 Records = Mapping[Scope, Mapping[str, Any]]
@@ -53,7 +53,7 @@ class Surroundings:
     catalogue: Catalogue
     objects: ObjectServer  # it speaks for the objects of whatever is configured
     wake_knx: Callable[[], None]  # there may be something to send
-    keeper: Keeper
+    store_writer: StoreWriter
     now: Callable[[], datetime | None]  # None while the time is not valid
 
 
@@ -160,7 +160,7 @@ class Application:
     def _store(self, effect: Remember | SessionClosed | FaultChanged) -> None:
         match effect:
             case Remember(scope=scope, record=record):
-                self._device.keeper.remember(scope, record)
+                self._device.store_writer.save(scope, record)
             case SessionClosed(point=point, session=session):
                 row = SessionRow(
                     point=point,
@@ -169,7 +169,7 @@ class Application:
                     duration_s=session.duration_s,
                     energy_mwh=session.energy_mwh,
                 )
-                self._device.keeper.add_session(row)
+                self._device.store_writer.add_session(row)
             case FaultChanged(scope=scope, code=code, present=present, at=moment):
                 detail = effect.level is NoteLevel.DETAIL
                 level = logging.DEBUG if detail else logging.WARNING
@@ -178,7 +178,7 @@ class Application:
                 log.log(level, "%s: fault %s %s%s", said_of(scope), code, word, own)
                 at = moment.isoformat() if moment else None
                 row_of_fault = FaultRow(at=at, scope=scope, code=code, present=present)
-                self._device.keeper.add_fault(row_of_fault)
+                self._device.store_writer.add_fault(row_of_fault)
 
 
 def _table(

@@ -36,7 +36,7 @@ from knxgw.station.model import (
 )
 from knxgw.station.view import SiteView, unconfigured_view
 from knxgw.store.database import Database, FaultRow
-from knxgw.store.keeper import Keeper
+from knxgw.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
 KNX_LAST_DELAY_S = 10.0  # who is back is heard within the time of a link check
@@ -78,19 +78,19 @@ class Gateway:
         self._world = world
         self._loop = asyncio.get_running_loop()
         self._database = world.database
-        self._keeper = Keeper(self._database, world.executor, self._lost_state)
+        self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
         self._end_faults_of_before()
         self.objects = ObjectServer()
         self._surroundings = Surroundings(
             catalogue=catalogue,
             objects=self.objects,
             wake_knx=self._wake_knx,
-            keeper=self._keeper,
+            store_writer=self._store_writer,
             now=self._valid_now,
         )
         self._state_was_damaged = False
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
-            self._database.load_numbers(), self._keeper, self._valid_now, self._loop.time
+            self._database.load_numbers(), self._store_writer, self._valid_now, self._loop.time
         )
         self._knx = self._session(world.link)
         self.application: Application | None = None
@@ -171,7 +171,7 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                group.create_task(self._keeper.run(), name="store")
+                group.create_task(self._store_writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
                 if self._state_was_damaged:
@@ -268,10 +268,10 @@ class Gateway:
         """Store what waits."""
         try:
             async with asyncio.timeout(STORE_S):
-                await self._keeper.flush()
+                await self._store_writer.flush()
         except TimeoutError:
             log.exception("the state could not be stored within %.1f s", STORE_S)
-        self._keeper.leave()
+        self._store_writer.hand_over()
 
     async def _watch_clock(self) -> NoReturn:
         """Tell the station when the wall clock was set or has jumped."""
@@ -328,7 +328,7 @@ class Gateway:
         now = self._valid_now()
         at = now.isoformat() if now else None
         for scope, code in self._database.open_faults():
-            self._keeper.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
+            self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
 
     def _valid_now(self) -> datetime | None:
         now = self._world.wall_clock()

@@ -22,11 +22,11 @@ CHARGERS, METERS = "chargers", "meters"
 T = TypeVar("T")
 
 
-class Shelf(Mapping[str, DeviceModel]):
-    """The model files of a folder by id, each read when it is first asked for.
+class ModelDirectory(Mapping[str, DeviceModel]):
+    """The models of a folder by id; each file is read when the model is first used.
 
-    A site names a handful of models; reading all of them takes a quarter of a start's second.
-    What spans several files is looked at by `load_catalogue`, which the tests call.
+    A site uses a handful of models, and reading all of them would add a quarter of a second to a start.
+    Checks across several files are made by `load_catalogue`, which the tests call.
     """
 
     def __init__(self, directory: Path, kind: DeviceKind) -> None:
@@ -70,8 +70,8 @@ def catalogue() -> Catalogue:
     found = _without_models(directory, problems)
     return replace(
         _sound(found, problems),
-        chargers=Shelf(directory / CHARGERS, DeviceKind.CHARGER),
-        meters=Shelf(directory / METERS, DeviceKind.METER),
+        chargers=ModelDirectory(directory / CHARGERS, DeviceKind.CHARGER),
+        meters=ModelDirectory(directory / METERS, DeviceKind.METER),
     )
 
 

@@ -17,7 +17,6 @@ from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedErro
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_news import LinkNews
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, Needs
-from knxgw.links.modbus_doubt import Doubts
 from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, Endpoint
 from knxgw.links.modbus_exchange import (
     DoubtfulAnswerError,
@@ -25,6 +24,7 @@ from knxgw.links.modbus_exchange import (
     WrongAnswerError,
     carry_out,
 )
+from knxgw.links.modbus_stale_answers import StaleAnswerGuard
 from knxgw.modbus.jobs import Job, Read, described
 from knxgw.modbus.writing import Write
 
@@ -41,7 +41,7 @@ def quiet_pymodbus() -> None:
     logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
-class Asked(Protocol):
+class Pollable(Protocol):
     """What a bus serves: it says what to ask next, and is told what became of it."""
 
     @property
@@ -84,10 +84,10 @@ class Asked(Protocol):
         """Take that the device could not be reached for some seconds: it may have started anew."""
 
 
-D = TypeVar("D", bound=Asked)
+D = TypeVar("D", bound=Pollable)
 
 
-def needs_of(drivers: Sequence[Asked]) -> Needs:
+def needs_of(drivers: Sequence[Pollable]) -> Needs:
     """Return what the devices behind one endpoint together want of its connection."""
     models = [driver.model for driver in drivers]
     return Needs(
@@ -113,7 +113,7 @@ class ModbusBus(Generic[D]):
         self._endpoint = endpoint
         self._on_event = on_event
         self._wake = asyncio.Event()
-        self._doubts = Doubts(numbered=endpoint.numbers_answers)
+        self._stale_answers = StaleAnswerGuard(numbered=endpoint.numbers_answers)
         self._is_numbered = endpoint.numbers_answers
         self._silence_s = endpoint.silence_s
         self._used_s: dict[D, float] = {}  # of the wire's time, fairly counted
@@ -228,7 +228,9 @@ class ModbusBus(Generic[D]):
         silent_s = self._ended_s + max(self._silence_s, self._after_s, own_s)
         if self._is_numbered:
             return silent_s
-        return max([silent_s, *(self._doubts.free_s(unit_id) for unit_id in driver.unit_ids)])
+        return max(
+            [silent_s, *(self._stale_answers.free_s(unit_id) for unit_id in driver.unit_ids)]
+        )
 
     async def _do(self, driver: D, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Carry out one job; tell its driver what became of it, mend the connection if need be."""
@@ -331,7 +333,7 @@ class ModbusBus(Generic[D]):
         unit_id, wake_after_s = job.unit_id, driver.model.wake_after_s
         if wake_after_s is None:
             return await self._perform(job)
-        idle_s = self._doubts.idle_s(unit_id, loop.time())
+        idle_s = self._stale_answers.idle_s(unit_id, loop.time())
         try:
             return await self._perform(job)
         except LinkTimeoutError:
@@ -348,7 +350,7 @@ class ModbusBus(Generic[D]):
         if self._is_numbered:  # the wire leaves no doubt
             return await carry_out(client, job, numbered=True)
         now_s = asyncio.get_running_loop().time
-        self._doubts.asked(job.unit_id, now_s())
+        self._stale_answers.asked(job.unit_id, now_s())
         registers: Sequence[int] = ()
         refusal: PeerRefusedError | None = None
         try:
@@ -356,9 +358,9 @@ class ModbusBus(Generic[D]):
         except PeerRefusedError as err:
             refusal = err
         except (PeerError, LinkError):
-            self._doubts.unanswered(job.unit_id, now_s())
+            self._stale_answers.unanswered(job.unit_id, now_s())
             raise
-        if not self._doubts.answered(job.unit_id, now_s(), same_request=repeated):
+        if not self._stale_answers.answered(job.unit_id, now_s(), same_request=repeated):
             raise DoubtfulAnswerError("perhaps the answer to an earlier request")
         if refusal is not None:
             raise refusal

@@ -1,7 +1,7 @@
 """The connection to one endpoint: kept while it can be, made anew when it has to be.
 
 A lost answer ends no connection: where answers carry numbers a late one is told by its number, on
-other wires the bus waits for silence and does not use what comes next (`modbus_doubt`). It is made
+other wires the bus waits for silence and does not use what comes next (`modbus_stale_answers`). It is made
 anew when it has ended, when nothing right has come to `TROUBLE_LIMIT` requests in a row (the other
 end may have forgotten it), and when an answer may belong to an earlier request.
 

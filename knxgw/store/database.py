@@ -1,7 +1,7 @@
 """The SQLite file of a gateway: schema with versions, plain reads and writes.
 
-Every change is one transaction in WAL mode with full synchronisation: a power cut leaves the old
-or the new state, never a broken one. A worn-out card or a disk that lies can still tear a page.
+Every change is one transaction in WAL mode with full synchronisation: after a power cut the file
+holds the old or the new state, never a mixture. A worn-out card, or a disk that acknowledges too early, can still tear a page.
 """
 
 import json
@@ -74,7 +74,7 @@ class FaultRow:
 
 @dataclass(slots=True, kw_only=True)
 class Unsaved:
-    """What one keeper could not store and the next one shall, in the same program."""
+    """What one writer could not store: the next writer in the same process stores it."""
 
     records: dict[Scope, Mapping[str, Any]] = field(default_factory=dict)
     sessions: list[SessionRow] = field(default_factory=list)
@@ -89,14 +89,14 @@ class NewerStateError(GatewayError):
 class Database:
     """One open file; used by one thread at a time.
 
-    A damaged file is put aside and a new one begun: `put_aside` is where it is then, until whoever
-    deals with it sets it to None.
+    A damaged file is put aside and replaced by a new one. `put_aside` is then the path of the damaged
+    file; the code that reports it sets it back to None.
     """
 
     def __init__(self, directory: Path, *, patience_s: float = 5.0) -> None:
         """Open or create the file. Raises: GatewayError when it cannot be used.
 
-        Another program that has it locked is waited for at most `patience_s`.
+        Waits at most `patience_s` for another program that has locked the file.
         """
         self._path = directory / FILE_NAME
         self._patience_s = patience_s
@@ -117,8 +117,8 @@ class Database:
         """Close the file."""
         self._connection.close()
 
-    def begin_anew(self) -> None:
-        """Put the file aside, because it is damaged; what can be read of it is in the new one.
+    def replace_damaged(self) -> None:
+        """Put the damaged file aside and open a new one with every row that can still be read.
 
         Raises: OSError and sqlite3.Error when there can be no new one; `save` tries again.
         """
@@ -145,19 +145,19 @@ class Database:
     def _rows(
         self, query: str, values: tuple[Any, ...] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Return what is stored; a file that turns out to be damaged is put aside before."""
+        """Run a query; if the file turns out to be damaged, replace it first."""
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as err:
             if not is_damage(err):
                 raise
-        self.begin_anew()
+        self.replace_damaged()
         return self._connection.execute(query, values).fetchall()
 
     def load_records(self) -> dict[Scope, dict[str, Any]]:
         """Return the records by scope.
 
-        One that is no record is returned as an empty one: nothing in it is known.
+        A row that holds no record is returned as an empty record.
         """
         rows = self._rows("SELECT scope, record FROM records")
         unsaved = {scope: dict(record) for scope, record in self.unsaved.records.items()}
@@ -173,9 +173,9 @@ class Database:
         """Store records, closed sessions, faults and secure numbers: all of them or none.
 
         A secure number only grows: a lower one than the stored one changes nothing.
-        Raises: sqlite3.Error when they could not be stored; then they are to be handed in again.
+        Raises: sqlite3.Error when they could not be stored; then pass them again.
         """
-        if not self._is_open:  # the last attempt to begin anew failed
+        if not self._is_open:  # the last attempt to replace it failed
             self._open_again()
         with self._connection:
             self._connection.execute("BEGIN")
@@ -206,7 +206,7 @@ class Database:
     def load_numbers(self) -> dict[str, int]:
         """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them.
 
-        What cannot be one (they have 48 bits) was damaged and is left out.
+        A value that cannot be a secure number (they have 48 bits) is left out as damaged.
         """
         rows = self._rows(
             "SELECT name, number FROM secure_numbers"
@@ -219,7 +219,7 @@ class Database:
         return numbers
 
     def _trim(self) -> None:
-        """Forget the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""
+        """Delete the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""
         self._connection.execute(
             "DELETE FROM faults WHERE id <= (SELECT max(id) FROM faults) - ?", (MOST_FAULTS,)
         )
@@ -237,7 +237,7 @@ class Database:
         ]
 
     def open_faults(self) -> list[tuple[Scope, str]]:
-        """Return scope and code of faults that came and, as far as the history says, never went."""
+        """Return scope and code of every fault that the history shows as still present."""
         rows = self._rows(
             "SELECT scope, code FROM faults WHERE present = 1"
             " AND id IN (SELECT max(id) FROM faults GROUP BY scope, code) ORDER BY id"
@@ -263,18 +263,18 @@ def _record(text: object) -> dict[str, Any]:
 def open_file(
     path: Path, patience_s: float = 5.0, *, alone: bool = False, schema: int = len(MIGRATIONS)
 ) -> sqlite3.Connection:
-    """Open or create a file, whole and with every table; an older one is brought to `schema`.
+    """Open or create a file, check that it is intact and complete, and migrate it to `schema`.
 
-    `alone`: so that it can be read on a full disk; no other program can look at it meanwhile.
+    `alone` locks the file for this process, which makes it readable on a full disk.
 
     Raises: sqlite3.Error; NewerStateError.
     """
     connection = sqlite3.connect(
         path, timeout=patience_s, check_same_thread=False, isolation_level=None
     )
-    connection.text_factory = readable  # a text is read, whatever a torn page made of it
+    connection.text_factory = readable  # a text torn by a bad page is still readable
     try:
-        if alone:  # no file of shared memory, for which there is no room
+        if alone:  # without the shared-memory file, which needs disk space
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         _refuse_newer(connection)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -299,7 +299,7 @@ def _refuse_newer(connection: sqlite3.Connection) -> None:
 
 
 def _check_integrity(connection: sqlite3.Connection) -> None:
-    """Look through the whole file. Raises: sqlite3.DatabaseError when something is wrong with it."""
+    """Check the whole file. Raises: sqlite3.DatabaseError when it is damaged."""
     (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if answer != "ok":
         error = sqlite3.DatabaseError(answer)

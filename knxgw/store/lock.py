@@ -14,7 +14,7 @@ LONGEST_NUMBER = 20  # digits of a process
 
 
 class StateInUseError(GatewayError):
-    """Another gateway has the state directory; `process` is its number, None if it does not say."""
+    """Another gateway uses the state directory; `process` is its process id, None if unknown."""
 
     def __init__(self, directory: Path, process: int | None) -> None:
         self.process = process
@@ -34,7 +34,7 @@ class StateLock:
         self._file = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with suppress(OSError):  # a full disk: it is locked, but does not say by whom
+            with suppress(OSError):  # disk full: the lock holds, only the process id is missing
                 os.ftruncate(self._file, 0)
                 os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError as err:
@@ -47,9 +47,9 @@ class StateLock:
         self._is_held = True
 
     def close(self) -> None:
-        """Let the directory go, once; the file stays, it says nothing without the lock.
+        """Release the lock; a second call does nothing. The file stays: only the lock counts.
 
-        A number that was closed may be somebody else's file by now.
+        Closing twice could close a descriptor that has been reused since.
         """
         if self._is_held:
             self._is_held = False

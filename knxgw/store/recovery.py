@@ -1,6 +1,6 @@
-"""What becomes of a damaged state file: it is put aside, what can be read of it goes into a new one.
+"""Recovery of a damaged state file: it is put aside, and its readable rows go into a new file.
 
-The damaged file stays for whoever wants to look at it; of several the newest few.
+The newest `MOST_KEPT` damaged files are kept for examination.
 """
 
 import os
@@ -22,11 +22,11 @@ class OpenFile(Protocol):
 
 
 def put_aside(path: Path, open_file: OpenFile, schemas: Sequence[Mapping[str, str]]) -> Path:
-    """Put a damaged file aside and leave a new one in its place; return where the old one is.
+    """Put a damaged file aside and a new one in its place; return the path of the damaged file.
 
-    The new one holds every row that can be read of the old, in its schema; whoever opens it brings
-    it to the newest. `schemas` are the columns of each table, by schema version. A power cut in
-    between leaves the old file where it was. Raises: OSError, sqlite3.Error.
+    The new file holds every row that can still be read, in the schema of the damaged file; opening
+    it migrates it. `schemas` are the columns of each table, by schema version. A power cut in between
+    leaves the old file in place. Raises: OSError, sqlite3.Error.
     """
     new = path.with_name(f"{path.name}.new")
     _remove(new)
@@ -41,7 +41,7 @@ def put_aside(path: Path, open_file: OpenFile, schemas: Sequence[Mapping[str, st
             log.replace(aside.with_name(aside.name + suffix))
     _link(path, aside)
     new.replace(path)
-    _forget_oldest(path)
+    _remove_oldest(path)
     return aside
 
 
@@ -57,7 +57,7 @@ def tables_of(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def readable(text: bytes) -> str:
-    """Return a stored text even where it is none."""
+    """Decode a stored text; bytes that are no UTF-8 become replacement characters."""
     return text.decode(errors="replace")
 
 
@@ -101,11 +101,11 @@ def _copy(
         for row in rows:
             fresh.execute(insert, row)
     except sqlite3.Error:
-        return  # up to here; the rows behind it are tried from the other end
+        return  # the rows beyond the damage are read from the other end
 
 
 def _free_name(path: Path) -> Path:
-    """Return a name for the damaged file that says when it was written last."""
+    """Return an unused name for the damaged file, with the time of its last write."""
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     name = f"{path.name}.damaged-{written:%Y%m%dT%H%M%SZ}"
     aside, number = path.with_name(name), 1
@@ -116,17 +116,18 @@ def _free_name(path: Path) -> Path:
 
 
 def _link(path: Path, aside: Path) -> None:
-    """Give the file its other name; the first one is overwritten next."""
+    """Give the file its second name; the caller overwrites the first one next."""
     try:
         os.link(path, aside)
     except OSError:  # a file system without links
         path.replace(aside)
 
 
-def _forget_oldest(path: Path) -> None:
+def _remove_oldest(path: Path) -> None:
     logs = tuple(f"*{suffix}" for suffix in _LOG_FILES)
-    kept = [one for one in path.parent.glob(f"{path.name}.damaged-*") if not _matches(one, logs)]
-    by_age = sorted(kept, key=lambda one: (one.stat().st_mtime_ns, one.name))
+    damaged = path.parent.glob(f"{path.name}.damaged-*")
+    kept = [file for file in damaged if not _matches(file, logs)]
+    by_age = sorted(kept, key=lambda file: (file.stat().st_mtime_ns, file.name))
     for old in by_age[:-MOST_KEPT]:
         _remove(old)
 

@@ -1,4 +1,4 @@
-"""What is wrong when the state cannot be read or written, and what a person can do about it."""
+"""Why the state cannot be read or written, and what the installer can do about it."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ _READ_ONLY = (
 )
 _DISK = "the disk reports errors; replace it, or give another directory with --state"
 _BUSY = "another program uses it; close that program"
-_WORDS = {
+_TEXTS = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_PERM: _READ_ONLY,
@@ -21,7 +21,7 @@ _WORDS = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
 }
-_ERRNO_WORDS = {
+_ERRNO_TEXTS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: "the quota of this user is used up; free some space",
     errno.EIO: _DISK,
@@ -29,7 +29,7 @@ _ERRNO_WORDS = {
     errno.EEXIST: "a file stands in its way; give another directory with --state",
     errno.ENOLCK: "its file system has no locks; give a directory on a local disk with --state",
 }
-# What no disk and no right can mend: the content is not what this program wrote.
+# Errors that only a new file cures: the content is not what this program wrote.
 _DAMAGED = frozenset(
     {
         sqlite3.SQLITE_ERROR,  # a table is missing or is another
@@ -51,22 +51,22 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
-    """Return what is wrong with the state in a directory and what to do, in words."""
-    if is_full(directory):  # whatever SQLite makes of it
+    """Return a text that says what is wrong with the state in a directory and what to do."""
+    if is_full(directory):  # SQLite reports several different errors then
         return _FULL
-    if (stranger := _in_the_way(directory)) is not None:
-        return f"{stranger.name} in it is no file; move it away, or give another directory with --state"
+    if (obstacle := _in_the_way(directory)) is not None:
+        return f"{obstacle.name} in it is no file; move it away, or give another directory with --state"
     if isinstance(error, OSError):
-        return _ERRNO_WORDS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
+        return _ERRNO_TEXTS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
     if is_damage(error):
         return f"{_DAMAGE} ({error})"
-    return _WORDS.get(primary_code(error), str(error))
+    return _TEXTS.get(primary_code(error), str(error))
 
 
 def _in_the_way(directory: Path) -> Path | None:
-    """Return what has the name of a file of the state and is none: a directory, a link to nowhere."""
+    """Return a directory or dangling link that has the name of a state file, if there is one."""
     try:
-        return next((one for one in directory.glob(OUR_FILES) if not one.is_file()), None)
+        return next((path for path in directory.glob(OUR_FILES) if not path.is_file()), None)
     except OSError:
         return None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.catalogue.directory import product_db
-from knxgw.catalogue.load import FILES, Shelf, catalogue, load_catalogue
+from knxgw.catalogue.load import FILES, ModelDirectory, catalogue, load_catalogue
 from knxgw.catalogue.model import DeviceKind
 from knxgw.errors import ConfigError
 
@@ -58,16 +58,16 @@ def test_a_model_that_is_named_otherwise_than_its_file_is_refused(place: Path) -
     with pytest.raises(ConfigError, match="keba_p30"):
         load_catalogue(place)
     with pytest.raises(ConfigError, match="keba_p30"):
-        Shelf(folder, DeviceKind.CHARGER)["keba_p31"]
+        ModelDirectory(folder, DeviceKind.CHARGER)["keba_p31"]
 
 
 def test_a_faulty_model_harms_nobody_who_does_not_use_it(place: Path) -> None:
     (place / "chargers" / "keba_p30.yaml").write_text("id: [", encoding="utf-8")
-    shelf = Shelf(place / "chargers", DeviceKind.CHARGER)
-    assert shelf["alfen_eve"].id == "alfen_eve"
-    assert "keba_p30" in shelf
-    assert "keba_p31" not in shelf
+    models = ModelDirectory(place / "chargers", DeviceKind.CHARGER)
+    assert models["alfen_eve"].id == "alfen_eve"
+    assert "keba_p30" in models
+    assert "keba_p31" not in models
     with pytest.raises(ConfigError, match="not valid YAML"):
-        shelf["keba_p30"]
+        models["keba_p30"]
     with pytest.raises(KeyError):
-        shelf["keba_p31"]
+        models["keba_p31"]

@@ -20,9 +20,9 @@ from knxgw.charging.words import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
-from knxgw.store.keeper import RETRY_S, Keeper
 from knxgw.store.recovery import MOST_KEPT
 from knxgw.store.trouble import is_damage, remedy, unusable
+from knxgw.store.writer import RETRY_S, StoreWriter
 from tests.support.netns import REPOSITORY
 from tests.support.virtual_time import InlineExecutor
 
@@ -252,13 +252,13 @@ async def test_damage_while_running_begins_anew_with_everything_that_is_known(
     losses: list[str] = []
     database = Database(tmp_path)
     executor = Damaging(times=0)
-    keeper = Keeper(database, executor, lambda: losses.append("lost"))
-    keeper.remember(CP1, {"a": 1})
-    keeper.remember(CP2, {"a": 2})
-    assert await keeper.flush()
+    writer = StoreWriter(database, executor, lambda: losses.append("lost"))
+    writer.save(CP1, {"a": 1})
+    writer.save(CP2, {"a": 2})
+    assert await writer.flush()
     executor.times = 1
-    keeper.remember(CP2, {"a": 3})
-    assert await keeper.flush()
+    writer.save(CP2, {"a": 3})
+    assert await writer.flush()
     assert database.load_records() == {CP1: {"a": 1}, CP2: {"a": 3}}
     assert losses == ["lost"]
     said = [one.getMessage() for one in caplog.records]
@@ -271,10 +271,10 @@ async def test_a_disk_that_damages_every_new_file_is_said_once_and_tried_slowly(
 ) -> None:
     database = Database(tmp_path)
     executor = Damaging(times=7)
-    keeper = Keeper(database, executor)
+    writer = StoreWriter(database, executor)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
-        keeper.remember(CP1, {"a": 1})
+        task = group.create_task(writer.run())
+        writer.save(CP1, {"a": 1})
         await asyncio.sleep(RETRY_S * 3 + 1)
         assert executor.times == 0, "two at once, then two each ten seconds"
         assert len(damaged_files(tmp_path)) <= MOST_KEPT
@@ -292,17 +292,17 @@ async def test_a_full_disk_is_said_with_its_remedy_and_nothing_is_lost(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     (pages,) = database._connection.execute("PRAGMA page_count").fetchone()
     database._connection.execute(f"PRAGMA max_page_count = {pages}")
-    keeper.remember(CP1, {"text": "x" * 3 * PAGE})
-    assert not await keeper.flush()
+    writer.save(CP1, {"text": "x" * 3 * PAGE})
+    assert not await writer.flush()
     (said,) = [one.getMessage() for one in caplog.records]
     assert said == "the state cannot be stored: the disk is full; free some space on it"
     assert database.put_aside is None
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA max_page_count = 10000")
-    assert await keeper.flush()
+    assert await writer.flush()
     assert database.load_records()[CP1] == {"text": "x" * 3 * PAGE}
     database.close()
 

@@ -1,9 +1,9 @@
-"""The store's own thread: writes in order, acknowledges, and never stops the loop.
+"""Write-behind to the state file: collects changes and stores them in the executor's thread.
 
-Records are wanted state (the newest per scope wins, many changes make one write); sessions and
-faults are messages and none is lost; secure numbers only grow. What belongs together is one
-transaction: a decision and the secure number of the telegram that caused it, for instance. A file
-that turns out to be damaged is put aside; everything that is known goes into a new one.
+Records are states: the newest of a scope wins, and many changes make one write. Sessions and faults
+are messages: none is lost. Secure numbers only grow. What belongs together is stored in one
+transaction, for instance a decision and the secure number of the telegram that caused it. A file
+that turns out to be damaged is put aside, and everything in memory goes into a new file.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ RETRY_S = 10.0
 TOGETHER_S = 0.05  # far longer than a decision takes
 
 
-class Keeper:
-    """Takes what must survive and hands it to the database in `executor`."""
+class StoreWriter:
+    """Collects what must survive a restart and has `executor` write it to the database."""
 
     def __init__(
         self,
@@ -33,23 +33,23 @@ class Keeper:
         executor: Executor,
         on_loss: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write to `database`; `on_loss` is told when it had to begin anew."""
+        """Write to `database`; `on_loss` is called when a damaged file was replaced."""
         self._database = database
         self._executor = executor
         self._on_loss = on_loss
         self._newest: dict[Scope, Mapping[str, Any]] = dict(database.load_records())
-        self._newest_numbers = dict(database.load_numbers())  # what is known, stored or not
-        before = database.unsaved
-        self._records = dict(before.records)
-        self._sessions = list(before.sessions)
-        self._faults = list(before.faults)
-        self._numbers = dict(before.numbers)
+        self._newest_numbers = dict(database.load_numbers())  # stored or not yet
+        unsaved = database.unsaved
+        self._records = dict(unsaved.records)
+        self._sessions = list(unsaved.sessions)
+        self._faults = list(unsaved.faults)
+        self._numbers = dict(unsaved.numbers)
         self._wake = asyncio.Event()
-        if before != Unsaved():
+        if unsaved != Unsaved():
             self._wake.set()
-        self._failing = False
+        self._is_failing = False
 
-    def remember(self, scope: Scope, record: Mapping[str, Any]) -> None:
+    def save(self, scope: Scope, record: Mapping[str, Any]) -> None:
         """Store the newest record of a scope soon."""
         self._records[scope] = self._newest[scope] = record
         self._wake.set()
@@ -65,7 +65,7 @@ class Keeper:
         self._wake.set()
 
     def note_number(self, name: str, number: int, *, at_once: bool) -> None:
-        """Store a secure number at once, or with whatever is written next."""
+        """Store a secure number at once, or together with the next write."""
         self._numbers[name] = max(number, self._numbers.get(name, 0))
         self._note_newest(name, number)
         if at_once:
@@ -75,13 +75,13 @@ class Keeper:
         """Store a secure number; return True when it is safe on the disk."""
         self._note_newest(name, number)
         save = partial(self._database.save, {}, numbers={name: number})
-        return await self._carried_out(save)
+        return await self._store(save)
 
     def _note_newest(self, name: str, number: int) -> None:
         self._newest_numbers[name] = max(number, self._newest_numbers.get(name, 0))
 
     async def run(self) -> NoReturn:
-        """Write what waits, as it comes; what cannot be written is tried again."""
+        """Write changes as they come; retry after `RETRY_S` when writing fails."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -89,11 +89,11 @@ class Keeper:
                 self._wake.set()
                 await asyncio.sleep(RETRY_S)
 
-    async def _decision(self) -> None:
-        """Let a number wait for the decision that its telegram causes, if it causes one.
+    async def _await_decision(self) -> None:
+        """Hold a secure number back for the decision that its telegram may cause.
 
-        Stored alone, a power cut in between would leave a telegram that cannot be repeated and has
-        not done anything.
+        If the number were stored alone, a power cut before the decision is stored would leave a
+        telegram that had no effect and cannot be repeated.
         """
         self._wake.clear()  # the number has set it
         with suppress(TimeoutError):
@@ -102,30 +102,30 @@ class Keeper:
         self._wake.clear()
 
     async def flush(self) -> bool:
-        """Write everything that waits; return True when it is safe on the disk."""
+        """Write everything that is pending; return True when it is safe on the disk."""
         return await self._write(patiently=False)
 
     async def _write(self, *, patiently: bool) -> bool:
         while self._records or self._sessions or self._faults or self._numbers:
             if patiently and not (self._records or self._sessions or self._faults):
-                await self._decision()
-            taken = (self._records, self._sessions, self._faults, self._numbers)
+                await self._await_decision()
+            pending = (self._records, self._sessions, self._faults, self._numbers)
             self._records, self._sessions, self._faults, self._numbers = {}, [], [], {}
             is_stored = False
             try:
-                is_stored = await self._carried_out(partial(self._database.save, *taken))
-            finally:  # also where nobody waits any longer
+                is_stored = await self._store(partial(self._database.save, *pending))
+            finally:  # also when the caller was cancelled
                 if not is_stored:
-                    self._put_back(*taken)
+                    self._put_back(*pending)
             if not is_stored:
                 return False
         return True
 
-    async def _carried_out(self, save: Callable[[], None]) -> bool:
-        """Let the store's thread write; failing and working again are logged once each.
+    async def _store(self, save: Callable[[], None]) -> bool:
+        """Have the executor write; log once when that fails and once when it works again.
 
-        Damage is answered once with a new file: a disk that damages that as well is not helped by
-        a third one at once.
+        A damaged file is replaced once per write. If the new file is damaged as well, the disk is
+        at fault, and another new file would not help.
         """
         try:
             try:
@@ -133,28 +133,28 @@ class Keeper:
             except sqlite3.Error as err:
                 if not is_damage(err):
                     raise
-                await self._begin_anew(err)
+                await self._replace_damaged(err)
                 await self._in_thread(save)
         except (OSError, sqlite3.Error) as err:
-            if not self._failing:
+            if not self._is_failing:
                 what = remedy(err, self._database.directory)
                 log.error("the state cannot be stored: %s", what)  # noqa: TRY400 - it says it all
-            self._failing = True
+            self._is_failing = True
             return False
-        if self._failing:
+        if self._is_failing:
             log.warning("the state is stored again")
-        self._failing = False
+        self._is_failing = False
         return True
 
     async def _in_thread(self, do: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, do)
 
-    async def _begin_anew(self, why: sqlite3.Error) -> None:
-        """Put a damaged file aside and fill a new one with everything that is known.
+    async def _replace_damaged(self, why: sqlite3.Error) -> None:
+        """Put a damaged file aside and fill a new one with everything in memory.
 
         Raises: OSError, sqlite3.Error.
         """
-        await self._in_thread(self._database.begin_anew)
+        await self._in_thread(self._database.replace_damaged)
         aside, self._database.put_aside = self._database.put_aside, None
         log.warning(
             "the state file was damaged (%s) and was put aside as %s; a new one was begun",
@@ -162,12 +162,11 @@ class Keeper:
             aside,
         )
         records, numbers = dict(self._newest), dict(self._newest_numbers)
-        known = partial(self._database.save, records, numbers=numbers)
-        await self._in_thread(known)
+        await self._in_thread(partial(self._database.save, records, numbers=numbers))
         self._on_loss()
 
-    def leave(self) -> None:
-        """Leave what could not be stored to the next keeper: a configuration read anew."""
+    def hand_over(self) -> None:
+        """Hand what could not be stored to the next writer of the same database."""
         self._database.unsaved = Unsaved(
             records=self._records,
             sessions=self._sessions,
@@ -182,7 +181,7 @@ class Keeper:
         faults: list[FaultRow],
         numbers: dict[str, int],
     ) -> None:
-        """Keep what could not be written, behind nothing newer."""
+        """Keep what could not be written; newer changes win."""
         self._records = {**records, **self._records}
         self._sessions[:0] = sessions
         self._faults[:0] = faults

@@ -1,4 +1,4 @@
-"""The keeper: what must survive goes to the disk, in order, without stopping anybody."""
+"""The store writer: changes reach the disk in order, without blocking the event loop."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import pytest
 
 from knxgw.charging.words import Scope, point_scope
 from knxgw.store.database import Database, FaultRow, SessionRow
-from knxgw.store.keeper import Keeper
+from knxgw.store.writer import StoreWriter
 from tests.support.virtual_time import InlineExecutor
 
 CP1, CP2 = point_scope(1), point_scope(2)
@@ -22,24 +22,24 @@ def fault(code: str) -> FaultRow:
 
 async def test_the_newest_record_of_a_scope_wins(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     for value in range(100):
-        keeper.remember(CP1, {"value": value})
-    keeper.remember(CP2, {"value": 7})
-    await keeper.flush()
+        writer.save(CP1, {"value": value})
+    writer.save(CP2, {"value": 7})
+    await writer.flush()
     assert database.load_records() == {CP1: {"value": 99}, CP2: {"value": 7}}
     database.close()
 
 
 async def test_messages_are_all_kept_in_their_order(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     for code in ("a", "b", "c"):
-        keeper.add_fault(fault(code))
-    keeper.add_session(
+        writer.add_fault(fault(code))
+    writer.add_session(
         SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=2)
     )
-    await keeper.flush()
+    await writer.flush()
     assert [row.code for row in database.faults()] == ["c", "b", "a"]
     assert len(database.sessions()) == 1
     database.close()
@@ -47,11 +47,11 @@ async def test_messages_are_all_kept_in_their_order(tmp_path: Path) -> None:
 
 async def test_what_comes_is_written_without_being_asked(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
+        task = group.create_task(writer.run())
         for value in (1, 2):
-            keeper.remember(CP1, {"value": value})
+            writer.save(CP1, {"value": value})
             await asyncio.sleep(1)
             assert database.load_records() == {CP1: {"value": value}}
         task.cancel()
@@ -62,33 +62,33 @@ async def test_what_cannot_be_written_is_kept_and_written_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     database._connection.execute("PRAGMA query_only = ON")  # like a full or worn-out card
-    keeper.remember(CP1, {"setpoint_ma": 6000})
-    assert not await keeper.flush()
-    keeper.remember(CP1, {"setpoint_ma": 8000})
-    keeper.remember(CP2, {"setpoint_ma": 9000})
-    assert not await keeper.flush()
+    writer.save(CP1, {"setpoint_ma": 6000})
+    assert not await writer.flush()
+    writer.save(CP1, {"setpoint_ma": 8000})
+    writer.save(CP2, {"setpoint_ma": 9000})
+    assert not await writer.flush()
     assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA query_only = OFF")
-    assert await keeper.flush()
+    assert await writer.flush()
     assert database.load_records() == {CP1: {"setpoint_ma": 8000}, CP2: {"setpoint_ma": 9000}}
     database.close()
 
 
 async def test_a_secure_number_that_may_wait_goes_with_the_next_write(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
-        keeper.note_number("sender", 5, at_once=False)
+        task = group.create_task(writer.run())
+        writer.note_number("sender", 5, at_once=False)
         await asyncio.sleep(60)
         assert database.load_numbers() == {}
-        keeper.remember(CP1, {"interrupted": True})
+        writer.save(CP1, {"interrupted": True})
         await asyncio.sleep(1)
         assert database.load_numbers() == {"sender": 5}
-        keeper.note_number("sender", 6, at_once=True)
+        writer.note_number("sender", 6, at_once=True)
         await asyncio.sleep(1)
         assert database.load_numbers() == {"sender": 6}
         task.cancel()
@@ -97,16 +97,16 @@ async def test_a_secure_number_that_may_wait_goes_with_the_next_write(tmp_path: 
 
 async def test_a_number_and_the_decision_of_its_telegram_are_one_write(tmp_path: Path) -> None:
     database = Recording(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
+        task = group.create_task(writer.run())
         await asyncio.sleep(1)
-        keeper.note_number("sender", 5, at_once=True)
+        writer.note_number("sender", 5, at_once=True)
         await asyncio.sleep(0.01)  # the station decides
-        keeper.remember(CP1, {"interrupted": False})
+        writer.save(CP1, {"interrupted": False})
         await asyncio.sleep(0.001)
         assert database.saved == [({CP1: {"interrupted": False}}, {"sender": 5})]
-        keeper.remember(CP1, {"interrupted": True})
+        writer.save(CP1, {"interrupted": True})
         await asyncio.sleep(0.001)
         assert database.saved[1:] == [({CP1: {"interrupted": True}}, {})], "no decision waits"
         task.cancel()
@@ -117,14 +117,14 @@ async def test_a_number_that_comes_during_a_write_waits_for_its_decision_too(
     tmp_path: Path,
 ) -> None:
     database = Recording(tmp_path)
-    keeper = Keeper(database, SlowExecutor())
+    writer = StoreWriter(database, SlowExecutor())
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
-        keeper.remember(CP1, {"interrupted": True})
+        task = group.create_task(writer.run())
+        writer.save(CP1, {"interrupted": True})
         await asyncio.sleep(WRITE_S - 0.001)
-        keeper.note_number("sender", 5, at_once=True)
+        writer.note_number("sender", 5, at_once=True)
         await asyncio.sleep(0.002)  # meanwhile the write is done
-        keeper.remember(CP1, {"interrupted": False})
+        writer.save(CP1, {"interrupted": False})
         await asyncio.sleep(2 * WRITE_S)
         assert database.saved == [
             ({CP1: {"interrupted": True}}, {}),
@@ -168,12 +168,12 @@ class Recording(Database):
 
 async def test_secure_numbers_survive_an_orderly_end_and_never_fall(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
-    keeper.note_number("sender", 7, at_once=False)
-    keeper.note_number("sender", 3, at_once=False)
-    await keeper.flush()
-    assert await keeper.store_number("sender", 6)
-    assert await keeper.store_number("own", 1 << 47)
+    writer = StoreWriter(database, InlineExecutor())
+    writer.note_number("sender", 7, at_once=False)
+    writer.note_number("sender", 3, at_once=False)
+    await writer.flush()
+    assert await writer.store_number("sender", 6)
+    assert await writer.store_number("own", 1 << 47)
     database.close()
     database = Database(tmp_path)
     assert database.load_numbers() == {"sender": 7, "own": 1 << 47}
@@ -184,42 +184,42 @@ async def test_a_secure_number_that_cannot_be_written_is_kept_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(tmp_path)
-    keeper = Keeper(database, InlineExecutor())
+    writer = StoreWriter(database, InlineExecutor())
     database._connection.execute("PRAGMA query_only = ON")
-    keeper.note_number("sender", 7, at_once=True)
-    assert not await keeper.flush()
-    assert not await keeper.store_number("own", 1)
-    keeper.note_number("sender", 8, at_once=True)
+    writer.note_number("sender", 7, at_once=True)
+    assert not await writer.flush()
+    assert not await writer.store_number("own", 1)
+    writer.note_number("sender", 8, at_once=True)
     database._connection.execute("PRAGMA query_only = OFF")
-    assert await keeper.flush()
+    assert await writer.flush()
     assert database.load_numbers() == {"sender": 8}
     assert len([r for r in caplog.records if "cannot be stored" in r.getMessage()]) == 1
     caplog.clear()  # the one ERROR was meant
     database.close()
 
 
-async def test_what_one_keeper_could_not_store_is_known_to_the_next_and_stored_by_it(
+async def test_what_one_writer_could_not_store_is_known_to_the_next_and_stored_by_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(tmp_path)
-    first = Keeper(database, InlineExecutor())
-    first.remember(CP1, {"interruption": False})
+    first = StoreWriter(database, InlineExecutor())
+    first.save(CP1, {"interruption": False})
     first.note_number("ours", 7, at_once=True)
     assert await first.flush()
     database._connection.execute("PRAGMA query_only = ON")  # like a full card
-    first.remember(CP1, {"interruption": True})
+    first.save(CP1, {"interruption": True})
     first.note_number("ours", 9, at_once=True)
     first.add_fault(fault("Comm"))
     assert not await first.flush()
-    first.leave()
+    first.hand_over()
     assert database.load_records() == {CP1: {"interruption": True}}
     assert database.load_numbers() == {"ours": 9}
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA query_only = OFF")
-    second = Keeper(database, InlineExecutor())
-    second.remember(CP2, {"interruption": False})
+    second = StoreWriter(database, InlineExecutor())
+    second.save(CP2, {"interruption": False})
     assert await second.flush()
-    second.leave()
+    second.hand_over()
     database.close()
     database = Database(tmp_path)
     assert database.load_records() == {CP1: {"interruption": True}, CP2: {"interruption": False}}

@@ -20,7 +20,7 @@ class _Unit:
     free_s: float = float("-inf")  # from when on it may be asked
 
 
-class Doubts:
+class StaleAnswerGuard:
     """What is known of the units of one endpoint."""
 
     def __init__(self, *, numbered: bool) -> None:
