@@ -26,7 +26,11 @@ def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
 
 def _devices(draft: Draft) -> list[Device]:
     """Return every device as findings name it, that of load management first."""
-    found = [_named(one, draft) for one in configured.devices(draft.configuration)]
+    found = [
+        _named(one, draft)
+        for one in configured.devices(draft.configuration)
+        if one.role is not DeviceRole.SUBMETER  # no source names one yet
+    ]
     return sorted(found, key=lambda one: one.point is not None)
 
 

@@ -17,6 +17,7 @@ class DeviceRole(StrEnum):
     CHARGER = "charger"
     POINT_METER = "point meter"  # behind a charging point
     GRID_METER = "grid meter"  # at the mains connection: the smart meter of load management
+    SUBMETER = "submeter"  # of a circuit: read, and kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,19 @@ def devices(configuration: Configuration) -> Iterator[Device]:
             model=grid_meter.model,
             connection=grid_meter.connection,
         )
+    for submeter in configuration.submeters:
+        yield Device(
+            id=submeter_id(submeter.number),
+            role=DeviceRole.SUBMETER,
+            name=f"submeter {submeter.number}",
+            model=submeter.meter.model,
+            connection=submeter.meter.connection,
+        )
+
+
+def submeter_id(number: int) -> DeviceId:
+    """Return the identity of a submeter."""
+    return DeviceId(f"sub{number}/meter")
 
 
 def _grid_meter(configuration: Configuration) -> MeterSettings | None:

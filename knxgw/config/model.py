@@ -136,6 +136,14 @@ class MeterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubmeterSettings:
+    """A meter of a circuit, behind no charging point."""
+
+    number: int
+    meter: MeterSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmartMeterSettings:
     """The meter at the mains connection, delivered over KNX or read over Modbus."""
 
@@ -261,6 +269,7 @@ class Configuration:
     group_objects: Mapping[int, GroupObjectLink]  # by number, linked ones only
     source: ConfigurationSource
     product: Product = field(repr=False)  # what every site has in common
+    submeters: tuple[SubmeterSettings, ...] = field(default=())  # no source names any yet
     faults: tuple[ConfigurationFault, ...] = field(default=())
 
     def link_of(self, key: str, point: int = 1) -> GroupObjectLink | None:

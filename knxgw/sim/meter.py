@@ -56,6 +56,22 @@ class SimulatedMeter(MeterImage):
         return self._charger.energy_wh
 
 
+class CircuitMeter(MeterImage):
+    """Meter of a circuit that draws what it is told to."""
+
+    def __init__(self, model: DeviceModel, unit_id: int, address_offset: int = 0) -> None:
+        super().__init__(model, unit_id, address_offset)
+        self.drawn_ma: Phases = (0.0, 0.0, 0.0)
+
+    def phases_ma(self) -> Phases:
+        """Return what the circuit draws."""
+        return self.drawn_ma
+
+    def energy_wh(self) -> float:
+        """Return what has flowed so far; nobody counts it here."""
+        return 0.0
+
+
 def _measured(phases_ma: Phases, energy_wh: float) -> dict[str, float]:
     """Return values by the names of points, in A, V, W and Wh."""
     phases_a = [current / 1000 for current in phases_ma]

@@ -130,6 +130,8 @@ def _devices(configuration: Configuration) -> Iterator[_Device]:
 
 
 def _name_and_key(device: Device) -> tuple[str, Key]:
+    if device.role is DeviceRole.SUBMETER:
+        return device.name, (str(device.id),)
     if device.point is None:
         return "the smart meter", ("load_management", "smart_meter")
     name, key = f"charging point {device.point}", ("charging_points", device.point)
@@ -150,7 +152,11 @@ def _with_connections(configuration: Configuration, moved: "_Addresses") -> Conf
     if sharing.smart_meter is not None:
         smart_meter = replace(sharing.smart_meter, meter=meter(sharing.smart_meter.meter))
         sharing = replace(sharing, smart_meter=smart_meter)
-    return replace(configuration, points=points, load_management=sharing)
+    submeters = tuple(
+        replace(one, meter=replace(one.meter, connection=moved.connection(one.meter.connection)))
+        for one in configuration.submeters
+    )
+    return replace(configuration, points=points, load_management=sharing, submeters=submeters)
 
 
 def _place(

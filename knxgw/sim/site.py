@@ -13,13 +13,14 @@ from knxgw.config.model import (
     ConnectionKind,
     MeterSettings,
     PointSettings,
+    SubmeterSettings,
 )
 from knxgw.errors import GatewayError
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import PHASES, STRAIGHT, House, MainsMeter
 from knxgw.sim.knx_meter import KnxMeter
-from knxgw.sim.meter import SimulatedMeter
+from knxgw.sim.meter import CircuitMeter, SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.serial_wire import SerialWire
@@ -61,6 +62,10 @@ class SimulatedSite:
         mains = smart_meter.meter if smart_meter is not None else None
         if mains is not None and self._is_simulated(mains.connection):
             self._add_smart_meter(mains)
+        self.submeters: dict[int, CircuitMeter] = {}
+        for submeter in configuration.submeters:
+            if self._is_simulated(submeter.meter.connection):
+                self._add_submeter(submeter)
         self.servers = {
             (host, port): self._server(configuration, host, port, images)
             for (host, port), images in self._images.items()
@@ -99,6 +104,12 @@ class SimulatedSite:
     def _add_smart_meter(self, meter: MeterSettings) -> None:
         host, port, unit, offset = device_address(meter.connection, meter.model)
         image = self.mains_meter = MainsMeter(meter.model, unit, self.house, offset)
+        self._place(image, meter.connection.kind, host, port)
+
+    def _add_submeter(self, submeter: SubmeterSettings) -> None:
+        meter = submeter.meter
+        host, port, unit, offset = device_address(meter.connection, meter.model)
+        image = self.submeters[submeter.number] = CircuitMeter(meter.model, unit, offset)
         self._place(image, meter.connection.kind, host, port)
 
     def _place(self, image: RegisterImage, kind: ConnectionKind, host: str, port: int) -> None:

@@ -11,7 +11,7 @@ from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
 from knxgw.charging.session import Session
-from knxgw.charging.words import PointNumber, Scope
+from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Scope, Value
 from knxgw.config.devices import Device, DeviceId
 from knxgw.config.model import Configuration
 from knxgw.dlm.member import Seen
@@ -270,6 +270,15 @@ class Remembered(NamedTuple):
     decisions: tuple[object, ...] = ()  # the part of it that is stored at once
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterState:
+    """What is known of a meter that belongs to no charging point."""
+
+    condition: LinkCondition = LinkCondition.STARTING
+    values: Mapping[Quantity, Value] = field(default_factory=dict)  # none of a meter that is away
+    read_at: Mapping[Quantity, float] = field(default_factory=dict)  # [monotonic s]
+
+
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
 class Station:
     """The whole site."""
@@ -277,6 +286,7 @@ class Station:
     configuration: Configuration
     devices: Mapping[DeviceId, Device]  # what each device stands for
     points: Mapping[PointNumber, ChargingPoint]
+    submeters: Mapping[DeviceId, MeterState] = field(default_factory=dict)
     faults: FaultRegister  # of the whole device
     grid_control: bool = False
     sharing: LoadManagement | None = None  # None: load management is off

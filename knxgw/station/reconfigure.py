@@ -92,14 +92,20 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
                 configuration, new, event.records, before.now(now_s), now_s
             )
     numbers = sharing.sharing_settings(configuration)
+    found = {one.id: one for one in devices(configuration)}
     scopes = {DEVICE, *map(point_scope, points)}
     kept = {scope: one for scope, one in before.remembered.items() if scope in scopes}
     return _without_old_faults(
         replace(
             before,
             configuration=configuration,
-            devices={one.id: one for one in devices(configuration)},
+            devices=found,
             points=points,
+            submeters={
+                name: state
+                for name, state in before.submeters.items()
+                if found.get(name) == before.devices[name]
+            },
             sharing=_load_management(before, configuration, numbers, points, now_s),
             sharing_settings=numbers,
             seen={},
@@ -122,7 +128,7 @@ def _restore_until_s(before: Station, configuration: Configuration, now_s: float
 def _without_old_faults(station: Station) -> Station:
     """Return the station with the faults of its configuration, and none of another one."""
     faults = station.faults
-    unmanaged = sharing.GENERAL_FAULTS if station.sharing is None else ()
+    unmanaged = sharing.DEVICE_FAULTS if station.sharing is None else ()
     for code in (*CONFIGURATION_FAULTS, *unmanaged):
         faults = faults.set(code, present=False)
     points = {}

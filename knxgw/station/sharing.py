@@ -34,7 +34,7 @@ from knxgw.frozen import replace
 from knxgw.station.model import HighPowerStarted, InOperationSeen, SharingEvent, Station
 from knxgw.station.wishes import wishes_of
 
-GENERAL_FAULTS = (
+DEVICE_FAULTS = (
     FaultCode.SMART_METER_TIMEOUT,
     FaultCode.CT_DIRECTION,
     FaultCode.METER_FROZEN,
@@ -279,7 +279,7 @@ def share(
         members[number] = _seen_by(station, station.points[number], now_s)
     sharing = cycle(sharing, settings, members, now_s, new_phases=tuple(new_phases))
     faults = station.faults
-    for code in GENERAL_FAULTS:
+    for code in DEVICE_FAULTS:
         faults = faults.set(code, present=code in sharing.faults)
     points = _with_invalid_points(station.points, sharing)
     return replace(station, sharing=sharing, seen=members, faults=faults, points=points)

@@ -18,7 +18,8 @@ from knxgw.charging.events import (
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.words import DEVICE, PointNumber
+from knxgw.charging.words import DEVICE, LinkCondition, PointNumber
+from knxgw.config.devices import DeviceRole
 from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.initial import RESTORE_S, state_lost
@@ -33,6 +34,7 @@ from knxgw.station.model import (
     InOperationSeen,
     InternalErrorFound,
     InterruptionCommanded,
+    MeterState,
     Note,
     PointEvent,
     SetpointCommanded,
@@ -272,11 +274,13 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, 
 def _device(
     station: Station, event: DeviceEvent, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Take what a device says: for its charging point, or for the mains connection."""
+    """Take what a device says, for what it stands for."""
     number = station.point_of(event.device)
     if number is not None:
         return _point(station, number, event, now_s)
-    return _grid_meter(station, event, now_s)
+    if station.devices[event.device].role is DeviceRole.GRID_METER:
+        return _grid_meter(station, event, now_s)
+    return _submeter(station, event, now_s)
 
 
 def _point(
@@ -302,12 +306,44 @@ def _grid_meter(
         case MeterSeen(values=values):
             taken, fresh = sharing.take_meter(station, values, now_s)
             return _shared(station, taken, fresh, now_s)
-        case MeterConditionChanged(condition=condition):
-            said: list[Effect] = [Note(text=f"smart meter: {condition}")]
-            talks = measured_out(station.talks, DEVICE, said, 0, now_s)
-            return replace(station, talks=talks), tuple(said)
+        case MeterConditionChanged():
+            return _condition_said(station, event, now_s)
         case _:
             return station, ()  # the mains connection has no such thing
+
+
+def _submeter(
+    station: Station, event: DeviceEvent, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Keep what a submeter shows, as long as it can be talked to."""
+    known = station.submeters.get(event.device, MeterState())
+    match event:
+        case MeterSeen(values=values, unavailable=lacking):
+            kept = {one: value for one, value in known.values.items() if one not in lacking}
+            state = replace(
+                known,
+                values={**kept, **values},
+                read_at={**known.read_at, **dict.fromkeys(values, now_s)},
+            )
+            return replace(station, submeters={**station.submeters, event.device: state}), ()
+        case MeterConditionChanged(condition=condition):
+            state = MeterState(condition=condition)
+            if condition is LinkCondition.GOOD:
+                state = replace(known, condition=condition)
+            station = replace(station, submeters={**station.submeters, event.device: state})
+            return _condition_said(station, event, now_s)
+        case _:
+            return station, ()  # it is no charger
+
+
+def _condition_said(
+    station: Station, event: MeterConditionChanged, now_s: float
+) -> tuple[Station, tuple[Effect, ...]]:
+    """Say in the log what became of the link to a meter that belongs to no charging point."""
+    name = station.devices[event.device].name
+    said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
+    talks = measured_out(station.talks, DEVICE, said, 0, now_s)
+    return replace(station, talks=talks), tuple(said)
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:

@@ -78,7 +78,7 @@ _CURRENTS = "\n".join(
     f"  current_l{n}: {{address: {7 + n}, table: holding, type: u16, scale: 0.01, unit: A}}"
     for n in (1, 2, 3)
 )
-_GENERAL_OBJECTS = (GRID_CONTROL, "grid_supporting_control_state", "fault", "last_fault")
+_DEVICE_OBJECTS = (GRID_CONTROL, "grid_supporting_control_state", "fault", "last_fault")
 _POINT_OBJECTS = ("state", START_STOP, INTERRUPTION)
 
 
@@ -165,7 +165,7 @@ def _objects(scenario: Scenario) -> list[int]:
     """Return the group objects that are linked: those the rules look for, and that exist."""
     connection = scenario.connection
     is_off = connection.load_management == "off"
-    keys = [*_GENERAL_OBJECTS, *([] if is_off else [HIGH_POWER])]
+    keys = [*_DEVICE_OBJECTS, *([] if is_off else [HIGH_POWER])]
     if connection.load_management == "dynamic":
         keys += SMART_METER[: connection.phases]
         keys += [] if scenario.meter.in_operation_s is None else [IN_OPERATION]
