@@ -74,7 +74,7 @@ def _steps() -> Figures:
 def _second(station: Station, second: int, chance: random.Random) -> list[tuple[Event, float]]:
     """Return what happens in a second: polls of vehicles that take their offer, telegrams, a tick."""
     offers = {
-        number: point.decision.offer_ma if point.decision else 0
+        number: point.control.decision.offer_ma if point.control.decision else 0
         for number, point in station.points.items()
     }
     events: list[tuple[Event, float]] = [

@@ -115,7 +115,7 @@ class Application:
         self._device.objects.load(*table)
         self._owner.take(prepared)
         for number in renewed:  # whoever speaks to it now knows nothing yet
-            decision = self.station.points[number].decision
+            decision = self.station.points[number].control.decision
             if decision is not None:
                 self.buses.want(number, decision.offer_ma)
         await self.buses.ended()

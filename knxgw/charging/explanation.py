@@ -37,7 +37,7 @@ def explained(point: ChargingPoint, decision: Decision, now_s: float, *, managed
         return decision
     if fresh_value(point, Quantity.STATE, now_s) is None:
         reason = _unheard(point, reason, managed=managed)
-    elif point.connected is False:
+    elif point.process.connected is False:
         reason = Reason.NO_VEHICLE
     elif not managed and _limits_itself(point, decision.offer_ma, now_s):
         reason = Reason.CHARGER_LIMIT
@@ -46,8 +46,8 @@ def explained(point: ChargingPoint, decision: Decision, now_s: float, *, managed
 
 def _unheard(point: ChargingPoint, reason: Reason, *, managed: bool) -> Reason:
     """Return the reason at a charger whose state is not known."""
-    gone = point.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
-    if not gone and not point.was_heard:
+    gone = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
+    if not gone and not point.link.was_heard:
         return Reason.NOT_READ_YET
     if not managed:
         return Reason.CHARGER_SILENT
@@ -57,8 +57,12 @@ def _unheard(point: ChargingPoint, reason: Reason, *, managed: bool) -> Reason:
 def _limits_itself(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
     """Tell whether the charger reports a lower setpoint than the one it has taken."""
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
-    if not isinstance(reported_ma, int) or point.taken_ma != offer_ma or point.taken_s is None:
+    if (
+        not isinstance(reported_ma, int)
+        or point.link.acknowledged_ma != offer_ma
+        or point.link.acknowledged_since is None
+    ):
         return False
-    if point.read_s[Quantity.SETPOINT] < point.taken_s + TAKEN_AFTER_S:
+    if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + TAKEN_AFTER_S:
         return False
     return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, 300)

@@ -6,7 +6,7 @@ Source: load-management 5, 14.3, 16; [reference-manual] tables 23-31.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 
@@ -28,7 +28,6 @@ from knxgw.charging.words import (
     Value,
 )
 from knxgw.config.model import ChargingStart, PointSettings
-from knxgw.frozen import replace
 
 OBEY_S, ECHO_PERIODS, POLL_S = 6.0, 2, 1.0  # T_ev, and polls in which our pause may be reported
 FRESH_DEFAULT_S = 60.0
@@ -48,68 +47,173 @@ FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
 USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class ChargingPoint:
-    """Everything known about one charging point."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What is installed and configured: fixed while the configuration holds."""
 
     settings: PointSettings
     limits: Limits
     product: Product
-    faults: FaultRegister
     zone: tzinfo = UTC  # of the charger's clock
-    blocked: bool = False  # a configuration fault: nothing is written to its charger
+    is_blocked: bool = False  # a configuration fault: nothing is written to its charger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerLink:
+    """How the charger can be talked to, and which offer it acknowledged; times are monotonic."""
+
     condition: LinkCondition = LinkCondition.STARTING
-    connected: bool | None = None  # a vehicle is plugged in; None while unknown
-    values: Mapping[Quantity, Value] = field(default_factory=dict)  # as they were read last
-    read_s: Mapping[Quantity, float] = field(default_factory=dict)  # and when, also in vain
+    was_heard: bool = False  # it has reported its state since the start
+    acknowledged_ma: int | None = None  # last offer that it acknowledged
+    acknowledged_since: float | None = None  # [monotonic s]
+    paused_at: float | None = None  # when our own pause was last in force [monotonic s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What charger and meter reported last. The only part that most readings change."""
+
+    values: Mapping[Quantity, Value] = field(default_factory=dict)
+    read_at: Mapping[Quantity, float] = field(default_factory=dict)  # [monotonic s], also in vain
     spacings_s: Mapping[Quantity, tuple[float, ...]] = field(default_factory=dict)  # on a slow line
-    decision: Decision | None = None
-    was_heard: bool = False  # its charger has told its state since the start
-    taken_ma: int | None = None  # last offer the charger acknowledged
-    taken_s: float | None = None  # since when it has been that [monotonic s]
-    pause_s: float | None = None  # when our own pause was last in force [monotonic s]
-    process: Process = Process.NO_VEHICLE
-    in_error: bool = False  # the charger's own state, as it was last told
-    obedience: Obedience = obeying.NEW
-    interruption: bool = False
-    setpoint_ma: int = 0
-    setpoint_given: bool = False  # by GO 60; else it is the maximum
+    repeated_at: float | None = None  # last reading without news, not followed yet [monotonic s]
+    in_error: bool = False  # the charger's own state, as it was last reported
+    is_hot: bool = False  # temperature warning by the threshold
+
+    def repeated(
+        self,
+        read_at: Mapping[Quantity, float],
+        spacings_s: Mapping[Quantity, tuple[float, ...]],
+        now_s: float,
+    ) -> "Readings":
+        """Return the readings after one without news; the quick way, see `with_readings`."""
+        return Readings(
+            values=self.values,
+            read_at=read_at,
+            spacings_s=spacings_s,
+            repeated_at=now_s,
+            in_error=self.in_error,
+            is_hot=self.is_hot,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardState:
+    """Which RFID card enabled charging."""
+
+    enabled_by: str = ""  # the card that enabled charging
+    was_asked_for: bool = False  # the charger waited for one since plug-in
+    before: str | None = None  # what the charger showed when the last vehicle left, if known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingProcess:
+    """How far charging is, from plug-in to unplugging."""
+
+    connected: bool | None = None  # a vehicle is plugged in; None while unknown
+    stage: Process = Process.NO_VEHICLE
     has_charged: bool = False  # since the vehicle was plugged in
     below_s: float = 0.0  # how long the current has been below the "complete" threshold
-    counted_s: float | None = None  # until when `below_s` is counted [monotonic s]
-    complete: bool = False
-    hot: bool = False  # temperature warning by the threshold
-    card: str = ""  # that enabled charging
-    asked_for_card: bool = False  # the charger waited for one since plug-in
-    card_before: str | None = None  # what the charger showed when the last vehicle left, if known
-    session: Session | None = None
-    session_started_s: float | None = None  # [monotonic s]
-    drew_s: float | None = None  # when it was last above the threshold, in this run [monotonic s]
-    session_restored: bool = False  # it began before the gateway's last start
-    session_untold: bool = False  # it is over, and its times were not known: not in the history yet
-    own_times: bool = False  # the charger's own duration began anew in the middle of it
-    session_counter: EnergyCounter = field(default_factory=EnergyCounter)  # from power
+    counted_until: float | None = None  # `below_s` includes the time until then [monotonic s]
+    is_complete: bool = False
+    card: CardState = field(default_factory=CardState)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    """The current session, or the last one, and what the gateway must know to time it."""
+
+    latest: Session | None = None
+    began_at: float | None = None  # [monotonic s]
+    drew_at: float | None = None  # last above the threshold, in this run [monotonic s]
+    is_restored: bool = False  # it began before the gateway's last start
+    is_unreported: bool = False  # it is over, but without known times: not in the history yet
+    charger_restarted_duration: bool = False  # the charger began its duration again in the middle
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a session runs."""
+        return self.latest is not None and self.latest.is_open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyState:
+    """What the counters of charger and meter say, and the total of the charging point."""
+
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
-    counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of the others
-    energy_at: datetime | None = None  # when one of them moved last [UTC], if the time was valid
+    power_counter: EnergyCounter = field(default_factory=EnergyCounter)  # where only power is read
+    counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of other registers
+    moved_at: datetime | None = None  # when one of them moved last [UTC], if the time was valid
     register_before_mwh: int | None = None  # the charger's register of the session, at plug-in
-    session_adopted: bool = False  # the energy of the session follows that register
-    renewed_s: float | None = None  # last reading that showed nothing new and is not followed yet
-    wake_s: float = 0.0  # when it must be looked at again even if nothing happens [monotonic s]
+    is_register_adopted: bool = False  # the energy of the session follows that register
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What was commanded and decided, and whether the vehicle complies."""
+
+    is_interrupted: bool = False
+    setpoint_ma: int = 0
+    is_setpoint_given: bool = False  # by GO 60; else the setpoint is the maximum
+    decision: Decision | None = None
+    obedience: Obedience = obeying.NEW
+    wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPoint:
+    """Everything known about one charging point."""
+
+    installation: Installation
+    faults: FaultRegister
+    link: ChargerLink = field(default_factory=ChargerLink)
+    readings: Readings = field(default_factory=Readings)
+    process: ChargingProcess = field(default_factory=ChargingProcess)
+    session: SessionState = field(default_factory=SessionState)
+    energy: EnergyState = field(default_factory=EnergyState)
+    control: Control = field(default_factory=Control)
+
+    @property
+    def settings(self) -> PointSettings:
+        """Return what is configured for the charging point."""
+        return self.installation.settings
+
+    @property
+    def limits(self) -> Limits:
+        """Return what charger and installation allow."""
+        return self.installation.limits
+
+    def with_readings(self, readings: Readings) -> "ChargingPoint":
+        """Return the point with other readings; `replace` takes five times as long.
+
+        Once per second and charger this is all that happens.
+        """
+        return ChargingPoint(
+            installation=self.installation,
+            faults=self.faults,
+            link=self.link,
+            readings=readings,
+            process=self.process,
+            session=self.session,
+            energy=self.energy,
+            control=self.control,
+        )
 
     def value(self, quantity: Quantity) -> Value | None:
         """Return the last value of a quantity."""
-        return self.values.get(quantity)
+        return self.readings.values.get(quantity)
 
     def said_to_lack(self, quantities: Iterable[Quantity]) -> bool:
         """Tell whether all of them were read last as not available."""
-        return all(one in self.read_s and one not in self.values for one in quantities)
+        return all(
+            one in self.readings.read_at and one not in self.readings.values for one in quantities
+        )
 
     @property
     def measures_current(self) -> bool:
         """Tell whether somebody measures the current, as far as is known."""
-        asked = [one for one in MEASURED_KINDS["current"] if one in self.read_s]
+        asked = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
         lacks = bool(asked) and self.said_to_lack(asked)
         return "current" in self.settings.capabilities and not lacks
 
@@ -126,14 +230,14 @@ class ChargingPoint:
     def counter(self, quantity: Quantity) -> EnergyCounter:
         """Return the counter of a quantity that is an energy."""
         if quantity is Quantity.ENERGY:
-            return self.lifetime_counter
-        return self.counters.get(quantity) or new_counter(self.settings, quantity)
+            return self.energy.lifetime_counter
+        return self.energy.counters.get(quantity) or new_counter(self.settings, quantity)
 
     @property
     def doubts(self) -> bool:
         """Tell whether one of the counters is not sure of what was read last."""
-        counters = (self.lifetime_counter, *self.counters.values())
-        has_begun = self.lifetime_mwh is None and self.lifetime_counter.is_first
+        counters = (self.energy.lifetime_counter, *self.energy.counters.values())
+        has_begun = self.energy.lifetime_mwh is None and self.energy.lifetime_counter.is_first
         return has_begun or any(counter.doubt is not None for counter in counters)
 
     @property
@@ -153,9 +257,9 @@ class ChargingPoint:
     @property
     def waits_for_start(self) -> bool:
         """Tell whether no current is offered before GO 54: also the next vehicle shall wait."""
-        if self.process is Process.NO_VEHICLE:
+        if self.process.stage is Process.NO_VEHICLE:
             return self.starts_manually
-        return self.process is Process.WAITING
+        return self.process.stage is Process.WAITING
 
 
 @cache  # asked at each reading; not kept in the point, which is copied at each reading
@@ -176,16 +280,15 @@ def new_point(
         resolution_ma=control.resolution_ma,
         zero_allowed=control.zero is ZeroMeaning.PAUSES,
     )
+    installation = Installation(
+        settings=settings, limits=limits, product=product, zone=zone, is_blocked=blocked
+    )
+    counter = new_counter(settings, Quantity.ENERGY)
     return ChargingPoint(
-        settings=settings,
-        limits=limits,
-        product=product,
+        installation=installation,
         faults=FaultRegister(severities=product.faults.charging_point),
-        zone=zone,
-        blocked=blocked,
-        setpoint_ma=limits.maximum_ma,
-        lifetime_counter=new_counter(settings, Quantity.ENERGY),
-        session_counter=new_counter(settings, Quantity.ENERGY),
+        energy=EnergyState(lifetime_counter=counter, power_counter=counter),
+        control=Control(setpoint_ma=limits.maximum_ma),
     )
 
 
@@ -199,18 +302,23 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
         faults = faults.set(fault, present=condition is cause)
     gone = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
     if gone:
-        point = _forgetting(point, [q for q in point.read_s if q not in point.metered])
+        point = _forgetting(point, [q for q in point.readings.read_at if q not in point.metered])
     # `connected` stays, so that an unplugging meanwhile is noticed
-    return replace(point, condition=condition, faults=faults, counted_s=None)
+    return replace(
+        point,
+        link=replace(point.link, condition=condition),
+        process=replace(point.process, counted_until=None),
+        faults=faults,
+    )
 
 
 def _forgetting(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
     """Return the point without values that nobody can read any more."""
-    values, read_s = dict(point.values), dict(point.read_s)
+    values, read_s = dict(point.readings.values), dict(point.readings.read_at)
     for quantity in quantities:
         del read_s[quantity]
         values.pop(quantity, None)
-    return replace(point, values=values, read_s=read_s)
+    return replace(point, readings=replace(point.readings, values=values, read_at=read_s))
 
 
 _LINK_FAULTS = {
@@ -226,15 +334,20 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
     faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
     if gone:
-        point = _forgetting(point, [q for q in point.read_s if q in point.metered])
+        point = _forgetting(point, [q for q in point.readings.read_at if q in point.metered])
     return replace(point, faults=faults)
 
 
 def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Take the charger's acknowledgement of an offer."""
-    pause_s = now_s if offer_ma == 0 or point.taken_ma == 0 else point.pause_s
-    taken_s = now_s if offer_ma != point.taken_ma else point.taken_s
-    return replace(point, taken_ma=offer_ma, taken_s=taken_s, pause_s=pause_s)
+    pause_s = now_s if offer_ma == 0 or point.link.acknowledged_ma == 0 else point.link.paused_at
+    taken_s = now_s if offer_ma != point.link.acknowledged_ma else point.link.acknowledged_since
+    return replace(
+        point,
+        link=replace(
+            point.link, acknowledged_ma=offer_ma, acknowledged_since=taken_s, paused_at=pause_s
+        ),
+    )
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -242,7 +355,7 @@ def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPo
 
 def command_interruption(point: ChargingPoint, *, active: bool) -> ChargingPoint:
     """Interrupt the charging point, or end its interruption."""
-    return replace(point, interruption=active)
+    return replace(point, control=replace(point.control, is_interrupted=active))
 
 
 def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
@@ -252,7 +365,9 @@ def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoi
     if not point.limits.contains(wanted_ma):
         point = replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
     setpoint_ma = point.limits.clamp_setpoint(wanted_ma)
-    return replace(point, setpoint_ma=setpoint_ma, setpoint_given=True)
+    return replace(
+        point, control=replace(point.control, setpoint_ma=setpoint_ma, is_setpoint_given=True)
+    )
 
 
 def command_start_stop(
@@ -264,18 +379,18 @@ def command_start_stop(
         state = shown_state(point, now_s, paused_all=paused_all)
         waits = state is ChargingState.MANUAL_START
         given = ProcessInput.START if waits else ProcessInput.START_OTHERWISE
-    process = advance(point.process, given)
+    process = advance(point.process.stage, given)
     if process is None:
         faults = point.faults.inform(FaultCode.OPERATION_NOT_POSSIBLE)
         return replace(point, faults=faults)
-    return replace(point, process=process)
+    return replace(point, process=replace(point.process, stage=process))
 
 
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the charging process has finished, so that the cable may be released."""
-    if point.interruption or point.condition is not LinkCondition.GOOD:
+    if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
         return False
-    finished = point.process is Process.CANCELLED or point.complete
+    finished = point.process.stage is Process.CANCELLED or point.process.is_complete
     current_ma = fresh_current_ma(point, now_s)
     if current_ma is None and point.measures_current:
         return False  # it may still draw
@@ -293,18 +408,18 @@ def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
 
     A charger that has not taken a lower offer yet is no fault of its vehicle.
     """
-    offer_ma = None if point.decision is None else point.decision.offer_ma
-    if offer_ma is not None and point.taken_ma is not None:
-        offer_ma = max(offer_ma, point.taken_ma)
+    offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
+    if offer_ma is not None and point.link.acknowledged_ma is not None:
+        offer_ma = max(offer_ma, point.link.acknowledged_ma)
     invalid = FaultCode.DLM_INVALID_CURRENT in point.faults.present  # what cannot be says nothing
     current_ma = None if invalid else phase_current_ma(point, now_s)
-    obedience = obeying.follow(point.obedience, offer_ma, current_ma, now_s)
-    if obedience == point.obedience:
+    obedience = obeying.follow(point.control.obedience, offer_ma, current_ma, now_s)
+    if obedience == point.control.obedience:
         return point
     faults = point.faults
     for code, cause in _OBEDIENCE_FAULTS.items():
         faults = faults.set(code, present=obedience.obeys is cause)
-    return replace(point, obedience=obedience, faults=faults)
+    return replace(point, control=replace(point.control, obedience=obedience), faults=faults)
 
 
 _OBEDIENCE_FAULTS = {
@@ -328,25 +443,25 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
     """Return for how long [s] a reading of a quantity counts: five of the periods it really has."""
-    spacings_s = point.spacings_s.get(quantity, ())
+    spacings_s = point.readings.spacings_s.get(quantity, ())
     if len(spacings_s) < FEWEST_SPACINGS:  # one alone may be a gap
         return FRESH_S[quantity]
     return max(FRESH_S[quantity], FRESH_PERIODS * _usual_s(spacings_s))
 
 
 def with_spacings(
-    point: ChargingPoint, quantities: Collection[Quantity], now_s: float
+    readings: Readings, quantities: Collection[Quantity], now_s: float
 ) -> Mapping[Quantity, tuple[float, ...]]:
     """Return how far apart the last readings of each quantity were, with those that came now.
 
     Only on a slow line there is anything to learn.
     """
-    known, read_s = point.spacings_s, point.read_s
+    known, read_at = readings.spacings_s, readings.read_at
     for quantity in quantities:
-        before_s = read_s.get(quantity)
-        if before_s is None:
+        before_at = read_at.get(quantity)
+        if before_at is None:
             continue
-        spacing_s = now_s - before_s
+        spacing_s = now_s - before_at
         if spacing_s > USUAL_PERIOD_S or quantity in known:
             learnt = (*known.get(quantity, ()), spacing_s)[-MOST_SPACINGS:]
             known = {**known, quantity: learnt}
@@ -355,20 +470,20 @@ def with_spacings(
 
 def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
     """Return a value that is not stale, else None."""
-    value = point.values.get(quantity)
-    if value is None or now_s - point.read_s[quantity] > fresh_s(point, quantity):
+    value = point.readings.values.get(quantity)
+    if value is None or now_s - point.readings.read_at[quantity] > fresh_s(point, quantity):
         return None
     return value
 
 
 def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
     """Return all values that are not stale."""
-    read_s = point.read_s
+    read_s = point.readings.read_at
     if not read_s or now_s - min(read_s.values()) <= SHORTEST_FRESH_S:
-        return point.values
+        return point.readings.values
     return {
         quantity: value
-        for quantity, value in point.values.items()
+        for quantity, value in point.readings.values.items()
         if now_s - read_s[quantity] <= fresh_s(point, quantity)
     }
 
@@ -392,8 +507,8 @@ def shown_state(
     if not isinstance(own, int):
         return None
     hold = hold_of(
-        point.process,
-        interrupted=point.interruption or paused_all,
+        point.process.stage,
+        interrupted=point.control.is_interrupted or paused_all,
         paused=_own_pause(point, now_s),
     )
     return shown(ChargingState(own), hold)
@@ -412,11 +527,11 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
 
 def _own_pause(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether what the charger reports may still be the echo of our own pause."""
-    if point.decision is not None and point.decision.offer_ma == 0:
+    if point.control.decision is not None and point.control.decision.offer_ma == 0:
         return True
-    if point.taken_ma == 0:
+    if point.link.acknowledged_ma == 0:
         return True
-    return point.pause_s is not None and now_s - point.pause_s <= _echo_s(point)
+    return point.link.paused_at is not None and now_s - point.link.paused_at <= _echo_s(point)
 
 
 def _echo_s(point: ChargingPoint) -> float:
@@ -424,7 +539,7 @@ def _echo_s(point: ChargingPoint) -> float:
 
     Source: load-management 5.
     """
-    spacings_s = point.spacings_s.get(Quantity.STATE, ())
+    spacings_s = point.readings.spacings_s.get(Quantity.STATE, ())
     period_s = _usual_s(spacings_s) if len(spacings_s) >= FEWEST_SPACINGS else POLL_S
     return OBEY_S + ECHO_PERIODS * period_s
 
@@ -444,18 +559,21 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     moves slowly, like the length of a session, is looked at every few seconds, each point in its
     own second.
     """
-    if point.obedience.is_counting:
+    if point.control.obedience.is_counting:
         return now_s
     slot_s = point.settings.number % LOOK_AGAIN_S
     soonest_s = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
-    if point.counted_s is not None and not point.complete:
-        left_s = point.settings.complete_time_s - point.below_s
-        soonest_s = min(soonest_s, point.counted_s + left_s)
-    if now_s < point.obedience.settled_s < soonest_s:
-        soonest_s = point.obedience.settled_s
-    if point.pause_s is not None and now_s <= point.pause_s + _echo_s(point) < soonest_s:
-        soonest_s = point.pause_s + _echo_s(point)
-    for quantity, read_s in point.read_s.items():
+    if point.process.counted_until is not None and not point.process.is_complete:
+        left_s = point.settings.complete_time_s - point.process.below_s
+        soonest_s = min(soonest_s, point.process.counted_until + left_s)
+    if now_s < point.control.obedience.settled_s < soonest_s:
+        soonest_s = point.control.obedience.settled_s
+    if (
+        point.link.paused_at is not None
+        and now_s <= point.link.paused_at + _echo_s(point) < soonest_s
+    ):
+        soonest_s = point.link.paused_at + _echo_s(point)
+    for quantity, read_s in point.readings.read_at.items():
         stale_s = read_s + fresh_s(point, quantity)
         if now_s <= stale_s < soonest_s:
             soonest_s = stale_s

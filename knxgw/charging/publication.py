@@ -56,11 +56,11 @@ Fresh = Mapping[Quantity, Value]  # values that are not stale
 
 
 def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
-    decision = point.decision
+    decision = point.control.decision
     if decision is None:
         return {"offer": None, "reason": None, "reason_text": None}
     reason = decision.reason
-    texts = point.product.texts.reasons[reason]
+    texts = point.installation.product.texts.reasons[reason]
     return {
         "offer": decision.offer_ma,
         "reason": int(reason),
@@ -75,12 +75,12 @@ def _states(
     known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
-        "connected": point.connected if known else None,
+        "connected": point.process.connected if known else None,
         "charging": None if state is None else state.is_charging,
-        "complete": None if state is None else point.complete,
-        "interruption_state": point.interruption,
+        "complete": None if state is None else point.process.is_complete,
+        "interruption_state": point.control.is_interrupted,
         "temperature_warning": _warning(point, fresh),
-        "rfid": point.card or "",  # empty: no card has enabled charging
+        "rfid": point.process.card.enabled_by or "",  # empty: no card has enabled charging
     }
 
 
@@ -89,15 +89,15 @@ def _warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
     own = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own is not None:
         return bool(own)
-    return point.hot if Quantity.TEMPERATURE in fresh else None
+    return point.readings.is_hot if Quantity.TEMPERATURE in fresh else None
 
 
 def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    session = point.session
+    session = point.session.latest
     told = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
         "energy_last_charge": _session_energy(point, fresh, told=told),
-        "energy_lifetime": point.lifetime_mwh if _is_counted(point, fresh) else None,
+        "energy_lifetime": point.energy.lifetime_mwh if _is_counted(point, fresh) else None,
         "session_start": session.started_at if session else None,
         "session_end": session.ended_at if session and _over(point, session) else None,
         "session_duration": session.duration_s if session and told else None,
@@ -106,7 +106,7 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
 
 def _is_counted(point: ChargingPoint, fresh: Fresh) -> bool:
     """Tell whether the meter is heard: a reading that is doubted leaves the total as it is."""
-    doubted = point.lifetime_counter.doubt is not None and Quantity.STATE in fresh
+    doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
     return Quantity.ENERGY in fresh or doubted
 
 
@@ -116,18 +116,18 @@ def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Publis
     Chargers that go back to zero on unplugging, or with each start command, do not make us forget
     what came before. While the charger does not say how an open session goes on, nothing is told.
     """
-    if point.session is None:
+    if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
-    return point.session.energy_mwh if told else None
+    return point.session.latest.energy_mwh if told else None
 
 
 def _over(point: ChargingPoint, session: Session) -> bool:
     """Tell whether the end of a session is known: unplugged, or charging complete."""
-    return not session.is_open or point.complete
+    return not session.is_open or point.process.is_complete
 
 
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    known = point.condition is not LinkCondition.STARTING or point.blocked
+    known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {
         "point_fault": point.faults.is_present if known else None,
         "last_point_fault": point.faults.text if known else None,

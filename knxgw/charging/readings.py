@@ -6,17 +6,25 @@ Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from knxgw.charging import counting
 from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.point import ChargingPoint, fresh_current_ma, with_spacings
+from knxgw.charging.point import (
+    USUAL_PERIOD_S,
+    CardState,
+    ChargingPoint,
+    ChargingProcess,
+    SessionState,
+    fresh_current_ma,
+    with_spacings,
+)
 from knxgw.charging.session import Session
 from knxgw.charging.states import ProcessInput, advance
 from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
-from knxgw.frozen import replace
 
 HYSTERESIS_CENTI_C = 200
 RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
@@ -60,9 +68,10 @@ def _without(point: ChargingPoint, unavailable: frozenset[Quantity], now_s: floa
     """
     if not unavailable:
         return point
-    values = {q: v for q, v in point.values.items() if q not in unavailable}
-    read_s = {**point.read_s, **dict.fromkeys(unavailable, now_s)}
-    return replace(point, values=values, read_s=read_s)
+    readings = point.readings
+    values = {q: v for q, v in readings.values.items() if q not in unavailable}
+    read_at = {**readings.read_at, **dict.fromkeys(unavailable, now_s)}
+    return point.with_readings(replace(readings, values=values, read_at=read_at))
 
 
 def renewed(
@@ -76,11 +85,13 @@ def renewed(
 
     Most readings are like that, so this is the path that must be quick.
     """
-    if not values or not values.items() <= point.values.items():
+    readings = point.readings
+    if not values or not values.items() <= readings.values.items():
         return None
     if unavailable and not point.said_to_lack(unavailable - point.metered):
         return None
-    if min(map(point.read_s.__getitem__, values)) < now_s - RECENT_S:
+    oldest_at = min(map(readings.read_at.__getitem__, values))
+    if oldest_at < now_s - RECENT_S:
         return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
     if counts_power or point.doubts or point.faults.is_present:
@@ -88,28 +99,31 @@ def renewed(
     if not point.metered.isdisjoint(values):
         return None
     asked = [*values, *(unavailable - point.metered)] if unavailable else values
-    spacings_s = with_spacings(point, values, now_s)
-    read_s = {**point.read_s, **dict.fromkeys(asked, now_s)}
-    return replace(point, read_s=read_s, spacings_s=spacings_s, renewed_s=now_s)
+    spacings_s = readings.spacings_s
+    if spacings_s or now_s - oldest_at > USUAL_PERIOD_S:
+        spacings_s = with_spacings(readings, values, now_s)
+    read_at = {**readings.read_at, **dict.fromkeys(asked, now_s)}
+    return point.with_readings(readings.repeated(read_at, spacings_s, now_s))
 
 
 def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Take in what readings without news have not moved yet: how long the session lasts."""
-    seen_s = point.renewed_s
-    if seen_s is None:
+    readings, session = point.readings, point.session
+    seen_at = readings.repeated_at
+    if seen_at is None:
         return point
     if now is not None:
-        now -= timedelta(seconds=now_s - seen_s)
-    point = replace(point, renewed_s=None)
-    if point.session is None or point.session_started_s is None:
-        return _follow_session(point, seen_s, now)
-    since_s = point.session_started_s + counting.OWN_ENERGY_AFTER_S
-    told = {
-        quantity: point.values[quantity]
-        for quantity, read_s in point.read_s.items()
-        if quantity in _OF_SESSION and quantity in point.values and read_s >= since_s
+        now -= timedelta(seconds=now_s - seen_at)
+    point = point.with_readings(replace(readings, repeated_at=None))
+    if session.latest is None or session.began_at is None:
+        return _follow_session(point, seen_at, now)
+    since = session.began_at + counting.OWN_ENERGY_AFTER_S
+    reported = {
+        quantity: readings.values[quantity]
+        for quantity, read_at in readings.read_at.items()
+        if quantity in _OF_SESSION and quantity in readings.values and read_at >= since
     }
-    return _follow_session(_adopt_session_times(point, told, seen_s, now), seen_s, now)
+    return _follow_session(_adopt_session_times(point, reported, seen_at, now), seen_at, now)
 
 
 _OF_SESSION = frozenset(
@@ -124,39 +138,54 @@ _OF_SESSION = frozenset(
 def _take(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    before = point = follow(point, now_s, now)
-    believed = counting.believe(point, values, now_s, now)
-    point, values = believed.point, believed.values
-    read_s = {**point.read_s, **dict.fromkeys(values, now_s)}
-    plug = values.get(Quantity.CONNECTED)
-    connected = before.connected if plug is None else bool(plug)
-    known = {**point.values, **values}
-    heard = before.was_heard or Quantity.STATE in values
-    point = replace(
-        point,
-        values=known,
-        read_s=read_s,
-        spacings_s=with_spacings(before, values, now_s),
-        connected=connected,
-        was_heard=heard,
-    )
-    point = counting.count(point, believed, now_s)
+    before = follow(point, now_s, now)
+    believed = counting.believe(before, values, now_s, now)
+    values = believed.values
+    point = counting.count(_with_values(before, values, now_s), believed, now_s)
     point = _adopt_session_times(point, values, now_s, now)
-    if before.connected is not False and point.connected is False:
+    was_connected, is_connected = before.process.connected, point.process.connected
+    if was_connected is not False and is_connected is False:
         point = _unplugged(point, now_s, now)
-    elif not before.connected and point.connected:
+    elif not was_connected and is_connected:
         point = _plugged_in(point, before)
     point = _follow_session(point, now_s, now)
     return _follow_heat(_follow_card(point))
 
 
+def _with_values(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
+) -> ChargingPoint:
+    """Return the point with what was read now, before anything follows from that."""
+    readings, process, link = point.readings, point.process, point.link
+    if Quantity.STATE in values and not link.was_heard:
+        link = replace(link, was_heard=True)
+    plug = values.get(Quantity.CONNECTED)
+    if plug is not None and bool(plug) is not process.connected:
+        process = replace(process, connected=bool(plug))
+    readings = replace(
+        readings,
+        values={**readings.values, **values},
+        read_at={**readings.read_at, **dict.fromkeys(values, now_s)},
+        spacings_s=with_spacings(readings, values, now_s),
+    )
+    return replace(point, readings=readings, process=process, link=link)
+
+
 def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     manual = point.starts_manually
     given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
-    process = advance(point.process, given) or point.process
-    known = before.connected is False  # else it may be there for a while already
+    known = before.process.connected is False  # else it may be there for a while already
     register_mwh = before.number(Quantity.SESSION_ENERGY) if known else None
-    return replace(point, process=process, register_before_mwh=register_mwh)
+    return replace(
+        point,
+        process=_advanced(point.process, given),
+        energy=replace(point.energy, register_before_mwh=register_mwh),
+    )
+
+
+def _advanced(process: ChargingProcess, given: ProcessInput) -> ChargingProcess:
+    """Return the process after an input; where the state does not allow it, as it was."""
+    return replace(process, stage=advance(process.stage, given) or process.stage)
 
 
 def _follow_card(point: ChargingPoint) -> ChargingPoint:
@@ -165,17 +194,18 @@ def _follow_card(point: ChargingPoint) -> ChargingPoint:
     Chargers may go on showing the card of the last session. The same card again counts when
     charging begins (see `_begin`). After a restart nothing that was told is told again.
     """
-    card = point.value(Quantity.RFID)
-    if not isinstance(card, str):
+    shown = point.value(Quantity.RFID)
+    if not isinstance(shown, str):
         return point
-    state = point.value(Quantity.STATE)
-    if point.connected and state == ChargingState.MANUAL_START and not point.asked_for_card:
-        point = replace(point, asked_for_card=True)
-    if point.card_before is None or (not point.connected and not card and point.card_before):
-        return replace(point, card_before=card)
-    if not point.connected or not card or card in (point.card, point.card_before):
-        return point
-    return replace(point, card=card) if state in _ENABLED else point
+    process, state = point.process, point.value(Quantity.STATE)
+    card = process.card
+    if process.connected and state == ChargingState.MANUAL_START and not card.was_asked_for:
+        card = replace(card, was_asked_for=True)
+    if card.before is None or (not process.connected and not shown and card.before):
+        card = replace(card, before=shown)
+    elif process.connected and shown and shown not in (card.enabled_by, card.before):
+        card = replace(card, enabled_by=shown) if state in _ENABLED else card
+    return point if card is process.card else replace(point, process=replace(process, card=card))
 
 
 _ENABLED = (
@@ -187,22 +217,20 @@ _ENABLED = (
 
 
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    session = point.session
-    if session is not None and session.is_open:
-        session = sessions.close(_dated(session, point.session_started_s, now_s, now))
-    return replace(
-        point,
-        session=session,
-        process=advance(point.process, ProcessInput.UNPLUGGED) or point.process,
-        obedience=obeying.NEW,
-        card="",
-        asked_for_card=False,
-        card_before=str(point.value(Quantity.RFID) or ""),
+    session, shown = point.session, str(point.value(Quantity.RFID) or "")
+    if session.latest is not None and session.latest.is_open:
+        closed = sessions.close(_dated(session.latest, session.began_at, now_s, now))
+        session = replace(session, latest=closed)
+    process = replace(
+        _advanced(point.process, ProcessInput.UNPLUGGED),
+        card=CardState(before=shown),
         has_charged=False,
         below_s=0.0,
-        counted_s=None,
-        complete=False,
+        counted_until=None,
+        is_complete=False,
     )
+    control = replace(point.control, obedience=obeying.NEW)
+    return replace(point, session=session, process=process, control=control)
 
 
 def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
@@ -212,9 +240,10 @@ def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
     in_error = state == ChargingState.ERROR
     error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
     faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
-    if in_error == point.in_error and faults is point.faults:
+    readings = point.readings
+    if in_error == readings.in_error and faults is point.faults:
         return point
-    return replace(point, in_error=in_error, faults=faults)
+    return replace(point, readings=replace(readings, in_error=in_error), faults=faults)
 
 
 def _adopt_session_times(
@@ -224,27 +253,30 @@ def _adopt_session_times(
 
     As with its energy, they may be those of the session before until this one has lasted a while.
     """
-    session = point.session
-    if session is None or not counting.is_of_this_session(point, now_s):
+    session, known = point.session.latest, point.session
+    if session is None or not counting.is_of_this_session(known, now_s):
         return point
     duration = values.get(Quantity.SESSION_DURATION)
     if isinstance(duration, int) and duration > 0:
-        if duration < session.duration_s - EARLY_S:  # it began anew with a start command
-            lasted_s = round(now_s - (point.session_started_s or now_s))
+        if duration < session.duration_s - EARLY_S:  # it began again with a start command
+            lasted_s = round(now_s - (known.began_at or now_s))
             session = replace(session, duration_s=min(session.duration_s, lasted_s))
-            point = replace(point, own_times=True)
-        elif not point.own_times:
+            known = replace(known, charger_restarted_duration=True)
+        elif not known.charger_restarted_duration:
             session = replace(session, duration_s=duration)
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
+    zone = point.installation.zone
     if now is not None and isinstance(start, int):
         near = session.started_at or now
-        started_at = sessions.moment_near(near, start, point.zone)
+        started_at = sessions.moment_near(near, start, zone)
         if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
             session = replace(session, started_at=started_at)
     if now is not None and isinstance(end, int) and end > 0:
         near = session.ended_at or now
-        session = replace(session, ended_at=sessions.moment_near(near, end, point.zone))
-    return point if session is point.session else replace(point, session=session)
+        session = replace(session, ended_at=sessions.moment_near(near, end, zone))
+    if session is known.latest:
+        return point
+    return replace(point, session=replace(known, latest=session))
 
 
 EARLY_S = 30  # by which a charger's own duration may be shorter than ours
@@ -257,8 +289,11 @@ def _follow_heat(point: ChargingPoint) -> ChargingPoint:
     if temperature is None:
         return point
     warning = point.settings.temperature.warning_c * 100
-    hot = temperature >= (warning - HYSTERESIS_CENTI_C if point.hot else warning)
-    return point if hot == point.hot else replace(point, hot=hot)
+    readings = point.readings
+    is_hot = temperature >= (warning - HYSTERESIS_CENTI_C if readings.is_hot else warning)
+    if is_hot == readings.is_hot:
+        return point
+    return point.with_readings(replace(readings, is_hot=is_hot))
 
 
 # --- session and "charging complete" -------------------------------------------------------------
@@ -267,39 +302,55 @@ def _follow_heat(point: ChargingPoint) -> ChargingPoint:
 def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     state = point.value(Quantity.STATE)
     charging = isinstance(state, ChargingState) and state.is_charging
-    if point.connected is False:
+    if point.process.connected is False:
         return point
-    if charging and not (point.session and point.session.is_open):
+    if charging and not point.session.is_open:
         point = _begin(point, now_s, now)
     point = counting.adopt_register(point, now_s)
-    session, started_s = point.session, point.session_started_s
-    if session and session.is_open:
-        session = _dated(session, started_s, now_s, now)
     current_ma = fresh_current_ma(point, now_s)
     above = _draws(point, current_ma)
-    has_charged = point.has_charged or (charging and above)
-    if charging and above and session and started_s is not None:
-        session = _drew(point, session, now, now_s - started_s)
-        point = replace(point, drew_s=now_s)
-    if session is not point.session or has_charged != point.has_charged:
-        point = replace(point, session=session, has_charged=has_charged)
-    if current_ma is None and has_charged:  # not measured, or not read yet
-        return replace(point, counted_s=None)
-    return _follow_complete(point, now_s, above=above)
+    process = point.process
+    if charging and above and not process.has_charged:
+        process = replace(process, has_charged=True)
+    if current_ma is None and process.has_charged:  # not measured, or not read yet
+        if process.counted_until is not None:
+            process = replace(process, counted_until=None)
+    else:
+        process = _follow_complete(point, process, now_s, above=above)
+    session = _timed(point, now_s, now, draws=charging and above)
+    if session is point.session and process is point.process:
+        return point
+    return replace(point, session=session, process=process)
+
+
+def _timed(
+    point: ChargingPoint, now_s: float, now: datetime | None, *, draws: bool
+) -> SessionState:
+    """Return the session with its start, where that was not known, and with its end moved on."""
+    known = point.session
+    session = known.latest
+    if session is None:
+        return known
+    if session.is_open:
+        session = _dated(session, known.began_at, now_s, now)
+    if draws and known.began_at is not None:
+        session = _drew(point, session, now, now_s - known.began_at)
+        return replace(known, latest=session, drew_at=now_s)
+    return known if session is known.latest else replace(known, latest=session)
 
 
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    card = point.value(Quantity.RFID)
-    known = isinstance(card, str) and card and (point.asked_for_card or card != point.card_before)
-    return replace(
-        counting.watch_register(point),
-        session=sessions.begin(now),
-        session_started_s=now_s,
-        session_restored=False,
-        drew_s=None,
-        own_times=False,
-        card=str(card) if known else point.card,
+    session = SessionState(
+        latest=sessions.begin(now),
+        began_at=now_s,
+        is_unreported=point.session.is_unreported,  # of the one before: that is yet to be reported
     )
+    process, shown = point.process, point.value(Quantity.RFID)
+    card = process.card
+    if isinstance(shown, str) and shown and (card.was_asked_for or shown != card.before):
+        process = replace(process, card=replace(card, enabled_by=shown))
+    energy = counting.watch_register(point)
+    return replace(point, session=session, process=process, energy=energy)
 
 
 def follows_clock(point: ChargingPoint, off: timedelta | None) -> bool:
@@ -308,11 +359,11 @@ def follows_clock(point: ChargingPoint, off: timedelta | None) -> bool:
     One that runs and began in this run is dated by its next reading. The one that is over keeps its
     times, unless the clock was so wrong that they are, too.
     """
-    session = point.session
+    session = point.session.latest
     if session is None:
         return False
     if off is None:
-        return point.session_restored or not session.is_open
+        return point.session.is_restored or not session.is_open
     return session.is_open or off > WRONG
 
 
@@ -326,31 +377,33 @@ def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> Char
     stored start is what is known, and the time the gateway was off is a part of it: while nobody
     knew the time, that was missing in its duration. One that has ended since is dated, too.
     """
-    session, started_s, drew_s = point.session, point.session_started_s, point.drew_s
-    if session is None or started_s is None:
+    known = point.session
+    session, began_at = known.latest, known.began_at
+    if session is None or began_at is None:
         return point
-    drew_at = None if drew_s is None else now - timedelta(seconds=now_s - drew_s)
-    if not point.session_restored or session.started_at is None:
-        started_at = now - timedelta(seconds=now_s - started_s)
+    drew_at = None if known.drew_at is None else now - timedelta(seconds=now_s - known.drew_at)
+    if not known.is_restored or session.started_at is None:
+        started_at = now - timedelta(seconds=now_s - began_at)
         dated = replace(session, started_at=started_at, ended_at=drew_at or session.ended_at)
-        return replace(point, session=dated)
+        return replace(point, session=replace(known, latest=dated))
     lasted_s = max(0.0, (now - session.started_at).total_seconds())
-    point = replace(point, session_started_s=now_s - lasted_s)
-    if drew_at is None or drew_at < session.started_at:
-        return point
-    duration_s = session.duration_s
-    if point.number(Quantity.SESSION_DURATION) is None or point.own_times:
-        duration_s = max(duration_s, round((drew_at - session.started_at).total_seconds()))
-    return replace(point, session=replace(session, ended_at=drew_at, duration_s=duration_s))
+    known = replace(known, began_at=now_s - lasted_s)
+    if drew_at is not None and drew_at >= session.started_at:
+        duration_s = session.duration_s
+        if point.number(Quantity.SESSION_DURATION) is None or known.charger_restarted_duration:
+            duration_s = max(duration_s, round((drew_at - session.started_at).total_seconds()))
+        session = replace(session, ended_at=drew_at, duration_s=duration_s)
+    return replace(point, session=replace(known, latest=session))
 
 
 def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
     """Return the session after current flowed; what the charger counts itself is left alone."""
-    moved = sessions.drew(session, now, lasted_s)
-    counts = point.number(Quantity.SESSION_DURATION) is not None and not point.own_times
-    if counts and lasted_s >= counting.OWN_ENERGY_AFTER_S:
-        moved = replace(moved, duration_s=session.duration_s)
-    return moved
+    charger_counts = (
+        point.number(Quantity.SESSION_DURATION) is not None
+        and not point.session.charger_restarted_duration
+        and lasted_s >= counting.OWN_ENERGY_AFTER_S
+    )
+    return sessions.drew(session, now, session.duration_s if charger_counts else lasted_s)
 
 
 def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
@@ -369,15 +422,18 @@ def _dated(
     return replace(session, started_at=now - timedelta(seconds=now_s - started_s))
 
 
-def _follow_complete(point: ChargingPoint, now_s: float, *, above: bool) -> ChargingPoint:
+def _follow_complete(
+    point: ChargingPoint, process: ChargingProcess, now_s: float, *, above: bool
+) -> ChargingProcess:
     """Count the time below the threshold; it does not run while we hold the point at 0 A."""
-    if above or not point.has_charged:
-        if not point.below_s and point.counted_s is None and not point.complete:
-            return point
-        return replace(point, below_s=0.0, counted_s=None, complete=False)
-    if point.decision is not None and point.decision.offer_ma == 0:
-        return replace(point, counted_s=None)
-    elapsed_s = now_s - point.counted_s if point.counted_s is not None else 0.0
-    below_s = point.below_s + elapsed_s
-    complete = point.complete or below_s >= point.settings.complete_time_s
-    return replace(point, below_s=below_s, counted_s=now_s, complete=complete)
+    if above or not process.has_charged:
+        if not process.below_s and process.counted_until is None and not process.is_complete:
+            return process
+        return replace(process, below_s=0.0, counted_until=None, is_complete=False)
+    decision = point.control.decision
+    if decision is not None and decision.offer_ma == 0:
+        return replace(process, counted_until=None)
+    elapsed_s = now_s - process.counted_until if process.counted_until is not None else 0.0
+    below_s = process.below_s + elapsed_s
+    is_complete = process.is_complete or below_s >= point.settings.complete_time_s
+    return replace(process, below_s=below_s, counted_until=now_s, is_complete=is_complete)

@@ -6,19 +6,18 @@ holding it back, until the bus or a person says otherwise: nobody gets more curr
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
 from knxgw.charging.counter import EnergyCounter, new_counter
 from knxgw.charging.counting import COUNTED
-from knxgw.charging.point import ChargingPoint
+from knxgw.charging.point import ChargingPoint, ChargingProcess, EnergyState
 from knxgw.charging.record_reader import SCHEMA, RecordReader
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
 from knxgw.charging.words import Quantity
-from knxgw.frozen import replace
 
 HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
@@ -30,36 +29,36 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
     """Return the plain data to be stored for a charging point."""
     return {
         "schema": SCHEMA,
-        "interruption": point.interruption,
-        "cancelled": point.process is Process.CANCELLED,
-        "started": point.process is Process.FREE,
-        "setpoint_ma": point.setpoint_ma if point.setpoint_given else None,
-        "paused": point.taken_ma == 0,
-        "connected": point.connected,
-        "has_charged": point.has_charged,
-        "complete": point.complete,
-        "lifetime_mwh": point.lifetime_mwh,
-        "reading_mwh": point.lifetime_counter.reading_mwh,
-        "dropped_mwh": point.lifetime_counter.dropped_mwh,
-        "session_untold": point.session_untold,
+        "interruption": point.control.is_interrupted,
+        "cancelled": point.process.stage is Process.CANCELLED,
+        "started": point.process.stage is Process.FREE,
+        "setpoint_ma": point.control.setpoint_ma if point.control.is_setpoint_given else None,
+        "paused": point.link.acknowledged_ma == 0,
+        "connected": point.process.connected,
+        "has_charged": point.process.has_charged,
+        "complete": point.process.is_complete,
+        "lifetime_mwh": point.energy.lifetime_mwh,
+        "reading_mwh": point.energy.lifetime_counter.reading_mwh,
+        "dropped_mwh": point.energy.lifetime_counter.dropped_mwh,
+        "session_untold": point.session.is_unreported,
         "counters": _counters_record(point),
-        "session": _session_record(point.session),
+        "session": _session_record(point.session.latest),
     }
 
 
 def decisions(point: ChargingPoint) -> tuple[object, ...]:
     """Return what of the record must be stored as soon as it changes: all but what counts up."""
-    session = point.session
+    session = point.session.latest
     return (
-        point.interruption,
-        point.process,
-        point.setpoint_ma if point.setpoint_given else None,
-        point.taken_ma == 0,
-        point.connected,
-        point.has_charged,
-        point.complete,
+        point.control.is_interrupted,
+        point.process.stage,
+        point.control.setpoint_ma if point.control.is_setpoint_given else None,
+        point.link.acknowledged_ma == 0,
+        point.process.connected,
+        point.process.has_charged,
+        point.process.is_complete,
         None if session is None else (session.started_at, session.is_open),
-        point.session_untold,
+        point.session.is_unreported,
     )
 
 
@@ -78,40 +77,41 @@ def from_record(
     """
     stored = read_record(record)
     session = stored.session
-    started_s = None
+    began_at = None
     if session is not None and session.is_open:
-        started_s = now_s - session.duration_s
+        began_at = now_s - session.duration_s
         if now is not None and session.started_at is not None:
-            started_s = now_s - max(0.0, (now - session.started_at).total_seconds())
-    process, connected = _process(point, stored, may_wait=START_STOP in linked)
+            began_at = now_s - max(0.0, (now - session.started_at).total_seconds())
     setpoint_ma = stored.setpoint_ma
     if "setpoint_ma" in stored.unknown and SETPOINT in linked:
         setpoint_ma = 0  # clamped to the lowest it can have been
+    interrupted = INTERRUPTION in linked if stored.interruption is None else stored.interruption
     return replace(
         point,
-        interruption=INTERRUPTION in linked if stored.interruption is None else stored.interruption,
-        process=process,
-        setpoint_ma=point.setpoint_ma
-        if setpoint_ma is None
-        else point.limits.clamp_setpoint(setpoint_ma),
-        setpoint_given=setpoint_ma is not None,
-        taken_ma=0 if stored.paused else None,
-        connected=connected,
-        has_charged=stored.has_charged,
-        complete=stored.complete,
-        below_s=point.settings.complete_time_s if stored.complete else 0.0,
-        lifetime_mwh=stored.lifetime_mwh,
-        **_counters(point, stored, now, now_s),
-        session=session,
-        session_started_s=started_s,
-        session_restored=True,
-        session_untold=stored.session_untold,
+        link=replace(point.link, acknowledged_ma=0 if stored.paused else None),
+        process=_process(point, stored, may_wait=START_STOP in linked),
+        session=replace(
+            point.session,
+            latest=session,
+            began_at=began_at,
+            is_restored=True,
+            is_unreported=stored.session_untold,
+        ),
+        energy=_counters(point, stored, now, now_s),
+        control=replace(
+            point.control,
+            is_interrupted=interrupted,
+            setpoint_ma=point.control.setpoint_ma
+            if setpoint_ma is None
+            else point.limits.clamp_setpoint(setpoint_ma),
+            is_setpoint_given=setpoint_ma is not None,
+        ),
     )
 
 
 def _counters(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
-) -> dict[str, Any]:
+) -> EnergyState:
     """Return the counters as they were; what may have flowed since is known by the clock only."""
     moved_at = stored.counters.moved_at
     off_s, heard_s = UNKNOWN_OFF_S, None
@@ -122,23 +122,38 @@ def _counters(
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
         return replace(counter, reading_mwh=reading_mwh, reading_s=now_s - off_s, heard_s=heard_s)
 
-    lifetime = as_it_was(point.lifetime_counter, stored.reading_mwh)
-    return {
-        "lifetime_counter": replace(lifetime, dropped_mwh=stored.dropped_mwh),
-        "counters": {
+    lifetime = as_it_was(point.energy.lifetime_counter, stored.reading_mwh)
+    return replace(
+        point.energy,
+        lifetime_mwh=stored.lifetime_mwh,
+        lifetime_counter=replace(lifetime, dropped_mwh=stored.dropped_mwh),
+        counters={
             quantity: as_it_was(new_counter(point.settings, quantity), reading_mwh)
             for quantity, reading_mwh in stored.counters.readings_mwh.items()
         },
-        "energy_at": moved_at,
-        "register_before_mwh": stored.counters.register_before_mwh,
-        "session_adopted": stored.counters.session_adopted,
-    }
+        moved_at=moved_at,
+        register_before_mwh=stored.counters.register_before_mwh,
+        is_register_adopted=stored.counters.session_adopted,
+    )
 
 
-def _process(
+def _process(point: ChargingPoint, stored: "Stored", *, may_wait: bool) -> ChargingProcess:
+    """Return how far the process was, and whether a vehicle is there."""
+    stage, connected = _stage(point, stored, may_wait=may_wait)
+    return replace(
+        point.process,
+        connected=connected,
+        stage=stage,
+        has_charged=stored.has_charged,
+        below_s=point.settings.complete_time_s if stored.complete else 0.0,
+        is_complete=stored.complete,
+    )
+
+
+def _stage(
     point: ChargingPoint, stored: "Stored", *, may_wait: bool
 ) -> tuple[Process, bool | None]:
-    """Return how far the process was, and whether a vehicle is there.
+    """Return the stage of the process, and whether a vehicle is there.
 
     The way a process starts may have been configured anew. One that may have been cancelled waits
     for a start, or until the vehicle is plugged in anew.
@@ -252,10 +267,10 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
 
 def _counters_record(point: ChargingPoint) -> dict[str, Any]:
     return {
-        **{quantity.value: one.reading_mwh for quantity, one in point.counters.items()},
-        "moved_at": point.energy_at.isoformat() if point.energy_at else None,
-        "register_before_mwh": point.register_before_mwh,
-        "session_adopted": point.session_adopted,
+        **{quantity.value: one.reading_mwh for quantity, one in point.energy.counters.items()},
+        "moved_at": point.energy.moved_at.isoformat() if point.energy.moved_at else None,
+        "register_before_mwh": point.energy.register_before_mwh,
+        "session_adopted": point.energy.is_register_adopted,
     }
 
 

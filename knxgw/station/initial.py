@@ -120,9 +120,14 @@ def without_unlinked(configuration: Configuration, point: ChargingPoint) -> Char
     """Return the point without a hold whose group object has no address any more."""
     linked = linked_holds(configuration, PointNumber(point.settings.number))
     if INTERRUPTION not in linked:
-        point = replace(point, interruption=False)
-    if point.setpoint_ma == 0 and SETPOINT not in linked:
-        point = replace(point, setpoint_ma=point.limits.maximum_ma, setpoint_given=False)
+        point = replace(point, control=replace(point.control, is_interrupted=False))
+    if point.control.setpoint_ma == 0 and SETPOINT not in linked:
+        point = replace(
+            point,
+            control=replace(
+                point.control, setpoint_ma=point.limits.maximum_ma, is_setpoint_given=False
+            ),
+        )
     return point
 
 

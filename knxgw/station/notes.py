@@ -52,7 +52,7 @@ _BITS = (RegisterType.BITS16, RegisterType.BITS32)
 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
     """Return the line about a changed offer: news where somebody limits it; states tell the rest."""
-    before = point.decision
+    before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
     is_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
     why = decision.reason.name.lower()
@@ -66,13 +66,13 @@ def notes_of(
     before: ChargingPoint, point: ChargingPoint, told: Published, now: Published
 ) -> Iterable[Note]:
     """Yield the lines about a changed point; `told`, `now`: the published states then and now."""
-    number, decision = PointNumber(point.settings.number), point.decision
+    number, decision = PointNumber(point.settings.number), point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
     if told != now:
         why = decision.reason.name.lower() if decision else "-"
         text = f"cp{number}: state {_shown(point, told)} -> {_shown(point, now)}, {offer} ({why})"
         yield Note(text=text)
-    old, new = before.session, point.session
+    old, new = before.session.latest, point.session.latest
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
     if is_open and not was_open:
         text = f"cp{number}: session begun, state {_shown(point, now)}, {offer}"
@@ -90,7 +90,7 @@ def _summary(point: ChargingPoint, session: Session) -> str:
     minutes, seconds = divmod(session.duration_s, 60)
     lasted = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
     lasted = lasted if minutes else f"{seconds} s"
-    measured = {"energy", "power"} & point.settings.capabilities or point.session_adopted
+    measured = {"energy", "power"} & point.settings.capabilities or point.energy.is_register_adopted
     energy = f"{session.energy_mwh / 1_000_000:.2f} kWh" if measured else "energy not measured"
     return f"{energy} in {lasted}"
 
@@ -98,7 +98,7 @@ def _summary(point: ChargingPoint, session: Session) -> str:
 def _shown(point: ChargingPoint, state: Published) -> str:
     if not isinstance(state, int):
         return "unknown"
-    name = point.product.texts.states[ChargingState(state)].name.en
+    name = point.installation.product.texts.states[ChargingState(state)].name.en
     return f"{int(state)} ({name.lower()})"
 
 

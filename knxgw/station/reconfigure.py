@@ -159,7 +159,9 @@ def _carried_on(
     number = PointNumber(new.settings.number)
     linked, now = linked_holds(configuration, number), before.now(now_s)
     restored = _restored(old, new, linked, now, now_s)
-    if old.blocked == new.blocked and is_same_charger(old.settings, new.settings):
+    if old.installation.is_blocked == new.installation.is_blocked and is_same_charger(
+        old.settings, new.settings
+    ):
         restored = _same_charger(old, restored)
     return without_unlinked(configuration, restored)
 
@@ -175,40 +177,57 @@ def _restored(
     restored = from_record(new, to_record(old), now, now_s, linked)
     return replace(
         restored,
-        session_started_s=old.session_started_s,
-        session_restored=old.session_restored,
-        drew_s=old.drew_s,
-        card=old.card,
+        session=replace(
+            restored.session,
+            began_at=old.session.began_at,
+            is_restored=old.session.is_restored,
+            drew_at=old.session.drew_at,
+        ),
+        process=replace(
+            restored.process,
+            card=replace(restored.process.card, enabled_by=old.process.card.enabled_by),
+        ),
         faults=replace(old.faults, present=()),
     )
 
 
 def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     """Return a charging point whose charger is known: only its settings are other ones."""
-    process = old.process
+    process = old.process.stage
     if process is Process.WAITING and not new.starts_manually:
         process = Process.FREE
     carried = replace(
         old,
-        settings=new.settings,
-        limits=new.limits,
-        zone=new.zone,
-        setpoint_ma=new.setpoint_ma,
-        setpoint_given=new.setpoint_given,
-        process=process,
-        wake_s=0.0,
+        installation=replace(
+            old.installation, settings=new.settings, limits=new.limits, zone=new.installation.zone
+        ),
+        control=replace(
+            old.control,
+            setpoint_ma=new.control.setpoint_ma,
+            is_setpoint_given=new.control.is_setpoint_given,
+            wake_at=0.0,
+        ),
+        process=replace(old.process, stage=process),
     )
     if old.settings.meter == new.settings.meter:
         return carried
     gone = old.metered | new.metered  # somebody else measures them now
     return replace(
         carried,
-        values={one: value for one, value in old.values.items() if one not in gone},
-        read_s={one: at_s for one, at_s in old.read_s.items() if one not in gone},
-        spacings_s={one: some for one, some in old.spacings_s.items() if one not in gone},
-        lifetime_counter=new.lifetime_counter,
-        session_counter=new.session_counter,
-        counters=new.counters,
+        readings=replace(
+            carried.readings,
+            values={one: value for one, value in old.readings.values.items() if one not in gone},
+            read_at={one: at_s for one, at_s in old.readings.read_at.items() if one not in gone},
+            spacings_s={
+                one: some for one, some in old.readings.spacings_s.items() if one not in gone
+            },
+        ),
+        energy=replace(
+            carried.energy,
+            lifetime_counter=new.energy.lifetime_counter,
+            power_counter=new.energy.power_counter,
+            counters=new.energy.counters,
+        ),
         faults=_without_meter_faults(old),
     )
 
@@ -274,7 +293,7 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
     for number, point in before.points.items():
         new = after.points.get(number)
         stays = new is not None and is_same_charger(point.settings, new.settings)
-        if stays or point.blocked:
+        if stays or point.installation.is_blocked:
             continue
         decision = decide(point.limits, wishes_of(stopping, point))
         effects.append(LeaveBehind(point=number, offer_ma=decision.offer_ma))
@@ -292,11 +311,15 @@ def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
             FaultChanged(scope=point_scope(number), code=code, present=False, at=at)
             for code in point.faults.present
         ]
-        session = point.session
-        if session is None or not (session.is_open or point.session_untold):
+        session = point.session.latest
+        if session is None or not (session.is_open or point.session.is_unreported):
             continue
         closed = sessions.close(session) if session.is_open else session
         effects.append(SessionClosed(point=number, session=closed))
-        over = replace(point, session=closed, session_untold=False, has_charged=False)
+        over = replace(
+            point,
+            session=replace(point.session, latest=closed, is_unreported=False),
+            process=replace(point.process, has_charged=False),
+        )
         effects.append(Remember(scope=point_scope(number), record=to_record(over)))
     return effects

@@ -113,7 +113,9 @@ def settle_point(
     obeying = points.follow_obedience(point, now_s)
     if obeying.faults is not point.faults:  # it does not follow, or does again
         obeying = _decide(station, obeying, now_s, effects)
-    point = replace(obeying, wake_s=points.wake_s(obeying, now_s))
+    point = replace(
+        obeying, control=replace(obeying.control, wake_at=points.wake_s(obeying, now_s))
+    )
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
@@ -141,29 +143,38 @@ def _tell_session(
 
     Without a clock it waits for one, at most until the next session or the end of the gateway.
     """
-    old, new = before.session, point.session
+    old, new = before.session.latest, point.session.latest
     ended = old is not None and old.is_open and new is not None and not new.is_open
-    if not (ended or point.session_untold) or new is None:
+    if not (ended or point.session.is_unreported) or new is None:
         return point
     over = old if new.is_open else new
     waits = station.clock is None and not station.stopping and not new.is_open
     if over is not None and not waits:
         effects.append(SessionClosed(point=number, session=over))
-    return replace(point, session_untold=waits)
+    return replace(point, session=replace(point.session, is_unreported=waits))
 
 
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
     decision = decide(point.limits, wishes_of(station, point))
-    if point.blocked:
-        return replace(point, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION))
+    if point.installation.is_blocked:
+        return replace(
+            point,
+            control=replace(
+                point.control, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION)
+            ),
+        )
     decision = explained(point, decision, now_s, managed=station.sharing is not None)
-    if point.decision is None or point.decision.offer_ma != decision.offer_ma:
+    if point.control.decision is None or point.control.decision.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
         effects.append(Offer(point=number, offer_ma=decision.offer_ma))
         effects.append(offer_note(point, decision))
-    return point if point.decision == decision else replace(point, decision=decision)
+    return (
+        point
+        if point.control.decision == decision
+        else replace(point, control=replace(point.control, decision=decision))
+    )
 
 
 def _faults_changed(

@@ -119,19 +119,21 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
 def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> Seen:
     """Return what load management sees of a charging point."""
     state = intrinsic_state(point, now_s)
-    session = point.session
+    session = point.session.latest
     return Seen(
         state=state,
-        connected=bool(point.connected),
-        reachable=point.condition is LinkCondition.GOOD and not point.blocked and state is not None,
+        connected=bool(point.process.connected),
+        reachable=point.link.condition is LinkCondition.GOOD
+        and not point.installation.is_blocked
+        and state is not None,
         allowed=allowed,
         cap_ma=cap_ma,
         currents_ma=_currents(point),
         read_s=_read_s(point),
         fresh_s=max(fresh_s(point, quantity) for quantity in point.measured or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
-        taken_ma=point.taken_ma,
-        taken_s=point.taken_s,
+        taken_ma=point.link.acknowledged_ma,
+        taken_s=point.link.acknowledged_since,
     )
 
 
@@ -143,11 +145,11 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     """
     settings = point.settings
     if "current_l1" not in settings.capabilities:
-        if Quantity.CURRENT not in point.read_s:
+        if Quantity.CURRENT not in point.readings.read_at:
             return None
         total = point.number(Quantity.CURRENT)
         return (None if total is None else total // settings.phases,) * settings.phases
-    if not all(quantity in point.read_s for quantity in point.measured):
+    if not all(quantity in point.readings.read_at for quantity in point.measured):
         return None
     currents = [point.number(quantity) for quantity in point.measured]
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
@@ -155,7 +157,7 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
 
 def _read_s(point: ChargingPoint) -> float | None:
     """Return when the oldest of the currents was read [monotonic s], also in vain."""
-    read_s = point.read_s
+    read_s = point.readings.read_at
     times = [read_s[quantity] for quantity in point.measured if quantity in read_s]
     return min(times) if times else read_s.get(Quantity.CURRENT)
 
@@ -306,7 +308,7 @@ def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:
     wishes = wishes_of(station, point, outside=True)
     return seen(
         point,
-        allowed=zero_source(point.limits, wishes) is None and not point.blocked,
+        allowed=zero_source(point.limits, wishes) is None and not point.installation.is_blocked,
         cap_ma=cap_ma(point.limits, wishes),
         now_s=now_s,
     )

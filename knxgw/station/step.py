@@ -150,7 +150,7 @@ def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     due = [
         number
         for number, point in station.points.items()
-        if point.wake_s <= now_s or point is not before.points[number]
+        if point.control.wake_at <= now_s or point is not before.points[number]
     ]
     if due:
         now = station.now(now_s)
@@ -350,7 +350,7 @@ def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> 
     """Say in the log which command was not, or not exactly, followed."""
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
-        if before.process is after.process:
+        if before.process.stage is after.process.stage:
             word = "start" if event.start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):
@@ -358,13 +358,13 @@ def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> 
         if wanted_ma is None:
             yield Note(text=f"cp{number}: setpoint ignored, it is no current")
         elif not before.limits.contains(wanted_ma):
-            kept_a = after.setpoint_ma / 1000
+            kept_a = after.control.setpoint_ma / 1000
             yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {kept_a:g} A")
 
 
 def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
     point = station.points[number]
-    if point.blocked:
+    if point.installation.is_blocked:
         return (Note(text=f"cp{number}: unlock ignored, the configuration is faulty"),)
     if points.may_unlock(point, now_s):
         return (Unlock(point=number), Note(text=f"cp{number}: cable released"))

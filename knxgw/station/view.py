@@ -208,9 +208,9 @@ def _phase_view(sharing: LoadManagement, index: int) -> PhaseView:
 def _point_view(
     station: Station, number: PointNumber, point: ChargingPoint, now_s: float, language: str
 ) -> PointView:
-    texts = point.product.texts
+    texts = point.installation.product.texts
     state = _published(station, number, "state")
-    decision = point.decision
+    decision = point.control.decision
     phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
     infos = [station.told(point_scope(number), f"fault_info_{part}") for part in range(1, 5)]
     return PointView(
@@ -219,8 +219,8 @@ def _point_view(
         model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
         state=state,
         state_words=_state_text(point, state).in_language(language),
-        connected=point.connected,
-        condition=point.condition.value,
+        connected=point.process.connected,
+        condition=point.link.condition.value,
         offer_ma=decision.offer_ma if decision else None,
         reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",
         setpoint_ma=_published(station, number, "setpoint_state"),
@@ -229,24 +229,24 @@ def _point_view(
         power_w=_published(station, number, "power"),
         energy_wh=_wh(_published(station, number, "energy")),
         session_wh=_wh(_published(station, number, "energy_last_charge")),
-        interruption=point.interruption,
-        complete=point.complete,
+        interruption=point.control.is_interrupted,
+        complete=point.process.is_complete,
         fault=point.faults.text,
         fault_present=point.faults.is_present,
         fault_infos=tuple(str(info) for info in infos if info),
-        faults=_fault_views(point.faults, point.product.faults, language),
+        faults=_fault_views(point.faults, point.installation.product.faults, language),
         ages_s={
-            quantity.value: max(0, round(now_s - point.read_s[quantity]))
-            for quantity in point.values
+            quantity.value: max(0, round(now_s - point.readings.read_at[quantity]))
+            for quantity in point.readings.values
         },
     )
 
 
 def _state_text(point: ChargingPoint, state: int | None) -> Text:
-    texts = point.product.texts
+    texts = point.installation.product.texts
     if state is not None:
         return texts.states[ChargingState(state)].name
-    is_new = point.condition is LinkCondition.STARTING
+    is_new = point.link.condition is LinkCondition.STARTING
     return texts.status.state_not_read_yet if is_new else texts.status.state_not_known
 
 

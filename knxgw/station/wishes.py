@@ -19,15 +19,15 @@ def wishes_of(station: Station, point: ChargingPoint, *, outside: bool = False) 
     unlinked = managed and FaultCode.DLM_ASSOCIATION in station.faults.present
     return Wishes(
         configuration=unlinked,
-        charger_error=point.in_error,
-        not_following=point.obedience.obeys is not Obeys.YES,
-        interruption=point.interruption,
+        charger_error=point.readings.in_error,
+        not_following=point.control.obedience.obeys is not Obeys.YES,
+        interruption=point.control.is_interrupted,
         grid_control_ma=configuration.grid_setpoint_ma if station.grid_control else None,
         lock_out=station.lock_out and not outside,
-        cancelled=point.process is Process.CANCELLED,
+        cancelled=point.process.stage is Process.CANCELLED,
         waiting_for_start=point.waits_for_start,
         minimum_because=_minimum_because(station, managed=managed),
-        setpoint_ma=None if managed else point.setpoint_ma,
+        setpoint_ma=None if managed else point.control.setpoint_ma,
         allocation=None if outside else _allocation(station, point),
     )
 

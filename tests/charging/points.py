@@ -1,11 +1,12 @@
 """Charging points for the tests: out of a configuration text, as the gateway makes them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.readings import see
-from knxgw.charging.words import ChargingState, Quantity, Value
+from knxgw.charging.words import ChargingState, Decision, Quantity, Value
 from tests.config.sites import KNX, configuration
 
 AVAILABLE: Mapping[Quantity, Value] = {
@@ -28,6 +29,11 @@ def make_point(more: str = "", model: str = "abb_terra_ac") -> ChargingPoint:
     entry = f"number: 1, model: {model}, connection: {{host: 192.168.1.31}}"
     site = configuration(f"{KNX}charging_points:\n  - {{{entry}{', ' + more if more else ''}}}\n")
     return new_point(site.points[0], site.product)
+
+
+def decided(point: ChargingPoint, decision: Decision | None) -> ChargingPoint:
+    """Return the point with another decision about it."""
+    return replace(point, control=replace(point.control, decision=decision))
 
 
 def at(seconds: float) -> datetime:

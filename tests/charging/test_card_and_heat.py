@@ -62,7 +62,12 @@ def test_the_same_card_counts_again_for_the_next_session() -> None:
 
 def test_a_restart_in_the_middle_of_a_session_tells_no_card_again() -> None:
     point = seen(make_point(model="keba_p30"), CHARGING, 0)
-    restored = replace(point, card="", card_before=None)
+    restored = replace(
+        point,
+        process=replace(
+            point.process, card=replace(point.process.card, enabled_by="", before=None)
+        ),
+    )
     again = seen(seen(restored, {**CHARGING, **CARD}, 1), CHARGING, 2)
     assert point_values(again, 2)["rfid"] == ""
     assert point_values(seen(again, OTHER, 3), 3)["rfid"] == "0BADCAFE", "another one is new"
@@ -87,7 +92,8 @@ def test_the_charger_s_own_warning_is_the_one_that_counts() -> None:
 
 @pytest.mark.proves("3.55")
 def test_start_end_and_duration_are_the_charger_s_own_where_it_has_them() -> None:
-    point = replace(make_point(), zone=BERLIN)
+    new = make_point()
+    point = replace(new, installation=replace(new.installation, zone=BERLIN))
     point = seen_for(point, CHARGING, 0, 20)
     own = {  # its clock is 5 minutes fast; NOON is 14:00 in Berlin
         Quantity.SESSION_START: (14 * 60 + 5) * 60,

@@ -48,8 +48,8 @@ class Life:
 
 
 def session_kwh(life: Life) -> float:
-    assert life.point.session is not None
-    return life.point.session.energy_mwh / KWH
+    assert life.point.session.latest is not None
+    return life.point.session.latest.energy_mwh / KWH
 
 
 @pytest.mark.proves("H.83", "3.51", "2.32")
@@ -134,7 +134,7 @@ def test_a_life_does_not_begin_with_a_reading_that_the_next_one_contradicts(
     """A charger that starts up with us shows nothing yet, or anything."""
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
     life.reads(AVAILABLE, nonsense, of=of)
-    assert life.point.lifetime_mwh is None
+    assert life.point.energy.lifetime_mwh is None
     life.reads(AVAILABLE, *[1000] * 6, of=of)
     assert life.told("energy") == 1000 * KWH
     assert life.told("energy_lifetime") == 1000 * KWH
@@ -146,7 +146,7 @@ def test_a_doubt_ends_with_a_reading_as_before_also_when_that_shows_nothing_new(
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
     for _ in range(5):
         life.reads(AVAILABLE, 1000, 0, 1000, of=of)
-    assert life.point.lifetime_counter.doubt is None
+    assert life.point.energy.lifetime_counter.doubt is None
     assert life.told("energy") == 1000 * KWH
 
 
@@ -161,7 +161,7 @@ def test_the_counter_of_a_phase_is_judged_like_the_sum(phase: Quantity) -> None:
 
 def test_a_coarse_register_may_move_by_its_own_step() -> None:
     life, of = Life(make_point("phases: 1, " + METER, model="evse_din")), Quantity.ENERGY
-    assert life.point.lifetime_counter.slack_mwh >= 2 * KWH
+    assert life.point.energy.lifetime_counter.slack_mwh >= 2 * KWH
     life.point = seen(life.point, AVAILABLE, 0)
     assert of in life.point.metered
 
@@ -183,9 +183,9 @@ def test_without_a_clock_a_large_rise_over_a_restart_is_taken_when_it_lasts() ->
     life.reads(CHARGING, 1000, 1000, of=of)
     life.restart(None, 3600)
     life.reads(CHARGING, 1011, of=of)
-    assert life.point.lifetime_mwh == 1000 * KWH
+    assert life.point.energy.lifetime_mwh == 1000 * KWH
     life.reads(CHARGING, *[1011] * 5, of=of)
-    assert life.point.lifetime_mwh == 1011 * KWH
+    assert life.point.energy.lifetime_mwh == 1011 * KWH
 
 
 @pytest.mark.proves("3.57", "3.51")
@@ -209,14 +209,14 @@ def test_a_duration_and_a_start_that_begin_anew_with_a_start_command_are_not_tak
         point = seen(point, PAUSED, now_s)
     for now_s in range(400, 500, 5):
         point = seen(point, {**CHARGING, Quantity.SESSION_DURATION: now_s - 400}, now_s)
-    assert point.session is not None
-    assert point.session.duration_s == 490
+    assert point.session.latest is not None
+    assert point.session.latest.duration_s == 490
     point = seen(point, AVAILABLE, 500)
     point = seen(seen(point, WAITING, 510), CHARGING, 515)
     for now_s in range(520, 600, 5):
         point = seen(point, {**CHARGING, Quantity.SESSION_DURATION: now_s - 510}, now_s)
-    assert point.session is not None
-    assert point.session.duration_s == 85, "the next vehicle's is the charger's own again"
+    assert point.session.latest is not None
+    assert point.session.latest.duration_s == 85, "the next vehicle's is the charger's own again"
 
 
 # --- by power, only where nothing counts ---------------------------------------------------------
@@ -228,8 +228,8 @@ def test_without_a_counter_the_session_is_counted_by_power() -> None:
     point = seen(make_point(model="abb_terra_ac"), WAITING, 0)
     for now_s in range(10, 111, 10):
         point = seen(point, POWERED, now_s)
-    assert point.session is not None
-    assert point.session.energy_mwh == pytest.approx(100_000, abs=10)
+    assert point.session.latest is not None
+    assert point.session.latest.energy_mwh == pytest.approx(100_000, abs=10)
 
 
 def test_where_a_counter_counts_power_adds_nothing_however_seldom_it_is_read() -> None:

@@ -1,7 +1,5 @@
 """One charging point: "complete", the shown state, commands, links."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +33,7 @@ from tests.charging.points import (
     METER,
     WAITING,
     at,
+    decided,
     make_point,
     seen,
     seen_for,
@@ -60,42 +59,44 @@ def good(point: ChargingPoint) -> ChargingPoint:
 @pytest.mark.proves("3.35")
 def test_charging_is_complete_after_the_whole_time_below_the_threshold() -> None:
     point = seen_for(charged(), IDLE, 11, 70)
-    assert not point.complete
-    assert seen(point, IDLE, 71).complete
+    assert not point.process.is_complete
+    assert seen(point, IDLE, 71).process.is_complete
 
 
 @pytest.mark.proves("3.36")
 def test_one_moment_above_the_threshold_starts_the_time_anew() -> None:
     point = seen_for(charged(), IDLE, 11, 60)
     point = seen(point, CHARGING, 61)
-    assert not seen_for(point, IDLE, 62, 121).complete
+    assert not seen_for(point, IDLE, 62, 121).process.is_complete
 
 
 @pytest.mark.proves("3.38", "3.39")
 def test_complete_falls_at_once_when_current_flows_and_on_unplugging() -> None:
     point = seen_for(charged(), IDLE, 11, 71)
-    assert not seen(point, CHARGING, 72).complete
-    assert not seen(point, AVAILABLE, 72).complete
+    assert not seen(point, CHARGING, 72).process.is_complete
+    assert not seen(point, AVAILABLE, 72).process.is_complete
 
 
 @pytest.mark.proves("3.37")
 def test_a_vehicle_that_never_charged_is_not_complete() -> None:
-    assert not seen_for(make_point(COMPLETE), {**WAITING, Quantity.CURRENT_L1: 0}, 1, 200).complete
+    assert not seen_for(
+        make_point(COMPLETE), {**WAITING, Quantity.CURRENT_L1: 0}, 1, 200
+    ).process.is_complete
 
 
 def test_the_time_does_not_run_while_the_point_is_held_at_0_a() -> None:
     point = seen_for(charged(), IDLE, 11, 40)
-    held = seen_for(replace(point, decision=ZERO), IDLE, 41, 300)
-    assert not held.complete
-    free = replace(held, decision=None)
-    assert not seen_for(free, IDLE, 301, 330).complete
-    assert seen_for(free, IDLE, 301, 332).complete
+    held = seen_for(decided(point, ZERO), IDLE, 41, 300)
+    assert not held.process.is_complete
+    free = decided(held, None)
+    assert not seen_for(free, IDLE, 301, 330).process.is_complete
+    assert seen_for(free, IDLE, 301, 332).process.is_complete
 
 
 def test_values_without_currents_do_not_undo_complete() -> None:
     point = seen_for(charged(), IDLE, 11, 71)
     point = good(link_changed(point, LinkCondition.NOT_REACHABLE))
-    assert seen(point, WAITING, 80).complete, "the state is polled before the currents"
+    assert seen(point, WAITING, 80).process.is_complete, "the state is polled before the currents"
 
 
 # --- what is shown
@@ -141,10 +142,10 @@ def test_an_error_of_the_charger_is_shown_before_anything_else() -> None:
 @pytest.mark.parametrize("echo", [ChargingState.INTERRUPTION, ChargingState.MANUAL_START])
 def test_the_echo_of_our_own_pause_is_shown_as_connected(echo: ChargingState) -> None:
     values = {Quantity.STATE: echo, Quantity.CONNECTED: 1}
-    point = offer_taken(replace(make_point(), decision=ZERO), 0, 0)
+    point = offer_taken(decided(make_point(), ZERO), 0, 0)
     point = seen(point, values, 1)
     assert shown_state(point, 1) is ChargingState.CONNECTED
-    point = replace(point, decision=Decision(offer_ma=6000, reason=Reason.MINIMUM))
+    point = decided(point, Decision(offer_ma=6000, reason=Reason.MINIMUM))
     for second in range(2, 101):
         point = seen(point, values, second)
     assert shown_state(point, 100) is ChargingState.CONNECTED, "the charger does not know it yet"
@@ -157,10 +158,10 @@ def test_the_echo_of_our_own_pause_is_shown_as_connected(echo: ChargingState) ->
 
 def test_the_echo_of_our_own_pause_lasts_for_two_polls_also_on_a_slow_line() -> None:
     values = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
-    point = offer_taken(replace(make_point(), decision=ZERO), 0, 0)
+    point = offer_taken(decided(make_point(), ZERO), 0, 0)
     for second in range(0, 97, 12):
         point = seen(point, values, second)
-    point = replace(point, decision=Decision(offer_ma=6000, reason=Reason.MINIMUM))
+    point = decided(point, Decision(offer_ma=6000, reason=Reason.MINIMUM))
     point = offer_taken(point, 6000, 97)
     point = seen(point, values, 120)
     assert shown_state(point, 97 + 6 + 2 * 12) is ChargingState.CONNECTED
@@ -262,24 +263,24 @@ def test_a_fault_register_of_the_meter_is_its_own_fault() -> None:
 
 def test_a_setpoint_outside_the_range_is_clamped_and_said() -> None:
     point = command_setpoint(make_point(), 20_000)
-    assert point.setpoint_ma == 16_000
+    assert point.control.setpoint_ma == 16_000
     assert point.faults.text == "ValOutOfRange"
     assert not point.faults.is_present
 
 
 def test_a_setpoint_that_is_no_current_is_ignored_and_said() -> None:
     point = command_setpoint(command_setpoint(make_point(), 8000), None)
-    assert point.setpoint_ma == 8000
+    assert point.control.setpoint_ma == 8000
     assert point.faults.text == "ValOutOfRange"
 
 
 @pytest.mark.proves("3.45")
 def test_a_setpoint_of_0_a_is_out_of_range_where_the_model_cannot_pause() -> None:
     point = command_setpoint(make_point(model="keba_p30"), 0)
-    assert point.setpoint_ma == 6000
+    assert point.control.setpoint_ma == 6000
     assert point.faults.text == "ValOutOfRange"
     point = command_setpoint(make_point(), 0)
-    assert point.setpoint_ma == 0
+    assert point.control.setpoint_ma == 0
     assert point.faults.text == "No error"
 
 
@@ -287,7 +288,7 @@ def test_a_process_that_waits_is_started_once() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
     assert shown_state(point, 0) is ChargingState.MANUAL_START
     point = command_start_stop(point, 0, start=True)
-    assert point.process is Process.FREE
+    assert point.process.stage is Process.FREE
     assert point.faults.text == "No error"
     assert command_start_stop(point, 0, start=True).faults.text == "OpNotPossible"
 
@@ -295,24 +296,24 @@ def test_a_process_that_waits_is_started_once() -> None:
 def test_a_start_is_not_possible_while_interrupted_in_any_way() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
     interrupted = command_interruption(point, active=True)
-    assert command_start_stop(interrupted, 0, start=True).process is Process.WAITING
+    assert command_start_stop(interrupted, 0, start=True).process.stage is Process.WAITING
     paused = command_start_stop(point, 0, start=True, paused_all=True)
-    assert paused.process is Process.WAITING
+    assert paused.process.stage is Process.WAITING
 
 
 def test_a_cancelled_process_waits_until_the_vehicle_was_replugged() -> None:
     point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
     assert shown_state(point, 0) is ChargingState.CANCELLED
     again = command_start_stop(point, 0, start=True)
-    assert again.process is Process.CANCELLED
+    assert again.process.stage is Process.CANCELLED
     assert again.faults.text == "OpNotPossible"
     assert command_start_stop(point, 0, start=False).faults.text == "OpNotPossible"
-    assert seen(point, AVAILABLE, 1).process is Process.NO_VEHICLE
+    assert seen(point, AVAILABLE, 1).process.stage is Process.NO_VEHICLE
 
 
 def test_there_is_nothing_to_stop_without_a_vehicle() -> None:
     point = command_start_stop(seen(make_point(), AVAILABLE, 0), 0, start=False)
-    assert point.process is Process.NO_VEHICLE
+    assert point.process.stage is Process.NO_VEHICLE
     assert point.faults.text == "OpNotPossible"
 
 
@@ -344,10 +345,10 @@ def test_the_shown_state_is_5_or_11_without_a_vehicle(deeds: list[str]) -> None:
         else:
             point = seen(point, CHARGING if deed == "plug" else AVAILABLE, 0)
     state = shown_state(point, 0)
-    if point.interruption:
+    if point.control.is_interrupted:
         assert state is ChargingState.INTERRUPTION
-    elif not point.connected:
+    elif not point.process.connected:
         assert state is ChargingState.AVAILABLE
     else:
-        cancelled = point.process is Process.CANCELLED
+        cancelled = point.process.stage is Process.CANCELLED
         assert state is (ChargingState.CANCELLED if cancelled else ChargingState.CHARGE)

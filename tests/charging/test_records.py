@@ -50,16 +50,22 @@ def test_a_record_says_everything_that_must_survive(
 ) -> None:
     plugged = Process.CANCELLED if cancelled else Process.FREE
     process = plugged if connected else Process.NO_VEHICLE
+    new = make_point()
     point = replace(
-        make_point(),
-        interruption=interruption,
-        process=process,
-        connected=connected,
-        setpoint_ma=setpoint_ma,
-        setpoint_given=True,
-        session=session,
-        lifetime_mwh=77,
-        lifetime_counter=EnergyCounter(reading_mwh=50, dropped_mwh=60),
+        new,
+        process=replace(new.process, connected=connected, stage=process),
+        session=replace(new.session, latest=session),
+        energy=replace(
+            new.energy,
+            lifetime_mwh=77,
+            lifetime_counter=EnergyCounter(reading_mwh=50, dropped_mwh=60),
+        ),
+        control=replace(
+            new.control,
+            is_interrupted=interruption,
+            setpoint_ma=setpoint_ma,
+            is_setpoint_given=True,
+        ),
     )
     assert to_record(restarted(point, 10)) == to_record(point)
 
@@ -69,18 +75,18 @@ def test_a_restart_in_the_middle_of_a_session_keeps_it_going() -> None:
     point = seen_for(point, {**CHARGING, Quantity.ENERGY: 1_200_000}, 1, 20)
     again = restarted(point, 100, make_point(model="alfen_eve"))
     again = seen(again, {**CHARGING, Quantity.ENERGY: 1_500_000}, 110)
-    assert again.session is not None
-    assert again.session.started_at == at(1)
-    assert again.session.duration_s == 109
-    assert again.session.energy_mwh == 300_000
-    assert again.lifetime_mwh == 1_500_000
+    assert again.session.latest is not None
+    assert again.session.latest.started_at == at(1)
+    assert again.session.latest.duration_s == 109
+    assert again.session.latest.energy_mwh == 300_000
+    assert again.energy.lifetime_mwh == 1_500_000
 
 
 def test_a_vehicle_that_left_during_the_restart_ends_its_session() -> None:
     again = seen(restarted(seen_for(make_point(), CHARGING, 1, 20), 100), AVAILABLE, 101)
-    assert again.session is not None
-    assert not again.session.is_open
-    assert again.session.ended_at == at(20)
+    assert again.session.latest is not None
+    assert not again.session.latest.is_open
+    assert again.session.latest.ended_at == at(20)
 
 
 @pytest.mark.proves("3.34", "D16.4")
@@ -88,7 +94,7 @@ def test_cancelled_survives_a_restart_until_replugged() -> None:
     point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
     again = seen(restarted(point, 10), CHARGING, 11)
     assert shown_state(again, 11) is ChargingState.CANCELLED
-    assert seen(again, AVAILABLE, 12).process is Process.NO_VEHICLE
+    assert seen(again, AVAILABLE, 12).process.stage is Process.NO_VEHICLE
 
 
 def test_complete_survives_a_restart() -> None:
@@ -96,7 +102,7 @@ def test_complete_survives_a_restart() -> None:
     point = seen_for(point, IDLE, 6, 70)
     again = restarted(point, 100, make_point("complete: {time_s: 60}"))
     states_only = {Quantity.STATE: ChargingState.CONNECTED, Quantity.CONNECTED: 1}
-    assert seen(seen(again, states_only, 101), IDLE, 102).complete
+    assert seen(seen(again, states_only, 101), IDLE, 102).process.is_complete
 
 
 def test_a_pause_of_ours_is_still_known_as_ours_after_a_restart() -> None:
@@ -108,12 +114,12 @@ def test_a_pause_of_ours_is_still_known_as_ours_after_a_restart() -> None:
 @pytest.mark.proves("D16.42")
 def test_a_given_setpoint_is_kept_and_clamped_anew() -> None:
     point = command_setpoint(make_point(), 14_000)
-    assert restarted(point, 1, make_point("maximum_a: 20")).setpoint_ma == 14_000
-    assert restarted(point, 1, make_point("maximum_a: 10")).setpoint_ma == 10_000
+    assert restarted(point, 1, make_point("maximum_a: 20")).control.setpoint_ma == 14_000
+    assert restarted(point, 1, make_point("maximum_a: 10")).control.setpoint_ma == 10_000
 
 
 def test_a_setpoint_that_was_never_given_follows_the_maximum() -> None:
-    assert restarted(make_point(), 1, make_point("maximum_a: 32")).setpoint_ma == 32_000
+    assert restarted(make_point(), 1, make_point("maximum_a: 32")).control.setpoint_ma == 32_000
 
 
 @pytest.mark.proves("7.7")
@@ -126,7 +132,7 @@ def test_faults_do_not_survive_a_restart() -> None:
 def test_a_record_of_an_earlier_build_is_read() -> None:
     record = to_record(command_setpoint(make_point(), 9000))
     del record["paused"], record["dropped_mwh"]
-    assert from_record(make_point(), record, None, 0).setpoint_ma == 9000
+    assert from_record(make_point(), record, None, 0).control.setpoint_ma == 9000
 
 
 def test_energy_that_flowed_while_the_gateway_was_off_is_the_session_s() -> None:
@@ -134,8 +140,8 @@ def test_energy_that_flowed_while_the_gateway_was_off_is_the_session_s() -> None
     again = restarted(point, 3600, make_point(model="goe_charger"))
     again = seen(again, {**CHARGING, Quantity.SESSION_ENERGY: 11_000_000}, 3601)
     again = seen(again, AVAILABLE, 3602)
-    assert again.session is not None
-    assert again.session.energy_mwh == 11_000_000
+    assert again.session.latest is not None
+    assert again.session.latest.energy_mwh == 11_000_000
 
 
 # --- records that cannot be read, or not all of it -----------------------------------------------
@@ -187,17 +193,17 @@ def test_nobody_gets_more_current_than_the_record_can_have_allowed(record: objec
     schema = fields.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int):
         fields = {}
-    assert point.interruption is (fields.get("interruption") is not False)
+    assert point.control.is_interrupted is (fields.get("interruption") is not False)
     setpoint = fields.get("setpoint_ma", "missing")
     if not (setpoint is None or (isinstance(setpoint, int) and not isinstance(setpoint, bool))):
-        assert point.setpoint_ma == point.limits.clamp_setpoint(0)
+        assert point.control.setpoint_ma == point.limits.clamp_setpoint(0)
 
 
 def test_a_record_of_a_newer_version_is_not_believed() -> None:
     record = to_record(make_point()) | {"schema": 99, "interruption": False}
     point = from_record(make_point(), record, None, 0)
-    assert point.interruption
-    assert point.setpoint_ma == 0
+    assert point.control.is_interrupted
+    assert point.control.setpoint_ma == 0
     assert read_record(record).unknown[0] == "schema"
 
 
@@ -206,38 +212,41 @@ def test_a_record_of_a_newer_version_is_not_believed() -> None:
     [one for one in FIELDS if one not in ("paused", "dropped_mwh", "counters", "session_untold")],
 )
 def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
+    new, counter = make_point(), EnergyCounter(reading_mwh=50)
     full = replace(
-        make_point(), connected=True, process=Process.FREE, setpoint_ma=9000, setpoint_given=True,
-        lifetime_mwh=77, lifetime_counter=EnergyCounter(reading_mwh=50),
-    )  # fmt: skip
+        new,
+        process=replace(new.process, connected=True, stage=Process.FREE),
+        energy=replace(new.energy, lifetime_mwh=77, lifetime_counter=counter),
+        control=replace(new.control, setpoint_ma=9000, is_setpoint_given=True),
+    )
     record = to_record(full)
     del record[field]
     point = from_record(make_point(), record, None, 0)
     assert field in read_record(record).unknown
     if field != "schema":
-        assert point.interruption is (field == "interruption")
-        assert point.setpoint_ma == (0 if field == "setpoint_ma" else 9000)
-        assert point.lifetime_mwh == (None if field == "lifetime_mwh" else 77)
-        assert point.lifetime_counter.reading_mwh == (None if field == "reading_mwh" else 50)
+        assert point.control.is_interrupted is (field == "interruption")
+        assert point.control.setpoint_ma == (0 if field == "setpoint_ma" else 9000)
+        assert point.energy.lifetime_mwh == (None if field == "lifetime_mwh" else 77)
+        assert point.energy.lifetime_counter.reading_mwh == (None if field == "reading_mwh" else 50)
 
 
 def test_what_no_object_can_let_go_is_not_held_back() -> None:
     point = from_record(make_point(), {}, None, 0, linked=())
-    assert not point.interruption
-    assert point.setpoint_ma == point.limits.maximum_ma
-    assert not point.setpoint_given
-    assert seen(point, CHARGING, 1).process is Process.FREE
+    assert not point.control.is_interrupted
+    assert point.control.setpoint_ma == point.limits.maximum_ma
+    assert not point.control.is_setpoint_given
+    assert seen(point, CHARGING, 1).process.stage is Process.FREE
 
 
 def test_a_process_that_may_have_been_cancelled_waits_for_a_start_or_another_vehicle() -> None:
     def lost() -> ChargingPoint:
         point = from_record(make_point(model="bender_cc612_mennekes_professional"), {}, None, 0)
         assert "start_stop" in point.settings.capabilities
-        return replace(point, interruption=False)
+        return replace(point, control=replace(point.control, is_interrupted=False))
 
     waiting = seen(lost(), CHARGING, 1)
     assert shown_state(waiting, 1) is ChargingState.MANUAL_START
     started = command_start_stop(waiting, 1, start=True)
-    assert started.process is Process.FREE
-    assert seen(lost(), AVAILABLE, 1).process is Process.NO_VEHICLE
-    assert seen(seen(lost(), AVAILABLE, 1), CHARGING, 2).process is Process.FREE
+    assert started.process.stage is Process.FREE
+    assert seen(lost(), AVAILABLE, 1).process.stage is Process.NO_VEHICLE
+    assert seen(seen(lost(), AVAILABLE, 1), CHARGING, 2).process.stage is Process.FREE

@@ -25,8 +25,8 @@ from tests.charging.points import (
 
 
 def session_of(point: ChargingPoint) -> Session:
-    assert point.session is not None
-    return point.session
+    assert point.session.latest is not None
+    return point.session.latest
 
 
 def charged(model: str = "goe_charger") -> ChargingPoint:
@@ -37,7 +37,7 @@ def charged(model: str = "goe_charger") -> ChargingPoint:
 
 @pytest.mark.proves("3.49")
 def test_a_session_starts_when_charging_begins_and_not_at_plug_in() -> None:
-    assert seen(make_point(), WAITING, 5).session is None
+    assert seen(make_point(), WAITING, 5).session.latest is None
     assert session_of(charged()).started_at == at(10)
 
 
@@ -114,7 +114,7 @@ def test_the_energy_comes_from_the_meter_reading() -> None:
     point = seen(point, CHARGING, 2)
     point = seen(point, {Quantity.ENERGY: 1_250_000}, 3)
     assert session_of(point).energy_mwh == 250_000
-    assert point.lifetime_mwh == 1_250_000
+    assert point.energy.lifetime_mwh == 1_250_000
 
 
 def test_the_last_reading_before_unplugging_counts() -> None:

@@ -92,9 +92,9 @@ def _real(point: ChargingPoint, given: Input, *, manual: bool) -> ChargingPoint:
     del manual
     match given:
         case Input.PLUGGED_IN:
-            return point if point.connected else seen(point, WAITING, 0)
+            return point if point.process.connected else seen(point, WAITING, 0)
         case Input.UNPLUGGED:
-            return seen(point, AVAILABLE, 0) if point.connected else point
+            return seen(point, AVAILABLE, 0) if point.process.connected else point
         case Input.START | Input.STOP:
             return command_start_stop(point, 0, start=given is Input.START)
         case _:
@@ -126,7 +126,7 @@ def test_a_running_charging_point_follows_the_tables(
         point = _real(point, given_input, manual=manual)
         assert (point.faults.informed_count > before) is (following is None), "OpNotPossible"
         situation = following or situation
-        assert point.process is situation[1]
+        assert point.process.stage is situation[1]
         assert shown_state(point, 0) is shown_in(situation)
 
 
@@ -139,7 +139,7 @@ def test_every_reported_state_of_a_plugged_point_is_shown_as_the_table_says(
     more = MANUAL if process is Process.WAITING else ""
     point = seen(make_point(more, "goe_charger"), AVAILABLE, 0)
     point = seen(point, {Quantity.STATE: reported, Quantity.CONNECTED: 1}, 1)
-    assert point.process is process
+    assert point.process.stage is process
     hold = Hold.WAITING if process is Process.WAITING else Hold.NONE
     assert shown_state(point, 1) is SHOWN_TABLE[reported][hold]
     interrupted = command_interruption(point, active=True)

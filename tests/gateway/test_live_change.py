@@ -87,7 +87,7 @@ async def test_what_stays_notices_nothing(tmp_path: Path) -> None:
         await world.sleep(20.0)
         before = [connections(world, number) for number in range(1, 6)]
         joined = list(world.line.members)
-        session = world.gateway.application.station.points[CP1].session  # type: ignore[union-attr]
+        session = world.gateway.application.station.points[CP1].session.latest  # type: ignore[union-attr]
         world.skip()
         await world.change(Plan({1: 5021, 2: 5022, 3: 5023}, name="Renamed").text())
         await world.sleep(30.0)
@@ -95,7 +95,7 @@ async def test_what_stays_notices_nothing(tmp_path: Path) -> None:
         assert world.line.members == joined, "the same session on the same line"
         assert world.charger(1).offer_ma == 16_000
         assert session is not None
-        now = world.gateway.application.station.points[CP1].session  # type: ignore[union-attr]
+        now = world.gateway.application.station.points[CP1].session.latest  # type: ignore[union-attr]
         assert now is not None
         assert now.started_at == session.started_at
         assert now.energy_mwh > session.energy_mwh
@@ -269,9 +269,9 @@ class Watch:
             one.started_at for number in range(1, 6) for one in self.world.database.sessions(number)
         }
         now = {
-            int(number): point.session.started_at
+            int(number): point.session.latest.started_at
             for number, point in application.station.points.items()
-            if point.session is not None and point.session.is_open
+            if point.session.latest is not None and point.session.latest.is_open
         }
         for number, started_at in self.open.items():
             goes_on = now.get(number) == started_at
@@ -283,7 +283,7 @@ class Watch:
         application = self.world.gateway.application
         assert application is not None
         for number, port in plan.ports.items():
-            decision = application.station.points[PointNumber(number)].decision
+            decision = application.station.points[PointNumber(number)].control.decision
             assert decision is not None
             assert charger_at(self.world, port).offer_ma <= decision.offer_ma, number
 

@@ -105,7 +105,7 @@ def test_a_car_that_waited_for_a_start_still_waits_after_a_restart() -> None:
     manual = "number: 1, model: goe_charger, connection: {host: 192.168.1.31}, start: manual"
     station, effects = after(started(manual, more=LINKED), GOOD, charger(WAITING))
     station = again(effects, manual)
-    assert station.points[CP1].process is Process.WAITING
+    assert station.points[CP1].process.stage is Process.WAITING
     station, effects = after(station, Started(), GOOD, charger(WAITING), now_s=10.0)
     assert set(offers(effects)) == {0}
     assert reason(station) is Reason.WAITING_FOR_START
@@ -121,7 +121,7 @@ def test_a_corrected_clock_takes_the_running_session_along() -> None:
         station = after(station, charger(CHARGING), now_s=float(now_s))[0]
     station = after(station, ClockSet(now=at(30), source=ClockSource.NTP), now_s=30.0)[0]
     station = after(station, charger(AVAILABLE), now_s=31.0)[0]
-    session = station.points[CP1].session
+    session = station.points[CP1].session.latest
     assert session is not None
     assert (session.started_at, session.ended_at, session.duration_s) == (at(10), at(29), 19)
 
@@ -136,7 +136,7 @@ def test_a_session_from_before_a_restart_keeps_its_start_and_gets_its_true_durat
     stored = after(stored, Started(), now_s=0.0)[0]
     stored = after(stored, ClockSet(now=at(3601), source=ClockSource.NTP), now_s=5.0)[0]
     stored = after(stored, charger(CHARGING), now_s=6.0)[0]
-    session = stored.points[CP1].session
+    session = stored.points[CP1].session.latest
     assert session is not None
     assert (session.started_at, session.duration_s) == (at(1), 3601)
 

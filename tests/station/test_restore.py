@@ -58,7 +58,7 @@ DYNAMIC = "load_management: {mode: dynamic, fuse_a: 35}\n"
 
 
 def reason(station: Station, point: PointNumber = CP1) -> Reason:
-    decision = station.points[point].decision
+    decision = station.points[point].control.decision
     assert decision is not None
     return decision.reason
 
@@ -113,7 +113,7 @@ def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> Non
     station = started(more=DYNAMIC + LINKED)
     station = after(station, InterruptionCommanded(point=CP2, active=True))[0]
     station, _ = after(station, Stopping())
-    decisions = [point.decision for point in station.points.values()]
+    decisions = [point.control.decision for point in station.points.values()]
     assert [d.offer_ma for d in decisions if d] == [6000, 0]
 
 
@@ -129,7 +129,7 @@ def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
         values[Quantity.CURRENT_L3] = offer_ma
         telegrams = [GridMeterReading(phase=p, value=4000 + offer_ma) for p in range(3)]
         station = after(station, charger(values), *telegrams, Tick(), now_s=float(now_s))[0]
-    decision = station.points[CP1].decision
+    decision = station.points[CP1].control.decision
     assert decision is not None
     assert decision.offer_ma == 16_000
     station, effects = after(station, Stopping(), now_s=60.0)
@@ -211,7 +211,7 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
             active[name] = bool(value)
             event = _SWITCHES[name][0 if value else 1]
         station, _ = after(station, event)
-        decision = station.points[CP1].decision
+        decision = station.points[CP1].control.decision
         assert decision is not None
         zero = active["interruption"] or (active["grid control"] and pausing)
         cap_ma = 6000 if active["grid control"] else 80_000

@@ -140,8 +140,8 @@ def test_whatever_happens_an_offer_is_zero_or_within_the_limits(
         for offer in (e.offer_ma for e in effects if isinstance(e, Offer)):
             assert offer == 0 or 6000 <= offer <= 16_000
         for point in station.points.values():
-            if point.interruption and point.decision:
-                assert point.decision.offer_ma == 0
+            if point.control.is_interrupted and point.control.decision:
+                assert point.control.decision.offer_ma == 0
         assert json.dumps([dict(e.record) for e in effects if isinstance(e, Remember)])
         view(station, 1.0)
 
@@ -163,14 +163,17 @@ def test_interruption_and_grid_control_run_independently_in_any_order(
     for index in order:
         station, _ = after(station, deeds[index])
     point = station.points[CP1]
-    assert point.decision is not None
-    assert (point.decision.offer_ma, point.decision.reason) == (0, Reason.INTERRUPTION)
-    assert point.setpoint_ma == 9000
+    assert point.control.decision is not None
+    assert (point.control.decision.offer_ma, point.control.decision.reason) == (
+        0,
+        Reason.INTERRUPTION,
+    )
+    assert point.control.setpoint_ma == 9000
     station, effects = after(station, InterruptionCommanded(point=CP1, active=False))
     assert offers(effects) == ([] if pausing else [6000])
     station, effects = after(station, GridControlCommanded(active=False))
     assert offers(effects) == [9000]
-    assert station.points[CP2].interruption
+    assert station.points[CP2].control.is_interrupted
 
 
 # --- offers
@@ -238,7 +241,7 @@ def test_a_charger_with_an_error_is_offered_nothing_until_it_is_gone() -> None:
 @pytest.mark.proves("5.5")
 def test_a_configuration_fault_blocks_every_offer_to_the_points_concerned() -> None:
     station, effects = after(new_station(*COLLIDING), Started())
-    blocked = [n for n, point in station.points.items() if point.blocked]
+    blocked = [n for n, point in station.points.items() if point.installation.is_blocked]
     assert blocked
     for number in blocked:
         assert offers(effects, number) == []
@@ -250,7 +253,7 @@ def test_a_configuration_fault_blocks_every_offer_to_the_points_concerned() -> N
             UnlockCommanded(point=number),
         )
         assert not [e for e in more if isinstance(e, Offer | Unlock)]
-        decision = station.points[number].decision
+        decision = station.points[number].control.decision
         assert decision is not None
         assert decision.reason is Reason.CONFIGURATION
 
@@ -378,7 +381,7 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert published(effects, "interruption_state") == [True]
     assert published(effects, "grid_supporting_control_state", DEVICE) == [True]
-    assert again.points[CP2].process is Process.CANCELLED
+    assert again.points[CP2].process.stage is Process.CANCELLED
     again, effects = after(again, InterruptionCommanded(point=CP1, active=False))
     assert offers(effects) == [6000]
     assert offers(after(again, GridControlCommanded(active=False))[1]) == [9000]
