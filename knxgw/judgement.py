@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import Message, message
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, FileLine, Finding, Plain, Severity
@@ -202,29 +203,28 @@ def _open(
     try:
         listener.open()
     except OSError as err:
-        return [loaded.finding(LISTEN_KEY, *_why_not(listener.address, err, asked_for))]
+        words, severity = _why_not(listener.address, err, asked_for)
+        return [loaded.finding(LISTEN_KEY, words, severity)]
     return []
 
 
-def _why_not(address: Address, err: OSError, asked_for: str | None) -> tuple[str, str, Severity]:
-    """Return problem, remedy and severity of an address that cannot be had."""
-    problem, remedy = f"cannot listen on {address}", "choose another address"
+def _why_not(address: Address, err: OSError, asked_for: str | None) -> tuple[Message, Severity]:
+    """Return what to say about an address that cannot be had, and how bad it is."""
+    at = str(address)
     if isinstance(err, socket.gaierror) or err.errno == errno.EADDRNOTAVAIL:
         # the network may come later: charging does not wait for it, the website does
-        what = "that name is not known" if err.errno != errno.EADDRNOTAVAIL else _NOT_OURS
-        return f"{problem}: {what}; the website waits until that changes", remedy, Severity.WARNING
+        if err.errno == errno.EADDRNOTAVAIL:
+            return message("listen_address_not_ours", address=at), Severity.WARNING
+        return message("listen_name_not_known", address=at), Severity.WARNING
     if err.errno == errno.EACCES:
-        remedy = "choose a port above 1023, such as 8080"
-        return f"{problem}: not allowed", remedy, Severity.ERROR
+        return message("listen_not_allowed", address=at), Severity.ERROR
     if err.errno != errno.EADDRINUSE:
-        return f"{problem}: {err.strerror or err}", remedy, Severity.ERROR
+        reason = err.strerror or str(err)
+        return message("listen_fails", address=at, reason=reason), Severity.ERROR
     holder = _who_serves(address)
     if asked_for is not None and holder.may_be(asked_for):
-        return f"{address} is in use by {holder}, as it should be", "", Severity.NOTE
-    return f"{problem}: it is in use by {holder}", f"stop that one, or {remedy}", Severity.ERROR
-
-
-_NOT_OURS = "this machine does not have that address"
+        return message("listen_held_by_itself", address=at, holder=holder.words()), Severity.NOTE
+    return message("listen_address_in_use", address=at, holder=holder.words()), Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +239,18 @@ class Holder:
         """Tell whether it is the gateway of a site; one of an earlier version does not say."""
         return self.is_gateway and self.site in (site, None)
 
-    def __str__(self) -> str:
+    def words(self) -> Message:
+        """Return who it is."""
         if not self.is_gateway:
-            return "another program"
-        return "a running gateway" + (f", process {self.process}" if self.process else "")
+            return message("another_program")
+        return running_gateway(self.process)
+
+
+def running_gateway(process: str | int | None) -> Message:
+    """Return what a running gateway is called, by its process if it says so."""
+    if process is None:
+        return message("running_gateway")
+    return message("running_gateway_process", process=process)
 
 
 def _who_serves(address: Address) -> Holder:
@@ -276,10 +284,9 @@ def _look_at_state(directory: Path) -> list[Finding]:
     try:
         StateLock(directory).close()
     except StateInUseError as err:
-        who = "" if err.process is None else f", process {err.process}"
-        words = f"the state is in use by a running gateway{who}, as it should be"
+        words = message("state_held_by_itself", holder=running_gateway(err.process))
         place = FileLine(str(directory), 0, "")
-        return [Finding(place=place, words=Plain(words), severity=Severity.NOTE)]
+        return [Finding(place=place, words=words, severity=Severity.NOTE)]
     except OSError as err:
         return [_state_finding(directory, err)]
     return []

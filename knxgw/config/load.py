@@ -18,7 +18,7 @@ from knxgw.config.values import read_values
 from knxgw.config.yaml_links import read_group_objects
 from knxgw.config.yaml_places import YamlPlaces
 from knxgw.config.yaml_values import YamlFile, YamlSection
-from knxgw.errors import FileLine, Finding, Plain, Severity
+from knxgw.errors import FileLine, Finding, Severity, Worded
 
 LARGEST_FILE = 1_000_000  # bytes; a site needs a few thousand
 DEEPEST_NESTING = 50  # levels; a site needs six
@@ -32,13 +32,9 @@ class LoadedConfiguration:
     findings: tuple[Finding, ...]  # by line; faults of the configuration are errors here too
     places: YamlPlaces
 
-    def finding(
-        self, key: str, problem: str, remedy: str, severity: Severity = Severity.ERROR
-    ) -> Finding:
+    def finding(self, key: str, words: Worded, severity: Severity = Severity.ERROR) -> Finding:
         """Return a finding of somebody else about a key of this file."""
-        return Finding(
-            place=self.places.place(key), words=Plain(problem, remedy), severity=severity
-        )
+        return Finding(place=self.places.place(key), words=words, severity=severity)
 
     def located(self, finding: Finding) -> Finding:
         """Return a finding about a key with the place of the key in this file."""

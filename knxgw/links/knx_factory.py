@@ -17,8 +17,9 @@ from xknx.io.util import get_default_local_ip, validate_ip
 from xknx.secure.keyring import InterfaceType, Keyring, sync_load_keyring
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.config.model import KnxLinkKind, KnxSettings
-from knxgw.errors import ConfigError, FileLine, Finding, LinkError, Plain, Severity
+from knxgw.errors import ConfigError, FileLine, Finding, LinkError, Severity
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_guard import Hooks
@@ -50,25 +51,15 @@ def load_keyring(settings: KnxSettings) -> Keyring | None:
     try:
         return sync_load_keyring(settings.keyring, password)
     except InvalidSecureConfiguration as err:
-        raise _mistake(
-            "knx.keyring",
-            "its signature does not match: wrong password, or the file was changed",
-            f"correct the password (knx.keyring_password_file or {PASSWORD_VARIABLE}), "
-            "or export the keyring from ETS again",
-            settings.keyring,
-        ) from err
+        words = message("keyring_signature", file=settings.keyring, variable=PASSWORD_VARIABLE)
+        raise _mistake("knx.keyring", words) from err
     except OSError as err:
         reason = err.strerror or str(err)
-        raise _mistake(
-            "knx.keyring", f"cannot be read: {reason}", "give the path of a file", settings.keyring
-        ) from err
+        words = message("keyring_unreadable", file=settings.keyring, reason=reason)
+        raise _mistake("knx.keyring", words) from err
     except (XKNXException, ValueError, ParseError, SAXException) as err:
-        raise _mistake(
-            "knx.keyring",
-            "is not a keyring file",
-            "export the keyring (.knxkeys) from ETS",
-            settings.keyring,
-        ) from err
+        words = message("keyring_is_none", file=settings.keyring)
+        raise _mistake("knx.keyring", words) from err
 
 
 def link_origin(settings: KnxSettings) -> tuple[KnxSettings, bytes]:
@@ -89,34 +80,26 @@ def _password(keyring: str, file: str | None) -> str:
     if file is None:
         password = os.environ.get(PASSWORD_VARIABLE)
         if password is None:
-            remedy = f"give knx.keyring_password_file, or set {PASSWORD_VARIABLE}"
-            raise _mistake("knx.keyring", "its password is not known", remedy, keyring)
+            words = message("keyring_password_unknown", file=keyring, variable=PASSWORD_VARIABLE)
+            raise _mistake("knx.keyring", words)
         return password
     try:
         return Path(file).read_text(encoding="utf-8-sig").strip("\r\n")
     except OSError as err:
-        problem = f"cannot be read: {err.strerror or err}"
+        words = message("password_file_unreadable", file=file, reason=err.strerror or str(err))
     except UnicodeDecodeError:  # its message would quote the password
-        problem = "is not a text in UTF-8"
-    remedy = "give a readable file with nothing but the password of the keyring"
-    raise _mistake("knx.keyring_password_file", problem, remedy, file)
+        words = message("password_file_no_text", file=file)
+    raise _mistake("knx.keyring_password_file", words)
 
 
-def _finding(
-    key: str, problem: str, remedy: str, file: str | None, severity: Severity = Severity.ERROR
-) -> Finding:
-    """Return a finding about a key; whoever knows the configuration file gives it its place.
-
-    `file` is the one that the key names.
-    """
-    what = f"{file}: {problem}" if file else problem
-    return Finding(
-        place=FileLine("configuration", 1, key), words=Plain(what, remedy), severity=severity
-    )
+def _finding(key: str, words: Message, severity: Severity = Severity.ERROR) -> Finding:
+    """Return a finding about a key; whoever knows the configuration file gives it its place."""
+    place = FileLine("configuration", 1, key)
+    return Finding(place=place, words=words, severity=severity)
 
 
-def _mistake(key: str, problem: str, remedy: str, file: str | None = None) -> ConfigError:
-    return ConfigError([_finding(key, problem, remedy, file)])
+def _mistake(key: str, words: Message) -> ConfigError:
+    return ConfigError([_finding(key, words)])
 
 
 def make_link(settings: KnxSettings) -> BusAttachment | None:
@@ -128,8 +111,7 @@ def make_link(settings: KnxSettings) -> BusAttachment | None:
     if kind is KnxLinkKind.NONE:
         return None
     if kind is KnxLinkKind.TPUART:
-        problem = "link: tpuart is not available in this version"
-        raise _mistake("knx.link", problem, "use tunnelling or routing")
+        raise _mistake("knx.link", message("tpuart_not_available"))
     keyring = load_keyring(settings)
     link: KnxLink
     match kind:
@@ -151,28 +133,16 @@ def make_link(settings: KnxSettings) -> BusAttachment | None:
 
 def _risks(settings: KnxSettings, keyring: Keyring) -> Iterator[Finding]:
     """Yield a warning for what stays plain although the site names a keyring."""
-    again = "and export the keyring again"
+    file = settings.keyring or ""
     if settings.link is KnxLinkKind.ROUTING and not _backbone_key(keyring):
-        yield _risk(
-            settings,
-            "routing is not encrypted: the keyring has no backbone key",
-            f"switch on security of the backbone in ETS {again}",
-        )
+        yield _risk(message("routing_not_encrypted", file=file))
     if settings.link is not KnxLinkKind.TUNNELLING_TCP:
         return
     credentials = tunnel_credentials(keyring, _wanted_address(settings))
     if credentials is None:
-        yield _risk(
-            settings,
-            "the tunnel is not encrypted: the keyring has no secure tunnel",
-            f"switch on secure tunnelling of the KNX IP interface in ETS {again}",
-        )
+        yield _risk(message("tunnel_not_encrypted", file=file))
     elif credentials.device_authentication is None:
-        yield _risk(
-            settings,
-            "anybody may pass for the KNX IP interface: the keyring has no authentication code of it",
-            f"give the KNX IP interface an authentication code in ETS {again}",
-        )
+        yield _risk(message("interface_not_authenticated", file=file))
 
 
 def _backbone_key(keyring: Keyring) -> bytes | None:
@@ -184,8 +154,8 @@ def _wanted_address(settings: KnxSettings) -> IndividualAddress | None:
     return IndividualAddress(address) if address else None
 
 
-def _risk(settings: KnxSettings, problem: str, remedy: str) -> Finding:
-    return _finding("knx.keyring", problem, remedy, settings.keyring, Severity.WARNING)
+def _risk(words: Message) -> Finding:
+    return _finding("knx.keyring", words, Severity.WARNING)
 
 
 def _udp_tunnel(settings: KnxSettings) -> MakeTunnel:
@@ -254,12 +224,11 @@ def tunnel_credentials(
         if one.type is InterfaceType.TUNNELING and one.user_id is not None
     ]
     if wanted is not None and tunnels:
-        known = ", ".join(str(one.individual_address) for one in tunnels)
+        known = Listed(tuple(str(one.individual_address) for one in tunnels))
         tunnels = [one for one in tunnels if one.individual_address == wanted]
         if not tunnels:
-            problem = f"the keyring has no tunnel with the individual address {wanted}"
-            remedy = f"use one of {known}"
-            raise _mistake("knx.individual_address", problem, remedy)
+            words = message("keyring_without_tunnel", address=str(wanted), known=known)
+            raise _mistake("knx.individual_address", words)
     for one in tunnels:
         if one.user_id is not None and one.decrypted_password is not None:
             return TunnelCredentials(

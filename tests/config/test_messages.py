@@ -20,11 +20,13 @@ READERS_OF_FILES = ("catalogue/yaml_tree", "config/load", "config/yaml_")
 PARTS = ("", "file_", "remedy_", "remedy_file_")
 TEXTS = message_texts()
 OF_A_FILE = re.compile(
-    r"`|_|\bYAML\b|\bkeys?\b|\bsections?\b|\bfiles?\b|\blines? \{|\bin line\b|\bindent"
-    r"|\bSchlüssel\b|\bAbschnitt|\bDatei|\bZeile|\bEinrück"
+    r"`|_|\bYAML\b|(?<!backbone )\bkeys?\b|\bsections?\b|\bfiles?\b|\blines? \{|\bin line\b|\bindent"
+    r"|(?<!Backbone-)\bSchlüssel\b|\bAbschnitt|\bDatei|\bZeile|\bEinrück"
 )
 NAMED_FILES = {  # about a file that a parameter names
     *("expected_file_name", "keyring_password_missing", "named_file_missing"),
+    *("keyring_signature", "keyring_unreadable", "keyring_is_none"),
+    *("password_file_unreadable", "password_file_no_text"),
 }
 
 

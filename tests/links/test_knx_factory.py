@@ -195,7 +195,7 @@ def test_no_link_makes_nothing_and_opens_no_keyring() -> None:
 
 def test_tpuart_says_what_to_use_instead() -> None:
     said = problem(settings(KnxLinkKind.TPUART))
-    assert "knx.link: link: tpuart is not available" in said
+    assert "knx.link: tpuart is not available" in said
     assert "use tunnelling or routing" in said
 
 
