@@ -26,7 +26,7 @@ from knxgw.config.devices import charger_id
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 
 PORT, REQUESTS, RUNS = 15_025, 3000, 5
 SITE = f"""
@@ -55,10 +55,10 @@ class _TimedDriver(Driver):
 
     meaning_s = 0.0
 
-    def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
+    def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take the registers."""
         begun_s = process_time()
-        events = super().read_done(job, registers, now_s)
+        events = super().read_done(request, registers, now_s)
         self.meaning_s += process_time() - begun_s
         return events
 
@@ -110,15 +110,15 @@ async def _plain() -> float:
     """Return the CPU time of a request [µs] of a client that only reads."""
     loop = asyncio.get_running_loop()
     driver, client = _driver(), AsyncModbusTcpClient("127.0.0.1", port=PORT)
-    job = driver.next_job(0.0)
-    assert isinstance(job, Read)
+    request = driver.next_request(0.0)
+    assert isinstance(request, Read)
     assert await client.connect()
-    address, count = job.block.address, job.block.count
+    address, count = request.block.address, request.block.count
     begun_s = process_time()
     for _ in range(REQUESTS):
         answer = await client.read_holding_registers(address, count=count, device_id=1)
         assert len(answer.registers) == count
-        driver.read_done(job, answer.registers, loop.time())
+        driver.read_done(request, answer.registers, loop.time())
     spent_s = process_time() - begun_s - driver.meaning_s
     client.close()
     return spent_s / REQUESTS * 1e6

@@ -131,7 +131,7 @@ async def _command(line: _Line, turn: int) -> tuple[int, float, float]:
     loop, driver = asyncio.get_running_loop(), line.drivers[turn % UNITS]
     driver.want(16_000)
     line.bus.wake()
-    await _until(lambda: driver.is_settled)
+    await _until(lambda: driver.is_acknowledged)
     await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - at any moment of a transaction
     known = len(line.wire.exchanges)
     said_s = loop.time()

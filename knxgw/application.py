@@ -16,7 +16,7 @@ from knxgw.catalogue.model import Catalogue
 from knxgw.charging.words import Scope, point_scope, said_of
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError
-from knxgw.links.modbus_buses import GOODBYE_S, LOOK_S, ModbusBuses
+from knxgw.links.modbus_buses import CHECK_EVERY_S, LAST_WRITES_S, ModbusBuses
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import GroupObject, build_table
 from knxgw.station.initial import initial
@@ -126,9 +126,9 @@ class Application:
         Source: load-management 16.
         """
         self.inbox.put(Stopping())
-        last_s = self._now_s() + GOODBYE_S
+        last_s = self._now_s() + LAST_WRITES_S
         while self._now_s() < last_s and not self._is_left_safe:  # noqa: ASYNC110 - many parts
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_EVERY_S)
 
     @property
     def _is_left_safe(self) -> bool:

@@ -78,14 +78,14 @@ async def _probe(
             try:
                 in_time = await carry_out(attempt.endpoint, probing, progress.show, left_s)
             except LinkError as err:
-                if not probing.has_heard:
+                if not probing.has_answered:
                     raise
                 trouble = str(err)
-        if probing.has_heard or not in_time:
+        if probing.has_answered or not in_time:
             return Found(
                 candidates=probing.candidates,
                 line=attempt.line,
-                has_heard=probing.has_heard,
+                has_heard=probing.has_answered,
                 in_time=in_time,
                 trouble=trouble,
             )

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from knxgw.catalogue.model import DeviceModel, SerialDefaults, Transport
 from knxgw.config.model import ConnectionKind, SerialLine
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint
+from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
 
 SERIAL_UNITS = tuple(range(1, 11))
 HIGHEST_UNIT = 255
@@ -109,7 +109,7 @@ def parse_units(text: str) -> tuple[int, ...]:
 class Try:
     """One endpoint, and who may answer there."""
 
-    endpoint: Endpoint
+    endpoint: ModbusEndpoint
     line: SerialLine | None
     models: tuple[DeviceModel, ...]
     units: tuple[int, ...]

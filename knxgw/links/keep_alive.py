@@ -45,12 +45,12 @@ async def keep_alive(
     delays = doubling(first_s=1.0, last_s=last_delay_s)
     reported = ""
     while True:
-        started_s = loop.time()
+        started_at = loop.time()
         try:
             await session()
         except LinkError as err:
             end_if_cancelled()
-            if loop.time() - started_s > STEADY_S:
+            if loop.time() - started_at > STEADY_S:
                 delays = doubling(first_s=1.0, last_s=last_delay_s)
                 reported = ""
             delay_s = next(delays)

@@ -24,45 +24,45 @@ class LinkNews:
         self._name = name
         self._log = log
         self._is_up = False
-        self._lost_s: float | None = None  # when it was lost last; None: it never was there
+        self._lost_at: float | None = None  # when it was lost last; None: it never was there
         self._lost_why = ""
-        self._is_told = False
+        self._is_loss_logged = False
         self._reasons: set[str] = set()  # said since it was there
         self._allowance = Allowance(most=at_once, every_s=every_s)
-        self._untold = 0  # short losses since the last one that was told
+        self._unlogged = 0  # short losses since the last one that was told
 
     def up(self, now_s: float, detail: str) -> None:
         """Hear that the link is there."""
-        if self._lost_s is None:
+        if self._lost_at is None:
             self._log.info("%s link is up, %s", self._name, detail)
-        elif self._is_told:
+        elif self._is_loss_logged:
             self._log.info(
-                "%s link back after %.0f s, %s", self._name, now_s - self._lost_s, detail
+                "%s link back after %.0f s, %s", self._name, now_s - self._lost_at, detail
             )
         else:
-            self._untold += 1
+            self._unlogged += 1
         self._is_up = True
 
     def failed(self, why: str, now_s: float) -> None:
         """Hear that the link was lost, or that it could not be made again."""
         if self._is_up:
-            self._is_up, self._is_told = False, False
-            self._lost_s, self._lost_why, self._reasons = now_s, why, {why}
+            self._is_up, self._is_loss_logged = False, False
+            self._lost_at, self._lost_why, self._reasons = now_s, why, {why}
             self._allowance.fill(now_s)
-        if self._lost_s is None:
-            self._say(logging.WARNING, "no link yet", why)
-        elif self._is_told:
-            self._say(logging.INFO, "still no link", why)
-        elif self._allowance.is_left or now_s - self._lost_s >= LASTING_S:
-            self._tell_loss()
+        if self._lost_at is None:
+            self._log_reason(logging.WARNING, "no link yet", why)
+        elif self._is_loss_logged:
+            self._log_reason(logging.INFO, "still no link", why)
+        elif self._allowance.is_left or now_s - self._lost_at >= LASTING_S:
+            self._log_loss()
 
-    def _say(self, level: int, what: str, why: str) -> None:
+    def _log_reason(self, level: int, what: str, why: str) -> None:
         if why not in self._reasons and len(self._reasons) < MOST_REASONS:
             self._reasons.add(why)
             self._log.log(level, "%s: %s (%s), trying again", self._name, what, why)
 
-    def _tell_loss(self) -> None:
-        times = f", and {self._untold} times for a short while before" if self._untold else ""
+    def _log_loss(self) -> None:
+        times = f", and {self._unlogged} times for a short while before" if self._unlogged else ""
         self._log.warning("%s link lost (%s)%s, trying again", self._name, self._lost_why, times)
-        self._is_told, self._untold = True, 0
+        self._is_loss_logged, self._unlogged = True, 0
         self._allowance.use()

@@ -16,8 +16,8 @@ from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_news import LinkNews
-from knxgw.links.modbus_connection import RECONNECT_S, Connection, Needs
-from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, Endpoint
+from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
+from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, ModbusEndpoint
 from knxgw.links.modbus_exchange import (
     DoubtfulAnswerError,
     EndedError,
@@ -25,14 +25,14 @@ from knxgw.links.modbus_exchange import (
     carry_out,
 )
 from knxgw.links.modbus_stale_answers import StaleAnswerGuard
-from knxgw.modbus.jobs import Job, Read, described
+from knxgw.modbus.requests import Read, Request, describe
 from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
 LOSSES_AT_ONCE, LOSSES_EVERY_S = 2.0, 43_200.0  # that the log tells of one endpoint
 LEAST_TURN_S, LONGEST_TURN_S = 0.001, 0.5  # how long a turn counts at least and at most
-NOBODY_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
+ALL_SILENT_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
 
 
 def quiet_pymodbus() -> None:
@@ -51,31 +51,31 @@ class Pollable(Protocol):
     def opened(self) -> None:
         """Start over on a new connection."""
 
-    def due_s(self, now_s: float, /) -> float:
-        """Return when the next job may start [monotonic s]."""
+    def due_at(self, now_s: float, /) -> float:
+        """Return when the next request may start [monotonic s]."""
 
     @property
     def unit_ids(self) -> frozenset[int]:
         """Return the units it speaks to."""
 
-    def rank(self, now_s: float, /) -> int:
-        """Return how soon its next job comes: 0 an urgent write, 1 another write, 2 a read."""
+    def priority(self, now_s: float, /) -> int:
+        """Return how soon its next request comes: 0 an urgent write, 1 another write, 2 a read."""
 
-    def next_job(self, now_s: float, /) -> Job | None:
+    def next_request(self, now_s: float, /) -> Request | None:
         """Return what is to be done now."""
 
     def read_done(
-        self, job: Read, registers: Sequence[int], now_s: float, /
+        self, request: Read, registers: Sequence[int], now_s: float, /
     ) -> Sequence[DeviceEvent]:
         """Take the registers of an answer."""
 
-    def write_done(self, job: Write, now_s: float, /) -> Sequence[DeviceEvent]:
+    def write_done(self, request: Write, now_s: float, /) -> Sequence[DeviceEvent]:
         """Take an acknowledged write."""
 
     def failed(
-        self, job: Job, error: PeerError | LinkError, now_s: float, /
+        self, request: Request, error: PeerError | LinkError, now_s: float, /
     ) -> Sequence[DeviceEvent]:
-        """Take a failed job."""
+        """Take a failed request."""
 
     def lost(self, now_s: float, /) -> Sequence[DeviceEvent]:
         """Take the loss of the connection, or that none could be made."""
@@ -87,10 +87,10 @@ class Pollable(Protocol):
 D = TypeVar("D", bound=Pollable)
 
 
-def needs_of(drivers: Sequence[Pollable]) -> Needs:
+def needs_of(drivers: Sequence[Pollable]) -> ConnectionNeeds:
     """Return what the devices behind one endpoint together want of its connection."""
     models = [driver.model for driver in drivers]
-    return Needs(
+    return ConnectionNeeds(
         timeout_s=max(model.response_timeout_s for model in models),
         delay_s=max(model.connect_delay_s for model in models),
         ends_s=min((m.connection_s for m in models if m.connection_s is not None), default=None),
@@ -102,7 +102,7 @@ class ModbusBus(Generic[D]):
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: ModbusEndpoint,
         *,
         drivers: Sequence[D],
         on_event: Callable[[DeviceEvent], None],
@@ -117,17 +117,19 @@ class ModbusBus(Generic[D]):
         self._is_numbered = endpoint.numbers_answers
         self._silence_s = endpoint.silence_s
         self._used_s: dict[D, float] = {}  # of the wire's time, fairly counted
-        self._now_used_s = 0.0  # what the device that is asked had used before
-        self._silent_s: dict[D, float] = {}  # who was asked in vain since the last answer, and when
-        self._lost_s = -math.inf  # when an answer was given up last
+        self._served_used_s = 0.0  # what the device that is asked had used before
+        self._silent_since: dict[
+            D, float
+        ] = {}  # who was asked in vain since the last answer, and when
+        self._timed_out_at = -math.inf  # when an answer was given up last
         self._leaving: frozenset[D] = frozenset()
         self.connection = Connection(endpoint, needs_of(self.drivers))
         self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
-        self._is_deaf = False  # whether nobody answers on a connection that there is
-        self._ended_under_s: dict[D, float] = {}  # whose requests end the connection, since when
-        self._worked_s = -math.inf  # when anybody answered last
-        self._ended_s = -math.inf  # when the last request was over
-        self._after_s = 0.0  # what the device that was asked last wants before the next request
+        self._is_silent = False  # whether nobody answers on a connection that there is
+        self._closing_since: dict[D, float] = {}  # whose requests end the connection, since when
+        self._answered_at = -math.inf  # when anybody answered last
+        self._request_ended_at = -math.inf  # when the last request was over
+        self._gap_s = 0.0  # what the device that was asked last wants before the next request
 
     def wake(self) -> None:
         """Look for something to do: the station wants something new."""
@@ -138,15 +140,15 @@ class ModbusBus(Generic[D]):
 
         A leaving one still gets what waits to be written, but what it says counts no more.
         """
-        known, wanted = set(self.drivers), (*drivers, *leaving)
+        before, wanted = set(self.drivers), (*drivers, *leaving)
         self.drivers, self._leaving = wanted, frozenset(leaving)
-        for gone in known.difference(wanted):
-            for notes in (self._used_s, self._silent_s, self._ended_under_s):
+        for gone in before.difference(wanted):
+            for notes in (self._used_s, self._silent_since, self._closing_since):
                 notes.pop(gone, None)
-        self.connection.suit(needs_of(wanted))
+        self.connection.update_needs(needs_of(wanted))
         if self.connection.is_open:
             for driver in drivers:
-                if driver not in known:
+                if driver not in before:
                     driver.opened()
         self._wake.set()
 
@@ -161,16 +163,16 @@ class ModbusBus(Generic[D]):
                 driver.opened()
             while True:
                 end_if_cancelled()
-                if connection.is_worn(loop.time()):
+                if connection.needs_renewal(loop.time()):
                     await self._reopen()
                 turn = self._next_turn(loop.time())
                 if turn is None:
                     await self._wait(loop)
                 else:
-                    await self._do(*turn, loop)
+                    await self._serve_request(*turn, loop)
         except LinkError:
             for driver in self.drivers:
-                self._tell(driver, driver.lost(loop.time()))
+                self._emit(driver, driver.lost(loop.time()))
             raise
         finally:
             connection.close()
@@ -189,7 +191,7 @@ class ModbusBus(Generic[D]):
             for driver in self.drivers:
                 driver.was_away()
 
-    def _next_turn(self, now_s: float) -> tuple[D, Job] | None:
+    def _next_turn(self, now_s: float) -> tuple[D, Request] | None:
         """Return whose turn it is: urgent commands first, then others, then who used the wire least.
 
         So a device that lets everybody wait for its answer comes again when the others have had some
@@ -197,176 +199,184 @@ class ModbusBus(Generic[D]):
         """
         order = list(self.drivers)
         if len(order) > 1:
-            ended = self._ended_under_s  # whose requests end the connection come last
-            order.sort(key=lambda one: (one in ended, one.rank(now_s), self._start_s(one)))
+            order.sort(key=lambda driver: self._turn_order(driver, now_s))
         for driver in order:
-            if now_s < self._free_s(driver):
+            if now_s < self._free_at(driver):
                 continue
-            job = driver.next_job(now_s)
-            if job is not None:
-                return driver, job
+            request = driver.next_request(now_s)
+            if request is not None:
+                return driver, request
         return None
 
-    def _start_s(self, driver: D) -> float:
-        return max(self._now_used_s, self._used_s.get(driver, 0.0))
+    def _turn_order(self, driver: D, now_s: float) -> tuple[bool, int, float]:
+        """Return the sort key of a device; one whose requests close the connection comes last."""
+        is_closing = driver in self._closing_since
+        return is_closing, driver.priority(now_s), self._fair_start_s(driver)
+
+    def _fair_start_s(self, driver: D) -> float:
+        return max(self._served_used_s, self._used_s.get(driver, 0.0))
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()
-        due_s = min(max(self._free_s(driver), driver.due_s(now_s)) for driver in self.drivers)
-        due_s = min(due_s, self.connection.worn_s)
+        due_at = min(max(self._free_at(driver), driver.due_at(now_s)) for driver in self.drivers)
+        due_at = min(due_at, self.connection.renew_at)
         self._wake.clear()
-        timeout_s = None if due_s == math.inf else max(0.0, due_s - now_s)
+        timeout_s = None if due_at == math.inf else max(0.0, due_at - now_s)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    def _free_s(self, driver: D) -> float:
+    def _free_at(self, driver: D) -> float:
         """Return from when on a device may be asked: after the silence that wire and devices want."""
-        own_s = driver.model.request_gap_s
-        silent_s = self._ended_s + max(self._silence_s, self._after_s, own_s)
+        gap_s = driver.model.request_gap_s
+        silent_at = self._request_ended_at + max(self._silence_s, self._gap_s, gap_s)
         if self._is_numbered:
-            return silent_s
+            return silent_at
         return max(
-            [silent_s, *(self._stale_answers.free_s(unit_id) for unit_id in driver.unit_ids)]
+            [silent_at, *(self._stale_answers.free_at(unit_id) for unit_id in driver.unit_ids)]
         )
 
-    async def _do(self, driver: D, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-        """Carry out one job; tell its driver what became of it, mend the connection if need be."""
-        anew, begun_s = False, loop.time()
+    async def _serve_request(
+        self, driver: D, request: Request, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Carry out one request; tell its driver what became of it, mend the connection if need be."""
+        must_reopen, begun_at = False, loop.time()
         try:
-            registers = await self._exchange(driver, job, loop)
-            if isinstance(job, Read):
-                events = driver.read_done(job, registers, loop.time())
+            registers = await self._exchange(driver, request, loop)
+            if isinstance(request, Read):
+                events = driver.read_done(request, registers, loop.time())
             else:
-                events = driver.write_done(job, loop.time())
+                events = driver.write_done(request, loop.time())
         except DoubtfulAnswerError as err:  # not done: its turn comes again
-            self._note(job, err)
-            anew = self._may_be_behind
+            self._trace_failure(request, err)
+            must_reopen = self._may_lag_behind
         except EndedError as err:
-            self._note(job, err)
-            self._take_ending(driver, job, loop.time())
-            anew = True
+            self._trace_failure(request, err)
+            self._handle_closed(driver, request, loop.time())
+            must_reopen = True
         except (PeerError, LinkTimeoutError) as err:
-            self._note(job, err)
-            self._tell(driver, driver.failed(job, err, loop.time()))
-            anew = await self._judge(driver, err, begun_s)
+            self._trace_failure(request, err)
+            self._emit(driver, driver.failed(request, err, loop.time()))
+            must_reopen = await self._handle_failure(driver, err, begun_at)
         else:
-            self._worked(driver)
-            self._tell(driver, events)
+            self._handle_answer(driver)
+            self._emit(driver, events)
         finally:
-            self._ended_s, self._after_s = loop.time(), driver.model.request_gap_s
-            self._now_used_s = self._start_s(driver)
-            took_s = self._ended_s - begun_s + max(self._silence_s, self._after_s)
+            self._request_ended_at, self._gap_s = loop.time(), driver.model.request_gap_s
+            self._served_used_s = self._fair_start_s(driver)
+            took_s = self._request_ended_at - begun_at + max(self._silence_s, self._gap_s)
             counted_s = min(max(took_s, LEAST_TURN_S), LONGEST_TURN_S)
             if driver in self.drivers:
-                self._used_s[driver] = self._now_used_s + counted_s
-        if anew:
+                self._used_s[driver] = self._served_used_s + counted_s
+        if must_reopen:
             await self._reopen()
 
     @property
-    def _may_be_behind(self) -> bool:
+    def _may_lag_behind(self) -> bool:
         """Tell whether a doubtful answer may be followed by more of the kind.
 
         A serial server, and now and then a device, stays one answer behind for as long as the
         connection lasts; what was given up before this connection began is not of it.
         """
-        return not self._endpoint.is_serial and self._lost_s > self.connection.opened_s
+        return not self._endpoint.is_serial and self._timed_out_at > self.connection.opened_at
 
-    def _note(self, job: Job, err: PeerError | LinkError) -> None:
-        wire.debug("%s: %s: %s", self.name, described(job), err)
+    def _trace_failure(self, request: Request, err: PeerError | LinkError) -> None:
+        wire.debug("%s: %s: %s", self.name, describe(request), err)
 
-    def _take_ending(self, driver: D, job: Job, now_s: float) -> None:
+    def _handle_closed(self, driver: D, request: Request, now_s: float) -> None:
         """Take that the connection ended under a request: its turn comes again.
 
         A device whose place is not free yet may take a connection and end it at once. Raises:
         LinkError when it does so for too long, and nobody gets an answer.
         """
-        since_s = self._ended_under_s.setdefault(driver, now_s)
-        if now_s - since_s < RECONNECT_S:
+        since = self._closing_since.setdefault(driver, now_s)
+        if now_s - since < RECONNECT_S:
             return
-        if self._worked_s < since_s:
+        if self._answered_at < since:
             raise LinkError(ENDED_AT_ONCE)
-        self._tell(driver, driver.failed(job, LinkTimeoutError(ENDED_AT_ONCE), now_s))
+        self._emit(driver, driver.failed(request, LinkTimeoutError(ENDED_AT_ONCE), now_s))
 
-    def _worked(self, driver: D) -> None:
-        self._ended_under_s.pop(driver, None)
-        self._worked_s = asyncio.get_running_loop().time()
-        if self._is_deaf:
-            self._is_deaf = False
+    def _handle_answer(self, driver: D) -> None:
+        self._closing_since.pop(driver, None)
+        self._answered_at = asyncio.get_running_loop().time()
+        if self._is_silent:
+            self._is_silent = False
             self._news.up(asyncio.get_running_loop().time(), self._served)
-        self._silent_s.clear()
-        self.connection.worked()
+        self._silent_since.clear()
+        self.connection.note_answer()
 
-    async def _judge(self, driver: D, err: PeerError | LinkError, begun_s: float) -> bool:
+    async def _handle_failure(self, driver: D, err: PeerError | LinkError, begun_at: float) -> bool:
         """Tell whether the connection has to be made anew because of a failure."""
         now_s = asyncio.get_running_loop().time()
         if not isinstance(err, LinkTimeoutError | WrongAnswerError):
-            self._worked(driver)  # it refused, or confirmed something else: the connection is good
+            self._handle_answer(
+                driver
+            )  # it refused, or confirmed something else: the connection is good
             return False
         if isinstance(err, WrongAnswerError):
-            self._silent_s.clear()
+            self._silent_since.clear()
         else:
-            self._lost_s = now_s
-            self._silent_s.setdefault(driver, begun_s)
-            self._nobody_answers(now_s)
-        if self.connection.is_spent():
+            self._timed_out_at = now_s
+            self._silent_since.setdefault(driver, begun_at)
+            self._check_all_silent(now_s)
+        if self.connection.note_failure():
             return True
-        await self.connection.become_silent()
+        await self.connection.wait_for_silence()
         return False
 
-    def _nobody_answers(self, now_s: float) -> None:
+    def _check_all_silent(self, now_s: float) -> None:
         """Call all devices lost when each of several was asked in vain: one by one takes too long."""
-        if not 1 < len(self.drivers) == len(self._silent_s):
+        if not 1 < len(self.drivers) == len(self._silent_since):
             return
-        if now_s - min(self._silent_s.values()) >= NOBODY_S:
-            self._is_deaf = True
+        if now_s - min(self._silent_since.values()) >= ALL_SILENT_S:
+            self._is_silent = True
             self._news.failed(f"none of {len(self.drivers)} devices answers", now_s)
             for driver in self.drivers:
-                self._tell(driver, driver.lost(now_s))
+                self._emit(driver, driver.lost(now_s))
 
     async def _exchange(
-        self, driver: D, job: Job, loop: asyncio.AbstractEventLoop
+        self, driver: D, request: Request, loop: asyncio.AbstractEventLoop
     ) -> Sequence[int]:
         """Return what was read; a request that a sleeping device may have missed is repeated."""
-        unit_id, wake_after_s = job.unit_id, driver.model.wake_after_s
+        unit_id, wake_after_s = request.unit_id, driver.model.wake_after_s
         if wake_after_s is None:
-            return await self._perform(job)
+            return await self._send(request)
         idle_s = self._stale_answers.idle_s(unit_id, loop.time())
         try:
-            return await self._perform(job)
+            return await self._send(request)
         except LinkTimeoutError:
             if idle_s < wake_after_s or not self._endpoint.is_serial:
                 raise
-        await self.connection.become_silent()
-        return await self._perform(job, repeated=True)
+        await self.connection.wait_for_silence()
+        return await self._send(request, repeated=True)
 
-    async def _perform(self, job: Job, *, repeated: bool = False) -> Sequence[int]:
+    async def _send(self, request: Request, *, repeated: bool = False) -> Sequence[int]:
         self.requests += 1
-        if isinstance(job, Write):
-            wire.debug("%s: %s: %s", self.name, described(job), list(job.registers))
+        if isinstance(request, Write):
+            wire.debug("%s: %s: %s", self.name, describe(request), list(request.registers))
         client = self.connection.client
         if self._is_numbered:  # the wire leaves no doubt
-            return await carry_out(client, job, numbered=True)
+            return await carry_out(client, request, numbered=True)
         now_s = asyncio.get_running_loop().time
-        self._stale_answers.asked(job.unit_id, now_s())
+        self._stale_answers.asked(request.unit_id, now_s())
         registers: Sequence[int] = ()
         refusal: PeerRefusedError | None = None
         try:
-            registers = await carry_out(client, job, numbered=False)
+            registers = await carry_out(client, request, numbered=False)
         except PeerRefusedError as err:
             refusal = err
         except (PeerError, LinkError):
-            self._stale_answers.unanswered(job.unit_id, now_s())
+            self._stale_answers.unanswered(request.unit_id, now_s())
             raise
-        if not self._stale_answers.answered(job.unit_id, now_s(), same_request=repeated):
+        if not self._stale_answers.answered(request.unit_id, now_s(), same_request=repeated):
             raise DoubtfulAnswerError("perhaps the answer to an earlier request")
         if refusal is not None:
             raise refusal
         return registers
 
-    def _tell(self, driver: D, events: Sequence[DeviceEvent]) -> None:
+    def _emit(self, driver: D, events: Sequence[DeviceEvent]) -> None:
         """Hand on what a device says, unless it was taken away while it was asked."""
         if driver in self._leaving or driver not in self.drivers:
             return

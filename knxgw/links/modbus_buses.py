@@ -18,18 +18,20 @@ from knxgw.config.devices import Device, DeviceId, DeviceRole, devices
 from knxgw.config.model import Configuration, ConnectionKind
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint, framing_of
+from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint, framing_of
 from knxgw.modbus.driver import Driver
 
 log = logging.getLogger(__name__)
 LAST_DELAY_S = 15.0  # between two tries to reach an endpoint
-GOODBYE_S = 0.8  # for the last writes to a charger
-LOOK_S = 0.02  # how often is looked whether they are done
+LAST_WRITES_S = 0.8  # for the last writes to a charger
+CHECK_EVERY_S = 0.02  # how often is looked whether they are done
 NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
 MOST_TURNS = 7
 
 
-def devices_by_endpoint(configuration: Configuration) -> Mapping[Endpoint, tuple[Device, ...]]:
+def devices_by_endpoint(
+    configuration: Configuration,
+) -> Mapping[ModbusEndpoint, tuple[Device, ...]]:
     """Return the devices that are asked, by the endpoint that they share.
 
     All devices on the serial line share one. Those of a charging point that the configuration
@@ -39,12 +41,12 @@ def devices_by_endpoint(configuration: Configuration) -> Mapping[Endpoint, tuple
     found = tuple(devices(configuration))
     on_line = [one.model for one in found if one.connection.kind is ConnectionKind.SERIAL]
     framing = framing_of(on_line)
-    shared: dict[Endpoint, tuple[Device, ...]] = {}
+    shared: dict[ModbusEndpoint, tuple[Device, ...]] = {}
     for device in found:
         if device.point in blocked:
             continue
         connection = device.connection
-        endpoint: Endpoint
+        endpoint: ModbusEndpoint
         if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
             endpoint = SerialEndpoint(line=configuration.serial, framing=framing)
         else:
@@ -58,12 +60,12 @@ def devices_by_endpoint(configuration: Configuration) -> Mapping[Endpoint, tuple
 class _Served:
     """A device, where it is asked, and who speaks to it."""
 
-    endpoint: Endpoint
+    endpoint: ModbusEndpoint
     device: Device
     driver: Driver
 
     @property
-    def place(self) -> tuple[Endpoint, int, int]:
+    def place(self) -> tuple[ModbusEndpoint, int, int]:
         """Return what no two drivers may write to."""
         address = device_address(self.device.connection, self.device.model)
         return self.endpoint, address.unit, address.register_offset
@@ -81,11 +83,11 @@ class ModbusBuses:
 
     def __init__(self, on_event: Callable[[DeviceEvent], None]) -> None:
         self._on_event = on_event
-        self._buses: dict[Endpoint, ModbusBus[Driver]] = {}
-        self._served: dict[tuple[Endpoint, DeviceId], _Served] = {}
+        self._buses: dict[ModbusEndpoint, ModbusBus[Driver]] = {}
+        self._served: dict[tuple[ModbusEndpoint, DeviceId], _Served] = {}
         self._chargers: dict[PointNumber, _Served] = {}
         self._leaving: dict[PointNumber, tuple[ModbusBus[Driver], Driver]] = {}
-        self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+        self._tasks: dict[ModbusEndpoint, asyncio.Task[None]] = {}
         self._endings: set[asyncio.Task[None]] = set()  # of what was asked before
         self._group: asyncio.TaskGroup | None = None  # while it runs
 
@@ -108,7 +110,7 @@ class ModbusBuses:
     @property
     def is_acknowledged(self) -> bool:
         """Tell whether every charger that can be reached knows what is wanted of it."""
-        return all(driver.is_settled for driver in self.drivers)
+        return all(driver.is_acknowledged for driver in self.drivers)
 
     # --- what is asked
 
@@ -119,7 +121,7 @@ class ModbusBuses:
         `ended` waits until what was asked before is left in order.
         """
         wanted = devices_by_endpoint(configuration)
-        before, served = self._served, dict[tuple[Endpoint, DeviceId], _Served]()
+        before, served = self._served, dict[tuple[ModbusEndpoint, DeviceId], _Served]()
         for endpoint, shared in wanted.items():
             for device in shared:
                 old = before.get((endpoint, device.id))
@@ -129,15 +131,19 @@ class ModbusBuses:
                 )
         self._served = served
         now = self._served.values()
-        self._chargers = {one.charging_point: one for one in now if one.charging_point is not None}
+        self._chargers = {
+            served.charging_point: served for served in now if served.charging_point is not None
+        }
         self._leaving = self._left_behind(before.values())
-        for endpoint in [one for one in self._buses if one not in wanted]:
+        for endpoint in [served for served in self._buses if served not in wanted]:
             self._end(endpoint)
         for endpoint, shared in wanted.items():
             self._serve(endpoint, [self._served[endpoint, device.id].driver for device in shared])
-        known = {one.driver for one in before.values()}
+        before_drivers = {served.driver for served in before.values()}
         return frozenset(
-            number for number, one in self._chargers.items() if one.driver not in known
+            number
+            for number, served in self._chargers.items()
+            if served.driver not in before_drivers
         )
 
     def _left_behind(
@@ -151,7 +157,7 @@ class ModbusBuses:
             if one.charging_point is not None and one.place not in spoken_to
         }
 
-    def _serve(self, endpoint: Endpoint, drivers: list[Driver]) -> None:
+    def _serve(self, endpoint: ModbusEndpoint, drivers: list[Driver]) -> None:
         bus = self._buses.get(endpoint)
         if bus is None:
             self._buses[endpoint] = ModbusBus(endpoint, drivers=drivers, on_event=self._on_event)
@@ -167,25 +173,25 @@ class ModbusBuses:
 
     def want(self, point: PointNumber, offer_ma: int) -> None:
         """Take the newest offer of a charging point [mA]; one that is blocked has no charger."""
-        one = self._chargers.get(point)
-        if one is not None:
-            one.driver.want(offer_ma)
-            self._buses[one.endpoint].wake()
+        served = self._chargers.get(point)
+        if served is not None:
+            served.driver.want(offer_ma)
+            self._buses[served.endpoint].wake()
 
     def leave_behind(self, point: PointNumber, offer_ma: int) -> None:
         """Take the last offer [mA] of the charger that a charging point had."""
-        found = self._leaving.get(point)
-        if found is not None:
-            bus, driver = found
+        leaving = self._leaving.get(point)
+        if leaving is not None:
+            bus, driver = leaving
             driver.want(offer_ma)
             bus.wake()
 
     def unlock(self, point: PointNumber) -> None:
         """Release the cable at a charging point."""
-        one = self._chargers.get(point)
-        if one is not None:
-            one.driver.unlock()
-            self._buses[one.endpoint].wake()
+        served = self._chargers.get(point)
+        if served is not None:
+            served.driver.unlock()
+            self._buses[served.endpoint].wake()
 
     # --- tasks
 
@@ -207,13 +213,13 @@ class ModbusBuses:
             await asyncio.wait(self._endings)
         self._leaving = {}
 
-    def _start(self, endpoint: Endpoint) -> None:
+    def _start(self, endpoint: ModbusEndpoint) -> None:
         if self._group is not None:
             bus, before = self._buses[endpoint], frozenset(self._endings)
             task = self._group.create_task(_kept_alive(bus, before), name=endpoint.name)
             self._tasks[endpoint] = task
 
-    def _end(self, endpoint: Endpoint) -> None:
+    def _end(self, endpoint: ModbusEndpoint) -> None:
         """End a bus that nobody needs any more, after the last writes to its chargers."""
         bus, task = self._buses.pop(endpoint), self._tasks.pop(endpoint, None)
         leaving = [driver for of, driver in self._leaving.values() if of is bus]
@@ -250,9 +256,9 @@ async def _ended(task: asyncio.Task[None], leaving: list[Driver]) -> None:
 async def _acknowledged(drivers: list[Driver]) -> None:
     """Wait until chargers know what is wanted of them, as long as the end of the process would."""
     loop = asyncio.get_running_loop()
-    last_s = loop.time() + GOODBYE_S
-    while loop.time() < last_s and not all(driver.is_settled for driver in drivers):  # noqa: ASYNC110 - many parts
-        await asyncio.sleep(LOOK_S)
+    give_up_at = loop.time() + LAST_WRITES_S
+    while loop.time() < give_up_at and not all(driver.is_acknowledged for driver in drivers):  # noqa: ASYNC110 - many parts
+        await asyncio.sleep(CHECK_EVERY_S)
 
 
 def _driver(device: Device) -> Driver:
@@ -265,11 +271,11 @@ def _driver(device: Device) -> Driver:
         register_offset=address.register_offset,
         minimum_ma=device.minimum_ma,
         phases=device.phases,
-        turn=_turn(device),
+        poll_phase=_turn(device),
     )
 
 
 def _turn(device: Device) -> float:
     """Return what part of its poll period a device is ahead of the others."""
-    of_point = (device.point or 0) / MOST_TURNS
-    return of_point if device.role is DeviceRole.CHARGER else of_point + 0.5
+    ahead = (device.point or 0) / MOST_TURNS
+    return ahead if device.role is DeviceRole.CHARGER else ahead + 0.5

@@ -45,9 +45,11 @@ class _Transactions(TransactionManager):
     ) -> None:
         super().__init__(params, framer(StrictDecoder()), 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
         self.failure: Exception | None = None  # why no connection could be made
-        self.heard = False  # whether anything came since the last request: nonsense is not silence,
+        self.has_received = (
+            False  # whether anything came since the last request: nonsense is not silence,
+        )
         # but a good frame of another unit of the line is; that one was late
-        self.heard_late = False  # whether an answer to an earlier request did
+        self.has_received_late = False  # whether an answer to an earlier request did
         self._first_number = first_number
         self._unanswered: deque[int] = deque(maxlen=KEPT_NUMBERS)
         if isinstance(self.framer, SocketFramer):
@@ -74,36 +76,36 @@ class _Transactions(TransactionManager):
 
     def expect(self) -> None:
         """Listen from now on for an answer to the next request."""
-        self.heard = self.heard_late = False
+        self.has_received = self.has_received_late = False
 
-    def missed(self) -> None:
+    def timed_out(self) -> None:
         """Note that no answer came to the last request: one may still come."""
         if self.request_transaction_id:
             self._unanswered.append(self.request_transaction_id)
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
         """Take received bytes; return how many were used."""
-        self.framer.spoken.clear()
+        self.framer.received.clear()
         try:
             used: int = super().callback_data(data, addr)
         except _UNREADABLE as err:
-            self.heard = True
+            self.has_received = True
             self.fail(ModbusIOException(f"unreadable answer: {err}"))
             return len(data)
-        for frame in self.framer.spoken:
-            self._note(frame)
+        for frame in self.framer.received:
+            self._note_frame(frame)
         return used
 
-    def _note(self, frame: tuple[int, int] | None) -> None:
+    def _note_frame(self, frame: tuple[int, int] | None) -> None:
         if frame is None:
-            self.heard = True
+            self.has_received = True
             return
         unit_id, number = frame
         if number in self._unanswered:
             self._unanswered.remove(number)
-            self.heard_late = True
+            self.has_received_late = True
         elif number or unit_id == self.request_dev_id:
-            self.heard = True
+            self.has_received = True
 
     def callback_disconnected(self, exc: Exception | None) -> None:
         """Let a request fail at once when its connection closes, not only after its timeout."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from knxgw.errors import LinkError
 from knxgw.links.modbus_client import ModbusClient
-from knxgw.links.modbus_endpoint import Endpoint
+from knxgw.links.modbus_endpoint import ModbusEndpoint
 
 wire = logging.getLogger("knxgw.wire.modbus")
 RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long a connection that ended is tried again
@@ -29,7 +29,7 @@ RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class ConnectionNeeds:
     """What devices want of their connection."""
 
     timeout_s: float  # for an answer
@@ -40,15 +40,15 @@ class Needs:
 class Connection:
     """Owns the client of one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, needs: Needs) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, needs: ConnectionNeeds) -> None:
         self._endpoint = endpoint
         self.needs = needs
-        self.opened_s = -math.inf  # when it began to be made
+        self.opened_at = -math.inf  # when it began to be made
         self._number = FIRST_NUMBER
         self._is_used = False  # whether anything right came over it
-        self._troubles = 0  # requests without a right answer, in a row
+        self._failures = 0  # requests without a right answer, in a row
         self._client: ModbusClient | None = None
-        self._patience_s = math.inf  # of the client, for an answer
+        self._client_timeout_s = math.inf  # of the client, for an answer
 
     @property
     def client(self) -> ModbusClient:
@@ -63,32 +63,32 @@ class Connection:
         return self._client is not None
 
     @property
-    def worn_s(self) -> float:
+    def renew_at(self) -> float:
         """Return when it is to be renewed [monotonic s]."""
-        if self._timeout_s > self._patience_s:
+        if self._timeout_s > self._client_timeout_s:
             return -math.inf  # it gives up before the slowest device has answered
         ends_s = self.needs.ends_s
         if ends_s is None or self._endpoint.is_serial:
             return math.inf
-        return self.opened_s + max(ends_s - self._timeout_s - RENEW_EARLY_S, ends_s / 2)
+        return self.opened_at + max(ends_s - self._timeout_s - RENEW_EARLY_S, ends_s / 2)
 
     @property
     def _timeout_s(self) -> float:
         return self.needs.timeout_s
 
-    def suit(self, needs: Needs) -> None:
+    def update_needs(self, needs: ConnectionNeeds) -> None:
         """Take what other devices want of it; one that does not suit them is made anew."""
         self.needs = needs
 
-    def is_worn(self, now_s: float) -> bool:
+    def needs_renewal(self, now_s: float) -> bool:
         """Tell whether the device is about to end it, or has ended it."""
-        return now_s >= self.worn_s or not self.client.connected
+        return now_s >= self.renew_at or not self.client.connected
 
     async def open(self) -> None:
         """Connect. Raises: LinkError, which says why not and what to look at."""
-        failure = await self._try(self._timeout_s)
+        failure = await self._connect(self._timeout_s)
         if failure is not None:
-            raise self._no_link(failure)
+            raise self._link_error(failure)
 
     async def reopen(self) -> bool:
         """Connect anew; tell whether the device was away meanwhile. Raises: as `open`."""
@@ -96,14 +96,14 @@ class Connection:
         self.close()  # first: the device may take one client only
         loop = asyncio.get_running_loop()
         spacing_s = SPACING_S if self._is_used else UNUSED_S
-        await asyncio.sleep(max(0.0, self.opened_s + spacing_s - loop.time()))
-        until_s, was_refused = loop.time() + RECONNECT_S, False
+        await asyncio.sleep(max(0.0, self.opened_at + spacing_s - loop.time()))
+        until, was_refused = loop.time() + RECONNECT_S, False
         while True:
-            failure = await self._try(min(self._timeout_s, until_s - loop.time()))
+            failure = await self._connect(min(self._timeout_s, until - loop.time()))
             if failure is None:
                 return was_refused
-            if loop.time() + RECONNECT_PAUSE_S >= until_s:
-                raise self._no_link(failure)
+            if loop.time() + RECONNECT_PAUSE_S >= until:
+                raise self._link_error(failure)
             was_refused = True
             await asyncio.sleep(RECONNECT_PAUSE_S)
 
@@ -116,35 +116,35 @@ class Connection:
 
     # --- what came over it
 
-    def worked(self) -> None:
+    def note_answer(self) -> None:
         """Take a right answer."""
         self._is_used = True
-        self._troubles = 0
+        self._failures = 0
 
-    def is_spent(self) -> bool:
+    def note_failure(self) -> bool:
         """Take a request without a right answer; tell whether the connection has to be made anew."""
-        self._troubles += 1
+        self._failures += 1
         if self._endpoint.is_serial:  # nothing is gained by opening it anew
             return False
-        return self._troubles % TROUBLE_LIMIT == 0
+        return self._failures % TROUBLE_LIMIT == 0
 
-    async def become_silent(self) -> None:
+    async def wait_for_silence(self) -> None:
         """Wait until nothing is said any more on a wire where a late answer has no number."""
         if self._endpoint.numbers_answers:
             return
         transactions = self.client.ctx
         for _ in range(QUIET_TRIES):  # a line that is never silent is tried all the same
-            if not transactions.heard:
+            if not transactions.has_received:
                 break
-            transactions.heard = False
+            transactions.has_received = False
             await asyncio.sleep(QUIET_S)
         transactions.forget()
 
     # --- inside
 
-    async def _try(self, timeout_s: float) -> Exception | None:
+    async def _connect(self, timeout_s: float) -> Exception | None:
         """Connect once; return what stood in the way."""
-        self.opened_s = asyncio.get_running_loop().time()
+        self.opened_at = asyncio.get_running_loop().time()
         client_timeout_s = self._timeout_s
         client = self._endpoint.client(client_timeout_s, self._number)
         try:
@@ -156,11 +156,11 @@ class Connection:
         if not connected:
             client.close()
             return client.ctx.failure or ConnectionError("no connection")
-        self._client, self._troubles, self._is_used = client, 0, False
-        self._patience_s = client_timeout_s
+        self._client, self._failures, self._is_used = client, 0, False
+        self._client_timeout_s = client_timeout_s
         if self.needs.delay_s:
             await asyncio.sleep(self.needs.delay_s)
         return None
 
-    def _no_link(self, failure: Exception) -> LinkError:
+    def _link_error(self, failure: Exception) -> LinkError:
         return LinkError(self._endpoint.trouble(failure))

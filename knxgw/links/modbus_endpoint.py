@@ -29,7 +29,7 @@ _NETWORK_WORDS = {
 }
 
 
-class Endpoint(Protocol):
+class ModbusEndpoint(Protocol):
     """Makes clients; knows what a wire asks for between two frames."""
 
     @property

@@ -10,7 +10,7 @@ from pymodbus.pdu import ModbusPDU
 from knxgw.catalogue.model import Table
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerRefusedError
 from knxgw.links.modbus_client import ModbusClient
-from knxgw.modbus.jobs import Job, Read, meaning
+from knxgw.modbus.requests import Read, Request, exception_text
 from knxgw.modbus.writing import Write
 
 _READS = {
@@ -36,27 +36,27 @@ class EndedError(LinkError):
     """The connection ended while an answer was awaited, or before it was asked for."""
 
 
-async def carry_out(client: ModbusClient, job: Job, *, numbered: bool) -> Sequence[int]:
+async def carry_out(client: ModbusClient, request: Request, *, numbered: bool) -> Sequence[int]:
     """Return what was read, nothing of a write.
 
     `numbered`: the wire itself says which request an answer belongs to.
     Raises: LinkTimeoutError (silence), EndedError, PeerRefusedError, DecodeError and its kinds.
     """
     try:
-        if isinstance(job, Read):
-            return await _read(client, job, numbered=numbered)
-        await _write(client, job, numbered=numbered)
+        if isinstance(request, Read):
+            return await _read(client, request, numbered=numbered)
+        await _write(client, request, numbered=numbered)
     except ConnectionException as err:  # it closed while nobody asked
         raise EndedError(str(err)) from err
     return ()
 
 
-async def _read(client: ModbusClient, job: Read, *, numbered: bool) -> Sequence[int]:
-    block = job.block
+async def _read(client: ModbusClient, request: Read, *, numbered: bool) -> Sequence[int]:
+    block = request.block
     ask = _READS[block.table]
-    request = ask(client, block.address, count=block.count, device_id=block.unit_id)
+    call = ask(client, block.address, count=block.count, device_id=block.unit_id)
     answer = await _answer(
-        client, request, block.table.read_function, block.unit_id, numbered=numbered
+        client, call, block.table.read_function, block.unit_id, numbered=numbered
     )
     if block.table in (Table.COIL, Table.DISCRETE):
         bits = [int(bit) for bit in answer.bits]
@@ -68,25 +68,27 @@ async def _read(client: ModbusClient, job: Read, *, numbered: bool) -> Sequence[
     return answer.registers
 
 
-async def _write(client: ModbusClient, job: Write, *, numbered: bool) -> None:
-    values, unit_id = list(job.registers), job.unit_id
-    match job.function:
+async def _write(client: ModbusClient, request: Write, *, numbered: bool) -> None:
+    values, unit_id = list(request.registers), request.unit_id
+    match request.function:
         case 5:
-            request = client.write_coil(job.address, bool(values[0]), device_id=unit_id)
+            call = client.write_coil(request.address, bool(values[0]), device_id=unit_id)
         case 6:
-            request = client.write_register(job.address, values[0], device_id=unit_id)
+            call = client.write_register(request.address, values[0], device_id=unit_id)
         case _:
-            request = client.write_registers(job.address, values, device_id=unit_id)
-    answer = await _answer(client, request, job.function, unit_id, numbered=numbered)
-    if answer.address != job.address:
-        raise WrongAnswerError(f"wrote register {job.address}, {answer.address} was acknowledged")
-    if not _acknowledges(answer, job):
-        raise DecodeError(f"wrote {values} to register {job.address}, not acknowledged so")
+            call = client.write_registers(request.address, values, device_id=unit_id)
+    answer = await _answer(client, call, request.function, unit_id, numbered=numbered)
+    if answer.address != request.address:
+        raise WrongAnswerError(
+            f"wrote register {request.address}, {answer.address} was acknowledged"
+        )
+    if not _acknowledges(answer, request):
+        raise DecodeError(f"wrote {values} to register {request.address}, not acknowledged so")
 
 
 async def _answer(
     client: ModbusClient,
-    request: Awaitable[ModbusPDU],
+    call: Awaitable[ModbusPDU],
     function: int,
     unit_id: int,
     *,
@@ -95,16 +97,16 @@ async def _answer(
     """Return the answer to exactly this request."""
     client.ctx.expect()
     try:
-        answer = await request
+        answer = await call
     except ModbusException as err:
-        client.ctx.missed()
+        client.ctx.timed_out()
         is_over = isinstance(err, ModbusIOException)
-        if client.ctx.heard:
+        if client.ctx.has_received:
             why = "what came is no answer to it"
             raise WrongAnswerError(why if is_over else f"{why}, and {_ENDED}") from err
         if not is_over:
             raise EndedError(_ENDED) from err
-        if client.ctx.heard_late:
+        if client.ctx.has_received_late:
             raise DoubtfulAnswerError("only the answer to an earlier request") from err
         raise LinkTimeoutError(
             f"no answer within {client.comm_params.timeout_connect:g} s"
@@ -115,16 +117,16 @@ async def _answer(
         raise WrongAnswerError("an answer to something else")
     if answer.isError():
         code = int(getattr(answer, "exception_code", 0))
-        raise PeerRefusedError(f"refused, {meaning(code)}", code)
+        raise PeerRefusedError(f"refused, {exception_text(code)}", code)
     return answer
 
 
-def _acknowledges(answer: ModbusPDU, job: Write) -> bool:
+def _acknowledges(answer: ModbusPDU, request: Write) -> bool:
     """Tell whether an answer repeats what was written, or how much."""
-    match job.function:
+    match request.function:
         case 5:
-            return answer.bits[:1] == [bool(job.registers[0])]
+            return answer.bits[:1] == [bool(request.registers[0])]
         case 6:
-            return answer.registers == [job.registers[0]]
+            return answer.registers == [request.registers[0]]
         case _:
-            return answer.count == len(job.registers)
+            return answer.count == len(request.registers)

@@ -36,12 +36,12 @@ class _Listening(FramerBase):
 
     def __init__(self, decoder: DecodePDU) -> None:
         super().__init__(decoder)
-        self.spoken: list[tuple[int, int] | None] = []  # unit and number; None: no whole frame
+        self.received: list[tuple[int, int] | None] = []  # unit and number; None: no whole frame
 
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """Return length, unit, number and content of the first frame."""
         used, unit_id, number, content = super().decode(data)
-        self.spoken.append((unit_id, number) if content else None)
+        self.received.append((unit_id, number) if content else None)
         return used, unit_id, number, content
 
 

@@ -14,10 +14,10 @@ MARGIN_S = 0.1  # beyond the latest moment at which an answer to an old request 
 
 @dataclass(slots=True, kw_only=True)
 class _Unit:
-    asked_s: float = float("-inf")  # when it was asked last
-    ended_s: float = float("-inf")  # when the last answer came, or was given up
-    unanswered_s: list[float] = field(default_factory=list)  # when it was asked in vain since
-    free_s: float = float("-inf")  # from when on it may be asked
+    asked_at: float = float("-inf")  # when it was asked last
+    ended_at: float = float("-inf")  # when the last answer came, or was given up
+    unanswered_since: list[float] = field(default_factory=list)  # when it was asked in vain since
+    free_at: float = float("-inf")  # from when on it may be asked
 
 
 class StaleAnswerGuard:
@@ -28,25 +28,25 @@ class StaleAnswerGuard:
         self._numbered = numbered
         self._units: dict[int, _Unit] = {}
 
-    def free_s(self, unit_id: int) -> float:
+    def free_at(self, unit_id: int) -> float:
         """Return from when on a unit may be asked [monotonic s]."""
         unit = self._units.get(unit_id)
-        return unit.free_s if unit else float("-inf")
+        return unit.free_at if unit else float("-inf")
 
     def idle_s(self, unit_id: int, now_s: float) -> float:
         """Return for how long a unit was not spoken to [s]."""
         unit = self._units.get(unit_id)
-        return now_s - unit.ended_s if unit else float("inf")
+        return now_s - unit.ended_at if unit else float("inf")
 
     def asked(self, unit_id: int, now_s: float) -> None:
         """Note a request."""
-        self._units.setdefault(unit_id, _Unit()).asked_s = now_s
+        self._units.setdefault(unit_id, _Unit()).asked_at = now_s
 
     def unanswered(self, unit_id: int, now_s: float) -> None:
         """Note that nothing came in time, or nothing that can be read."""
         unit = self._units.setdefault(unit_id, _Unit())
-        unit.ended_s = now_s
-        unit.unanswered_s = [*_recent(unit, now_s), unit.asked_s]
+        unit.ended_at = now_s
+        unit.unanswered_since = [*_recent(unit, now_s), unit.asked_at]
 
     def answered(self, unit_id: int, now_s: float, *, same_request: bool = False) -> bool:
         """Note an answer; tell whether it is one to the last request beyond doubt.
@@ -54,15 +54,15 @@ class StaleAnswerGuard:
         `same_request`: everything unanswered was this very request, so any answer to it will do.
         """
         unit = self._units.setdefault(unit_id, _Unit())
-        unit.ended_s = now_s
-        waiting_s = _recent(unit, now_s)
-        unit.unanswered_s = []
-        if not waiting_s or self._numbered:
+        unit.ended_at = now_s
+        waiting_since = _recent(unit, now_s)
+        unit.unanswered_since = []
+        if not waiting_since or self._numbered:
             return True
-        unit.free_s = unit.asked_s + (now_s - waiting_s[0]) + MARGIN_S
+        unit.free_at = unit.asked_at + (now_s - waiting_since[0]) + MARGIN_S
         return same_request
 
 
 def _recent(unit: _Unit, now_s: float) -> list[float]:
     """Return when it was asked in vain, as far as answers to that may still come."""
-    return [asked_s for asked_s in unit.unanswered_s if now_s - asked_s < LATEST_S]
+    return [asked_at for asked_at in unit.unanswered_since if now_s - asked_at < LATEST_S]

@@ -5,14 +5,17 @@ from collections.abc import Callable
 
 from knxgw.errors import LinkError
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
-from knxgw.links.modbus_endpoint import Endpoint
+from knxgw.links.modbus_endpoint import ModbusEndpoint
 from knxgw.modbus.probing import Probing
 
 SHOW_S = 0.1  # how often progress is told
 
 
 async def carry_out(
-    endpoint: Endpoint, probing: Probing, on_progress: Callable[[Probing], None], limit_s: float
+    endpoint: ModbusEndpoint,
+    probing: Probing,
+    on_progress: Callable[[Probing], None],
+    limit_s: float,
 ) -> bool:
     """Ask until the probe is done; return False if `limit_s` was over before.
 

@@ -20,16 +20,16 @@ from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.commander import Commander
 from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.modbus.jobs import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Job, Read
 from knxgw.modbus.missing import MissingReads
+from knxgw.modbus.model_check import ModelCheck
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
-from knxgw.modbus.recognition import Recognition
+from knxgw.modbus.requests import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Read, Request
 from knxgw.modbus.rules import core_points
 from knxgw.modbus.sunspec import ChainWalk
 from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
-LOOK_AFTER_WRITE_S = 0.3
+READ_AFTER_WRITE_S = 0.3
 PHASE_POINTS = ("current_l2", "current_l3")
 
 
@@ -46,7 +46,7 @@ class Driver:
         register_offset: int = 0,
         minimum_ma: int = 6000,
         phases: int = 3,
-        turn: float = 0.0,
+        poll_phase: float = 0.0,
     ) -> None:
         """Serve one device; `phases` are those of its wiring.
 
@@ -60,12 +60,12 @@ class Driver:
         others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
         self.unit_ids = frozenset({unit_id, *others})
         self._offset = register_offset
-        self._turn = turn
+        self._poll_phase = poll_phase
         self._health = Health(self.name)
         self._interpreter = Interpreter(self.name, model, phases)
         read = self._interpreter.wanted_points
-        self._recognition = Recognition(self.name, model, read) if model.control else None
-        self._walk = (
+        self._model_check = ModelCheck(self.name, model, read) if model.control else None
+        self._search = (
             ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
         )
         self._missing = MissingReads()
@@ -93,42 +93,42 @@ class Driver:
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether state and currents were asked once since the connection came up."""
-        if self._walk is not None and self._walk.start is None:
-            return self._health.was_asked_in_vain  # but not found
-        strange = self._recognition is not None and self._recognition.is_strange
-        nonsense = self.condition is LinkCondition.COMM
-        return strange or nonsense or self._schedule.first_cycle_done
+        if self._search is not None and self._search.start is None:
+            return self._health.last_request_failed  # but not found
+        is_mismatch = self._model_check is not None and self._model_check.is_mismatch
+        is_wrong = self.condition is LinkCondition.COMM
+        return is_mismatch or is_wrong or self._schedule.first_cycle_done
 
     @property
     def _read_backs(self) -> frozenset[str]:
         """Return the points that report what was written."""
-        told = (self.model.control, self.model.watchdog)
-        return frozenset[str]().union(*(one.read_backs for one in told if one is not None))
+        reporting = (self.model.control, self.model.watchdog)
+        return frozenset[str]().union(*(part.read_backs for part in reporting if part is not None))
 
     def _new_schedule(self) -> PollSchedule:
         self._interpreter.expect_all()
-        self._health.planned_anew()
+        self._health.forget_reads()
         self._missing.clear()
-        if self._walk is not None and self._walk.start is None:
-            return PollSchedule([self._walk.block], min_interval_s=self.model.read.min_interval_s)
-        recognition = self._recognition
-        telling = recognition.points if recognition else frozenset()
+        if self._search is not None and self._search.start is None:
+            return PollSchedule([self._search.block], min_interval_s=self.model.read.min_interval_s)
+        check = self._model_check
+        identifying = check.points if check else frozenset()
         blocks = list(
             plan_blocks(
                 self.model,
                 unit_id=self.unit_id,
                 address_offset=self._offset,
-                wanted=sorted(self._interpreter.wanted_points | telling | self._read_backs),
+                wanted=sorted(self._interpreter.wanted_points | identifying | self._read_backs),
             )
         )
-        if self._walk is not None:
-            self._header = self._walk.block
+        if self._search is not None:
+            self._header = self._search.block
             blocks.append(self._header)
         return PollSchedule(
             blocks,
             min_interval_s=self.model.read.min_interval_s,
-            phase=self._turn,
-            first=recognition.first_points if recognition else self._interpreter.ratio_points,
+            phase=self._poll_phase,
+            first=check.first_points if check else self._interpreter.ratio_points,
         )
 
     # --- commands of the station
@@ -139,10 +139,10 @@ class Driver:
             self._commander.want(offer_ma)
 
     @property
-    def is_settled(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """Tell whether nothing waits to be written to a charger that can be reached."""
-        gone = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
-        return gone or self._commander is None or self._commander.is_settled
+        is_gone = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
+        return is_gone or self._commander is None or self._commander.is_acknowledged
 
     def unlock(self) -> None:
         """Release the cable."""
@@ -153,135 +153,144 @@ class Driver:
 
     def opened(self) -> None:
         """Start over on a new connection."""
-        self._look_anew()
-        self._look_from_the_start()
+        self._discard_readings()
+        self._restart_search()
         if self._commander is not None:
             self._commander.forget()
         self._health.opened()
 
-    def due_s(self, now_s: float) -> float:
-        """Return when the next job may start [monotonic s]."""
-        commander = self._told_commander
-        write_s = commander.due_s(now_s) if commander else math.inf
-        return min(write_s, self._schedule.due_s())
+    def due_at(self, now_s: float) -> float:
+        """Return when the next request may start [monotonic s]."""
+        commander = self._active_commander
+        write_at = commander.due_at(now_s) if commander else math.inf
+        return min(write_at, self._schedule.due_at())
 
-    def next_job(self, now_s: float) -> Job | None:
+    def next_request(self, now_s: float) -> Request | None:
         """Return what is to be done now; commands overtake polls."""
-        commander = self._told_commander
+        commander = self._active_commander
         if commander is not None and (write := commander.next_write(now_s)):
             return write
         block = self._schedule.next_block(now_s)
         return Read(block=block) if block else None
 
-    def rank(self, now_s: float) -> int:
-        """Return how soon its next job comes: 0 an urgent write, 1 another write, 2 a read."""
-        commander = self._told_commander
-        if commander is None or commander.due_s(now_s) > now_s:
+    def priority(self, now_s: float) -> int:
+        """Return how soon its next request comes: 0 an urgent write, 1 another write, 2 a read."""
+        commander = self._active_commander
+        if commander is None or commander.due_at(now_s) > now_s:
             return 2
         if self._health.is_in_trouble:  # whoever answers is not kept waiting for it
             return 2
         return 0 if commander.is_urgent(now_s) else 1
 
     @property
-    def _told_commander(self) -> Commander | None:
+    def _active_commander(self) -> Commander | None:
         """Return the write side once it is known who is written to."""
-        return self._commander if self._is_known else None
+        return self._commander if self._is_model_confirmed else None
 
     @property
-    def _is_known(self) -> bool:
+    def _is_model_confirmed(self) -> bool:
         """Tell whether what answers is of the model; of a meter nobody asks."""
-        return self._recognition is None or self._recognition.is_known
+        return self._model_check is None or self._model_check.is_confirmed
 
     # --- what became of it
 
-    def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
+    def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take the registers of an answer; return the events they mean."""
-        return self._judged(self._take_answer(job, registers, now_s), now_s)
+        return self._checked(self._handle_answer(request, registers, now_s), now_s)
 
-    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
-        """Take a failed job: silence, a refusal or a wrong answer."""
-        return self._judged(self._take_failure(job, error, now_s), now_s)
+    def failed(
+        self, request: Request, error: PeerError | LinkError, now_s: float
+    ) -> list[DeviceEvent]:
+        """Take a failed request: silence, a refusal or a wrong answer."""
+        return self._checked(self._handle_failure(request, error, now_s), now_s)
 
-    def _take_answer(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
-        block = job.block
-        self._schedule.asked(block, now_s)
+    def _handle_answer(
+        self, request: Read, registers: Sequence[int], now_s: float
+    ) -> list[DeviceEvent]:
+        block = request.block
+        self._schedule.mark_requested(block, now_s)
         if len(registers) != block.count:
             error = DecodeError(f"asked for {block.count} registers, got {len(registers)}")
-            return self._take_failure(job, error, now_s)
-        if not block.points and self._walk is not None:
-            self._walk.take(registers)
-            return self._walked(self._walk, now_s)
+            return self._handle_failure(request, error, now_s)
+        if not block.points and self._search is not None:
+            self._search.update(registers)
+            return self._continue_search(self._search, now_s)
         raws: dict[str, Raw | None] = {}
         try:
             for point in block.points:
                 part = block.registers_of(point, self._offset, registers)
                 raws[point.name] = decode(point, part)
         except DecodeError as err:
-            return self._take_failure(job, err, now_s)
+            return self._handle_failure(request, err, now_s)
         self._note_read(block)
-        if self._recognition is not None:
-            self._hear(self._recognition, raws)
-            self._recognition.take(raws)
+        if self._model_check is not None:
+            self._note_answer(self._model_check, raws)
+            self._model_check.add_values(raws)
         if self._commander is not None:
             for name, raw in raws.items():
-                again_s = self._commander.verify(name, raw, now_s)
+                again_s = self._commander.compare_read_back(name, raw, now_s)
                 if again_s is not None:
-                    self._schedule.hurry_points({name}, now_s + again_s)
+                    self._schedule.expedite_points({name}, now_s + again_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
-        events = [*answered, *self._seen(raws, now_s)]
-        if self._interpreter.unsettled:
-            self._schedule.hurry_points(self._interpreter.unsettled, now_s)
-        taken_ma = self._commander.settle(now_s) if self._commander else None
-        return [*events, *self._taken(taken_ma)]
+        events = [*answered, *self._observed(raws, now_s)]
+        if self._interpreter.inconsistent:
+            self._schedule.expedite_points(self._interpreter.inconsistent, now_s)
+        acknowledged_ma = self._commander.acknowledge_offer(now_s) if self._commander else None
+        return [*events, *self._offer_acknowledged(acknowledged_ma)]
 
-    def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
+    def write_done(self, request: Write, now_s: float) -> list[DeviceEvent]:
         """Take an acknowledged write."""
-        offer_ma = self._commander.done(job, now_s) if self._commander else None
-        self._health.written(job)
-        look_s = now_s + LOOK_AFTER_WRITE_S
-        self._schedule.hurry(look_s)
+        offer_ma = self._commander.acknowledged(request, now_s) if self._commander else None
+        self._health.write_acknowledged(request)
+        read_at = now_s + READ_AFTER_WRITE_S
+        self._schedule.expedite(read_at)
         if self._commander is not None:  # GO 61 follows at once, and what is not held shows
-            self._schedule.hurry_points(self._commander.reports(job), look_s)
-        return [*self._answered(), *self._taken(offer_ma)]
+            self._schedule.expedite_points(self._commander.read_backs_of(request), read_at)
+        return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 
-    def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
+    def _offer_acknowledged(self, offer_ma: int | None) -> list[DeviceEvent]:
         return [] if offer_ma is None else [OfferTaken(device=self.device, offer_ma=offer_ma)]
 
-    def _take_failure(
-        self, job: Job, error: PeerError | LinkError, now_s: float
+    def _handle_failure(
+        self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
-        if isinstance(job, Read):
-            self._schedule.asked(job.block, now_s)
-            self._note_failure(job.block, error)
+        if isinstance(request, Read):
+            self._schedule.mark_requested(request.block, now_s)
+            self._note_failure(request.block, error)
         elif self._commander is not None:
             is_answer = isinstance(error, PeerRefusedError) and error.code not in GATEWAY_CODES
             note = self._commander.refused if is_answer else self._commander.unanswered
-            note(job, now_s)
-        if isinstance(job, Read) and job.block.unit_id != self.unit_id:
+            note(request, now_s)
+        if isinstance(request, Read) and request.block.unit_id != self.unit_id:
             return []  # what the station beside the socket says does not make or break it
         if isinstance(error, LinkError):
-            return self._silence(job, now_s)
+            return self._handle_silence(request, now_s)
         if isinstance(error, PeerRefusedError):
             if error.code in GATEWAY_CODES:
-                return self._silence(job, now_s)
-            handled = self._refused(job, error, now_s)
+                return self._handle_silence(request, now_s)
+            handled = self._handle_refusal(request, error, now_s)
             if handled is not None:
                 return handled
-        return self._wrong_answer(job, error, now_s)
+        return self._handle_wrong_answer(request, error, now_s)
 
-    def _refused(self, job: Job, error: PeerRefusedError, now_s: float) -> list[DeviceEvent] | None:
+    def _handle_refusal(
+        self, request: Request, error: PeerRefusedError, now_s: float
+    ) -> list[DeviceEvent] | None:
         """Take a refusal that is no fault; None: it is one."""
-        if isinstance(job, Read):
-            return self._read_refused(job, error, now_s)
-        is_missing = error.code in NO_SUCH_POINT and self.model.points[job.point].optional
-        if not is_missing or self._commander is None:
+        if isinstance(request, Read):
+            return self._handle_read_refusal(request, error, now_s)
+        is_unsupported = error.code in NO_SUCH_POINT and self.model.points[request.point].optional
+        if not is_unsupported or self._commander is None:
             return None
-        self._health.refuses(job, error)
-        return [*self._answered(), *self._taken(self._commander.left_out(job, now_s))]
+        self._health.log_refusal(request, error)
+        return [
+            *self._answered(),
+            *self._offer_acknowledged(self._commander.unsupported(request, now_s)),
+        ]
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
         """Take the loss of the connection, or that none could be made."""
-        return self._change(LinkCondition.NOT_REACHABLE)
+        return self._set_condition(LinkCondition.NOT_REACHABLE)
 
     def was_away(self) -> None:
         """Take that the device could not be reached for some seconds: tell it everything again."""
@@ -290,88 +299,88 @@ class Driver:
 
     # --- who answers
 
-    def _look_anew(self) -> None:
+    def _discard_readings(self) -> None:
         """Trust nothing that was read: something else may answer now."""
         self._interpreter.forget()
-        if self._recognition is not None:
-            self._recognition.start_over()
+        if self._model_check is not None:
+            self._model_check.start_over()
             self._schedule = self._new_schedule()
 
     def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
         """Let what a failed read says about the model count; silence says nothing."""
-        recognition = self._recognition
-        if recognition is None:
+        check = self._model_check
+        if check is None:
             return
         own, names = block.unit_id == self.unit_id, [point.name for point in block.points]
         code = error.code if isinstance(error, PeerRefusedError) else None
         if isinstance(error, LinkError) or code in GATEWAY_CODES:
-            if recognition.has_heard or not own:
-                recognition.doubt(*names)  # it speaks, but not about these
+            if check.has_answered or not own:
+                check.mark_inconclusive(*names)  # it speaks, but not about these
             return
-        self._hear(recognition, names)
+        self._note_answer(check, names)
         if own and len(names) > 1 and code in NO_SUCH_BLOCK:
             return  # which one is refused will be seen when they are read one by one
         if own and code in NO_SUCH_POINT:
-            recognition.refuse(names[0])
+            check.mark_missing(names[0])
         else:
-            recognition.doubt(*names)
+            check.mark_inconclusive(*names)
 
-    def _hear(self, recognition: Recognition, names: Collection[str]) -> None:
+    def _note_answer(self, check: ModelCheck, names: Collection[str]) -> None:
         """Ask at once what tells the model: while nobody answered it may have been asked in vain."""
-        if asked_in_vain := recognition.hear(names):
-            self._schedule.never_asked(asked_in_vain)
+        if unread := check.note_answer(names):
+            self._schedule.mark_unread(unread)
 
-    def _judged(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
+    def _checked(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
         """Hold back what a device says until it is known to be the configured one."""
-        if self._recognition is None or self._is_known:
+        if self._model_check is None or self._is_model_confirmed:
             return events
-        look = self._recognition.judge(
+        result = self._model_check.judge(
             events, self.condition, is_wrong=self._health.is_wrong, now_s=now_s
         )
-        if look.look_again_s is not None:
-            self._look_anew()
-            self._schedule.hold_back(now_s + look.look_again_s)
-        changed = [] if look.condition is None else self._change(look.condition)
-        return [*look.told, *changed, *look.held]
+        if result.recheck_after_s is not None:
+            self._discard_readings()
+            self._schedule.pause_until(now_s + result.recheck_after_s)
+        changed = [] if result.condition is None else self._set_condition(result.condition)
+        return [*result.passed_on, *changed, *result.released]
 
     # --- inside
 
-    def _look_from_the_start(self) -> None:
+    def _restart_search(self) -> None:
         """Read everything anew, where it has to be looked for after looking for it."""
-        if self._walk is not None:
-            self._walk.restart()
+        if self._search is not None:
+            self._search.restart()
             self._header = None
         self._schedule = self._new_schedule()
 
-    def _walked(self, walk: ChainWalk, now_s: float) -> list[DeviceEvent]:
+    def _continue_search(self, search: ChainWalk, now_s: float) -> list[DeviceEvent]:
         """Take one step towards the registers of a device that has a chain of models."""
         self._health.silent = 0
-        if walk.failure:
+        if search.failure:
             if self._health.wrong == 0:
-                log.warning("%s: %s", self.name, walk.failure)
+                log.warning("%s: %s", self.name, search.failure)
             self._health.wrong = COMM_LIMIT
             self._interpreter.forget()
-            self._look_from_the_start()
-            self._schedule.hold_back(now_s + BACK_OFF_LAST_S)
-            return self._change(LinkCondition.COMM)
+            self._restart_search()
+            self._schedule.pause_until(now_s + BACK_OFF_LAST_S)
+            return self._set_condition(LinkCondition.COMM)
         if self._header is not None:  # checked, it is still the same
             return []
-        if walk.start is not None:
-            self._offset = walk.start
+        if search.start is not None:
+            self._offset = search.start
         self._schedule = self._new_schedule()
-        self._schedule.hold_back(now_s + self.model.read.min_interval_s)
+        self._schedule.pause_until(now_s + self.model.read.min_interval_s)
         return []
 
-    def _seen(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
+    def _observed(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
         if self._commander is not None:
-            self._interpreter.told_phases = self._commander.told_phases
-        values, unavailable = self._interpreter.absorb(raws), self._interpreter.unavailable
+            self._interpreter.assumed_phases = self._commander.assumed_phases
+        values, unavailable = self._interpreter.update(raws), self._interpreter.unavailable
         if not values and not unavailable:
             return []
         if self._commander is not None:
-            doubtful = self._commander.observe(values, now_s)
-            if doubtful.isdisjoint(raws):  # what was read with it says the same at once
-                self._schedule.hurry_points(doubtful, now_s)
+            suspect = self._commander.observe(values, now_s)
+            if suspect.isdisjoint(raws):  # what was read with it says the same at once
+                self._schedule.expedite_points(suspect, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(device=self.device, values=values, unavailable=unavailable)]
@@ -386,98 +395,102 @@ class Driver:
             self._commander.forget()
         self._starts_up = starts
 
-    def _read_refused(
-        self, job: Read, error: PeerRefusedError, now_s: float
+    def _handle_read_refusal(
+        self, request: Read, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
-        block = job.block
-        if not block.points and self._walk is not None:
-            self._walk.refused()
-            return self._walked(self._walk, now_s)
+        block = request.block
+        if not block.points and self._search is not None:
+            self._search.refused()
+            return self._continue_search(self._search, now_s)
         if self._header is not None:  # are the registers still where they were?
-            self._schedule.hurry_block(self._header, now_s)
+            self._schedule.expedite_block(self._header, now_s)
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
-            return [*self._answered(), *self._seen(empty, now_s)]
-        return self._value_refused(job, error)
+            return [*self._answered(), *self._observed(empty, now_s)]
+        return self._handle_missing_block(request, error)
 
-    def _value_refused(self, job: Read, error: PeerRefusedError) -> list[DeviceEvent] | None:
-        block = job.block
+    def _handle_missing_block(
+        self, request: Read, error: PeerRefusedError
+    ) -> list[DeviceEvent] | None:
+        block = request.block
         if block in self._missing:  # still
             self._missing.refused_again(block, self._schedule)
             return self._answered()
         parts = split(block, self._offset)
-        was_there = self._health.was_read(block)
-        if error.code in NO_SUCH_BLOCK and len(parts) > 1 and not was_there:
+        was_answered = self._health.was_read(block)
+        if error.code in NO_SUCH_BLOCK and len(parts) > 1 and not was_answered:
             log.info("%s: block at %d refused, read one by one", self.name, block.address)
             self._schedule.replace_block(block, parts)
             self._health.drop(block)
             return []
-        if error.code not in NO_SUCH_POINT or self._is_needed(block):
+        if error.code not in NO_SUCH_POINT or self._is_required(block):
             return None
-        self._health.refuses(job, error)
-        self._missing.add(block, self._schedule, was_there=was_there)
+        self._health.log_refusal(request, error)
+        self._missing.add(block, self._schedule, was_answered=was_answered)
         self._health.drop(block)
-        if not was_there:  # else it comes back, and a sum without it would be too small
-            self._interpreter.without(point.name for point in block.points)
+        if not was_answered:  # else it comes back, and a sum without it would be too small
+            self._interpreter.mark_missing(point.name for point in block.points)
         return self._answered()
 
     def _note_read(self, block: Block) -> None:
         """Note a good answer; what was missing is read as planned again."""
         self._health.read(block)
-        if self._missing.found(block, self._schedule):
+        if self._missing.answered(block, self._schedule):
             self._interpreter.expect_all()
-            self._interpreter.without(self._missing.never_there())
+            self._interpreter.mark_missing(self._missing.never_answered())
 
-    def _is_needed(self, block: Block) -> bool:
+    def _is_required(self, block: Block) -> bool:
         """Tell whether the device is of no use without a block."""
         core = core_points(self.model).difference(PHASE_POINTS)
         if any(point.required or point.name in core for point in block.points):
             return True
-        there = (one for one in self._schedule.blocks if one not in self._missing)
-        is_last = not any(one.points for one in there if one is not block)
+        present = (one for one in self._schedule.blocks if one not in self._missing)
+        is_last = not any(one.points for one in present if one is not block)
         return self.model.kind is DeviceKind.METER and is_last
 
     def _answered(self) -> list[DeviceEvent]:
-        condition = self._health.answered(self._commander.still_wants if self._commander else None)
-        return self._change(condition) if self._is_known else []
+        condition = self._health.answered(self._commander.still_needs if self._commander else None)
+        return self._set_condition(condition) if self._is_model_confirmed else []
 
-    def _silence(self, job: Job, now_s: float) -> list[DeviceEvent]:
-        gone = self._health.unanswered()
-        if gone and self._header is not None:
-            self._look_from_the_start()
-        if gone and self.condition is not LinkCondition.NOT_REACHABLE:
-            self._health.lost(now_s)
-        events = self._change(LinkCondition.NOT_REACHABLE) if gone else []
-        if not gone and isinstance(job, Read):
-            self._schedule.ask_again_in(job.block, now_s, 0.0)
-        self._schedule.hold_back(now_s + self._health.back_off_s)
+    def _handle_silence(self, request: Request, now_s: float) -> list[DeviceEvent]:
+        is_gone = self._health.unanswered()
+        if is_gone and self._header is not None:
+            self._restart_search()
+        if is_gone and self.condition is not LinkCondition.NOT_REACHABLE:
+            self._health.log_silence(now_s)
+        events = self._set_condition(LinkCondition.NOT_REACHABLE) if is_gone else []
+        if not is_gone and isinstance(request, Read):
+            self._schedule.retry_in(request.block, now_s, 0.0)
+        self._schedule.pause_until(now_s + self._health.back_off_s)
         return events
 
-    def _wrong_answer(self, job: Job, error: PeerError, now_s: float) -> list[DeviceEvent]:
+    def _handle_wrong_answer(
+        self, request: Request, error: PeerError, now_s: float
+    ) -> list[DeviceEvent]:
         """Take a wrong answer; a refusal is none until it is known to whom it belongs."""
-        is_needed = not isinstance(job, Read) or self._is_needed(job.block)
-        many = self._health.answered_wrongly(job, error, now_s, is_needed=is_needed)
+        is_needed = not isinstance(request, Read) or self._is_required(request.block)
+        is_too_much = self._health.answered_wrongly(request, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
         if is_nonsense:  # it may have let the others wait
-            self._schedule.hold_back(now_s + self._health.back_off_s)
-        if isinstance(job, Read):
+            self._schedule.pause_until(now_s + self._health.back_off_s)
+        if isinstance(request, Read):
             again_s = 0.0 if is_nonsense else BACK_OFF_FIRST_S
-            self._schedule.ask_again_in(job.block, now_s, again_s)
-        is_strange = self.condition is LinkCondition.WRONG_MODEL
-        if many and (self._is_known or (is_nonsense and not is_strange)):
-            return self._change(LinkCondition.COMM)
+            self._schedule.retry_in(request.block, now_s, again_s)
+        is_other_model = self.condition is LinkCondition.WRONG_MODEL
+        if is_too_much and (self._is_model_confirmed or (is_nonsense and not is_other_model)):
+            return self._set_condition(LinkCondition.COMM)
         return []
 
-    def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
+    def _set_condition(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self.condition:
             return []
-        returned = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
+        is_back = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         self._health.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
-            if self._recognition is not None:
-                self._recognition.lost()
-            self._look_anew()
-        elif returned and self._commander is not None:
+            if self._model_check is not None:
+                self._model_check.lost()
+            self._discard_readings()
+        elif is_back and self._commander is not None:
             self._commander.forget()  # it may have been without power: tell it everything again
         if self.model.kind is DeviceKind.CHARGER:
             return [ChargerConditionChanged(device=self.device, condition=condition)]

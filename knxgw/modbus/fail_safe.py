@@ -22,7 +22,7 @@ class FailSafe:
         """Return the points that arm it."""
         return () if self._watchdog is None else [step.point for step in self._watchdog.arm]
 
-    def reported_at(self, name: str) -> WriteStep | None:
+    def step_reported_by(self, name: str) -> WriteStep | None:
         """Return the arming step that a point reports."""
         steps = () if self._watchdog is None else self._watchdog.arm
         return next((step for step in steps if step.read_back == name), None)
@@ -51,7 +51,7 @@ class FailSafe:
             if step.point not in arming:
                 yield step
 
-    def due_s(self, fed_s: float, *, early_s: float) -> float:
+    def feed_due_at(self, fed_at: float, *, early_s: float) -> float:
         """Return when a step that was written at `fed_s` is due again [monotonic s]."""
         refresh_s = math.inf if self._watchdog is None else self._watchdog.refresh_s
-        return max(fed_s, fed_s + refresh_s - early_s)
+        return max(fed_at, fed_at + refresh_s - early_s)

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from knxgw.allowance import Allowance
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerError, PeerRefusedError
-from knxgw.modbus.jobs import NO_SUCH_BLOCK, Job, Read, described, meaning
 from knxgw.modbus.plan import Block
+from knxgw.modbus.requests import NO_SUCH_BLOCK, Read, Request, describe, exception_text
 from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
@@ -47,25 +47,25 @@ class Health:
         self._refused: Write | None = None  # the last one
         self._good_reads: set[Block] = set()  # those that were answered once
         self._wrong_reads: dict[Block, int] = {}  # in a row
-        self._said: set[tuple[str, int, int]] = set()  # refusals that the log has
+        self._logged: set[tuple[str, int, int]] = set()  # refusals that the log has
         self._answers = 0  # good and wrong ones
         self._relapses: deque[int] = deque(maxlen=RELAPSES)  # at which answers trouble began
         self._is_unsteady = False
-        self._wrong_since = 0  # wrong answers since there are too many
-        self._news = Allowance(most=NEWS_AT_ONCE, every_s=NEWS_EVERY_S)
-        self._is_told = False  # that there are too many
+        self._wrong_count = 0  # wrong answers since there are too many
+        self._log_allowance = Allowance(most=NEWS_AT_ONCE, every_s=NEWS_EVERY_S)
+        self._is_logged = False  # that there are too many
 
     def opened(self) -> None:
         """Start over on a new connection."""
         self.silent = self.wrong = self._refused_writes = 0
 
-    def planned_anew(self) -> None:
+    def forget_reads(self) -> None:
         """Forget what became of reads: others are made from now on."""
         self._good_reads.clear()
         self._wrong_reads.clear()
 
     @property
-    def was_asked_in_vain(self) -> bool:
+    def last_request_failed(self) -> bool:
         """Tell whether the last request was not answered well."""
         return self.silent + self.wrong > 0
 
@@ -106,12 +106,12 @@ class Health:
         """Tell whether a read was answered well before."""
         return block in self._good_reads
 
-    def written(self, job: Write) -> None:
+    def write_acknowledged(self, request: Write) -> None:
         """Take an acknowledged write: it says nothing about others that were refused."""
-        if self._refused is None or job.point == self._refused.point:
+        if self._refused is None or request.point == self._refused.point:
             self._refused_writes = 0
 
-    def answered(self, still_wants: Callable[[Write], bool] | None) -> LinkCondition:
+    def answered(self, still_needs: Callable[[Write], bool] | None) -> LinkCondition:
         """Take an answer that is good; return what the link is.
 
         `still_wants` tells whether what a write was for is still to be done.
@@ -119,13 +119,13 @@ class Health:
         self._has_answered = True
         self.silent = self.wrong = 0
         self._count_answer()
-        if self._refused and still_wants and not still_wants(self._refused):
+        if self._refused and still_needs and not still_needs(self._refused):
             self._refused, self._refused_writes = None, 0  # it is not told that any more
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
-        if self._is_told:
-            log.info("%s: answers are right again, after %d wrong", self._name, self._wrong_since)
-        self._wrong_since, self._is_told = 0, False
+        if self._is_logged:
+            log.info("%s: answers are right again, after %d wrong", self._name, self._wrong_count)
+        self._wrong_count, self._is_logged = 0, False
         return LinkCondition.GOOD
 
     def unanswered(self) -> bool:
@@ -135,30 +135,30 @@ class Health:
         return self.silent >= SILENT_LIMIT
 
     def answered_wrongly(
-        self, job: Job, error: PeerError, now_s: float, *, is_needed: bool
+        self, request: Request, error: PeerError, now_s: float, *, is_needed: bool
     ) -> bool:
         """Take a wrong answer; tell whether there are too many.
 
         `is_needed`: a device that refuses this, and nothing else, is out of order.
         """
-        if isinstance(job, Read):
-            before = self._wrong_reads.get(job.block, 0)
-            if not before and not self.wrong and job.block in self._good_reads:
+        if isinstance(request, Read):
+            before = self._wrong_reads.get(request.block, 0)
+            if not before and not self.wrong and request.block in self._good_reads:
                 self._relapses.append(self._answers)
             counts = is_needed or not isinstance(error, PeerRefusedError)
-            self._wrong_reads[job.block] = before + 1 if counts else max(before, 1)
+            self._wrong_reads[request.block] = before + 1 if counts else max(before, 1)
         else:
             self._refused_writes += 1
-            self._refused = job
+            self._refused = request
         self.wrong += 1
         self._count_answer()
         if self.wrong >= COMM_LIMIT:
             self.silent = 0  # it speaks, if only nonsense
         many = self.is_wrong or self._is_wrong_somewhere
-        is_news = many and not self._wrong_since
-        if many or self._wrong_since:
-            self._wrong_since += self.wrong if is_news else 1
-        self._say(job, error, now_s, is_news=is_news)
+        is_news = many and not self._wrong_count
+        if many or self._wrong_count:
+            self._wrong_count += self.wrong if is_news else 1
+        self._log_wrong_answer(request, error, now_s, is_news=is_news)
         return many
 
     @property
@@ -174,31 +174,35 @@ class Health:
 
     # --- what is said
 
-    def _say(self, job: Job, error: PeerError, now_s: float, *, is_news: bool) -> None:
+    def _log_wrong_answer(
+        self, request: Request, error: PeerError, now_s: float, *, is_news: bool
+    ) -> None:
         """Say what is wrong when it is more than a slip, once."""
         if isinstance(error, PeerRefusedError) and error.code in NO_SUCH_BLOCK:
-            self.refuses(job, error)
-        elif is_news and self._news.take(now_s):
-            self._is_told = True
-            log.warning("%s: wrong answers, the last to %s: %s", self._name, described(job), error)
+            self.log_refusal(request, error)
+        elif is_news and self._log_allowance.take(now_s):
+            self._is_logged = True
+            log.warning(
+                "%s: wrong answers, the last to %s: %s", self._name, describe(request), error
+            )
 
-    def refuses(self, job: Job, error: PeerRefusedError) -> None:
+    def log_refusal(self, request: Request, error: PeerRefusedError) -> None:
         """Say once that something is refused, and with which meaning."""
-        address = job.block.address if isinstance(job, Read) else job.address
-        kind = "read" if isinstance(job, Read) else "write"
-        if (what := (kind, address, error.code)) not in self._said:
-            self._said.add(what)
-            why = meaning(error.code)
-            log.warning("%s: %s: refused, %s (said once)", self._name, described(job), why)
+        address = request.block.address if isinstance(request, Read) else request.address
+        kind = "read" if isinstance(request, Read) else "write"
+        if (what := (kind, address, error.code)) not in self._logged:
+            self._logged.add(what)
+            why = exception_text(error.code)
+            log.warning("%s: %s: refused, %s (said once)", self._name, describe(request), why)
 
-    def lost(self, now_s: float) -> None:
+    def log_silence(self, now_s: float) -> None:
         """Say that the device does not answer, as far as the connection is not to blame."""
-        if not self._news.take(now_s):
+        if not self._log_allowance.take(now_s):
             return
-        words = (
+        what = (
             "does not answer any more" if self._has_answered else "never answered since the start"
         )
-        log.warning("%s: %s", self._name, words)
+        log.warning("%s: %s", self._name, what)
 
 
 def doubled_s(times: int, *, first_s: float, last_s: float) -> float:

@@ -79,28 +79,28 @@ class Interpreter:
         self._sums = list(_sums_of(model, self._missing, phases))
         self._of_phases: dict[Quantity, Value | None] = {}  # read since the last sum
         self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
-        self._computed = [one for one in model.computed.values() if one.name in _MEASURED]
+        self._computed = [value for value in model.computed.values() if value.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         is_charger = model.kind is DeviceKind.CHARGER
-        self._fit = SumCheck(name, consumes_only=is_charger)
+        self._sum_check = SumCheck(name, consumes_only=is_charger)
         self._rule_points = rule_points(model)
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
         self._setpoint = _setpoint_name(model)
-        self.told_phases: int | None = None  # that a setpoint in W was meant for
+        self.assumed_phases: int | None = None  # that a setpoint in W was meant for
         self._unknown_codes: set[Raw] = set()
-        self.unsettled: set[str] = set()  # points to be read again before a state is given
+        self.inconsistent: set[str] = set()  # points to be read again before a state is given
         self._rounds = 0
 
     @property
     def wanted_points(self) -> set[str]:
         """Return the names of all points that must be read."""
-        known = {*_MEASURED, *_TEXTS, *_FAULTS, *self._rule_points}
-        known.update(part for one in self._computed for part in one.parts)
+        names = {*_MEASURED, *_TEXTS, *_FAULTS, *self._rule_points}
+        names.update(part for computed in self._computed for part in computed.parts)
         if self._setpoint:
-            known.add(self._setpoint)
+            names.add(self._setpoint)
         points = self._model.points
-        read = {name for name in known if name in points and points[name].readable}
+        read = {name for name in names if name in points and points[name].readable}
         read |= {ratio for name in read for ratio in points[name].times}
         return read | {test.point for name in read for test in points[name].valid_if}
 
@@ -115,10 +115,10 @@ class Interpreter:
         self._raws.clear()
         self._of_phases.clear()
         self._parts.clear()
-        self.unsettled = set()
+        self.inconsistent = set()
         self._rounds = 0
 
-    def without(self, names: Iterable[str]) -> None:
+    def mark_missing(self, names: Iterable[str]) -> None:
         """Expect no values of these points any more: the device does not have them."""
         self._missing.update(names)
         self._sums = list(_sums_of(self._model, self._missing, self._wired))
@@ -128,7 +128,7 @@ class Interpreter:
         self._missing.clear()
         self._sums = list(_sums_of(self._model, self._missing, self._wired))
 
-    def absorb(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
+    def update(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Take raw values of some points; return the quantities they renew.
 
         What was read and is not available is in `unavailable`.
@@ -143,7 +143,7 @@ class Interpreter:
             if raw is not None and self._holds(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
             needs = (*point.times, *(test.point for test in point.valid_if))
-            if all(one in self._raws for one in needs):  # else it is not known yet
+            if all(needed in self._raws for needed in needs):  # else it is not known yet
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
         for quantity in unavailable:
@@ -151,8 +151,8 @@ class Interpreter:
         self._add_computed(raws, fresh, unavailable)
         self._add_sums(fresh, unavailable)
         self.unavailable = frozenset(unavailable)
-        self._fit.take(fresh, unavailable)
-        if not self._rule_points.isdisjoint(raws) and not self.unsettled:
+        self._sum_check.update(fresh, unavailable)
+        if not self._rule_points.isdisjoint(raws) and not self.inconsistent:
             self._add_state(fresh)
         return fresh
 
@@ -176,10 +176,10 @@ class Interpreter:
         changed = any(name in self._raws and self._raws[name] != raws[name] for name in read)
         if changed and self._rounds < MOST_ROUNDS:
             self._rounds += 1
-            self.unsettled = self._rule_points - read
+            self.inconsistent = self._rule_points - read
         else:
-            self.unsettled -= read
-        if not self.unsettled:
+            self.inconsistent -= read
+        if not self.inconsistent:
             self._rounds = 0
 
     def _quantity(
@@ -225,7 +225,7 @@ class Interpreter:
 
     def _setpoint_volts(self, point: Point) -> int:
         """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
-        return NOMINAL_V * (self.told_phases or 0) if point.unit == "W" else 1
+        return NOMINAL_V * (self.assumed_phases or 0) if point.unit == "W" else 1
 
     def _add_computed(
         self,
@@ -237,22 +237,22 @@ class Interpreter:
 
         One part that is not available makes all of it so.
         """
-        for one in self._computed:
-            parts = self._parts.setdefault(one.name, {})
-            for name in one.parts:
+        for value in self._computed:
+            parts = self._parts.setdefault(value.name, {})
+            for name in value.parts:
                 if name in raws:
                     raw = raws[name]
                     point = self._model.points[name]
                     parts[name] = None if raw is None else self._amount(point, raw, raws)
-            if len(parts) < len(one.parts):
+            if len(parts) < len(value.parts):
                 continue
-            self._parts[one.name] = {}
+            self._parts[value.name] = {}
             amounts = {name: amount for name, amount in parts.items() if amount is not None}
-            quantity, factor = _MEASURED[one.name]
+            quantity, factor = _MEASURED[value.name]
             if len(amounts) < len(parts):
                 unavailable.add(quantity)
             else:
-                total = sum(amounts[n] for n in one.plus) - sum(amounts[n] for n in one.minus)
+                total = sum(amounts[n] for n in value.plus) - sum(amounts[n] for n in value.minus)
                 fresh[quantity] = round(total * factor)
 
     def _add_sums(self, fresh: dict[Quantity, Value], unavailable: set[Quantity]) -> None:
@@ -262,13 +262,13 @@ class Interpreter:
         more. A phase that is not available makes its sum so, unless nothing is wired to it.
         """
         for total, phases in self._sums:
-            self._of_phases.update((one, fresh[one]) for one in phases if one in fresh)
-            self._of_phases.update((one, None) for one in phases if one in unavailable)
-            if not phases or not all(one in self._of_phases for one in phases):
+            self._of_phases.update((phase, fresh[phase]) for phase in phases if phase in fresh)
+            self._of_phases.update((phase, None) for phase in phases if phase in unavailable)
+            if not phases or not all(phase in self._of_phases for phase in phases):
                 continue
-            parts = {one: self._of_phases.pop(one) for one in phases}
-            wired = [one for one in phases if _terminal(one) <= self._wired]
-            if not wired or any(parts[one] is None for one in wired):
+            parts = {phase: self._of_phases.pop(phase) for phase in phases}
+            wired = [phase for phase in phases if _terminal(phase) <= self._wired]
+            if not wired or any(parts[phase] is None for phase in wired):
                 unavailable.add(total)
             else:
                 fresh[total] = sum(part for part in parts.values() if isinstance(part, int))
@@ -316,16 +316,16 @@ def _sums_of(
     its first phase is one of one phase.
     """
     points = {name: one for name, one in model.points.items() if name not in missing}
-    told = {_MEASURED[name][0] for name, one in points.items() if _is_told(name, one)}
-    told |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
-    lost = {_MEASURED[name][0] for name in missing if name in _MEASURED} - told
+    available = {_MEASURED[name][0] for name, one in points.items() if _is_told(name, one)}
+    available |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
+    lost = {_MEASURED[name][0] for name in missing if name in _MEASURED} - available
     for total, phases, own_point in _SUMS:
-        there = [phase for phase in phases if phase in told]
-        is_whole = there == [phases[0]] or not any(
+        present = [phase for phase in phases if phase in available]
+        is_whole = present == [phases[0]] or not any(
             one in lost and _terminal(one) <= wired for one in phases
         )
         if is_whole and own_point not in points and own_point not in model.computed:
-            yield total, there
+            yield total, present
 
 
 def _is_told(name: str, point: Point) -> bool:

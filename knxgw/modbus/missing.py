@@ -16,7 +16,7 @@ SOON_TRIES = 4  # at the pace of what is read slowly
 @dataclass(slots=True, kw_only=True)
 class _Missing:
     planned: Block  # how it is read when it is there
-    was_there: bool
+    was_answered: bool
     tries: int = 1
 
 
@@ -33,33 +33,37 @@ class MissingReads:
     def __contains__(self, block: Block) -> bool:
         return block in self._missing
 
-    def never_there(self) -> Iterator[str]:
+    def never_answered(self) -> Iterator[str]:
         """Give the names of the points that were never read."""
-        for one in self._missing.values():
-            if not one.was_there:
-                yield from (point.name for point in one.planned.points)
+        for missing in self._missing.values():
+            if not missing.was_answered:
+                yield from (point.name for point in missing.planned.points)
 
-    def add(self, block: Block, schedule: PollSchedule, *, was_there: bool) -> None:
+    def add(self, block: Block, schedule: PollSchedule, *, was_answered: bool) -> None:
         """Ask for a block seldom from now on, which was refused for the first time."""
-        self._ask(block, PollClass.SLOW, schedule, _Missing(planned=block, was_there=was_there))
+        self._read_seldom(
+            block, PollClass.SLOW, schedule, _Missing(planned=block, was_answered=was_answered)
+        )
 
     def refused_again(self, block: Block, schedule: PollSchedule) -> None:
         """Take another refusal."""
-        one = self._missing[block]
-        one.tries += 1
-        if one.tries == SOON_TRIES and not one.was_there:
+        missing = self._missing[block]
+        missing.tries += 1
+        if missing.tries == SOON_TRIES and not missing.was_answered:
             del self._missing[block]
-            self._ask(block, PollClass.ONCE, schedule, one)
+            self._read_seldom(block, PollClass.ONCE, schedule, missing)
 
-    def found(self, block: Block, schedule: PollSchedule) -> bool:
+    def answered(self, block: Block, schedule: PollSchedule) -> bool:
         """Take an answer; tell whether it was missing. It is read as planned again."""
-        one = self._missing.pop(block, None)
-        if one is not None:
-            schedule.replace_block(block, [one.planned])
-        return one is not None
+        missing = self._missing.pop(block, None)
+        if missing is not None:
+            schedule.replace_block(block, [missing.planned])
+        return missing is not None
 
-    def _ask(self, block: Block, poll: PollClass, schedule: PollSchedule, one: _Missing) -> None:
+    def _read_seldom(
+        self, block: Block, poll: PollClass, schedule: PollSchedule, missing: _Missing
+    ) -> None:
         seldom = replace(block, poll=poll)
-        self._missing[seldom] = one
+        self._missing[seldom] = missing
         schedule.replace_block(block, [seldom])
-        schedule.asked(seldom, schedule.last_read_s)
+        schedule.mark_requested(seldom, schedule.last_request_at)

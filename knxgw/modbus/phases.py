@@ -57,122 +57,127 @@ class PhaseCount:
         self._measures_currents = measures_currents
         self._state: Value | None = None
         self._currents: dict[Quantity, tuple[float, int]] = {}
-        self._told_w = 0
-        self._told_s = 0.0
+        self._written_w = 0
+        self._written_since = 0.0
         self.forget()
 
     @property
-    def known(self) -> int | None:
+    def count(self) -> int | None:
         """Return how many phases the vehicle uses, None as long as nobody knows."""
-        return self._known
+        return self._count
 
     @property
-    def phases(self) -> int:
+    def assumed(self) -> int:
         """Return for how many phases a power is told now."""
-        return self._tried if self._known is None else self._known
+        return self._tried if self._count is None else self._count
 
     def power_w(self, offer_ma: int) -> int:
         """Return the power [W] to tell for an offer [mA]: never more than that on any phase."""
-        current_ma = min(offer_ma, self._minimum_ma) if self._known is None else offer_ma
-        return current_ma * self.phases * NOMINAL_V // 1000
+        current_ma = min(offer_ma, self._minimum_ma) if self._count is None else offer_ma
+        return current_ma * self.assumed * NOMINAL_V // 1000
 
     def forget(self) -> None:
         """Know nothing, as about the next vehicle."""
-        self._known: int | None = 1 if self._configured == 1 else None
+        self._count: int | None = 1 if self._configured == 1 else None
         self._tried = 1
         self._checks = False  # a power-only charger was told less, to see whether the vehicle stops
-        self._idle_s: float | None = None  # since when nothing flows although it could
-        self._fewer_s: float | None = None  # since when fewer phases are in use than were known
+        self._idle_since: float | None = None  # since when nothing flows although it could
+        self._fewer_since: float | None = None  # since when fewer phases are in use than were known
 
     def observe(
-        self, values: Mapping[Quantity, Value], *, offer_ma: int, is_told: bool, now_s: float
+        self,
+        values: Mapping[Quantity, Value],
+        *,
+        offer_ma: int,
+        is_acknowledged: bool,
+        now_s: float,
     ) -> None:
         """Take a reading; `is_told` says whether the charger knows what is wanted of it."""
         if self._configured == 1:
             return
-        self._note(values, now_s)
+        self._store_reading(values, now_s)
         if values.get(Quantity.CONNECTED) == 0 or self._state == ChargingState.AVAILABLE:
             self.forget()
             return
         power_w = self.power_w(offer_ma)
-        if power_w != self._told_w or not is_told:
-            self._told_w, self._told_s = power_w, now_s
+        if power_w != self._written_w or not is_acknowledged:
+            self._written_w, self._written_since = power_w, now_s
         if offer_ma <= 0:
-            self._idle_s = self._fewer_s = None
-        if offer_ma <= 0 or not is_told:
+            self._idle_since = self._fewer_since = None
+        if offer_ma <= 0 or not is_acknowledged:
             return
         if self._measures_currents:
             if not values.keys().isdisjoint(PHASE_CURRENTS):
-                self._judge_currents(offer_ma, now_s)
+                self._update_from_currents(offer_ma, now_s)
         elif isinstance(power := values.get(Quantity.POWER), int):
-            self._judge_power(power, offer_ma, now_s)
+            self._update_from_power(power, offer_ma, now_s)
 
-    def _note(self, values: Mapping[Quantity, Value], now_s: float) -> None:
+    def _store_reading(self, values: Mapping[Quantity, Value], now_s: float) -> None:
         self._state = values.get(Quantity.STATE, self._state)
         for phase in PHASE_CURRENTS:
             current_ma = values.get(phase)
             if isinstance(current_ma, int):
                 self._currents[phase] = (now_s, current_ma)
 
-    def _judge_currents(self, offer_ma: int, now_s: float) -> None:
-        fresh = [ma for at_s, ma in self._currents.values() if now_s - at_s <= FRESH_S]
+    def _update_from_currents(self, offer_ma: int, now_s: float) -> None:
+        fresh = [ma for at, ma in self._currents.values() if now_s - at <= FRESH_S]
         if max(fresh) > self._impossible_ma:
             self.forget()
             return
         used = min(sum(ma > FLOWS_MA for ma in fresh), self._configured)
         too_much = max(fresh) > offer_ma * EXCESS
         if used == 0:
-            self._rest(offer_ma, now_s)
-        elif self._known is None or used > self._known:
-            self._learn(used)
-        elif used < self._known:
-            seen_s = now_s if self._fewer_s is None else self._fewer_s
-            self._idle_s, self._fewer_s = None, seen_s
-            if too_much or now_s - seen_s >= AGAIN_S:
-                self._learn(used)
+            self._update_without_current(offer_ma, now_s)
+        elif self._count is None or used > self._count:
+            self._set_count(used)
+        elif used < self._count:
+            since = now_s if self._fewer_since is None else self._fewer_since
+            self._idle_since, self._fewer_since = None, since
+            if too_much or now_s - since >= AGAIN_S:
+                self._set_count(used)
         else:
-            self._idle_s = self._fewer_s = None
-            if too_much and now_s - self._told_s >= FOLLOW_S:
+            self._idle_since = self._fewer_since = None
+            if too_much and now_s - self._written_since >= FOLLOW_S:
                 self.forget()
 
-    def _judge_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
-        told_for_s = now_s - self._told_s
+    def _update_from_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
+        written_for_s = now_s - self._written_since
         if power_w <= FLOWS_W:
             if self._checks:  # it has stopped, as one of more phases must
-                self._learn(self._tried + 1)
+                self._set_count(self._tried + 1)
             else:
-                self._rest(offer_ma, now_s)
+                self._update_without_current(offer_ma, now_s)
             return
-        self._idle_s = None
-        if self._known is not None:
-            if power_w > self._told_w * EXCESS and told_for_s >= FOLLOW_S:
+        self._idle_since = None
+        if self._count is not None:
+            if power_w > self._written_w * EXCESS and written_for_s >= FOLLOW_S:
                 self.forget()
-        elif (self._checks or self._tried == 1) and told_for_s < STOPS_S:
+        elif (self._checks or self._tried == 1) and written_for_s < STOPS_S:
             return  # it may be a vehicle of more phases that has not stopped yet
         elif self._tried == 1:
-            self._learn(1)
+            self._set_count(1)
         else:
             self._checks = True
             self._tried -= 1
 
-    def _learn(self, phases: int) -> None:
+    def _set_count(self, phases: int) -> None:
         self.forget()
-        self._known = phases
+        self._count = phases
 
-    def _rest(self, offer_ma: int, now_s: float) -> None:
+    def _update_without_current(self, offer_ma: int, now_s: float) -> None:
         """Nothing flows: give a vehicle that may charge the power of more phases in the end."""
-        self._fewer_s = None
+        self._fewer_since = None
         if self._state not in _MAY_CHARGE:
-            self._idle_s = None
+            self._idle_since = None
             return
-        if self._idle_s is None:
-            self._idle_s = now_s
-        if now_s - self._idle_s < (TRY_S if self._known is None else IDLE_S):
+        if self._idle_since is None:
+            self._idle_since = now_s
+        if now_s - self._idle_since < (TRY_S if self._count is None else IDLE_S):
             return
-        if self._known is not None:
+        if self._count is not None:
             self.forget()
             return
-        self._idle_s = now_s
+        self._idle_since = now_s
         self._tried = self._next_try(offer_ma)
 
     def _next_try(self, offer_ma: int) -> int:

@@ -17,9 +17,9 @@ PERIODS_S = {
 }
 GOLDEN = 0.618034  # multiples of it lie far apart within a period
 SPREAD_S = 0.9
-NEVER_ASKED = 4.0  # how overdue a first read of something less urgent counts, in periods
-IN_TURN, HURRIED, FIRST_READ = 0, 1, 2  # ranks, the last the most urgent
-_RANKS = {poll: rank for rank, poll in enumerate(PERIODS_S)}
+UNREAD = 4.0  # how overdue a first read of something less urgent counts, in periods
+IN_TURN, EXPEDITED, FIRST_READ = 0, 1, 2  # ranks, the last the most urgent
+_PRIORITIES = {poll: place for place, poll in enumerate(PERIODS_S)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ def plan_blocks(
     blocks = [_whole(unit, whole, points) for (unit, whole), points in fixed.items()]
     for members in groups.values():
         blocks.extend(_merge(model, sorted(members, key=lambda member: member.address)))
-    return tuple(sorted(blocks, key=lambda block: _RANKS[block.poll]))
+    return tuple(sorted(blocks, key=lambda block: _PRIORITIES[block.poll]))
 
 
 def _block_of(
@@ -94,7 +94,7 @@ def _whole(unit: int, block: FixedBlock, points: Sequence[Point]) -> Block:
         address=block.address,
         count=block.count,
         points=tuple(points),
-        poll=min((_rate(point) for point in points), key=_RANKS.__getitem__),
+        poll=min((_rate(point) for point in points), key=_PRIORITIES.__getitem__),
         is_fixed=True,
     )
 
@@ -136,7 +136,7 @@ def _merge(model: DeviceModel, members: Sequence[Block]) -> Iterable[Block]:
                 current,
                 count=end - current.address,
                 points=tuple({p.name: p for p in (*current.points, *fresh.points)}.values()),
-                poll=min(current.poll, fresh.poll, key=_RANKS.__getitem__),
+                poll=min(current.poll, fresh.poll, key=_PRIORITIES.__getitem__),
             )
         else:
             yield current
@@ -166,109 +166,111 @@ class PollSchedule:
         self._phases = {
             block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
         }
-        self._last_s: dict[Block, float] = {}
-        self._hurried_s: dict[Block, float] = {}  # by when, before anything else
-        self._last_read_s = float("-inf")
-        self._first_s = float("inf")  # when the first block was asked
-        self._silent_until_s = float("-inf")
-        self._soonest_s: float | None = None  # of all blocks; None: one has changed since
+        self._requested_at: dict[Block, float] = {}
+        self._expedited_at: dict[Block, float] = {}  # by when, before anything else
+        self._last_request_at = float("-inf")
+        self._first_request_at = float("inf")  # when the first block was asked
+        self._paused_until = float("-inf")
+        self._soonest_at: float | None = None  # of all blocks; None: one has changed since
 
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether every block of state and currents was asked at least once."""
-        return all(b in self._last_s for b in self.blocks if b.poll is PollClass.FAST)
+        return all(b in self._requested_at for b in self.blocks if b.poll is PollClass.FAST)
 
     @property
-    def last_read_s(self) -> float:
+    def last_request_at(self) -> float:
         """Return when a block was asked last [monotonic s]."""
-        return self._last_read_s
+        return self._last_request_at
 
-    def hold_back(self, until_s: float) -> None:
+    def pause_until(self, until: float) -> None:
         """Ask nothing before `until_s`: the device does not answer at the moment."""
-        self._silent_until_s = until_s
+        self._paused_until = until
 
-    def asked(self, block: Block, now_s: float) -> None:
+    def mark_requested(self, block: Block, now_s: float) -> None:
         """Note that a block was asked."""
         early_s = 0.0
-        if block not in self._last_s:  # from the second time on, spread over the period
+        if block not in self._requested_at:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
-        self._last_s[block] = now_s - early_s
-        self._hurried_s.pop(block, None)
-        self._soonest_s = None
-        self._last_read_s = now_s
-        self._first_s = min(self._first_s, now_s)
+        self._requested_at[block] = now_s - early_s
+        self._expedited_at.pop(block, None)
+        self._soonest_at = None
+        self._last_request_at = now_s
+        self._first_request_at = min(self._first_request_at, now_s)
 
-    def ask_again_in(self, block: Block, now_s: float, delay_s: float) -> None:
+    def retry_in(self, block: Block, now_s: float, delay_s: float) -> None:
         """Ask a block that failed after `delay_s`, if that is before its turn."""
         period_s = PERIODS_S[block.poll]
-        self._last_s[block] = min(now_s, now_s - period_s + delay_s)
-        self._soonest_s = None
+        self._requested_at[block] = min(now_s, now_s - period_s + delay_s)
+        self._soonest_at = None
 
-    def never_asked(self, names: Iterable[str]) -> None:
+    def mark_unread(self, names: Iterable[str]) -> None:
         """Count some points as never asked."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
-                self._last_s.pop(block, None)
-                self._soonest_s = None
+                self._requested_at.pop(block, None)
+                self._soonest_at = None
 
-    def hurry(self, due_s: float) -> None:
+    def expedite(self, due_at: float) -> None:
         """Look at state and currents by `due_s`: something was written and will show there."""
         for block in self.blocks:
-            if block.poll is PollClass.FAST and block in self._last_s:
-                latest_s = due_s - PERIODS_S[block.poll]
-                self._last_s[block] = min(self._last_s[block], latest_s)
-                self._soonest_s = None
+            if block.poll is PollClass.FAST and block in self._requested_at:
+                latest_at = due_at - PERIODS_S[block.poll]
+                self._requested_at[block] = min(self._requested_at[block], latest_at)
+                self._soonest_at = None
 
-    def hurry_points(self, names: Iterable[str], due_s: float) -> None:
+    def expedite_points(self, names: Iterable[str], due_at: float) -> None:
         """Read some points again by `due_s`, before all but a first look at state and currents."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
-                self.hurry_block(block, due_s)
+                self.expedite_block(block, due_at)
 
-    def hurry_block(self, block: Block, due_s: float) -> None:
+    def expedite_block(self, block: Block, due_at: float) -> None:
         """Read a block again by `due_s`, before all but a first look at state and currents."""
-        self._hurried_s[block] = min(due_s, self._hurried_s.get(block, due_s))
-        self._soonest_s = None
+        self._expedited_at[block] = min(due_at, self._expedited_at.get(block, due_at))
+        self._soonest_at = None
 
     def replace_block(self, block: Block, parts: Sequence[Block]) -> None:
         """Read `parts` instead of `block` from now on."""
         index = self.blocks.index(block)
         self.blocks[index : index + 1] = parts
-        self._soonest_s = None
+        self._soonest_at = None
 
-    def due_s(self) -> float:
+    def due_at(self) -> float:
         """Return when the next block may be asked [monotonic s]."""
-        if self._soonest_s is None:
-            self._soonest_s = min(map(self._due_s, self.blocks), default=float("inf"))
-        gate_s = max(self._last_read_s + self._min_interval_s, self._silent_until_s)
-        return max(gate_s, self._soonest_s)
+        if self._soonest_at is None:
+            self._soonest_at = min(map(self._block_due_at, self.blocks), default=float("inf"))
+        allowed_at = max(self._last_request_at + self._min_interval_s, self._paused_until)
+        return max(allowed_at, self._soonest_at)
 
     def next_block(self, now_s: float) -> Block | None:
         """Return the block whose turn it is, the most overdue for its rate first."""
-        if now_s < self.due_s():
+        if now_s < self.due_at():
             return None
-        due = [block for block in self.blocks if self._due_s(block) <= now_s]
+        due = [block for block in self.blocks if self._block_due_at(block) <= now_s]
         if len(due) <= 1:
             return due[0] if due else None
         return max(due, key=lambda block: self._urgency(block, now_s))
 
-    def _due_s(self, block: Block) -> float:
-        last_s = self._last_s.get(block)
-        if last_s is None:
+    def _block_due_at(self, block: Block) -> float:
+        requested_at = self._requested_at.get(block)
+        if requested_at is None:
             return float("-inf")
-        return min(last_s + PERIODS_S[block.poll], self._hurried_s.get(block, float("inf")))
+        return min(
+            requested_at + PERIODS_S[block.poll], self._expedited_at.get(block, float("inf"))
+        )
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
-        last_s = self._last_s.get(block)
-        hurried_s = self._hurried_s.get(block, float("inf"))
+        requested_at = self._requested_at.get(block)
+        expedited_at = self._expedited_at.get(block, float("inf"))
         first = max((self._first.get(p.name, 0) for p in block.points), default=0)
-        if last_s is None and (first or block.poll is PollClass.FAST):
+        if requested_at is None and (first or block.poll is PollClass.FAST):
             return (FIRST_READ + first, 0.0)
-        if hurried_s <= now_s:
-            return (HURRIED, now_s - hurried_s)
-        if last_s is not None:
-            return (IN_TURN, (now_s - last_s) / PERIODS_S[block.poll])
-        waited = (now_s - self._first_s) / PERIODS_S[PollClass.NORMAL]
-        return (IN_TURN, NEVER_ASKED - _RANKS[block.poll] + waited)
+        if expedited_at <= now_s:
+            return (EXPEDITED, now_s - expedited_at)
+        if requested_at is not None:
+            return (IN_TURN, (now_s - requested_at) / PERIODS_S[block.poll])
+        waited_periods = (now_s - self._first_request_at) / PERIODS_S[PollClass.NORMAL]
+        return (IN_TURN, UNREAD - _PRIORITIES[block.poll] + waited_periods)

@@ -23,42 +23,42 @@ class SumCheck:
         """Check a device; one that consumes only has no phases that cancel each other out."""
         self._name = name
         self._consumes_only = consumes_only
-        self._known: dict[Quantity, float] = {}
-        self._odd: dict[str, int] = {}  # how often in a row, by what is odd
-        self._told: set[str] = set()
+        self._latest: dict[Quantity, float] = {}
+        self._misfits: dict[str, int] = {}  # how often in a row, by what is odd
+        self._logged: set[str] = set()
 
-    def take(self, fresh: Mapping[Quantity, Value], unavailable: Collection[Quantity]) -> None:
+    def update(self, fresh: Mapping[Quantity, Value], unavailable: Collection[Quantity]) -> None:
         """Take what was read, and judge it whenever there is a new power."""
         for quantity in unavailable:
-            self._known.pop(quantity, None)
+            self._latest.pop(quantity, None)
         for quantity in (Quantity.POWER, *PHASE_POWERS, *PHASE_CURRENTS):
             if isinstance(value := fresh.get(quantity), int):
-                self._known[quantity] = value
-        if Quantity.POWER not in fresh or Quantity.POWER not in self._known:
+                self._latest[quantity] = value
+        if Quantity.POWER not in fresh or Quantity.POWER not in self._latest:
             return
-        power_w = abs(self._known[Quantity.POWER])
+        power_w = abs(self._latest[Quantity.POWER])
         phases_w = self._sum(PHASE_POWERS, signed=True)
         if phases_w is not None:
             is_odd = not _fits(abs(phases_w), power_w)
-            self._judge("the powers of the phases", abs(phases_w), power_w, is_odd=is_odd)
+            self._judge("the powers of the phases", abs(phases_w), power_w, fits_badly=is_odd)
         currents_ma = self._sum(PHASE_CURRENTS, signed=False)
         if currents_ma is not None:
             apparent_w = currents_ma / 1000 * NOMINAL_V
             too_little = power_w > apparent_w and not _fits(apparent_w, power_w)
             too_much = self._consumes_only and not _fits(apparent_w, power_w)
-            self._judge("the currents", apparent_w, power_w, is_odd=too_little or too_much)
+            self._judge("the currents", apparent_w, power_w, fits_badly=too_little or too_much)
 
     def _sum(self, phases: Collection[Quantity], *, signed: bool) -> float | None:
-        if any(phase not in self._known for phase in phases):
+        if any(phase not in self._latest for phase in phases):
             return None
-        values = [self._known[phase] for phase in phases]
+        values = [self._latest[phase] for phase in phases]
         return sum(values) if signed else sum(map(abs, values))
 
-    def _judge(self, what: str, sum_w: float, power_w: float, *, is_odd: bool) -> None:
-        self._odd[what] = self._odd.get(what, 0) + 1 if is_odd else 0
-        if self._odd[what] < LASTING or what in self._told:
+    def _judge(self, what: str, sum_w: float, power_w: float, *, fits_badly: bool) -> None:
+        self._misfits[what] = self._misfits.get(what, 0) + 1 if fits_badly else 0
+        if self._misfits[what] < LASTING or what in self._logged:
             return
-        self._told.add(what)
+        self._logged.add(what)
         log.warning(
             "%s: %s (%.0f W together) do not fit the power (%.0f W): one of them counts otherwise "
             "than the model file says; compare with a display, and report model and firmware",

@@ -20,23 +20,23 @@ from knxgw.catalogue.model import (
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw
-from knxgw.modbus.jobs import GATEWAY_CODES, Job, Read
 from knxgw.modbus.plan import Block
-from knxgw.modbus.weighing import (
+from knxgw.modbus.requests import GATEWAY_CODES, Read, Request
+from knxgw.modbus.scoring import (
     CONVINCING,
     PROBED,
     Answer,
+    AnswerScore,
     Question,
-    Weighed,
     decoded,
     part,
     questions,
-    weigh,
+    score_answer,
 )
 from knxgw.modbus.writing import Write
 
 HOPELESS = 3  # answers that do not fit, without one that does
-ONE_WILL_DO = 1  # when another model fits well
+LIMIT_IF_RECOGNISED = 1  # when another model fits well
 SILENT_LIMIT = 2  # questions in a row to a unit that is not there
 GAP_S = 0.02
 SHORTEST_CONNECTION_S = 30.0  # some end it then: it is renewed before
@@ -51,7 +51,7 @@ class Candidate:
     model: DeviceModel
     unit: int
     score: float
-    share: float  # of what could fit, 0…1
+    fraction: float  # of what could fit, 0…1
     is_likely: bool
     reasons: tuple[str, ...]
 
@@ -60,33 +60,33 @@ class Candidate:
 class _Tally:
     """What the answers of a unit say about one model."""
 
-    place: int = 0  # of its first question that was not answered yet
+    position: int = 0  # of its first question that was not answered yet
     wrong: int = 0
     right: int = 0
-    gained: float = 0.0
-    most: float = 0.0
-    telling: float = 0.0
+    score: float = 0.0
+    maximum: float = 0.0
+    evidence: float = 0.0
     reasons: list[str] = field(default_factory=list)
 
-    def add(self, weighed: Weighed) -> None:
-        self.wrong += weighed.gained < 0
-        self.right += weighed.gained > 0
-        self.gained += weighed.gained
-        self.most += weighed.most
-        self.telling += weighed.telling
-        if weighed.reason:
-            self.reasons.append(weighed.reason)
+    def add(self, answer: AnswerScore) -> None:
+        self.wrong += answer.score < 0
+        self.right += answer.score > 0
+        self.score += answer.score
+        self.maximum += answer.maximum
+        self.evidence += answer.evidence
+        if answer.reason:
+            self.reasons.append(answer.reason)
 
     def is_hopeless(self, limit: int) -> bool:
         """Tell whether it need not be asked about any more."""
-        if limit == ONE_WILL_DO and self.right == 0:
+        if limit == LIMIT_IF_RECOGNISED and self.right == 0:
             return True
         return self.wrong >= limit and self.wrong >= self.right
 
     @property
     def is_convincing(self) -> bool:
-        share = self.gained / (self.most or 1.0)
-        return share >= LEAST_SHARE and self.telling >= 2 * CONVINCING
+        fraction = self.score / (self.maximum or 1.0)
+        return fraction >= LEAST_SHARE and self.evidence >= 2 * CONVINCING
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class _Unit:
     number: int
     answers: dict[Question, Answer] = field(default_factory=dict)
     tallies: dict[ModelId, _Tally] = field(default_factory=lambda: defaultdict(_Tally))
-    heard: bool = False
+    has_answered: bool = False
     is_recognised: bool = False  # some model fits so well that those that do not can be left out
     silent: int = 0  # questions in a row
 
@@ -122,8 +122,8 @@ class Probing:
         self._timeout_s = timeout_s
         self._every_unit = every_unit
         self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
-        self._place = 0
-        self._free_s = -math.inf
+        self._position = 0
+        self._free_at = -math.inf
         self._questions = {model.id: questions(model) for model in self._models}
         self._askers: dict[Question, list[tuple[DeviceModel, Point]]] = defaultdict(list)
         for model in self._models:
@@ -136,7 +136,7 @@ class Probing:
     @property
     def progress(self) -> tuple[int, int]:
         """Return how many units are done, and of how many."""
-        return self._place, len(self._units)
+        return self._position, len(self._units)
 
     @property
     def pace(self) -> str:
@@ -148,24 +148,24 @@ class Probing:
     @property
     def unit(self) -> int | None:
         """Return the unit that is asked now."""
-        return None if self.is_done else self._units[self._place].number
+        return None if self.is_done else self._units[self._position].number
 
     @property
-    def has_heard(self) -> bool:
+    def has_answered(self) -> bool:
         """Tell whether anybody answered at all."""
-        return any(unit.heard for unit in self._units)
+        return any(unit.has_answered for unit in self._units)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Return what may answer there, the best first."""
-        found = [
+        candidates = [
             candidate
             for unit in self._units
-            if unit.heard
+            if unit.has_answered
             for model in self._models
             if (candidate := self._candidate(unit, model)) is not None
         ]
-        return tuple(sorted(found, key=_rank))
+        return tuple(sorted(candidates, key=_rank))
 
     # --- as a driver on a bus
 
@@ -183,22 +183,22 @@ class Probing:
     def opened(self) -> None:
         """Go on where it was."""
 
-    def due_s(self, _now_s: float) -> float:
+    def due_at(self, _now_s: float) -> float:
         """Return when the next question may be asked [monotonic s]."""
-        return math.inf if self.is_done else self._free_s
+        return math.inf if self.is_done else self._free_at
 
     @property
     def unit_ids(self) -> frozenset[int]:
         """Return the unit that is asked now."""
         return frozenset() if self.unit is None else frozenset({self.unit})
 
-    def rank(self, _now_s: float) -> int:
+    def priority(self, _now_s: float) -> int:
         """Return that of a read: a probe never writes."""
         return 2
 
-    def next_job(self, now_s: float) -> Job | None:
+    def next_request(self, now_s: float) -> Request | None:
         """Return the next question."""
-        if now_s < self._free_s:
+        if now_s < self._free_at:
             return None
         question = self._next_question()
         if question is None:
@@ -214,27 +214,29 @@ class Probing:
             )
         )
 
-    def read_done(self, job: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
+    def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take an answer."""
-        unit = self._units[self._place]
-        unit.heard, unit.silent = True, 0
-        self._note(job, tuple(registers), now_s)
+        unit = self._units[self._position]
+        unit.has_answered, unit.silent = True, 0
+        self._note(request, tuple(registers), now_s)
         return []
 
-    def write_done(self, job: Write, now_s: float) -> list[DeviceEvent]:
+    def write_done(self, request: Write, now_s: float) -> list[DeviceEvent]:
         """Refuse: a probe never writes."""
-        raise ValueError(f"a probe never writes, not {job.point} at {now_s}")
+        raise ValueError(f"a probe never writes, not {request.point} at {now_s}")
 
-    def failed(self, job: Job, error: PeerError | LinkError, now_s: float) -> list[DeviceEvent]:
+    def failed(
+        self, request: Request, error: PeerError | LinkError, now_s: float
+    ) -> list[DeviceEvent]:
         """Take a refusal, a wrong answer or silence."""
-        unit = self._units[self._place]
-        nobody = isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES
-        if isinstance(error, LinkError) or nobody:
+        unit = self._units[self._position]
+        is_silent = isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES
+        if isinstance(error, LinkError) or is_silent:
             unit.silent += 1
         else:
-            unit.heard, unit.silent = True, 0
-        if isinstance(job, Read):
-            self._note(job, None, now_s)
+            unit.has_answered, unit.silent = True, 0
+        if isinstance(request, Read):
+            self._note(request, None, now_s)
         return []
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
@@ -246,68 +248,72 @@ class Probing:
 
     # --- inside
 
-    def _note(self, job: Read, answer: Answer, now_s: float) -> None:
-        block, unit = job.block, self._units[self._place]
+    def _note(self, request: Read, answer: Answer, now_s: float) -> None:
+        block, unit = request.block, self._units[self._position]
         question = Question(block.unit_id, block.table, block.address, block.count)
         self.asked += 1
         unit.answers[question] = answer
-        weighed = []
+        tallies = []
         for asked in (question, question._replace(unit=PROBED)):
             for model, point in self._askers.get(asked, ()):
-                weighed.append(unit.tallies[model.id])
-                weighed[-1].add(weigh(model, point, answer))
-        unit.is_recognised = unit.is_recognised or any(one.is_convincing for one in weighed)
+                tallies.append(unit.tallies[model.id])
+                tallies[-1].add(score_answer(model, point, answer))
+        unit.is_recognised = unit.is_recognised or any(tally.is_convincing for tally in tallies)
         possible = [model for model in self._models if unit.tallies[model.id].right]
         slowest = max(possible, key=_gap_s, default=None)
         self.slowest = slowest if slowest is not None and _gap_s(slowest) > GAP_S else None
-        self._free_s = now_s + (GAP_S if slowest is None else _gap_s(slowest))
+        self._free_at = now_s + (GAP_S if slowest is None else _gap_s(slowest))
 
     def _next_question(self) -> Question | None:
         while not self.is_done:
-            unit = self._units[self._place]
+            unit = self._units[self._position]
             question = None if _is_gone(unit) else self._open_question(unit)
             if question is not None:
                 return question
-            self._place += 1
+            self._position += 1
             recognised = not self._every_unit and any(c.is_likely for c in self.candidates)
-            if recognised or self._place == len(self._units):
+            if recognised or self._position == len(self._units):
                 self.is_done = True
         return None
 
     def _open_question(self, unit: _Unit) -> Question | None:
         """Return the question that stands highest on the list of a model that is possible."""
         best: tuple[int, Question] | None = None
-        limit = ONE_WILL_DO if unit.is_recognised else HOPELESS
+        limit = LIMIT_IF_RECOGNISED if unit.is_recognised else HOPELESS
         for model in self._models:
             tally = unit.tallies[model.id]
             if tally.is_hopeless(limit):
                 continue
-            for _, asked in self._questions[model.id][tally.place :]:
+            for _, asked in self._questions[model.id][tally.position :]:
                 question = _of_unit(asked, unit)
                 if question not in unit.answers:
                     best = (
-                        (tally.place, question) if best is None or tally.place < best[0] else best
+                        (tally.position, question)
+                        if best is None or tally.position < best[0]
+                        else best
                     )
                     break
-                tally.place += 1
+                tally.position += 1
         return best[1] if best else None
 
     def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
         tally = unit.tallies[model.id]
-        known = _identity(model, self._raws(unit, model))
-        if known is False or not tally.right:
+        is_named = _identity(model, self._raws(unit, model))
+        if is_named is False or not tally.right:
             return None
-        score = tally.gained + (3.0 if known else 0.0)
-        telling = tally.telling + (3.0 if known else 0.0)
-        share = max(0.0, min(1.0, score / (tally.most or 1.0)))
-        reasons = ["says itself that it is this model"] if known else []
+        score = tally.score + (3.0 if is_named else 0.0)
+        evidence = tally.evidence + (3.0 if is_named else 0.0)
+        fraction = max(0.0, min(1.0, score / (tally.maximum or 1.0)))
+        reasons = ["says itself that it is this model"] if is_named else []
         reasons += tally.reasons
         return Candidate(
             model=model,
             unit=unit.number,
             score=round(score, 2),
-            share=share,
-            is_likely=telling >= CONVINCING and share >= LEAST_SHARE and self._varies(unit, model),
+            fraction=fraction,
+            is_likely=evidence >= CONVINCING
+            and fraction >= LEAST_SHARE
+            and self._varies(unit, model),
             reasons=tuple(reasons),
         )
 
@@ -345,7 +351,7 @@ def _gap_s(model: DeviceModel) -> float:
 
 
 def _is_gone(unit: _Unit) -> bool:
-    return not unit.heard and unit.silent >= SILENT_LIMIT
+    return not unit.has_answered and unit.silent >= SILENT_LIMIT
 
 
 def _rank(candidate: Candidate) -> tuple[bool, float, bool, bool, str]:

@@ -34,8 +34,8 @@ class ChainWalk:
         self._header: tuple[int, ...] = ()
         self._base = 0
         self._address: int | None = None  # of the next model; None: the marker is looked for
-        self._seen: list[int] = []
-        self._fitting = 0  # models of the kind, so far
+        self._passed_models: list[int] = []
+        self._matches = 0  # models of the kind, so far
 
     @property
     def block(self) -> Block:
@@ -50,7 +50,7 @@ class ChainWalk:
             poll=PollClass.FAST if self.start is None else PollClass.NORMAL,
         )
 
-    def take(self, registers: Sequence[int]) -> None:
+    def update(self, registers: Sequence[int]) -> None:
         """Go on with an answer; `start` or `failure` says when the walk is over."""
         if self.start is not None:
             if tuple(registers) != self._header:
@@ -81,8 +81,8 @@ class ChainWalk:
             self.failure = f'no marker "SunS" at {places}: is SunSpec switched on in the device?'
 
     def _pass(self, address: int, model: int, length: int) -> None:
-        self._fitting += model in self._chain.models
-        if model in self._chain.models and self._fitting > self._passed_over:
+        self._matches += model in self._chain.models
+        if model in self._chain.models and self._matches > self._passed_over:
             if length >= self._chain.length:
                 self.start, self._header = address, (model, length)
             else:
@@ -91,11 +91,11 @@ class ChainWalk:
                 )
         elif model == END_OF_CHAIN:
             wanted = " or ".join(str(number) for number in self._chain.models)
-            which = f"{self._fitting} but not {self._passed_over + 1}" if self._fitting else "no"
-            seen = ", ".join(str(number) for number in self._seen) or "none"
-            self.failure = f"{which} model {wanted} in this unit; it has: {seen}"
+            which = f"{self._matches} but not {self._passed_over + 1}" if self._matches else "no"
+            listed = ", ".join(str(number) for number in self._passed_models) or "none"
+            self.failure = f"{which} model {wanted} in this unit; it has: {listed}"
         else:
-            self._seen.append(model)
+            self._passed_models.append(model)
             self._address = address + HEADER + length
-            if len(self._seen) > MOST_MODELS or self._address + HEADER - 1 > LAST_ADDRESS:
+            if len(self._passed_models) > MOST_MODELS or self._address + HEADER - 1 > LAST_ADDRESS:
                 self.failure = "the chain of models does not end"

@@ -56,13 +56,13 @@ URGENT = frozenset({Kind.PAUSE, Kind.LOWER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class NeededWrite:
     """One write that is needed, from `from_s` [monotonic s] on."""
 
     kind: Kind
     step: WriteStep
     registers: tuple[int, ...]
-    from_s: float = -math.inf
+    due_at: float = -math.inf
 
     @property
     def is_urgent(self) -> bool:
@@ -75,27 +75,27 @@ class Spacing:
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self.last_s = -math.inf
-        self._broken_s = -math.inf
+        self.last_at = -math.inf
+        self._broken_at = -math.inf
 
-    def note(self, now_s: float) -> None:
+    def note_write(self, now_s: float) -> None:
         """Note a write."""
-        if now_s < self.last_s + self.interval_s:
-            self._broken_s = now_s
-        self.last_s = now_s
+        if now_s < self.last_at + self.interval_s:
+            self._broken_at = now_s
+        self.last_at = now_s
 
-    def open_s(self, wanted: Wanted) -> float:
+    def allowed_at(self, wanted: NeededWrite) -> float:
         """Return from when on a write may be made."""
-        spaced_s = self.last_s + self.interval_s
-        if wanted.is_urgent and self._broken_s + self.interval_s < spaced_s:
-            return wanted.from_s
-        return max(spaced_s, wanted.from_s)
+        spaced_at = self.last_at + self.interval_s
+        if wanted.is_urgent and self._broken_at + self.interval_s < spaced_at:
+            return wanted.due_at
+        return max(spaced_at, wanted.due_at)
 
-    def soonest_s(self, writes: Iterable[Wanted]) -> float:
+    def soonest_at(self, writes: Iterable[NeededWrite]) -> float:
         """Return when the next of some writes may be made; infinity without any."""
-        return min(map(self.open_s, writes), default=math.inf)
+        return min(map(self.allowed_at, writes), default=math.inf)
 
-    def pick(self, writes: Iterable[Wanted], now_s: float) -> Wanted | None:
+    def pick(self, writes: Iterable[NeededWrite], now_s: float) -> NeededWrite | None:
         """Return the write to make now: of those that may be made, the first by the table."""
-        allowed = [one for one in writes if self.open_s(one) <= now_s]
+        allowed = [one for one in writes if self.allowed_at(one) <= now_s]
         return min(allowed, key=lambda one: one.kind, default=None)

@@ -16,7 +16,7 @@ from knxgw.catalogue.model import (
 )
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import Raw, decode, encode, ordered_registers, scaled, unscaled
-from knxgw.modbus.jobs import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE
+from knxgw.modbus.requests import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from knxgw.modbus.sunspec import END_OF_CHAIN, MARKER
 
 THE_END = (END_OF_CHAIN, 0)

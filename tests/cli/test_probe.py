@@ -174,7 +174,7 @@ def test_the_lines_to_paste_are_a_good_configuration(model_id: str) -> None:
             stop_bits=model.serial.stop_bits,
         )
     one = Candidate(
-        model=model, unit=model.unit_id, score=9.0, share=1.0, is_likely=True, reasons=()
+        model=model, unit=model.unit_id, score=9.0, fraction=1.0, is_likely=True, reasons=()
     )
     text = configuration_of(target, one, line)
     if model.kind is DeviceKind.METER:
@@ -209,7 +209,7 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
 
 def test_json_carries_what_a_program_needs() -> None:
     best = Candidate(
-        model=MODELS["goe_charger"], unit=1, score=9.0, share=1.0, is_likely=True, reasons=("a",)
+        model=MODELS["goe_charger"], unit=1, score=9.0, fraction=1.0, is_likely=True, reasons=("a",)
     )
     found = Found(candidates=(best,), line=None, has_heard=True, in_time=True)
     (row,) = rows(parse_target("tcp://10.0.0.1"), found)

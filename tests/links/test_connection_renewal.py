@@ -20,7 +20,9 @@ async def test_the_simulated_charger_ends_a_connection_after_its_time() -> None:
     rig = rig_of(HCC3, UNIT)
     async with rig.running():
         connection = rig.bus.connection
-        connection.suit(replace(connection.needs, ends_s=None))  # a bus that does not know better
+        connection.update_needs(
+            replace(connection.needs, ends_s=None)
+        )  # a bus that does not know better
         await asyncio.sleep(29.5)
         assert len(rig.simulator.clients) == 1
         await asyncio.sleep(3.0)

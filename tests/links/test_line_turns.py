@@ -10,7 +10,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.jobs import Read as ReadJob
+from knxgw.modbus.requests import Read as ReadRequest
 from tests.support.modbus_rig import ModbusRig, rig_of
 
 ABB = catalogue().chargers["abb_terra_ac"]
@@ -31,17 +31,17 @@ class _Noting(Driver):
             driver.model,
             name=driver.name,
             unit_id=driver.unit_id,
-            turn=driver._turn,
+            poll_phase=driver._poll_phase,
         )
         self.asked: list[tuple[float, str]] = []
 
-    def next_job(self, now_s: float) -> object:  # type: ignore[override]
+    def next_request(self, now_s: float) -> object:  # type: ignore[override]
         """Return what the driver wants, and note it."""
-        job = super().next_job(now_s)
-        name = job.block.points[0].name if isinstance(job, ReadJob) else "write"
-        if job is not None:
+        request = super().next_request(now_s)
+        name = request.block.points[0].name if isinstance(request, ReadRequest) else "write"
+        if request is not None:
             self.asked.append((now_s, name))
-        return job
+        return request
 
 
 def noting(rig: ModbusRig) -> list[_Noting]:

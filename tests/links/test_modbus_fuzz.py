@@ -321,4 +321,4 @@ async def _alternate(
         assert judge.conditions == {1: LinkCondition.GOOD, 2: LinkCondition.GOOD}, where
         assert min(judge.seen.values()) > 5, where
         for unit, driver in judge.drivers.items():
-            assert driver.is_settled, f"{where}: unit {unit} is told its offer"
+            assert driver.is_acknowledged, f"{where}: unit {unit} is told its offer"

@@ -12,7 +12,7 @@ def test_an_answer_in_time_is_believed() -> None:
     guard = StaleAnswerGuard(numbered=False)
     guard.asked(UNIT, 0.0)
     assert guard.answered(UNIT, 0.1)
-    assert guard.free_s(UNIT) < 0.1
+    assert guard.free_at(UNIT) < 0.1
 
 
 def test_the_first_answer_after_a_silence_is_not_used_the_next_one_is() -> None:
@@ -21,7 +21,7 @@ def test_the_first_answer_after_a_silence_is_not_used_the_next_one_is() -> None:
     guard.unanswered(UNIT, 2.0)
     guard.asked(UNIT, 3.0)
     assert not guard.answered(UNIT, 3.5)
-    assert guard.free_s(UNIT) == 3.0 + 3.5 + MARGIN_S, "it may have been the first one's"
+    assert guard.free_at(UNIT) == 3.0 + 3.5 + MARGIN_S, "it may have been the first one's"
     guard.asked(UNIT, 7.0)
     assert guard.answered(UNIT, 7.1)
 
@@ -56,7 +56,7 @@ def test_any_answer_will_do_when_only_one_thing_was_asked() -> None:
     guard.unanswered(UNIT, 1.0)
     guard.asked(UNIT, 1.1)
     assert guard.answered(UNIT, 1.5, same_request=True)
-    assert guard.free_s(UNIT) > 1.1 + 1.5, "the answer to the repeated one may be on its way"
+    assert guard.free_at(UNIT) > 1.1 + 1.5, "the answer to the repeated one may be on its way"
 
 
 @given(st.floats(0.0, LATEST_S - 3.0), st.floats(0.1, 3.0), st.floats(0.05, 4.0))
@@ -66,7 +66,7 @@ def test_a_unit_that_is_always_equally_late_is_never_misunderstood(
     """Each request is answered `late_s` after it; the next is made after `pause_s`."""
     guard, now_s, on_its_way = StaleAnswerGuard(numbered=False), 0.0, list[tuple[float, int]]()
     for number in range(40):
-        now_s = max(now_s, guard.free_s(UNIT))
+        now_s = max(now_s, guard.free_at(UNIT))
         on_its_way = [one for one in on_its_way if one[0] > now_s]  # nobody waited for those
         guard.asked(UNIT, now_s)
         on_its_way.append((now_s + late_s, number))

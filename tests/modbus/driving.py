@@ -5,7 +5,7 @@ from collections.abc import Callable
 from knxgw.charging.events import MeterSeen
 from knxgw.charging.words import LinkCondition, Quantity, Value
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 from knxgw.sim.registers import RegisterImage
 from tests.support.talk import Talk
 
@@ -35,6 +35,6 @@ class Drive(Talk):
         """Return what the driver says of its device."""
         return self.driver.condition
 
-    def _refusal(self, job: Read) -> int | None:
-        self.reads.append((job.block.address, job.block.count))
-        return self.refuse(job)
+    def _refusal(self, request: Read) -> int | None:
+        self.reads.append((request.block.address, request.block.count))
+        return self.refuse(request)

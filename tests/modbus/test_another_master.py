@@ -49,7 +49,7 @@ class Site(Talk):
                 break
             place = write.unit_id, write.table, write.address, write.function
             self.box.write(*place, list(write.registers))
-            other.done(write, 0.0)
+            other.acknowledged(write, 0.0)
 
     def wait(self, seconds: float) -> None:
         self.until(self.now_s + seconds)

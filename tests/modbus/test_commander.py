@@ -19,7 +19,7 @@ def drain(one: Commander, now_s: float) -> list[tuple[int, tuple[int, ...], int]
     """Write everything that is due at one instant; return (address, registers, function)."""
     writes = []
     while (write := one.next_write(now_s)) is not None:
-        one.done(write, now_s)
+        one.acknowledged(write, now_s)
         writes.append((write.address, write.registers, write.function))
         assert len(writes) < 20
     return writes
@@ -30,7 +30,7 @@ def test_nothing_is_written_before_the_station_has_decided(catalogue: Catalogue)
         one = commander(catalogue, model_id)
         one.forget()
         assert one.next_write(1000.0) is None
-        assert one.due_s(1000.0) == math.inf
+        assert one.due_at(1000.0) == math.inf
 
 
 def test_each_model_gets_its_offer_in_its_own_way(catalogue: Catalogue) -> None:
@@ -76,9 +76,9 @@ def keba_times(one: Commander, until_s: float) -> list[tuple[float, int]]:
     while now_s <= until_s:
         write = one.next_write(now_s)
         if write is None:
-            now_s = max(now_s + 0.01, min(one.due_s(now_s), until_s + 1))
+            now_s = max(now_s + 0.01, min(one.due_at(now_s), until_s + 1))
             continue
-        one.done(write, now_s)
+        one.acknowledged(write, now_s)
         writes.append((now_s, write.address))
     return writes
 
@@ -106,7 +106,7 @@ def test_the_fail_safe_current_of_a_keba_is_the_minimum_of_the_charging_point(
     while now_s < 30.0:
         write = one.next_write(now_s)
         if write is not None:
-            one.done(write, now_s)
+            one.acknowledged(write, now_s)
             written[write.address] = write.registers
         now_s += 0.5
     assert written[5016] == (8000,)
@@ -119,18 +119,18 @@ def test_a_pause_breaks_the_spacing_once_a_raise_does_not(catalogue: Catalogue) 
     one.want(16_000)
     first = one.next_write(0.0)
     assert isinstance(first, Write)
-    one.done(first, 0.0)
+    one.acknowledged(first, 0.0)
     one.want(0)
     pause = one.next_write(0.5)
     assert pause is not None, "safety does not wait"
     assert pause.address == 5014
-    one.done(pause, 0.5)
+    one.acknowledged(pause, 0.5)
     one.want(16_000)
     assert one.next_write(1.0) is None, "a raise waits for its turn"
     one.want(6000)
     one.want(0)
     assert one.next_write(1.0) is None, "the charger knows the pause already"
-    assert one.next_write(5.6) is not None or one.due_s(5.6) <= 11.0
+    assert one.next_write(5.6) is not None or one.due_at(5.6) <= 11.0
 
 
 def test_an_alfen_is_fed_by_rewriting_its_setpoint(catalogue: Catalogue) -> None:
@@ -159,11 +159,11 @@ def test_a_charger_that_forgot_its_limit_is_told_again(
     one = commander(catalogue, "alfen_eve")
     one.want(10_000)
     drain(one, 0.0)
-    one.verify("setpoint_read", 16.0, 1.0)
-    one.verify("setpoint_read", 16.0, 2.0)
+    one.compare_read_back("setpoint_read", 16.0, 1.0)
+    one.compare_read_back("setpoint_read", 16.0, 2.0)
     assert drain(one, 2.5) == [], "a read-back may lag behind the write"
-    one.verify("setpoint_read", 16.0, 4.0)
-    one.verify("setpoint_read", 16.0, 5.0)
+    one.compare_read_back("setpoint_read", 16.0, 4.0)
+    one.compare_read_back("setpoint_read", 16.0, 5.0)
     assert drain(one, 5.0) == [(1210, (0x4120, 0), 16)]
     assert "setpoint_read" in caplog.text
 
@@ -173,7 +173,7 @@ def test_a_charger_that_limits_itself_is_not_pestered(catalogue: Catalogue) -> N
     one.want(20_000)
     drain(one, 0.0)
     for second in range(4, 30):
-        one.verify("setpoint_read", 16_000, float(second))
+        one.compare_read_back("setpoint_read", 16_000, float(second))
         assert drain(one, float(second)) == []
 
 
@@ -181,8 +181,8 @@ def test_a_charger_that_resumes_by_itself_is_paused_again(catalogue: Catalogue) 
     one = commander(catalogue, "goe_charger")
     one.want(0)
     drain(one, 0.0)
-    one.verify("session_control", 0, 5.0)
-    one.verify("session_control", 0, 6.0)
+    one.compare_read_back("session_control", 0, 5.0)
+    one.compare_read_back("session_control", 0, 6.0)
     assert drain(one, 6.0) == [(337, (1,), 16)]
 
 

@@ -61,7 +61,7 @@ def test_an_unknown_state_code_is_0_and_logged_once_with_its_raw_value(
     interpreter = Interpreter("cp1", model)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            values = interpreter.absorb(raws)
+            values = interpreter.update(raws)
             assert values[Quantity.STATE] == ChargingState.ILLEGAL
     (record,) = caplog.records
     assert repr(raws["state"]) in record.getMessage()
@@ -93,7 +93,7 @@ def test_every_error_register_becomes_its_info_object(model: DeviceModel) -> Non
             continue
         assert f"fault_info_{number}" in model.capabilities
         width = 4 * point.count
-        assert Interpreter("cp1", model).absorb({point.name: 0})[quantity] == ""
-        shown = Interpreter("cp1", model).absorb({point.name: 0x1B})[quantity]
+        assert Interpreter("cp1", model).update({point.name: 0})[quantity] == ""
+        shown = Interpreter("cp1", model).update({point.name: 0x1B})[quantity]
         assert shown == f"0x{0x1B:0{width}X}"
         assert len(str(shown)) <= 14, "it must fit the text object"

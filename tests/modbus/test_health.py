@@ -8,8 +8,8 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import DecodeError, PeerRefusedError
 from knxgw.modbus.health import RELAPSES, WINDOW, Health
-from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, plan_blocks
+from knxgw.modbus.requests import Read
 
 GOOD, COMM = LinkCondition.GOOD, LinkCondition.COMM
 MODEL = catalogue().chargers["keba_p30"]
@@ -31,11 +31,11 @@ class Device:
     def answers(self, *, wrong: Exception | None = None) -> None:
         """Take the answer to the next request."""
         self.now_s += 1.0
-        job = Read(block=BLOCKS[int(self.now_s) % len(BLOCKS)])
+        request = Read(block=BLOCKS[int(self.now_s) % len(BLOCKS)])
         if wrong is None:
-            self.health.read(job.block)
+            self.health.read(request.block)
             self.show(self.health.answered(None))
-        elif self.health.answered_wrongly(job, wrong, self.now_s, is_needed=True):  # type: ignore[arg-type]
+        elif self.health.answered_wrongly(request, wrong, self.now_s, is_needed=True):  # type: ignore[arg-type]
             self.show(COMM)
 
     def show(self, link: LinkCondition) -> None:
@@ -106,10 +106,10 @@ def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "knxgw")
-    health, job = Health("cp1"), Read(block=BLOCKS[0])
+    health, request = Health("cp1"), Read(block=BLOCKS[0])
     error = PeerRefusedError("refused, exception 2, illegal data address", 2)
     for second in range(0, 10_000, 5):
-        health.answered_wrongly(job, error, float(second), is_needed=True)
+        health.answered_wrongly(request, error, float(second), is_needed=True)
         health.answered(None)
     assert lines(caplog) == [
         "cp1: read of holding registers 1000 to 1001 (state), function 3, unit 255: "

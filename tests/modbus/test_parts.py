@@ -9,7 +9,7 @@ from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.vehicle import Vehicle
@@ -26,34 +26,34 @@ def drive(model: DeviceModel) -> Drive:
 @pytest.mark.proves("4.42")
 def test_a_value_is_made_only_of_parts_that_were_all_read_anew(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["sma_home_manager"])
-    assert meter.absorb({"power_import": 500}) == {}
-    assert meter.absorb({"power_export": 200}) == {Quantity.POWER: 300}
-    assert meter.absorb({"power_import": 700}) == {}, "the export is that of the last value"
-    assert meter.absorb({"power_export": None}) == {}, "nor does one that is not available help"
-    assert meter.absorb({"power_export": 0}) == {}, "its import was used up"
-    assert meter.absorb({"power_import": 0, "power_export": 900}) == {Quantity.POWER: -900}
+    assert meter.update({"power_import": 500}) == {}
+    assert meter.update({"power_export": 200}) == {Quantity.POWER: 300}
+    assert meter.update({"power_import": 700}) == {}, "the export is that of the last value"
+    assert meter.update({"power_export": None}) == {}, "nor does one that is not available help"
+    assert meter.update({"power_export": 0}) == {}, "its import was used up"
+    assert meter.update({"power_import": 0, "power_export": 900}) == {Quantity.POWER: -900}
 
 
 def test_after_a_lost_connection_no_part_of_before_counts(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["sma_home_manager"])
-    meter.absorb({"power_import": 500})
+    meter.update({"power_import": 500})
     meter.forget()
-    assert meter.absorb({"power_export": 200}) == {}
+    assert meter.update({"power_export": 200}) == {}
 
 
 def test_parts_of_phases_give_their_sum_only_without_one_of_the_device(
     catalogue: Catalogue,
 ) -> None:
     ksem = catalogue.meters["tq_em300_kostal_ksem"]
-    values = Interpreter("meter", ksem).absorb({"power_import_l1": 15_000, "power_export_l1": 5000})
+    values = Interpreter("meter", ksem).update({"power_import_l1": 15_000, "power_export_l1": 5000})
     assert values == {Quantity.POWER_L1: 1000}
     without = {name: one for name, one in ksem.computed.items() if name != "power"}
     alone = Interpreter("meter", replace(ksem, computed=without))
-    assert alone.absorb({"power_import_l1": 15_000, "power_export_l1": 5000}) == {
+    assert alone.update({"power_import_l1": 15_000, "power_export_l1": 5000}) == {
         Quantity.POWER_L1: 1000
     }, "L1 alone is no sum"
-    alone.absorb({"power_import_l2": 0, "power_export_l2": 5000})
-    values = alone.absorb({"power_import_l3": 20_000, "power_export_l3": 0})
+    alone.update({"power_import_l2": 0, "power_export_l2": 5000})
+    values = alone.update({"power_import_l3": 20_000, "power_export_l3": 0})
     assert values == {Quantity.POWER_L3: 2000, Quantity.POWER: 2500}
 
 
@@ -78,8 +78,8 @@ def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
     energy = sdm.points["energy_total"]
     it = drive(sdm)
 
-    def refuse(job: Read) -> int | None:
-        return code if any(p.name == "energy_total" for p in job.block.points) else None
+    def refuse(request: Read) -> int | None:
+        return code if any(p.name == "energy_total" for p in request.block.points) else None
 
     it.refuse = refuse
     assert it.run(30)[Quantity.CURRENT_L1] == 10_000
@@ -107,25 +107,25 @@ def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity,
     new = range(218, 222)
     now_s = 0.0
     while now_s < 60:
-        job = driver.next_job(now_s)
+        request = driver.next_request(now_s)
         now_s += 0.05
         box.advance(now_s)
-        if not isinstance(job, Read):
-            if job is not None:
-                place = job.unit_id, job.table, job.address, job.function
-                box.write(*place, list(job.registers))
-                driver.write_done(job, now_s)
+        if not isinstance(request, Read):
+            if request is not None:
+                place = request.unit_id, request.table, request.address, request.function
+                box.write(*place, list(request.registers))
+                driver.write_done(request, now_s)
             continue
-        block = job.block
+        block = request.block
         addresses = range(block.address, block.address + block.count)
         if software_before_522 and not set(addresses).isdisjoint(new):
-            events = driver.failed(job, PeerRefusedError("not there", 2), now_s)
+            events = driver.failed(request, PeerRefusedError("not there", 2), now_s)
         else:
             answer = box.read(block.unit_id, block.table, block.address, block.count)
             for low in (208, 210):  # power L2, L3
                 if low in addresses and not software_before_522:
                     answer[low - block.address : low - block.address + 2] = nothing
-            events = driver.read_done(job, answer, now_s)
+            events = driver.read_done(request, answer, now_s)
         for event in events:
             if isinstance(event, ChargerSeen):
                 told.update(event.values)

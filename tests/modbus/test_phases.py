@@ -37,7 +37,9 @@ class Bench:
     ) -> None:
         for _ in range(round(seconds)):
             self.now_s += 1.0
-            self.count.observe(values, offer_ma=self.offer_ma, is_told=told, now_s=self.now_s)
+            self.count.observe(
+                values, offer_ma=self.offer_ma, is_acknowledged=told, now_s=self.now_s
+            )
 
     def rests(self, seconds: float = 1.0, state: ChargingState = WAITS) -> None:
         self.draws(seconds=seconds, state=state)
@@ -69,7 +71,7 @@ def test_while_nobody_knows_the_minimum_of_one_phase_is_told() -> None:
 def test_the_phases_on_which_current_flows_are_the_phases_in_use(used: int) -> None:
     bench = Bench()
     bench.draws(*[2.0] * used)
-    assert bench.count.known == used
+    assert bench.count.count == used
     assert bench.told_w == 16 * 230 * used
 
 
@@ -127,18 +129,18 @@ def test_more_phases_count_at_once_fewer_when_they_are_seen_twice() -> None:
     bench = Bench()
     bench.draws(2, 2, 2)
     bench.draws(1.1, 0.9, 0.9)
-    assert bench.count.known == 3, "a vehicle that stops passes through such values"
+    assert bench.count.count == 3, "a vehicle that stops passes through such values"
     bench.draws(8)
-    assert bench.count.known == 1
+    assert bench.count.count == 1
     bench.draws(3, 3)
-    assert bench.count.known == 2
+    assert bench.count.count == 2
 
 
 def test_one_phase_with_more_than_the_offer_counts_at_once() -> None:
     bench = Bench()
     bench.draws(16, 16, 16)
     bench.draws(16 * EXCESS + 1)
-    assert bench.count.known == 1
+    assert bench.count.count == 1
 
 
 def test_more_than_the_offer_is_forgiven_while_the_vehicle_still_follows() -> None:
@@ -146,7 +148,7 @@ def test_more_than_the_offer_is_forgiven_while_the_vehicle_still_follows() -> No
     bench.draws(16, 16, 16, seconds=20)
     bench.offer_ma = 8000
     bench.draws(16, 16, 16, seconds=FOLLOW_S)
-    assert bench.count.known == 3
+    assert bench.count.count == 3
     bench.draws(16, 16, 16)
     assert bench.told_w == LEAST_W, "it was not what was known"
 
@@ -154,7 +156,7 @@ def test_more_than_the_offer_is_forgiven_while_the_vehicle_still_follows() -> No
 def test_the_voltage_is_no_reason_to_forget() -> None:
     bench = Bench()
     bench.draws(17.7, 17.7, 17.7, seconds=300)  # 207 V instead of 230 V
-    assert bench.count.known == 3
+    assert bench.count.count == 3
 
 
 def test_impossible_currents_say_nothing() -> None:
@@ -167,9 +169,9 @@ def test_a_phase_that_was_not_read_lately_is_not_in_use() -> None:
     bench = Bench()
     both: dict[Quantity, Value] = {Quantity.CURRENT_L2: 6000, Quantity.CURRENT_L3: 6000}
     bench.read(both)
-    assert bench.count.known == 2
+    assert bench.count.count == 2
     bench.read({Quantity.CURRENT_L1: 6000}, 10)
-    assert bench.count.known == 1
+    assert bench.count.count == 1
 
 
 def test_the_count_is_kept_through_a_pause_and_forgotten_when_the_vehicle_leaves() -> None:
@@ -223,15 +225,15 @@ def test_by_power_one_that_starts_with_the_minimum_of_one_phase_uses_one() -> No
     bench = Bench(measures_currents=False)
     bench.rests(STOPS_S)
     bench.draws(6)
-    assert bench.count.known == 1
+    assert bench.count.count == 1
 
 
 def test_by_power_one_that_has_not_stopped_yet_says_nothing() -> None:
     bench = Bench(measures_currents=False)
     bench.draws(16, 16, 16, seconds=5)  # as after a restart of the gateway
-    assert bench.count.known is None
+    assert bench.count.count is None
     bench.rests(TRY_S)
-    assert bench.count.known is None
+    assert bench.count.count is None
 
 
 def test_by_power_one_of_three_phases_shows_it_by_stopping() -> None:
@@ -249,7 +251,7 @@ def test_by_power_one_that_goes_on_with_less_has_fewer_phases() -> None:
     bench.draws(12, seconds=STOPS_S + 1)  # all of it on one phase
     assert bench.told_w == LEAST_W
     bench.draws(6, seconds=STOPS_S + 1)
-    assert bench.count.known == 1
+    assert bench.count.count == 1
 
 
 def test_by_power_more_than_what_was_told_is_forgotten() -> None:
@@ -257,7 +259,7 @@ def test_by_power_more_than_what_was_told_is_forgotten() -> None:
     bench.rests(STOPS_S)
     bench.draws(6)
     bench.draws(16, 16, 16, seconds=FOLLOW_S + 2)
-    assert bench.count.known is None
+    assert bench.count.count is None
 
 
 # --- whatever comes -----------------------------------------------------------------------------------
@@ -286,8 +288,8 @@ def test_what_is_told_never_gives_a_phase_in_use_more_than_the_offer(
         bench.read(values, told=told)
         used = sum(ma > 1000 for ma in (one, two, three))
         if told and used == before and used > 0 and state is not ChargingState.AVAILABLE:
-            least_w = bench.count.phases * 6000 * 230 // 1000
+            least_w = bench.count.assumed * 6000 * 230 // 1000
             assert bench.told_w <= max(used * offer_ma * 230 // 1000, 0) or (
-                bench.count.known is None and bench.told_w == least_w == LEAST_W
+                bench.count.count is None and bench.told_w == least_w == LEAST_W
             )
         before = used if told and state is not ChargingState.AVAILABLE else 0

@@ -8,8 +8,8 @@ from knxgw.catalogue.model import Catalogue, PollClass
 from knxgw.charging.words import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.modbus.jobs import Read
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks
+from knxgw.modbus.requests import Read
 from tests.support.devices import driver as make_driver
 
 
@@ -59,9 +59,9 @@ def run_schedule(schedule: PollSchedule, seconds: float) -> list[tuple[float, st
     while now_s < seconds:
         block = schedule.next_block(now_s)
         if block is None:
-            now_s = max(now_s + 0.001, min(schedule.due_s(), seconds))
+            now_s = max(now_s + 0.001, min(schedule.due_at(), seconds))
             continue
-        schedule.asked(block, now_s)
+        schedule.mark_requested(block, now_s)
         asked.append((now_s, block.points[0].name))
     return asked
 
@@ -94,20 +94,20 @@ def test_a_refused_block_is_read_point_by_point_and_the_absent_ones_are_left_out
 ) -> None:
     driver = make_driver(PointNumber(1), catalogue.chargers["abb_terra_ac"], unit_id=1)
     driver.opened()
-    job = driver.next_job(0.0)
-    assert isinstance(job, Read)
-    driver.failed(job, PeerRefusedError("illegal address", 2), 0.0)
+    request = driver.next_request(0.0)
+    assert isinstance(request, Read)
+    driver.failed(request, PeerRefusedError("illegal address", 2), 0.0)
     seen = set()
     for tick in range(100):
-        job = driver.next_job(float(tick))
-        if not isinstance(job, Read):
+        request = driver.next_request(float(tick))
+        if not isinstance(request, Read):
             continue
-        name = job.block.points[0].name
+        name = request.block.points[0].name
         seen.add(name)
         if name == "current_l3":
-            driver.failed(job, PeerRefusedError("illegal address", 2), float(tick))
+            driver.failed(request, PeerRefusedError("illegal address", 2), float(tick))
         else:
-            driver.read_done(job, [0] * job.block.count, float(tick))
+            driver.read_done(request, [0] * request.block.count, float(tick))
     assert {"state", "current_l1", "current_l3", "power"} <= seen
-    later = [driver.next_job(200.0) for _ in range(3)]
+    later = [driver.next_request(200.0) for _ in range(3)]
     assert all(not isinstance(j, Read) or j.block.points[0].name != "current_l3" for j in later)

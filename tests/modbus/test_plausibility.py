@@ -29,7 +29,7 @@ def warnings(
     """Return what is said when the same is read again and again."""
     check = SumCheck("cp1", consumes_only=charger)
     for _ in range(times):
-        check.take(told, ())
+        check.update(told, ())
     return [record.getMessage() for record in caplog.records]
 
 
@@ -68,8 +68,8 @@ def test_a_moment_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
     check = SumCheck("cp1", consumes_only=True)
     for _ in range(10):
         for _ in range(LASTING - 1):
-            check.take(values(11_000, (0, 0, 0)), ())
-        check.take(values(11_000, (3600, 3600, 3600)), ())
+            check.update(values(11_000, (0, 0, 0)), ())
+        check.update(values(11_000, (3600, 3600, 3600)), ())
     assert not caplog.records
 
 
@@ -77,9 +77,9 @@ def test_a_phase_that_is_not_available_leaves_nothing_to_compare(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     check = SumCheck("cp1", consumes_only=True)
-    check.take(values(7500, (2_499_840,) * 3), ())
+    check.update(values(7500, (2_499_840,) * 3), ())
     for _ in range(1000):
-        check.take({Quantity.POWER: 7500}, {Quantity.POWER_L3})
+        check.update({Quantity.POWER: 7500}, {Quantity.POWER_L3})
     assert not caplog.records
 
 
@@ -92,12 +92,12 @@ def test_a_model_file_that_is_wrong_by_a_factor_shows_in_the_log(
         points[name] = replace(points[name], scale=100.0)  # the printed 0.1 kW
     box = Interpreter("cp1", replace(goe, points=MappingProxyType(points)))
     for _ in range(100):
-        box.absorb({"power": 750_000})
-        box.absorb({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
+        box.update({"power": 750_000})
+        box.update({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
     assert len(caplog.records) == 1
     right, told = Interpreter("cp1", goe), {}
     for _ in range(100):
-        right.absorb({"power": 750_000})
-        told = right.absorb({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
+        right.update({"power": 750_000})
+        told = right.update({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
     assert told[Quantity.POWER_L1] == 2500
     assert len(caplog.records) == 1

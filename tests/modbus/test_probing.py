@@ -7,8 +7,8 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceKind, DeviceModel, Table
 from knxgw.errors import LinkTimeoutError, PeerRefusedError
-from knxgw.modbus.jobs import Read
 from knxgw.modbus.probing import Candidate, Probing
+from knxgw.modbus.requests import Read
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.registers import RegisterImage
@@ -30,21 +30,21 @@ def probe(device: RegisterImage, units: list[int], *, every_unit: bool = False) 
     probing = Probing(MODELS, units, timeout_s=1.0, every_unit=every_unit)
     now_s = 0.0
     while not probing.is_done:
-        now_s = max(now_s, probing.due_s(now_s))
-        job = probing.next_job(now_s)
-        if job is None:
+        now_s = max(now_s, probing.due_at(now_s))
+        request = probing.next_request(now_s)
+        if request is None:
             continue
-        assert isinstance(job, Read)
-        block = job.block
+        assert isinstance(request, Read)
+        block = request.block
         try:
             if block.unit_id not in device.unit_ids:
-                probing.failed(job, LinkTimeoutError("nobody there"), now_s)
+                probing.failed(request, LinkTimeoutError("nobody there"), now_s)
                 now_s += 1.0
                 continue
             registers = device.read(block.unit_id, block.table, block.address, block.count)
-            probing.read_done(job, registers, now_s)
+            probing.read_done(request, registers, now_s)
         except PeerRefusedError as err:
-            probing.failed(job, err, now_s)
+            probing.failed(request, err, now_s)
         now_s += 0.01
     return probing
 
@@ -89,7 +89,7 @@ def test_two_models_with_the_same_registers_are_told_apart_by_what_they_say_of_t
 def test_nobody_there_is_found_out_with_two_questions_a_unit() -> None:
     probing = probe(device_of(catalogue().chargers["goe_charger"], 1), [7, 8, 9])
     assert probing.asked == 2 * 3
-    assert not probing.has_heard
+    assert not probing.has_answered
     assert probing.candidates == ()
 
 
@@ -104,17 +104,17 @@ def test_a_device_is_asked_no_faster_than_its_model_allows() -> None:
     probing = Probing(MODELS, [255], timeout_s=1.0)
     now_s, asked_s, paces = 0.0, [], set()
     while not probing.is_done:
-        now_s = max(now_s, probing.due_s(now_s))
-        job = probing.next_job(now_s)
-        if isinstance(job, Read):
-            block = job.block
+        now_s = max(now_s, probing.due_at(now_s))
+        request = probing.next_request(now_s)
+        if isinstance(request, Read):
+            block = request.block
             asked_s.append(now_s)
             paces.add(probing.pace)
             try:
                 registers = device.read(255, block.table, block.address, block.count)
-                probing.read_done(job, registers, now_s)
+                probing.read_done(request, registers, now_s)
             except PeerRefusedError as err:
-                probing.failed(job, err, now_s)
+                probing.failed(request, err, now_s)
     gaps_s = [later - earlier for earlier, later in itertools.pairwise(asked_s)]
     recognised = next(n for n, gap in enumerate(gaps_s) if gap >= 0.5 - 1e-9)
     assert all(gap >= 0.5 - 1e-9 for gap in gaps_s[recognised:])

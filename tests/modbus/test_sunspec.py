@@ -6,7 +6,7 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 from knxgw.modbus.sunspec import MOST_MODELS, ChainWalk
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
@@ -108,10 +108,10 @@ def test_a_chain_that_turns_in_a_circle_ends(catalogue: Catalogue) -> None:
     chain = catalogue.meters[INTEGERS].chain
     assert chain is not None
     walk = ChainWalk(chain, 1)
-    walk.take((0x5375, 0x6E53))
+    walk.update((0x5375, 0x6E53))
     failures = []
     for _ in range(MOST_MODELS + 1):
-        walk.take((7, 0))
+        walk.update((7, 0))
         failures.append(walk.failure)
     assert failures == MOST_MODELS * [""] + ["the chain of models does not end"]
 
@@ -164,8 +164,8 @@ def test_a_device_that_shows_another_model_is_looked_through_anew(catalogue: Cat
 def test_a_refused_block_is_read_value_by_value_each_with_its_scale(catalogue: Catalogue) -> None:
     it = drive(catalogue, INTEGERS)
 
-    def only_small(job: Read) -> int | None:
-        return 2 if job.block.count > 5 else None
+    def only_small(request: Read) -> int | None:
+        return 2 if request.block.count > 5 else None
 
     it.refuse = only_small  # energies with their scale are nine registers
     values = it.run(30)

@@ -39,11 +39,11 @@ def test_what_flows_on_the_line_is_shown_whatever_the_ratio_is(
 
 def test_a_ratio_of_40_is_applied_to_currents_powers_and_energies(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
-    values = meter.absorb({**SECONDARY, "ct_ratio": CT, "vt_ratio": PT})
+    values = meter.update({**SECONDARY, "ct_ratio": CT, "vt_ratio": PT})
     assert values[Quantity.CURRENT_L1] == 10_000
     assert values[Quantity.POWER] == 2300
     assert values[Quantity.ENERGY] == 100_000_000, "mWh"
-    values = meter.absorb({**SECONDARY, "vt_ratio": 1000})  # a ratio of 100 for the voltage
+    values = meter.update({**SECONDARY, "vt_ratio": 1000})  # a ratio of 100 for the voltage
     assert values[Quantity.POWER] == 230_000
     assert values[Quantity.CURRENT_L1] == 10_000
 
@@ -52,16 +52,16 @@ def test_a_ratio_of_40_is_applied_to_currents_powers_and_energies(catalogue: Cat
 @pytest.mark.parametrize("wrong", [None, 0, -1])
 def test_without_a_ratio_nothing_is_told(catalogue: Catalogue, wrong: int | None) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
-    assert meter.absorb(SECONDARY) == {}, "not read yet"
-    assert meter.absorb({**SECONDARY, "ct_ratio": wrong, "vt_ratio": PT}) == {}
-    assert Quantity.POWER in meter.absorb({**SECONDARY, "ct_ratio": CT})
+    assert meter.update(SECONDARY) == {}, "not read yet"
+    assert meter.update({**SECONDARY, "ct_ratio": wrong, "vt_ratio": PT}) == {}
+    assert Quantity.POWER in meter.update({**SECONDARY, "ct_ratio": CT})
 
 
 def test_after_a_lost_connection_the_ratio_is_read_anew(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
-    meter.absorb({"ct_ratio": CT, "vt_ratio": PT})
+    meter.update({"ct_ratio": CT, "vt_ratio": PT})
     meter.forget()
-    assert meter.absorb(SECONDARY) == {}
+    assert meter.update(SECONDARY) == {}
 
 
 def test_the_ratio_is_read_before_anything_else(catalogue: Catalogue) -> None:
@@ -79,7 +79,7 @@ def test_a_ratio_that_is_changed_at_the_meter_counts_within_a_minute(catalogue: 
 
 def test_a_meter_that_refuses_its_ratio_answers_wrongly(catalogue: Catalogue) -> None:
     it = drive(catalogue, 40)
-    it.refuse = lambda job: 2 if job.block.address == 6 else None
+    it.refuse = lambda request: 2 if request.block.address == 6 else None
     assert Quantity.CURRENT_L1 not in it.run(30)
     assert it.condition() is LinkCondition.COMM
 
@@ -94,7 +94,7 @@ def test_a_ratio_that_is_no_ratio_is_warned_of(
     catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
-    meter.absorb({"ct_ratio": 0, "vt_ratio": PT})
+    meter.update({"ct_ratio": 0, "vt_ratio": PT})
     warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warned) == 1
 

@@ -17,7 +17,7 @@ from knxgw.catalogue.model import (
     WriteStep,
 )
 from knxgw.modbus.commander import Commander
-from knxgw.modbus.write_order import Kind, Spacing, Wanted
+from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
 from knxgw.modbus.writing import Write
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
@@ -77,12 +77,12 @@ class Life:
             self.box.note_request(self.now_s)
             write = self.one.next_write(self.now_s)
             if write is None:
-                self.now_s = min(max(self.one.due_s(self.now_s), self.now_s + 0.01), until_s)
+                self.now_s = min(max(self.one.due_at(self.now_s), self.now_s + 0.01), until_s)
                 continue
             place = write.unit_id, write.table, write.address, write.function
             self.box.write(*place, list(write.registers))
             self.writes.append((self.now_s, write))
-            told_ma = self.one.done(write, self.now_s)
+            told_ma = self.one.acknowledged(write, self.now_s)
             if told_ma is not None and self.known_s is None:
                 self.known_s = self.now_s
             if self.known_s is not None:
@@ -113,7 +113,7 @@ def keba(catalogue: Catalogue) -> Life:
 
 def test_of_what_may_be_written_the_most_urgent_kind_goes_first() -> None:
     step = WriteStep(point="x", value=1.0)
-    every = [Wanted(kind=kind, step=step, registers=(1,)) for kind in reversed(Kind)]
+    every = [NeededWrite(kind=kind, step=step, registers=(1,)) for kind in reversed(Kind)]
     spacing, order = Spacing(5.0), []
     now_s = 0.0
     while every:
@@ -121,7 +121,7 @@ def test_of_what_may_be_written_the_most_urgent_kind_goes_first() -> None:
         if one is None:
             now_s += 1.0
             continue
-        spacing.note(now_s)
+        spacing.note_write(now_s)
         every.remove(one)
         order.append((one.kind, now_s))
     assert (
@@ -232,7 +232,7 @@ def test_a_watchdog_is_not_fed_before_it_is_armed(catalogue: Catalogue) -> None:
             life.one.refused(write, life.now_s)
         elif write is not None:
             life.writes.append((life.now_s, write))
-            life.one.done(write, life.now_s)
+            life.one.acknowledged(write, life.now_s)
         life.now_s += 0.5
     written = [write.address for _, write in life.writes]
     assert written == [SETPOINT, ENABLE], "feeding would arm it with a fallback nobody has set"
@@ -253,7 +253,7 @@ def test_a_refused_enabling_does_not_hold_up_a_setpoint(catalogue: Catalogue) ->
                 life.one.refused(write, life.now_s)
             else:
                 life.writes.append((life.now_s, write))
-                life.one.done(write, life.now_s)
+                life.one.acknowledged(write, life.now_s)
     assert [(at_s, write.registers) for at_s, write in life.writes] == [
         (0.0, (6,)),
         (10.0, (16,)),
@@ -267,7 +267,7 @@ def test_a_raise_that_was_not_answered_counts_as_taken(catalogue: Catalogue) -> 
     life.until(48.0)
     life.want(20_000)
     while (write := life.one.next_write(life.now_s)) is None or write.address != SETPOINT:
-        life.until(life.now_s + 0.1) if write is None else life.one.done(write, life.now_s)
+        life.until(life.now_s + 0.1) if write is None else life.one.acknowledged(write, life.now_s)
     life.box.write(write.unit_id, write.table, write.address, write.function, write.registers)
     life.one.unanswered(write, life.now_s)
     life.want(18_000)
@@ -332,7 +332,7 @@ def settle(life: Life, spacing_s: float) -> None:
     wanted_ma = life.wants[-1][1]
     control = life.model.control
     assert control is not None
-    assert life.one.is_settled
+    assert life.one.is_acknowledged
     assert wanted_ma - control.resolution_ma < life.box.offer_ma <= wanted_ma or (
         wanted_ma == life.box.offer_ma == 0
     )

@@ -265,7 +265,7 @@ def test_every_simulated_state_tells_whether_a_vehicle_is_connected(model: Devic
             name: shown.get(name, charger.raw_value(model.points[name]))
             for name in rule_points(model) | {"state"}
         }
-        values = Interpreter("cp1", model).absorb(raws)
+        values = Interpreter("cp1", model).update(raws)
         is_plugged = state is not SimulatedState.AVAILABLE
         assert values.get(Quantity.CONNECTED, 0) == is_plugged, (
             f"{state} shows {dict(shown)}: `plug_rules` must say connected: {is_plugged}"

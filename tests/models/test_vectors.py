@@ -64,7 +64,7 @@ def test_what_a_device_gives_in_parts_is_put_together(path: Path) -> None:
         [(name, expected)] = vector.items()
         assert set(model.computed[name].parts) == set(parts)
         raws = {part: decode(model.points[part], registers) for part, registers in parts.items()}
-        values = Interpreter("vector", model).absorb(raws)
+        values = Interpreter("vector", model).update(raws)
         quantity, factor = COMPUTED_QUANTITIES[name]
         shown = values.get(quantity)
         assert shown == (None if expected is None else expected * factor), parts
@@ -82,7 +82,7 @@ def test_registers_are_the_state_the_source_gives(path: Path) -> None:
     model = model_of(path)
     for vector in vectors(path)["states"]:
         assert rule_points(model) <= set(vector["set"]), vector
-        values = Interpreter("vector", model).absorb(vector["set"])
+        values = Interpreter("vector", model).update(vector["set"])
         assert values.get(Quantity.STATE) == vector["state"], vector
 
 

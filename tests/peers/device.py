@@ -12,7 +12,7 @@ from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.modbus.codec import Raw, scaled
-from knxgw.modbus.jobs import ILLEGAL_ADDRESS
+from knxgw.modbus.requests import ILLEGAL_ADDRESS
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator

@@ -5,7 +5,7 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState
 from knxgw.modbus.commander import RETRY_S
-from knxgw.modbus.holding import LIMITED_REWRITE_S, REWRITE_AFTER_S
+from knxgw.modbus.compliance import LIMITED_REWRITE_S, REWRITE_AFTER_S
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run

@@ -11,7 +11,7 @@ from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import LinkCondition, PointNumber
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import PointModel
@@ -56,7 +56,7 @@ def driven(charger: Registers, told: Told) -> Registers:
     driver.opened()
     now_s, pending, reboot_s = 0.0, list(told), charger.reboots[0]
     while now_s < END_S:
-        due_s = min([driver.due_s(now_s), reboot_s, *(at_s for at_s, _ in pending[:1])])
+        due_s = min([driver.due_at(now_s), reboot_s, *(at_s for at_s, _ in pending[:1])])
         now_s = max(now_s, due_s)
         if pending and now_s >= pending[0][0]:
             driver.want(round(pending.pop(0)[1] * 1000))
@@ -65,20 +65,20 @@ def driven(charger: Registers, told: Told) -> Registers:
             reboot_s = 1e9
             charger.set(now_s, round(charger.reboots[1] * 10))
             continue
-        job = driver.next_job(now_s)
-        assert job is not None
+        request = driver.next_request(now_s)
+        assert request is not None
         now_s += ANSWER_S
-        if isinstance(job, Read):
+        if isinstance(request, Read):
             image = {0: 6, 1: 1, 2: charger.limit}
-            block = job.block
+            block = request.block
             registers = [image.get(block.address + n, 0) for n in range(block.count)]
-            charger.note(driver.read_done(job, registers, now_s), now_s)
+            charger.note(driver.read_done(request, registers, now_s), now_s)
         elif charger.refuses[0] <= now_s < charger.refuses[1]:
-            charger.note(driver.failed(job, PeerRefusedError("no", code=4), now_s), now_s)
+            charger.note(driver.failed(request, PeerRefusedError("no", code=4), now_s), now_s)
         else:
             if not charger.ignores[0] <= now_s < charger.ignores[1]:
-                charger.set(now_s, job.registers[0])
-            charger.note(driver.write_done(job, now_s), now_s)
+                charger.set(now_s, request.registers[0])
+            charger.note(driver.write_done(request, now_s), now_s)
     return charger
 
 

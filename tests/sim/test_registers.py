@@ -6,7 +6,7 @@ import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel, Table
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.jobs import ILLEGAL_FUNCTION, ILLEGAL_VALUE
+from knxgw.modbus.requests import ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.modbus_server import ModbusSimulator

@@ -24,5 +24,5 @@ def driver(
         register_offset=register_offset,
         minimum_ma=minimum_ma,
         phases=phases,
-        turn=point / 7 + (0.5 if is_meter else 0.0),
+        poll_phase=point / 7 + (0.5 if is_meter else 0.0),
     )

@@ -17,7 +17,7 @@ from knxgw.config.devices import charger_id
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
-from knxgw.links.modbus_endpoint import Endpoint, SerialEndpoint, TcpEndpoint
+from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
 from knxgw.modbus.driver import Driver
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
@@ -34,7 +34,7 @@ CP1, CP2 = PointNumber(1), PointNumber(2)
 class BusRig:
     """A bus with drivers and every event of the drivers; the devices are somebody else's."""
 
-    def __init__(self, endpoint: Endpoint, drivers: Sequence[Driver]) -> None:
+    def __init__(self, endpoint: ModbusEndpoint, drivers: Sequence[Driver]) -> None:
         quiet_pymodbus()
         self.drivers = list(drivers)
         self.events: list[DeviceEvent] = []
@@ -93,7 +93,7 @@ class ModbusRig(BusRig):
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: ModbusEndpoint,
         simulator: ModbusSimulator,
         drivers: Sequence[Driver],
         chargers: Sequence[SimulatedCharger],
@@ -135,7 +135,7 @@ def line_of(protocol: str, port: str = NULL_MODEM) -> SerialLine:
     return SerialLine(port=port, protocol=protocol, baud=BAUD, data_bits=8, parity="N", stop_bits=1)
 
 
-def endpoint_of(transport: str) -> Endpoint:
+def endpoint_of(transport: str) -> ModbusEndpoint:
     """Return the gateway's end of a null modem."""
     if transport in ("rtu", "ascii"):
         return SerialEndpoint(line=line_of(transport))

@@ -8,7 +8,7 @@ from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.words import LinkCondition
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver
-from knxgw.modbus.jobs import Read
+from knxgw.modbus.requests import Read
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import Vehicle
@@ -40,7 +40,7 @@ class Talk:
     def until(self, until_s: float) -> None:
         """Let them talk until a time [s]."""
         while self.now_s < until_s:
-            due_s = self.driver.due_s(self.now_s)
+            due_s = self.driver.due_at(self.now_s)
             if due_s > self.now_s:
                 self.now_s = min(max(due_s, self.now_s + 1e-6), until_s)
                 continue
@@ -48,29 +48,35 @@ class Talk:
             self.now_s += REQUEST_S
 
     def _one_request(self) -> None:
-        job = self.driver.next_job(self.now_s)
-        if job is None:
+        request = self.driver.next_request(self.now_s)
+        if request is None:
             return
         self.requests += 1
         try:
-            if isinstance(job, Read):
-                block = job.block
-                _refuse(self._refusal(job))
+            if isinstance(request, Read):
+                block = request.block
+                _refuse(self._refusal(request))
                 self._heard(block.unit_id)
                 registers = self.device.read(block.unit_id, block.table, block.address, block.count)
-                self.events += self.driver.read_done(job, registers, self.now_s)
+                self.events += self.driver.read_done(request, registers, self.now_s)
             else:
-                self.writes.append((self.now_s, job.address))
-                _refuse(self.refuses_write(job.address))
-                self._heard(job.unit_id)
-                self.device.write(job.unit_id, job.table, job.address, job.function, job.registers)
-                self.events += self.driver.write_done(job, self.now_s)
+                self.writes.append((self.now_s, request.address))
+                _refuse(self.refuses_write(request.address))
+                self._heard(request.unit_id)
+                self.device.write(
+                    request.unit_id,
+                    request.table,
+                    request.address,
+                    request.function,
+                    request.registers,
+                )
+                self.events += self.driver.write_done(request, self.now_s)
         except PeerRefusedError as err:
-            self.events += self.driver.failed(job, err, self.now_s)
+            self.events += self.driver.failed(request, err, self.now_s)
 
-    def _refusal(self, job: Read) -> int | None:
+    def _refusal(self, request: Read) -> int | None:
         """Return the exception a read gets before the device sees it."""
-        return self.refuses(job.block.address)
+        return self.refuses(request.block.address)
 
     def _heard(self, unit: int) -> None:
         if unit not in self.device.unit_ids:

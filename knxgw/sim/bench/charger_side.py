@@ -5,7 +5,7 @@ from typing import assert_never
 
 from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
 from knxgw.charging.words import ChargingState
-from knxgw.modbus.driver import LOOK_AFTER_WRITE_S
+from knxgw.modbus.driver import READ_AFTER_WRITE_S
 from knxgw.sim.bench.agenda import HAPPENING, LIMIT, POLL
 from knxgw.sim.bench.link import NEVER_S, Link
 from knxgw.sim.bench.parts import Parts
@@ -85,7 +85,7 @@ class ChargerSide:
             self._tell(events)
         self._await_write(link, link.due_s(now_s))
         if link.is_doubtful:
-            self._agenda.at(now_s + LOOK_AFTER_WRITE_S, POLL, self._look, charger)
+            self._agenda.at(now_s + READ_AFTER_WRITE_S, POLL, self._look, charger)
 
     def _is_refused(self, charger: Charger) -> bool:
         is_unlucky = bool(self._failing) and self._luck.random() < self._failing

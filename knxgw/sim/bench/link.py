@@ -68,15 +68,15 @@ class Link:
 
     def due_s(self, now_s: float) -> float:
         """Return when the next write may be made; infinity when none is needed."""
-        return self._commander.due_s(now_s)
+        return self._commander.due_at(now_s)
 
     def done(self, write: Write, now_s: float) -> list[DeviceEvent]:
         """Let the charger take a write and acknowledge it."""
         point = self._box.points[write.point]
         raw = decode(point, write.registers)
         self.charger.write(write.point, 0.0 if raw is None else scaled(point, raw))
-        offer_ma = self._commander.done(write, now_s)
-        self._health.written(write)
+        offer_ma = self._commander.acknowledged(write, now_s)
+        self._health.write_acknowledged(write)
         return [*self._answered(), *self._taken(offer_ma)]
 
     def refused(self, write: Write, now_s: float) -> list[DeviceEvent]:
@@ -105,14 +105,14 @@ class Link:
     def read(self, seen: ChargerSeen, now_s: float) -> tuple[list[DeviceEvent], float | None]:
         """Take a reading; return what it tells, and after how long [s] to read again."""
         raw = unscaled(self._box.points[SETPOINT_POINT], self.charger.limit_ma / 1000)
-        again_s = self._commander.verify(SETPOINT_POINT, raw, now_s)
+        again_s = self._commander.compare_read_back(SETPOINT_POINT, raw, now_s)
         events: list[DeviceEvent] = [*self._answered(), seen]
         self._commander.observe(seen.values, now_s)
         starts_up = seen.values.get(Quantity.STATE) == ChargingState.START_UP
         if starts_up and not self._starts_up:
             self._commander.forget()
         self._starts_up = starts_up
-        return [*events, *self._taken(self._commander.settle(now_s))], again_s
+        return [*events, *self._taken(self._commander.acknowledge_offer(now_s))], again_s
 
     # --- the connection
 
@@ -128,7 +128,7 @@ class Link:
         return self._change(LinkCondition.GOOD)
 
     def _answered(self) -> list[DeviceEvent]:
-        return self._change(self._health.answered(self._commander.still_wants))
+        return self._change(self._health.answered(self._commander.still_needs))
 
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
         if offer_ma is None:

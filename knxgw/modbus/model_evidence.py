@@ -26,16 +26,16 @@ SENSE = {
 }
 
 
-class Verdict(StrEnum):
+class ModelVerdict(StrEnum):
     """What is known about the device that answers."""
 
     PENDING = "pending"  # not enough was read yet
-    OURS = "ours"
-    STRANGE = "strange"  # what no device of the model would say, unless it is just starting up
-    OTHER = "other"  # it says itself that it is another model
+    MATCH = "ours"
+    IMPLAUSIBLE = "strange"  # what no device of the model would say, unless it is just starting up
+    OTHER_MODEL = "other"  # it says itself that it is another model
 
 
-class Identity:
+class ModelEvidence:
     """Collects what a device answered since a connection came up, and judges it."""
 
     def __init__(self, model: DeviceModel, read: Collection[str]) -> None:
@@ -44,10 +44,10 @@ class Identity:
         tests = [test for rule in model.identity for test in rule.tests]
         self.points = frozenset(test.point for test in tests)
         self._core = _core(model, read)
-        self.has_heard = False  # anything at all since it started over
+        self.has_answered = False  # anything at all since it started over
         self._raws: dict[str, Raw | None] = {}
         self._refused: set[str] = set()
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
 
     @property
     def first_points(self) -> tuple[str, ...]:
@@ -58,47 +58,47 @@ class Identity:
 
     def forget(self) -> None:
         """Start over: something else may answer now."""
-        self.has_heard = False
+        self.has_answered = False
         self._raws.clear()
         self._refused.clear()
-        self._asked.clear()
+        self._requested.clear()
 
-    def take(self, raws: Mapping[str, Raw | None]) -> None:
+    def add_values(self, raws: Mapping[str, Raw | None]) -> None:
         """Note raw values that were read."""
         self._raws.update(raws)
-        self._asked.update(raws)
+        self._requested.update(raws)
 
-    def refuse(self, name: str) -> None:
+    def mark_missing(self, name: str) -> None:
         """Note that the device says it has no such point."""
         self._refused.add(name)
-        self._asked.add(name)
+        self._requested.add(name)
 
-    def doubt(self, *names: str) -> None:
+    def mark_inconclusive(self, *names: str) -> None:
         """Note points whose answer says nothing: garbled, busy, empty at the moment."""
-        self._asked.update(names)
+        self._requested.update(names)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ModelVerdict:
         """Return what can be said by now."""
-        if not self.points <= self._asked:
-            return Verdict.PENDING
+        if not self.points <= self._requested:
+            return ModelVerdict.PENDING
         for rule in self._model.identity:
             if all(holds(test, self._raws.get(test.point)) for test in rule.tests):
-                return Verdict.OURS if rule.ours else Verdict.OTHER
+                return ModelVerdict.MATCH if rule.ours else ModelVerdict.OTHER_MODEL
         if self._state_is_known():
-            return Verdict.OURS
-        if not self._core <= self._asked:
-            return Verdict.PENDING
-        strange = self._lacks_all() or self._talks_nonsense()
-        return Verdict.STRANGE if strange else Verdict.OURS
+            return ModelVerdict.MATCH
+        if not self._core <= self._requested:
+            return ModelVerdict.PENDING
+        is_implausible = self._lacks_all() or self._reports_nonsense()
+        return ModelVerdict.IMPLAUSIBLE if is_implausible else ModelVerdict.MATCH
 
     @property
     def reason(self) -> str:
         """Return what speaks against the configured model, for the log."""
-        told = self.points & self._raws.keys()
-        if self._lacks_all() and not told:
+        shown_points = self.points & self._raws.keys()
+        if self._lacks_all() and not shown_points:
             return f"it has no {', '.join(sorted(self._core))}"
-        shown = sorted(told or {"state", *self._senseless()} & self._raws.keys())
+        shown = sorted(shown_points or {"state", *self._implausible_points()} & self._raws.keys())
         return ", ".join(f"{name} is {self._raws[name]!r}" for name in shown)
 
     def _state_is_known(self) -> bool:
@@ -116,13 +116,13 @@ class Identity:
         many = len(self._core) >= LEAST_REFUSED
         return many and self._core <= self._refused | gaps and bool(self._core & self._refused)
 
-    def _talks_nonsense(self) -> bool:
+    def _reports_nonsense(self) -> bool:
         state = self._raws.get("state")
         if state is None or _is_blank(self._model.points["state"], state):
             return False
-        return bool(self._senseless())
+        return bool(self._implausible_points())
 
-    def _senseless(self) -> list[str]:
+    def _implausible_points(self) -> list[str]:
         points = self._model.points
         return [
             name

@@ -13,7 +13,7 @@ from knxgw.catalogue.model import (
 )
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, decode, scaled
-from knxgw.modbus.identity import is_all_ones
+from knxgw.modbus.model_evidence import is_all_ones
 from knxgw.modbus.rules import rule_points
 
 PROBED = -1
@@ -66,70 +66,72 @@ Answer = tuple[int, ...] | None  # None: refused, or not an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class AnswerScore:
     """What one answer says about one model."""
 
-    gained: float  # of `most`; negative: it speaks against the model
-    most: float
-    telling: float = 0.0  # the part that another device would hardly show by chance
+    score: float  # of `most`; negative: it speaks against the model
+    maximum: float
+    evidence: float = 0.0  # the part that another device would hardly show by chance
     reason: str = ""
 
 
-def weigh(model: DeviceModel, point: Point, answer: Answer) -> Weighed:
+def score_answer(model: DeviceModel, point: Point, answer: Answer) -> AnswerScore:
     """Return what the answer to one question says about a model."""
-    most = 2.0
+    maximum = 2.0
     if answer is None:
         if point.optional:
-            return Weighed(gained=0.0, most=0.0)
-        return Weighed(gained=-1.5, most=most, reason=f"no {point.name}")
+            return AnswerScore(score=0.0, maximum=0.0)
+        return AnswerScore(score=-1.5, maximum=maximum, reason=f"no {point.name}")
     raw = decoded(point, part(model, point, answer))
     if raw is None or is_all_ones(point, raw):
-        return Weighed(gained=0.0, most=most / 2)
+        return AnswerScore(score=0.0, maximum=maximum / 2)
     if point.codes:
-        return _weigh_code(model, point, raw)
+        return _score_code(model, point, raw)
     if point.type in _TEXTS:
-        return _weigh_text(point, raw)
-    return _weigh_number(point, raw)
+        return _score_text(point, raw)
+    return _score_number(point, raw)
 
 
-def _weigh_code(model: DeviceModel, point: Point, raw: Raw) -> Weighed:
+def _score_code(model: DeviceModel, point: Point, raw: Raw) -> AnswerScore:
     if raw in point.codes:
         meaning = point.codes[raw].meaning if isinstance(raw, int | str) else ""
-        gained = 0.5 if raw == 0 else 2.0
-        telling = 0.25 if raw == 0 else 1.0 + isinstance(raw, str)
+        score = 0.5 if raw == 0 else 2.0
+        evidence = 0.25 if raw == 0 else 1.0 + isinstance(raw, str)
         reason = f"{point.name}: {meaning}"
-        return Weighed(gained=gained, most=max(1.0, gained), telling=telling, reason=reason)
+        return AnswerScore(score=score, maximum=max(1.0, score), evidence=evidence, reason=reason)
     against = -2.0 if point.name == "state" or point.name in rule_points(model) else -0.5
-    return Weighed(gained=against, most=2.0, reason=f"{point.name} {raw!r} is unknown")
+    return AnswerScore(score=against, maximum=2.0, reason=f"{point.name} {raw!r} is unknown")
 
 
-def _weigh_text(point: Point, raw: Raw) -> Weighed:
+def _score_text(point: Point, raw: Raw) -> AnswerScore:
     text = str(raw)
     if not text.strip("0 "):
-        return Weighed(gained=0.0, most=2.0)
+        return AnswerScore(score=0.0, maximum=2.0)
     if point.type is RegisterType.BYTES:
-        return Weighed(gained=0.5, most=1.0, reason=f"{point.name} {text}")
+        return AnswerScore(score=0.5, maximum=1.0, reason=f"{point.name} {text}")
     if len(text) >= 2 and set(text) <= _PRINTABLE:
-        return Weighed(gained=2.0, most=2.0, telling=2.0, reason=f"{point.name} {text!r}")
-    return Weighed(gained=-2.0, most=2.0, reason=f"{point.name} is no text")
+        return AnswerScore(score=2.0, maximum=2.0, evidence=2.0, reason=f"{point.name} {text!r}")
+    return AnswerScore(score=-2.0, maximum=2.0, reason=f"{point.name} is no text")
 
 
-def _weigh_number(point: Point, raw: Raw) -> Weighed:
+def _score_number(point: Point, raw: Raw) -> AnswerScore:
     try:
         value = scaled(point, raw)
     except DecodeError:
-        return Weighed(gained=-1.0, most=1.0)
+        return AnswerScore(score=-1.0, maximum=1.0)
     if point.unit not in _PLAUSIBLE or point.scale_from is not None:
-        return Weighed(gained=0.25 if value else 0.1, most=0.25)
-    low, high, weight, telling = _PLAUSIBLE[point.unit]
+        return AnswerScore(score=0.25 if value else 0.1, maximum=0.25)
+    low, high, weight, evidence = _PLAUSIBLE[point.unit]
     shown = f"{point.name} {value:.6g} {point.unit}"
     if not value or abs(value) < 1e-9 * abs(point.scale):
-        return Weighed(gained=0.0, most=0.1 * weight)  # registers that mean nothing show it, too
+        return AnswerScore(
+            score=0.0, maximum=0.1 * weight
+        )  # registers that mean nothing show it, too
     if low <= value <= high and abs(value) > 1e-6:
         if point.type in _FLOATS:  # hardly any other bits are a float of this size
-            telling = max(telling, CONVINCING)
-        return Weighed(gained=weight, most=weight, telling=telling, reason=shown)
-    return Weighed(gained=-2.0, most=weight, reason=f"{shown} cannot be")
+            evidence = max(evidence, CONVINCING)
+        return AnswerScore(score=weight, maximum=weight, evidence=evidence, reason=shown)
+    return AnswerScore(score=-2.0, maximum=weight, reason=f"{shown} cannot be")
 
 
 def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
@@ -143,8 +145,8 @@ def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
 def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
     """Return what tells most about a model, the most telling first."""
     points = {name: point for name, point in model.points.items() if point.readable}
-    telling = {test.point for rule in model.identity for test in rule.tests}
-    names = [*sorted(telling), *_ORDER, *sorted(rule_points(model)), *points]
+    identifying = {test.point for rule in model.identity for test in rule.tests}
+    names = [*sorted(identifying), *_ORDER, *sorted(rule_points(model)), *points]
     chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
     return [(point, _question(model, point)) for point in chosen]
 

@@ -6,8 +6,8 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.words import LinkCondition, PointNumber
-from knxgw.modbus.identity import Identity, Verdict
-from knxgw.modbus.recognition import CONFIRM_S, PATIENCE_S
+from knxgw.modbus.model_check import CONFIRM_S, PATIENCE_S
+from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
@@ -107,7 +107,7 @@ def test_nothing_is_written_to_another_model_and_it_is_told() -> None:
     talk = talk_of("keba_p30", "keba_p40")
     talk.until(SOON_S)
     assert talk.conditions == [LinkCondition.WRONG_MODEL]
-    assert talk.driver.is_settled, "the end of the gateway does not wait for it"
+    assert talk.driver.is_acknowledged, "the end of the gateway does not wait for it"
     talk.until(600.0)
     assert not talk.writes
     assert not any(isinstance(event, ChargerSeen) for event in talk.events)
@@ -169,16 +169,16 @@ def test_a_device_that_has_none_of_the_registers_is_another_model() -> None:
 @pytest.mark.parametrize(
     ("current_raw", "verdict"),
     [
-        (4_000_000, Verdict.STRANGE),
-        (16_000, Verdict.OURS),  # in doubt
-        (0xFFFF_FFFF, Verdict.OURS),  # a value that is not there yet
+        (4_000_000, ModelVerdict.IMPLAUSIBLE),
+        (16_000, ModelVerdict.MATCH),  # in doubt
+        (0xFFFF_FFFF, ModelVerdict.MATCH),  # a value that is not there yet
     ],
 )
 def test_a_state_that_is_none_and_a_current_that_cannot_be_are_another_model(
-    current_raw: int, verdict: Verdict
+    current_raw: int, verdict: ModelVerdict
 ) -> None:
-    identity = Identity(model_of("abb_terra_ac"), {"state", "plug", "error_1", "current_l1"})
-    identity.take({"state": 77, "plug": 3, "error_1": 0, "current_l1": current_raw})
+    identity = ModelEvidence(model_of("abb_terra_ac"), {"state", "plug", "error_1", "current_l1"})
+    identity.add_values({"state": 77, "plug": 3, "error_1": 0, "current_l1": current_raw})
     assert identity.verdict is verdict
     assert "state is 77" in identity.reason
 

@@ -20,12 +20,12 @@ from knxgw.modbus.codec import Raw, scaled
 
 log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
-LOOK_AGAIN_S = 0.7  # until then it is looked at so often
+READ_AGAIN_S = 0.7  # until then it is looked at so often
 REPEAT_S = 12.0  # between two repetitions of what is not held; until then a vehicle has stopped
 ARM_AGAIN_S = 3600.0  # its fail-safe: what it does not take may be stored in a memory that wears
 LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
 MOST_REWRITES = 3  # in a row; then a charger that does not take it is told again calmly
-SAY_AGAIN_S = 3600.0  # how often the log repeats that a charger does not hold something
+LOG_AGAIN_S = 3600.0  # how often the log repeats that a charger does not hold something
 DRAWS_MA = 1000  # more than this is charging
 DRAWS_W = DRAWS_MA * NOMINAL_V // 1000
 OVERDRAW_MA = 1500  # and a tenth of the offer: more is not following, as in the station's rule
@@ -39,16 +39,16 @@ _CHARGES = (
 class Comparison(Enum):
     """What a read-back says about what was written."""
 
-    HOLDS = auto()
+    MATCHES = auto()
     TOO_EARLY = auto()  # it differs, but may not have changed yet
-    DOUBT = auto()  # it differs: to be looked at once more, at once
+    MISMATCH = auto()  # it differs: to be looked at once more, at once
     DIFFERS = auto()  # and that is known already
-    LESS = auto()  # tell it again: it allows less than it was told
+    LOWER = auto()  # tell it again: it allows less than it was told
     FORGOTTEN = auto()  # tell it everything again: it allows more, or it has lost it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class WrittenValue:
     """What was written to a point."""
 
     value: float  # in the unit of the point
@@ -58,68 +58,68 @@ class Told:
 
 
 @dataclass(slots=True)
-class _Record:
+class _Streak:
     mismatches: int = 0  # in a row
     repeats: int = 0  # in a row
 
 
-class Complaints:
+class ViolationLog:
     """Says in the log that something is not held: at first, and then not often."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._allowances: dict[str, Allowance] = {}
-        self._untold: Counter[str] = Counter()
+        self._unlogged: Counter[str] = Counter()
 
-    def say(self, about: str, what: str, now_s: float) -> None:
+    def log(self, about: str, what: str, now_s: float) -> None:
         """Complain about something; `what` says what was seen."""
-        allowance = self._allowances.setdefault(about, Allowance(most=1, every_s=SAY_AGAIN_S))
+        allowance = self._allowances.setdefault(about, Allowance(most=1, every_s=LOG_AGAIN_S))
         if not allowance.take(now_s):
-            self._untold[about] += 1
+            self._unlogged[about] += 1
             return
-        untold = self._untold.pop(about, 0)
-        often = f" ({untold} times more since the last message)" if untold else ""
+        unlogged = self._unlogged.pop(about, 0)
+        often = f" ({unlogged} times more since the last message)" if unlogged else ""
         log.warning("%s: %s, written again%s", self._name, what, often)
 
 
-class ReadBacks:
+class ReadBackCheck:
     """Compares what a charger reports with what it was told."""
 
-    def __init__(self, model: DeviceModel, control: Control, complaints: Complaints) -> None:
+    def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
         self._model = model
         self._control = control
-        self._complaints = complaints
-        self._records: dict[str, _Record] = {}
+        self._violations = violations
+        self._streaks: dict[str, _Streak] = {}
 
-    def compare(self, name: str, raw: Raw, told: Told, now_s: float) -> Comparison:
+    def compare(self, name: str, raw: Raw, written: WrittenValue, now_s: float) -> Comparison:
         """Compare the point `name` with what was written to the point it reports."""
-        record = self._records.setdefault(name, _Record())
-        difference = scaled(self._model.points[name], raw) - told.value
+        streak = self._streaks.setdefault(name, _Streak())
+        difference = scaled(self._model.points[name], raw) - written.value
         if abs(difference) < 1e-9 or self._within_resolution(name, difference):
-            record.mismatches = record.repeats = 0
-            return Comparison.HOLDS
-        if told.age_s < REWRITE_AFTER_S:
+            streak.mismatches = streak.repeats = 0
+            return Comparison.MATCHES
+        if written.age_s < REWRITE_AFTER_S:
             return Comparison.TOO_EARLY
-        less, lost = self._less_or_lost(name, raw, difference, told)
-        if told.age_s < _patience_s(told, record.repeats, less=less, lost=lost):
+        less, lost = self._less_or_lost(name, raw, difference, written)
+        if written.age_s < _patience_s(written, streak.repeats, less=less, lost=lost):
             return Comparison.DIFFERS
-        record.mismatches += 1
-        if record.mismatches < 2:
-            return Comparison.DOUBT
-        record.mismatches = 0
-        record.repeats += 1
-        self._complaints.say(name, f"charger reports {name} = {raw}", now_s)
-        return Comparison.LESS if less and not lost else Comparison.FORGOTTEN
+        streak.mismatches += 1
+        if streak.mismatches < 2:
+            return Comparison.MISMATCH
+        streak.mismatches = 0
+        streak.repeats += 1
+        self._violations.log(name, f"charger reports {name} = {raw}", now_s)
+        return Comparison.LOWER if less and not lost else Comparison.FORGOTTEN
 
     def _less_or_lost(
-        self, name: str, raw: Raw, difference: float, told: Told
+        self, name: str, raw: Raw, difference: float, written: WrittenValue
     ) -> tuple[bool, bool]:
         """Tell whether a charger allows less than it was told, and whether it has lost it all."""
-        if told.arming:
+        if written.arming:
             return True, True
         if name in self._amounts:
             return difference < 0, self._is_zero(name, raw)
-        return not told.pausing, False  # a switch: wrong while paused it lets a current flow
+        return not written.pausing, False  # a switch: wrong while paused it lets a current flow
 
     @property
     def _amounts(self) -> set[str]:
@@ -144,49 +144,51 @@ class ReadBacks:
         return value * 1000 / NOMINAL_V if watts else value * 1000
 
 
-def _patience_s(told: Told, repeats: int, *, less: bool, lost: bool) -> float:
+def _patience_s(written: WrittenValue, repeats: int, *, less: bool, lost: bool) -> float:
     """Return how old what was written must be to be repeated for another time."""
     if less and not lost:
         return LIMITED_REWRITE_S
     if repeats < MOST_REWRITES:
         return REWRITE_AFTER_S
-    if told.arming:
+    if written.arming:
         return ARM_AGAIN_S
     return LIMITED_REWRITE_S if less else REPEAT_S
 
 
-class Conduct:
+class DrawCheck:
     """Sees in what flows that a charger does not do what it was told."""
 
-    def __init__(self, model: DeviceModel, control: Control, complaints: Complaints) -> None:
+    def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
         self._measures = frozenset({"current_l1", "current", "power"} & model.capabilities)
         self._shows_setpoint = control.read_back is not None
         self._shows_pause = all(control.read_back_of(step) for step in control.pause)
-        self._complaints = complaints
+        self._violations = violations
 
-    def breaks(
-        self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float, now_s: float
+    def needs_rewrite(
+        self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float, now_s: float
     ) -> bool:
         """Tell whether the charger is to be told again what it has known for `age_s`.
 
         While nothing is offered any draw counts; while something is, only where the setpoint cannot
         be read.
         """
-        if age_s < REPEAT_S or (told_ma > 0 and self._shows_setpoint):
+        if age_s < REPEAT_S or (acknowledged_ma > 0 and self._shows_setpoint):
             return False
-        seen = self._excess(values, told_ma)
-        if seen is None:
+        excess = self._excess(values, acknowledged_ma)
+        if excess is None:
             return False
-        self._complaints.say("draw", f"told {told_ma / 1000:g} A, {seen}", now_s)
+        self._violations.log("draw", f"told {acknowledged_ma / 1000:g} A, {excess}", now_s)
         return True
 
-    def is_doubtful(self, values: Mapping[Quantity, Value], *, told_ma: int, age_s: float) -> bool:
+    def is_suspect(
+        self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float
+    ) -> bool:
         """Tell whether more flows than it was told `age_s` ago: does it hold something else now?"""
-        return age_s >= REWRITE_AFTER_S and self._excess(values, told_ma) is not None
+        return age_s >= REWRITE_AFTER_S and self._excess(values, acknowledged_ma) is not None
 
-    def _excess(self, values: Mapping[Quantity, Value], told_ma: int) -> str | None:
+    def _excess(self, values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
         """Return how it shows that more flows than it was told, None: it does not."""
-        return _overdraws(values, told_ma) if told_ma else self._draws(values)
+        return _overdraws(values, acknowledged_ma) if acknowledged_ma else self._draws(values)
 
     def _draws(self, values: Mapping[Quantity, Value]) -> str | None:
         """Return how a charging that should not be shows, None: it does not."""
@@ -205,9 +207,11 @@ class Conduct:
         return None
 
 
-def _overdraws(values: Mapping[Quantity, Value], told_ma: int) -> str | None:
+def _overdraws(values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
     for phase in PHASE_CURRENTS:
         current_ma = values.get(phase)
-        if isinstance(current_ma, int) and current_ma > told_ma + max(OVERDRAW_MA, told_ma // 10):
+        if isinstance(current_ma, int) and current_ma > acknowledged_ma + max(
+            OVERDRAW_MA, acknowledged_ma // 10
+        ):
             return f"draws {current_ma / 1000:g} A"
     return None

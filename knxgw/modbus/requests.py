@@ -44,28 +44,28 @@ class Read:
         return self.block.unit_id
 
 
-Job = Read | Write
+Request = Read | Write
 
 
-def meaning(code: int) -> str:
+def exception_text(code: int) -> str:
     """Return an exception code in words."""
     return f"exception {code}, {_MEANINGS.get(code, 'which no standard names')}"
 
 
-def described(job: Job) -> str:
+def describe(request: Request) -> str:
     """Return direction, registers, their points, function and unit of a request."""
-    if isinstance(job, Read):
-        block = job.block
+    if isinstance(request, Read):
+        block = request.block
         names = ", ".join(point.name for point in block.points[:NAMED])
         if len(block.points) > NAMED:
             names += f" and {len(block.points) - NAMED} more"
         where = _registers(block.table, block.address, block.count)
         what, function = f"read of {where}", block.table.read_function
     else:
-        names = job.point
-        where = _registers(job.table, job.address, len(job.registers))
-        what, function = f"write of {where}", job.function
-    return f"{what}{f' ({names})' if names else ''}, function {function}, unit {job.unit_id}"
+        names = request.point
+        where = _registers(request.table, request.address, len(request.registers))
+        what, function = f"write of {where}", request.function
+    return f"{what}{f' ({names})' if names else ''}, function {function}, unit {request.unit_id}"
 
 
 def _registers(table: Table, address: int, count: int) -> str:
