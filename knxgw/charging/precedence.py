@@ -4,6 +4,7 @@ Source: load-management 6, 17.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -42,77 +43,75 @@ class Limits:
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
 
 
-class Wishes(NamedTuple):
-    """Everything that has a say about one charging point, highest rank first."""
+class Constraint(NamedTuple):
+    """A cap on the current of a charging point, and who sets it."""
+
+    cap_ma: int  # 0: it may not charge
+    reason: Reason
+
+
+class ControlInputs(NamedTuple):
+    """Everything that limits one charging point beside its setpoint or share, highest rank first."""
 
     configuration: bool = False  # nobody may charge with this configuration
     charger_error: bool = False
     not_following: bool = False  # it draws more than it was offered
     interruption: bool = False
     grid_control_ma: int | None = None  # None: not active; 0 or 6000
-    lock_out: bool = False  # after an overcurrent
+    lock_out: bool = False  # load management interrupts everybody after an overcurrent
     cancelled: bool = False
     waiting_for_start: bool = False
     minimum_because: Reason | None = None  # no more than the minimum, and why
-    setpoint_ma: int | None = None  # with load management off
-    allocation: Decision | None = None  # of the load management
 
 
-def decide(limits: Limits, wishes: Wishes) -> Decision:
-    """Return the decision that holds now; the reason is the highest rank that is effective."""
-    zero = zero_source(limits, wishes)
-    if zero is not None:
-        return Decision(offer_ma=0, reason=zero)
-    wish = _wish(limits, wishes)
-    offer_ma, reason = wish
+def constraints(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
+    """Return what limits a charging point now, the highest rank first.
+
+    Source: load-management 6.
+    """
+    grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
+    grid_stops = grid_ma is not None and grid_ma < lowest_ma  # that cannot be said to the charger
+    ranks = (
+        (inputs.configuration or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
+        (inputs.charger_error, 0, Reason.FAULT),
+        (inputs.not_following, 0, Reason.NOT_FOLLOWING),
+        (inputs.interruption, 0, Reason.INTERRUPTION),
+        (grid_ma == 0, 0, Reason.GRID_CONTROL),
+        (inputs.lock_out, 0, Reason.LOCK_OUT),
+        (grid_stops, 0, Reason.GRID_CONTROL),
+        (inputs.cancelled, 0, Reason.CANCELLED),
+        (inputs.waiting_for_start, 0, Reason.WAITING_FOR_START),
+        (grid_ma is not None, grid_ma or 0, Reason.GRID_CONTROL),
+    )
+    found = [Constraint(cap_ma, reason) for holds, cap_ma, reason in ranks if holds]
+    if inputs.minimum_because is not None:
+        found.append(Constraint(lowest_ma, inputs.minimum_because))
+    return tuple(found)
+
+
+def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
+    """Return the decision that holds now: what is requested, unless a constraint says less.
+
+    The reason is the highest rank that is effective.
+    """
+    for one in constraints:
+        if one.cap_ma == 0:
+            return Decision(offer_ma=0, reason=one.reason)
+    offer_ma, reason = requested
     if offer_ma == 0:
-        return wish
-    grid_ma, lowest_ma = wishes.grid_control_ma, limits.lowest_ma
-    if grid_ma is not None and grid_ma < offer_ma:
-        offer_ma, reason = grid_ma, Reason.GRID_CONTROL
-    if wishes.minimum_because is not None and lowest_ma < offer_ma:
-        offer_ma, reason = lowest_ma, wishes.minimum_because
+        return requested
+    for cap_ma, why in constraints:
+        if cap_ma < offer_ma:
+            offer_ma, reason = cap_ma, why
     return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
 
 
-def _wish(limits: Limits, wishes: Wishes) -> Decision:
-    """Return what would hold if nothing limited it: the allocation, or the setpoint."""
-    if wishes.setpoint_ma is None:
-        return wishes.allocation or Decision(offer_ma=0, reason=Reason.WAITING_FOR_CURRENT)
-    offer_ma = limits.clamp_setpoint(wishes.setpoint_ma)
+def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
+    """Return what the setpoint [mA] asks for: with load management off it alone decides."""
+    offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:
         return Decision(offer_ma=0, reason=Reason.SETPOINT)
     return Decision(offer_ma=offer_ma, reason=_setpoint_reason(limits, offer_ma))
-
-
-def cap_ma(limits: Limits, wishes: Wishes) -> int:
-    """Return the smallest cap [mA] beside load management."""
-    cap_ma = limits.maximum_ma
-    if wishes.grid_control_ma is not None:
-        cap_ma = min(cap_ma, wishes.grid_control_ma)
-    return cap_ma if wishes.minimum_because is None else min(cap_ma, limits.lowest_ma)
-
-
-def zero_source(limits: Limits, wishes: Wishes) -> Reason | None:  # noqa: PLR0911 - one for each rank
-    """Return the highest ranked source of 0 A, or None."""
-    grid_ma, lowest_ma = wishes.grid_control_ma, limits.lowest_ma
-    if wishes.configuration or lowest_ma > limits.maximum_ma:  # nothing can be said
-        return Reason.CONFIGURATION
-    if wishes.charger_error:
-        return Reason.FAULT
-    if wishes.not_following:
-        return Reason.NOT_FOLLOWING
-    if wishes.interruption:
-        return Reason.INTERRUPTION
-    if grid_ma == 0:
-        return Reason.GRID_CONTROL
-    if wishes.lock_out:
-        return Reason.LOCK_OUT
-    if grid_ma is not None and grid_ma < lowest_ma:
-        return Reason.GRID_CONTROL
-    if wishes.cancelled:
-        return Reason.CANCELLED
-    return Reason.WAITING_FOR_START if wishes.waiting_for_start else None
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from knxgw.charging.events import GridMeterReading
+from knxgw.charging.precedence import Constraint
 from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
@@ -28,7 +29,6 @@ def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> 
             one.number: Member(
                 settings=one,
                 phases=one.wired,
-                cap_ma=one.maximum_ma,
                 offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
             )
             for one in members
@@ -157,7 +157,7 @@ def look(
     return replace(state, members=members, due_s=now_s if moved else state.due_s)
 
 
-def _part(member: Member) -> tuple[bool, bool, bool, bool, bool, bool, int, Phases]:
+def _part(member: Member) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
     """Return what decides which part a charging point has, beside what it draws."""
     return (
         member.wants,
@@ -166,7 +166,7 @@ def _part(member: Member) -> tuple[bool, bool, bool, bool, bool, bool, int, Phas
         member.valid,
         member.reachable,
         member.connected,
-        member.cap_ma,
+        member.cap,
         member.reserve_ma,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from knxgw.charging.point import FRESH_PERIODS
+from knxgw.charging.precedence import Constraint
 from knxgw.charging.words import ChargingState
 from knxgw.dlm.settings import Settings
 
@@ -43,8 +44,7 @@ class Seen:
     state: ChargingState | None  # the charger's own, without the echo of our pause; None: unknown
     connected: bool
     reachable: bool
-    allowed: bool  # no zero source is active
-    cap_ma: int  # smallest cap of what is not load management
+    constraints: tuple[Constraint, ...]  # beside load management, highest rank first
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_s: float | None  # when they were read
     fresh_s: float = 10.0  # for how long a reading counts, by how often there is one
@@ -57,6 +57,17 @@ class Seen:
         """Return how long it may take at most until the next reading, as far as that is known."""
         return self.fresh_s / FRESH_PERIODS
 
+    @property
+    def allowed(self) -> bool:
+        """Tell whether nobody but load management keeps it from charging."""
+        return all(one.cap_ma for one in self.constraints)
+
+    @property
+    def cap(self) -> Constraint | None:
+        """Return the smallest cap that lets it charge, of equal ones the highest rank."""
+        caps = [one for one in self.constraints if one.cap_ma]
+        return min(caps, key=lambda one: one.cap_ma, default=None)
+
     def says_the_same(self, other: "Seen") -> bool:
         """Tell whether the other one differs only in its age."""
         return (
@@ -65,8 +76,7 @@ class Seen:
             and self.state is other.state
             and self.connected is other.connected
             and self.reachable is other.reachable
-            and self.allowed is other.allowed
-            and self.cap_ma == other.cap_ma
+            and self.constraints == other.constraints
             and self.energy_mwh == other.energy_mwh
             and self.taken_ma == other.taken_ma
             and self.taken_s == other.taken_s
@@ -94,7 +104,7 @@ class Member:
     wants: bool = False
     interrupts: bool = False  # the charger itself does
     allowed: bool = False
-    cap_ma: int = 0
+    cap: Constraint | None = None  # of those that are not load management
     energy_mwh: int = 0
     strong_s: float | None = None  # since when it charges clearly
     weak_s: dict[int, float] = field(default_factory=dict)  # phase -> since when it is not used
@@ -175,7 +185,9 @@ class Member:
     @property
     def limit_ma(self) -> int:
         """Return the smallest cap that holds for it."""
-        cap_ma = min(self.cap_ma, self.settings.maximum_ma)
+        cap_ma = self.settings.maximum_ma
+        if self.cap is not None:
+            cap_ma = min(cap_ma, self.cap.cap_ma)
         return cap_ma if self.use_cap_ma is None else min(cap_ma, self.use_cap_ma)
 
 
@@ -211,7 +223,7 @@ def observe(member: Member, seen: Seen, settings: Settings, now_s: float) -> Pha
     if member.connected and not seen.connected:
         _unplugged(member)
     member.connected, member.allowed = seen.connected, seen.allowed
-    member.cap_ma, member.energy_mwh = seen.cap_ma, seen.energy_mwh
+    member.cap, member.energy_mwh = seen.cap, seen.energy_mwh
     _follow_reach(member, seen, settings, now_s)
     _follow_currents(member, seen, settings, now_s)
     member.wants = _wants(seen)

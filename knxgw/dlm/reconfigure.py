@@ -60,7 +60,7 @@ def reconfigured(
 
 def newcomer(settings: MemberSettings) -> Member:
     """Return a participant that has nothing yet."""
-    return Member(settings=settings, phases=settings.wired, cap_ma=settings.maximum_ma)
+    return Member(settings=settings, phases=settings.wired)
 
 
 def _begun(

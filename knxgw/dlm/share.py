@@ -447,8 +447,8 @@ def _why(work: Work, member: Member, up_ma: Mapping[int, int]) -> Reason:
     one = member.settings
     if member.offer_ma >= one.maximum_ma:
         return Reason.MAXIMUM
-    if member.offer_ma >= member.cap_ma:
-        return Reason.GRID_CONTROL
+    if member.cap is not None and member.offer_ma >= member.cap.cap_ma:
+        return member.cap.reason
     if member.use_cap_ma is not None and member.offer_ma >= member.use_cap_ma:
         return Reason.UNDER_USE
     if up_ma.get(one.number, 0) > member.offer_ma + work.settings.raise_from_ma:

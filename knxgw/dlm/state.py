@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Reason
+from knxgw.charging.words import Decision, Reason
 from knxgw.dlm import follows
 from knxgw.dlm.member import Member, Phases
 from knxgw.dlm.meter import Meter
@@ -83,3 +83,8 @@ class LoadManagement:
     coming: int | None = None  # for whom another one has just yielded (queue)
     coming_s: float = LONG_AGO_S  # when that was
     due_s: float = LONG_AGO_S  # until then the next cycle would change nothing
+
+    def decision_of(self, number: int) -> Decision:
+        """Return what a charging point may have, and why."""
+        reason = self.reasons.get(number, Reason.WAITING_FOR_CURRENT)
+        return Decision(offer_ma=self.members[number].offer_ma, reason=reason)

@@ -16,8 +16,8 @@ from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.derive import with_point
 from knxgw.station.model import ClockSource, Station, WallClock
-from knxgw.station.settle import with_point
 
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked what holds

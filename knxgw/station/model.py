@@ -143,9 +143,8 @@ PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
 PointEvent = PointCommand | DeviceEvent
 SharingEvent = GridMeterReading | InOperationSeen | HighPowerStarted
 SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
-Event = (
-    Started | Tick | ConfigurationChanged | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
-)
+StepEvent = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
+Event = StepEvent | ConfigurationChanged
 
 # --- effects -----------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.control_inputs import constraints_of, requested
+from knxgw.station.derive import EVERYTHING, derive
 from knxgw.station.initial import (
     RESTORE_S,
     asks_for_grid_control,
@@ -43,8 +45,6 @@ from knxgw.station.model import (
     SessionClosed,
     Station,
 )
-from knxgw.station.settle import settle_all
-from knxgw.station.wishes import wishes_of
 
 METER_OBJECTS = (*SMART_METER, IN_OPERATION)
 CONFIGURATION_FAULTS = (
@@ -63,9 +63,8 @@ def reconfigure(
     station = _with_configuration(before, event, now_s)
     leaving = [*_left_behind(before, station), *_ended(before, station, now_s)]
     reference = replace(before, configuration=configuration, points=_compared(before, station))
-    shared = sharing.share(replace(station, published={}), now_s)
-    settled, effects = settle_all(reference, shared, now_s)
-    return settled, (*leaving, *effects)
+    derived, effects = derive(reference, replace(station, published={}), EVERYTHING, now_s)
+    return derived, (*leaving, *effects)
 
 
 def _compared(before: Station, station: Station) -> Mapping[PointNumber, ChargingPoint]:
@@ -295,7 +294,7 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
         stays = new is not None and is_same_charger(point.settings, new.settings)
         if stays or point.installation.is_blocked:
             continue
-        decision = decide(point.limits, wishes_of(stopping, point))
+        decision = decide(point.limits, constraints_of(stopping, point), requested(stopping, point))
         effects.append(LeaveBehind(point=number, offer_ma=decision.offer_ma))
     return effects
 

@@ -7,7 +7,7 @@ from knxgw.catalogue.model import WithoutGateway
 from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
-from knxgw.charging.precedence import Limits, cap_ma, zero_source
+from knxgw.charging.precedence import Constraint, Limits
 from knxgw.charging.publication import Published
 from knxgw.charging.words import (
     PHASE_CURRENTS,
@@ -15,6 +15,7 @@ from knxgw.charging.words import (
     LinkCondition,
     PointNumber,
     Quantity,
+    Reason,
     Value,
 )
 from knxgw.config.model import (
@@ -31,8 +32,8 @@ from knxgw.dlm.meter import age_s
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
+from knxgw.station.control_inputs import constraints_of
 from knxgw.station.model import HighPowerStarted, InOperationSeen, SharingEvent, Station
-from knxgw.station.wishes import wishes_of
 
 DEVICE_FAULTS = (
     FaultCode.SMART_METER_TIMEOUT,
@@ -42,6 +43,7 @@ DEVICE_FAULTS = (
     FaultCode.DLM_INVALID_CURRENT,
 )
 SATURATING_DPT = "7.012"  # it ends at 65.535 A
+BLOCKED = Constraint(0, Reason.CONFIGURATION)  # the configuration leaves its charger alone
 _CURRENT = (Quantity.CURRENT,)
 NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that makes sense
 
@@ -116,7 +118,7 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
     return 0 if keeps_offer else limits.lowest_ma
 
 
-def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> Seen:
+def seen(point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float) -> Seen:
     """Return what load management sees of a charging point."""
     state = intrinsic_state(point, now_s)
     session = point.session.latest
@@ -126,8 +128,7 @@ def seen(point: ChargingPoint, *, allowed: bool, cap_ma: int, now_s: float) -> S
         reachable=point.link.condition is LinkCondition.GOOD
         and not point.installation.is_blocked
         and state is not None,
-        allowed=allowed,
-        cap_ma=cap_ma,
+        constraints=constraints,
         currents_ma=_currents(point),
         read_s=_read_s(point),
         fresh_s=max(fresh_s(point, quantity) for quantity in point.measured or _CURRENT),
@@ -305,13 +306,12 @@ def share_if_due(station: Station, now_s: float) -> Station:
 
 
 def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:
-    wishes = wishes_of(station, point, outside=True)
-    return seen(
-        point,
-        allowed=zero_source(point.limits, wishes) is None and not point.installation.is_blocked,
-        cap_ma=cap_ma(point.limits, wishes),
-        now_s=now_s,
-    )
+    outside = [
+        one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT
+    ]  # that one is load management's own
+    if point.installation.is_blocked:
+        outside.insert(0, BLOCKED)
+    return seen(point, constraints=tuple(outside), now_s=now_s)
 
 
 def _with_invalid_points(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from knxgw.charging import point as points
 from knxgw.charging import readings
@@ -22,6 +22,8 @@ from knxgw.charging.words import DEVICE, LinkCondition, PointNumber
 from knxgw.config.devices import DeviceRole
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.control_inputs import paused_all
+from knxgw.station.derive import EVERYTHING, Dirty, Sharing, derive, with_point
 from knxgw.station.initial import RESTORE_S, state_lost
 from knxgw.station.model import (
     BusAsked,
@@ -44,6 +46,7 @@ from knxgw.station.model import (
     StartStopCommanded,
     StateLost,
     Station,
+    StepEvent,
     Stopping,
     Tick,
     Unlock,
@@ -52,38 +55,48 @@ from knxgw.station.model import (
 )
 from knxgw.station.notes import measured_out
 from knxgw.station.reconfigure import reconfigure
-from knxgw.station.settle import (
-    settle_all,
-    settle_general,
-    settle_point,
-    settle_shared,
-    shared_anew,
-    with_point,
-)
-from knxgw.station.wishes import paused_all
 
 CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
 
 Change = Callable[[ChargingPoint], ChargingPoint]
 
 
-def step(  # noqa: PLR0911 - one for each kind of event
-    station: Station, event: Event, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+class Applied(NamedTuple):
+    """A station after an event, before anything is decided."""
+
+    station: Station
+    dirty: Dirty
+    said: tuple[Effect, ...] = ()  # at once, whatever follows
+
+
+NOTHING = Dirty()
+
+
+def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
     """Advance the station by one event. Pure: same arguments, same answer."""
+    if isinstance(event, ConfigurationChanged):
+        return reconfigure(station, event, now_s)
+    changed, dirty, said = _applied(station, event, now_s)
+    if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
+        return changed, said
+    reference = _before_start(station) if isinstance(event, Started) else station
+    derived, effects = derive(reference, changed, dirty, now_s)
+    return derived, (*said, *effects)
+
+
+def _applied(  # noqa: PLR0911 - one for each kind of event
+    station: Station, event: StepEvent, now_s: float
+) -> Applied:
+    """Return the station after an event, and what that may concern."""
     match event:
-        case ChargerSeen():  # first what comes most often
+        case ChargerSeen() if event.device in station.devices:
             return _seen(station, event, now_s)
-        case GridMeterReading():
-            return _metered(station, event, now_s)
         case Tick():
             return _tick(station, now_s)
         case Started():
-            return _start(station, now_s)
-        case ConfigurationChanged():
-            return reconfigure(station, event, now_s)
+            return Applied(station, EVERYTHING)
         case UnlockCommanded(point=number):
-            return station, _unlock(station, number, now_s)
+            return Applied(station, NOTHING, _unlock(station, number, now_s))
         case (
             BusAsked()
             | ClockSet()
@@ -92,9 +105,8 @@ def step(  # noqa: PLR0911 - one for each kind of event
             | InternalErrorFound()
             | StateLost()
         ):
-            shared = sharing.share(_site(station, event, now_s), now_s)
-            return settle_all(station, shared, now_s)
-        case InOperationSeen() | HighPowerStarted():
+            return Applied(_site(station, event, now_s), EVERYTHING)
+        case GridMeterReading() | InOperationSeen() | HighPowerStarted():
             return _metered(station, event, now_s)
         case InterruptionCommanded() | SetpointCommanded() | StartStopCommanded():
             return _point(station, event.point, event, now_s)
@@ -102,9 +114,7 @@ def step(  # noqa: PLR0911 - one for each kind of event
             return _device(station, event, now_s)
 
 
-def _metered(
-    station: Station, event: SharingEvent, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+def _metered(station: Station, event: SharingEvent, now_s: float) -> Applied:
     """Take what the bus tells load management; what is not urgent waits for the next tick."""
     fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
     taken = sharing.take(station, event, now_s)
@@ -113,11 +123,11 @@ def _metered(
 
 def _shared(
     before: Station, taken: Station, fresh: tuple[int, ...], now_s: float, *, urgent: bool = False
-) -> tuple[Station, tuple[Effect, ...]]:
-    """Share anew after new values of some phases, unless that can wait for the next tick."""
+) -> Applied:
+    """Share after new values of some phases, unless that can wait for the next tick."""
     if not urgent and sharing.can_wait(before, taken, fresh, now_s):
-        return taken, ()
-    return settle_shared(before, sharing.share(taken, now_s, fresh, changed=()), now_s)
+        return Applied(taken, NOTHING)
+    return Applied(taken, Dirty(phases=fresh, share=Sharing.NOW, device=True))
 
 
 def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
@@ -142,11 +152,11 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             assert_never(event)
 
 
-def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+def _tick(before: Station, now_s: float) -> Applied:
     """Let time pass: for load management, and for those charging points it means something to."""
     station = _restored_in_time(_calmed(before), now_s)
     if station.restore_until_s != before.restore_until_s:
-        return settle_all(before, sharing.share(station, now_s), now_s)
+        return Applied(station, EVERYTHING)
     due = [
         number
         for number, point in station.points.items()
@@ -156,23 +166,15 @@ def _tick(before: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
         now = station.now(now_s)
         followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
         station = replace(station, points={**station.points, **followed})
-    for number in due:
-        station = sharing.look(station, number, now_s)
-    station = sharing.share_if_due(station, now_s)
-    effects: list[Effect] = []
-    anew = shared_anew(before, station)
-    for number in station.points:
-        if number in due or number in anew:
-            station = settle_point(station, number, before.points[number], now_s, effects)
-    return settle_general(before, station, now_s, effects), tuple(effects)
+    return Applied(station, Dirty(points=due, share=Sharing.IF_DUE, device=True))
 
 
-def _start(station: Station, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
-    """Say and offer what holds; the faults of the configuration begin now."""
+def _before_start(station: Station) -> Station:
+    """Return the station as if the faults of its configuration had not been told yet."""
     unsaid = replace(station, faults=_unsaid(station.faults))
     for number, point in station.points.items():
         unsaid = with_point(unsaid, number, replace(point, faults=_unsaid(point.faults)))
-    return settle_all(unsaid, sharing.share(station, now_s), now_s)
+    return unsaid
 
 
 def _unsaid(faults: FaultRegister) -> FaultRegister:
@@ -259,7 +261,7 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     return change
 
 
-def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
+def _seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
     """Take a reading of a charger; mostly it shows nothing new."""
     number = station.point_of(event.device)
     renewed = None
@@ -267,14 +269,17 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> tuple[Station, 
         point = station.points[number]
         renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
     if renewed is not None:
-        return sharing.renew(station, renewed), ()
+        return Applied(sharing.renew(station, renewed), NOTHING)
     return _device(station, event, now_s)
 
 
-def _device(
-    station: Station, event: DeviceEvent, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
-    """Take what a device says, for what it stands for."""
+def _device(station: Station, event: DeviceEvent, now_s: float) -> Applied:
+    """Take what a device says: for its charging point, or for the mains connection.
+
+    One that is not configured any more may still have said something.
+    """
+    if event.device not in station.devices:
+        return Applied(station, NOTHING)
     number = station.point_of(event.device)
     if number is not None:
         return _point(station, number, event, now_s)
@@ -283,24 +288,15 @@ def _device(
     return _submeter(station, event, now_s)
 
 
-def _point(
-    station: Station, number: PointNumber, event: PointEvent, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
-    """Change one charging point and settle what follows from it."""
+def _point(station: Station, number: PointNumber, event: PointEvent, now_s: float) -> Applied:
+    """Change one charging point."""
     before = station.points[number]
     after = _change(station, event, now_s)(before)
-    effects: list[Effect] = list(_refused(event, before, after))
-    looked = sharing.look(with_point(station, number, after), number, now_s)
-    settled = settle_point(looked, number, before, now_s, effects)
-    if station.sharing is not None:
-        settled, more = settle_shared(station, settled, now_s, without=number)
-        effects.extend(more)
-    return settled, tuple(effects)
+    said = tuple(_refused(event, before, after))
+    return Applied(with_point(station, number, after), Dirty(points=(number,)), said)
 
 
-def _grid_meter(
-    station: Station, event: DeviceEvent, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+def _grid_meter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Take what the meter at the mains connection shows, or that it cannot be talked to."""
     match event:
         case MeterSeen(values=values):
@@ -309,12 +305,10 @@ def _grid_meter(
         case MeterConditionChanged():
             return _condition_said(station, event, now_s)
         case _:
-            return station, ()  # the mains connection has no such thing
+            return Applied(station, NOTHING)  # the mains connection has no such thing
 
 
-def _submeter(
-    station: Station, event: DeviceEvent, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+def _submeter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Keep what a submeter shows, as long as it can be talked to."""
     known = station.submeters.get(event.device, MeterState())
     match event:
@@ -325,7 +319,8 @@ def _submeter(
                 values={**kept, **values},
                 read_at={**known.read_at, **dict.fromkeys(values, now_s)},
             )
-            return replace(station, submeters={**station.submeters, event.device: state}), ()
+            submeters = {**station.submeters, event.device: state}
+            return Applied(replace(station, submeters=submeters), NOTHING)
         case MeterConditionChanged(condition=condition):
             state = MeterState(condition=condition)
             if condition is LinkCondition.GOOD:
@@ -333,17 +328,15 @@ def _submeter(
             station = replace(station, submeters={**station.submeters, event.device: state})
             return _condition_said(station, event, now_s)
         case _:
-            return station, ()  # it is no charger
+            return Applied(station, NOTHING)  # it is no charger
 
 
-def _condition_said(
-    station: Station, event: MeterConditionChanged, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
+def _condition_said(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
     """Say in the log what became of the link to a meter that belongs to no charging point."""
     name = station.devices[event.device].name
     said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
     talks = measured_out(station.talks, DEVICE, said, 0, now_s)
-    return replace(station, talks=talks), tuple(said)
+    return Applied(replace(station, talks=talks), NOTHING, tuple(said))
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:

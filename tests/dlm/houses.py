@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.words import ChargingState
+from knxgw.charging.precedence import Constraint
+from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.member import Member, MemberSettings, Seen
@@ -33,6 +34,12 @@ def member(
         measures=measures,
         fallback_ma=fallback_ma,
     )
+
+
+def limited(*, allowed: bool = True, cap_ma: int = 16_000) -> tuple[Constraint, ...]:
+    """Return what limits a charging point beside load management."""
+    cap = Constraint(cap_ma, Reason.GRID_CONTROL)
+    return (cap,) if allowed else (Constraint(0, Reason.INTERRUPTION), cap)
 
 
 @dataclass(kw_only=True)
@@ -131,8 +138,7 @@ class House:
             state=own if car.state is None else car.state,
             connected=car.connected,
             reachable=car.reachable,
-            allowed=car.allowed,
-            cap_ma=car.cap_ma,
+            constraints=limited(allowed=car.allowed, cap_ma=car.cap_ma),
             currents_ma=tuple(currents) if car.is_read else None,
             read_s=(self.now_s if car.read_s is None else car.read_s) if car.is_read else None,
             energy_mwh=car.energy_mwh,

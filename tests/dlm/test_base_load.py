@@ -106,7 +106,7 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
     seen = house.seen(1)
     for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):
         now_s = house.now_s + at_s
-        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s, cap_ma=16_000)
+        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s)
         looked = look(state, HOUSE, 1, seen, now_s)
         assert looked is not None
         state = looked

@@ -16,6 +16,7 @@ from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.member import MemberSettings, Seen
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
+from tests.dlm.houses import limited
 
 HOUSE = Settings(fuse_ma=35_000)
 LIMIT_MA = 32_000
@@ -38,8 +39,7 @@ def plugged(current_ma: int, now_s: float, *, allowed: bool = True, cap_ma: int 
         state=ChargingState.CHARGE if current_ma else ChargingState.CONNECTED,
         connected=True,
         reachable=True,
-        allowed=allowed,
-        cap_ma=cap_ma,
+        constraints=limited(allowed=allowed, cap_ma=cap_ma),
         currents_ma=(current_ma,) * 3,
         read_s=now_s,
     )
@@ -49,8 +49,7 @@ EMPTY = Seen(
     state=ChargingState.AVAILABLE,
     connected=False,
     reachable=True,
-    allowed=True,
-    cap_ma=16_000,
+    constraints=limited(),
     currents_ma=(0, 0, 0),
     read_s=0.0,
 )

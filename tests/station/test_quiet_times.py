@@ -20,6 +20,7 @@ from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.control_inputs import paused_all
 from knxgw.station.model import (
     Event,
     GridControlCommanded,
@@ -30,7 +31,6 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.step import step
-from knxgw.station.wishes import paused_all
 from tests.station.sites import charger, new_station
 
 SHARED = new_station(

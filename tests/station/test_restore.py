@@ -225,6 +225,14 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
 # --- faults of the whole device, and the history
 
 
+def test_a_device_that_is_not_configured_any_more_says_nothing() -> None:
+    effects: list[Effect] = []
+    owner = Owner(started(), Inbox(), effects.append)
+    gone = ChargerConditionChanged(device=charger_id(PointNumber(4)), condition=LinkCondition.GOOD)
+    owner.handle(gone, 1.0)
+    assert effects == []
+
+
 def changes(effects: list[Effect]) -> list[tuple[Scope, FaultCode, bool]]:
     return [(e.scope, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
 
@@ -249,9 +257,7 @@ def test_an_internal_error_is_contact_support_and_leaves_everybody_at_the_minimu
 ) -> None:
     effects: list[Effect] = []
     owner = Owner(started(), Inbox(), effects.append)
-    nobody = ChargerConditionChanged(
-        device=charger_id(PointNumber(4)), condition=LinkCondition.GOOD
-    )
+    nobody = InterruptionCommanded(point=PointNumber(4), active=True)
     for _ in range(3):
         owner.handle(nobody, 1.0)
     assert published(effects, "last_fault", DEVICE) == ["ContactSupport"]

@@ -1,7 +1,27 @@
-"""What follows from a changed station: decide, offer, say, remember. Pure."""
+"""What follows from a changed station: share, decide, offer, publish, remember. Pure.
 
-from collections.abc import Iterable, Iterator, Mapping
+There is one way from an event to its effects. The event changes the station (`station/step.py`) and
+says what that may concern (`Dirty`). Then `derive` does, in this order:
+
+1. *Share.* Load management looks at what is dirty. It takes the constraints of each charging point
+   (a cap and who sets it) and returns an allocation with its reason. Mostly nothing that matters has
+   changed; then there is no cycle.
+2. *Decide.* At each dirty point, and at each with another allocation, the constraints are applied
+   to what is requested: the allocation, or the setpoint where load management is off. A vehicle
+   that does not follow its offer is found out here and becomes a constraint itself.
+3. *Offer.* A decision with another current becomes the wanted state of the charger.
+4. *Publish* what shows in group objects and differs from what was published last.
+5. *Remember* what must survive a restart and differs from what is stored.
+
+`before` is the station before the event: what has changed is told by comparing it with the new one.
+Points are derived in the order of their numbers.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from typing import assert_never
 
 from knxgw.catalogue.object_keys import SMART_METER
 from knxgw.charging import point as points
@@ -15,6 +35,7 @@ from knxgw.charging.records import decisions, to_record
 from knxgw.charging.words import DEVICE, Decision, PointNumber, Reason, Scope, point_scope
 from knxgw.frozen import replace
 from knxgw.station import sharing
+from knxgw.station.control_inputs import constraints_of, paused_all, requested
 from knxgw.station.model import (
     Ask,
     Effect,
@@ -27,24 +48,78 @@ from knxgw.station.model import (
     Station,
 )
 from knxgw.station.notes import measured_out, notes_of, offer_note, own_code
-from knxgw.station.wishes import paused_all, wishes_of
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 
 
-def settle_shared(
-    before: Station, station: Station, now_s: float, *, without: PointNumber | None = None
+class Sharing(Enum):
+    """What load management does with a change."""
+
+    IF_POINTS_CHANGED = "a cycle if something that matters has changed at a dirty point"
+    IF_DUE = "the same, and a cycle if time alone may have changed something"
+    NOW = "a cycle with what the mains connection shows"
+    WHOLLY = "a cycle that looks at every charging point again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dirty:
+    """What an event may have changed, so that it has to be derived anew."""
+
+    points: Collection[PointNumber] = ()  # the event, or time, means something to them
+    phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
+    share: Sharing = Sharing.IF_POINTS_CHANGED
+    device: bool = False  # objects of the whole device
+    everything: bool = False  # whatever there is
+
+
+EVERYTHING = Dirty(share=Sharing.WHOLLY, device=True, everything=True)
+
+
+def derive(
+    before: Station, changed: Station, dirty: Dirty, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Settle what load management has changed, at all points but one and for the whole site."""
+    """Return the station with everything that follows from a change, and the effects of that.
+
+    `changed` is the station after the event; it has no decision yet. The precedence of what limits
+    a charging point is worked out once for load management, and once for the decision.
+    """
+    station = _share(before, changed, dirty, now_s)
     effects: list[Effect] = []
-    for number in shared_anew(before, station):
-        if number != without:
-            station = settle_point(station, number, before.points[number], now_s, effects)
-    if station.faults is not before.faults or without is None:
-        station = settle_general(before, station, now_s, effects)
-    else:
-        effects.extend(_asked(before, station))
+    decided = station.points if dirty.everything else _decided_anew(before, station, dirty.points)
+    for number in decided:
+        station = _derive_point(station, number, before.points[number], now_s, effects)
+    effects.extend(_asked(before, station))
+    if dirty.device or station.faults is not before.faults:
+        station = _derive_device(before, station, now_s, effects)
+    if dirty.everything:
+        record = {"schema": SCHEMA, "grid_control": station.grid_control}
+        remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
+        station = replace(station, remembered=remembered)
     return station, tuple(effects)
+
+
+def _share(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
+    """Return the station after load management has taken its part of a change."""
+    match dirty.share:
+        case Sharing.WHOLLY:
+            return sharing.share(station, now_s)
+        case Sharing.NOW:
+            return sharing.share(station, now_s, dirty.phases, changed=())
+        case Sharing.IF_POINTS_CHANGED | Sharing.IF_DUE:
+            for number in dirty.points:
+                station = sharing.look(station, number, now_s)
+            is_timed = dirty.share is Sharing.IF_DUE
+            return sharing.share_if_due(station, now_s) if is_timed else station
+        case _:
+            assert_never(dirty.share)
+
+
+def _decided_anew(
+    before: Station, station: Station, dirty: Collection[PointNumber]
+) -> tuple[PointNumber, ...]:
+    """Return the points that have to be decided: dirty ones, and those with another share."""
+    shared = _shared_anew(before, station)
+    return tuple(number for number in station.points if number in dirty or number in shared)
 
 
 def _asked(before: Station, station: Station) -> Iterator[Ask]:
@@ -57,7 +132,7 @@ def _asked(before: Station, station: Station) -> Iterator[Ask]:
             yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
-def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
+def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
     """Return the points for which load management decided something else than before."""
     old, new = before.sharing, station.sharing
     if old is None or new is None or old is new:
@@ -73,11 +148,10 @@ def shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
     )
 
 
-def settle_general(
+def _derive_device(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Settle what concerns the whole device: its faults, its objects, what it asks the bus."""
-    effects.extend(_asked(before, station))
+    """Derive what concerns the whole device: its faults and its objects."""
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
@@ -87,20 +161,7 @@ def settle_general(
     return station if published is station.published else replace(station, published=published)
 
 
-def settle_all(
-    before: Station, station: Station, now_s: float
-) -> tuple[Station, tuple[Effect, ...]]:
-    """Settle every charging point and the whole device."""
-    effects: list[Effect] = []
-    for number in station.points:
-        station = settle_point(station, number, before.points[number], now_s, effects)
-    station = settle_general(before, station, now_s, effects)
-    record = {"schema": SCHEMA, "grid_control": station.grid_control}
-    remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
-    return replace(station, remembered=remembered), tuple(effects)
-
-
-def settle_point(
+def _derive_point(
     station: Station,
     number: PointNumber,
     before: ChargingPoint,
@@ -157,7 +218,7 @@ def _tell_session(
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
-    decision = decide(point.limits, wishes_of(station, point))
+    decision = decide(point.limits, constraints_of(station, point), requested(station, point))
     if point.installation.is_blocked:
         return replace(
             point,

@@ -1,0 +1,53 @@
+"""What has a say about a charging point, gathered from the whole site. Pure."""
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.obedience import Obeys
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import (
+    Constraint,
+    ControlInputs,
+    constraints,
+    requested_by_setpoint,
+)
+from knxgw.charging.states import Process
+from knxgw.charging.words import Decision, Reason
+from knxgw.station.model import Station
+
+
+def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, ...]:
+    """Return what limits a charging point now, beside its setpoint or its share."""
+    managed = station.sharing is not None
+    inputs = ControlInputs(
+        configuration=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
+        charger_error=point.readings.in_error,
+        not_following=point.control.obedience.obeys is not Obeys.YES,
+        interruption=point.control.is_interrupted,
+        grid_control_ma=station.configuration.grid_setpoint_ma if station.grid_control else None,
+        lock_out=station.lock_out,
+        cancelled=point.process.stage is Process.CANCELLED,
+        waiting_for_start=point.waits_for_start,
+        minimum_because=_minimum_because(station, managed=managed),
+    )
+    return constraints(point.limits, inputs)
+
+
+def requested(station: Station, point: ChargingPoint) -> Decision:
+    """Return what a charging point would have without constraints: its share, or its setpoint."""
+    if station.sharing is None:
+        return requested_by_setpoint(point.limits, point.control.setpoint_ma)
+    return station.sharing.decision_of(point.settings.number)
+
+
+def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
+    """Return why nobody gets more than the minimum, None: they may."""
+    if FaultCode.CONTACT_SUPPORT in station.faults.present:
+        return Reason.INTERNAL_ERROR
+    if station.stopping and managed:
+        return Reason.STOPPING
+    return Reason.RESTORING if station.restore_until_s is not None else None
+
+
+def paused_all(station: Station) -> bool:
+    """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
+    grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
+    return grid_pause or station.lock_out
