@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from knxgw import __version__
 from knxgw.commands.group import Commands
@@ -33,17 +34,21 @@ def main() -> None:
 @click.option("--config", "path", type=_FILE, default=DEFAULT_CONFIG, show_default=True)
 @click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
 @click.option("--verbose", "-v", count=True, help="More log lines: -v values, -vv every telegram.")
-def run(path: Path, state: Path, verbose: int) -> None:
+@click.pass_context
+def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
     """Run the gateway of a configuration file until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the file again; a faulty file is reported and the running one kept.
+    SIGHUP reads the file again; a faulty file is reported and the running one kept. Without
+    --config and without a file at its default place, the device runs unconfigured: it controls no
+    charger, and its website says so.
     """
     # one that comes during the start waits until there is a gateway that it can ask (Stop)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from knxgw.run import run_gateway  # noqa: PLC0415 - each command loads what it needs
 
     set_up_log(verbose)
-    run_gateway(path, state)
+    is_default = context.get_parameter_source("path") is ParameterSource.DEFAULT
+    run_gateway(path, state, may_be_missing=is_default)
 
 
 @main.command(short_help="Show a gateway at work with simulated cars.")

@@ -35,7 +35,7 @@ LISTEN_KEY = "website.listen"
 class Prepared:
     """What a gateway needs before its first write; nothing of it can fail any more."""
 
-    configuration: Configuration
+    configuration: Configuration | None  # None: the device is not configured
     link: BusAttachment | None
     listener: Listener
     file: Path | None = None
@@ -65,11 +65,8 @@ def judge_start(path: Path, state: Path) -> Judgement:
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
     link, findings = _link(loaded, loaded.configuration)
-    lock: StateLock | None = None
-    try:
-        lock = StateLock(state)
-    except (StateInUseError, OSError) as err:
-        findings.append(_state_finding(state, err))
+    lock, in_the_way = _locked(state)
+    findings += in_the_way
     listener = Listener(_address(loaded.configuration))
     findings += _open(listener, loaded)
     prepared = Prepared(
@@ -81,6 +78,34 @@ def judge_start(path: Path, state: Path) -> Judgement:
         link_origin=link_origin(loaded.configuration.knx),
     )
     return _judgement(loaded, findings, prepared)
+
+
+def judge_unconfigured(state: Path) -> Judgement:
+    """Judge the start of a device that nobody has configured yet; what is taken is the caller's.
+
+    It has its website at the address that a file without one would give it, and no KNX link.
+    """
+    lock, findings = _locked(state)
+    listener = Listener(_default_address())
+    prepared = Prepared(configuration=None, link=None, listener=listener, lock=lock)
+    try:
+        listener.open()
+    except OSError as err:
+        words, severity = _why_not(listener.address, err, None)
+        place = FileLine("no configuration", 0, LISTEN_KEY)
+        findings.append(Finding(place=place, words=words, severity=severity))
+    if any(one.severity is Severity.ERROR for one in findings):
+        prepared.release()
+        return Judgement(findings=tuple(findings))
+    return Judgement(findings=tuple(findings), prepared=prepared)
+
+
+def _locked(state: Path) -> tuple[StateLock | None, list[Finding]]:
+    """Take the state directory, or say why not."""
+    try:
+        return StateLock(state), []
+    except (StateInUseError, OSError) as err:
+        return None, [_state_finding(state, err)]
 
 
 def judge_reload(path: Path, running: Prepared) -> Judgement:
@@ -181,6 +206,13 @@ def _link(
 
 def _address(configuration: Configuration) -> Address:
     return Address(configuration.website_host, configuration.website_port)
+
+
+def _default_address() -> Address:
+    """Return where the website answers unless a configuration says something else."""
+    (listen,) = [one for one in catalogue().parameters if one.key == LISTEN_KEY]
+    host, _, port = str(listen.default).rpartition(":")
+    return Address(host, int(port))
 
 
 def _is_blocked_by(running: Listener, wanted: Address) -> bool:

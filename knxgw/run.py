@@ -22,7 +22,14 @@ from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.threads import LooseThreads
-from knxgw.judgement import Judgement, Prepared, identity, judge_reload, judge_start
+from knxgw.judgement import (
+    Judgement,
+    Prepared,
+    identity,
+    judge_reload,
+    judge_start,
+    judge_unconfigured,
+)
 from knxgw.links.knx_factory import make_link
 from knxgw.store.database import Database
 from knxgw.website.bridge import Bridge
@@ -158,10 +165,14 @@ async def _living(prepared: Prepared, store: Store) -> AsyncIterator[_Living]:
             living.end()
 
 
-def run_gateway(path: Path, state: Path) -> None:
-    """Run the gateway of a file until told to stop. Raises: ConfigError, GatewayError."""
+def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> None:
+    """Run the gateway of a file until SIGTERM or SIGINT. Raises: ConfigError, GatewayError.
+
+    `may_be_missing`: without the file the device runs unconfigured, until SIGHUP finds one.
+    """
     sys.setswitchinterval(THREAD_SLICE_S)
-    judgement = judge_start(path, state)
+    is_unconfigured = may_be_missing and not path.exists()
+    judgement = judge_unconfigured(state) if is_unconfigured else judge_start(path, state)
     for finding in judgement.findings:
         click.echo(str(finding), err=True)
     if judgement.prepared is None:
@@ -287,6 +298,14 @@ class _Life:
 def _announce(prepared: Prepared) -> None:
     """Say in the log what runs."""
     configuration = prepared.configuration
+    if configuration is None:
+        log.warning(
+            "knxgw %s is not configured: no charger is controlled; website: http://%s/; "
+            "write a configuration file and send SIGHUP",
+            __version__,
+            prepared.listener.address,
+        )
+        return
     log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, prepared.file)
     for line in summary(configuration):
         log.info("%s", line)

@@ -7,13 +7,22 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from knxgw.errors import ConfigError, GatewayError, LinkError
-from knxgw.judgement import Judgement, Prepared, judge_start
+from knxgw.judgement import (
+    Judgement,
+    Prepared,
+    judge_reload,
+    judge_start,
+    judge_unconfigured,
+)
 from knxgw.run import Stop, open_store, run_to_end, serve_configurations
+from knxgw.website.listener import Address, Listener
 from tests.support.knx_line import MemoryLine
 from tests.support.processes import GOOD, free_port, health
 from tests.support.waiting import until
@@ -95,6 +104,80 @@ def first(tmp_path: Path) -> Iterator[Prepared]:
     judgement = judge_start(file, tmp_path / "state")
     assert judgement.prepared is not None
     yield judgement.prepared
+    judgement.prepared.release()
+
+
+@pytest.mark.real
+async def test_a_device_that_is_not_configured_takes_the_file_that_somebody_writes(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "site.yaml"
+    listener = Listener(Address("127.0.0.1", free_port()))
+    port = listener.address.port
+    unconfigured = Prepared(configuration=None, link=None, listener=listener)
+
+    def page() -> str:
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    async def drive() -> None:
+        await until(lambda: health(port) == 200, 10, "the website")
+        assert "Not configured" in await asyncio.to_thread(page)
+        file.write_text(GOOD.format(web=port, port=free_port()), encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "Not configured" not in page(), 10, "the site")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with open_store(tmp_path / "state") as store:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                serve_configurations(unconfigured, store, partial(judge_reload, file))
+            )
+            await asyncio.sleep(0.1)
+            group.create_task(drive())
+    assert listener.is_open is False
+
+
+@pytest.mark.real
+async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
+    first: Prepared, tmp_path: Path
+) -> None:
+    assert first.file is not None
+    browser = HTTPConnection("127.0.0.1", first.listener.address.port, timeout=5)
+
+    def page() -> str:
+        browser.request("GET", "/")
+        return browser.getresponse().read().decode()
+
+    async def drive() -> None:
+        await until(lambda: health(first.listener.address.port) == 200, 10, "the website")
+        assert "Renamed" not in await asyncio.to_thread(page)
+        used = browser.sock
+        text = first.file.read_text(encoding="utf-8").replace("Test", "Renamed")  # type: ignore[union-attr]
+        first.file.write_text(text, encoding="utf-8")  # type: ignore[union-attr]
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "Renamed" in page(), 10, "the other name")
+        assert browser.sock is used, "no connection was made anew"
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with open_store(tmp_path / "state") as store:
+        async with asyncio.TaskGroup() as group:
+            judge = partial(judge_reload, first.file)
+            group.create_task(serve_configurations(first, store, judge))
+            await asyncio.sleep(0.1)
+            group.create_task(drive())
+    browser.close()
+
+
+def test_an_unconfigured_device_answers_where_a_file_without_an_address_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Address] = []
+    monkeypatch.setattr(Listener, "open", lambda self: opened.append(self.address))
+    judgement = judge_unconfigured(tmp_path / "state")
+    assert judgement.prepared is not None
+    assert judgement.prepared.configuration is None
+    assert opened == [Address("127.0.0.1", 8080)]
     judgement.prepared.release()
 
 
