@@ -1,9 +1,59 @@
-"""The write side of one charger: which register write brings it to what the station wants.
+"""The write side of one charger: which register write brings it to the wanted offer. Sans-IO.
 
-Only what changes is written, plus what feeds a watchdog, plus what the charger does not hold
-(`holding`). Which of several goes first, and when, says `write_order`. After a lost connection
-everything counts as unwritten; a connection that was renewed on purpose is none that was lost. A
-charger that is told a power gets that of the phases its vehicle uses.
+The life of an offer
+--------------------
+The station wants an offer in mA; 0 is a pause. The steps of the model file (`control.offer` or
+`control.pause`) turn it into register writes. An offer passes through four states:
+
+| state | meaning | entered by |
+|---|---|---|
+| wanted | the station asked for it | `want` |
+| pending | a step of it differs from what was last written; `next_write` returns that write | `want`, or anything that marks a point unwritten |
+| written | the bus carries out one write | `next_write` |
+| acknowledged | every step is written and acknowledged; `OfferTaken` goes to the station, once | `acknowledged`, `acknowledge_offer` |
+
+`_written` holds the registers that each point is believed to contain. A step is pending while its
+registers differ from that, so writing only changes needs no bookkeeping of its own. Two offers can
+have the same registers (every offer below the minimum is written as the minimum); the second one is
+acknowledged without a write.
+
+How a write ends
+----------------
+| outcome | effect |
+|---|---|
+| `acknowledged` | the point contains the registers |
+| `refused` | the point is retried after `RETRY_S`; a refused release of the cable is dropped |
+| `unsupported` | an optional register is missing: it counts as written |
+| `unanswered` | nobody knows what the point contains: it is unwritten, and nothing is written for `RETRY_S` |
+
+What makes a written offer pending again
+----------------------------------------
+* `forget`: the connection was lost or the charger restarted. Everything is unwritten.
+* `compare_read_back`: the charger reports another value than was written (`compliance.ReadBackCheck`).
+  A lower value is written again on its own. A higher or lost value means that the charger restarted or
+  that another master writes: everything is unwritten.
+* `observe`: the charger draws more than the acknowledged offer for longer than a vehicle needs to
+  follow (`compliance.DrawCheck`; above 0 A only where the setpoint has no read-back). The steps of the
+  offer are unwritten.
+* The number of phases in use changes (`phases`), where the charger is controlled in W.
+
+Pause and resume
+----------------
+During a pause the charger may lose its setpoint, so the end of a pause makes every step of the offer
+unwritten. While the steps that enable the charger are pending, a falling offer is replaced by the
+minimum (`_starts_at_minimum`): a setpoint that is written already cannot be overtaken by a lower one
+before the charger is enabled, only by a pause.
+
+Watchdog
+--------
+`fail_safe` names the steps that arm and feed the watchdog of the charger. Arming is part of
+what is needed until it is acknowledged, and again when its read-back differs. Feeding repeats a step
+`refresh_s` after it was last written; a pending write of the same point feeds the watchdog as well.
+An offer that is about to be lowered is not repeated: a charger that falls back is the safer outcome.
+
+All needed writes together form one list (`_needed_writes`). `write_order` picks the one that goes
+first and keeps the spacing that the model asks for. Only the bus writes; this module keeps no clock.
+Source: load-management 9.3, 13.3c, 16.
 """
 
 import logging
@@ -56,7 +106,7 @@ class Commander:
             if model.control.is_power
             else None
         )
-        self.assumed_phases: int | None = None  # that the power was meant for which the charger has
+        self.assumed_phases: int | None = None  # for which the written power was calculated
         self._writer = StepWriter(
             model, unit_id=unit_id, address_offset=address_offset, minimum_ma=minimum_ma
         )
@@ -66,18 +116,20 @@ class Commander:
         self._draw_check = DrawCheck(model, model.control, violations)
         self._wanted_ma: int | None = None
         self._acknowledged_ma: int | None = None
-        self._is_paused = False  # it has taken every step of a pause, and none of an offer since
-        self._has_raised = False  # since it counts as unwritten
+        self._is_paused = (
+            False  # every step of a pause is acknowledged, and none of an offer written since
+        )
+        self._has_raised = False  # since everything was unwritten
         self._starts_at_minimum = False  # the offer fell while the charger was being enabled
-        self._written: dict[str, tuple[int, ...]] = {}  # what it has
+        self._written: dict[str, tuple[int, ...]] = {}  # what each point contains
         self._written_at: dict[str, float] = {}
-        self._acknowledged_at = math.inf  # since when it knows what is wanted
-        self._changed_at = -math.inf  # when it was told something else than before
-        self._retry_at: dict[str, float] = {}  # points it refused: not before
+        self._acknowledged_at = math.inf  # when the wanted offer was complete; infinity: it is not
+        self._changed_at = -math.inf  # of the last write that changed a value
+        self._retry_at: dict[str, float] = {}  # points that it refused, and when to try again
         self._silent_until = -math.inf
         self._release = Release(model.control.unlock)
         self._fail_safe = FailSafe(model.watchdog)
-        self._needed: tuple[NeededWrite, ...] | None = None  # None: something has changed
+        self._needed: tuple[NeededWrite, ...] | None = None  # None: to be determined again
 
     # --- what the station wants
 
@@ -86,12 +138,12 @@ class Commander:
         previous = self._wanted_ma
         if offer_ma == previous:
             return
-        turns = not (previous and offer_ma)
+        starts_or_ends_pause = not (previous and offer_ma)
         for step in (*self._control.offer, *self._control.pause):
-            if turns or step.carries_offer:  # what was refused was something else
+            if starts_or_ends_pause or step.carries_offer:  # the refusal concerned another value
                 self._retry_at.pop(step.point, None)
         self._silent_until = -math.inf
-        if previous == 0:  # never enable what the charger may have forgotten
+        if previous == 0:  # the charger may have lost its setpoint: write it before enabling
             for step in self._control.offer:
                 self._written.pop(step.point, None)
         self._starts_at_minimum = offer_ma > 0 and (
@@ -102,15 +154,12 @@ class Commander:
         self._mark_unacknowledged()
 
     def _falls_while_enabling(self, previous_ma: int | None, offer_ma: int) -> bool:
-        """Tell whether an offer falls whose setpoint is told already, and which is not enabled yet.
-
-        It then goes on with the minimum: nothing lower can come before it is enabled but a pause.
-        """
+        """Tell whether an offer falls after its setpoint was written, but before it was enabled."""
         is_lower = previous_ma is not None and offer_ma < previous_ma
-        step = self._control.offer_step
-        is_written = step is not None and step.point in self._written
-        unwritten = [one for one in self._enabling_steps() if self._is_unwritten(one)]
-        is_refused = any(one.point in self._retry_at for one in unwritten)
+        setpoint = self._control.offer_step
+        is_written = setpoint is not None and setpoint.point in self._written
+        unwritten = [step for step in self._enabling_steps() if self._is_unwritten(step)]
+        is_refused = any(step.point in self._retry_at for step in unwritten)
         return is_lower and is_written and bool(unwritten) and not is_refused
 
     def unlock(self) -> None:
@@ -119,7 +168,7 @@ class Commander:
         self._needed = None
 
     def forget(self) -> None:
-        """Count everything as unwritten, as after a lost connection."""
+        """Mark everything as unwritten, as after a lost connection."""
         self._forget_written()
         self._has_raised = False
         self._release.cancel()
@@ -131,14 +180,14 @@ class Commander:
 
     @property
     def is_acknowledged(self) -> bool:
-        """Tell whether the charger knows everything that is wanted of it."""
+        """Tell whether every step of the wanted offer is written and acknowledged."""
         return not any(self._is_unwritten(step) for step in self._wanted_steps())
 
-    # --- what is to be written, and what became of it
+    # --- writes and their outcome
 
     def is_urgent(self, now_s: float) -> bool:
         """Tell whether a lowering or a pause is due now: it overtakes everything."""
-        urgent = [one for one in self._needed_writes() if one.is_urgent]
+        urgent = [write for write in self._needed_writes() if write.is_urgent]
         return bool(urgent) and self._due_at(urgent) <= now_s
 
     def due_at(self, now_s: float) -> float:
@@ -160,12 +209,12 @@ class Commander:
             self._needed = None
         elif self._wanted_ma and chosen.step in self._control.offer:
             self._has_raised |= self._is_paused or chosen.kind is Kind.FIRST_RAISE
-            self._is_paused = False  # from here on nobody knows what it lets flow
+            self._is_paused = False  # from here on a current may flow
             self._needed = None
         return self._writer.write(chosen.step, chosen.registers, urgent=chosen.is_urgent)
 
     def acknowledged(self, write: Write, now_s: float) -> int | None:
-        """Note an acknowledged write; return the offer [mA] if it is complete with it."""
+        """Note an acknowledged write; return the offer [mA] if this write completes it."""
         self._spacing.note_write(now_s)
         if self._written.get(write.point) != write.registers:
             self._changed_at = now_s
@@ -183,9 +232,9 @@ class Commander:
         return self.acknowledge_offer(now_s)
 
     def acknowledge_offer(self, now_s: float) -> int | None:
-        """Return the offer [mA] once the charger knows it, by a write or because it knew it before.
+        """Return the wanted offer [mA] when it has just become acknowledged, else None.
 
-        Two offers can be the same to a charger, such as all of those that are told as the minimum.
+        No write may be necessary for that: see "The life of an offer" above.
         """
         if self._wanted_ma is None or not self.is_acknowledged:
             return None
@@ -197,9 +246,9 @@ class Commander:
         return self._wanted_ma
 
     def refused(self, write: Write, now_s: float) -> None:
-        """Note that the charger refused the write: it is repeated, but not at once.
+        """Note a refused write: it is repeated after `RETRY_S`.
 
-        A refused unlock is not repeated: who pressed the button sees that nothing happened.
+        A refused release of the cable is not repeated: the user sees that nothing happened.
         """
         self._release.refused(write.point)
         if any(step.point == write.point for step in self._enabling_steps()):
@@ -208,7 +257,7 @@ class Commander:
         self._needed = None
 
     def unsupported(self, write: Write, now_s: float) -> int | None:
-        """Note that the charger has no such register and need not have it; return as `done`."""
+        """Note that an optional register does not exist; return the same as `acknowledged`."""
         self._written[write.point] = write.registers
         self._written_at[write.point] = now_s
         self._retry_at.pop(write.point, None)
@@ -216,21 +265,21 @@ class Commander:
         return self.acknowledge_offer(now_s)
 
     def unanswered(self, write: Write, now_s: float) -> None:
-        """Note that nobody knows whether the charger has taken a write; nothing else is tried soon."""
+        """Note a write without an answer: the charger may or may not have carried it out."""
         self._written.pop(write.point, None)
         self._silent_until = now_s + RETRY_S
         self._mark_unacknowledged()
 
     def still_needs(self, write: Write) -> bool:
-        """Tell whether what a write is for is still to be done, now or regularly."""
-        return any(one.step.point == write.point for one in self._needed_writes())
+        """Tell whether the point of a write is still to be written, now or regularly."""
+        return any(needed.step.point == write.point for needed in self._needed_writes())
 
-    # --- what the charger says
+    # --- readings
 
     def compare_read_back(self, name: str, raw: Raw | None, now_s: float) -> float | None:
-        """Compare a value the charger reports with what was written; rewrite what it forgot.
+        """Compare a reported value with what was written; mark as unwritten what the charger lost.
 
-        Return after how long [s] to look at it again, None: in its turn.
+        Return after how long [s] to read the point again; None: at its regular turn.
         Source: load-management 13.3c.
         """
         if raw is None:
@@ -252,7 +301,7 @@ class Commander:
                 return READ_AGAIN_S
             case Comparison.MISMATCH:
                 return 0.0
-            case Comparison.LOWER:  # nothing else is forgotten
+            case Comparison.LOWER:  # only this value is lost
                 reported = max(0.0, scaled(self._points[name], raw))
                 self._written[step.point] = self._writer.registers_of(step.point, reported)
                 self._mark_unacknowledged()
@@ -261,9 +310,9 @@ class Commander:
         return None
 
     def _compare_arming(self, name: str, raw: Raw, now_s: float) -> float | None:
-        """Compare what a charger reports of its fail-safe; arm it again where it has lost it.
+        """Compare a reported fail-safe setting; arm the fail-safe again if the charger lost it.
 
-        One whose setpoint cannot be read may have lost that with it.
+        If the setpoint has no read-back, it may be lost as well: everything is unwritten then.
         """
         step = self._fail_safe.step_reported_by(name)
         if step is None or self._fail_safe.arming(self._written):
@@ -283,19 +332,19 @@ class Commander:
         return 0.0 if comparison is Comparison.MISMATCH else None
 
     def read_backs_of(self, write: Write) -> frozenset[str]:
-        """Return the points that report what a write has written."""
+        """Return the points that report the value of a write."""
         steps = (*self._control.offer, *self._control.pause)
         return self._read_back_points(step for step in steps if step.point == write.point)
 
     def _read_back_points(self, steps: Iterable[WriteStep]) -> frozenset[str]:
-        """Return the points that report what some steps write."""
+        """Return the points that report the values of steps."""
         names = map(self._control.read_back_of, steps)
         return frozenset(name for name in names if name is not None)
 
     def observe(self, values: Mapping[Quantity, Value], now_s: float) -> frozenset[str]:
-        """Learn from a reading: what does not hold, and how many phases the vehicle uses.
+        """Check a reading against the acknowledged offer, and update the phases in use.
 
-        Return the points to look at now: they report what the charger seems not to hold.
+        Return the read-back points to read at once because the charger draws too much.
         """
         acknowledged_ma = self._acknowledged_ma
         suspect: frozenset[str] = frozenset()
@@ -320,43 +369,43 @@ class Commander:
         self._phases.observe(
             values, offer_ma=offer_ma, is_acknowledged=self.is_acknowledged, now_s=now_s
         )
-        self._needed = None  # the power may be another
+        self._needed = None  # the power to write may have changed
         if self._phases.count != before:
             log.info("%s: phases in use: %s -> %s", self._name, before, self._phases.count)
         return suspect
 
     def _forget_written(self) -> None:
-        """Count everything as unwritten: one that forgot its current has forgotten the rest, too."""
+        """Mark everything as unwritten: a charger that lost its setpoint lost the rest as well."""
         self._written.clear()
         self._written_at.clear()
         self._is_paused = self._starts_at_minimum = False
         self._mark_unacknowledged()
 
     def _mark_unacknowledged(self) -> None:
-        """Note that the charger may not have what is wanted any more."""
+        """Note that the charger may not contain the wanted offer any more."""
         self._acknowledged_at = math.inf
         self._needed = None
 
     def _is_comparable(self, step: WriteStep) -> bool:
-        """Tell whether a charger has a step, and all that was to come with it.
+        """Tell whether a read-back of a step can be compared: all steps of the offer are written.
 
-        The current that is reported may be the effective one: 0 until the charger is enabled.
+        Some chargers report the effective current, which is 0 until the charger is enabled.
         """
-        pending = (one for one in self._wanted_steps() if one.point not in self._retry_at)
+        pending = (other for other in self._wanted_steps() if other.point not in self._retry_at)
         return not self._is_unwritten(step) and not any(map(self._is_unwritten, pending))
 
     def _step_reported_by(self, name: str) -> WriteStep | None:
-        """Return the step of what is wanted now that a point reports."""
+        """Return the wanted step whose value a point reports."""
         steps = (step for step in self._wanted_steps() if self._control.read_back_of(step) == name)
         return next(steps, None)
 
-    # --- what is needed
+    # --- needed writes
 
     def _needed_writes(self) -> tuple[NeededWrite, ...]:
         """Return every write that is needed, now or later."""
         if self._needed is None:
             offered = tuple(self._offer_writes())
-            fed = self._feeding_writes(is_lowering=any(one.is_urgent for one in offered))
+            fed = self._feeding_writes(is_lowering=any(write.is_urgent for write in offered))
             self._needed = (*offered, *self._arming_writes(), *fed, *self._release_writes())
         return self._needed
 
@@ -369,13 +418,13 @@ class Commander:
         return self._control.offer if self._wanted_ma > 0 else self._control.pause
 
     def _enabling_steps(self) -> tuple[WriteStep, ...]:
-        """Return what makes a charger follow the setpoint it has taken."""
+        """Return the steps after the setpoint, which make the charger apply it."""
         steps = self._control.offer
         first = next((place for place, step in enumerate(steps) if step.carries_offer), len(steps))
         return tuple(step for step in steps[first:] if not step.carries_offer)
 
     def _offer_writes(self) -> Iterator[NeededWrite]:
-        """Give what brings the charger to the wanted offer, or to a pause."""
+        """Yield the writes that bring the charger to the wanted offer, or to a pause."""
         if self._wanted_ma == 0:
             yield from (
                 self._needed_write(Kind.PAUSE, s)
@@ -394,22 +443,22 @@ class Commander:
                 yield self._needed_write(Kind.ENABLE if step in enabling else raising, step)
 
     def _goes_first(self, step: WriteStep) -> bool:
-        """Tell whether a step is to be written before all others: anything but a raise."""
+        """Tell whether a step is written before all others: it differs, and is no raise."""
         written = self._written.get(step.point)
         if written is None or not step.carries_offer:
             return written != self._registers(step)
         return self._allows(step, written) > self._allows(step, self._registers(step))
 
     def _arming_writes(self) -> Iterator[NeededWrite]:
-        """Give the next step that arms the watchdog."""
+        """Yield the next write that arms the watchdog."""
         steps = self._fail_safe.arming(self._written) if self._wanted_ma is not None else ()
         for step in steps[:1]:
             yield self._needed_write(Kind.ARM, step)
 
     def _feeding_writes(self, *, is_lowering: bool) -> Iterator[NeededWrite]:
-        """Give what feeds the watchdog, each step in its time, but for what is written anyway.
+        """Yield the writes that feed the watchdog, except for points that are pending anyway.
 
-        An offer that is to be lowered is not repeated: better that the charger falls back.
+        An offer that is about to be lowered is not repeated: see "Watchdog" above.
         """
         wanted = self._wanted_steps()
         pending = {step.point for step in wanted if is_lowering or self._is_pending(step)}
@@ -425,12 +474,12 @@ class Commander:
             yield self._needed_write(kind, step, registers=registers, due_at=due_at)
 
     def _is_pending(self, step: WriteStep) -> bool:
-        """Tell whether a step is to be written anyway."""
+        """Tell whether a step is pending."""
         is_refused = step.point in self._retry_at
         return self._goes_first(step) or (self._is_unwritten(step) and not is_refused)
 
     def _release_writes(self) -> Iterator[NeededWrite]:
-        """Give the next step that releases the cable."""
+        """Yield the next write that releases the cable."""
         if (step := self._release.step) is not None:
             yield self._needed_write(
                 Kind.RELEASE_ON if self._release.has_begun else Kind.RELEASE, step
@@ -452,7 +501,7 @@ class Commander:
         )
 
     def _is_unwritten(self, step: WriteStep) -> bool:
-        """Tell whether the charger has something else than what a step writes, or nobody knows."""
+        """Tell whether a point is not known to contain what a step writes."""
         return self._written.get(step.point) != self._registers(step)
 
     def _allows(self, step: WriteStep, registers: tuple[int, ...]) -> float:

@@ -1,4 +1,28 @@
-"""One device on a bus: what to ask or write next, and what its answers mean. Sans-IO, no clock."""
+"""One device on a bus: which request comes next, and what its outcome means. Sans-IO, no clock.
+
+A `Driver` joins the parts that know one aspect of a device each; the bus calls it, it never calls
+the bus:
+
+* `next_request` returns a write of the `Commander` if one is due, else a read of the `PollSchedule`.
+* `read_done`, `write_done` and `failed` take the outcome of that request and return events for the
+  station. `Interpreter` turns registers into quantities, `Health` counts silence and wrong answers.
+* `opened`, `lost` and `was_away` take what happened to the connection.
+
+A charger passes through these states:
+
+| state | reads | writes | events |
+|---|---|---|---|
+| registers not located (SunSpec) | the chain of models (`ChainWalk`) | none | condition only |
+| model not confirmed | all points, the identifying ones first | none | held back by `ModelCheck` |
+| model confirmed | by the plan | by the commander | passed on |
+| not reachable | fewer and fewer (`Health.back_off_s`) | none before the model is confirmed again | condition only |
+| wrong model | all points again, ever less often | none | condition only |
+
+A meter needs no confirmation: nothing is written to it. A lost connection, a device that does not
+answer and a changed SunSpec header discard all readings, because another device may answer next.
+Reads are expedited where something is expected to change: after a write, after a mismatch, and when
+two points of one state rule were read at different moments.
+"""
 
 import logging
 import math
@@ -87,12 +111,12 @@ class Driver:
 
     @property
     def condition(self) -> LinkCondition:
-        """Return what the link to the device is."""
+        """Return the condition of the link to the device."""
         return self._health.condition
 
     @property
     def first_cycle_done(self) -> bool:
-        """Tell whether state and currents were asked once since the connection came up."""
+        """Tell whether state and currents were requested once since the connection came up."""
         if self._search is not None and self._search.start is None:
             return self._health.last_request_failed  # but not found
         is_mismatch = self._model_check is not None and self._model_check.is_mismatch
@@ -134,13 +158,13 @@ class Driver:
     # --- commands of the station
 
     def want(self, offer_ma: int) -> None:
-        """Take the newest offer [mA]; the only way a current reaches a charger."""
+        """Take the newest offer [mA]: the only way a current reaches a charger."""
         if self._commander is not None:
             self._commander.want(offer_ma)
 
     @property
     def is_acknowledged(self) -> bool:
-        """Tell whether nothing waits to be written to a charger that can be reached."""
+        """Tell whether the offer is acknowledged; a charger that cannot be reached does not count."""
         is_gone = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         return is_gone or self._commander is None or self._commander.is_acknowledged
 
@@ -160,13 +184,13 @@ class Driver:
         self._health.opened()
 
     def due_at(self, now_s: float) -> float:
-        """Return when the next request may start [monotonic s]."""
+        """Return when the next request is due [monotonic s]."""
         commander = self._active_commander
         write_at = commander.due_at(now_s) if commander else math.inf
         return min(write_at, self._schedule.due_at())
 
     def next_request(self, now_s: float) -> Request | None:
-        """Return what is to be done now; commands overtake polls."""
+        """Return the request that is due now; writes come before reads."""
         commander = self._active_commander
         if commander is not None and (write := commander.next_write(now_s)):
             return write
@@ -174,28 +198,28 @@ class Driver:
         return Read(block=block) if block else None
 
     def priority(self, now_s: float) -> int:
-        """Return how soon its next request comes: 0 an urgent write, 1 another write, 2 a read."""
+        """Return the priority of the next request: 0 an urgent write, 1 another write, 2 a read."""
         commander = self._active_commander
         if commander is None or commander.due_at(now_s) > now_s:
             return 2
-        if self._health.is_in_trouble:  # whoever answers is not kept waiting for it
+        if self._health.is_in_trouble:  # devices that answer come first
             return 2
         return 0 if commander.is_urgent(now_s) else 1
 
     @property
     def _active_commander(self) -> Commander | None:
-        """Return the write side once it is known who is written to."""
+        """Return the write side once the model is confirmed."""
         return self._commander if self._is_model_confirmed else None
 
     @property
     def _is_model_confirmed(self) -> bool:
-        """Tell whether what answers is of the model; of a meter nobody asks."""
+        """Tell whether the device is of the configured model; a meter needs no confirmation."""
         return self._model_check is None or self._model_check.is_confirmed
 
-    # --- what became of it
+    # --- the outcome of a request
 
     def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
-        """Take the registers of an answer; return the events they mean."""
+        """Take the registers of an answer; return the resulting events."""
         return self._checked(self._handle_answer(request, registers, now_s), now_s)
 
     def failed(
@@ -244,7 +268,7 @@ class Driver:
         self._health.write_acknowledged(request)
         read_at = now_s + READ_AFTER_WRITE_S
         self._schedule.expedite(read_at)
-        if self._commander is not None:  # GO 61 follows at once, and what is not held shows
+        if self._commander is not None:  # GO 61 follows at once, and a mismatch is found early
             self._schedule.expedite_points(self._commander.read_backs_of(request), read_at)
         return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 
@@ -262,7 +286,7 @@ class Driver:
             note = self._commander.refused if is_answer else self._commander.unanswered
             note(request, now_s)
         if isinstance(request, Read) and request.block.unit_id != self.unit_id:
-            return []  # what the station beside the socket says does not make or break it
+            return []  # another unit does not decide on the link to this one
         if isinstance(error, LinkError):
             return self._handle_silence(request, now_s)
         if isinstance(error, PeerRefusedError):
@@ -276,7 +300,7 @@ class Driver:
     def _handle_refusal(
         self, request: Request, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
-        """Take a refusal that is no fault; None: it is one."""
+        """Handle a refusal that is no fault; return None when it is one."""
         if isinstance(request, Read):
             return self._handle_read_refusal(request, error, now_s)
         is_unsupported = error.code in NO_SUCH_POINT and self.model.points[request.point].optional
@@ -289,25 +313,25 @@ class Driver:
         ]
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
-        """Take the loss of the connection, or that none could be made."""
+        """Note that the connection was lost, or that none could be made."""
         return self._set_condition(LinkCondition.NOT_REACHABLE)
 
     def was_away(self) -> None:
-        """Take that the device could not be reached for some seconds: tell it everything again."""
+        """Note that the device was unreachable for some seconds: write everything again."""
         if self._commander is not None:
             self._commander.forget()
 
-    # --- who answers
+    # --- the model check
 
     def _discard_readings(self) -> None:
-        """Trust nothing that was read: something else may answer now."""
+        """Discard what was read: another device may answer now."""
         self._interpreter.forget()
         if self._model_check is not None:
             self._model_check.start_over()
             self._schedule = self._new_schedule()
 
     def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
-        """Let what a failed read says about the model count; silence says nothing."""
+        """Pass a failed read to the model check; silence of the whole device says nothing."""
         check = self._model_check
         if check is None:
             return
@@ -315,23 +339,23 @@ class Driver:
         code = error.code if isinstance(error, PeerRefusedError) else None
         if isinstance(error, LinkError) or code in GATEWAY_CODES:
             if check.has_answered or not own:
-                check.mark_inconclusive(*names)  # it speaks, but not about these
+                check.mark_inconclusive(*names)  # it answers, but not to these
             return
         self._note_answer(check, names)
         if own and len(names) > 1 and code in NO_SUCH_BLOCK:
-            return  # which one is refused will be seen when they are read one by one
+            return  # single reads will show which one is refused
         if own and code in NO_SUCH_POINT:
             check.mark_missing(names[0])
         else:
             check.mark_inconclusive(*names)
 
     def _note_answer(self, check: ModelCheck, names: Collection[str]) -> None:
-        """Ask at once what tells the model: while nobody answered it may have been asked in vain."""
+        """On the first answer, read the identifying points again: earlier requests went unanswered."""
         if unread := check.note_answer(names):
             self._schedule.mark_unread(unread)
 
     def _checked(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
-        """Hold back what a device says until it is known to be the configured one."""
+        """Hold events back until the model is confirmed."""
         if self._model_check is None or self._is_model_confirmed:
             return events
         result = self._model_check.judge(
@@ -346,14 +370,14 @@ class Driver:
     # --- inside
 
     def _restart_search(self) -> None:
-        """Read everything anew, where it has to be looked for after looking for it."""
+        """Read everything again; search for the SunSpec model first, if there is one."""
         if self._search is not None:
             self._search.restart()
             self._header = None
         self._schedule = self._new_schedule()
 
     def _continue_search(self, search: ChainWalk, now_s: float) -> list[DeviceEvent]:
-        """Take one step towards the registers of a device that has a chain of models."""
+        """Take the next step of the SunSpec search."""
         self._health.silent = 0
         if search.failure:
             if self._health.wrong == 0:
@@ -363,7 +387,7 @@ class Driver:
             self._restart_search()
             self._schedule.pause_until(now_s + BACK_OFF_LAST_S)
             return self._set_condition(LinkCondition.COMM)
-        if self._header is not None:  # checked, it is still the same
+        if self._header is not None:  # the model is still where it was
             return []
         if search.start is not None:
             self._offset = search.start
@@ -379,7 +403,9 @@ class Driver:
             return []
         if self._commander is not None:
             suspect = self._commander.observe(values, now_s)
-            if suspect.isdisjoint(raws):  # what was read with it says the same at once
+            if suspect.isdisjoint(
+                raws
+            ):  # those that were read in the same answer are compared already
                 self._schedule.expedite_points(suspect, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
@@ -387,7 +413,7 @@ class Driver:
         return [MeterSeen(device=self.device, values=values, unavailable=unavailable)]
 
     def _notice_restart(self, state: Value | None) -> None:
-        """Tell a charger everything again that says that it starts up: it has forgotten it."""
+        """Write everything again when a charger reports that it starts up: it has lost it."""
         if state is None:
             return
         starts = state == ChargingState.START_UP
@@ -428,24 +454,24 @@ class Driver:
         self._health.log_refusal(request, error)
         self._missing.add(block, self._schedule, was_answered=was_answered)
         self._health.drop(block)
-        if not was_answered:  # else it comes back, and a sum without it would be too small
+        if not was_answered:  # else it will be back, and a sum without it would be too small
             self._interpreter.mark_missing(point.name for point in block.points)
         return self._answered()
 
     def _note_read(self, block: Block) -> None:
-        """Note a good answer; what was missing is read as planned again."""
+        """Note a good answer; a block that was missing is read as planned again."""
         self._health.read(block)
         if self._missing.answered(block, self._schedule):
             self._interpreter.expect_all()
             self._interpreter.mark_missing(self._missing.never_answered())
 
     def _is_required(self, block: Block) -> bool:
-        """Tell whether the device is of no use without a block."""
+        """Tell whether the device is useless without a block."""
         core = core_points(self.model).difference(PHASE_POINTS)
         if any(point.required or point.name in core for point in block.points):
             return True
-        present = (one for one in self._schedule.blocks if one not in self._missing)
-        is_last = not any(one.points for one in present if one is not block)
+        present = (planned for planned in self._schedule.blocks if planned not in self._missing)
+        is_last = not any(other.points for other in present if other is not block)
         return self.model.kind is DeviceKind.METER and is_last
 
     def _answered(self) -> list[DeviceEvent]:
@@ -467,11 +493,11 @@ class Driver:
     def _handle_wrong_answer(
         self, request: Request, error: PeerError, now_s: float
     ) -> list[DeviceEvent]:
-        """Take a wrong answer; a refusal is none until it is known to whom it belongs."""
+        """Handle a wrong answer; a refusal counts only once the model is confirmed."""
         is_needed = not isinstance(request, Read) or self._is_required(request.block)
         is_too_much = self._health.answered_wrongly(request, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
-        if is_nonsense:  # it may have let the others wait
+        if is_nonsense:  # it may have kept other devices waiting
             self._schedule.pause_until(now_s + self._health.back_off_s)
         if isinstance(request, Read):
             again_s = 0.0 if is_nonsense else BACK_OFF_FIRST_S
@@ -491,7 +517,7 @@ class Driver:
                 self._model_check.lost()
             self._discard_readings()
         elif is_back and self._commander is not None:
-            self._commander.forget()  # it may have been without power: tell it everything again
+            self._commander.forget()  # it may have been without power
         if self.model.kind is DeviceKind.CHARGER:
             return [ChargerConditionChanged(device=self.device, condition=condition)]
         return [MeterConditionChanged(device=self.device, condition=condition)]

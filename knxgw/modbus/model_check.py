@@ -1,8 +1,19 @@
-"""Who answers where a charger was configured: what is held back, shown and looked at again. Pure.
+"""Holds a charger's events until its model is confirmed. Pure.
 
-Nothing that a device says is told, and nothing is written to it, before it is known to be of the
-configured model. What seems to be another model is looked at again: only evidence that lasts makes
-it certain, and then it is looked at ever more rarely until the right one answers.
+A wrong model file could write a current to a register that means something else. So no reading is
+passed on and nothing is written before the device is known to be of the configured model.
+
+`ModelEvidence` judges what was read since the last start; this module adds time:
+
+| verdict | lasts | condition shown | next |
+|---|---|---|---|
+| `PENDING` | - | unchanged | more points are read |
+| `MATCH` | - | good, or "Comm" when answers are wrong | confirmed: held events are released |
+| `OTHER_MODEL` | below `CONFIRM_S` | unchanged | everything is read again after `CONFIRM_S` |
+| `IMPLAUSIBLE` | below `PATIENCE_S` | "Comm" | everything is read again after `CONFIRM_S` |
+| either | longer | wrong model | checked again after 10 s, then ever less often up to 300 s |
+
+`start_over` (a new connection, a repeated check) discards the evidence, `lost` the mismatches as well.
 """
 
 import logging
@@ -17,70 +28,70 @@ from knxgw.modbus.health import doubled_s
 from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict
 
 log = logging.getLogger(__name__)
-CONFIRM_S = 5.0  # what seems to be another model is looked at again after this
-PATIENCE_S = 60.0  # a device that starts up may be strange for so long
-RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # whether the right model answers by now
+CONFIRM_S = 5.0  # between two checks of an apparent mismatch
+PATIENCE_S = 60.0  # a device that starts up may answer implausibly for so long
+RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # between two checks of a wrong model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a look at the device has brought."""
+    """What follows from the events of one request."""
 
-    passed_on: tuple[DeviceEvent, ...]  # what may be told at once
-    condition: LinkCondition | None = None  # what it is to show; None: as before
-    released: tuple[DeviceEvent, ...] = ()  # what it said before it was known, told after that
-    recheck_after_s: float | None = None  # all is read anew after so long
+    passed_on: tuple[DeviceEvent, ...]  # events that need no confirmation
+    condition: LinkCondition | None = None  # the condition to show; None: unchanged
+    released: tuple[DeviceEvent, ...] = ()  # events that were held until now
+    recheck_after_s: float | None = None  # read everything again after this time
 
 
 class ModelCheck:
-    """Follows one charger from the first word on a connection until it is known."""
+    """Follows one charger from the first answer on a connection until its model is confirmed."""
 
     def __init__(self, name: str, model: DeviceModel, read: Collection[str]) -> None:
-        """Judge by the points of `read` and those the model's file names."""
+        """Judge by the points `read` and those in the `identity` rules of the model file."""
         self._name = name
         self._model = model
         self._evidence = ModelEvidence(model, read)
         self._held: list[DeviceEvent] = []
-        self._mismatches = 0  # in a row, at which another model seemed to answer
+        self._mismatches = 0  # checks in a row that failed
         self._mismatch_since = 0.0
         self._rechecks = 0
         self.is_confirmed = False
 
     @property
     def points(self) -> frozenset[str]:
-        """Return the points by which the model's file tells its devices from others."""
+        """Return the identifying points of the model file."""
         return self._evidence.points
 
     @property
     def first_points(self) -> tuple[str, ...]:
-        """Return the points that are to be read before all others, in their order."""
+        """Return the points to read before all others, in their order."""
         return self._evidence.first_points
 
     def start_over(self) -> None:
-        """Trust nothing that was heard: something else may answer now."""
+        """Discard the evidence: another device may answer now."""
         self._held.clear()
         self._evidence.forget()
         self.is_confirmed = False
 
     def lost(self) -> None:
-        """Take the loss of the device: what answers next is judged from the start."""
+        """Note that the device was lost: whatever answers next is judged from the start."""
         self._mismatches = 0
         self.start_over()
 
     @property
     def is_mismatch(self) -> bool:
-        """Tell whether another model seemed to answer at the last look."""
+        """Tell whether the last check failed."""
         return self._mismatches > 0
 
-    # --- what it says
+    # --- evidence
 
     @property
     def has_answered(self) -> bool:
-        """Tell whether it said anything since the start."""
+        """Tell whether the device has answered since the start."""
         return self._evidence.has_answered
 
     def note_answer(self, names: Collection[str]) -> frozenset[str]:
-        """Note that it answers; return the telling points that may have been asked in vain so far."""
+        """Note an answer; on the first one return the identifying points outside `names`."""
         first = not self._evidence.has_answered
         self._evidence.has_answered = True
         return self._evidence.points.difference(names) if first else frozenset()
@@ -90,19 +101,19 @@ class ModelCheck:
         self._evidence.add_values(raws)
 
     def mark_missing(self, name: str) -> None:
-        """Note that the device says it has no such point."""
+        """Note that the device refuses a point as nonexistent."""
         self._evidence.mark_missing(name)
 
     def mark_inconclusive(self, *names: str) -> None:
-        """Note points whose answer says nothing."""
+        """Note points whose answer proves nothing."""
         self._evidence.mark_inconclusive(*names)
 
-    # --- what follows
+    # --- conclusions
 
     def judge(
         self, events: list[DeviceEvent], shown: LinkCondition, *, is_wrong: bool, now_s: float
     ) -> CheckResult:
-        """Return what is to be told of `events`; `is_wrong`: too many of its answers are."""
+        """Return what follows from `events`; `is_wrong`: too many answers of the device are wrong."""
         self._held += [event for event in events if isinstance(event, ChargerSeen)]
         passed_on = tuple(event for event in events if not isinstance(event, ChargerSeen))
         match self._evidence.verdict:
@@ -130,7 +141,7 @@ class ModelCheck:
         shown: LinkCondition,
         now_s: float,
     ) -> CheckResult:
-        """Take a look at which another model seemed to answer."""
+        """Count a check that failed; it is a wrong model when that lasts."""
         self._mismatches += 1
         if self._mismatches == 1:
             self._mismatch_since = now_s
@@ -157,5 +168,5 @@ class ModelCheck:
 
 
 def _unless_wrong(shown: LinkCondition) -> LinkCondition | None:
-    """Return "Comm" for what is not certain yet; what was certain stays."""
+    """Return "Comm" while it is uncertain; None, unchanged, for a wrong model."""
     return None if shown is LinkCondition.WRONG_MODEL else LinkCondition.COMM

@@ -1,9 +1,8 @@
-"""Whether the device that answers is of the configured model; pure.
+"""Evidence for or against the configured model; pure.
 
-A model file may say by what its devices are told from others (`identity`). Beyond that only what
-no device of the model would do for long counts: having nothing of what it must be understood by,
-or a state that the model does not have together with a value that cannot be. In doubt it is the
-right one.
+A model file may name identifying points (`identity`). Beyond that, only behaviour counts that no
+device of the model shows for long: it refuses all core points, or it reports an unknown state
+together with a physically impossible value. In doubt the model is taken to be right.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,37 +26,37 @@ SENSE = {
 
 
 class ModelVerdict(StrEnum):
-    """What is known about the device that answers."""
+    """What the evidence says about the model."""
 
-    PENDING = "pending"  # not enough was read yet
+    PENDING = "pending"  # more points must be read
     MATCH = "ours"
-    IMPLAUSIBLE = "strange"  # what no device of the model would say, unless it is just starting up
-    OTHER_MODEL = "other"  # it says itself that it is another model
+    IMPLAUSIBLE = "strange"  # not of the model, unless it is just starting up
+    OTHER_MODEL = "other"  # an identity rule says that it is another model
 
 
 class ModelEvidence:
-    """Collects what a device answered since a connection came up, and judges it."""
+    """Collects the answers since the last start, and judges them."""
 
     def __init__(self, model: DeviceModel, read: Collection[str]) -> None:
-        """Judge by the points of `read` and those the model's file names."""
+        """Judge by the points `read` and those in the `identity` rules of the model file."""
         self._model = model
         tests = [test for rule in model.identity for test in rule.tests]
         self.points = frozenset(test.point for test in tests)
         self._core = _core(model, read)
-        self.has_answered = False  # anything at all since it started over
+        self.has_answered = False  # since the last start
         self._raws: dict[str, Raw | None] = {}
         self._refused: set[str] = set()
         self._requested: set[str] = set()
 
     @property
     def first_points(self) -> tuple[str, ...]:
-        """Return the points that are to be read before all others, in their order."""
+        """Return the points to read before all others, in their order."""
         rules = self._core & rule_points(self._model)
         names = (*sorted(self.points), "state", *sorted(rules), *sorted(self._core))
         return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:
-        """Start over: something else may answer now."""
+        """Start over: another device may answer now."""
         self.has_answered = False
         self._raws.clear()
         self._refused.clear()
@@ -69,17 +68,17 @@ class ModelEvidence:
         self._requested.update(raws)
 
     def mark_missing(self, name: str) -> None:
-        """Note that the device says it has no such point."""
+        """Note that the device refuses a point as nonexistent."""
         self._refused.add(name)
         self._requested.add(name)
 
     def mark_inconclusive(self, *names: str) -> None:
-        """Note points whose answer says nothing: garbled, busy, empty at the moment."""
+        """Note points whose answer proves nothing: garbled, busy or empty."""
         self._requested.update(names)
 
     @property
     def verdict(self) -> ModelVerdict:
-        """Return what can be said by now."""
+        """Return the verdict on everything read so far."""
         if not self.points <= self._requested:
             return ModelVerdict.PENDING
         for rule in self._model.identity:
@@ -94,7 +93,7 @@ class ModelEvidence:
 
     @property
     def reason(self) -> str:
-        """Return what speaks against the configured model, for the log."""
+        """Return the evidence against the configured model, for the log."""
         shown_points = self.points & self._raws.keys()
         if self._lacks_all() and not shown_points:
             return f"it has no {', '.join(sorted(self._core))}"
@@ -110,7 +109,7 @@ class ModelEvidence:
         return state_of(self._model, self._raws) is not None
 
     def _lacks_all(self) -> bool:
-        """Tell whether it has nothing of the core: refused, or a gap between its own registers."""
+        """Tell whether all core points are missing: refused, or all bits set as in a gap."""
         points = self._model.points
         gaps = {name for name, raw in self._raws.items() if is_all_ones(points[name], raw)}
         many = len(self._core) >= LEAST_REFUSED
@@ -132,7 +131,7 @@ class ModelEvidence:
 
 
 def makes_sense(point: Point, raw: Raw) -> bool:
-    """Tell whether a value could be measured at all; what has no unit always could."""
+    """Tell whether a value is physically possible; one without a unit always is."""
     if point.unit not in SENSE or isinstance(raw, str) or _is_blank(point, raw):
         return True
     low, high = SENSE[point.unit]
@@ -143,12 +142,12 @@ def makes_sense(point: Point, raw: Raw) -> bool:
 
 
 def _is_blank(point: Point, raw: Raw) -> bool:
-    """Tell whether all bits are set or none: what devices show that do not know yet."""
+    """Tell whether all bits are set or none: a value that the device does not know yet."""
     return raw in {0, ""} or is_all_ones(point, raw)
 
 
 def is_all_ones(point: Point, raw: Raw | None) -> bool:
-    """Tell whether all bits of a value are set: it is not available, or there is no register."""
+    """Tell whether all bits are set: the value is not available, or there is no register."""
     if raw is None:
         return True  # the model's own "not available"
     if isinstance(raw, str):
@@ -161,9 +160,9 @@ def is_all_ones(point: Point, raw: Raw | None) -> bool:
 
 
 def _core(model: DeviceModel, read: Collection[str]) -> frozenset[str]:
-    """Return the points without which a charger of the model cannot be understood.
+    """Return the core points: without them a charger of the model cannot be interpreted.
 
-    Those of a station beside the socket do not count, nor what may be empty.
+    Points of another unit and optional points do not belong to the core.
     """
     points = model.points
     own = {
