@@ -13,7 +13,7 @@ from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, GridMete
 from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
-from knxgw.dlm.allocation import Share, solve
+from knxgw.dlm.allocation import Share, of_mains, on_mains, solve
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run
 from knxgw.station.initial import initial
@@ -104,11 +104,11 @@ def _solving_us(count: int) -> float:
         Share(
             minimum_ma=6000,
             cap_ma=chance.randint(10_000, 32_000),
-            constraints=chance.choice(((0, 1, 2), (0,), (1,), (2,), (0, 1))),
+            constraints=on_mains(chance.choice(((0, 1, 2), (0,), (1,), (2,), (0, 1)))),
         )
         for _ in range(count)
     ]
-    room_ma = [count * 9000, count * 10_000, count * 11_000]
+    room_ma = of_mains([count * 9000, count * 10_000, count * 11_000])
     started_s = process_time()
     for _ in range(SOLVED_TIMES):
         solve(room_ma, shares)

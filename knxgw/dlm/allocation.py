@@ -6,23 +6,38 @@ not depend on the order of the members.
 Source: load-management 8.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple, NewType
+
+Constraint = NewType("Constraint", str)  # its name: "L1", later one of a sub-distribution
+MAINS = (Constraint("L1"), Constraint("L2"), Constraint("L3"))  # phases of the mains connection
+
+
+@cache
+def on_mains(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
+    """Return the constraints of some phases of the mains connection (0 to 2)."""
+    return tuple(MAINS[phase] for phase in phases)
+
+
+def of_mains(available_ma: Sequence[int]) -> dict[Constraint, int]:
+    """Return what is available [mA] on each phase of the mains connection, by constraint."""
+    return dict(zip(MAINS[: len(available_ma)], available_ma, strict=True))
 
 
 class Share(NamedTuple):
-    """One member: its limits [mA] and the constraints it counts for, by index."""
+    """One member: its limits [mA] and the constraints it counts for."""
 
     minimum_ma: int
     cap_ma: int
-    constraints: tuple[int, ...]
+    constraints: tuple[Constraint, ...]
     prioritised: bool = False
     resolution_ma: int = 100
     current_ma: int = 0  # what it has now: who holds an extra step keeps it
     energy_mwh: int = 0  # of its session: who has less gets an extra step first
 
 
-def solve(available_ma: Sequence[int], shares: Sequence[Share]) -> list[int]:
+def solve(available_ma: Mapping[Constraint, int], shares: Sequence[Share]) -> list[int]:
     """Return the current [mA] of each share, in their order, before rounding.
 
     A share on a constraint that not even the minima fit into stays at its minimum.
@@ -51,19 +66,19 @@ def solve(available_ma: Sequence[int], shares: Sequence[Share]) -> list[int]:
     return result
 
 
-def _merged(available_ma: Sequence[int], shares: Sequence[Share]) -> dict[int, int]:
+def _merged(available_ma: Mapping[Constraint, int], shares: Sequence[Share]) -> dict[int, int]:
     """Return what is available to every set of shares, as bits: the tightest of their constraints.
 
     Mostly all vehicles use the same phases; then one constraint says it all.
     """
-    users = [0] * len(available_ma)
+    users = dict.fromkeys(available_ma, 0)
     for number, share in enumerate(shares):
         bit = 1 << number
-        for index in share.constraints:
-            users[index] |= bit
+        for constraint in share.constraints:
+            users[constraint] |= bit
     tightest: dict[int, int] = {}
-    for mask, ma in zip(users, available_ma, strict=True):
-        if mask:
+    for constraint, ma in available_ma.items():
+        if mask := users[constraint]:
             tightest[mask] = min(ma, tightest.get(mask, ma))
     return tightest
 
@@ -93,7 +108,7 @@ def _fill(rest: dict[int, int], shares: Sequence[Share], free: int, result: list
 
 
 def rounded(
-    available_ma: Sequence[int], shares: Sequence[Share], exact_ma: Sequence[int]
+    available_ma: Mapping[Constraint, int], shares: Sequence[Share], exact_ma: Sequence[int]
 ) -> list[int]:
     """Return currents the chargers can express: rounded down, whole left-over steps given away.
 
@@ -107,18 +122,18 @@ def rounded(
     coarse = [n for n, share in enumerate(shares) if share.resolution_ma > FINE_MA]
     if not coarse:
         return result
-    rest = list(available_ma)
+    rest = dict(available_ma)
     for share, current_ma in zip(shares, result, strict=True):
-        for index in share.constraints:
-            rest[index] -= current_ma
+        for constraint in share.constraints:
+            rest[constraint] -= current_ma
     for number in sorted(coarse, key=lambda n: _step_order(n, shares[n], result[n])):
         share = shares[number]
         step_ma = share.resolution_ma
-        fits = all(rest[index] >= step_ma for index in share.constraints)
+        fits = all(rest[constraint] >= step_ma for constraint in share.constraints)
         if fits and result[number] + step_ma <= share.cap_ma and exact_ma[number] > result[number]:
             result[number] += step_ma
-            for index in share.constraints:
-                rest[index] -= step_ma
+            for constraint in share.constraints:
+                rest[constraint] -= step_ma
     return result
 
 

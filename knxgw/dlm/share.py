@@ -10,7 +10,7 @@ from enum import Enum
 
 from knxgw.charging.words import Reason
 from knxgw.dlm import queue as queues
-from knxgw.dlm.allocation import Share, rounded, solve
+from knxgw.dlm.allocation import Share, of_mains, on_mains, rounded, solve
 from knxgw.dlm.member import Member
 from knxgw.dlm.meter import is_recent, window_s
 from knxgw.dlm.settings import (
@@ -68,7 +68,7 @@ def _share(work: Work, member: Member) -> Share:
     return Share(
         one.minimum_ma,
         max(one.minimum_ma, member.limit_ma),
-        member.phases,
+        on_mains(member.phases),
         one.number == work.settings.priority,
         one.resolution_ma,
         member.offer_ma,
@@ -97,7 +97,7 @@ def _solved(
 ) -> dict[int, int]:
     if not shares:
         return {}
-    room = [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
+    room = of_mains([ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)])
     ordered = list(shares.values())
     return dict(zip(shares, rounded(room, ordered, solve(room, ordered)), strict=True))
 
@@ -364,12 +364,12 @@ def _raise(work: Work, running: list[Member], up_ma: Mapping[int, int]) -> None:
     if not wants:
         return
     held_ma = work.committed_ma()
-    head = [up - held for up, held in zip(work.up_ma, held_ma, strict=True)]
+    head = of_mains([up - held for up, held in zip(work.up_ma, held_ma, strict=True)])
     shares = [
         Share(
             minimum_ma=0,
             cap_ma=want_ma,
-            constraints=member.phases,
+            constraints=on_mains(member.phases),
             prioritised=member.settings.number == work.settings.priority,
         )
         for member, want_ma in wants

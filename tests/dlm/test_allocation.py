@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.dlm.allocation import Share, rounded, solve
+from knxgw.dlm.allocation import MAINS, Constraint, Share, of_mains, on_mains, rounded, solve
 
 THREE = (0, 1, 2)
+L1, CARPORT, GARAGE = MAINS[0], Constraint("carport"), Constraint("garage")
 
 
 def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -> Share:
-    return Share(minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=on)
+    return Share(minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=on_mains(on))
 
 
 def prioritised(one: Share) -> Share:
@@ -21,7 +22,7 @@ def prioritised(one: Share) -> Share:
 
 def amperes(available_a: int | list[int], *shares: Share) -> list[float]:
     room = available_a if isinstance(available_a, list) else [available_a] * 3
-    return [ma / 1000 for ma in solve([a * 1000 for a in room], shares)]
+    return [ma / 1000 for ma in solve(of_mains([a * 1000 for a in room]), shares)]
 
 
 @pytest.mark.proves("6.7", "D8b")
@@ -53,19 +54,26 @@ def test_who_cannot_be_helped_stays_at_the_minimum_and_the_others_are_served() -
 
 
 def test_any_set_of_constraints_can_be_given() -> None:
-    feeder = [share(on=(0, 3)), share(on=(0, 3)), share(on=(0, 4))]
-    assert amperes([40, 0, 0, 14, 32], *feeder) == [7, 7, 16]
+    room_ma = {L1: 40_000, CARPORT: 14_000, GARAGE: 32_000}
+    places = (CARPORT, CARPORT, GARAGE)
+    feeder = [share()._replace(constraints=(L1, place)) for place in places]
+    assert solve(room_ma, feeder) == [7000, 7000, 16_000]
+
+
+def test_a_constraint_that_nobody_counts_for_limits_nobody() -> None:
+    assert solve({L1: 40_000, CARPORT: -5000}, [share(on=(0,))]) == [16_000]
 
 
 @pytest.mark.proves("D8.1b")
 def test_a_left_over_ampere_goes_to_one_who_keeps_it() -> None:
-    room, coarse = [25_000] * 3, share()._replace(resolution_ma=1000)
+    room, coarse = of_mains([25_000] * 3), share()._replace(resolution_ma=1000)
     exact = solve(room, [coarse, coarse])
     assert rounded(room, [coarse, coarse], exact) == [13_000, 12_000]
     second = [coarse._replace(current_ma=12_000), coarse._replace(current_ma=13_000)]
     assert rounded(room, second, exact) == [12_000, 13_000], "no swapping"
     three = [coarse] * 3
-    assert rounded([32_000] * 3, three, solve([32_000] * 3, three)) == [11_000, 11_000, 10_000]
+    room = of_mains([32_000] * 3)
+    assert rounded(room, three, solve(room, three)) == [11_000, 11_000, 10_000]
 
 
 phases = st.sampled_from(((0,), (1,), (2,), (0, 1), (0, 1, 2)))
@@ -80,7 +88,7 @@ def all_shares(draw: st.DrawFn) -> list[Share]:
             Share(
                 minimum_ma=minimum_ma,
                 cap_ma=minimum_ma + draw(st.integers(0, 26_000)),
-                constraints=draw(phases),
+                constraints=on_mains(draw(phases)),
                 resolution_ma=draw(st.sampled_from((100, 1000))),
                 current_ma=draw(st.integers(0, 32_000)),
                 energy_mwh=draw(st.integers(0, 3)),
@@ -91,21 +99,21 @@ def all_shares(draw: st.DrawFn) -> list[Share]:
     return shares
 
 
-rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3)
+rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3).map(of_mains)
 
 
 @pytest.mark.proves("D8d", "D8.1a")
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overdrawn(
-    room: list[int], shares: list[Share]
+    room: dict[Constraint, int], shares: list[Share]
 ) -> None:
     exact = solve(room, shares)
     for found in (exact, rounded(room, shares, exact)):
         for one, current_ma in zip(shares, found, strict=True):
             assert one.minimum_ma <= current_ma <= one.cap_ma
-        for index, available_ma in enumerate(room):
-            users = [n for n, one in enumerate(shares) if index in one.constraints]
+        for name, available_ma in room.items():
+            users = [n for n, one in enumerate(shares) if name in one.constraints]
             minima = sum(shares[n].minimum_ma for n in users)
             assert sum(found[n] for n in users) <= max(minima, available_ma)
 
@@ -114,7 +122,7 @@ def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overd
 @settings(max_examples=200)
 @given(rooms, all_shares(), st.randoms(use_true_random=False))
 def test_the_order_of_the_members_does_not_matter(
-    room: list[int], shares: list[Share], dice: random.Random
+    room: dict[Constraint, int], shares: list[Share], dice: random.Random
 ) -> None:
     order = list(range(len(shares)))
     dice.shuffle(order)
@@ -127,24 +135,26 @@ def test_the_order_of_the_members_does_not_matter(
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_could_have_more_without_somebody_having_less(
-    room: list[int], shares: list[Share]
+    room: dict[Constraint, int], shares: list[Share]
 ) -> None:
     found = solve(room, shares)
-    users = [sum(index in one.constraints for one in shares) for index in range(3)]
+    users = {name: sum(name in one.constraints for one in shares) for name in room}
     for one, current_ma in zip(shares, found, strict=True):
         full = [
-            index
-            for index in one.constraints
-            if room[index]
-            - sum(ma for s, ma in zip(shares, found, strict=True) if index in s.constraints)
-            < users[index]
+            name
+            for name in one.constraints
+            if room[name]
+            - sum(ma for s, ma in zip(shares, found, strict=True) if name in s.constraints)
+            < users[name]
         ]
         assert current_ma == one.cap_ma or full, "less than 1 mA for each is left on a phase of it"
 
 
 @settings(max_examples=200)
 @given(rooms, all_shares())
-def test_equal_members_get_equal_increments(room: list[int], shares: list[Share]) -> None:
+def test_equal_members_get_equal_increments(
+    room: dict[Constraint, int], shares: list[Share]
+) -> None:
     twins = [shares[-1]._replace(prioritised=False)] * 2
     found = solve(room, [*shares, *twins])
     assert found[-1] == found[-2]

@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm import queue as queues
-from knxgw.dlm.allocation import Share, rounded
+from knxgw.dlm.allocation import Share, of_mains, on_mains, rounded
 from knxgw.dlm.member import Member
 from knxgw.dlm.settings import Settings
 from tests.dlm.houses import HOUSE, Car, House, member, slow_cars
@@ -80,8 +80,8 @@ def test_with_the_queue_who_has_waited_longest_comes_first_of_equals(
 
 @pytest.mark.proves("D8.1b")
 def test_a_left_over_step_goes_to_the_prioritised_then_the_holder_then_least_energy() -> None:
-    coarse = Share(minimum_ma=6000, cap_ma=16_000, constraints=(0,), resolution_ma=1000)
-    exact, room = [12_500] * 2, [25_000]
+    coarse = Share(minimum_ma=6000, cap_ma=16_000, constraints=on_mains((0,)), resolution_ma=1000)
+    exact, room = [12_500] * 2, of_mains([25_000])
 
     def gets(one: Share, two: Share) -> list[int]:
         return rounded(room, [one, two], exact)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knxgw.charging.faults import FaultCode
-from knxgw.dlm.allocation import FINE_MA, Share, solve
+from knxgw.dlm.allocation import FINE_MA, Share, of_mains, on_mains, solve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario, Told
 from knxgw.station.model import GridControlCommanded, InterruptionCommanded
@@ -194,12 +194,12 @@ def _held_down(
         Share(
             minimum_ma=one.model.minimum_ma,
             cap_ma=max(one.model.minimum_ma, one.cap_ma),
-            constraints=one.counts_for,
+            constraints=on_mains(tuple(one.counts_for)),
             prioritised=one.number == scenario.connection.priority,
         )
         for one in running
     ]
-    fair = solve([round(ma) for ma in room_ma], shares) if shares else []
+    fair = solve(of_mains([round(ma) for ma in room_ma]), shares) if shares else []
     left = [
         ma - sum(one.offer_ma for one in running if phase in one.counts_for)
         for phase, ma in enumerate(room_ma)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from knxgw.config.model import SMART_METER_7012_MA
-from knxgw.dlm.allocation import FINE_MA, Share, rounded, solve
+from knxgw.dlm.allocation import FINE_MA, Share, of_mains, on_mains, rounded, solve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.sim.bench.telegrams import TYPES
@@ -156,9 +156,10 @@ class _Moment:
 
 def _solved(available: list[int], shares: list[Share]) -> list[int]:
     """Return what everybody gets; where chargers take whole amperes, whole amperes."""
-    exact = solve(available, shares)
+    room = of_mains(available)
+    exact = solve(room, shares)
     if any(share.resolution_ma > FINE_MA for share in shares):
-        return rounded(available, shares, exact)
+        return rounded(room, shares, exact)
     return exact
 
 
@@ -166,7 +167,7 @@ def _share(model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: 
     return Share(
         minimum_ma=model.minimum_ma,
         cap_ma=max(model.minimum_ma, min(model.maximum_ma, maximum_ma)),
-        constraints=used,
+        constraints=on_mains(used),
         prioritised=first,
         resolution_ma=model.resolution_ma,
     )
