@@ -53,7 +53,7 @@ class ModelDirectory(Mapping[str, DeviceModel]):
 
 
 def load_catalogue(directory: Path | None = None) -> Catalogue:
-    """Read every file of a folder, of the shipped one without. Raises: ConfigError with every mistake at once."""
+    """Read every file of a folder, by default the shipped one. Raises: ConfigError with every mistake."""
     directory = directory or product_db()
     problems = Problems()
     found = _without_models(directory, problems)

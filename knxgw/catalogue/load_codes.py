@@ -10,7 +10,7 @@ from knxgw.catalogue.yaml_tree import Node
 # Whole numbers by type, whose names say how many bits they have.
 _ENDS = ("u16", "i16", "u32", "i32", "u48", "u64", "i64")
 _MEASURED = r"(current|power|energy|voltage)(_\w+)?|temperature|session_duration|serial|firmware"
-_UNMEASURED = r"current_(offered|max_hw|min_hw)"  # limits: told, not measured
+_UNMEASURED = r"current_(offered|max_hw|min_hw)"  # limits: set, not measured
 
 
 def read_codes(node: Node) -> Mapping[int | str, Code]:

@@ -1,4 +1,4 @@
-"""Reads how a model is told its current, and its fail-safe: `control` and `watchdog`."""
+"""Reads how the current of a model is set, and its fail-safe: `control` and `watchdog`."""
 
 from collections.abc import Mapping
 
@@ -45,7 +45,7 @@ _WATCHDOG_KEYS = (
 
 
 def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
-    """Return how a charger is told its current, None where a file does not say it."""
+    """Return how the current of a charger is set; None where the file does not say."""
     node = root.require("control")
     if node is None:
         return None

@@ -19,7 +19,7 @@ _KEYS = (
 )
 _SCOPES = ("general", "charging_point")
 _HIGHEST = 130  # reference device's manual, chapter 11.1
-_MOST_FLASHES = 9  # more in a row nobody counts
+_MOST_FLASHES = 9  # more in a row cannot be counted by eye
 
 
 def read_faults(root: Node) -> Faults | None:

@@ -185,7 +185,7 @@ def _read_wake_after(interface: Node) -> float | None:
 
 
 def _read_transformers(root: Node, points: Mapping[str, Point]) -> Transformers:
-    """Return who applies a ratio; it is read exactly where values are multiplied by one."""
+    """Return where a ratio is applied; it is read exactly where values are multiplied by it."""
     node = root.get("transformers")
     word = (node.choice(tuple(Transformers)) if node else None) or Transformers.NONE
     is_read = any(point.times for point in points.values())

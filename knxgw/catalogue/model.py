@@ -404,7 +404,7 @@ class ZeroMeaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """How a charger is told its current."""
+    """How the current of a charger is set."""
 
     resolution_ma: int
     minimum_ma: int
@@ -436,7 +436,7 @@ class Control:
 
     @property
     def is_power(self) -> bool:
-        """Tell whether the charger is told a power: somebody must know the phases in use."""
+        """Tell whether the charger is controlled in W: then the phases in use must be known."""
         return self.offer_step is not None and self.offer_step.value is StepValue.OFFER_POWER
 
 
@@ -540,7 +540,7 @@ class Transformers(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerialDefaults:
-    """How a device on a serial line is set when nobody changed it."""
+    """The factory settings of a device on a serial line."""
 
     baud: int
     data_bits: int

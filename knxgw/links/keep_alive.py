@@ -39,7 +39,7 @@ async def keep_alive(
 ) -> NoReturn:
     """Run `session`, again whenever its link is lost; any other error ends the program.
 
-    Who knows more about the link than its errors tell says what happened: `on_failure`.
+    `on_failure` replaces the log line, for a caller that knows more about the link.
     """
     loop = asyncio.get_running_loop()
     delays = doubling(first_s=1.0, last_s=last_delay_s)

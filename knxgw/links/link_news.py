@@ -1,17 +1,17 @@
-"""What the log says about a link: lost once, back once, and a link that flaps less and less often."""
+"""Logs the changes of a link: each loss and return once, and a flapping link rarely."""
 
 import logging
 
 from knxgw.allowance import Allowance
 
-AT_ONCE = 6.0  # losses that are said at once ...
-AT_ONCE_EVERY_S = 3600.0  # ... and how long until it may be one more; others are only counted
-MOST_REASONS = 5  # why it cannot be made again, for each loss
-LASTING_S = 600.0  # a loss of this length is said in any case
+AT_ONCE = 6.0  # losses that may be logged in a row ...
+AT_ONCE_EVERY_S = 3600.0  # ... and the time until one more may be; others are only counted
+MOST_REASONS = 5  # reasons that are logged, for each loss
+LASTING_S = 600.0  # a loss of this length is always logged
 
 
 class LinkNews:
-    """Says changes of one link, not repetitions."""
+    """Logs changes of one link, not repetitions."""
 
     def __init__(
         self,
@@ -24,15 +24,15 @@ class LinkNews:
         self._name = name
         self._log = log
         self._is_up = False
-        self._lost_at: float | None = None  # when it was lost last; None: it never was there
+        self._lost_at: float | None = None  # the last loss; None: the link never was up
         self._lost_why = ""
         self._is_loss_logged = False
-        self._reasons: set[str] = set()  # said since it was there
+        self._reasons: set[str] = set()  # logged since the last loss
         self._allowance = Allowance(most=at_once, every_s=every_s)
-        self._unlogged = 0  # short losses since the last one that was told
+        self._unlogged = 0  # short losses since the last one that was logged
 
     def up(self, now_s: float, detail: str) -> None:
-        """Hear that the link is there."""
+        """Note that the link is up."""
         if self._lost_at is None:
             self._log.info("%s link is up, %s", self._name, detail)
         elif self._is_loss_logged:
@@ -44,7 +44,7 @@ class LinkNews:
         self._is_up = True
 
     def failed(self, why: str, now_s: float) -> None:
-        """Hear that the link was lost, or that it could not be made again."""
+        """Note that the link was lost, or could not be made."""
         if self._is_up:
             self._is_up, self._is_loss_logged = False, False
             self._lost_at, self._lost_why, self._reasons = now_s, why, {why}

@@ -1,8 +1,8 @@
-"""One Modbus endpoint with its own queue: takes turns between its devices, commands first.
+"""The bus behind one Modbus endpoint: shares the wire between its devices, writes first.
 
-What a connection is worth after a timeout or a wrong answer, `modbus_connection` says. A connection
-that is made anew within its patience is no loss: nobody is told, and nothing counts as unwritten
-unless the device was away meanwhile; what it forgot otherwise shows in its read-back.
+`modbus_connection` decides what a timeout or a wrong answer means for the connection. A connection
+that is renewed within `RECONNECT_S` is not reported as lost, and nothing counts as unwritten unless
+the device was unreachable in between; anything else that it lost shows in its read-back.
 """
 
 import asyncio
@@ -30,23 +30,26 @@ from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 wire = logging.getLogger("knxgw.wire.modbus")
-LOSSES_AT_ONCE, LOSSES_EVERY_S = 2.0, 43_200.0  # that the log tells of one endpoint
-LEAST_TURN_S, LONGEST_TURN_S = 0.001, 0.5  # how long a turn counts at least and at most
-ALL_SILENT_S = 3.5  # for so long nobody has answered: the whole endpoint is silent
+LOSSES_AT_ONCE, LOSSES_EVERY_S = 2.0, 43_200.0  # lines about losses of one endpoint in the log
+LEAST_TURN_S, LONGEST_TURN_S = (
+    0.001,
+    0.5,
+)  # the shortest and longest time that is counted for a request
+ALL_SILENT_S = 3.5  # without any answer for so long, the whole endpoint is silent
 
 
 def quiet_pymodbus() -> None:
-    """Keep pymodbus from logging an ERROR per timeout: the bus reports changes itself."""
+    """Keep pymodbus from logging an ERROR per timeout: the bus logs changes itself."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
 class Pollable(Protocol):
-    """What a bus serves: it says what to ask next, and is told what became of it."""
+    """What a bus polls: returns the next request and takes its outcome."""
 
     @property
     def model(self) -> DeviceModel:
-        """Return the model whose patience and gaps count."""
+        """Return the model whose timeout and gaps apply."""
 
     def opened(self) -> None:
         """Start over on a new connection."""
@@ -56,13 +59,13 @@ class Pollable(Protocol):
 
     @property
     def unit_ids(self) -> frozenset[int]:
-        """Return the units it speaks to."""
+        """Return the units that it addresses."""
 
     def priority(self, now_s: float, /) -> int:
-        """Return how soon its next request comes: 0 an urgent write, 1 another write, 2 a read."""
+        """Return the priority of its next request: 0 an urgent write, 1 another write, 2 a read."""
 
     def next_request(self, now_s: float, /) -> Request | None:
-        """Return what is to be done now."""
+        """Return the request that is due now."""
 
     def read_done(
         self, request: Read, registers: Sequence[int], now_s: float, /
@@ -78,17 +81,17 @@ class Pollable(Protocol):
         """Take a failed request."""
 
     def lost(self, now_s: float, /) -> Sequence[DeviceEvent]:
-        """Take the loss of the connection, or that none could be made."""
+        """Note that the connection was lost, or that none could be made."""
 
     def was_away(self) -> None:
-        """Take that the device could not be reached for some seconds: it may have started anew."""
+        """Note that the device was unreachable for some seconds: it may have restarted."""
 
 
 D = TypeVar("D", bound=Pollable)
 
 
 def needs_of(drivers: Sequence[Pollable]) -> ConnectionNeeds:
-    """Return what the devices behind one endpoint together want of its connection."""
+    """Return the strictest needs of the devices behind one endpoint."""
     models = [driver.model for driver in drivers]
     return ConnectionNeeds(
         timeout_s=max(model.response_timeout_s for model in models),
@@ -98,7 +101,7 @@ def needs_of(drivers: Sequence[Pollable]) -> ConnectionNeeds:
 
 
 class ModbusBus(Generic[D]):
-    """The devices behind one endpoint, asked one after the other."""
+    """Polls the devices behind one endpoint, one request at a time."""
 
     def __init__(
         self,
@@ -116,29 +119,27 @@ class ModbusBus(Generic[D]):
         self._stale_answers = StaleAnswerGuard(numbered=endpoint.numbers_answers)
         self._is_numbered = endpoint.numbers_answers
         self._silence_s = endpoint.silence_s
-        self._used_s: dict[D, float] = {}  # of the wire's time, fairly counted
-        self._served_used_s = 0.0  # what the device that is asked had used before
-        self._silent_since: dict[
-            D, float
-        ] = {}  # who was asked in vain since the last answer, and when
-        self._timed_out_at = -math.inf  # when an answer was given up last
+        self._used_s: dict[D, float] = {}  # time on the wire, with that of idle devices raised
+        self._served_used_s = 0.0  # of the device that was served last, before its request
+        self._silent_since: dict[D, float] = {}  # devices that timed out since the last answer
+        self._timed_out_at = -math.inf  # the last timeout
         self._leaving: frozenset[D] = frozenset()
         self.connection = Connection(endpoint, needs_of(self.drivers))
         self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
-        self._is_silent = False  # whether nobody answers on a connection that there is
-        self._closing_since: dict[D, float] = {}  # whose requests end the connection, since when
-        self._answered_at = -math.inf  # when anybody answered last
-        self._request_ended_at = -math.inf  # when the last request was over
-        self._gap_s = 0.0  # what the device that was asked last wants before the next request
+        self._is_silent = False  # connected, but no device answers
+        self._closing_since: dict[D, float] = {}  # devices whose requests close the connection
+        self._answered_at = -math.inf  # the last answer
+        self._request_ended_at = -math.inf  # the end of the last request
+        self._gap_s = 0.0  # the gap that the last device needs
 
     def wake(self) -> None:
-        """Look for something to do: the station wants something new."""
+        """Look for a due request: the station wants something new."""
         self._wake.set()
 
     def serve(self, drivers: Sequence[D], *, leaving: Collection[D] = ()) -> None:
-        """Serve other devices behind the endpoint; those that stay notice nothing.
+        """Serve other devices behind the endpoint; those that stay are not affected.
 
-        A leaving one still gets what waits to be written, but what it says counts no more.
+        Devices in `leaving` still get their pending writes, but their events are dropped.
         """
         before, wanted = set(self.drivers), (*drivers, *leaving)
         self.drivers, self._leaving = wanted, frozenset(leaving)
@@ -183,7 +184,7 @@ class ModbusBus(Generic[D]):
         return "one device" if count == 1 else f"{count} devices"
 
     def failed(self, error: LinkError) -> None:
-        """Say that the connection was lost, or cannot be made."""
+        """Log that the connection was lost, or cannot be made."""
         self._news.failed(str(error), asyncio.get_running_loop().time())
 
     async def _reopen(self) -> None:
@@ -192,10 +193,10 @@ class ModbusBus(Generic[D]):
                 driver.was_away()
 
     def _next_turn(self, now_s: float) -> tuple[D, Request] | None:
-        """Return whose turn it is: urgent commands first, then others, then who used the wire least.
+        """Return the next device and request: by priority, then the device that used the wire least.
 
-        So a device that lets everybody wait for its answer comes again when the others have had some
-        time, or nothing to ask. Nobody saves time up while it asks nothing.
+        So a slow device is served again when the others have had as much time, or nothing to request.
+        An idle device saves up no time.
         """
         order = list(self.drivers)
         if len(order) > 1:
@@ -229,7 +230,7 @@ class ModbusBus(Generic[D]):
             return
 
     def _free_at(self, driver: D) -> float:
-        """Return from when on a device may be asked: after the silence that wire and devices want."""
+        """Return when a device may be addressed, after the silence that wire and devices need."""
         gap_s = driver.model.request_gap_s
         silent_at = self._request_ended_at + max(self._silence_s, self._gap_s, gap_s)
         if self._is_numbered:
@@ -241,7 +242,7 @@ class ModbusBus(Generic[D]):
     async def _serve_request(
         self, driver: D, request: Request, loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Carry out one request; tell its driver what became of it, mend the connection if need be."""
+        """Carry out one request, pass on its outcome, and renew the connection if necessary."""
         must_reopen, begun_at = False, loop.time()
         try:
             registers = await self._exchange(driver, request, loop)
@@ -249,7 +250,7 @@ class ModbusBus(Generic[D]):
                 events = driver.read_done(request, registers, loop.time())
             else:
                 events = driver.write_done(request, loop.time())
-        except DoubtfulAnswerError as err:  # not done: its turn comes again
+        except DoubtfulAnswerError as err:  # discarded: the request is repeated at its next turn
             self._trace_failure(request, err)
             must_reopen = self._may_lag_behind
         except EndedError as err:
@@ -275,10 +276,10 @@ class ModbusBus(Generic[D]):
 
     @property
     def _may_lag_behind(self) -> bool:
-        """Tell whether a doubtful answer may be followed by more of the kind.
+        """Tell whether the other end may stay one answer behind.
 
-        A serial server, and now and then a device, stays one answer behind for as long as the
-        connection lasts; what was given up before this connection began is not of it.
+        A serial server, and some devices, then do so until the connection ends. Timeouts before this
+        connection do not count.
         """
         return not self._endpoint.is_serial and self._timed_out_at > self.connection.opened_at
 
@@ -286,10 +287,10 @@ class ModbusBus(Generic[D]):
         wire.debug("%s: %s: %s", self.name, describe(request), err)
 
     def _handle_closed(self, driver: D, request: Request, now_s: float) -> None:
-        """Take that the connection ended under a request: its turn comes again.
+        """Handle a connection that was closed during a request: the request is repeated later.
 
-        A device whose place is not free yet may take a connection and end it at once. Raises:
-        LinkError when it does so for too long, and nobody gets an answer.
+        A device that serves one client only may accept a second connection and close it at once.
+        Raises: LinkError when that lasts too long and no device answers.
         """
         since = self._closing_since.setdefault(driver, now_s)
         if now_s - since < RECONNECT_S:
@@ -308,12 +309,10 @@ class ModbusBus(Generic[D]):
         self.connection.note_answer()
 
     async def _handle_failure(self, driver: D, err: PeerError | LinkError, begun_at: float) -> bool:
-        """Tell whether the connection has to be made anew because of a failure."""
+        """Handle a failed request; return True when the connection must be renewed."""
         now_s = asyncio.get_running_loop().time()
         if not isinstance(err, LinkTimeoutError | WrongAnswerError):
-            self._handle_answer(
-                driver
-            )  # it refused, or confirmed something else: the connection is good
+            self._handle_answer(driver)  # a refusal is an answer: the connection is good
             return False
         if isinstance(err, WrongAnswerError):
             self._silent_since.clear()
@@ -327,7 +326,7 @@ class ModbusBus(Generic[D]):
         return False
 
     def _check_all_silent(self, now_s: float) -> None:
-        """Call all devices lost when each of several was asked in vain: one by one takes too long."""
+        """Report all devices as lost when each of several has timed out: one by one takes too long."""
         if not 1 < len(self.drivers) == len(self._silent_since):
             return
         if now_s - min(self._silent_since.values()) >= ALL_SILENT_S:
@@ -339,7 +338,7 @@ class ModbusBus(Generic[D]):
     async def _exchange(
         self, driver: D, request: Request, loop: asyncio.AbstractEventLoop
     ) -> Sequence[int]:
-        """Return what was read; a request that a sleeping device may have missed is repeated."""
+        """Return what was read; repeat a request that a sleeping device may have missed."""
         unit_id, wake_after_s = request.unit_id, driver.model.wake_after_s
         if wake_after_s is None:
             return await self._send(request)
@@ -357,7 +356,7 @@ class ModbusBus(Generic[D]):
         if isinstance(request, Write):
             wire.debug("%s: %s: %s", self.name, describe(request), list(request.registers))
         client = self.connection.client
-        if self._is_numbered:  # the wire leaves no doubt
+        if self._is_numbered:  # answers name their request
             return await carry_out(client, request, numbered=True)
         now_s = asyncio.get_running_loop().time
         self._stale_answers.asked(request.unit_id, now_s())
@@ -377,7 +376,7 @@ class ModbusBus(Generic[D]):
         return registers
 
     def _emit(self, driver: D, events: Sequence[DeviceEvent]) -> None:
-        """Hand on what a device says, unless it was taken away while it was asked."""
+        """Pass events on, unless the device was removed during the request."""
         if driver in self._leaving or driver not in self.drivers:
             return
         for event in events:

@@ -1,8 +1,8 @@
-"""The Modbus buses of a site while they run: one task per endpoint, and a driver for each device.
+"""The Modbus buses of a site at run time: one task per endpoint, and a driver for each device.
 
-Another configuration keeps what it can. An endpoint that stays keeps its connection; a device that
-stays keeps its driver, and with it all that is known of it. A charger that is not asked any more
-still gets its last offer: its driver goes on for a moment, but what it says counts no more.
+A new configuration keeps as much as possible. An endpoint that stays keeps its connection; a device
+that stays keeps its driver with all its state. A charger that is no longer polled still gets its last
+offer: its driver goes on for a moment, but its events are dropped.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from knxgw.modbus.driver import Driver
 log = logging.getLogger(__name__)
 LAST_DELAY_S = 15.0  # between two tries to reach an endpoint
 LAST_WRITES_S = 0.8  # for the last writes to a charger
-CHECK_EVERY_S = 0.02  # how often is looked whether they are done
+CHECK_EVERY_S = 0.02  # how often their end is checked
 NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
 MOST_TURNS = 7
 
@@ -32,10 +32,10 @@ MOST_TURNS = 7
 def devices_by_endpoint(
     configuration: Configuration,
 ) -> Mapping[ModbusEndpoint, tuple[Device, ...]]:
-    """Return the devices that are asked, by the endpoint that they share.
+    """Return the devices to poll, by the endpoint that they share.
 
-    All devices on the serial line share one. Those of a charging point that the configuration
-    blocks are left alone.
+    All devices on the serial line share one endpoint. Devices of a charging point that is blocked by
+    a fault of the configuration are left out.
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     found = tuple(devices(configuration))
@@ -58,7 +58,7 @@ def devices_by_endpoint(
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """A device, where it is asked, and who speaks to it."""
+    """A device with its endpoint and its driver."""
 
     endpoint: ModbusEndpoint
     device: Device
@@ -66,7 +66,7 @@ class _Served:
 
     @property
     def place(self) -> tuple[ModbusEndpoint, int, int]:
-        """Return what no two drivers may write to."""
+        """Return the address that no two drivers may write to."""
         address = device_address(self.device.connection, self.device.model)
         return self.endpoint, address.unit, address.register_offset
 
@@ -88,7 +88,9 @@ class ModbusBuses:
         self._chargers: dict[PointNumber, _Served] = {}
         self._leaving: dict[PointNumber, tuple[ModbusBus[Driver], Driver]] = {}
         self._tasks: dict[ModbusEndpoint, asyncio.Task[None]] = {}
-        self._endings: set[asyncio.Task[None]] = set()  # of what was asked before
+        self._endings: set[asyncio.Task[None]] = (
+            set()
+        )  # of buses and drivers of the previous configuration
         self._group: asyncio.TaskGroup | None = None  # while it runs
 
     def __iter__(self) -> Iterator[ModbusBus[Driver]]:
@@ -109,16 +111,16 @@ class ModbusBuses:
 
     @property
     def is_acknowledged(self) -> bool:
-        """Tell whether every charger that can be reached knows what is wanted of it."""
+        """Tell whether every reachable charger has acknowledged its offer."""
         return all(driver.is_acknowledged for driver in self.drivers)
 
-    # --- what is asked
+    # --- what is polled
 
     def configure(self, configuration: Configuration) -> frozenset[PointNumber]:
-        """Ask the devices of a configuration from now on.
+        """Poll the devices of a configuration from now on.
 
-        Returns the charging points whose chargers have a new driver, which knows no offer yet.
-        `ended` waits until what was asked before is left in order.
+        Returns the charging points whose chargers have a new driver, which has no offer yet. `ended`
+        waits until the chargers of the previous configuration have their last offer.
         """
         wanted = devices_by_endpoint(configuration)
         before, served = self._served, dict[tuple[ModbusEndpoint, DeviceId], _Served]()
@@ -149,7 +151,7 @@ class ModbusBuses:
     def _left_behind(
         self, before: Iterable[_Served]
     ) -> dict[PointNumber, tuple[ModbusBus[Driver], Driver]]:
-        """Return the chargers, by the charging point they had, to which nobody speaks any more."""
+        """Return the chargers that no driver serves any more, by their former charging point."""
         spoken_to = {one.place for one in self._served.values()}
         return {
             one.charging_point: (self._buses[one.endpoint], one.driver)
@@ -172,7 +174,7 @@ class ModbusBuses:
     # --- what is wanted of a charger
 
     def want(self, point: PointNumber, offer_ma: int) -> None:
-        """Take the newest offer of a charging point [mA]; one that is blocked has no charger."""
+        """Take the newest offer of a charging point [mA]; a blocked one has no charger."""
         served = self._chargers.get(point)
         if served is not None:
             served.driver.want(offer_ma)
@@ -208,7 +210,7 @@ class ModbusBuses:
         raise AssertionError("it waits for ever")
 
     async def ended(self) -> None:
-        """Wait until chargers that are not asked any more know what is left behind."""
+        """Wait until chargers that are no longer polled have acknowledged their last offer."""
         while self._endings:
             await asyncio.wait(self._endings)
         self._leaving = {}
@@ -220,7 +222,7 @@ class ModbusBuses:
             self._tasks[endpoint] = task
 
     def _end(self, endpoint: ModbusEndpoint) -> None:
-        """End a bus that nobody needs any more, after the last writes to its chargers."""
+        """End a bus that is no longer needed, after the last writes to its chargers."""
         bus, task = self._buses.pop(endpoint), self._tasks.pop(endpoint, None)
         leaving = [driver for of, driver in self._leaving.values() if of is bus]
         if task is None or self._group is None:
@@ -235,13 +237,13 @@ class ModbusBuses:
     async def _without(
         self, bus: ModbusBus[Driver], drivers: list[Driver], leaving: list[Driver]
     ) -> None:
-        """Take chargers from a bus that goes on, once they know what is left behind."""
+        """Remove chargers from a bus that goes on, once they have acknowledged their last offer."""
         await _acknowledged(leaving)
         bus.serve(drivers)
 
 
 async def _kept_alive(bus: ModbusBus[Driver], before: Collection[asyncio.Task[None]]) -> None:
-    """Serve one bus, once what was asked before it has left the wires."""
+    """Serve one bus, once the previous configuration has released the wires."""
     if before:
         await asyncio.wait(before)
     await keep_alive(bus.name, bus.run, last_delay_s=LAST_DELAY_S, on_failure=bus.failed)
@@ -254,7 +256,7 @@ async def _ended(task: asyncio.Task[None], leaving: list[Driver]) -> None:
 
 
 async def _acknowledged(drivers: list[Driver]) -> None:
-    """Wait until chargers know what is wanted of them, as long as the end of the process would."""
+    """Wait until chargers have acknowledged their offers, at most `LAST_WRITES_S`."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + LAST_WRITES_S
     while loop.time() < give_up_at and not all(driver.is_acknowledged for driver in drivers):  # noqa: ASYNC110 - many parts
@@ -271,11 +273,11 @@ def _driver(device: Device) -> Driver:
         register_offset=address.register_offset,
         minimum_ma=device.minimum_ma,
         phases=device.phases,
-        poll_phase=_turn(device),
+        poll_phase=_poll_phase(device),
     )
 
 
-def _turn(device: Device) -> float:
-    """Return what part of its poll period a device is ahead of the others."""
+def _poll_phase(device: Device) -> float:
+    """Return the phase of a device within the poll period, 0…1."""
     ahead = (device.point or 0) / MOST_TURNS
     return ahead if device.role is DeviceRole.CHARGER else ahead + 0.5

@@ -1,7 +1,7 @@
-"""pymodbus' clients as the bus needs them: bytes that cannot be read fail their request quietly.
+"""pymodbus' clients as the bus needs them: a malformed answer fails its request, and nothing else.
 
-As it comes, a malformed answer raises in the event loop, which logs an ERROR with a traceback and
-closes the connection; here it is an error of the one request that waits for it.
+In plain pymodbus a malformed answer raises in the event loop, which logs an ERROR with a traceback and
+closes the connection. Here it is an error of the request that awaits the answer.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _FRAMERS: dict[FramerType, type[FramerBase]] = {
     FramerType.RTU: RtuFramer,
     FramerType.ASCII: AsciiFramer,
 }
-KEPT_NUMBERS = 64  # of requests without an answer
+KEPT_NUMBERS = 64  # transaction numbers of unanswered requests
 _UNREADABLE = (ModbusException, struct.error, IndexError, ValueError)
 
 
@@ -46,17 +46,17 @@ class _Transactions(TransactionManager):
         super().__init__(params, framer(StrictDecoder()), 0, False, trace, None, None)  # noqa: FBT003 - pymodbus' shape
         self.failure: Exception | None = None  # why no connection could be made
         self.has_received = (
-            False  # whether anything came since the last request: nonsense is not silence,
+            False  # whether anything was received since the last request: nonsense is not silence,
         )
-        # but a good frame of another unit of the line is; that one was late
-        self.has_received_late = False  # whether an answer to an earlier request did
+        # but a valid frame of another unit on the line is; its answer was late
+        self.has_received_late = False  # whether an answer to an earlier request was received
         self._first_number = first_number
         self._unanswered: deque[int] = deque(maxlen=KEPT_NUMBERS)
         if isinstance(self.framer, SocketFramer):
             self.framer.awaited = self._unanswered
 
     async def connect(self) -> bool:
-        """Connect, and keep what stood in the way."""
+        """Connect, and keep the error if that fails."""
         self.is_closing = False
         self.failure = None
         try:
@@ -67,24 +67,24 @@ class _Transactions(TransactionManager):
         return self.failure is None and bool(self.transport)
 
     def callback_connected(self) -> None:
-        """Number on from where the last connection ended: nothing is numbered alike twice.
+        """Continue the transaction numbers of the last connection: none is used twice.
 
-        So a device that repeats an old number is not right by chance after each new connection.
+        So a device that repeats an old number is not right by chance after a new connection.
         """
         super().callback_connected()
         self.next_tid = self._first_number
 
     def expect(self) -> None:
-        """Listen from now on for an answer to the next request."""
+        """Start listening for the answer to the next request."""
         self.has_received = self.has_received_late = False
 
     def timed_out(self) -> None:
-        """Note that no answer came to the last request: one may still come."""
+        """Note that the last request timed out: its answer may still come."""
         if self.request_transaction_id:
             self._unanswered.append(self.request_transaction_id)
 
     def callback_data(self, data: bytes, addr: tuple[str, int] | None = None) -> int:
-        """Take received bytes; return how many were used."""
+        """Process received bytes; return how many were used."""
         self.framer.received.clear()
         try:
             used: int = super().callback_data(data, addr)
@@ -108,26 +108,26 @@ class _Transactions(TransactionManager):
             self.has_received = True
 
     def callback_disconnected(self, exc: Exception | None) -> None:
-        """Let a request fail at once when its connection closes, not only after its timeout."""
+        """Fail the pending request at once when the connection closes, not after its timeout."""
         super().callback_disconnected(exc)
         self.fail(ConnectionException("closed by the peer"))
 
     def forget(self) -> None:
-        """Drop what came of an answer nobody waits for any more."""
+        """Drop the bytes of an answer that is no longer awaited."""
         self.recv_buffer = b""
 
     def fail(self, error: ModbusException) -> None:
-        """Fail the request that waits, if any."""
+        """Fail the pending request, if any."""
         if not self.response_future.done():
             self.response_future.set_exception(error)
-            self.response_future.exception()  # somebody may have stopped waiting for it
+            self.response_future.exception()  # it may not be awaited any more
 
 
 Trace = Callable[[bool, bytes], bytes]
 
 
 class ModbusTcpClient(AsyncModbusTcpClient):
-    """A client that neither retries nor reconnects by itself: the bus does."""
+    """A client without its own retries and reconnects: the bus does both."""
 
     ctx: _Transactions
 

@@ -1,12 +1,12 @@
-"""The connection to one endpoint: kept while it can be, made anew when it has to be.
+"""The connection to one endpoint: kept as long as possible, renewed when necessary.
 
-A lost answer ends no connection: where answers carry numbers a late one is told by its number, on
-other wires the bus waits for silence and does not use what comes next (`modbus_stale_answers`). It is made
-anew when it has ended, when nothing right has come to `TROUBLE_LIMIT` requests in a row (the other
-end may have forgotten it), and when an answer may belong to an earlier request.
+A missing answer does not end a connection. Where answers carry transaction numbers, a late one is
+recognised by its number; on other wires the bus waits for silence and discards the next answer
+(`modbus_stale_answers`). The connection is renewed when it was closed, when `FAILURE_LIMIT` requests in
+a row failed (the other end may have dropped it), and when an answer may belong to an earlier request.
 
-A new connection may be refused: many devices take one client only and need some seconds until its
-place is free. So it is tried again for `RECONNECT_S`; until then nobody is told.
+A new connection may be refused: many devices serve one client only and need some seconds to release
+the old connection. So connecting is retried for `RECONNECT_S` before the link counts as lost.
 """
 
 import asyncio
@@ -19,22 +19,24 @@ from knxgw.links.modbus_client import ModbusClient
 from knxgw.links.modbus_endpoint import ModbusEndpoint
 
 wire = logging.getLogger("knxgw.wire.modbus")
-RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long a connection that ended is tried again
-SPACING_S = 0.2  # between the beginnings of two connections: a device may end each after an answer
-UNUSED_S = 0.6  # the same where nothing was answered on the first one
-TROUBLE_LIMIT = 2  # requests in a row without a right answer until the connection is made anew
-FIRST_NUMBER = 258  # of the first request; devices that count for themselves begin with 0 or 1
-QUIET_TRIES, QUIET_S = 20, 0.05  # a line on which nothing came for so long is silent
-RENEW_EARLY_S = 1.0  # beside the longest answer, before the device would end the connection itself
+RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long, and how often, a closed connection is retried
+SPACING_S = 0.2  # between two connections: a device may close each after an answer
+UNUSED_S = 0.6  # the same if the first one got no answer
+FAILURE_LIMIT = 2  # failed requests in a row, then the connection is renewed
+FIRST_NUMBER = (
+    258  # transaction number of the first request; devices that count themselves begin at 0 or 1
+)
+QUIET_TRIES, QUIET_S = 20, 0.05  # a wire without bytes for so long is silent
+RENEW_EARLY_S = 1.0  # plus the timeout: before the device closes the connection itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionNeeds:
-    """What devices want of their connection."""
+    """What devices need from their connection."""
 
     timeout_s: float  # for an answer
-    delay_s: float  # until a device listens
-    ends_s: float | None  # after which a device ends every connection
+    delay_s: float  # from connecting until a device listens
+    ends_s: float | None  # after which a device closes every connection
 
 
 class Connection:
@@ -43,10 +45,10 @@ class Connection:
     def __init__(self, endpoint: ModbusEndpoint, needs: ConnectionNeeds) -> None:
         self._endpoint = endpoint
         self.needs = needs
-        self.opened_at = -math.inf  # when it began to be made
+        self.opened_at = -math.inf  # when connecting began
         self._number = FIRST_NUMBER
-        self._is_used = False  # whether anything right came over it
-        self._failures = 0  # requests without a right answer, in a row
+        self._is_used = False  # whether it carried an answer
+        self._failures = 0  # failed requests, in a row
         self._client: ModbusClient | None = None
         self._client_timeout_s = math.inf  # of the client, for an answer
 
@@ -66,7 +68,7 @@ class Connection:
     def renew_at(self) -> float:
         """Return when it is to be renewed [monotonic s]."""
         if self._timeout_s > self._client_timeout_s:
-            return -math.inf  # it gives up before the slowest device has answered
+            return -math.inf  # it would time out before the slowest device answers
         ends_s = self.needs.ends_s
         if ends_s is None or self._endpoint.is_serial:
             return math.inf
@@ -77,21 +79,21 @@ class Connection:
         return self.needs.timeout_s
 
     def update_needs(self, needs: ConnectionNeeds) -> None:
-        """Take what other devices want of it; one that does not suit them is made anew."""
+        """Adopt other needs; a connection that does not meet them is renewed."""
         self.needs = needs
 
     def needs_renewal(self, now_s: float) -> bool:
-        """Tell whether the device is about to end it, or has ended it."""
+        """Tell whether the device is about to close the connection, or has closed it."""
         return now_s >= self.renew_at or not self.client.connected
 
     async def open(self) -> None:
-        """Connect. Raises: LinkError, which says why not and what to look at."""
+        """Connect. Raises: LinkError with the reason and what to check."""
         failure = await self._connect(self._timeout_s)
         if failure is not None:
             raise self._link_error(failure)
 
     async def reopen(self) -> bool:
-        """Connect anew; tell whether the device was away meanwhile. Raises: as `open`."""
+        """Renew the connection; return True if it was refused meanwhile. Raises: as `open`."""
         wire.debug("%s: connection made anew", self._endpoint.name)
         self.close()  # first: the device may take one client only
         loop = asyncio.get_running_loop()
@@ -114,26 +116,26 @@ class Connection:
             self._client.close()
             self._client = None
 
-    # --- what came over it
+    # --- outcomes
 
     def note_answer(self) -> None:
-        """Take a right answer."""
+        """Note an answer."""
         self._is_used = True
         self._failures = 0
 
     def note_failure(self) -> bool:
-        """Take a request without a right answer; tell whether the connection has to be made anew."""
+        """Note a failed request; return True when the connection must be renewed."""
         self._failures += 1
-        if self._endpoint.is_serial:  # nothing is gained by opening it anew
+        if self._endpoint.is_serial:  # reopening a serial line gains nothing
             return False
-        return self._failures % TROUBLE_LIMIT == 0
+        return self._failures % FAILURE_LIMIT == 0
 
     async def wait_for_silence(self) -> None:
-        """Wait until nothing is said any more on a wire where a late answer has no number."""
+        """Wait until the wire is silent, if a late answer has no number."""
         if self._endpoint.numbers_answers:
             return
         transactions = self.client.ctx
-        for _ in range(QUIET_TRIES):  # a line that is never silent is tried all the same
+        for _ in range(QUIET_TRIES):  # a wire that is never silent is used anyway
             if not transactions.has_received:
                 break
             transactions.has_received = False
@@ -143,7 +145,7 @@ class Connection:
     # --- inside
 
     async def _connect(self, timeout_s: float) -> Exception | None:
-        """Connect once; return what stood in the way."""
+        """Connect once; return the error, if any."""
         self.opened_at = asyncio.get_running_loop().time()
         client_timeout_s = self._timeout_s
         client = self._endpoint.client(client_timeout_s, self._number)

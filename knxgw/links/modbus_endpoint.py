@@ -20,7 +20,7 @@ FAST_BAUD = 19_200
 SILENT_CHARACTERS = 3.5
 ENDED_AT_ONCE = "ended at once; does it take one more client?"
 NO_ANSWER = "no answer to the attempt to connect; power, cable and address?"
-_NETWORK_WORDS = {
+_NETWORK_TEXTS = {
     frozenset({errno.ECONNREFUSED}): "refused; is Modbus switched on, is the port right?",
     frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}): (
         "no route to it; network, address and mask?"
@@ -30,11 +30,11 @@ _NETWORK_WORDS = {
 
 
 class ModbusEndpoint(Protocol):
-    """Makes clients; knows what a wire asks for between two frames."""
+    """Creates clients; knows the silence that its wire needs between frames."""
 
     @property
     def name(self) -> str:
-        """Return what it is called in the log."""
+        """Return its name in the log."""
 
     @property
     def silence_s(self) -> float:
@@ -42,17 +42,17 @@ class ModbusEndpoint(Protocol):
 
     @property
     def is_serial(self) -> bool:
-        """Tell whether it is a line: nothing is gained by opening it anew."""
+        """Tell whether it is a serial line: reopening it gains nothing."""
 
     @property
     def numbers_answers(self) -> bool:
         """Tell whether an answer names the request it belongs to."""
 
     def trouble(self, failure: Exception | None) -> str:
-        """Return why no connection could be made, and what to look at."""
+        """Return why no connection could be made, and what to check."""
 
     def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
-        """Return a client that is not connected yet; it numbers its requests from there on."""
+        """Return an unconnected client; its transaction numbers begin at `first_number`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +91,9 @@ class TcpEndpoint:
             return f"name {self.host!r} not known; is it written right?"
         if isinstance(failure, TimeoutError):
             return NO_ANSWER
-        for numbers, words in _NETWORK_WORDS.items():
+        for numbers, text in _NETWORK_TEXTS.items():
             if numbers & _error_numbers(failure):
-                return words
+                return text
         return str(failure or "no connection")
 
     def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
@@ -122,7 +122,7 @@ class SerialEndpoint:
 
     @property
     def silence_s(self) -> float:
-        """Return three and a half characters; ASCII frames say themselves where they end."""
+        """Return three and a half characters; ASCII frames need none, they have an end mark."""
         if self.line.protocol != "rtu":
             return 0.0
         if self.line.baud > FAST_BAUD:
@@ -143,7 +143,7 @@ class SerialEndpoint:
 
     @property
     def numbers_answers(self) -> bool:
-        """Return False: only the unit tells answers apart."""
+        """Return False: an answer names its unit only."""
         return False
 
     def trouble(self, failure: Exception | None) -> str:
@@ -161,15 +161,16 @@ class SerialEndpoint:
 
 
 def _error_numbers(failure: Exception | None) -> frozenset[int]:
-    """Return the error numbers of a failure; of several tries they stand in its text."""
+    """Return the error numbers of a failure; those of several attempts are in its text."""
     number = failure.errno if isinstance(failure, OSError) else None
     if number is not None:
         return frozenset({number})
-    return frozenset(int(found) for found in re.findall(r"\[Errno (\d+)\]", str(failure)))
+    return frozenset(int(number) for number in re.findall(r"\[Errno (\d+)\]", str(failure)))
 
 
 def framing_of(models: Iterable[DeviceModel]) -> Framing:
-    """Return how frames begin on the line of these models; `check` sees that there is one way."""
+    """Return the framing of a line with these models; `check` ensures that they agree."""
     return next(
-        (one.framing for one in models if one.framing is not Framing.STANDARD), Framing.STANDARD
+        (model.framing for model in models if model.framing is not Framing.STANDARD),
+        Framing.STANDARD,
     )

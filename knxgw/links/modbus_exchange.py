@@ -1,4 +1,4 @@
-"""One request and its answer, and what else may come instead of it."""
+"""One request with its answer, or the error that came instead."""
 
 from collections.abc import Awaitable, Sequence
 
@@ -29,15 +29,15 @@ class WrongAnswerError(DecodeError):
 
 
 class DoubtfulAnswerError(DecodeError):
-    """An answer came, but that to an earlier request, or perhaps so: it is asked for again."""
+    """The answer belongs, or may belong, to an earlier request: the request is repeated."""
 
 
 class EndedError(LinkError):
-    """The connection ended while an answer was awaited, or before it was asked for."""
+    """The connection was closed before the answer came."""
 
 
 async def carry_out(client: ModbusClient, request: Request, *, numbered: bool) -> Sequence[int]:
-    """Return what was read, nothing of a write.
+    """Return what was read; nothing for a write.
 
     `numbered`: the wire itself says which request an answer belongs to.
     Raises: LinkTimeoutError (silence), EndedError, PeerRefusedError, DecodeError and its kinds.
@@ -46,7 +46,7 @@ async def carry_out(client: ModbusClient, request: Request, *, numbered: bool) -
         if isinstance(request, Read):
             return await _read(client, request, numbered=numbered)
         await _write(client, request, numbered=numbered)
-    except ConnectionException as err:  # it closed while nobody asked
+    except ConnectionException as err:  # it was closed between two requests
         raise EndedError(str(err)) from err
     return ()
 
@@ -122,7 +122,7 @@ async def _answer(
 
 
 def _acknowledges(answer: ModbusPDU, request: Write) -> bool:
-    """Tell whether an answer repeats what was written, or how much."""
+    """Tell whether an answer echoes the written value, or their count."""
     match request.function:
         case 5:
             return answer.bits[:1] == [bool(request.registers[0])]

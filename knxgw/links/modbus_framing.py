@@ -1,4 +1,4 @@
-"""Frames that pymodbus does not know, and answers it would read although they cannot be right."""
+"""Framings that pymodbus lacks, and checks for malformed answers that it would accept."""
 
 from collections.abc import Collection
 
@@ -12,13 +12,13 @@ _ECHO_BYTES = 5
 
 
 class StrictDecoder(DecodePDU):
-    """Reads only answers that are as long as they say."""
+    """Accepts only answers of the length that they declare."""
 
     def __init__(self) -> None:
         super().__init__(is_server=False)
 
     def decode(self, frame: bytes) -> ModbusPDU | None:
-        """Return the answer. Raises: ModbusException when its length cannot be right."""
+        """Return the answer. Raises: ModbusException when its length is wrong."""
         function = frame[0]
         if function & 0x80:
             fits = len(frame) == 2
@@ -32,7 +32,7 @@ class StrictDecoder(DecodePDU):
 
 
 class _Listening(FramerBase):
-    """Notes who spoke: on a line that may be another unit, on any wire an answer that is late."""
+    """Records the sender of each frame: it may be another unit on the line, or a late answer."""
 
     def __init__(self, decoder: DecodePDU) -> None:
         super().__init__(decoder)
@@ -46,33 +46,32 @@ class _Listening(FramerBase):
 
 
 class SocketFramer(_Listening, FramerSocket):
-    """TCP frames, by a client that listens.
+    """TCP frames, with their senders recorded.
 
-    They have no checksum. While answers to earlier requests may still come, an answer that was cut
-    short would be completed by the first bytes of a late one; what is left of that then begins with
-    no number that is awaited.
+    TCP frames have no checksum. While late answers may arrive, a truncated answer would be completed by
+    the first bytes of a late one. The rest of that one then begins with no awaited number.
     """
 
     def __init__(self, decoder: DecodePDU) -> None:
         super().__init__(decoder)
-        self.awaited: Collection[int] = ()  # numbers of requests without an answer, but the last
+        self.awaited: Collection[int] = ()  # numbers of unanswered requests, except the last one
 
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """Return length, unit, number and content of the first frame. Raises: ModbusException."""
         used, unit_id, number, content = super().decode(data)
         rest = data[used : used + 2]
-        heads = {one.to_bytes(2, "big")[: len(rest)] for one in self.awaited}
+        heads = {number.to_bytes(2, "big")[: len(rest)] for number in self.awaited}
         if content and rest and heads and rest not in heads:
             raise ModbusException("what follows is no late answer")
         return used, unit_id, number, content
 
 
 class RtuFramer(_Listening, FramerRTU):
-    """RTU frames, by a client that listens."""
+    """RTU frames, with their senders recorded."""
 
 
 class AsciiFramer(_Listening, FramerAscii):
-    """ASCII frames, by a client that listens."""
+    """ASCII frames, with their senders recorded."""
 
 
 class AblClientFramer(AsciiFramer):
@@ -84,12 +83,12 @@ class AblClientFramer(AsciiFramer):
     START = b">"
 
     def encode(self, payload: bytes, device_id: int, tid: int) -> bytes:
-        """Return a request: it begins as the standard says."""
+        """Return a request: it begins with ":" as in the standard."""
         return FramerAscii.START + super().encode(payload, device_id, tid)[1:]
 
 
 class AblServerFramer(FramerAscii):
-    """The other end of the same."""
+    """The server side of the same framing."""
 
     def encode(self, payload: bytes, device_id: int, tid: int) -> bytes:
         """Return an answer."""

@@ -1,27 +1,29 @@
-"""Which answer of a unit may be believed on a wire where answers carry no number. Sans-IO.
+"""Rejects late answers of a unit on a wire where answers carry no number. Sans-IO.
 
-On a serial line, or behind a serial server, a late answer looks like the answer to the next
-request. So the first answer after a silence is not used, whatever it says, and the unit is asked
-again only when the answers to everything it was asked before must have come: if the answer came
-as late as it might have (it belonged to the first request without one), so may the last.
+On a serial line, or behind a serial server, a late answer looks like the answer to the next request.
+So the first answer after a timeout is discarded, and the unit is addressed again only when all earlier
+answers must have arrived. The worst delay is assumed: the discarded answer belonged to the first
+request that timed out, and the answer to the last request may be as late.
 """
 
 from dataclasses import dataclass, field
 
-LATEST_S = 10.0  # an answer that comes later than this after its request comes no more
-MARGIN_S = 0.1  # beyond the latest moment at which an answer to an old request may come
+LATEST_S = 10.0  # after its request: an answer that is later does not come at all
+MARGIN_S = 0.1  # added to the latest possible arrival of an old answer
 
 
 @dataclass(slots=True, kw_only=True)
 class _Unit:
-    asked_at: float = float("-inf")  # when it was asked last
-    ended_at: float = float("-inf")  # when the last answer came, or was given up
-    unanswered_since: list[float] = field(default_factory=list)  # when it was asked in vain since
-    free_at: float = float("-inf")  # from when on it may be asked
+    requested_at: float = float("-inf")  # the last request
+    ended_at: float = float("-inf")  # the last answer or timeout
+    unanswered_since: list[float] = field(
+        default_factory=list
+    )  # requests without an answer since the last one
+    free_at: float = float("-inf")  # when it may be addressed again
 
 
 class StaleAnswerGuard:
-    """What is known of the units of one endpoint."""
+    """Tells the answers to the last request of a unit from late ones."""
 
     def __init__(self, *, numbered: bool) -> None:
         """`numbered`: the wire itself says which request an answer belongs to."""
@@ -29,29 +31,29 @@ class StaleAnswerGuard:
         self._units: dict[int, _Unit] = {}
 
     def free_at(self, unit_id: int) -> float:
-        """Return from when on a unit may be asked [monotonic s]."""
+        """Return when a unit may be addressed [monotonic s]."""
         unit = self._units.get(unit_id)
         return unit.free_at if unit else float("-inf")
 
     def idle_s(self, unit_id: int, now_s: float) -> float:
-        """Return for how long a unit was not spoken to [s]."""
+        """Return the time since the last answer or timeout of a unit [s]."""
         unit = self._units.get(unit_id)
         return now_s - unit.ended_at if unit else float("inf")
 
     def asked(self, unit_id: int, now_s: float) -> None:
         """Note a request."""
-        self._units.setdefault(unit_id, _Unit()).asked_at = now_s
+        self._units.setdefault(unit_id, _Unit()).requested_at = now_s
 
     def unanswered(self, unit_id: int, now_s: float) -> None:
-        """Note that nothing came in time, or nothing that can be read."""
+        """Note a timeout, or an answer that cannot be read."""
         unit = self._units.setdefault(unit_id, _Unit())
         unit.ended_at = now_s
-        unit.unanswered_since = [*_recent(unit, now_s), unit.asked_at]
+        unit.unanswered_since = [*_recent(unit, now_s), unit.requested_at]
 
     def answered(self, unit_id: int, now_s: float, *, same_request: bool = False) -> bool:
-        """Note an answer; tell whether it is one to the last request beyond doubt.
+        """Note an answer; return True if it certainly belongs to the last request.
 
-        `same_request`: everything unanswered was this very request, so any answer to it will do.
+        `same_request`: all unanswered requests were identical, so any of their answers is right.
         """
         unit = self._units.setdefault(unit_id, _Unit())
         unit.ended_at = now_s
@@ -59,10 +61,12 @@ class StaleAnswerGuard:
         unit.unanswered_since = []
         if not waiting_since or self._numbered:
             return True
-        unit.free_at = unit.asked_at + (now_s - waiting_since[0]) + MARGIN_S
+        unit.free_at = unit.requested_at + (now_s - waiting_since[0]) + MARGIN_S
         return same_request
 
 
 def _recent(unit: _Unit, now_s: float) -> list[float]:
-    """Return when it was asked in vain, as far as answers to that may still come."""
-    return [asked_at for asked_at in unit.unanswered_since if now_s - asked_at < LATEST_S]
+    """Return the times of unanswered requests whose answers may still arrive."""
+    return [
+        requested_at for requested_at in unit.unanswered_since if now_s - requested_at < LATEST_S
+    ]

@@ -1,4 +1,4 @@
-"""Carries a probe out on one endpoint: one connection, one question at a time."""
+"""Runs a probe on one endpoint: one connection, one question at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import ModbusEndpoint
 from knxgw.modbus.probing import Probing
 
-SHOW_S = 0.1  # how often progress is told
+SHOW_S = 0.1  # between two reports of progress
 
 
 async def carry_out(
@@ -17,9 +17,9 @@ async def carry_out(
     on_progress: Callable[[Probing], None],
     limit_s: float,
 ) -> bool:
-    """Ask until the probe is done; return False if `limit_s` was over before.
+    """Run until the probe is done; return False if it takes longer than `limit_s`.
 
-    Raises: LinkError when there is no connection, or none any more.
+    Raises: LinkError when there is no connection, or it was lost.
     """
     quiet_pymodbus()
     bus = ModbusBus(endpoint, drivers=[probing], on_event=lambda _event: None)

@@ -24,7 +24,7 @@ How a write ends
 | `acknowledged` | the point contains the registers |
 | `refused` | the point is retried after `RETRY_S`; a refused release of the cable is dropped |
 | `unsupported` | an optional register is missing: it counts as written |
-| `unanswered` | nobody knows what the point contains: it is unwritten, and nothing is written for `RETRY_S` |
+| `unanswered` | the content of the point is unknown: it is unwritten, and nothing is written for `RETRY_S` |
 
 What makes a written offer pending again
 ----------------------------------------

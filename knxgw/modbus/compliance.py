@@ -1,9 +1,10 @@
-"""Whether a charger holds what it was told: by what it reports, and by what flows. Pure.
+"""Whether a charger complies with what was written: by its read-back and by its draw. Pure.
 
-Somebody else may write to the same charger, or it starts anew without losing its connection. Where a
-register can be read back, it is compared with what was written. What cannot be read shows in what the
-charger does: a current although none is offered. Too much is told again without end, for it may be the
-main fuse that depends on it; too little is told again calmly.
+Another master may write to the same charger, or it restarts without losing its connection. Where a
+register can be read back, its value is compared with what was written. Where it cannot, the draw shows a
+violation, such as a current while nothing is offered. A value that allows too much is written again
+without end, because the main fuse may depend on it; one that allows too little is written again at
+longer intervals.
 Source: load-management 9.3, 13.3c, 16. The times are ours.
 """
 
@@ -20,15 +21,15 @@ from knxgw.modbus.codec import Raw, scaled
 
 log = logging.getLogger(__name__)
 REWRITE_AFTER_S = 3.0  # a read-back may lag behind a write by this much
-READ_AGAIN_S = 0.7  # until then it is looked at so often
-REPEAT_S = 12.0  # between two repetitions of what is not held; until then a vehicle has stopped
-ARM_AGAIN_S = 3600.0  # its fail-safe: what it does not take may be stored in a memory that wears
-LIMITED_REWRITE_S = 60.0  # the charger holds less than we offer: tell it again, but calmly
-MOST_REWRITES = 3  # in a row; then a charger that does not take it is told again calmly
-LOG_AGAIN_S = 3600.0  # how often the log repeats that a charger does not hold something
+READ_AGAIN_S = 0.7  # until then it is read this often
+REPEAT_S = 12.0  # between two rewrites of one value; by then a vehicle has stopped
+ARM_AGAIN_S = 3600.0  # a rejected fail-safe setting: it may be stored in memory that wears out
+LIMITED_REWRITE_S = 60.0  # the charger allows less than the offer: no hurry
+MOST_REWRITES = 3  # in a row, then at longer intervals
+LOG_AGAIN_S = 3600.0  # between two log lines about the same violation
 DRAWS_MA = 1000  # more than this is charging
 DRAWS_W = DRAWS_MA * NOMINAL_V // 1000
-OVERDRAW_MA = 1500  # and a tenth of the offer: more is not following, as in the station's rule
+OVERDRAW_MA = 1500  # plus a tenth of the offer, as in the station's rule
 _CHARGES = (
     ChargingState.CHARGE,
     ChargingState.CHARGE_REDUCED,
@@ -37,14 +38,14 @@ _CHARGES = (
 
 
 class Comparison(Enum):
-    """What a read-back says about what was written."""
+    """Result of comparing a read-back with what was written."""
 
     MATCHES = auto()
-    TOO_EARLY = auto()  # it differs, but may not have changed yet
-    MISMATCH = auto()  # it differs: to be looked at once more, at once
-    DIFFERS = auto()  # and that is known already
-    LOWER = auto()  # tell it again: it allows less than it was told
-    FORGOTTEN = auto()  # tell it everything again: it allows more, or it has lost it
+    TOO_EARLY = auto()  # it differs, but the write may not be effective yet
+    MISMATCH = auto()  # it differs: read it once more, at once
+    DIFFERS = auto()  # it differs, and it is not time to write it again
+    LOWER = auto()  # write the value again: the charger allows less
+    FORGOTTEN = auto()  # write everything again: the charger allows more, or lost the value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class _Streak:
 
 
 class ViolationLog:
-    """Says in the log that something is not held: at first, and then not often."""
+    """Logs violations: the first one, then at most one per `LOG_AGAIN_S`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,18 +73,18 @@ class ViolationLog:
         self._unlogged: Counter[str] = Counter()
 
     def log(self, about: str, what: str, now_s: float) -> None:
-        """Complain about something; `what` says what was seen."""
+        """Log a violation of the kind `about`; `what` is the observation."""
         allowance = self._allowances.setdefault(about, Allowance(most=1, every_s=LOG_AGAIN_S))
         if not allowance.take(now_s):
             self._unlogged[about] += 1
             return
         unlogged = self._unlogged.pop(about, 0)
-        often = f" ({unlogged} times more since the last message)" if unlogged else ""
-        log.warning("%s: %s, written again%s", self._name, what, often)
+        times = f" ({unlogged} times more since the last message)" if unlogged else ""
+        log.warning("%s: %s, written again%s", self._name, what, times)
 
 
 class ReadBackCheck:
-    """Compares what a charger reports with what it was told."""
+    """Compares what a charger reports with what was written."""
 
     def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
         self._model = model
@@ -114,7 +115,7 @@ class ReadBackCheck:
     def _less_or_lost(
         self, name: str, raw: Raw, difference: float, written: WrittenValue
     ) -> tuple[bool, bool]:
-        """Tell whether a charger allows less than it was told, and whether it has lost it all."""
+        """Return whether a charger allows less than was written, and whether it lost the value."""
         if written.arming:
             return True, True
         if name in self._amounts:
@@ -145,7 +146,7 @@ class ReadBackCheck:
 
 
 def _patience_s(written: WrittenValue, repeats: int, *, less: bool, lost: bool) -> float:
-    """Return how old what was written must be to be repeated for another time."""
+    """Return the age [s] at which a written value is written once more."""
     if less and not lost:
         return LIMITED_REWRITE_S
     if repeats < MOST_REWRITES:
@@ -156,7 +157,7 @@ def _patience_s(written: WrittenValue, repeats: int, *, less: bool, lost: bool) 
 
 
 class DrawCheck:
-    """Sees in what flows that a charger does not do what it was told."""
+    """Checks by its draw whether a charger complies with the acknowledged offer."""
 
     def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
         self._measures = frozenset({"current_l1", "current", "power"} & model.capabilities)
@@ -167,10 +168,9 @@ class DrawCheck:
     def needs_rewrite(
         self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float, now_s: float
     ) -> bool:
-        """Tell whether the charger is to be told again what it has known for `age_s`.
+        """Return True when an offer that was acknowledged `age_s` ago must be written again; log it.
 
-        While nothing is offered any draw counts; while something is, only where the setpoint cannot
-        be read.
+        During a pause any draw counts; above 0 A only where the setpoint has no read-back.
         """
         if age_s < REPEAT_S or (acknowledged_ma > 0 and self._shows_setpoint):
             return False
@@ -183,15 +183,15 @@ class DrawCheck:
     def is_suspect(
         self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float
     ) -> bool:
-        """Tell whether more flows than it was told `age_s` ago: does it hold something else now?"""
+        """Tell whether the draw exceeds the offer acknowledged `age_s` ago: its read-back may differ."""
         return age_s >= REWRITE_AFTER_S and self._excess(values, acknowledged_ma) is not None
 
     def _excess(self, values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
-        """Return how it shows that more flows than it was told, None: it does not."""
+        """Return the observation that the draw exceeds the offer; None: it does not."""
         return _overdraws(values, acknowledged_ma) if acknowledged_ma else self._draws(values)
 
     def _draws(self, values: Mapping[Quantity, Value]) -> str | None:
-        """Return how a charging that should not be shows, None: it does not."""
+        """Return the observation that the vehicle charges during a pause; None: it does not."""
         for quantity in (*PHASE_CURRENTS, Quantity.CURRENT):
             current_ma = values.get(quantity)
             if isinstance(current_ma, int) and current_ma > DRAWS_MA:

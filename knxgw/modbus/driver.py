@@ -74,8 +74,8 @@ class Driver:
     ) -> None:
         """Serve one device; `phases` are those of its wiring.
 
-        `name` is what the log calls it; `turn` (0…1) tells devices apart, so that they are not asked
-        at once.
+        `name` is what the log calls it; `poll_phase` (0…1) spreads devices over the poll
+        period, so that they are not read all at once.
         """
         self.device = device
         self.model = model

@@ -1,4 +1,4 @@
-"""What arms and feeds the watchdog of one charger. Pure."""
+"""The steps that arm and feed the watchdog of one charger. Pure."""
 
 import math
 from collections.abc import Container, Iterator, Sequence
@@ -7,14 +7,14 @@ from knxgw.catalogue.model import Watchdog, WatchdogTrigger, WriteStep
 
 
 class FailSafe:
-    """Says which steps a watchdog needs; None has none."""
+    """Returns the steps that a watchdog needs; without a watchdog there are none."""
 
     def __init__(self, watchdog: Watchdog | None) -> None:
         self._watchdog = watchdog
 
     @property
     def read_backs(self) -> frozenset[str]:
-        """Return the points that report what arms it."""
+        """Return the points that report its settings."""
         return frozenset() if self._watchdog is None else self._watchdog.read_backs
 
     @property
@@ -28,7 +28,7 @@ class FailSafe:
         return next((step for step in steps if step.read_back == name), None)
 
     def arming(self, written: Container[str]) -> Sequence[WriteStep]:
-        """Return the steps that arm it and are not written, in their order."""
+        """Return the arming steps that are not written yet, in their order."""
         if self._watchdog is None:
             return ()
         return [step for step in self._watchdog.arm if step.point not in written]
@@ -36,7 +36,7 @@ class FailSafe:
     def feeding(
         self, wanted: Sequence[WriteStep], *, is_pause: bool, written: Container[str]
     ) -> Iterator[WriteStep]:
-        """Give the steps that feed it while the steps `wanted` hold: those of an offer or a pause."""
+        """Yield the steps that feed it during the steps `wanted` of an offer or a pause."""
         watchdog = self._watchdog
         if watchdog is None:
             return
@@ -47,11 +47,11 @@ class FailSafe:
             named = set() if is_pause else {step.point for step in watchdog.refresh}
             steps = [step for step in wanted if not named or step.point in named]
         arming = {step.point for step in watchdog.arm} if self.arming(written) else set()
-        for step in steps:  # feeding must not arm it with a fallback that nobody has set
+        for step in steps:  # feeding must not arm it before its fallback is set
             if step.point not in arming:
                 yield step
 
     def feed_due_at(self, fed_at: float, *, early_s: float) -> float:
-        """Return when a step that was written at `fed_s` is due again [monotonic s]."""
+        """Return when a step that was written at `fed_at` is due again [monotonic s]."""
         refresh_s = math.inf if self._watchdog is None else self._watchdog.refresh_s
         return max(fed_at, fed_at + refresh_s - early_s)

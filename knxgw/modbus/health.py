@@ -1,16 +1,16 @@
-"""What the answers of one device make of the link to it. Sans-IO, no clock.
+"""The condition of the link to one device, from its answers. Sans-IO, no clock.
 
-| what came | the link is |
+| outcome | condition |
 |---|---|
 | `SILENT_LIMIT` requests in a row without an answer | not reachable, until an answer comes |
 | `COMM_LIMIT` wrong answers in a row | "Comm", until the next good one |
 | `COMM_LIMIT` wrong answers in a row to one request that is needed, whatever it answers to others | "Comm", until that one is answered, or not asked any more |
-| trouble that came `RELAPSES` times within `WINDOW` answers, with requests that were answered before | "Comm", until `WINDOW` answers in a row are good |
+| wrong answers that began `RELAPSES` times within `WINDOW` answers, with requests that were answered before | "Comm", until `WINDOW` answers in a row are good |
 | anything else, such as a single lost or wrong answer | as before |
 
-Refusals of what a device need not have are no wrong answers; all refused writes are one request.
+Refusals of optional points are no wrong answers; all refused writes count as one request.
 
-What of this is said in the log, is said when it begins and when it ends, not with every answer.
+The log says when trouble begins and when it ends, not with every answer.
 """
 
 import logging
@@ -29,13 +29,13 @@ SILENT_LIMIT = 2
 COMM_LIMIT = 2
 RELAPSES, WINDOW = 3, 20
 BACK_OFF_FIRST_S, BACK_OFF_LAST_S = 1.0, 15.0
-NEWS_AT_ONCE, NEWS_EVERY_S = 2.0, 43_200.0  # lines about a device that comes and goes
+NEWS_AT_ONCE, NEWS_EVERY_S = 2.0, 43_200.0  # log lines about a device that comes and goes
 MOST_DOUBLINGS = 10
-WRONG_LAST_S = 5.0  # one that talks nonsense is asked more often: it is there
+WRONG_LAST_S = 5.0  # a device that answers wrongly is present: it is read more often
 
 
 class Health:
-    """Counts what a device did wrong; says what its link is because of that."""
+    """Counts silence and wrong answers, and derives the condition of the link."""
 
     def __init__(self, name: str) -> None:
         self.condition = LinkCondition.STARTING
@@ -45,33 +45,33 @@ class Health:
         self._has_answered = False
         self._refused_writes = 0  # in a row
         self._refused: Write | None = None  # the last one
-        self._good_reads: set[Block] = set()  # those that were answered once
+        self._good_reads: set[Block] = set()  # answered at least once
         self._wrong_reads: dict[Block, int] = {}  # in a row
-        self._logged: set[tuple[str, int, int]] = set()  # refusals that the log has
+        self._logged: set[tuple[str, int, int]] = set()  # refusals in the log
         self._answers = 0  # good and wrong ones
-        self._relapses: deque[int] = deque(maxlen=RELAPSES)  # at which answers trouble began
+        self._relapses: deque[int] = deque(maxlen=RELAPSES)  # the answers at which trouble began
         self._is_unsteady = False
-        self._wrong_count = 0  # wrong answers since there are too many
+        self._wrong_count = 0  # wrong answers since trouble began
         self._log_allowance = Allowance(most=NEWS_AT_ONCE, every_s=NEWS_EVERY_S)
-        self._is_logged = False  # that there are too many
+        self._is_logged = False  # whether the log says that trouble began
 
     def opened(self) -> None:
         """Start over on a new connection."""
         self.silent = self.wrong = self._refused_writes = 0
 
     def forget_reads(self) -> None:
-        """Forget what became of reads: others are made from now on."""
+        """Forget the outcome of reads: the plan is a new one."""
         self._good_reads.clear()
         self._wrong_reads.clear()
 
     @property
     def last_request_failed(self) -> bool:
-        """Tell whether the last request was not answered well."""
+        """Tell whether the last request failed."""
         return self.silent + self.wrong > 0
 
     @property
     def is_in_trouble(self) -> bool:
-        """Tell whether it has answered nothing useful for some requests."""
+        """Tell whether several requests in a row failed."""
         return self.silent >= SILENT_LIMIT or self.wrong >= COMM_LIMIT
 
     @property
@@ -81,9 +81,9 @@ class Health:
 
     @property
     def back_off_s(self) -> float:
-        """Return how long a device is left alone [s] that does not answer, or talks nonsense.
+        """Return how long to pause requests [s] after silence or wrong answers.
 
-        A single slip is no reason to, but one that never answered may not be there at all.
+        A single failure needs no pause, but a device that never answered may not exist.
         """
         if self.wrong:
             return 0.0 if self.wrong < COMM_LIMIT else _back_off_s(self.wrong, WRONG_LAST_S)
@@ -91,36 +91,36 @@ class Health:
             return 0.0
         return _back_off_s(self.silent, BACK_OFF_LAST_S)
 
-    # --- what happened
+    # --- outcomes
 
     def read(self, block: Block) -> None:
-        """Take the good answer to a read."""
+        """Note a good answer to a read."""
         self._good_reads.add(block)
         self.drop(block)
 
     def drop(self, block: Block) -> None:
-        """Forget that a read went wrong: it is made no more, or not in this way."""
+        """Forget that a read went wrong: it is no longer made in this way."""
         self._wrong_reads.pop(block, None)
 
     def was_read(self, block: Block) -> bool:
-        """Tell whether a read was answered well before."""
+        """Tell whether a read was ever answered well."""
         return block in self._good_reads
 
     def write_acknowledged(self, request: Write) -> None:
-        """Take an acknowledged write: it says nothing about others that were refused."""
+        """Note an acknowledged write; it proves nothing about refused writes of other points."""
         if self._refused is None or request.point == self._refused.point:
             self._refused_writes = 0
 
     def answered(self, still_needs: Callable[[Write], bool] | None) -> LinkCondition:
-        """Take an answer that is good; return what the link is.
+        """Note a good answer; return the condition of the link.
 
-        `still_wants` tells whether what a write was for is still to be done.
+        `still_needs` tells whether the point of a write is still to be written.
         """
         self._has_answered = True
         self.silent = self.wrong = 0
         self._count_answer()
         if self._refused and still_needs and not still_needs(self._refused):
-            self._refused, self._refused_writes = None, 0  # it is not told that any more
+            self._refused, self._refused_writes = None, 0  # that write is no longer needed
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
         if self._is_logged:
@@ -129,7 +129,7 @@ class Health:
         return LinkCondition.GOOD
 
     def unanswered(self) -> bool:
-        """Take a request without an answer; tell whether the device is not reachable."""
+        """Note a request without an answer; return True when the device is not reachable."""
         self.silent += 1
         self.wrong = 0
         return self.silent >= SILENT_LIMIT
@@ -137,9 +137,9 @@ class Health:
     def answered_wrongly(
         self, request: Request, error: PeerError, now_s: float, *, is_needed: bool
     ) -> bool:
-        """Take a wrong answer; tell whether there are too many.
+        """Note a wrong answer; return True when there are too many.
 
-        `is_needed`: a device that refuses this, and nothing else, is out of order.
+        `is_needed`: a device that refuses this request is faulty even if it answers all others.
         """
         if isinstance(request, Read):
             before = self._wrong_reads.get(request.block, 0)
@@ -153,7 +153,7 @@ class Health:
         self.wrong += 1
         self._count_answer()
         if self.wrong >= COMM_LIMIT:
-            self.silent = 0  # it speaks, if only nonsense
+            self.silent = 0  # it answers, if only wrongly
         many = self.is_wrong or self._is_wrong_somewhere
         is_news = many and not self._wrong_count
         if many or self._wrong_count:
@@ -172,12 +172,12 @@ class Health:
         elif len(self._relapses) == RELAPSES:
             self._is_unsteady = self._answers - self._relapses[0] <= WINDOW
 
-    # --- what is said
+    # --- the log
 
     def _log_wrong_answer(
         self, request: Request, error: PeerError, now_s: float, *, is_news: bool
     ) -> None:
-        """Say what is wrong when it is more than a slip, once."""
+        """Log wrong answers when trouble begins, and refusals once each."""
         if isinstance(error, PeerRefusedError) and error.code in NO_SUCH_BLOCK:
             self.log_refusal(request, error)
         elif is_news and self._log_allowance.take(now_s):
@@ -187,7 +187,7 @@ class Health:
             )
 
     def log_refusal(self, request: Request, error: PeerRefusedError) -> None:
-        """Say once that something is refused, and with which meaning."""
+        """Log once that a request is refused, and why."""
         address = request.block.address if isinstance(request, Read) else request.address
         kind = "read" if isinstance(request, Read) else "write"
         if (what := (kind, address, error.code)) not in self._logged:
@@ -196,7 +196,7 @@ class Health:
             log.warning("%s: %s: refused, %s (said once)", self._name, describe(request), why)
 
     def log_silence(self, now_s: float) -> None:
-        """Say that the device does not answer, as far as the connection is not to blame."""
+        """Log that the device does not answer although there is a connection."""
         if not self._log_allowance.take(now_s):
             return
         what = (
@@ -206,7 +206,7 @@ class Health:
 
 
 def doubled_s(times: int, *, first_s: float, last_s: float) -> float:
-    """Return the delay [s] after so many failures; a power of two grows beyond every float."""
+    """Return the delay [s] after so many failures; limited, so that no float overflows."""
     return min(first_s * 2.0 ** min(times - 1, MOST_DOUBLINGS), last_s)
 
 

@@ -21,7 +21,7 @@ from knxgw.modbus.plausibility import SumCheck
 from knxgw.modbus.rules import rule_points, state_of
 
 log = logging.getLogger(__name__)
-MOST_ROUNDS = 3  # a device that changes at every look is believed after so many
+MOST_ROUNDS = 3  # a device that changes with every read is believed after so many
 
 # Scales from the unit of a point (A, W, Wh, s, °C) to that of its quantity (mA, W, mWh, s, 0.01 °C).
 _MEASURED: Mapping[str, tuple[Quantity, int]] = {
@@ -63,7 +63,7 @@ _SUMS = (
     (Quantity.POWER, PHASE_POWERS, "power"),
     (Quantity.ENERGY, PHASE_ENERGIES, "energy_total"),
 )
-_KNOWN_TEXTS = (Quantity.SERIAL, Quantity.FIRMWARE, Quantity.EVCCID)  # empty: it is not known
+_KNOWN_TEXTS = (Quantity.SERIAL, Quantity.FIRMWARE, Quantity.EVCCID)  # empty: not available
 
 
 class Interpreter:
@@ -75,10 +75,10 @@ class Interpreter:
         self._model = model
         self._wired = phases
         self._raws: dict[str, Raw | None] = {}
-        self._missing: set[str] = set()  # points that the device does not have
+        self._missing: set[str] = set()  # points that the device lacks
         self._sums = list(_sums_of(model, self._missing, phases))
         self._of_phases: dict[Quantity, Value | None] = {}  # read since the last sum
-        self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer: asked for in vain
+        self.unavailable: frozenset[Quantity] = frozenset()  # in the last answer
         self._computed = [value for value in model.computed.values() if value.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         is_charger = model.kind is DeviceKind.CHARGER
@@ -87,9 +87,9 @@ class Interpreter:
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
         self._setpoint = _setpoint_name(model)
-        self.assumed_phases: int | None = None  # that a setpoint in W was meant for
+        self.assumed_phases: int | None = None  # for which a setpoint in W was calculated
         self._unknown_codes: set[Raw] = set()
-        self.inconsistent: set[str] = set()  # points to be read again before a state is given
+        self.inconsistent: set[str] = set()  # points to read again before a state is derived
         self._rounds = 0
 
     @property
@@ -106,12 +106,12 @@ class Interpreter:
 
     @property
     def ratio_points(self) -> tuple[str, ...]:
-        """Return the names of the points that others are multiplied by: to be read first of all."""
+        """Return the names of the points that others are multiplied by: they are read first."""
         names = (ratio for point in self._model.points.values() for ratio in point.times)
         return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:
-        """Forget everything, as after a lost connection: nothing stale may be combined."""
+        """Forget everything, as after a lost connection: stale values must not be combined."""
         self._raws.clear()
         self._of_phases.clear()
         self._parts.clear()
@@ -119,19 +119,19 @@ class Interpreter:
         self._rounds = 0
 
     def mark_missing(self, names: Iterable[str]) -> None:
-        """Expect no values of these points any more: the device does not have them."""
+        """Expect no more values of these points: the device lacks them."""
         self._missing.update(names)
         self._sums = list(_sums_of(self._model, self._missing, self._wired))
 
     def expect_all(self) -> None:
-        """Expect values of every point of the model, as when everything is read anew."""
+        """Expect values of every point of the model, as with a new plan."""
         self._missing.clear()
         self._sums = list(_sums_of(self._model, self._missing, self._wired))
 
     def update(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
-        """Take raw values of some points; return the quantities they renew.
+        """Update from raw values of some points; return the quantities that result.
 
-        What was read and is not available is in `unavailable`.
+        `unavailable` then holds the quantities that were read but have no value.
         """
         self._note_changes(raws)
         self._note_ratios(raws)
@@ -143,7 +143,7 @@ class Interpreter:
             if raw is not None and self._holds(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
             needs = (*point.times, *(test.point for test in point.valid_if))
-            if all(needed in self._raws for needed in needs):  # else it is not known yet
+            if all(needed in self._raws for needed in needs):  # else it is not decided yet
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
         for quantity in unavailable:
@@ -157,7 +157,7 @@ class Interpreter:
         return fresh
 
     def _note_ratios(self, raws: Mapping[str, Raw | None]) -> None:
-        """Log a ratio that is new: everything the device measures is multiplied by it."""
+        """Log a new ratio: everything that the device measures is multiplied by it."""
         for name in self.ratio_points:
             raw = raws.get(name)
             if raw is None or raw == self._raws.get(name):
@@ -167,10 +167,10 @@ class Interpreter:
             log.log(level, "%s: %s in the device is %g", self._name, name, value)
 
     def _note_changes(self, raws: Mapping[str, Raw | None]) -> None:
-        """Have the other points of the rules read again when one of them has changed.
+        """When a point of the state rules changes, have the other ones read again.
 
-        Where state and plug are two reads, an old plug and a new state would otherwise give a
-        state that never was.
+        Where state and plug are two reads, an old plug and a new state would otherwise result in a
+        state that never existed.
         """
         read = self._rule_points.intersection(raws)
         changed = any(name in self._raws and self._raws[name] != raws[name] for name in read)
@@ -200,7 +200,7 @@ class Interpreter:
             yield Quantity.SETPOINT, round(scaled(point, raw) * 1000 / volts)
 
     def _amount(self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
-        """Return a value in the unit of its point, None while what it is scaled by is not known."""
+        """Return a value in the unit of its point, None while its scale is unknown."""
         exponent = _exponent(point, raws)
         ratios = [self._ratio(name) for name in point.times]
         if exponent is None or any(ratio <= 0 for ratio in ratios):
@@ -208,12 +208,12 @@ class Interpreter:
         return scaled(point, raw, exponent) * math.prod(ratios)
 
     def _ratio(self, name: str) -> float:
-        """Return what a point says that others are multiplied by, 0 while it is not known."""
+        """Return a ratio that others are multiplied by; 0 while it is unknown."""
         raw = self._raws.get(name)
         return 0.0 if raw is None else scaled(self._model.points[name], raw)
 
     def _quantities_of(self, name: str) -> Iterable[Quantity]:
-        """Return what a point tells when it is available."""
+        """Yield the quantities that a point provides."""
         if name in _MEASURED:
             yield _MEASURED[name][0]
         elif name in _TEXTS:
@@ -224,7 +224,7 @@ class Interpreter:
             yield Quantity.SETPOINT
 
     def _setpoint_volts(self, point: Point) -> int:
-        """Return by what a setpoint is divided to be a current; 0: a power nobody can read yet."""
+        """Return the divisor that makes a setpoint a current; 0: the phases of a power are unknown."""
         return NOMINAL_V * (self.assumed_phases or 0) if point.unit == "W" else 1
 
     def _add_computed(
@@ -233,9 +233,9 @@ class Interpreter:
         fresh: dict[Quantity, Value],
         unavailable: set[Quantity],
     ) -> None:
-        """Add what is made of several points, once all of them were read since the last time.
+        """Add values computed from several points, once all of them were read since the last time.
 
-        One part that is not available makes all of it so.
+        If one part is not available, neither is the value.
         """
         for value in self._computed:
             parts = self._parts.setdefault(value.name, {})
@@ -258,8 +258,8 @@ class Interpreter:
     def _add_sums(self, fresh: dict[Quantity, Value], unavailable: set[Quantity]) -> None:
         """Add the sums of phases, once each phase was read since the last time.
 
-        So none is made of a few phases after a new connection, nor of one that is not read any
-        more. A phase that is not available makes its sum so, unless nothing is wired to it.
+        So a sum never consists of a few phases only, as after a new connection. If a wired phase is
+        not available, neither is the sum.
         """
         for total, phases in self._sums:
             self._of_phases.update((phase, fresh[phase]) for phase in phases if phase in fresh)
@@ -302,7 +302,7 @@ class Interpreter:
 
 
 def _evccid(text: str) -> str:
-    """Return the digits of an EVCCID, empty if it is none: "N/A", or zeros for no vehicle."""
+    """Return the digits of an EVCCID; empty for "N/A", or zeros without a vehicle."""
     digits = _NO_HEX.sub("", text).upper()
     return digits if len(digits) >= EVCCID_DIGITS and digits.strip("0") else ""
 
@@ -310,13 +310,13 @@ def _evccid(text: str) -> str:
 def _sums_of(
     model: DeviceModel, missing: Collection[str], wired: int
 ) -> Iterable[tuple[Quantity, list[Quantity]]]:
-    """Return what has to be added up because the device tells phases only, and the phases.
+    """Return the sums to compute because the device provides single phases only, with the phases.
 
-    Where a phase that is wired is missing, the rest of them is no sum; a device that has nothing but
-    its first phase is one of one phase.
+    If a wired phase is missing there is no sum; a device that provides only its first phase is a
+    one-phase device.
     """
     points = {name: one for name, one in model.points.items() if name not in missing}
-    available = {_MEASURED[name][0] for name, one in points.items() if _is_told(name, one)}
+    available = {_MEASURED[name][0] for name, one in points.items() if _is_measured(name, one)}
     available |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
     lost = {_MEASURED[name][0] for name in missing if name in _MEASURED} - available
     for total, phases, own_point in _SUMS:
@@ -328,7 +328,7 @@ def _sums_of(
             yield total, present
 
 
-def _is_told(name: str, point: Point) -> bool:
+def _is_measured(name: str, point: Point) -> bool:
     return name in _MEASURED and point.readable
 
 
@@ -338,7 +338,7 @@ def _terminal(phase: Quantity) -> int:
 
 
 def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
-    """Return the decimal exponent of a value, None: it has one, and not in the same answer."""
+    """Return the decimal exponent of a value, None: the same answer does not contain it."""
     if point.scale_from is None:
         return 0
     exponent = raws.get(point.scale_from)
@@ -347,7 +347,7 @@ def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
 
 
 def _setpoint_name(model: DeviceModel) -> str | None:
-    """Return the point behind GO 61: the read-back, else the effective current."""
+    """Return the point for GO 61: the read-back, else the effective current."""
     if model.control and model.control.read_back:
         return model.control.read_back
     return "current_offered" if "current_offered" in model.points else None

@@ -1,7 +1,8 @@
-"""Reads that a device refuses and need not answer: they are asked again now and then. Sans-IO.
+"""Optional blocks that a device refuses: they are read again now and then. Sans-IO.
 
-What was answered before comes back, sooner or later. What never was is perhaps not ready yet, as
-while a charger starts; after `SOON_TRIES` it counts as not there, and is looked for once an hour.
+A block that was answered before will be back sooner or later. One that never was may not be ready
+yet, as while a charger starts; after `SOON_TRIES` refusals it counts as missing and is read once an
+hour.
 """
 
 from collections.abc import Iterator
@@ -15,38 +16,38 @@ SOON_TRIES = 4  # at the pace of what is read slowly
 
 @dataclass(slots=True, kw_only=True)
 class _Missing:
-    planned: Block  # how it is read when it is there
+    planned: Block  # how it is read when it is available
     was_answered: bool
     tries: int = 1
 
 
 class MissingReads:
-    """Those of one plan."""
+    """The missing blocks of one plan."""
 
     def __init__(self) -> None:
         self._missing: dict[Block, _Missing] = {}
 
     def clear(self) -> None:
-        """Forget all of them: everything is planned anew."""
+        """Forget all of them: the plan is a new one."""
         self._missing.clear()
 
     def __contains__(self, block: Block) -> bool:
         return block in self._missing
 
     def never_answered(self) -> Iterator[str]:
-        """Give the names of the points that were never read."""
+        """Yield the names of the points that were never read."""
         for missing in self._missing.values():
             if not missing.was_answered:
                 yield from (point.name for point in missing.planned.points)
 
     def add(self, block: Block, schedule: PollSchedule, *, was_answered: bool) -> None:
-        """Ask for a block seldom from now on, which was refused for the first time."""
+        """Read a block seldom from now on, after its first refusal."""
         self._read_seldom(
             block, PollClass.SLOW, schedule, _Missing(planned=block, was_answered=was_answered)
         )
 
     def refused_again(self, block: Block, schedule: PollSchedule) -> None:
-        """Take another refusal."""
+        """Note another refusal."""
         missing = self._missing[block]
         missing.tries += 1
         if missing.tries == SOON_TRIES and not missing.was_answered:
@@ -54,7 +55,7 @@ class MissingReads:
             self._read_seldom(block, PollClass.ONCE, schedule, missing)
 
     def answered(self, block: Block, schedule: PollSchedule) -> bool:
-        """Take an answer; tell whether it was missing. It is read as planned again."""
+        """Note an answer; return True if the block was missing. It is read as planned again."""
         missing = self._missing.pop(block, None)
         if missing is not None:
             schedule.replace_block(block, [missing.planned])

@@ -1,24 +1,24 @@
-"""How many phases the vehicle uses at a charger that is told a power: learnt, never assumed. Pure.
+"""Determines how many phases a vehicle uses at a charger that is controlled in W. Pure.
 
 A power meant for three phases lets a one-phase vehicle draw three times the offer on its phase, and
-the main fuse depends on that. So as long as nothing is known the power of the minimum current is
-told, for one phase first: a one-phase vehicle starts by itself, one of more phases cannot, because
-no pilot signals less than 6 A. Who could start and has not gets the minimum of more phases. What
-flows then decides; anything doubtful counts as fewer phases.
+the main fuse depends on that. So while the count is unknown, the power of the minimum current is
+written, for one phase first: a one-phase vehicle starts charging, a vehicle with more phases cannot,
+because the control pilot signals no less than 6 A. A vehicle that could start but does not gets the
+minimum of more phases. The draw then decides; in doubt the lower count is taken.
 
-| known | what is seen | what follows |
+| count | observation | result |
 |---|---|---|
-| nothing | current on N phases | N |
-| nothing | nothing flows for `TRY_S`, the vehicle may charge | the minimum of more phases is told |
-| N | current on more phases | that many |
-| N | current on fewer phases, twice, or once with too much on one | that many |
-| N | more on a phase than was offered, for `FOLLOW_S` | nothing is known |
-| N | nothing flows for `IDLE_S`, the vehicle may charge | nothing is known |
-| any | no vehicle, the charger started anew, its connection was lost, impossible currents | nothing is known |
+| unknown | current on N phases | N |
+| unknown | no current for `TRY_S`, the vehicle may charge | the minimum of more phases is written |
+| N | current on more phases | the observed number |
+| N | current on fewer phases, twice, or once with too much on one | the observed number |
+| N | more than the offer on a phase, for `FOLLOW_S` | unknown |
+| N | no current for `IDLE_S`, the vehicle may charge | unknown |
+| any | no vehicle, a restart of the charger, a lost connection, impossible currents | unknown |
 
-A charger that measures no currents, but power, cannot tell one phase with all of it from three with
-a third each. There a vehicle that starts with the minimum of N phases is told that of N - 1: one of N
-phases must stop then, and has shown what it is; one that goes on has fewer.
+A charger that measures power only cannot distinguish one phase from three with a third each. There,
+after a vehicle has started with the minimum of N phases, the minimum of N - 1 is written: a vehicle
+with N phases must then stop, which proves the count; one that continues has fewer.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quant
 
 FLOWS_MA = 1000  # more than this is the charging of a vehicle
 FLOWS_W = FLOWS_MA * NOMINAL_V // 1000
-TRY_S = 30.0  # a vehicle that can start at what it is offered has done so by then
+TRY_S = 30.0  # by then a vehicle that can start at the offer has started
 IDLE_S = 60.0
-STOPS_S = 15.0  # until a vehicle obeys a pilot that offers nothing
+STOPS_S = 15.0  # until a vehicle follows a pilot that signals a pause
 FOLLOW_S = 10.0  # until it draws no more than a lowered offer
-EXCESS = 1.25  # less may be the voltage; with a phase too many counted it is at least 1.5
-FRESH_S = 3.0  # currents of one moment, where a device gives each in an answer of its own
-AGAIN_S = 0.9  # two readings, not one reading in two parts
+EXCESS = 1.25  # voltage tolerance stays below it; one phase too many gives at least 1.5
+FRESH_S = 3.0  # readings of one moment, where each current is a separate answer
+AGAIN_S = 0.9  # apart: two readings, not one reading in two answers
 
 _MAY_CHARGE = (
     ChargingState.CONNECTED,
@@ -45,12 +45,12 @@ _MAY_CHARGE = (
 
 
 class PhaseCount:
-    """What is known about the phases of the vehicle at one charging point."""
+    """The number of phases that the vehicle at one charging point uses."""
 
     def __init__(
         self, *, configured: int, minimum_ma: int, maximum_ma: int, measures_currents: bool
     ) -> None:
-        """Know nothing yet; the charger can express offers from `minimum_ma` to `maximum_ma`."""
+        """Start with an unknown count; the charger accepts offers of `minimum_ma` to `maximum_ma`."""
         self._configured = configured
         self._minimum_ma = minimum_ma
         self._impossible_ma = maximum_ma * 13 // 10 + 2000  # as in load management
@@ -63,26 +63,28 @@ class PhaseCount:
 
     @property
     def count(self) -> int | None:
-        """Return how many phases the vehicle uses, None as long as nobody knows."""
+        """Return how many phases the vehicle uses; None: unknown."""
         return self._count
 
     @property
     def assumed(self) -> int:
-        """Return for how many phases a power is told now."""
+        """Return the number of phases for which a power is written."""
         return self._tried if self._count is None else self._count
 
     def power_w(self, offer_ma: int) -> int:
-        """Return the power [W] to tell for an offer [mA]: never more than that on any phase."""
+        """Return the power [W] for an offer [mA]: no phase may draw more than the offer."""
         current_ma = min(offer_ma, self._minimum_ma) if self._count is None else offer_ma
         return current_ma * self.assumed * NOMINAL_V // 1000
 
     def forget(self) -> None:
-        """Know nothing, as about the next vehicle."""
+        """Reset the count to unknown, as for the next vehicle."""
         self._count: int | None = 1 if self._configured == 1 else None
         self._tried = 1
-        self._checks = False  # a power-only charger was told less, to see whether the vehicle stops
-        self._idle_since: float | None = None  # since when nothing flows although it could
-        self._fewer_since: float | None = None  # since when fewer phases are in use than were known
+        self._checks = (
+            False  # less was written to a power-only charger, to see whether the vehicle stops
+        )
+        self._idle_since: float | None = None  # since when no current flows although it could
+        self._fewer_since: float | None = None  # since when fewer phases than counted are in use
 
     def observe(
         self,
@@ -92,7 +94,7 @@ class PhaseCount:
         is_acknowledged: bool,
         now_s: float,
     ) -> None:
-        """Take a reading; `is_told` says whether the charger knows what is wanted of it."""
+        """Update from a reading; `is_acknowledged`: the charger acknowledged the wanted offer."""
         if self._configured == 1:
             return
         self._store_reading(values, now_s)
@@ -143,7 +145,7 @@ class PhaseCount:
     def _update_from_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
         written_for_s = now_s - self._written_since
         if power_w <= FLOWS_W:
-            if self._checks:  # it has stopped, as one of more phases must
+            if self._checks:  # it has stopped, as a vehicle with more phases must
                 self._set_count(self._tried + 1)
             else:
                 self._update_without_current(offer_ma, now_s)
@@ -153,7 +155,7 @@ class PhaseCount:
             if power_w > self._written_w * EXCESS and written_for_s >= FOLLOW_S:
                 self.forget()
         elif (self._checks or self._tried == 1) and written_for_s < STOPS_S:
-            return  # it may be a vehicle of more phases that has not stopped yet
+            return  # it may be a vehicle with more phases that has not stopped yet
         elif self._tried == 1:
             self._set_count(1)
         else:
@@ -165,7 +167,7 @@ class PhaseCount:
         self._count = phases
 
     def _update_without_current(self, offer_ma: int, now_s: float) -> None:
-        """Nothing flows: give a vehicle that may charge the power of more phases in the end."""
+        """Without current: after a while, try the power of more phases for a vehicle that may charge."""
         self._fewer_since = None
         if self._state not in _MAY_CHARGE:
             self._idle_since = None
@@ -181,10 +183,10 @@ class PhaseCount:
         self._tried = self._next_try(offer_ma)
 
     def _next_try(self, offer_ma: int) -> int:
-        """Return for how many phases to tell the minimum next.
+        """Return for how many phases to write the minimum next.
 
-        A number between is left out if a vehicle of so many phases may have the whole power, by the
-        offer, and its currents would show how many they are.
+        A number in between is skipped if the offer allows a vehicle with that many phases the whole
+        power, because its currents then show the count.
         """
         if not self._measures_currents:
             return min(self._tried + 1, self._configured)

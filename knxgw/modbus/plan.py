@@ -1,7 +1,7 @@
-"""Poll plan of a device: the fewest reads its model allows, and which one comes next.
+"""Poll plan of a device: the fewest reads that its model allows, and which one comes next. Pure.
 
-State and currents come first; when a device cannot be read as often as we would like (KEBA: one
-value each 0.5 s), every block gets a share in proportion to its wanted rate.
+State and currents come first. Where a device cannot be read as often as wanted (KEBA: one value
+every 0.5 s), every block is read in proportion to its wanted rate.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ PERIODS_S = {
 }
 GOLDEN = 0.618034  # multiples of it lie far apart within a period
 SPREAD_S = 0.9
-UNREAD = 4.0  # how overdue a first read of something less urgent counts, in periods
-IN_TURN, EXPEDITED, FIRST_READ = 0, 1, 2  # ranks, the last the most urgent
+UNREAD = 4.0  # how overdue the first read of a slower block counts [periods]
+IN_TURN, EXPEDITED, FIRST_READ = 0, 1, 2  # priorities, the highest first read
 _PRIORITIES = {poll: place for place, poll in enumerate(PERIODS_S)}
 
 
@@ -32,11 +32,11 @@ class Block:
     count: int
     points: tuple[Point, ...]
     poll: PollClass
-    is_fixed: bool = False  # the device gives these registers only all at once
+    is_fixed: bool = False  # the device returns these registers only together
 
     @property
     def optional(self) -> bool:
-        """Tell whether an exception answer means "empty" rather than a fault."""
+        """Tell whether an exception response means "empty" rather than a fault."""
         return all(point.optional for point in self.points)
 
     def registers_of(self, point: Point, offset: int, registers: Sequence[int]) -> Sequence[int]:
@@ -83,7 +83,7 @@ def _block_of(
 
 
 def _rate(point: Point) -> PollClass:
-    """Return how often a point is read that is wanted at all."""
+    """Return how often a wanted point is read."""
     return PollClass.FAST if point.poll is PollClass.NEVER else point.poll
 
 
@@ -102,7 +102,7 @@ def _whole(unit: int, block: FixedBlock, points: Sequence[Point]) -> Block:
 def split(block: Block, offset: int) -> tuple[Block, ...]:
     """Return one block per value, for a device that refuses the block as a whole.
 
-    A value and its exponent stay together: read apart, they might not be of one moment.
+    A value and its exponent stay together: read separately, they may not match.
     """
     points = {point.name: point for point in block.points}
     exponents = {point.scale_from for point in block.points}
@@ -146,7 +146,7 @@ def _merge(model: DeviceModel, members: Sequence[Block]) -> Iterable[Block]:
 
 
 class PollSchedule:
-    """Says which block of a device is to be read next, and when."""
+    """Decides which block of a device is read next, and when."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class PollSchedule:
         phase: float = 0.0,
         first: Sequence[str] = (),
     ) -> None:
-        """Plan `blocks`; `phase` (0…1) tells devices apart, so that they are not asked at once.
+        """Plan `blocks`; `phase` (0…1) spreads devices over the period, so that they are not read all at once.
 
         The points `first` are read before all others, in their order.
         """
@@ -167,28 +167,28 @@ class PollSchedule:
             block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
         }
         self._requested_at: dict[Block, float] = {}
-        self._expedited_at: dict[Block, float] = {}  # by when, before anything else
+        self._expedited_at: dict[Block, float] = {}  # when to read it out of turn
         self._last_request_at = float("-inf")
-        self._first_request_at = float("inf")  # when the first block was asked
+        self._first_request_at = float("inf")  # of the first request
         self._paused_until = float("-inf")
-        self._soonest_at: float | None = None  # of all blocks; None: one has changed since
+        self._soonest_at: float | None = None  # of all blocks; None: to be determined again
 
     @property
     def first_cycle_done(self) -> bool:
-        """Tell whether every block of state and currents was asked at least once."""
+        """Tell whether every block of state and currents was requested at least once."""
         return all(b in self._requested_at for b in self.blocks if b.poll is PollClass.FAST)
 
     @property
     def last_request_at(self) -> float:
-        """Return when a block was asked last [monotonic s]."""
+        """Return the time of the last request [monotonic s]."""
         return self._last_request_at
 
     def pause_until(self, until: float) -> None:
-        """Ask nothing before `until_s`: the device does not answer at the moment."""
+        """Make no request before `until` [monotonic s]."""
         self._paused_until = until
 
     def mark_requested(self, block: Block, now_s: float) -> None:
-        """Note that a block was asked."""
+        """Note a request for a block."""
         early_s = 0.0
         if block not in self._requested_at:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
@@ -199,13 +199,13 @@ class PollSchedule:
         self._first_request_at = min(self._first_request_at, now_s)
 
     def retry_in(self, block: Block, now_s: float, delay_s: float) -> None:
-        """Ask a block that failed after `delay_s`, if that is before its turn."""
+        """Read a failed block again after `delay_s`, if that is before its turn."""
         period_s = PERIODS_S[block.poll]
         self._requested_at[block] = min(now_s, now_s - period_s + delay_s)
         self._soonest_at = None
 
     def mark_unread(self, names: Iterable[str]) -> None:
-        """Count some points as never asked."""
+        """Treat some points as never read: they come first."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
@@ -213,7 +213,7 @@ class PollSchedule:
                 self._soonest_at = None
 
     def expedite(self, due_at: float) -> None:
-        """Look at state and currents by `due_s`: something was written and will show there."""
+        """Read state and currents by `due_at` [monotonic s]: they will show what was written."""
         for block in self.blocks:
             if block.poll is PollClass.FAST and block in self._requested_at:
                 latest_at = due_at - PERIODS_S[block.poll]
@@ -221,14 +221,14 @@ class PollSchedule:
                 self._soonest_at = None
 
     def expedite_points(self, names: Iterable[str], due_at: float) -> None:
-        """Read some points again by `due_s`, before all but a first look at state and currents."""
+        """Read some points by `due_at`, before everything but first reads of state and currents."""
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
                 self.expedite_block(block, due_at)
 
     def expedite_block(self, block: Block, due_at: float) -> None:
-        """Read a block again by `due_s`, before all but a first look at state and currents."""
+        """Read a block by `due_at`, before everything but first reads of state and currents."""
         self._expedited_at[block] = min(due_at, self._expedited_at.get(block, due_at))
         self._soonest_at = None
 
@@ -239,14 +239,14 @@ class PollSchedule:
         self._soonest_at = None
 
     def due_at(self) -> float:
-        """Return when the next block may be asked [monotonic s]."""
+        """Return when the next read is due [monotonic s]."""
         if self._soonest_at is None:
             self._soonest_at = min(map(self._block_due_at, self.blocks), default=float("inf"))
         allowed_at = max(self._last_request_at + self._min_interval_s, self._paused_until)
         return max(allowed_at, self._soonest_at)
 
     def next_block(self, now_s: float) -> Block | None:
-        """Return the block whose turn it is, the most overdue for its rate first."""
+        """Return the block to read now: the most overdue in proportion to its period."""
         if now_s < self.due_at():
             return None
         due = [block for block in self.blocks if self._block_due_at(block) <= now_s]

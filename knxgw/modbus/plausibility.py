@@ -1,8 +1,7 @@
-"""Whether what a device says of its phases fits what it says of their sum; pure.
+"""Checks whether the phase values of a device fit their sum; pure.
 
-A scale that is wrong in a model file, or a firmware that counts otherwise, shows as values that
-cannot be of one device. Nobody can tell from them which one is right, so none is held back: the log
-says it once.
+A wrong scale in a model file, or a firmware that scales differently, shows as values that contradict
+each other. Which of them is right cannot be told, so all are passed on and the log says it once.
 """
 
 import logging
@@ -11,24 +10,24 @@ from collections.abc import Collection, Mapping
 from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 
 log = logging.getLogger(__name__)
-FACTOR = 5  # power factors, voltages and values of two moments are far from that
-LEAST_W = 1000.0  # below it meters are inexact and loads are no resistors
-LASTING = 20  # sums in a row: what is read in two requests differs while a vehicle starts
+FACTOR = 5  # far beyond power factors, voltage tolerance and readings of two moments
+LEAST_W = 1000.0  # below it meters are inexact and power factors low
+LASTING = 20  # sums in a row: two requests may differ while a vehicle starts
 
 
 class SumCheck:
-    """Looks for phases that do not fit their sum, in one device."""
+    """Checks the phases of one device against their sum."""
 
     def __init__(self, name: str, *, consumes_only: bool) -> None:
-        """Check a device; one that consumes only has no phases that cancel each other out."""
+        """Check a device; if it consumes only, its phases cannot cancel each other out."""
         self._name = name
         self._consumes_only = consumes_only
         self._latest: dict[Quantity, float] = {}
-        self._misfits: dict[str, int] = {}  # how often in a row, by what is odd
+        self._misfits: dict[str, int] = {}  # in a row, by what was compared
         self._logged: set[str] = set()
 
     def update(self, fresh: Mapping[Quantity, Value], unavailable: Collection[Quantity]) -> None:
-        """Take what was read, and judge it whenever there is a new power."""
+        """Update from a reading; check whenever there is a new power."""
         for quantity in unavailable:
             self._latest.pop(quantity, None)
         for quantity in (Quantity.POWER, *PHASE_POWERS, *PHASE_CURRENTS):
@@ -69,6 +68,6 @@ class SumCheck:
         )
 
 
-def _fits(one_w: float, other_w: float) -> bool:
-    smaller, larger = sorted((one_w, other_w))
+def _fits(sum_w: float, power_w: float) -> bool:
+    smaller, larger = sorted((sum_w, power_w))
     return larger < LEAST_W or larger <= FACTOR * smaller

@@ -1,7 +1,7 @@
-"""Finds out which known model answers: asks for single values and weighs the answers. Sans-IO.
+"""Finds out which model of the catalogue answers: reads single values and scores them. Sans-IO.
 
-A `Probing` takes the place of a driver on a bus. It only reads, one value at a time, as every
-device allows, and each value once for all models that have it there.
+A `Probing` takes the place of a driver on a bus. It only reads, one value at a time, as every device
+allows, and each value only once for all models that define it.
 """
 
 import math
@@ -35,32 +35,32 @@ from knxgw.modbus.scoring import (
 )
 from knxgw.modbus.writing import Write
 
-HOPELESS = 3  # answers that do not fit, without one that does
-LIMIT_IF_RECOGNISED = 1  # when another model fits well
-SILENT_LIMIT = 2  # questions in a row to a unit that is not there
+HOPELESS = 3  # answers that do not fit, before one that does
+LIMIT_IF_RECOGNISED = 1  # the same when another model fits well
+SILENT_LIMIT = 2  # unanswered questions in a row: the unit does not exist
 GAP_S = 0.02
-SHORTEST_CONNECTION_S = 30.0  # some end it then: it is renewed before
+SHORTEST_CONNECTION_S = 30.0  # some devices close it then: it is renewed earlier
 LEAST_DIFFERENT = 2  # registers
-LEAST_SHARE = 0.5  # of what could have fitted
+LEAST_SHARE = 0.5  # of the possible score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model that may be what answers at a unit."""
+    """A model that the device at a unit may be."""
 
     model: DeviceModel
     unit: int
     score: float
-    fraction: float  # of what could fit, 0…1
+    fraction: float  # of the possible score, 0…1
     is_likely: bool
     reasons: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What the answers of a unit say about one model."""
+    """The score of one model at one unit."""
 
-    position: int = 0  # of its first question that was not answered yet
+    position: int = 0  # of its first unanswered question
     wrong: int = 0
     right: int = 0
     score: float = 0.0
@@ -78,7 +78,7 @@ class _Tally:
             self.reasons.append(answer.reason)
 
     def is_hopeless(self, limit: int) -> bool:
-        """Tell whether it need not be asked about any more."""
+        """Tell whether no more questions about the model are needed."""
         if limit == LIMIT_IF_RECOGNISED and self.right == 0:
             return True
         return self.wrong >= limit and self.wrong >= self.right
@@ -91,18 +91,18 @@ class _Tally:
 
 @dataclass(slots=True, kw_only=True)
 class _Unit:
-    """What is known of one unit so far."""
+    """The answers of one unit so far."""
 
     number: int
     answers: dict[Question, Answer] = field(default_factory=dict)
     tallies: dict[ModelId, _Tally] = field(default_factory=lambda: defaultdict(_Tally))
     has_answered: bool = False
-    is_recognised: bool = False  # some model fits so well that those that do not can be left out
+    is_recognised: bool = False  # one model fits so well that poor ones are left out
     silent: int = 0  # questions in a row
 
 
 class Probing:
-    """Asks the units one after the other; `candidates` grows meanwhile."""
+    """Probes the units one after the other; `candidates` grows meanwhile."""
 
     name = "probe"
 
@@ -114,9 +114,9 @@ class Probing:
         timeout_s: float,
         every_unit: bool = False,
     ) -> None:
-        """Ask `units` in this order, until one is recognised or, with `every_unit`, all of them.
+        """Probe `units` in this order, until one is recognised or, with `every_unit`, all of them.
 
-        Models whose registers have to be looked for first are left out.
+        Models whose registers must be searched for (SunSpec) are left out.
         """
         self._models = tuple(model for model in models if model.chain is None)
         self._timeout_s = timeout_s
@@ -130,7 +130,7 @@ class Probing:
             for point, question in self._questions[model.id]:
                 self._askers[question].append((model, point))
         self.asked = 0
-        self.slowest: DeviceModel | None = None  # a possible one that sets the pace, if any does
+        self.slowest: DeviceModel | None = None  # the possible model that limits the pace, if any
         self.is_done = not self._units or not self._models
 
     @property
@@ -140,24 +140,24 @@ class Probing:
 
     @property
     def pace(self) -> str:
-        """Return in words what the probe waits for between two questions, "" if for nothing."""
+        """Return a text about the pause between two questions, "" if there is none."""
         if self.slowest is None:
             return ""
         return f"one in {_gap_s(self.slowest):g} s, as {self.slowest.manufacturer} wants it"
 
     @property
     def unit(self) -> int | None:
-        """Return the unit that is asked now."""
+        """Return the unit that is probed now."""
         return None if self.is_done else self._units[self._position].number
 
     @property
     def has_answered(self) -> bool:
-        """Tell whether anybody answered at all."""
+        """Tell whether any unit has answered."""
         return any(unit.has_answered for unit in self._units)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return what may answer there, the best first."""
+        """Return the possible models, the best first."""
         candidates = [
             candidate
             for unit in self._units
@@ -165,13 +165,13 @@ class Probing:
             for model in self._models
             if (candidate := self._candidate(unit, model)) is not None
         ]
-        return tuple(sorted(candidates, key=_rank))
+        return tuple(sorted(candidates, key=_sort_key))
 
     # --- as a driver on a bus
 
     @property
     def model(self) -> DeviceModel:
-        """Return a model whose manners are those of the probe: patience and gaps."""
+        """Return a model with the timeouts and gaps of the probe."""
         return replace(
             self._models[0],
             response_timeout_s=self._timeout_s,
@@ -181,19 +181,19 @@ class Probing:
         )
 
     def opened(self) -> None:
-        """Go on where it was."""
+        """Continue where the probe was."""
 
     def due_at(self, _now_s: float) -> float:
-        """Return when the next question may be asked [monotonic s]."""
+        """Return when the next question is due [monotonic s]."""
         return math.inf if self.is_done else self._free_at
 
     @property
     def unit_ids(self) -> frozenset[int]:
-        """Return the unit that is asked now."""
+        """Return the unit that is probed now."""
         return frozenset() if self.unit is None else frozenset({self.unit})
 
     def priority(self, _now_s: float) -> int:
-        """Return that of a read: a probe never writes."""
+        """Return the priority of a read: a probe never writes."""
         return 2
 
     def next_request(self, now_s: float) -> Request | None:
@@ -215,7 +215,7 @@ class Probing:
         )
 
     def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
-        """Take an answer."""
+        """Note an answer."""
         unit = self._units[self._position]
         unit.has_answered, unit.silent = True, 0
         self._note(request, tuple(registers), now_s)
@@ -228,7 +228,7 @@ class Probing:
     def failed(
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
-        """Take a refusal, a wrong answer or silence."""
+        """Note a refusal, a wrong answer or silence."""
         unit = self._units[self._position]
         is_silent = isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES
         if isinstance(error, LinkError) or is_silent:
@@ -240,11 +240,11 @@ class Probing:
         return []
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
-        """Take the loss of the connection."""
+        """Note the loss of the connection."""
         return []
 
     def was_away(self) -> None:
-        """Nothing to do: what was answered before still counts."""
+        """Do nothing: earlier answers still count."""
 
     # --- inside
 
@@ -277,7 +277,7 @@ class Probing:
         return None
 
     def _open_question(self, unit: _Unit) -> Question | None:
-        """Return the question that stands highest on the list of a model that is possible."""
+        """Return the open question that comes first in the list of any possible model."""
         best: tuple[int, Question] | None = None
         limit = LIMIT_IF_RECOGNISED if unit.is_recognised else HOPELESS
         for model in self._models:
@@ -318,7 +318,7 @@ class Probing:
         )
 
     def _varies(self, unit: _Unit, model: DeviceModel) -> bool:
-        """Tell whether a device does not show the same everywhere, as one without sense would."""
+        """Tell whether answers differ; a device without meaningful registers repeats one value."""
         answers = [
             unit.answers.get(_of_unit(asked, unit)) for _, asked in self._questions[model.id]
         ]
@@ -339,7 +339,7 @@ def _of_unit(asked: Question, unit: _Unit) -> Question:
 
 
 def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
-    """Return what the model's own rules say, None: nothing."""
+    """Return what the identity rules of the model say; None: nothing."""
     for rule in model.identity:
         if all(holds(test, raws.get(test.point)) for test in rule.tests):
             return rule.ours
@@ -354,8 +354,8 @@ def _is_gone(unit: _Unit) -> bool:
     return not unit.has_answered and unit.silent >= SILENT_LIMIT
 
 
-def _rank(candidate: Candidate) -> tuple[bool, float, bool, bool, str]:
-    """Sort the best first; among equals what answers at its own unit, then chargers."""
+def _sort_key(candidate: Candidate) -> tuple[bool, float, bool, bool, str]:
+    """Return the sort key, best first; among equals the model's own unit, then chargers."""
     model = candidate.model
     return (
         not candidate.is_likely,

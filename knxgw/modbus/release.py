@@ -1,4 +1,4 @@
-"""The release of a cable, step by step: tried once, and given up when it takes too long. Pure."""
+"""The release of a cable, step by step; it is cancelled when it takes too long. Pure."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ UNLOCK_TIMEOUT_S = 30.0  # KEBA takes one write in 5 s
 
 
 class Release:
-    """What is left to do of a release; nothing until it is asked for."""
+    """The remaining steps of a release; none until it is requested."""
 
     def __init__(self, steps: Sequence[WriteStep]) -> None:
         self._steps = tuple(steps)
@@ -22,18 +22,18 @@ class Release:
         return self._remaining[0] if self._remaining else None
 
     def request(self) -> None:
-        """Release the cable, unless that has begun already."""
+        """Start a release, unless one has begun already."""
         if not self.has_begun:
             self._remaining = list(self._steps)
             self._give_up_at = None
 
     def cancel(self) -> None:
-        """Leave it."""
+        """Drop the remaining steps."""
         self._remaining.clear()
         self.has_begun = False
 
     def cancel_if_late(self, now_s: float) -> None:
-        """Leave what could not be carried out in time: the next car may be there."""
+        """Cancel a release that takes too long: another vehicle may be connected by then."""
         if not self._remaining:
             return
         if self._give_up_at is None:
@@ -48,6 +48,6 @@ class Release:
             self.has_begun = bool(self._remaining)
 
     def refused(self, point: str) -> None:
-        """Note a refusal: who pressed the button sees that nothing happened."""
+        """Cancel after a refusal: the user sees that nothing happened."""
         if self.step is not None and self.step.point == point:
             self.cancel()

@@ -1,4 +1,4 @@
-"""Requests to a device, and how they and their refusals are called in the log."""
+"""Modbus requests, and how the log names them and their refusals."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from knxgw.modbus.writing import Write
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
 NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
-NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third also for too many registers
+NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third one also for too many registers
 GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
 # Source: [modbus] V1.1b3, section 7.
 _MEANINGS = {
@@ -23,7 +23,7 @@ _MEANINGS = {
     10: "gateway path unavailable",
     11: "no answer to the gateway",
 }
-NAMED = 3  # points of a request
+NAMED = 3  # points of a request that the log names
 _KINDS = {
     Table.HOLDING: "holding register",
     Table.INPUT: "input register",
@@ -40,7 +40,7 @@ class Read:
 
     @property
     def unit_id(self) -> int:
-        """Return the unit that is asked."""
+        """Return the unit that is addressed."""
         return self.block.unit_id
 
 
@@ -48,7 +48,7 @@ Request = Read | Write
 
 
 def exception_text(code: int) -> str:
-    """Return an exception code in words."""
+    """Return the text for an exception code."""
     return f"exception {code}, {_MEANINGS.get(code, 'which no standard names')}"
 
 

@@ -1,4 +1,4 @@
-"""What the rules of a model file say of raw values; pure."""
+"""Applies the state and plug rules of a model file to raw values; pure."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from knxgw.modbus.codec import Raw
 
 
 def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
-    """Return the state that raw values stand for, None: no rule or code knows them."""
+    """Return the state that raw values stand for; None: no rule or code matches."""
     for rule in model.state_rules:
         if not all(holds(test, raws.get(test.point)) for test in rule.tests):
             continue
@@ -30,7 +30,7 @@ def core_points(model: DeviceModel) -> frozenset[str]:
 
 
 def rule_points(model: DeviceModel) -> set[str]:
-    """Return the names of the points that state and plug rules look at."""
+    """Return the names of the points that state and plug rules use."""
     tests = [test for rule in model.state_rules for test in rule.tests]
     tests += [test for rule in model.plug_rules for test in rule.tests]
     return {test.point for test in tests}

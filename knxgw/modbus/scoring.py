@@ -1,4 +1,4 @@
-"""What a probe asks of a model, and what one answer says for it or against it; pure."""
+"""The questions of a probe, and the score of one answer for or against a model; pure."""
 
 import string
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from knxgw.modbus.rules import rule_points
 
 PROBED = -1
 MOST_QUESTIONS = 14  # to one model
-CONVINCING = 2.0  # weight of what only this kind of device would say
-# unit -> (lowest, highest, weight of a value within that is not 0, how much of it is telling)
+CONVINCING = 2.0  # evidence that only this kind of device would give
+# unit -> (lowest, highest, score of a value other than 0 in that range, evidence in it)
 _PLAUSIBLE = {
     "V": (180.0, 260.0, 3.0, 3.0),
     "Hz": (45.0, 65.0, 3.0, 3.0),
@@ -37,7 +37,7 @@ _TEXTS = (
 )
 _FLOATS = (RegisterType.F32, RegisterType.F64)
 _PRINTABLE = frozenset(string.printable) - frozenset("\t\n\r\x0b\x0c")
-# What is asked first; the rest follows in the order of the file.
+# The first questions; the rest follows in the order of the file.
 _ORDER = (
     "state",
     "voltage_l1",
@@ -54,29 +54,29 @@ _ORDER = (
 
 
 class Question(NamedTuple):
-    """One value to ask for."""
+    """One value to read."""
 
-    unit: int  # PROBED stands for the one that is probed
+    unit: int  # PROBED: the unit that is probed
     table: Table
     address: int
     registers: int
 
 
-Answer = tuple[int, ...] | None  # None: refused, or not an answer
+Answer = tuple[int, ...] | None  # None: refused, or no valid answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerScore:
-    """What one answer says about one model."""
+    """The score of one answer for one model."""
 
-    score: float  # of `most`; negative: it speaks against the model
+    score: float  # of `maximum`; negative: against the model
     maximum: float
-    evidence: float = 0.0  # the part that another device would hardly show by chance
+    evidence: float = 0.0  # the part that another device would hardly match by chance
     reason: str = ""
 
 
 def score_answer(model: DeviceModel, point: Point, answer: Answer) -> AnswerScore:
-    """Return what the answer to one question says about a model."""
+    """Return the score of an answer for a model."""
     maximum = 2.0
     if answer is None:
         if point.optional:
@@ -124,18 +124,16 @@ def _score_number(point: Point, raw: Raw) -> AnswerScore:
     low, high, weight, evidence = _PLAUSIBLE[point.unit]
     shown = f"{point.name} {value:.6g} {point.unit}"
     if not value or abs(value) < 1e-9 * abs(point.scale):
-        return AnswerScore(
-            score=0.0, maximum=0.1 * weight
-        )  # registers that mean nothing show it, too
+        return AnswerScore(score=0.0, maximum=0.1 * weight)  # unused registers show it as well
     if low <= value <= high and abs(value) > 1e-6:
-        if point.type in _FLOATS:  # hardly any other bits are a float of this size
+        if point.type in _FLOATS:  # few bit patterns are a float of this size
             evidence = max(evidence, CONVINCING)
         return AnswerScore(score=weight, maximum=weight, evidence=evidence, reason=shown)
     return AnswerScore(score=-2.0, maximum=weight, reason=f"{shown} cannot be")
 
 
 def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
-    """Return a raw value, None where the registers cannot be one."""
+    """Return a raw value; None where the registers hold no valid one."""
     try:
         return decode(point, answer)
     except DecodeError:
@@ -143,7 +141,7 @@ def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
 
 
 def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
-    """Return what tells most about a model, the most telling first."""
+    """Return the questions about a model, those with the most evidence first."""
     points = {name: point for name, point in model.points.items() if point.readable}
     identifying = {test.point for rule in model.identity for test in rule.tests}
     names = [*sorted(identifying), *_ORDER, *sorted(rule_points(model)), *points]
@@ -152,7 +150,7 @@ def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
 
 
 def _question(model: DeviceModel, point: Point) -> Question:
-    """Return the request that shows a point: its registers, or the fixed block they are in."""
+    """Return the question for a point: its registers, or the fixed block around them."""
     unit = PROBED if point.unit_id is None else point.unit_id
     fixed = model.read.block_of(point.table, point.address, point.count)
     if fixed is not None:
@@ -161,6 +159,6 @@ def _question(model: DeviceModel, point: Point) -> Question:
 
 
 def part(model: DeviceModel, point: Point, answer: Sequence[int]) -> Sequence[int]:
-    """Return the registers of a point in an answer that may show more."""
+    """Return the registers of a point in an answer that may hold more."""
     start = point.address - _question(model, point).address
     return answer[start : start + point.count]

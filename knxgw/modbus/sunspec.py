@@ -1,7 +1,7 @@
-"""Finds the registers of a SunSpec device: the marker, then the model behind it. Sans-IO.
+"""Finds the registers of a SunSpec device: the marker, then the wanted model. Sans-IO.
 
-A device has a chain of models, each with its id and its length in front. Where it begins, what
-stands before the wanted model and how long that is differ from device to device.
+A device has a chain of models, each preceded by its id and its length. The start of the chain and
+the models before the wanted one differ from device to device.
 Source: [sunspec-models] the recipe as the sources of the model files agree on it.
 """
 
@@ -13,33 +13,33 @@ from knxgw.modbus.plan import Block
 MARKER = (0x5375, 0x6E53)  # "SunS"
 END_OF_CHAIN = 0xFFFF
 HEADER = 2  # registers in front of a model: its id and its length
-MOST_MODELS = 60  # more than any device has: the chain does not end
+MOST_MODELS = 60  # more than any device has
 LAST_ADDRESS = 0xFFFF
 
 
 class ChainWalk:
-    """One walk along the chain, a request at a time; `start` is where the model was found."""
+    """One search along the chain, a request at a time; `start` is the address of the model."""
 
     def __init__(self, chain: SunSpecChain, unit_id: int, *, passed_over: int = 0) -> None:
-        """Look for the model behind the first `passed_over` of its kind."""
+        """Search for the model that follows the first `passed_over` of its kind."""
         self._chain = chain
         self._unit_id = unit_id
         self._passed_over = passed_over
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew with the first place where the marker may stand."""
+        """Start again at the first possible address of the marker."""
         self.start: int | None = None
-        self.failure = ""  # why the walk ended without a model
+        self.failure = ""  # why the search ended without a model
         self._header: tuple[int, ...] = ()
         self._base = 0
-        self._address: int | None = None  # of the next model; None: the marker is looked for
+        self._address: int | None = None  # of the next model; None: searching for the marker
         self._passed_models: list[int] = []
         self._matches = 0  # models of the kind, so far
 
     @property
     def block(self) -> Block:
-        """Return what is to be read next; once the model is found, its header, to be checked."""
+        """Return the block to read next; once the model is found, its header as a check."""
         address = self._chain.bases[self._base] if self._address is None else self._address
         return Block(
             unit_id=self._unit_id,
@@ -51,7 +51,7 @@ class ChainWalk:
         )
 
     def update(self, registers: Sequence[int]) -> None:
-        """Go on with an answer; `start` or `failure` says when the walk is over."""
+        """Continue with an answer; `start` or `failure` is set when the search is over."""
         if self.start is not None:
             if tuple(registers) != self._header:
                 self.failure = f"there is another model at {self.start} than before"
@@ -61,7 +61,7 @@ class ChainWalk:
             self._pass(self._address, *registers)
 
     def refused(self) -> None:
-        """Go on after the device refused the request."""
+        """Continue after a refusal."""
         if self.start is None and self._address is None:
             self._try_next_base()
         else:

@@ -1,28 +1,27 @@
-"""Which write of a charger goes first: what each is for, and what the model's spacing allows. Pure.
+"""Which write of a charger goes first: the priority of each, and the spacing of the model. Pure.
 
 | kind | what it does | may break the spacing |
 |---|---|---|
 | `PAUSE` | lets no current flow | once per spacing |
 | `LATE_FEED` | feeds the watchdog, after another write was preferred since it was due | no |
-| `LOWER` | takes away current that may flow, or a setpoint nobody is sure of | once per spacing |
-| `RELEASE_ON` | goes on with a release of the cable that has begun | no |
-| `FIRST_RAISE` | gives more current, for the first time after connecting | no |
-| `ENABLE` | completes an offer whose setpoint the charger has taken | no |
+| `LOWER` | reduces a current that may flow, or replaces a setpoint that is uncertain | once per spacing |
+| `RELEASE_ON` | continues a release of the cable | no |
+| `FIRST_RAISE` | raises the current, for the first time after connecting | no |
+| `ENABLE` | completes an offer whose setpoint is acknowledged | no |
 | `ARM` | arms the watchdog | no |
 | `FEED` | feeds the watchdog | no |
 | `RELEASE` | begins to release the cable | no |
-| `RAISE` | gives more current | no |
+| `RAISE` | raises the current | no |
 
-Why so: taking away current is what protects the main fuse. After connecting, the minimum is told until
-the gateway has found out what was decided before; that is then told once before anything else, so that
-every charger has it soon. `ENABLE` comes before newer, higher setpoints, or one that changes often would
-hold a vehicle at 0 A; a newer lower setpoint is `LOWER` and comes before it. The watchdog is armed when
-the offer is complete, and before anything is raised again: after a lost connection it is armed from
-before as a rule, and a vehicle would wait for it each time. A feeding gives way once to whatever is
-more urgent; from then on it only gives way to a pause, which cannot come twice without a raise between.
+Reasons: reducing the current protects the main fuse. After connecting, the minimum is written until the
+gateway knows the last decision; that is then written before anything else, so that every charger has it
+soon. `ENABLE` comes before newer, higher setpoints: otherwise a setpoint that changes often would hold a
+vehicle at 0 A. A newer, lower setpoint is `LOWER` and comes before `ENABLE`. The watchdog is armed when
+the offer is complete, and before anything is raised again: after a lost connection it is usually still
+armed, and a vehicle would wait for it each time. A feeding gives way once to any more urgent write; after
+that it gives way only to a pause, which cannot come twice without a raise in between.
 
-From that follows how long anything waits where a model has a spacing: a lowering or a pause one spacing
-at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer
+This bounds the waiting time where a model has a spacing: a lowering or a pause one spacing at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer
 falls meanwhile, unless the charger is paused; a feeding, which is due one spacing early,
 `FEED_LATE_SPACINGS` after its time, the last of them only where a lowering and a pause came just before
 it.
@@ -38,7 +37,7 @@ from knxgw.catalogue.model import WriteStep
 
 
 class Kind(IntEnum):
-    """What a write is for, the most urgent first."""
+    """The purpose of a write, the most urgent first."""
 
     PAUSE = auto()
     LATE_FEED = auto()
@@ -57,7 +56,7 @@ URGENT = frozenset({Kind.PAUSE, Kind.LOWER})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededWrite:
-    """One write that is needed, from `from_s` [monotonic s] on."""
+    """One needed write, due from `due_at` [monotonic s] on."""
 
     kind: Kind
     step: WriteStep
@@ -71,7 +70,7 @@ class NeededWrite:
 
 
 class Spacing:
-    """The time a model wants between two writes, which something urgent may break once per spacing."""
+    """The minimum time between two writes; an urgent write may break it once per spacing."""
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
@@ -85,17 +84,17 @@ class Spacing:
         self.last_at = now_s
 
     def allowed_at(self, wanted: NeededWrite) -> float:
-        """Return from when on a write may be made."""
+        """Return the earliest time of a write [monotonic s]."""
         spaced_at = self.last_at + self.interval_s
         if wanted.is_urgent and self._broken_at + self.interval_s < spaced_at:
             return wanted.due_at
         return max(spaced_at, wanted.due_at)
 
     def soonest_at(self, writes: Iterable[NeededWrite]) -> float:
-        """Return when the next of some writes may be made; infinity without any."""
+        """Return the earliest time of any of the writes [monotonic s]; infinity without any."""
         return min(map(self.allowed_at, writes), default=math.inf)
 
     def pick(self, writes: Iterable[NeededWrite], now_s: float) -> NeededWrite | None:
-        """Return the write to make now: of those that may be made, the first by the table."""
-        allowed = [one for one in writes if self.allowed_at(one) <= now_s]
-        return min(allowed, key=lambda one: one.kind, default=None)
+        """Return the write to make now: of the allowed ones the most urgent."""
+        allowed = [write for write in writes if self.allowed_at(write) <= now_s]
+        return min(allowed, key=lambda write: write.kind, default=None)

@@ -1,4 +1,4 @@
-"""What the steps of a model file become on the wire: registers, function, address."""
+"""Encodes the steps of a model file as write requests: registers, function, address."""
 
 import math
 from dataclasses import dataclass
@@ -36,18 +36,18 @@ class StepWriter:
     def registers(self, step: WriteStep, amount: float) -> tuple[int, ...]:
         """Return what a step writes for an offer of `amount` [mA, or W of a power].
 
-        It is asked for with every poll, and seldom another.
+        The last result is kept: every poll needs it, and it seldom changes.
         """
         key = (step.point, step.value)
-        known = self._encoded.get(key)
-        if known is not None and known[0] == amount:
-            return known[1]
+        cached = self._encoded.get(key)
+        if cached is not None and cached[0] == amount:
+            return cached[1]
         registers = tuple(encode(self._model.points[step.point], self._raw(step, amount)))
         self._encoded[key] = amount, registers
         return registers
 
     def value(self, point: str, registers: tuple[int, ...]) -> float:
-        """Return what registers of a point mean, in its unit."""
+        """Return the value of a point's registers, in its unit."""
         definition = self._model.points[point]
         raw = decode(definition, registers)
         return 0.0 if raw is None else scaled(definition, raw)

@@ -20,7 +20,7 @@ FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
 HIGHEST_SECURE_NUMBER = (1 << 48) - 1
 
-# One entry per schema version; an entry that was shipped is never changed again.
+# One entry per schema version; a released entry never changes.
 MIGRATIONS = (
     """
     CREATE TABLE state (scope INTEGER PRIMARY KEY, record TEXT NOT NULL);
