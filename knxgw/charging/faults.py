@@ -5,14 +5,13 @@ Source: [reference-manual] 11.1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from knxgw.catalogue.codes import NO_ERROR
 from knxgw.catalogue.codes import FaultCode as FaultCode  # noqa: PLC0414 - one of its words
-from knxgw.frozen import replace
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRegister:
     """Present faults of one scope (general, or one charging point), oldest first."""
 

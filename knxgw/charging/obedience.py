@@ -6,10 +6,8 @@ while, and at once when it was plugged in anew.
 Source: load-management 13.3. When the faults end is ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-
-from knxgw.frozen import replace
 
 SETTLE_S = 6.0  # T_ev: what an EV is given to obey a lower limit
 OVER_S = 10.0  # clearly above the offer for this long
@@ -26,7 +24,7 @@ class Obeys(Enum):
     NOT_STOPPING = "draws after 0 A was commanded because of that"
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obedience:
     """What is known of it; all times are monotonic seconds."""
 

@@ -5,14 +5,13 @@ Source: load-management 6, 17.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from knxgw.charging.words import Decision, Reason
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: what is derived is kept
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What charger and installation allow a charging point [mA]."""
 
@@ -20,11 +19,12 @@ class Limits:
     maximum_ma: int
     resolution_ma: int
     zero_allowed: bool  # a setpoint of 0 A pauses
+    lowest_ma: int = field(init=False)  # smallest offer it can express, not below the minimum
 
-    @cached_property
-    def lowest_ma(self) -> int:
-        """Return the smallest offer the charger can express that is not below the minimum."""
-        return math.ceil(self.minimum_ma / self.resolution_ma) * self.resolution_ma
+    def __post_init__(self) -> None:
+        """Derive the lowest offer once: it is asked for in every step."""
+        steps = math.ceil(self.minimum_ma / self.resolution_ma)
+        object.__setattr__(self, "lowest_ma", steps * self.resolution_ma)
 
     def round_down(self, current_ma: int) -> int:
         """Return the offer [mA] the charger can express, never above `current_ma`."""

@@ -94,9 +94,9 @@ def renewed(
     if oldest_at < now_s - RECENT_S:
         return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    if counts_power or point.doubts or point.faults.is_present:
+    if counts_power or point.faults.present or point.doubts:
         return None
-    if not point.metered.isdisjoint(values):
+    if not point.installation.metered.isdisjoint(values):
         return None
     asked = [*values, *(unavailable - point.metered)] if unavailable else values
     spacings_s = readings.spacings_s
@@ -114,7 +114,7 @@ def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
         return point
     if now is not None:
         now -= timedelta(seconds=now_s - seen_at)
-    point = point.with_readings(replace(readings, repeated_at=None))
+    point = point.with_readings(readings.repeated(readings.read_at, readings.spacings_s, None))
     if session.latest is None or session.began_at is None:
         return _follow_session(point, seen_at, now)
     since = session.began_at + counting.OWN_ENERGY_AFTER_S
@@ -320,7 +320,7 @@ def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) ->
     session = _timed(point, now_s, now, draws=charging and above)
     if session is point.session and process is point.process:
         return point
-    return replace(point, session=session, process=process)
+    return point.followed(session, process)
 
 
 def _timed(
@@ -335,7 +335,14 @@ def _timed(
         session = _dated(session, known.began_at, now_s, now)
     if draws and known.began_at is not None:
         session = _drew(point, session, now, now_s - known.began_at)
-        return replace(known, latest=session, drew_at=now_s)
+        return SessionState(  # as `replace` would, each time that a car has drawn
+            latest=session,
+            began_at=known.began_at,
+            drew_at=now_s,
+            is_restored=known.is_restored,
+            is_unreported=known.is_unreported,
+            charger_restarted_duration=known.charger_restarted_duration,
+        )
     return known if session is known.latest else replace(known, latest=session)
 
 

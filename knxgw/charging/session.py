@@ -4,14 +4,13 @@ A session starts when charging first begins after plug-in and ends at unplug; a 
 belong to the same one. Its end time is the last moment above the "complete" threshold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from knxgw.charging.counter import EnergyCounter as EnergyCounter  # noqa: PLC0414 - also known here
-from knxgw.frozen import replace
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The current or last session of a charging point."""
 
@@ -29,7 +28,13 @@ def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
 
 def drew(session: Session, now: datetime | None, duration_s: float) -> Session:
     """Return the session after current flowed: the end moves to this moment."""
-    return replace(session, ended_at=now, duration_s=max(session.duration_s, round(duration_s)))
+    return Session(
+        started_at=session.started_at,
+        ended_at=now,
+        duration_s=max(session.duration_s, round(duration_s)),
+        energy_mwh=session.energy_mwh,
+        is_open=session.is_open,
+    )
 
 
 def close(session: Session) -> Session:

@@ -174,9 +174,7 @@ def _derive_point(
     obeying = points.follow_obedience(point, now_s)
     if obeying.faults is not point.faults:  # it does not follow, or does again
         obeying = _decide(station, obeying, now_s, effects)
-    point = replace(
-        obeying, control=replace(obeying.control, wake_at=points.wake_s(obeying, now_s))
-    )
+    point = obeying.with_control(obeying.control.waking(points.wake_s(obeying, now_s)))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
@@ -220,22 +218,17 @@ def _decide(
 ) -> ChargingPoint:
     decision = decide(point.limits, constraints_of(station, point), requested(station, point))
     if point.installation.is_blocked:
-        return replace(
-            point,
-            control=replace(
-                point.control, decision=Decision(offer_ma=0, reason=Reason.CONFIGURATION)
-            ),
-        )
+        nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
+        return point.with_control(replace(point.control, decision=nothing))
     decision = explained(point, decision, now_s, managed=station.sharing is not None)
-    if point.control.decision is None or point.control.decision.offer_ma != decision.offer_ma:
+    last = point.control.decision
+    if last is None or last.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
         effects.append(Offer(point=number, offer_ma=decision.offer_ma))
         effects.append(offer_note(point, decision))
-    return (
-        point
-        if point.control.decision == decision
-        else replace(point, control=replace(point.control, decision=decision))
-    )
+    if last == decision:
+        return point
+    return point.with_control(replace(point.control, decision=decision))
 
 
 def _faults_changed(
