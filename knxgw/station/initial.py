@@ -19,6 +19,12 @@ from knxgw.station import sharing
 from knxgw.station.derive import with_point
 from knxgw.station.model import ClockSource, Station, WallClock
 
+CONFIGURATION_FAULTS = (
+    FaultCode.CONF_NO_CHARGER,
+    FaultCode.CONF_CHARGER,
+    FaultCode.CONF_E_METER,
+    FaultCode.DLM_ASSOCIATION,
+)
 RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
 RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked what holds
 

@@ -28,6 +28,7 @@ from knxgw.station import sharing
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.derive import EVERYTHING, derive
 from knxgw.station.initial import (
+    CONFIGURATION_FAULTS,
     RESTORE_S,
     asks_for_grid_control,
     configured_point,
@@ -47,12 +48,6 @@ from knxgw.station.model import (
 )
 
 METER_OBJECTS = (*SMART_METER, IN_OPERATION)
-CONFIGURATION_FAULTS = (
-    FaultCode.CONF_NO_CHARGER,
-    FaultCode.CONF_CHARGER,
-    FaultCode.CONF_E_METER,
-    FaultCode.DLM_ASSOCIATION,
-)
 
 
 def reconfigure(

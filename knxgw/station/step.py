@@ -24,7 +24,7 @@ from knxgw.frozen import replace
 from knxgw.station import sharing
 from knxgw.station.control_inputs import paused_all
 from knxgw.station.derive import EVERYTHING, Dirty, Sharing, derive, with_point
-from knxgw.station.initial import RESTORE_S, state_lost
+from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S, state_lost
 from knxgw.station.model import (
     BusAsked,
     ClockSet,
@@ -183,13 +183,7 @@ def _unsaid(faults: FaultRegister) -> FaultRegister:
     return replace(faults, present=kept)
 
 
-_FAULTS_AT_START = (  # and what was found in the store: told with the start
-    FaultCode.STATE_LOST,
-    FaultCode.CONF_NO_CHARGER,
-    FaultCode.CONF_CHARGER,
-    FaultCode.CONF_E_METER,
-    FaultCode.DLM_ASSOCIATION,
-)
+_FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # told with the start
 
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
