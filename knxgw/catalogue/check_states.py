@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import DeviceModel, PlugRule, SimulatedState, StateRule, Test
+from knxgw.catalogue.model import Comparison, DeviceModel, PlugRule, SimulatedState, StateRule
 from knxgw.catalogue.yaml_tree import Node
 
 _NO_PLUG = (0, 1, 2, 3)  # states that leave open whether a vehicle is connected
@@ -35,7 +35,7 @@ def _check_codes(model: DeviceModel, root: Node) -> None:
     for code, meaning in model.points["state"].codes.items():
         if meaning.state is None or meaning.state in _NO_PLUG:
             continue
-        if not any(_may_hold(rule.tests, {"state": code}) for rule in model.plug_rules):
+        if not any(_may_hold(rule.comparisons, {"state": code}) for rule in model.plug_rules):
             codes = root.mapping()["points"].mapping()["state"].mapping()["codes"]
             codes.report(
                 f"no plug rule says whether a vehicle is connected at {code} ({meaning.meaning})",
@@ -66,7 +66,10 @@ def _check_rules(model: DeviceModel, state: SimulatedState, shown: Shown, node: 
             "no plug rule says whether a vehicle is connected",
             f"add a rule below `plug_rules`, with connected: {str(is_connected).lower()}",
         )
-    elif rule.connected != is_connected and {test.point for test in rule.tests} <= shown.keys():
+    elif (
+        rule.connected != is_connected
+        and {comparison.point for comparison in rule.comparisons} <= shown.keys()
+    ):
         node.report(
             f"the plug rules say connected: {str(rule.connected).lower()}",
             "correct what is shown, or the first of `plug_rules` that holds",
@@ -75,9 +78,13 @@ def _check_rules(model: DeviceModel, state: SimulatedState, shown: Shown, node: 
 
 def _first(rules: Sequence[Rule], shown: Shown) -> Rule | None:
     """Return the first rule that can hold where only some points are known."""
-    return next((rule for rule in rules if _may_hold(rule.tests, shown)), None)
+    return next((rule for rule in rules if _may_hold(rule.comparisons, shown)), None)
 
 
-def _may_hold(tests: Sequence[Test], shown: Shown) -> bool:
-    """Tell whether tests hold as far as points are known: others may show anything."""
-    return all(holds(test, shown[test.point]) for test in tests if test.point in shown)
+def _may_hold(comparisons: Sequence[Comparison], shown: Shown) -> bool:
+    """Tell whether comparisons may hold: points that are not shown can have any value."""
+    return all(
+        holds(comparison, shown[comparison.point])
+        for comparison in comparisons
+        if comparison.point in shown
+    )

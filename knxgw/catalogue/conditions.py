@@ -1,31 +1,31 @@
 """Whether a comparison of a model file holds; pure."""
 
-from knxgw.catalogue.model import Condition, Test
+from knxgw.catalogue.model import Comparison, Operator
 
 _Raw = int | float | str  # the number, or the text, that rules compare
 
 
-def holds(test: Test, raw: _Raw | None) -> bool:
+def holds(comparison: Comparison, raw: _Raw | None) -> bool:
     """Tell whether one comparison of a rule holds for a raw value."""
-    if test.condition is Condition.ANY:
+    if comparison.operator is Operator.ANY:
         return True
     if raw is None:
         return False
-    if test.condition is Condition.ANY_OF:
-        return raw in test.values
-    if test.condition is Condition.NOT:
-        return raw != test.values[0]
-    return _holds_number(test, raw)
+    if comparison.operator is Operator.ANY_OF:
+        return raw in comparison.values
+    if comparison.operator is Operator.NOT:
+        return raw != comparison.values[0]
+    return _holds_number(comparison, raw)
 
 
-def _holds_number(test: Test, raw: _Raw) -> bool:
-    value = test.values[0]
+def _holds_number(comparison: Comparison, raw: _Raw) -> bool:
+    value = comparison.values[0]
     if isinstance(raw, str) or isinstance(value, str):
         return False
-    match test.condition:
-        case Condition.BELOW:
+    match comparison.operator:
+        case Operator.BELOW:
             return raw < value
-        case Condition.AT_LEAST:
+        case Operator.AT_LEAST:
             return raw >= value
         case _:
             return bool(int(raw) >> int(value) & 1)

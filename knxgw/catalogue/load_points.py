@@ -1,4 +1,4 @@
-"""Reads the points of a device model and the tests that refer to them."""
+"""Reads the points of a device model and the comparisons that refer to them."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
 from knxgw.catalogue.load_codes import read_codes, read_invalid, read_raws
-from knxgw.catalogue.load_conditions import read_tests
+from knxgw.catalogue.load_conditions import read_comparisons
 from knxgw.catalogue.model import (
     MAX_REGISTERS,
     Computed,
@@ -85,7 +85,7 @@ def read_points(root: Node, interface: Node) -> Mapping[str, Point]:
     for name, node in root.mapping().items():
         child = node.get("valid_if")
         if child and name in points:
-            points[name] = replace(points[name], valid_if=read_tests(child, points))
+            points[name] = replace(points[name], valid_if=read_comparisons(child, points))
     for point in points.values():
         _check_scale_from(point, points, root)
         _check_times(point, points, root)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.fields import choice_of, flag_of
-from knxgw.catalogue.load_conditions import read_tests
+from knxgw.catalogue.load_conditions import read_comparisons
 from knxgw.catalogue.model import (
     MAX_REGISTERS,
     IdentityRule,
@@ -26,12 +26,12 @@ def read_state_rules(root: Node, points: Mapping[str, Point]) -> tuple[StateRule
     node = root.get("state_rules")
     for item in node.items() if node else ():
         children = item.only_keys(("if", "state", "use"))
-        tests = read_tests(children["if"], points) if "if" in children else ()
+        comparisons = read_comparisons(children["if"], points) if "if" in children else ()
         if "use" in children:
             children["use"].choice(("codes",))
-            rules.append(StateRule(tests=tests, state=None))
+            rules.append(StateRule(comparisons=comparisons, state=None))
         elif (state := item.require("state")) and (number := state.integer(0, 11)) is not None:
-            rules.append(StateRule(tests=tests, state=number))
+            rules.append(StateRule(comparisons=comparisons, state=number))
     return tuple(rules)
 
 
@@ -41,11 +41,11 @@ def read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, 
     node = root.get("plug_rules")
     for item in node.items() if node else ():
         children = item.only_keys(("if", "connected"))
-        tests = read_tests(children["if"], points) if "if" in children else ()
+        comparisons = read_comparisons(children["if"], points) if "if" in children else ()
         connected = item.require("connected")
         value = connected.boolean() if connected else None
         if value is not None:
-            rules.append(PlugRule(tests=tests, connected=value))
+            rules.append(PlugRule(comparisons=comparisons, connected=value))
     return tuple(rules)
 
 
@@ -56,13 +56,13 @@ def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule
     for item in node.items() if node else ():
         children = item.only_keys(("if", "ours"))
         tests_node, ours = item.require("if"), item.require("ours")
-        tests = read_tests(children["if"], points) if tests_node else ()
-        for test in tests:
-            if not points[test.point].readable:
-                item.report(f"point {test.point!r} cannot be read", "test one that can")
+        comparisons = read_comparisons(children["if"], points) if tests_node else ()
+        for comparison in comparisons:
+            if not points[comparison.point].readable:
+                item.report(f"point {comparison.point!r} cannot be read", "test one that can")
         value = ours.boolean() if ours else None
-        if tests and value is not None:
-            rules.append(IdentityRule(tests=tests, ours=value))
+        if comparisons and value is not None:
+            rules.append(IdentityRule(comparisons=comparisons, is_this_model=value))
     return tuple(rules)
 
 
@@ -92,7 +92,9 @@ def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
     for name in [*constants, *(point for values in states.values() for point in values)]:
         if name not in points:
             node.report(f"point {name!r} does not exist", "name a point of this file")
-    enabled_if = read_tests(children["enabled_if"], points) if "enabled_if" in children else ()
+    enabled_if = (
+        read_comparisons(children["enabled_if"], points) if "enabled_if" in children else ()
+    )
     return Simulation(
         states=states,
         constants=constants,

@@ -253,7 +253,7 @@ class Point:
     note: str
     zero: tuple[int, ...] = ()  # raw values that stand for 0; the first one is written for it
     times: tuple[str, ...] = ()  # points that hold a ratio of transformers
-    valid_if: tuple["Test", ...] = ()  # without all of these the value is not available
+    valid_if: tuple["Comparison", ...] = ()  # without all of these the value is not available
 
     def is_invalid(self, bits: int) -> bool:
         """Tell whether the bits of its registers, as one number, mean "not available"."""
@@ -274,7 +274,7 @@ class Computed:
         return (*self.plus, *self.minus)
 
 
-class Condition(StrEnum):
+class Operator(StrEnum):
     """How a rule compares the raw value of a point."""
 
     ANY_OF = "any_of"
@@ -286,13 +286,11 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class Comparison:
     """One comparison of a rule."""
 
-    __test__ = False  # not a test case of pytest
-
     point: str
-    condition: Condition
+    operator: Operator
     values: tuple[int | float | str, ...]
 
 
@@ -300,24 +298,24 @@ class Test:
 class StateRule:
     """First match wins; `state` None takes the number from the code table of `state`."""
 
-    tests: tuple[Test, ...]
+    comparisons: tuple[Comparison, ...]
     state: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlugRule:
-    """First match wins; no match leaves the plug as it was known before."""
+    """First match wins; no match leaves the plug unchanged."""
 
-    tests: tuple[Test, ...]
+    comparisons: tuple[Comparison, ...]
     connected: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRule:
-    """First match wins; no match says nothing about what answers."""
+    """First match wins; no match proves nothing about the device."""
 
-    tests: tuple[Test, ...]
-    ours: bool  # whether it is this model
+    comparisons: tuple[Comparison, ...]
+    is_this_model: bool  # whether the device is of this model
 
 
 class StepValue(StrEnum):
@@ -524,7 +522,7 @@ class Simulation:
 
     states: Mapping[SimulatedState, Mapping[str, int | str]]
     constants: Mapping[str, int | float | str]
-    enabled_if: tuple[Test, ...]  # all must hold for current to flow; empty: always
+    enabled_if: tuple[Comparison, ...]  # all must hold for current to flow; empty: always
     readable: tuple[ReadableRange, ...] = ()
     same_tables: bool = False  # functions 3 and 4 give the same registers
 

@@ -22,7 +22,7 @@ from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_send_queue import SendQueue
-from knxgw.links.link_news import LinkNews
+from knxgw.links.link_log import LinkLog
 from knxgw.objects.outbox import ResponseLimits
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class KnxPort:
         self._sources: list[Source] = [self._queue]  # who has sent last stands last
         self._wake = asyncio.Event()
         self._check_s = 0.0  # when the link is to be checked [monotonic s]
-        self._news = LinkNews("KNX", log)
+        self._link_log = LinkLog("KNX", log)
         self.is_up = False
         self.lost_s: float | None = None  # when the link went [monotonic s]
         self.telegram_s: float | None = None  # when the last frame came or went [monotonic s]
@@ -156,7 +156,7 @@ class KnxPort:
                 await self._data_secure.begin()
             await self._link.open(self._on_frame, self._note_lost)
             self.is_up = True
-            self._news.up(loop.time(), f"individual address {self.individual_address}")
+            self._link_log.up(loop.time(), f"individual address {self.individual_address}")
             for receiver in self._all_receivers():
                 receiver.link_up()
             self._check_s = loop.time() + ALIVE_CHECK_S
@@ -177,7 +177,7 @@ class KnxPort:
 
     def failed(self, error: LinkError) -> None:
         """Hear that a session has ended, or has not begun."""
-        self._news.failed(str(error), asyncio.get_running_loop().time())
+        self._link_log.failed(str(error), asyncio.get_running_loop().time())
 
     def _all_receivers(self) -> list[Receiver]:
         """Return each receiver once, in the order they have registered."""

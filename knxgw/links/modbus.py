@@ -15,7 +15,7 @@ from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
-from knxgw.links.link_news import LinkNews
+from knxgw.links.link_log import LinkLog
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
 from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, ModbusEndpoint
 from knxgw.links.modbus_exchange import (
@@ -96,7 +96,9 @@ def needs_of(drivers: Sequence[Pollable]) -> ConnectionNeeds:
     return ConnectionNeeds(
         timeout_s=max(model.response_timeout_s for model in models),
         delay_s=max(model.connect_delay_s for model in models),
-        ends_s=min((m.connection_s for m in models if m.connection_s is not None), default=None),
+        lifetime_s=min(
+            (m.connection_s for m in models if m.connection_s is not None), default=None
+        ),
     )
 
 
@@ -125,7 +127,7 @@ class ModbusBus(Generic[D]):
         self._timed_out_at = -math.inf  # the last timeout
         self._leaving: frozenset[D] = frozenset()
         self.connection = Connection(endpoint, needs_of(self.drivers))
-        self._news = LinkNews(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
+        self._link_log = LinkLog(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
         self._is_silent = False  # connected, but no device answers
         self._closing_since: dict[D, float] = {}  # devices whose requests close the connection
         self._answered_at = -math.inf  # the last answer
@@ -159,7 +161,7 @@ class ModbusBus(Generic[D]):
         connection = self.connection
         try:
             await connection.open()
-            self._news.up(loop.time(), self._served)
+            self._link_log.up(loop.time(), self._served)
             for driver in self.drivers:
                 driver.opened()
             while True:
@@ -185,7 +187,7 @@ class ModbusBus(Generic[D]):
 
     def failed(self, error: LinkError) -> None:
         """Log that the connection was lost, or cannot be made."""
-        self._news.failed(str(error), asyncio.get_running_loop().time())
+        self._link_log.failed(str(error), asyncio.get_running_loop().time())
 
     async def _reopen(self) -> None:
         if await self.connection.reopen():
@@ -304,7 +306,7 @@ class ModbusBus(Generic[D]):
         self._answered_at = asyncio.get_running_loop().time()
         if self._is_silent:
             self._is_silent = False
-            self._news.up(asyncio.get_running_loop().time(), self._served)
+            self._link_log.up(asyncio.get_running_loop().time(), self._served)
         self._silent_since.clear()
         self.connection.note_answer()
 
@@ -331,7 +333,7 @@ class ModbusBus(Generic[D]):
             return
         if now_s - min(self._silent_since.values()) >= ALL_SILENT_S:
             self._is_silent = True
-            self._news.failed(f"none of {len(self.drivers)} devices answers", now_s)
+            self._link_log.failed(f"none of {len(self.drivers)} devices answers", now_s)
             for driver in self.drivers:
                 self._emit(driver, driver.lost(now_s))
 
@@ -359,7 +361,7 @@ class ModbusBus(Generic[D]):
         if self._is_numbered:  # answers name their request
             return await carry_out(client, request, numbered=True)
         now_s = asyncio.get_running_loop().time
-        self._stale_answers.asked(request.unit_id, now_s())
+        self._stale_answers.requested(request.unit_id, now_s())
         registers: Sequence[int] = ()
         refusal: PeerRefusedError | None = None
         try:

@@ -38,11 +38,13 @@ def devices_by_endpoint(
     a fault of the configuration are left out.
     """
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
-    found = tuple(devices(configuration))
-    on_line = [one.model for one in found if one.connection.kind is ConnectionKind.SERIAL]
+    all_devices = tuple(devices(configuration))
+    on_line = [
+        device.model for device in all_devices if device.connection.kind is ConnectionKind.SERIAL
+    ]
     framing = framing_of(on_line)
     shared: dict[ModbusEndpoint, tuple[Device, ...]] = {}
-    for device in found:
+    for device in all_devices:
         if device.point in blocked:
             continue
         connection = device.connection
@@ -100,7 +102,7 @@ class ModbusBuses:
     @property
     def drivers(self) -> tuple[Driver, ...]:
         """Return the drivers of all devices."""
-        return tuple(one.driver for one in self._served.values())
+        return tuple(served.driver for served in self._served.values())
 
     @property
     def is_polled(self) -> bool:
@@ -123,24 +125,25 @@ class ModbusBuses:
         waits until the chargers of the previous configuration have their last offer.
         """
         wanted = devices_by_endpoint(configuration)
-        before, served = self._served, dict[tuple[ModbusEndpoint, DeviceId], _Served]()
+        before, now = self._served, dict[tuple[ModbusEndpoint, DeviceId], _Served]()
         for endpoint, shared in wanted.items():
             for device in shared:
                 old = before.get((endpoint, device.id))
                 kept = old is not None and old.device == device
-                served[endpoint, device.id] = (
+                now[endpoint, device.id] = (
                     old if old is not None and kept else _Served(endpoint, device, _driver(device))
                 )
-        self._served = served
-        now = self._served.values()
+        self._served = now
         self._chargers = {
-            served.charging_point: served for served in now if served.charging_point is not None
+            served.charging_point: served
+            for served in now.values()
+            if served.charging_point is not None
         }
         self._leaving = self._left_behind(before.values())
-        for endpoint in [served for served in self._buses if served not in wanted]:
+        for endpoint in [endpoint for endpoint in self._buses if endpoint not in wanted]:
             self._end(endpoint)
         for endpoint, shared in wanted.items():
-            self._serve(endpoint, [self._served[endpoint, device.id].driver for device in shared])
+            self._serve(endpoint, [now[endpoint, device.id].driver for device in shared])
         before_drivers = {served.driver for served in before.values()}
         return frozenset(
             number
@@ -152,11 +155,11 @@ class ModbusBuses:
         self, before: Iterable[_Served]
     ) -> dict[PointNumber, tuple[ModbusBus[Driver], Driver]]:
         """Return the chargers that no driver serves any more, by their former charging point."""
-        spoken_to = {one.place for one in self._served.values()}
+        places = {served.place for served in self._served.values()}
         return {
-            one.charging_point: (self._buses[one.endpoint], one.driver)
-            for one in before
-            if one.charging_point is not None and one.place not in spoken_to
+            served.charging_point: (self._buses[served.endpoint], served.driver)
+            for served in before
+            if served.charging_point is not None and served.place not in places
         }
 
     def _serve(self, endpoint: ModbusEndpoint, drivers: list[Driver]) -> None:

@@ -36,7 +36,7 @@ class ConnectionNeeds:
 
     timeout_s: float  # for an answer
     delay_s: float  # from connecting until a device listens
-    ends_s: float | None  # after which a device closes every connection
+    lifetime_s: float | None  # after which a device closes every connection
 
 
 class Connection:
@@ -69,10 +69,10 @@ class Connection:
         """Return when it is to be renewed [monotonic s]."""
         if self._timeout_s > self._client_timeout_s:
             return -math.inf  # it would time out before the slowest device answers
-        ends_s = self.needs.ends_s
-        if ends_s is None or self._endpoint.is_serial:
+        lifetime_s = self.needs.lifetime_s
+        if lifetime_s is None or self._endpoint.is_serial:
             return math.inf
-        return self.opened_at + max(ends_s - self._timeout_s - RENEW_EARLY_S, ends_s / 2)
+        return self.opened_at + max(lifetime_s - self._timeout_s - RENEW_EARLY_S, lifetime_s / 2)
 
     @property
     def _timeout_s(self) -> float:

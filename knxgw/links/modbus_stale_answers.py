@@ -40,7 +40,7 @@ class StaleAnswerGuard:
         unit = self._units.get(unit_id)
         return now_s - unit.ended_at if unit else float("inf")
 
-    def asked(self, unit_id: int, now_s: float) -> None:
+    def requested(self, unit_id: int, now_s: float) -> None:
         """Note a request."""
         self._units.setdefault(unit_id, _Unit()).requested_at = now_s
 

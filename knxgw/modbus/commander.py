@@ -65,9 +65,9 @@ from knxgw.charging.words import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.compliance import (
     READ_AGAIN_S,
-    Comparison,
     DrawCheck,
     ReadBackCheck,
+    ReadBackResult,
     ViolationLog,
     WrittenValue,
 )
@@ -295,17 +295,17 @@ class Commander:
             pausing=self._wanted_ma == 0,
         )
         match self._read_back_check.compare(name, raw, written, now_s):
-            case Comparison.MATCHES | Comparison.DIFFERS:
+            case ReadBackResult.MATCHES | ReadBackResult.DIFFERS:
                 pass
-            case Comparison.TOO_EARLY:
+            case ReadBackResult.TOO_EARLY:
                 return READ_AGAIN_S
-            case Comparison.MISMATCH:
+            case ReadBackResult.MISMATCH:
                 return 0.0
-            case Comparison.LOWER:  # only this value is lost
+            case ReadBackResult.LOWER:  # only this value is lost
                 reported = max(0.0, scaled(self._points[name], raw))
                 self._written[step.point] = self._writer.registers_of(step.point, reported)
                 self._mark_unacknowledged()
-            case Comparison.FORGOTTEN:
+            case ReadBackResult.FORGOTTEN:
                 self._forget_written()
         return None
 
@@ -323,13 +323,13 @@ class Commander:
             arming=True,
         )
         comparison = self._read_back_check.compare(name, raw, written, now_s)
-        if comparison is Comparison.FORGOTTEN and self._control.read_back is None:
+        if comparison is ReadBackResult.FORGOTTEN and self._control.read_back is None:
             self._forget_written()
-        elif comparison is Comparison.FORGOTTEN:
+        elif comparison is ReadBackResult.FORGOTTEN:
             for point in self._fail_safe.arming_points:
                 self._written.pop(point, None)
             self._needed = None
-        return 0.0 if comparison is Comparison.MISMATCH else None
+        return 0.0 if comparison is ReadBackResult.MISMATCH else None
 
     def read_backs_of(self, write: Write) -> frozenset[str]:
         """Return the points that report the value of a write."""

@@ -37,7 +37,7 @@ _CHARGES = (
 )
 
 
-class Comparison(Enum):
+class ReadBackResult(Enum):
     """Result of comparing a read-back with what was written."""
 
     MATCHES = auto()
@@ -92,25 +92,25 @@ class ReadBackCheck:
         self._violations = violations
         self._streaks: dict[str, _Streak] = {}
 
-    def compare(self, name: str, raw: Raw, written: WrittenValue, now_s: float) -> Comparison:
+    def compare(self, name: str, raw: Raw, written: WrittenValue, now_s: float) -> ReadBackResult:
         """Compare the point `name` with what was written to the point it reports."""
         streak = self._streaks.setdefault(name, _Streak())
         difference = scaled(self._model.points[name], raw) - written.value
         if abs(difference) < 1e-9 or self._within_resolution(name, difference):
             streak.mismatches = streak.repeats = 0
-            return Comparison.MATCHES
+            return ReadBackResult.MATCHES
         if written.age_s < REWRITE_AFTER_S:
-            return Comparison.TOO_EARLY
+            return ReadBackResult.TOO_EARLY
         less, lost = self._less_or_lost(name, raw, difference, written)
         if written.age_s < _patience_s(written, streak.repeats, less=less, lost=lost):
-            return Comparison.DIFFERS
+            return ReadBackResult.DIFFERS
         streak.mismatches += 1
         if streak.mismatches < 2:
-            return Comparison.MISMATCH
+            return ReadBackResult.MISMATCH
         streak.mismatches = 0
         streak.repeats += 1
         self._violations.log(name, f"charger reports {name} = {raw}", now_s)
-        return Comparison.LOWER if less and not lost else Comparison.FORGOTTEN
+        return ReadBackResult.LOWER if less and not lost else ReadBackResult.FORGOTTEN
 
     def _less_or_lost(
         self, name: str, raw: Raw, difference: float, written: WrittenValue

@@ -378,11 +378,11 @@ class Driver:
 
     def _continue_search(self, search: ChainWalk, now_s: float) -> list[DeviceEvent]:
         """Take the next step of the SunSpec search."""
-        self._health.silent = 0
+        self._health.silent_count = 0
         if search.failure:
-            if self._health.wrong == 0:
+            if self._health.wrong_count == 0:
                 log.warning("%s: %s", self.name, search.failure)
-            self._health.wrong = COMM_LIMIT
+            self._health.wrong_count = COMM_LIMIT
             self._interpreter.forget()
             self._restart_search()
             self._schedule.pause_until(now_s + BACK_OFF_LAST_S)

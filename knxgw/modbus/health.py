@@ -39,8 +39,8 @@ class Health:
 
     def __init__(self, name: str) -> None:
         self.condition = LinkCondition.STARTING
-        self.silent = 0  # requests without an answer, in a row
-        self.wrong = 0  # wrong answers, in a row
+        self.silent_count = 0  # requests without an answer, in a row
+        self.wrong_count = 0  # wrong answers, in a row
         self._name = name
         self._has_answered = False
         self._refused_writes = 0  # in a row
@@ -51,13 +51,13 @@ class Health:
         self._answers = 0  # good and wrong ones
         self._relapses: deque[int] = deque(maxlen=RELAPSES)  # the answers at which trouble began
         self._is_unsteady = False
-        self._wrong_count = 0  # wrong answers since trouble began
+        self._trouble_count = 0  # wrong answers since trouble began
         self._log_allowance = Allowance(most=NEWS_AT_ONCE, every_s=NEWS_EVERY_S)
         self._is_logged = False  # whether the log says that trouble began
 
     def opened(self) -> None:
         """Start over on a new connection."""
-        self.silent = self.wrong = self._refused_writes = 0
+        self.silent_count = self.wrong_count = self._refused_writes = 0
 
     def forget_reads(self) -> None:
         """Forget the outcome of reads: the plan is a new one."""
@@ -67,17 +67,17 @@ class Health:
     @property
     def last_request_failed(self) -> bool:
         """Tell whether the last request failed."""
-        return self.silent + self.wrong > 0
+        return self.silent_count + self.wrong_count > 0
 
     @property
     def is_in_trouble(self) -> bool:
         """Tell whether several requests in a row failed."""
-        return self.silent >= SILENT_LIMIT or self.wrong >= COMM_LIMIT
+        return self.silent_count >= SILENT_LIMIT or self.wrong_count >= COMM_LIMIT
 
     @property
     def is_wrong(self) -> bool:
         """Tell whether too many answers are wrong."""
-        return self.wrong >= COMM_LIMIT or self._is_unsteady
+        return self.wrong_count >= COMM_LIMIT or self._is_unsteady
 
     @property
     def back_off_s(self) -> float:
@@ -85,11 +85,15 @@ class Health:
 
         A single failure needs no pause, but a device that never answered may not exist.
         """
-        if self.wrong:
-            return 0.0 if self.wrong < COMM_LIMIT else _back_off_s(self.wrong, WRONG_LAST_S)
-        if self._has_answered and self.silent < SILENT_LIMIT:
+        if self.wrong_count:
+            return (
+                0.0
+                if self.wrong_count < COMM_LIMIT
+                else _back_off_s(self.wrong_count, WRONG_LAST_S)
+            )
+        if self._has_answered and self.silent_count < SILENT_LIMIT:
             return 0.0
-        return _back_off_s(self.silent, BACK_OFF_LAST_S)
+        return _back_off_s(self.silent_count, BACK_OFF_LAST_S)
 
     # --- outcomes
 
@@ -117,22 +121,22 @@ class Health:
         `still_needs` tells whether the point of a write is still to be written.
         """
         self._has_answered = True
-        self.silent = self.wrong = 0
+        self.silent_count = self.wrong_count = 0
         self._count_answer()
         if self._refused and still_needs and not still_needs(self._refused):
             self._refused, self._refused_writes = None, 0  # that write is no longer needed
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
         if self._is_logged:
-            log.info("%s: answers are right again, after %d wrong", self._name, self._wrong_count)
-        self._wrong_count, self._is_logged = 0, False
+            log.info("%s: answers are right again, after %d wrong", self._name, self._trouble_count)
+        self._trouble_count, self._is_logged = 0, False
         return LinkCondition.GOOD
 
     def unanswered(self) -> bool:
         """Note a request without an answer; return True when the device is not reachable."""
-        self.silent += 1
-        self.wrong = 0
-        return self.silent >= SILENT_LIMIT
+        self.silent_count += 1
+        self.wrong_count = 0
+        return self.silent_count >= SILENT_LIMIT
 
     def answered_wrongly(
         self, request: Request, error: PeerError, now_s: float, *, is_needed: bool
@@ -143,21 +147,21 @@ class Health:
         """
         if isinstance(request, Read):
             before = self._wrong_reads.get(request.block, 0)
-            if not before and not self.wrong and request.block in self._good_reads:
+            if not before and not self.wrong_count and request.block in self._good_reads:
                 self._relapses.append(self._answers)
             counts = is_needed or not isinstance(error, PeerRefusedError)
             self._wrong_reads[request.block] = before + 1 if counts else max(before, 1)
         else:
             self._refused_writes += 1
             self._refused = request
-        self.wrong += 1
+        self.wrong_count += 1
         self._count_answer()
-        if self.wrong >= COMM_LIMIT:
-            self.silent = 0  # it answers, if only wrongly
+        if self.wrong_count >= COMM_LIMIT:
+            self.silent_count = 0  # it answers, if only wrongly
         many = self.is_wrong or self._is_wrong_somewhere
-        is_news = many and not self._wrong_count
-        if many or self._wrong_count:
-            self._wrong_count += self.wrong if is_news else 1
+        is_news = many and not self._trouble_count
+        if many or self._trouble_count:
+            self._trouble_count += self.wrong_count if is_news else 1
         self._log_wrong_answer(request, error, now_s, is_news=is_news)
         return many
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import DeviceKind, DeviceModel, Point, Test
+from knxgw.catalogue.model import Comparison, DeviceKind, DeviceModel, Point
 from knxgw.charging.words import (
     NOMINAL_V,
     PHASE_CURRENTS,
@@ -102,7 +102,7 @@ class Interpreter:
         points = self._model.points
         read = {name for name in names if name in points and points[name].readable}
         read |= {ratio for name in read for ratio in points[name].times}
-        return read | {test.point for name in read for test in points[name].valid_if}
+        return read | {comparison.point for name in read for comparison in points[name].valid_if}
 
     @property
     def ratio_points(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Interpreter:
             point = self._model.points[name]
             if raw is not None and self._holds(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
-            needs = (*point.times, *(test.point for test in point.valid_if))
+            needs = (*point.times, *(comparison.point for comparison in point.valid_if))
             if all(needed in self._raws for needed in needs):  # else it is not decided yet
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
@@ -277,7 +277,7 @@ class Interpreter:
         if not all(name in self._raws for name in self._rule_points):
             return
         for plug_rule in self._model.plug_rules:
-            if self._holds(plug_rule.tests):
+            if self._holds(plug_rule.comparisons):
                 fresh[Quantity.CONNECTED] = int(plug_rule.connected)
                 break
         if self._model.state_rules:
@@ -297,8 +297,10 @@ class Interpreter:
             self._unknown_codes.add(key)
             log.warning("%s: unknown state code %r, shown as 0 (illegal)", self._name, raw)
 
-    def _holds(self, tests: Iterable[Test]) -> bool:
-        return all(holds(test, self._raws.get(test.point)) for test in tests)
+    def _holds(self, comparisons: Iterable[Comparison]) -> bool:
+        return all(
+            holds(comparison, self._raws.get(comparison.point)) for comparison in comparisons
+        )
 
 
 def _evccid(text: str) -> str:
@@ -315,14 +317,14 @@ def _sums_of(
     If a wired phase is missing there is no sum; a device that provides only its first phase is a
     one-phase device.
     """
-    points = {name: one for name, one in model.points.items() if name not in missing}
-    available = {_MEASURED[name][0] for name, one in points.items() if _is_measured(name, one)}
+    points = {name: point for name, point in model.points.items() if name not in missing}
+    available = {_MEASURED[name][0] for name, point in points.items() if _is_measured(name, point)}
     available |= {_MEASURED[name][0] for name in model.computed if name in _MEASURED}
     lost = {_MEASURED[name][0] for name in missing if name in _MEASURED} - available
     for total, phases, own_point in _SUMS:
         present = [phase for phase in phases if phase in available]
         is_whole = present == [phases[0]] or not any(
-            one in lost and _terminal(one) <= wired for one in phases
+            phase in lost and _terminal(phase) <= wired for phase in phases
         )
         if is_whole and own_point not in points and own_point not in model.computed:
             yield total, present

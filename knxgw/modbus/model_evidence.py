@@ -40,8 +40,8 @@ class ModelEvidence:
     def __init__(self, model: DeviceModel, read: Collection[str]) -> None:
         """Judge by the points `read` and those in the `identity` rules of the model file."""
         self._model = model
-        tests = [test for rule in model.identity for test in rule.tests]
-        self.points = frozenset(test.point for test in tests)
+        comparisons = [comparison for rule in model.identity for comparison in rule.comparisons]
+        self.points = frozenset(comparison.point for comparison in comparisons)
         self._core = _core(model, read)
         self.has_answered = False  # since the last start
         self._raws: dict[str, Raw | None] = {}
@@ -82,8 +82,11 @@ class ModelEvidence:
         if not self.points <= self._requested:
             return ModelVerdict.PENDING
         for rule in self._model.identity:
-            if all(holds(test, self._raws.get(test.point)) for test in rule.tests):
-                return ModelVerdict.MATCH if rule.ours else ModelVerdict.OTHER_MODEL
+            if all(
+                holds(comparison, self._raws.get(comparison.point))
+                for comparison in rule.comparisons
+            ):
+                return ModelVerdict.MATCH if rule.is_this_model else ModelVerdict.OTHER_MODEL
         if self._state_is_known():
             return ModelVerdict.MATCH
         if not self._core <= self._requested:

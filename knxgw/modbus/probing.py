@@ -341,8 +341,8 @@ def _of_unit(asked: Question, unit: _Unit) -> Question:
 def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
     """Return what the identity rules of the model say; None: nothing."""
     for rule in model.identity:
-        if all(holds(test, raws.get(test.point)) for test in rule.tests):
-            return rule.ours
+        if all(holds(comparison, raws.get(comparison.point)) for comparison in rule.comparisons):
+            return rule.is_this_model
     return None
 
 

@@ -11,7 +11,9 @@ from knxgw.modbus.codec import Raw
 def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
     """Return the state that raw values stand for; None: no rule or code matches."""
     for rule in model.state_rules:
-        if not all(holds(test, raws.get(test.point)) for test in rule.tests):
+        if not all(
+            holds(comparison, raws.get(comparison.point)) for comparison in rule.comparisons
+        ):
             continue
         if rule.state is not None:
             return ChargingState(rule.state)
@@ -31,6 +33,6 @@ def core_points(model: DeviceModel) -> frozenset[str]:
 
 def rule_points(model: DeviceModel) -> set[str]:
     """Return the names of the points that state and plug rules use."""
-    tests = [test for rule in model.state_rules for test in rule.tests]
-    tests += [test for rule in model.plug_rules for test in rule.tests]
-    return {test.point for test in tests}
+    comparisons = [comparison for rule in model.state_rules for comparison in rule.comparisons]
+    comparisons += [comparison for rule in model.plug_rules for comparison in rule.comparisons]
+    return {comparison.point for comparison in comparisons}

@@ -143,7 +143,7 @@ def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
 def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
     """Return the questions about a model, those with the most evidence first."""
     points = {name: point for name, point in model.points.items() if point.readable}
-    identifying = {test.point for rule in model.identity for test in rule.tests}
+    identifying = {comparison.point for rule in model.identity for comparison in rule.comparisons}
     names = [*sorted(identifying), *_ORDER, *sorted(rule_points(model)), *points]
     chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
     return [(point, _question(model, point)) for point in chosen]

@@ -21,7 +21,7 @@ async def test_the_simulated_charger_ends_a_connection_after_its_time() -> None:
     async with rig.running():
         connection = rig.bus.connection
         connection.update_needs(
-            replace(connection.needs, ends_s=None)
+            replace(connection.needs, lifetime_s=None)
         )  # a bus that does not know better
         await asyncio.sleep(29.5)
         assert len(rig.simulator.clients) == 1

@@ -10,51 +10,51 @@ UNIT = 7
 
 def test_an_answer_in_time_is_believed() -> None:
     guard = StaleAnswerGuard(numbered=False)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     assert guard.answered(UNIT, 0.1)
     assert guard.free_at(UNIT) < 0.1
 
 
 def test_the_first_answer_after_a_silence_is_not_used_the_next_one_is() -> None:
     guard = StaleAnswerGuard(numbered=False)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)
-    guard.asked(UNIT, 3.0)
+    guard.requested(UNIT, 3.0)
     assert not guard.answered(UNIT, 3.5)
     assert guard.free_at(UNIT) == 3.0 + 3.5 + MARGIN_S, "it may have been the first one's"
-    guard.asked(UNIT, 7.0)
+    guard.requested(UNIT, 7.0)
     assert guard.answered(UNIT, 7.1)
 
 
 def test_the_doubt_is_about_one_unit_only() -> None:
     guard = StaleAnswerGuard(numbered=False)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)
-    guard.asked(8, 2.1)
+    guard.requested(8, 2.1)
     assert guard.answered(8, 2.2)
 
 
 def test_transaction_numbers_leave_no_doubt() -> None:
     guard = StaleAnswerGuard(numbered=True)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)
-    guard.asked(UNIT, 3.0)
+    guard.requested(UNIT, 3.0)
     assert guard.answered(UNIT, 3.1)
 
 
 def test_what_was_asked_long_ago_is_not_answered_any_more() -> None:
     guard = StaleAnswerGuard(numbered=False)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)
-    guard.asked(UNIT, LATEST_S + 5.0)
+    guard.requested(UNIT, LATEST_S + 5.0)
     assert guard.answered(UNIT, LATEST_S + 5.1)
 
 
 def test_any_answer_will_do_when_only_one_thing_was_asked() -> None:
     guard = StaleAnswerGuard(numbered=False)
-    guard.asked(UNIT, 0.0)
+    guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 1.0)
-    guard.asked(UNIT, 1.1)
+    guard.requested(UNIT, 1.1)
     assert guard.answered(UNIT, 1.5, same_request=True)
     assert guard.free_at(UNIT) > 1.1 + 1.5, "the answer to the repeated one may be on its way"
 
@@ -68,7 +68,7 @@ def test_a_unit_that_is_always_equally_late_is_never_misunderstood(
     for number in range(40):
         now_s = max(now_s, guard.free_at(UNIT))
         on_its_way = [one for one in on_its_way if one[0] > now_s]  # nobody waited for those
-        guard.asked(UNIT, now_s)
+        guard.requested(UNIT, now_s)
         on_its_way.append((now_s + late_s, number))
         came_s, whose = min(on_its_way)
         if came_s > now_s + timeout_s:

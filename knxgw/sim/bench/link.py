@@ -93,7 +93,7 @@ class Link:
         """Tell whether a reading may say more about the link than the one before."""
         if self.wanted_ma is None:
             return False
-        is_calm = self._health.condition is LinkCondition.GOOD and not self._health.wrong
+        is_calm = self._health.condition is LinkCondition.GOOD and not self._health.wrong_count
         says_start = ChargingState.START_UP in self.charger.reports.values
         return not is_calm or says_start or self.is_doubtful
 

@@ -10,7 +10,7 @@ MOST_REASONS = 5  # reasons that are logged, for each loss
 LASTING_S = 600.0  # a loss of this length is always logged
 
 
-class LinkNews:
+class LinkLog:
     """Logs changes of one link, not repetitions."""
 
     def __init__(
