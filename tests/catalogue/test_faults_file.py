@@ -64,7 +64,7 @@ def test_the_shipped_file_is_without_findings() -> None:
     assert findings(SHIPPED) == []
 
 
-def test_a_code_that_nobody_knows_is_refused_where_it_stands() -> None:
+def test_an_unknown_code_is_refused_at_its_line() -> None:
     unknown, missing = changed("code: NotReachable", "code: NotReachabel")
     assert "fault 'NotReachable' is missing; add `- code: NotReachable`" in missing
     line = SHIPPED[: SHIPPED.index("code: NotReachable")].count("\n") + 1

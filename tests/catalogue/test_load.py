@@ -61,7 +61,7 @@ def test_a_model_that_is_named_otherwise_than_its_file_is_refused(place: Path) -
         ModelDirectory(folder, DeviceKind.CHARGER)["keba_p31"]
 
 
-def test_a_faulty_model_harms_nobody_who_does_not_use_it(place: Path) -> None:
+def test_a_faulty_model_matters_only_to_a_site_that_uses_it(place: Path) -> None:
     (place / "chargers" / "keba_p30.yaml").write_text("id: [", encoding="utf-8")
     models = ModelDirectory(place / "chargers", DeviceKind.CHARGER)
     assert models["alfen_eve"].id == "alfen_eve"

@@ -82,7 +82,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "old", "new", "problem"), MISTAKES)
-def test_a_mistake_in_what_registers_have_to_do_with_each_other_is_told(
+def test_a_mistake_in_the_relation_of_registers_is_reported(
     text: str, old: str, new: str, problem: str
 ) -> None:
     assert findings(text, DeviceKind.METER) == []
@@ -104,7 +104,7 @@ def test_a_power_can_only_be_written_to_a_point_that_counts_in_watts() -> None:
     assert any("'setpoint_write' does not count in watts" in line for line in shown)
 
 
-def test_what_is_told_as_a_power_must_be_read_back_as_one() -> None:
+def test_a_setpoint_in_watts_must_be_read_back_in_watts() -> None:
     text = (product_db() / "chargers/compleo_solo.yaml").read_text(encoding="utf-8")
     point = "setpoint_read: {address: 256, table: holding, type: u16, scale: 100, unit: W"
     assert point in text
@@ -234,7 +234,7 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
 
 @pytest.mark.proves("H.62")
 @pytest.mark.parametrize(("model_id", "old", "new", "finding"), WHOLE)
-def test_what_cannot_be_right_about_a_whole_model_is_told_with_a_remedy(
+def test_a_mistake_in_a_whole_model_is_reported_with_a_remedy(
     model_id: str, old: str, new: str, finding: str
 ) -> None:
     text = file_of(model_id)
@@ -270,7 +270,7 @@ RATIOS = [
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), RATIOS)
-def test_a_mistake_about_transformers_is_told(old: str, new: str, problem: str) -> None:
+def test_a_mistake_about_transformers_is_reported(old: str, new: str, problem: str) -> None:
     assert findings(RATIO, DeviceKind.METER) == []
     assert old in RATIO
     shown = findings(RATIO.replace(old, new), DeviceKind.METER)

@@ -108,7 +108,7 @@ async def test_a_refused_write_is_comm_only_as_long_as_it_is_wanted() -> None:
 
 
 @pytest.mark.proves("5.20")
-async def test_a_charger_that_lost_power_is_told_again_when_it_is_back() -> None:
+async def test_everything_is_written_again_to_a_charger_that_lost_power() -> None:
     async with rig_of(MODELS["goe_charger"]).running() as rig:
         rig.offer(10_000)
         await asyncio.sleep(5.0)

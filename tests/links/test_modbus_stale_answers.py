@@ -26,7 +26,7 @@ def test_the_first_answer_after_a_silence_is_not_used_the_next_one_is() -> None:
     assert guard.answered(UNIT, 7.1)
 
 
-def test_the_doubt_is_about_one_unit_only() -> None:
+def test_only_the_unit_that_timed_out_is_affected() -> None:
     guard = StaleAnswerGuard(numbered=False)
     guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)
@@ -34,7 +34,7 @@ def test_the_doubt_is_about_one_unit_only() -> None:
     assert guard.answered(8, 2.2)
 
 
-def test_transaction_numbers_leave_no_doubt() -> None:
+def test_an_answer_with_a_transaction_number_is_accepted() -> None:
     guard = StaleAnswerGuard(numbered=True)
     guard.requested(UNIT, 0.0)
     guard.unanswered(UNIT, 2.0)

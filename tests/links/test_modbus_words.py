@@ -74,7 +74,7 @@ async def test_a_device_that_cannot_be_reached_from_the_start_has_its_reason_sai
 
 
 @pytest.mark.proves("4.19")
-async def test_one_that_never_answers_and_one_that_was_lost_are_told_apart(
+async def test_a_device_that_never_answered_and_one_that_was_lost_are_logged_differently(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "knxgw")
@@ -104,7 +104,7 @@ async def test_a_connection_that_is_lost_and_comes_back_has_two_lines(
     assert "link back after" in back
 
 
-async def test_an_endpoint_on_which_nobody_answers_has_two_lines(
+async def test_an_endpoint_without_any_answer_has_two_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "knxgw")

@@ -74,7 +74,7 @@ class Site(Talk):
 
 @pytest.mark.proves("H.52")
 @pytest.mark.parametrize("model", CHARGERS, ids=name_of)
-def test_an_interrupted_charger_that_another_switches_on_is_told_0_a_again(
+def test_0_a_is_written_again_to_an_interrupted_charger_that_another_master_enables(
     model: DeviceModel,
 ) -> None:
     site = Site(model)
@@ -125,7 +125,7 @@ def test_one_that_another_switches_off_is_switched_on_again_but_calmly(model: De
 
 
 @pytest.mark.parametrize("model", CHARGERS, ids=name_of)
-def test_a_vehicle_that_stops_slowly_is_told_calmly(model: DeviceModel) -> None:
+def test_a_vehicle_that_stops_slowly_causes_few_writes(model: DeviceModel) -> None:
     site = Site(model, Vehicle(capacity_wh=1e9, fall_ma_per_s=400))
     site.driver.want(THEIRS_MA)
     site.until(SETTLED_S)

@@ -153,7 +153,7 @@ def test_after_a_lost_connection_everything_is_written_again(catalogue: Catalogu
 
 
 @pytest.mark.proves("D13.3c")
-def test_a_charger_that_forgot_its_limit_is_told_again(
+def test_the_limit_is_written_again_to_a_charger_that_lost_it(
     catalogue: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = commander(catalogue, "alfen_eve")
@@ -246,7 +246,7 @@ def test_the_steps_of_an_unlock_are_not_undone_in_between(catalogue: Catalogue) 
     assert registers[:3] == [(5014, (0,)), (5012, (0,)), (5014, (1,))]
 
 
-def test_a_charger_is_told_the_current_before_it_is_enabled_again(catalogue: Catalogue) -> None:
+def test_the_current_is_written_before_a_charger_is_enabled_again(catalogue: Catalogue) -> None:
     one = commander(catalogue, "abb_terra_ac")
     one.want(6000)
     drain(one, 0.0)

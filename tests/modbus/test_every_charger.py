@@ -33,7 +33,9 @@ def resolution_ma(model: DeviceModel) -> int:
 
 @pytest.mark.proves("5.20")
 @pytest.mark.parametrize("model", READ_BACK, ids=name_of)
-def test_a_charger_that_restarted_unnoticed_is_told_its_current_again(model: DeviceModel) -> None:
+def test_the_current_is_written_again_to_a_charger_that_restarted_unnoticed(
+    model: DeviceModel,
+) -> None:
     driver = make_driver(PointNumber(1), model, unit_id=model.unit_id)
     driver.want(OFFER_MA)
     device = SimulatedCharger(model, model.unit_id)

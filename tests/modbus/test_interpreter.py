@@ -127,7 +127,7 @@ def test_phases_that_a_charging_point_does_not_have_are_not_missed(catalogue: Ca
     assert values == {Quantity.CURRENT_L1: 10_000, Quantity.CURRENT: 10_000}
 
 
-def test_a_sum_of_its_own_is_told_without_the_phases(catalogue: Catalogue) -> None:
+def test_a_separate_sum_is_used_without_the_phases(catalogue: Catalogue) -> None:
     alfen = Interpreter("cp1", catalogue.chargers["alfen_eve"])
     assert alfen.update({"power_l1": None, "power": 6900.0}) == {Quantity.POWER: 6900}
 
@@ -275,7 +275,7 @@ def test_an_empty_text_says_that_it_is_not_known(catalogue: Catalogue) -> None:
 
 @pytest.mark.proves("2.37", "H.81")
 @pytest.mark.parametrize("shown", ["", "N/A", "none", "000000000000", "00:00:00:00:00:00", "12AB"])
-def test_what_is_no_evccid_is_not_told_as_one(catalogue: Catalogue, shown: str) -> None:
+def test_a_text_that_is_no_evccid_is_not_shown_as_one(catalogue: Catalogue, shown: str) -> None:
     charx = Interpreter("cp1", catalogue.chargers["phoenix_charx"])
     assert Quantity.EVCCID not in charx.update({"evccid": shown})
     assert Quantity.EVCCID in charx.unavailable

@@ -103,7 +103,7 @@ def test_an_unknown_state_alone_makes_no_other_model(model_id: str) -> None:
 
 
 @pytest.mark.proves("7.34", "7.65")
-def test_nothing_is_written_to_another_model_and_it_is_told() -> None:
+def test_nothing_is_written_to_another_model_and_it_is_reported() -> None:
     talk = talk_of("keba_p30", "keba_p40")
     talk.until(SOON_S)
     assert talk.conditions == [LinkCondition.WRONG_MODEL]

@@ -35,7 +35,7 @@ def requests_per_minute(talk: Talk) -> int:
 
 @pytest.mark.parametrize("offer_ma", [0, 6000])
 @pytest.mark.parametrize("model", CHARGERS, ids=name_of)
-def test_one_that_shows_more_than_it_was_told_is_not_asked_without_a_pause(
+def test_a_charger_that_shows_more_than_the_offer_is_not_read_without_a_pause(
     model: DeviceModel, offer_ma: int
 ) -> None:
     box = StandsStill(model, model.unit_id)

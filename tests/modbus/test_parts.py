@@ -24,7 +24,7 @@ def drive(model: DeviceModel) -> Drive:
 
 
 @pytest.mark.proves("4.42")
-def test_a_value_is_made_only_of_parts_that_were_all_read_anew(catalogue: Catalogue) -> None:
+def test_a_value_is_computed_only_from_parts_that_were_all_read_again(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["sma_home_manager"])
     assert meter.update({"power_import": 500}) == {}
     assert meter.update({"power_export": 200}) == {Quantity.POWER: 300}
@@ -132,7 +132,7 @@ def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity,
     return told
 
 
-def test_a_sum_of_its_own_is_told_where_the_meter_knows_one_phase_only(
+def test_a_separate_sum_is_used_where_the_meter_provides_one_phase_only(
     catalogue: Catalogue,
 ) -> None:
     told = bender(catalogue, software_before_522=False)

@@ -60,7 +60,7 @@ class Bench:
         self.read({Quantity.STATE: ChargingState.AVAILABLE, Quantity.CONNECTED: 0})
 
 
-def test_while_nobody_knows_the_minimum_of_one_phase_is_told() -> None:
+def test_while_the_count_is_unknown_the_minimum_of_one_phase_is_written() -> None:
     bench = Bench()
     assert bench.told_w == LEAST_W
     bench.rests(TRY_S - 1)
@@ -104,13 +104,13 @@ def test_a_step_is_left_out_where_the_offer_would_cover_a_vehicle_of_fewer_phase
         ChargingState.ILLEGAL,
     ],
 )
-def test_one_that_is_refused_or_finished_is_told_no_more(state: ChargingState) -> None:
+def test_a_vehicle_that_is_refused_or_finished_gets_no_more_power(state: ChargingState) -> None:
     bench = Bench(offer_ma=6000)
     bench.rests(600, state=state)
     assert bench.told_w == LEAST_W
 
 
-def test_nothing_is_learnt_from_what_the_charger_was_not_told_yet() -> None:
+def test_a_reading_before_the_offer_is_acknowledged_does_not_count() -> None:
     bench = Bench()
     values: dict[Quantity, Value] = {Quantity.STATE: WAITS, Quantity.CURRENT_L1: 0}
     bench.read(values, 300, told=False)
@@ -125,7 +125,7 @@ def test_a_late_starter_with_one_phase_is_known_at_its_first_current() -> None:
     assert bench.told_w == 16 * 230
 
 
-def test_more_phases_count_at_once_fewer_when_they_are_seen_twice() -> None:
+def test_more_phases_count_at_once_fewer_after_two_readings() -> None:
     bench = Bench()
     bench.draws(2, 2, 2)
     bench.draws(1.1, 0.9, 0.9)
@@ -186,7 +186,7 @@ def test_the_count_is_kept_through_a_pause_and_forgotten_when_the_vehicle_leaves
     assert bench.told_w == LEAST_W
 
 
-def test_a_vehicle_that_rests_for_long_is_met_anew() -> None:
+def test_a_vehicle_that_pauses_for_long_is_counted_again() -> None:
     bench = Bench()
     bench.draws(8)
     bench.rests(IDLE_S)
@@ -254,7 +254,7 @@ def test_by_power_one_that_goes_on_with_less_has_fewer_phases() -> None:
     assert bench.count.count == 1
 
 
-def test_by_power_more_than_what_was_told_is_forgotten() -> None:
+def test_by_power_a_draw_above_the_written_power_resets_the_count() -> None:
     bench = Bench(measures_currents=False)
     bench.rests(STOPS_S)
     bench.draws(6)
@@ -272,7 +272,7 @@ readings = st.lists(
 
 
 @given(readings, st.integers(6000, 32_000), st.integers(1, 3))
-def test_what_is_told_never_gives_a_phase_in_use_more_than_the_offer(
+def test_the_written_power_never_gives_a_phase_in_use_more_than_the_offer(
     heard: list[tuple[ChargingState, int, int, int, bool]], offer_ma: int, configured: int
 ) -> None:
     bench = Bench(offer_ma=offer_ma, configured=configured)

@@ -80,13 +80,13 @@ def test_a_device_that_shows_one_number_everywhere_is_nothing_we_know(raw: int) 
     assert [one.model.id for one in probing.candidates if one.is_likely] == []
 
 
-def test_two_models_with_the_same_registers_are_told_apart_by_what_they_say_of_themselves() -> None:
+def test_two_models_with_the_same_registers_are_distinguished_by_their_identity() -> None:
     for model_id in ("keba_p30", "keba_p40"):
         probing = probe(device_of(catalogue().chargers[model_id], 255), [255])
         assert [one.model.id for one in best_of(probing)] == [model_id]
 
 
-def test_nobody_there_is_found_out_with_two_questions_a_unit() -> None:
+def test_an_absent_unit_costs_two_questions() -> None:
     probing = probe(device_of(catalogue().chargers["goe_charger"], 1), [7, 8, 9])
     assert probing.asked == 2 * 3
     assert not probing.has_answered

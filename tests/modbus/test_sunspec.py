@@ -151,7 +151,7 @@ def test_values_that_are_not_implemented_are_left_out(catalogue: Catalogue) -> N
 
 
 @pytest.mark.proves("4.41")
-def test_a_device_that_shows_another_model_is_looked_through_anew(catalogue: Catalogue) -> None:
+def test_a_device_that_shows_another_model_is_searched_again(catalogue: Catalogue) -> None:
     it = drive(catalogue, INTEGERS)
     it.run(5)
     rewrite(it, {40070: 213, 40071: 124})  # somebody has switched it to floats

@@ -50,14 +50,14 @@ def test_a_ratio_of_40_is_applied_to_currents_powers_and_energies(catalogue: Cat
 
 @pytest.mark.proves("H.61")
 @pytest.mark.parametrize("wrong", [None, 0, -1])
-def test_without_a_ratio_nothing_is_told(catalogue: Catalogue, wrong: int | None) -> None:
+def test_without_a_ratio_nothing_is_measured(catalogue: Catalogue, wrong: int | None) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
     assert meter.update(SECONDARY) == {}, "not read yet"
     assert meter.update({**SECONDARY, "ct_ratio": wrong, "vt_ratio": PT}) == {}
     assert Quantity.POWER in meter.update({**SECONDARY, "ct_ratio": CT})
 
 
-def test_after_a_lost_connection_the_ratio_is_read_anew(catalogue: Catalogue) -> None:
+def test_after_a_lost_connection_the_ratio_is_read_again(catalogue: Catalogue) -> None:
     meter = Interpreter("meter", catalogue.meters["chint_dtsu666"])
     meter.update({"ct_ratio": CT, "vt_ratio": PT})
     meter.forget()
@@ -99,7 +99,7 @@ def test_a_ratio_that_is_no_ratio_is_warned_of(
     assert len(warned) == 1
 
 
-def test_a_meter_between_transformers_that_are_told_shows_the_secondary_side(
+def test_a_meter_with_its_own_ratio_shows_the_secondary_side(
     catalogue: Catalogue,
 ) -> None:
     model = catalogue.meters["chint_dtsu666"]

@@ -166,7 +166,7 @@ def test_an_offer_that_falls_while_it_is_being_enabled_is_never_exceeded(
     assert enabled_s <= 61.0 + 2 * SPACING_S + SLACK_S, "the minimum is told, then it is enabled"
 
 
-def test_what_was_decided_before_is_told_before_the_charger_is_enabled_and_armed(
+def test_the_last_decision_is_written_before_the_charger_is_enabled_and_armed(
     catalogue: Catalogue,
 ) -> None:
     life = Life(catalogue.chargers["keba_p30"])

@@ -246,7 +246,7 @@ class Damaging(InlineExecutor):
         return super().submit(fn, *arguments, **more)
 
 
-async def test_damage_while_running_begins_anew_with_everything_that_is_known(
+async def test_damage_at_run_time_is_answered_by_a_new_file_with_everything_in_memory(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     losses: list[str] = []

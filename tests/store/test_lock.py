@@ -61,7 +61,7 @@ def test_a_killed_process_frees_the_directory(tmp_path: Path) -> None:
     StateLock(tmp_path).close()
 
 
-def test_a_lock_is_let_go_once_whoever_else_has_its_number_then(tmp_path: Path) -> None:
+def test_a_lock_is_released_once_even_if_its_descriptor_is_reused(tmp_path: Path) -> None:
     lock = StateLock(tmp_path)
     lock.close()
     with (tmp_path / "other").open("w") as other:  # it gets the number that has become free

@@ -217,7 +217,7 @@ def test_a_checkpoint_that_wrote_any_of_its_pages_loses_nothing(
         assert recover(torn, recording.log) == recording.contents[SAVES]
 
 
-def test_a_log_begun_anew_gives_the_state_before_or_after(
+def test_a_restarted_log_gives_the_state_before_or_after(
     recording: Recording, recover: Recover
 ) -> None:
     dice = random.Random(4)  # noqa: S311 - no secret
