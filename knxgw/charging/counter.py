@@ -7,13 +7,12 @@ anew. While a reading is doubted, what it grows by counts: if it is another mete
 been that since it was first seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
 from knxgw.charging.words import MEASURED_KINDS, PHASE_ENERGIES, Quantity
 from knxgw.config.model import PointSettings
-from knxgw.frozen import replace
 
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 MAX_GAP_S = 60.0
@@ -41,82 +40,37 @@ class Doubt(NamedTuple):
     counts_up: bool = True  # each of them is higher than the one before: no peak that stands still
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class EnergyCounter:
-    """Adds up energy from meter readings, or from power where there is no meter reading.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """What is known of a register that counts energy before it is read."""
 
-    It never adds more than `most_w` could deliver since the start, and one slack. In a register that
-    begins anew, the charger's own for a session, what can have flowed since it was last read counts.
-    """
-
-    most_w: int = MOST_W
-    slack_mwh: int = SLACK_MWH
-    jitter_mwh: int = JITTER_MWH  # by so much the register may fall: one step of it at least
-    begins_anew: bool = False  # its register may start at 0 again: what stands in it then counts
-    reading_mwh: int | None = None  # the last one that was believed
-    is_first: bool = False  # no other has said so yet: it may be nonsense
-    reading_s: float | None = None  # since when it has stood there [monotonic s]; None: unknown
-    heard_s: float | None = None  # when it was read last [monotonic s]
-    left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
-    ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
-    dropped_mwh: int | None = None  # reading of the meter before this one
-    doubt: Doubt | None = None
-    power_w: int = 0
-    power_s: float | None = None  # when the power was measured [monotonic s]
-
-    def by_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
-        """Take a meter reading; return the counter and the energy to be added [mWh].
-
-        As long as `doubt` is set, `reading_mwh` is the reading of before.
-        """
-        if self.reading_mwh is None:
-            first = replace(self, reading_mwh=reading_mwh, reading_s=now_s, heard_s=now_s)
-            return replace(first, is_first=True), 0
-        if _has_caught_up(self, reading_mwh, now_s):
-            return _doubted(self, reading_mwh, now_s)
-        rise_mwh = reading_mwh - self.reading_mwh
-        if self._is_the_same(rise_mwh):
-            return _still(self, now_s), 0
-        gap_s = 0.0 if self.heard_s is None else now_s - self.heard_s
-        most_mwh = self.most_in_mwh(gap_s)
-        may_be_before = not 0 < rise_mwh <= most_mwh + 2 * self.jitter_mwh
-        if self.dropped_mwh is not None and may_be_before:
-            since_mwh = reading_mwh - self.dropped_mwh
-            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
-                return _grown(self, self.dropped_mwh, reading_mwh, now_s)
-        if 0 < rise_mwh <= most_mwh + self.slack_mwh:
-            return _grown(self, self.reading_mwh, reading_mwh, now_s)
-        return _doubted(self, reading_mwh, now_s)
-
-    def _is_the_same(self, rise_mwh: int) -> bool:
-        """Tell whether a reading says that nothing has flowed, but for jitter."""
-        falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
-        may_begin = self.begins_anew and (falls_to_zero or self.doubt is not None)
-        jitter_mwh = JITTER_MWH if may_begin else self.jitter_mwh
-        return -jitter_mwh <= rise_mwh <= 0
-
-    def heard(self, at_s: float | None) -> "EnergyCounter":
-        """Return the counter after the reading was found unchanged [monotonic s]."""
-        if at_s is None or (self.heard_s is not None and at_s <= self.heard_s):
-            return self
-        return replace(self, heard_s=at_s)
-
-    @property
-    def counted_mwh(self) -> int:
-        """Return what was counted in advance while a reading is doubted."""
-        return 0 if self.doubt is None else self.doubt.counted_mwh
+    most_w: int = MOST_W  # no more power flows through it
+    slack_mwh: int = SLACK_MWH  # by so much more than that it may rise
+    jitter_mwh: int = JITTER_MWH  # by so much it may fall: one step of it at least
+    begins_anew: bool = False  # it may start at 0 again: what stands in it then counts
 
     def most_in_mwh(self, seconds: float) -> int:
         """Return what can flow in so long."""
         return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
 
-    def allowed_mwh(self, now_s: float) -> int:
-        """Return what may have flowed since the reading moved and is not counted yet."""
-        left_mwh = self.slack_mwh if self.left_mwh is None else self.left_mwh
-        since_s = now_s if self.reading_s is None else self.reading_s
-        return left_mwh + self.most_in_mwh(now_s - since_s)
 
-    def by_power(self, power_w: int, now_s: float) -> tuple["EnergyCounter", int]:
+class Reading(NamedTuple):
+    """The last reading of a register that was believed."""
+
+    mwh: int
+    since: float | None = None  # it has stood there [monotonic s]; None: unknown
+    is_first: bool = False  # no other has confirmed it yet: it may be nonsense
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCounter:
+    """Adds up energy from power where there is no meter reading."""
+
+    most_w: int = MOST_W
+    power_w: int = 0
+    measured_at: float | None = None  # [monotonic s]
+
+    def by_power(self, power_w: int, now_s: float) -> tuple["PowerCounter", int]:
         """Take a power; return the counter and the energy since the last one [mWh].
 
         A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed. A power that no
@@ -125,10 +79,85 @@ class EnergyCounter:
         if power_w > self.most_w:
             return self, 0
         added_mwh = 0
-        if self.power_s is not None and 0 < now_s - self.power_s <= MAX_GAP_S:
+        if self.measured_at is not None and 0 < now_s - self.measured_at <= MAX_GAP_S:
             mean_w = (self.power_w + power_w) / 2
-            added_mwh = round(mean_w * (now_s - self.power_s) * MWH_PER_WS)
-        return replace(self, power_w=power_w, power_s=now_s), max(0, added_mwh)
+            added_mwh = round(mean_w * (now_s - self.measured_at) * MWH_PER_WS)
+        return replace(self, power_w=power_w, measured_at=now_s), max(0, added_mwh)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyCounter:
+    """Adds up energy from meter readings.
+
+    It never adds more than `most_w` could deliver since the start, and one slack. In a register that
+    begins anew, the charger's own for a session, what can have flowed since it was last read counts.
+    """
+
+    register: Register = field(default_factory=Register)
+    reading: Reading | None = None
+    heard_at: float | None = None  # when it was read last [monotonic s]
+    left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
+    ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
+    dropped_mwh: int | None = None  # reading of the meter before this one
+    doubt: Doubt | None = None
+
+    @property
+    def reading_mwh(self) -> int | None:
+        """Return the last reading that was believed."""
+        return None if self.reading is None else self.reading.mwh
+
+    @property
+    def is_first(self) -> bool:
+        """Tell whether no other reading has confirmed the first one yet."""
+        return self.reading is not None and self.reading.is_first
+
+    def by_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
+        """Take a meter reading; return the counter and the energy to be added [mWh].
+
+        As long as `doubt` is set, `reading_mwh` is the reading of before.
+        """
+        if self.reading is None:
+            first = Reading(reading_mwh, since=now_s, is_first=True)
+            return replace(self, reading=first, heard_at=now_s), 0
+        if _has_caught_up(self, reading_mwh, now_s):
+            return _doubted(self, reading_mwh, now_s)
+        rise_mwh = reading_mwh - self.reading.mwh
+        if self._is_the_same(rise_mwh):
+            return _still(self, now_s), 0
+        gap_s = 0.0 if self.heard_at is None else now_s - self.heard_at
+        most_mwh = self.register.most_in_mwh(gap_s)
+        may_be_before = not 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
+        if self.dropped_mwh is not None and may_be_before:
+            since_mwh = reading_mwh - self.dropped_mwh
+            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
+                return _grown(self, self.dropped_mwh, reading_mwh, now_s)
+        if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
+            return _grown(self, self.reading.mwh, reading_mwh, now_s)
+        return _doubted(self, reading_mwh, now_s)
+
+    def _is_the_same(self, rise_mwh: int) -> bool:
+        """Tell whether a reading says that nothing has flowed, but for jitter."""
+        falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
+        may_begin = self.register.begins_anew and (falls_to_zero or self.doubt is not None)
+        jitter_mwh = JITTER_MWH if may_begin else self.register.jitter_mwh
+        return -jitter_mwh <= rise_mwh <= 0
+
+    def heard(self, at_s: float | None) -> "EnergyCounter":
+        """Return the counter after the reading was found unchanged [monotonic s]."""
+        if at_s is None or (self.heard_at is not None and at_s <= self.heard_at):
+            return self
+        return replace(self, heard_at=at_s)
+
+    @property
+    def counted_mwh(self) -> int:
+        """Return what was counted in advance while a reading is doubted."""
+        return 0 if self.doubt is None else self.doubt.counted_mwh
+
+    def allowed_mwh(self, now_s: float) -> int:
+        """Return what may have flowed since the reading moved and is not counted yet."""
+        left_mwh = self.register.slack_mwh if self.left_mwh is None else self.left_mwh
+        since = None if self.reading is None else self.reading.since
+        return left_mwh + self.register.most_in_mwh(now_s - (now_s if since is None else since))
 
 
 Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
@@ -136,11 +165,12 @@ Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
 
 def _still(counter: EnergyCounter, now_s: float) -> EnergyCounter:
     """Return the counter after a reading as before; what was counted in advance stays counted."""
+    known = counter.reading
+    since = now_s if known is None or known.since is None else known.since
     return replace(
         counter,
-        reading_s=now_s if counter.reading_s is None else counter.reading_s,
-        heard_s=now_s,
-        is_first=False,
+        reading=Reading(counter.reading_mwh or 0, since=since),
+        heard_at=now_s,
         doubt=None,
         ahead_mwh=counter.ahead_mwh + counter.counted_mwh,
     )
@@ -152,11 +182,9 @@ def _moved(
     """Return the counter at another reading, to which so much has flowed."""
     return replace(
         counter,
-        reading_mwh=reading_mwh,
-        reading_s=now_s,
-        heard_s=now_s,
-        is_first=False,
-        left_mwh=min(counter.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
+        reading=Reading(reading_mwh, since=now_s),
+        heard_at=now_s,
+        left_mwh=min(counter.register.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
         doubt=None,
     )
 
@@ -179,10 +207,10 @@ def _doubted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     free_mwh = counter.allowed_mwh(now_s) - counter.ahead_mwh - counter.counted_mwh
     counted_mwh = max(0, min(rise_mwh, free_mwh))
     doubt = doubt._replace(counted_mwh=counter.counted_mwh + counted_mwh)
-    counter = replace(counter, doubt=doubt, heard_s=now_s)
+    counter = replace(counter, doubt=doubt, heard_at=now_s)
     if doubt.readings < LASTS_READINGS:
         return counter, counted_mwh
-    if counter.begins_anew:
+    if counter.register.begins_anew:
         counter, more_mwh = _begun_anew(counter, doubt, now_s)
         return counter, counted_mwh + more_mwh
     if now_s - doubt.first_s < LASTS_S:
@@ -217,23 +245,23 @@ def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
 
 def _may_begin_anew(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that fell can have counted what it shows since it was last read."""
-    if not counter.begins_anew or _is_corrected(counter.reading_mwh or 0, reading_mwh):
+    if not counter.register.begins_anew or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
-    if counter.heard_s is None:
+    if counter.heard_at is None:
         return True
-    since_s = now_s - counter.heard_s + LAG_S
-    return reading_mwh <= counter.most_in_mwh(since_s) + 2 * counter.jitter_mwh
+    since_s = now_s - counter.heard_at + LAG_S
+    return reading_mwh <= counter.register.most_in_mwh(since_s) + 2 * counter.register.jitter_mwh
 
 
 def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that began anew has only reached again what it showed before."""
     known = counter.doubt
-    if known is None or not (counter.begins_anew and known.fell):
+    if known is None or not (counter.register.begins_anew and known.fell):
         return False
     if known.readings < LASTS_READINGS - 1:
         return False
     rise_mwh = reading_mwh - known.reading_mwh
-    return 0 <= rise_mwh <= counter.most_in_mwh(now_s - known.reading_s) + JITTER_MWH
+    return 0 <= rise_mwh <= counter.register.most_in_mwh(now_s - known.reading_s) + JITTER_MWH
 
 
 def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
@@ -241,10 +269,12 @@ def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[D
     known, fell = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
     if known is not None:
         rise_mwh = reading_mwh - known.reading_mwh
-        most_mwh = counter.most_in_mwh(now_s - known.reading_s) + counter.slack_mwh
+        most_mwh = (
+            counter.register.most_in_mwh(now_s - known.reading_s) + counter.register.slack_mwh
+        )
         is_back = known.fell and not fell  # what fell for a moment only
-        grows = counter.begins_anew and rise_mwh >= 0 and not is_back
-        if -counter.jitter_mwh <= rise_mwh <= most_mwh or grows:
+        grows = counter.register.begins_anew and rise_mwh >= 0 and not is_back
+        if -counter.register.jitter_mwh <= rise_mwh <= most_mwh or grows:
             more = known.readings + 1
             followed = known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more)
             return followed._replace(counts_up=known.counts_up and rise_mwh > 0), rise_mwh
@@ -291,9 +321,10 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
         tells_scale = one.scale_from or one.times
         coarse_wh = max(one.scale, COARSE_WH) if tells_scale else one.scale
         step_wh = 0.0 if tells_scale else one.scale
-    return EnergyCounter(
+    register = Register(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,
         slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),
         jitter_mwh=max(JITTER_MWH, round(step_wh * 1000)),
         begins_anew=quantity is Quantity.SESSION_ENERGY,
     )
+    return EnergyCounter(register=register)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from knxgw.charging.counter import EnergyCounter, new_counter
+from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
 from knxgw.charging.words import PHASE_ENERGIES, Quantity, Value
 
@@ -73,8 +73,8 @@ def count(point: ChargingPoint, believed: Believed, now_s: float) -> ChargingPoi
     else:
         power = believed.values.get(Quantity.POWER)
         if isinstance(power, int) and "energy" not in point.settings.capabilities:
-            counter, added = energy.power_counter.by_power(power, now_s)
-            energy = replace(energy, power_counter=counter)
+            power_counter, added = energy.power_counter.by_power(power, now_s)
+            energy = replace(energy, power_counter=power_counter)
             flowed_mwh = flowed_mwh if energy.is_register_adopted else added
     session = _with_energy(point.session, flowed_mwh)
     if energy is point.energy and session is point.session:
@@ -112,7 +112,8 @@ def watch_register(point: ChargingPoint) -> EnergyState:
     """Begin to follow the charger's register of the session: a new session has begun."""
     reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY
-    counter = replace(new_counter(point.settings, quantity), reading_mwh=reading_mwh)
+    reading = None if reading_mwh is None else Reading(reading_mwh)
+    counter = replace(new_counter(point.settings, quantity), reading=reading)
     return replace(_with_counter(point.energy, quantity, counter), is_register_adopted=False)
 
 

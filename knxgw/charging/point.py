@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 
 from knxgw.catalogue.model import Product, ZeroMeaning
 from knxgw.charging import obedience as obeying
-from knxgw.charging.counter import EnergyCounter, metered_by, new_counter
+from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_by, new_counter
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
@@ -154,7 +154,7 @@ class EnergyState:
 
     lifetime_mwh: int | None = None
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
-    power_counter: EnergyCounter = field(default_factory=EnergyCounter)  # where only power is read
+    power_counter: PowerCounter = field(default_factory=PowerCounter)  # where only power is read
     counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of other registers
     moved_at: datetime | None = None  # when one of them moved last [UTC], if the time was valid
     register_before_mwh: int | None = None  # the charger's register of the session, at plug-in
@@ -336,7 +336,9 @@ def new_point(
     return ChargingPoint(
         installation=installation,
         faults=FaultRegister(severities=product.faults.charging_point),
-        energy=EnergyState(lifetime_counter=counter, power_counter=counter),
+        energy=EnergyState(
+            lifetime_counter=counter, power_counter=PowerCounter(most_w=counter.register.most_w)
+        ),
         control=Control(setpoint_ma=limits.maximum_ma),
     )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
-from knxgw.charging.counter import EnergyCounter, new_counter
+from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.counting import COUNTED
 from knxgw.charging.point import ChargingPoint, ChargingProcess, EnergyState
 from knxgw.charging.record_reader import SCHEMA, RecordReader
@@ -114,13 +114,14 @@ def _counters(
 ) -> EnergyState:
     """Return the counters as they were; what may have flowed since is known by the clock only."""
     moved_at = stored.counters.moved_at
-    off_s, heard_s = UNKNOWN_OFF_S, None
+    off_s, heard_at = UNKNOWN_OFF_S, None
     if now is not None and moved_at is not None:
         off_s = max(0.0, (now - moved_at).total_seconds())
-        heard_s = now_s - off_s
+        heard_at = now_s - off_s
 
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
-        return replace(counter, reading_mwh=reading_mwh, reading_s=now_s - off_s, heard_s=heard_s)
+        reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - off_s)
+        return replace(counter, reading=reading, heard_at=heard_at)
 
     lifetime = as_it_was(point.energy.lifetime_counter, stored.reading_mwh)
     return replace(

@@ -7,8 +7,6 @@ belong to the same one. Its end time is the last moment above the "complete" thr
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from knxgw.charging.counter import EnergyCounter as EnergyCounter  # noqa: PLC0414 - also known here
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:

@@ -1,16 +1,21 @@
 """Counters that doubt: peaks and drops move no total for good, and what really flowed is counted."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knxgw.charging.counter import (
+    JITTER_MWH,
     LASTS_S,
     MWH_PER_WS,
     SLACK_MWH,
     EnergyCounter,
+    PowerCounter,
+    Reading,
+    Register,
 )
 
 KWH = 1_000_000  # mWh
@@ -18,12 +23,18 @@ MOST_W = 25_000
 STEP_S = 5.0
 
 
+def counter_of(*, begins_anew: bool = False, jitter_mwh: int = JITTER_MWH) -> EnergyCounter:
+    """Return a new counter of a register behind which no more than `MOST_W` flows."""
+    register = Register(most_w=MOST_W, begins_anew=begins_anew, jitter_mwh=jitter_mwh)
+    return EnergyCounter(register=register)
+
+
 def life(
     kwh: Iterable[float], counter: EnergyCounter | None = None, step_s: float = STEP_S
 ) -> tuple[EnergyCounter, float]:
     """Return a counter after readings in equal steps, and what it has added [kWh]."""
-    counter, total_mwh = counter or EnergyCounter(most_w=MOST_W), 0
-    start_s = 0.0 if counter.heard_s is None else counter.heard_s + step_s
+    counter, total_mwh = counter or counter_of(), 0
+    start_s = 0.0 if counter.heard_at is None else counter.heard_at + step_s
     for index, value in enumerate(kwh):
         counter, added_mwh = counter.by_reading(round(value * KWH), start_s + index * step_s)
         assert added_mwh >= 0
@@ -96,7 +107,7 @@ def test_a_meter_that_said_zero_for_long_is_the_same_when_it_is_back() -> None:
 
 def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
     """The register of a session that starts at 0 with each start command."""
-    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    anew = counter_of(begins_anew=True)
     counter, added = life([0, 0.03, 0.06, 0.06, 0.01, 0.04, 0.07, 0.1, 0.13, 0.16], anew)
     assert added == pytest.approx(0.22)
     assert counter.reading_mwh == round(0.16 * KWH)
@@ -120,13 +131,13 @@ def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
 def test_a_register_of_a_session_counts_no_energy_twice(
     readings: list[float], added_kwh: float
 ) -> None:
-    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    anew = counter_of(begins_anew=True)
     assert life(readings, anew)[1] == pytest.approx(added_kwh)
 
 
 @pytest.mark.parametrize("start", [0, 30])
 def test_a_register_of_a_session_that_counts_with_each_reading_is_believed(start: int) -> None:
-    anew = EnergyCounter(most_w=MOST_W, begins_anew=True)
+    anew = counter_of(begins_anew=True)
     readings = [start, *(start + 10 * turn for turn in range(1, 10))]
     assert life(readings, anew)[1] == pytest.approx(90), "however fast: no peak does that"
     again = [*readings, 8, 16, 24]
@@ -135,7 +146,7 @@ def test_a_register_of_a_session_that_counts_with_each_reading_is_believed(start
 
 @pytest.mark.parametrize("lasts", [1, 8])
 def test_a_register_that_falls_by_one_step_of_its_own_has_lost_nothing(lasts: int) -> None:
-    coarse = EnergyCounter(most_w=MOST_W, jitter_mwh=KWH)
+    coarse = counter_of(jitter_mwh=KWH)
     counter, added = life([1000, *[999] * lasts, *[1000] * lasts, 1001], coarse)
     assert added == 1
     assert counter.reading_mwh == 1001 * KWH
@@ -147,12 +158,12 @@ def test_a_meter_that_fell_by_a_little_and_is_back_is_the_one_of_before() -> Non
 
 def test_a_register_that_was_late_for_an_hour_is_believed_when_its_value_lasts() -> None:
     """The register of a session, since whose last move enough time has passed."""
-    anew = EnergyCounter(most_w=MOST_W, begins_anew=True, reading_mwh=7 * KWH)
+    anew = replace(counter_of(begins_anew=True), reading=Reading(7 * KWH))
     assert life([*[7] * 720, *[18] * 4], anew)[1] == pytest.approx(11)
 
 
 def test_a_power_no_charging_point_can_have_counts_nothing() -> None:
-    counter, _ = EnergyCounter(most_w=MOST_W).by_power(11_000, 0)
+    counter, _ = PowerCounter(most_w=MOST_W).by_power(11_000, 0)
     counter, added = counter.by_power(0xFFFFFFFF, 5)
     assert added == 0
     assert counter.by_power(11_000, 10)[1] == pytest.approx(11_000 * 10 * MWH_PER_WS, abs=1)
@@ -170,7 +181,7 @@ GLITCH = st.one_of(
 def test_whatever_is_read_no_more_is_added_than_power_and_time_allow(
     steps: list[tuple[int, int, object]],
 ) -> None:
-    counter = EnergyCounter(most_w=MOST_W)
+    counter = counter_of()
     true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
     counter, _ = counter.by_reading(true_mwh, now_s)
     for power_w, seconds, glitch in steps:
@@ -199,7 +210,7 @@ def test_single_wrong_readings_leave_the_total_as_it_truly_is(
     anew: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """A wrong reading stands alone: between two of them the truth is read."""
-    counter = EnergyCounter(most_w=MOST_W, begins_anew=anew)
+    counter = counter_of(begins_anew=anew)
     true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
     counter, _ = counter.by_reading(true_mwh, now_s)
     for power_w, glitch in steps:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.charging.counter import EnergyCounter, Reading
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import (
     ChargingPoint,
@@ -16,7 +17,7 @@ from knxgw.charging.point import (
     shown_state,
 )
 from knxgw.charging.records import from_record, read_record, to_record
-from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.session import Session
 from knxgw.charging.states import Process
 from knxgw.charging.words import ChargingState, Quantity
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, at, make_point, seen, seen_for
@@ -58,7 +59,7 @@ def test_a_record_says_everything_that_must_survive(
         energy=replace(
             new.energy,
             lifetime_mwh=77,
-            lifetime_counter=EnergyCounter(reading_mwh=50, dropped_mwh=60),
+            lifetime_counter=EnergyCounter(reading=Reading(50), dropped_mwh=60),
         ),
         control=replace(
             new.control,
@@ -212,7 +213,7 @@ def test_a_record_of_a_newer_version_is_not_believed() -> None:
     [one for one in FIELDS if one not in ("paused", "dropped_mwh", "counters", "session_untold")],
 )
 def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
-    new, counter = make_point(), EnergyCounter(reading_mwh=50)
+    new, counter = make_point(), EnergyCounter(reading=Reading(50))
     full = replace(
         new,
         process=replace(new.process, connected=True, stage=Process.FREE),

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.charging.counter import EnergyCounter, PowerCounter
 from knxgw.charging.point import ChargingPoint, link_changed
 from knxgw.charging.publication import point_values
 from knxgw.charging.readings import date_session_anew, follows_clock, see
-from knxgw.charging.session import EnergyCounter, Session
+from knxgw.charging.session import Session
 from knxgw.charging.words import LinkCondition, Quantity, Value
 from tests.charging.points import (
     AVAILABLE,
@@ -166,14 +167,14 @@ def test_a_finished_session_is_told_while_the_charger_is_gone() -> None:
 
 @pytest.mark.proves("3.54")
 def test_power_is_counted_where_there_is_no_reading() -> None:
-    counter, added = EnergyCounter().by_power(3600, 0)
+    counter, added = PowerCounter().by_power(3600, 0)
     assert added == 0
     _, added = counter.by_power(3600, 10)
     assert added == 10_000
 
 
 def test_a_gap_in_the_power_counts_nothing() -> None:
-    counter, _ = EnergyCounter().by_power(11_000, 0)
+    counter, _ = PowerCounter().by_power(11_000, 0)
     assert counter.by_power(11_000, 61)[1] == 0
 
 
@@ -220,7 +221,7 @@ def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
 
 @pytest.mark.parametrize("power_w", [0, 1, 22_000])
 def test_constant_power_gives_the_energy_it_must(power_w: int) -> None:
-    counter, total = EnergyCounter(), 0
+    counter, total = PowerCounter(), 0
     for second in range(0, 3601, 5):
         counter, added = counter.by_power(power_w, second)
         total += added
