@@ -175,9 +175,9 @@ def comparison_lines(series: Series, results: Sequence[DayResult]) -> Iterator[s
     if not everybody:
         return
     days = len(everybody[GATEWAY])
-    yield f"The figures of everybody who ran the same days ({days}):"
+    yield f"The figures of all controllers on the same days ({days}):"
     yield ""
-    yield "| who decides | " + " | ".join(one.title for one in MEASURES) + " |"
+    yield "| controller | " + " | ".join(one.title for one in MEASURES) + " |"
     yield "|---" * (len(MEASURES) + 1) + "|"
     for name, figures in everybody.items():
         yield f"| {name} | " + " | ".join(one.shown(figures) for one in MEASURES) + " |"
@@ -185,7 +185,7 @@ def comparison_lines(series: Series, results: Sequence[DayResult]) -> Iterator[s
     for name in PORTS:
         yield f"- {_sentence(name, everybody[name], everybody[GATEWAY])}"
     yield ""
-    yield "| against what people run | gateway | they | ratio | met |"
+    yield "| against real products | gateway | they | ratio | met |"
     yield "|---|---|---|---|---|"
     for one in standings(series, results):
         yield f"| {one.demand.words} | {' | '.join(_cells(one))} | {_met(one)} |"

@@ -100,7 +100,7 @@ def state(recording: Recording, at_s: float) -> str:
         if log.used.at(at_s)
     ]
     told = ", ".join(offers) if offers else "no vehicle is there"
-    return f"building {building} A, line {line} A; told {told}"
+    return f"building {building} A, line {line} A; offers {told}"
 
 
 # --- what happens ----------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def _troubles(scenario: Scenario, from_s: float, to_s: float) -> Iterator[Moment
         if not from_s <= one.at_s < to_s:
             continue
         if isinstance(one, ChargerReboots):
-            words = f"CP{one.point} restarted and told its vehicle {_a(one.to_ma)}"
+            words = f"CP{one.point} restarted and offered its vehicle {_a(one.to_ma)}"
             yield Moment(at_s=one.at_s, words=words)
         elif isinstance(one, ChargerTroubled) and one.until_s is not None:
             words = f"CP{one.point} {one.trouble} all commands for {one.until_s - one.at_s:.0f} s"

@@ -18,60 +18,61 @@ TUNED = range(1, 21)  # seeds on which the rules were tuned
 INTRODUCTION = """\
 # Load management, measured
 
-Nothing here is from a real site: the gateway's own rules run against a simulated building, smart
-meter, five chargers and their vehicles (the bench of [bench.md](bench.md)), and every figure can be had
-again from its seed.
+None of these figures comes from a real site. The gateway's own rules run against a simulated building,
+smart meter, five chargers and their vehicles (the bench of [bench.md](bench.md)), and every figure can be
+reproduced from its seed.
 """
 MEASURED = """\
 ## What is measured
 
-Each *day* is drawn at random from a seed. A building behind a 50 A fuse, of which 4 A are kept in
-reserve, so that the line shall carry no more than **46 A** per phase. It switches appliances (1 to 10 A
-on one phase, on average each 5 minutes), three-phase loads (6 to 14 A, each hour) and an
-instantaneous heater of 26 A on all phases (each 2 hours), and is never quite still. At five charging
-points of 16 A vehicles come and go, stay for 2 to 10 hours and take all they get; some use one phase,
-some no more than 10 A; some obey at once, some after seconds. Five such vehicles beside a heater do
-not fit: then the gateway lets them take turns.
+Each *day* is drawn at random from a seed. A building is behind a 50 A fuse, with 4 A kept in reserve, so
+the line may carry up to **46 A** per phase. The building switches appliances (1 to 10 A on one phase, every
+5 minutes on average), three-phase loads (6 to 14 A, every hour) and an instantaneous heater of 26 A on all
+phases (every 2 hours); its base load never stands quite still. At five charging points of 16 A vehicles
+come and go, stay for 2 to 10 hours and take all they can get. Some use one phase, some draw at most 10 A;
+some follow the offer at once, some after seconds. Five such vehicles and a heater do not fit together: then
+the gateway lets the vehicles take turns.
 
-Each day is run in several *series*. In the main ones the meter looks each 2 s and tells it 1 s later, or
-looks each 10 s and tells it 2 s later, and each of these once more with faults: 1 % of the meter's
-telegrams are lost, 0.5 % of the writes to chargers fail, each hour one charging point cannot be reached
-for five minutes, and the clock jumps by an hour now and then. Chargers are read each second. Each further
-series is the first one with one thing changed. Building and vehicles of a seed are the same in all.
+Each day is run in several *series*. In the main ones the meter samples every 2 s and reports 1 s later, or
+samples every 10 s and reports 2 s later. Each of these is run a second time with faults: 1 % of the meter's
+telegrams are lost, 0.5 % of the writes to chargers fail, every hour one charging point is unreachable for
+five minutes, and the clock occasionally jumps by an hour. Chargers are read every second. Each further
+series is the first one with one thing changed. The building and the vehicles of a seed are the same in all
+series.
 
 | figure | in plain words |
 |---|---|
-| utilisation | the energy the vehicles got, as a share of what an all-knowing allocation would have given: one that sees every change of the building at once, and whose vehicles follow at once ([what it can and cannot do](bench.md#what-is-taken-for-possible)) |
-| excess the gateway caused | A·s above the limit (and 0.5 A) that its raises and starts since the last telegram within the limit added, those still in flight then included, as far as they were too much by what the meter had told. 0: it never raised too far. Excused is only what nobody could know: that the building took more than the meter had told within the window of the peak-hold, and what vehicles and chargers do by themselves; nothing is excused to a raise on a value that is too old ([in full](bench.md#what-the-controller-caused)) |
-| excess with a part of its raises | the same with nothing excused: raises that were right by all that was told, and a building that took more before the meter told it. No rule can avoid it but never raising, so nothing is accepted or missed here |
-| overload longer than allowed | an overload the building causes must be over soon after the meter could tell it: by how many seconds the worst one was late (time in which chargers that cannot be reached are too much by themselves does not count) |
-| breaker stress | how much of a breaker's patience was used up; 1 is a trip. Limits: 0.20 with a fast meter, 0.40 with the 10 s meter, or 1.3 times what is left when all charging points are switched off at the first telegram above the limit |
-| fairness | whether the charging points got equal shares of what each of them could have had, had they taken turns at every moment (Jain's index, 1: exactly) |
-| worst-served charging point | the least of these shares, as part of their mean |
+| utilisation | the energy the vehicles got, as a share of what an all-knowing allocation would have delivered: one that sees every change of the building at once, and whose vehicles follow at once ([what it can and cannot do](bench.md#what-is-taken-for-possible)) |
+| excess the gateway caused | A·s above the limit (and 0.5 A) added by raises and starts since the last telegram that was within the limit, including those still in flight at that moment, as far as they were too high by the meter's reported values. 0: the gateway never raised too far. Only what cannot be known is excused: a building that draws more than the meter reported within the peak-hold window, and what vehicles and chargers do by themselves. A raise on a value that is too old is never excused ([in full](bench.md#what-the-controller-caused)) |
+| excess with a part of its raises | the same with nothing excused: it includes raises that were right by all reported values, and a building that drew more before the meter reported it. Only a gateway that never raises could avoid it, so this figure has no limit |
+| overload longer than allowed | an overload that the building causes must end soon after the meter could report it: by how many seconds the worst one was late (time in which unreachable chargers alone exceed the limit does not count) |
+| breaker stress | how much of a breaker's thermal margin was used; 1 is a trip. Limits: 0.20 with a fast meter, 0.40 with the 10 s meter, or 1.3 times what remains when all charging points are switched off at the first telegram above the limit |
+| fairness | whether the charging points received equal shares of what each could have had with turns taken at every moment (Jain's index, 1: exactly) |
+| worst-served charging point | the smallest of these shares, relative to their mean |
 | longest wait | how long a vehicle that wanted current had 0 A |
-| wait for current longer than allowed | a vehicle that wants current and has 0 A may wait for the turns of the others: with n that want and k whose minima fit beside the building, n/k rounded up, less one, turns of 15 min, and a minute; where all fit all the time, a minute. By how many seconds the worst wait was longer |
+| wait for current longer than allowed | a vehicle that wants current and has 0 A may wait for the turns of the others. With n vehicles that want current, and k minima that fit in addition to the building, that is n/k rounded up, minus one, turns of 15 min, plus one minute; where all fit all the time, one minute. The figure says by how many seconds the worst wait was longer |
 | locked out | without the queue: how long in the day some vehicle wanted current and had 0 A because of an overcurrent |
-| current taken | how often load management took a vehicle's current altogether |
-| stays without energy | vehicles that were there for half an hour or longer and got nothing |
+| current taken | how often load management stopped a vehicle |
+| stays without energy | vehicles that stayed for half an hour or longer and received no energy |
 | KNX telegrams | what the gateway sends by itself with every group object linked (no answers to reads), in the first day of each series |
-| lost sessions | stays of which no session tells, or one with less than 95 % of the energy |
-| invariants | what must hold at every moment: see [bench.md](bench.md) |
+| lost sessions | stays without a session, or with a session that has less than 95 % of the energy |
+| invariants | rules that must hold at every moment: see [bench.md](bench.md) |
 
-What could not fail in the bench is not shown: how soon a meter value is answered and an offer is said (a decision takes no time
-here), and how many telegrams leave in a second (the gateway's outbox holds them back).
+Figures that cannot fail in the bench are not shown: how soon the gateway responds to a meter value and reports an offer (a
+decision takes no time here), and how many telegrams leave per second (the gateway's outbox limits them).
 """
 COMPARED = """\
-The days without faults are also run by others, on the same plant, told the same 46 A. Three are ports
-of what people run, each with a page that says what was ported, what was left out and in whose favour:
-[openWB](yardsticks/openwb.md), [WARP](yardsticks/warp.md) and [evcc](yardsticks/evcc.md). Two are simple ways
-to share a line, the lower bound. **Static share**: nobody looks at a meter; what the building may take at
-worst (40 A) is never given away. That leaves 6 A, less than five vehicles need to charge at all, so one of
-them charges with 6 A until it leaves. Who takes the building for 16 A instead can give each charging point
-6 A for good, and overloads the line whenever that was wrong. **First come, first served**: a loop looks
-each 30 s and gives all it can to who came first. For all of them utilisation is what they gave as a share
-of one all-knowing allocation, that which serves whom the gateway served. *Stops* are times a vehicle was
-taken its current, *writes* changes of a setpoint, both of one charging point; *worst served* is the least
-share of a charging point by the mean of all.
+Other controllers also run the days without faults, on the same plant and with the same limit of 46 A.
+Three are ports of real products. Each has a page that says what was ported, what was left out, and whom
+that favours: [openWB](yardsticks/openwb.md), [WARP](yardsticks/warp.md) and [evcc](yardsticks/evcc.md). Two are
+simple ways to share a line, as a lower bound. **Static share** uses no meter: the highest current that the
+building may draw (40 A) is never allocated. That leaves 6 A, less than five vehicles need to charge at all,
+so one vehicle charges with 6 A until it leaves. An installer who assumes 16 A for the building can give
+each charging point 6 A permanently, and overloads the line whenever the assumption is wrong. **First come,
+first served**: every 30 s a loop gives all the current it can in the order of arrival. For all of them,
+utilisation is the energy as a share of one all-knowing allocation: the one that serves the vehicles that
+the gateway served. *Stops* count how often load management stopped a vehicle, *writes* count changes of a
+setpoint, both per charging point; *worst served* is the smallest share of a charging point, relative to the mean of all.
 """
 PLOTS, WORST_PLOT = "plots", "worst-hour.svg"
 
@@ -154,7 +155,7 @@ def _which_days(page: Page) -> Iterator[str]:
     elif page.tuned_until is None:
         yield "which the rules were not tuned on."
     else:
-        yield f"which nobody had run before commit `{page.tuned_until}`, with which the tuning ended."
+        yield f"which were not run before commit `{page.tuned_until}`, which ended the tuning."
     yield ""
 
 
@@ -198,13 +199,13 @@ def _again(results: Sequence[DayResult]) -> Iterator[str]:
     """Say how to have it again."""
     first, hours = results[0].job, results[0].job.hours
     speed = fmean(one.job.hours * HOUR_S / one.run_s for one in results)
-    yield "## To have it again"
+    yield "## How to reproduce it"
     yield ""
     yield (
         '`make days ARGS="--report docs/load-management.md --keep FOLDER"` runs all of it and writes this '
         f"page ({len(results)} days of {hours:g} h; one core runs a day at about {speed:.0f} times real "
-        "time, and what it is compared with takes longer). Finished days are kept in the folder, so that a "
-        "run can be gone on with. "
+        "time; the controllers it is compared with take longer). The folder keeps finished days, so that you can "
+        "resume a run. "
         f'One day alone: `make days ARGS="--series {first.series.name} --first {first.seed} --seeds 1"`; '
         "`--list` names the series."
     )

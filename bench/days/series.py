@@ -82,7 +82,7 @@ MAIN_SERIES = (
     Series(
         name="2s",
         title="2 s meter",
-        about="the meter looks each 2 s and tells it 1 s later",
+        about="the meter samples every 2 s and reports 1 s later",
         marks=_MAIN,
         days=SEEDS,
         is_main=True,
@@ -91,7 +91,7 @@ MAIN_SERIES = (
     Series(
         name="10s",
         title="10 s meter",
-        about="the meter looks each 10 s and tells it 2 s later",
+        about="the meter samples every 10 s and reports 2 s later",
         marks=_MAIN,
         days=SEEDS,
         is_main=True,
@@ -122,7 +122,7 @@ FURTHER_SERIES = (
     Series(
         name="default-mode-50a",
         title="without the queue, 50 A",
-        about="no turns: an overcurrent at minimum interrupts everybody",
+        about="no turns: an overcurrent at the minimum interrupts all charging points",
         marks=_DEFAULT_MODE,
         queue=False,
         meter=_2_S,
@@ -140,7 +140,7 @@ FURTHER_SERIES = (
     Series(
         name="10s-monitored-10s",
         title="10 s meter, monitored each 10 s, with faults",
-        about="the monitoring interval is left as it is: a lost telegram must be asked for",
+        about="the monitoring interval is unchanged: the gateway must read the value of a lost telegram",
         marks=_FURTHER,
         meter=_10_S_DEFAULT,
         faults=True,
@@ -163,8 +163,8 @@ FURTHER_SERIES = (
     ),
     Series(
         name="overdraw",
-        title="0.3 A more than told",
-        about="vehicles that draw 0.3 A more than they are told",
+        title="0.3 A more than offered",
+        about="vehicles that draw 0.3 A more than they are offered",
         marks=_FURTHER,
         meter=_2_S,
         overdraw_ma=300,
@@ -172,14 +172,14 @@ FURTHER_SERIES = (
     Series(
         name="1s",
         title="1 s meter",
-        about="the meter looks each second and tells it 0.1 s later, which the gateway does not know",
+        about="the meter samples every second and reports 0.1 s later; the gateway does not know this delay",
         marks=_FURTHER,
         meter=_1_S,
     ),
     Series(
         name="polls-3s",
         title="chargers read each 3 s",
-        about="chargers that are read each 3 s",
+        about="chargers that are read every 3 s",
         marks=_FURTHER,
         meter=_2_S,
         charger=PointModel(poll_s=3.0),
@@ -187,14 +187,14 @@ FURTHER_SERIES = (
     Series(
         name="on-change",
         title="values on change",
-        about="the meter tells changes of 0.5 A only, and In operation each 20 s",
+        about="the meter reports only changes of 0.5 A, and In operation every 20 s",
         marks=_FURTHER,
         meter=_ON_CHANGE,
     ),
     Series(
         name="outages",
         title="meter silent for 2 min each hour",
-        about="no telegram of the meter arrives for two minutes of each hour",
+        about="for two minutes of every hour no telegram of the meter arrives",
         marks=_FURTHER,
         meter=_2_S,
         outage_s=120.0,
@@ -202,7 +202,7 @@ FURTHER_SERIES = (
     Series(
         name="unruly-chargers",
         title="chargers that forget, ignore and refuse",
-        about="each hour one charger restarts at 16 A, one ignores everything for 40 s, and 2 % of the writes are refused",
+        about="every hour one charger restarts at 16 A, one ignores all commands for 40 s, and 2 % of the writes are refused",
         marks=_FURTHER,
         meter=_2_S,
         unruly=True,

@@ -54,7 +54,7 @@ def test_every_series_stands_in_one_table() -> None:
 
 def test_a_further_series_is_explained_but_has_no_details() -> None:
     text = text_of(result(), result(name="outages"))
-    assert "- *meter silent for 2 min each hour*: no telegram" in text
+    assert "- *meter silent for 2 min each hour*: for two minutes" in text
     assert "### 2 s meter" in text
     assert "### Meter silent" not in text
     assert set(plots(Page(results=[result(name="outages")]))) == set()

@@ -54,9 +54,9 @@ def said(kind: KnxLinkKind, keyring: Path | None, password: Path | None) -> list
 
 def test_a_keyring_does_not_encrypt_a_tunnel_over_udp(keyring: Path, password: Path) -> None:
     assert said(KnxLinkKind.TUNNELLING, keyring, password) == [
-        "site.yaml:1: warning: knx.link: a tunnel over UDP is not encrypted, with a keyring "
-        "neither: it secures the telegrams of Data Secure only; write link: tunnelling_tcp, if "
-        "the KNX IP interface has secure tunnels"
+        "site.yaml:1: warning: knx.link: a tunnel over UDP is not encrypted, even with a "
+        "keyring: the keyring secures only the telegrams of Data Secure; write link: "
+        "tunnelling_tcp, if the KNX IP interface has secure tunnels"
     ]
 
 

@@ -224,19 +224,19 @@ WARNINGS = {
             keba(3, "10.0.0.3"),
         )
         + "load_management: {fuse_a: 40}\n",
-        "site.yaml:6: warning: load_management.fuse_a: without the gateway the chargers may take "
+        "site.yaml:6: warning: load_management.fuse_a: without the gateway the chargers may draw "
         "L1 38 A, L2 38 A, L3 38 A, above the limit of 37 A (1, 2 have no watchdog and keep their "
         "last current); lower maximum_a there, use chargers with a watchdog, or fuse them apart",
     ),
     "a smart meter type too small for the fuse": (
         HOME + DYNAMIC.replace("35", '80, smart_meter: {dpt: "7.012"}'),
-        "site.yaml:4: warning: load_management.smart_meter.dpt: 7.012 ends at 65.535 A: of the "
-        "limit of 77 A only 60 A are used; use 14.019",
+        "site.yaml:4: warning: load_management.smart_meter.dpt: 7.012 cannot exceed 65.535 A: "
+        "only 60 A of the limit of 77 A are used; use 14.019",
     ),
     "a sum that ends too early": (
         points(keba(1, "10.0.0.1", ", maximum_a: 22")),
-        "site.yaml:3: warning: charging_points[0].dpt.current: 7.012 ends at 65.535 A, the sum of "
-        'the phases may reach 66 A; write current: "14.019"',
+        "site.yaml:3: warning: charging_points[0].dpt.current: 7.012 cannot exceed 65.535 A, but "
+        'the sum of the phases may reach 66 A; write current: "14.019"',
     ),
     "a link to what the charger does not supply": (
         HOME + "group_objects: {82: 1/1/1}\n",
@@ -278,19 +278,19 @@ WARNINGS = {
         points("number: 1, model: heidelberg_energy_control, connection: {type: serial, unit: 1}")
         + "serial: {port: /dev/ttyUSB0, baud: 9600, parity: N}\n",
         "site.yaml:3: warning: charging_points[0].connection: charging point 1 "
-        "(heidelberg_energy_control) has 19200 baud, 8E1 as delivered, the line 9600 baud, 8N1; "
-        "see that the device is set like `serial`",
+        "(heidelberg_energy_control) is delivered with 19200 baud, 8E1, the line uses 9600 baud, 8N1; "
+        "set the device to match `serial`",
     ),
     "an RTU device over TCP": (
         points("number: 1, model: heidelberg_energy_control, connection: {host: 10.0.0.1}"),
         "site.yaml:3: warning: charging_points[0].connection.type: heidelberg_energy_control speaks "
-        "rtu only: over tcp it needs a Modbus gateway that translates; behind a transparent serial "
+        "only rtu: over tcp it needs a Modbus gateway that translates; behind a transparent serial "
         "server write rtu_over_tcp",
     ),
     "a charger that takes one client": (
         points("number: 1, model: vestel_evc04_webasto_unite, connection: {host: 10.0.0.1}"),
         "site.yaml:3: warning: charging_points[0].connection: charging point 1 "
-        "(vestel_evc04_webasto_unite) answers one Modbus client only; no app, energy manager or "
+        "(vestel_evc04_webasto_unite) accepts only one Modbus client; no app, energy manager or "
         "second gateway may use its Modbus at the same time",
     ),
     "a fail-safe that only the charger knows": (
@@ -301,9 +301,9 @@ WARNINGS = {
             )
         )
         + "load_management: {fuse_a: 25, reserve_a: 0}\n",
-        "site.yaml:5: warning: load_management.fuse_a: what charging point 1 (alfen_eve), "
-        "2 (alfen_eve) takes without the gateway is set in the charger and not known here; with the "
-        "maximum it were L1 32 A, L2 32 A, L3 32 A, above the limit of 25 A; "
+        "site.yaml:5: warning: load_management.fuse_a: the current of charging point 1 "
+        "(alfen_eve), 2 (alfen_eve) without the gateway is set in the charger and is not known here; "
+        "with the maximum it could reach L1 32 A, L2 32 A, L3 32 A, above the limit of 25 A; "
         "set a fail-safe current in the charger that fits",
     ),
     "a meter nobody needs": (
@@ -314,7 +314,7 @@ WARNINGS = {
                 ", meter: {model: eastron_sdm630, connection: {type: rtu_over_tcp, host: 10.0.0.2}}",
             )
         ),
-        "site.yaml:3: warning: charging_points[0].meter: keba_p30 measures itself; "
+        "site.yaml:3: warning: charging_points[0].meter: keba_p30 has its own meter; "
         "the meter is not needed",
     ),
     "a meter that is disabled": (
@@ -364,10 +364,10 @@ def test_devices_of_different_parity_on_one_line_are_named() -> None:
     )
     (mixed,) = [one for one in warnings(text + LINE) if "parity" in one]
     assert mixed == (
-        "site.yaml:4: warning: serial.parity: a line has one parity for all, as delivered the "
-        "devices have different ones: charging point 1 (heidelberg_energy_control) 8E1, the "
+        "site.yaml:4: warning: serial.parity: all devices on a line need the same parity, but "
+        "they are delivered with different ones: charging point 1 (heidelberg_energy_control) 8E1, the "
         "electricity meter of charging point 1 (eastron_sdm630) 8N1; "
-        "set them alike, or connect some over Modbus TCP"
+        "set them to the same parity, or connect some over Modbus TCP"
     )
     assert errors(text + LINE) == []
 

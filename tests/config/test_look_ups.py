@@ -93,8 +93,8 @@ def too_low_for_its_model() -> list[str]:
 
 def test_a_minimum_below_that_of_the_model_is_a_mistake() -> None:
     assert too_low_for_its_model() == [
-        "site.yaml:3: error: charging_points[0].minimum_a: 6 A is less than everything_box can be "
-        "told; at least 8 A"
+        "site.yaml:3: error: charging_points[0].minimum_a: 6 A is below the lowest setpoint of "
+        "everything_box; at least 8 A"
     ]
 
 

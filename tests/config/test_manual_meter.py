@@ -144,13 +144,13 @@ MISTAKES = {
     ),
     "a value behind the last register": (
         "function: 3, current: {type: f32, l1: 65535, l2: 2, l3: 4}",
-        f"7: error: {KEY}.current.l1: f32 has 2 registers, which would end behind 65535; "
+        f"7: error: {KEY}.current.l1: f32 has 2 registers, which would end after 65535; "
         "check the address; it is counted from 0",
     ),
     "a scale of 0": (
         "function: 3, current: {type: f32, scale: 0, l1: 0, l2: 2, l3: 4}",
-        f"7: error: {KEY}.current.scale: 0 would make every value 0; "
-        "write what gives the unit, or 1",
+        f"7: error: {KEY}.current.scale: a scale of 0 would make every value 0; "
+        "enter the factor that gives the unit, or 1",
     ),
     "a scale that is no number": (
         "function: 3, current: {type: f32, scale: mA, l1: 0, l2: 2, l3: 4}",
@@ -201,7 +201,7 @@ def test_a_mistake_is_found_with_its_line_and_a_remedy(manual: str, finding: str
 @pytest.mark.proves("4.46")
 def test_a_meter_is_either_of_the_catalogue_or_entered_by_hand() -> None:
     assert errors(site(f"function: 3, {CURRENTS}", more="model: eastron_sdm630, ")) == [
-        f"site.yaml:7: error: {KEY}: a meter is either of the catalogue or entered by hand; "
+        f"site.yaml:7: error: {KEY}: a meter is either from the catalogue or entered by hand; "
         "remove `model` or `manual`"
     ]
 

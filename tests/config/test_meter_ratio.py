@@ -66,15 +66,15 @@ def test_a_ratio_is_a_number_from_1_on(ratio: str) -> None:
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ("abb_b23_b24_a43", "multiplies by the ratio that is set at the meter"),
-        ("chint_dtsu666", "has its ratio, which is read from it and applied"),
+        ("abb_b23_b24_a43", "abb_b23_b24_a43 applies the ratio that is set in the meter"),
+        ("chint_dtsu666", "the gateway reads the ratio of chint_dtsu666 and applies it"),
     ],
 )
 def test_a_ratio_that_would_count_twice_is_told(model: str, why: str) -> None:
     (line,) = said(site(model, "ratio: 40, "))
     assert line == (
-        f"site.yaml:7: warning: charging_points[0].meter.ratio: {model} {why}: everything is "
-        "multiplied by 40 as well; remove it, unless the ratio at the meter is 1"
+        f"site.yaml:7: warning: charging_points[0].meter.ratio: {why}: all values are "
+        "multiplied by 40 as well; remove it, unless the ratio in the meter is 1"
     )
     assert said(site(model)) == said(site(model, "ratio: 1, ")) == []
 
@@ -82,7 +82,7 @@ def test_a_ratio_that_would_count_twice_is_told(model: str, why: str) -> None:
 def test_where_nobody_knows_who_applies_it_the_ratio_is_asked_for() -> None:
     (line,) = said(site("sbc_ale3"))
     assert line.startswith(
-        "site.yaml:7: warning: charging_points[0].meter.model: whether sbc_ale3 counts with the "
-        "ratio of its transformers is not known; "
+        "site.yaml:7: warning: charging_points[0].meter.model: it is not known whether sbc_ale3 "
+        "applies the ratio of its transformers; "
     )
     assert said(site("sbc_ale3", "ratio: 1, ")) == said(site("sbc_ale3", "ratio: 20, ")) == []

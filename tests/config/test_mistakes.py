@@ -130,7 +130,7 @@ MISTAKES = {
     ),
     "a maximum above that of the model": (
         points("number: 1, model: abb_terra_ac, connection: {host: 10.0.0.1}, maximum_a: 63"),
-        "3: error: charging_points[0].maximum_a: 63 A is more than abb_terra_ac can be told; "
+        "3: error: charging_points[0].maximum_a: 63 A is above the highest setpoint of abb_terra_ac; "
         "at most 32 A",
     ),
     "a transport the model does not speak": (

@@ -219,15 +219,15 @@ one. `knxgw models` prints this list. "Confirmed" means that two independent sou
 registers; it does not mean that this project has tested the device: no test with a real device has
 been reported yet, only with simulators made from the same files.
 
-A charger whose current cannot be set over Modbus is not among them: the wallboxes behind an E3/DC
-power station can be stopped and changed to one phase there, but not held to a current.
+Chargers whose current cannot be set over Modbus are not supported: the wallboxes of an E3/DC power
+station, for instance, can be stopped and switched to one phase, but their current cannot be limited.
 """
 _METERS_INTRODUCTION = """\
 # Electricity meters
 
-Behind a charger that does not measure, or at the mains connection as the smart meter of load
-management. Every model is one file in `product_db/`, as [the chargers](chargers.md) are; "confirmed"
-means the same. The registers of a meter that is not here are entered by hand in the site's file
+For a charger without a meter of its own, or at the mains connection as the smart meter of load
+management. Every model is one file in `product_db/`, like [the chargers](chargers.md); "confirmed"
+means the same. For a meter that is not listed, enter its registers by hand in the site's file
 ([config.md](config.md#charging_pointsmetermanual), [example](../examples/meter-entered-by-hand.yaml)),
 or it is described in a file of its own ([models.md](models.md)).
 
@@ -257,10 +257,10 @@ _TRIGGERS: Mapping[WatchdogTrigger, str] = {
 
 
 _TRANSFORMERS: Mapping[Transformers, str] = {
-    Transformers.NONE: "none: connected directly, or with sensors of its own",
-    Transformers.APPLIED: "their ratio is set at the meter, which applies it",
-    Transformers.READ: "their ratio is set at the meter; the gateway reads and applies it",
-    Transformers.UNSURE: "not known whether its registers count with their ratio: give `ratio` "
+    Transformers.NONE: "none: connected directly, or with its own sensors",
+    Transformers.APPLIED: "the ratio is set in the meter, which applies it",
+    Transformers.READ: "the ratio is set in the meter; the gateway reads and applies it",
+    Transformers.UNSURE: "not known whether its registers include the ratio: give `ratio` "
     "([config.md](config.md#charging_pointsmeter)), 1 without transformers",
 }
 
@@ -365,9 +365,9 @@ def _modbus(model: DeviceModel) -> str:
     if model.request_gap_s:
         words.append(f"{model.request_gap_s:g} s between requests")
     if model.read.min_interval_s:
-        words.append(f"one read each {model.read.min_interval_s:g} s")
+        words.append(f"one read every {model.read.min_interval_s:g} s")
     if model.write.min_interval_s:
-        words.append(f"one write each {model.write.min_interval_s:g} s")
+        words.append(f"one write every {model.write.min_interval_s:g} s")
     return ", ".join(words)
 
 
@@ -379,13 +379,13 @@ def _sockets(model: DeviceModel) -> str:
 def _control(control: Control, numbers: Mapping[str, int]) -> str:
     range_a = f"{control.minimum_ma / 1000:g} to {control.maximum_ma / 1000:g} A"
     zero = _ZERO[control.zero].format(**numbers)
-    told = "told as a power, " if control.is_power else ""
-    return f"{told}{range_a} in steps of {control.resolution_ma / 1000:g} A; {zero}"
+    as_power = "set as a power, " if control.is_power else ""
+    return f"{as_power}{range_a} in steps of {control.resolution_ma / 1000:g} A; {zero}"
 
 
 def _watchdog(watchdog: Watchdog | None) -> str:
     if watchdog is None:
-        return "none known: the charger keeps its last setpoint when the gateway is gone"
+        return "none known: the charger keeps its last setpoint when the gateway fails"
     feeding = _TRIGGERS[watchdog.trigger].format(refresh=watchdog.refresh_s)
     return f"{watchdog.timeout_s:g} s; {feeding}. It falls back to: {watchdog.fallback}"
 

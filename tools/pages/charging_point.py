@@ -129,14 +129,14 @@ _INTRODUCTION = """\
 
 # A charging point
 
-What group object {state} shows, what may follow on what, and who decides the current. All tables on
-this page are drawn from the tables that the gateway runs on. Numbers are those of charging point 1.
+What group object {state} shows, which state may follow which, and what decides the current. All tables on
+this page are made from the tables that the gateway runs on. Numbers are those of charging point 1.
 
-A charger reports its own state; the gateway knows what the charger does not: that a process was
-cancelled, that it waits for a start, that KNX or the grid operator interrupts it, that a pause was
-our own. So there are two tables. The first says how a charging process moves on, the second what
-is shown, from what the charger reports and from the strongest hold on the charging point. When a
-hold ends, nothing is "restored": the state that holds then is shown.
+A charger reports its own state. The gateway knows what the charger does not: that a process was
+cancelled, that it waits for a start, that KNX or the grid operator interrupts it, that the gateway itself
+ordered a pause. So there are two tables. The first defines how a charging process advances. The second
+defines the state that is shown, from the charger's report and the strongest hold on the charging point.
+When a hold ends, nothing is "restored": the state that applies then is shown.
 
 ## The charging process
 """
@@ -144,18 +144,18 @@ _SHOWN = """\
 ## What is shown
 
 Rows: what the charger reports; columns: the strongest hold. "Our own 0 A" includes its echo: for
-8 s after the pause, what the charger says about it is not taken for its own wish.
+8 s after the pause, what the charger reports about it does not count as its own state.
 """
 _TRANSITIONS = """\
 ## Every state and every input
 
-Computed from the two tables over all situations. More than one value: it depends on what holds
-beneath (an interruption that ends shows the state that holds now). "-" means that the situation
-may not allow it: then nothing changes, `OpNotPossible` is told. Plugging in is shown for automatic and
+Computed from the two tables over all situations. If there is more than one value, the state depends on the
+holds beneath (an interruption that ends shows the state that applies now). "-" means that the situation
+may not allow it: then nothing changes, and `OpNotPossible` is reported. Plugging in is shown for automatic and
 manual start together.
 """
 _REASONS = """\
-## Who decides the current
+## What decides the current
 
 Any source of 0 A wins; otherwise the smallest cap; otherwise the setpoint. What is shown is the
 highest effective rank, as number ({reason}), as text ({reason_text}, in the language of the bus) and in words on
@@ -163,14 +163,14 @@ the status page. {offer} is the current offered. The offer is always 0 A or with
 """
 _EXPLAINED = """\
 The ranks, from the highest: a configuration fault (nothing is written to the chargers concerned;
-without an object that the load management needs nobody charges), a fault of the charger, a vehicle
-that does not follow, interruption ({interruption}), grid-supporting control with 0 A ({grid_supporting_control}), the overcurrent
+without an object that load management needs, no vehicle charges), a fault of the charger, a vehicle
+that does not follow the offer, interruption ({interruption}), grid-supporting control with 0 A ({grid_supporting_control}), the overcurrent
 lock-out, grid-supporting control with 6 A where the minimum is higher, cancelled, waiting for a
 start; then the caps: grid-supporting control with 6 A, the minimum while the gateway starts, stops
 or has had an internal error; last the setpoint ({setpoint}).
 
 Interruption and grid-supporting control are independent and may begin and end in any order. A
-setpoint written meanwhile is remembered and applies at the end.
+setpoint written in the meantime is stored and applies at the end.
 
 ## Faults of the vehicle
 
@@ -184,29 +184,29 @@ setpoint written meanwhile is remembered and applies at the end.
 
 | event | interruption ({interruption}) | grid-supporting control ({grid_supporting_control}) | setpoint ({setpoint}) | cancelled |
 |---|---|---|---|---|
-| restart of the gateway, power return | as stored | read from the bus, else as stored | as stored, clamped anew | as stored |
+| restart of the gateway, power return | as stored | read from the bus, else as stored | as stored, clamped again | as stored |
 | KNX comes back | kept | read again | kept | kept |
-| the charger comes back | told again | told again | told again | kept |
-| another configuration | kept | read from the bus | kept, clamped anew | kept |
+| the charger comes back | sent again | sent again | sent again | kept |
+| another configuration | kept | read from the bus | kept, clamped again | kept |
 
-After a start nobody gets more than the minimum until the bus has answered whether grid-supporting
-control is active: at most 4 s after the bus was asked, and 8.5 s after the start where the KNX link
-is not there yet. Then what was stored holds; an answer that comes later is followed at once.
-Without a group address on {grid_supporting_control} there is nothing to wait for. What was stored of an object that has no
+After a start no charging point gets more than the minimum until the bus has answered whether
+grid-supporting control is active: at most 4 s after the read, and 8.5 s after the start if the KNX link
+is not up yet. After that the stored value applies; the gateway follows a later answer at once.
+Without a group address on {grid_supporting_control} there is nothing to wait for. The stored value of an object that has no
 group address any more is not restored, because no telegram could end it.
 
-When the gateway ends in order, every charger is told what shall hold without it: under load
-management the minimum, or 0 A while something interrupts; without load management what holds
-already. Fail-safe and watchdogs of the chargers stay armed.
+When the gateway ends in order, it sends every charger the offer that applies without the gateway: under
+load management the minimum, or 0 A during an interruption; without load management the present offer.
+Fail-safe and watchdogs of the chargers stay armed.
 
-Where the stored state was damaged, or cannot be read, the fault is `StateLost`: the gateway works, but
-what may have held a charging point back counts as holding it back. An interruption counts as active, a
-setpoint as the lowest, grid-supporting control as active, and a process that {start_stop} can start waits for a
-start, each where the object has a group address, and until the bus says otherwise: by an answer to the read
-of {grid_supporting_control} at the start, or by writing {interruption}, {setpoint}, {start_stop}. Counters that were lost begin anew.
+If the stored state was damaged or cannot be read, the fault is `StateLost`: the gateway works, but
+everything that may have held a charging point back counts as holding it back. An interruption counts as
+active, a setpoint as the lowest, grid-supporting control as active, and a process that {start_stop} can start waits
+for a start. This applies to each object that has a group address, until the bus changes it: by an answer to
+the read of {grid_supporting_control} at the start, or by writing {interruption}, {setpoint}, {start_stop}. Lost counters start from zero.
 
-An error inside the gateway that it cannot handle is `ContactSupport`: it goes on working for
-everyone, but until a restart nobody gets more than the minimum.
+If the gateway has an internal error that it cannot handle, the fault is `ContactSupport`: it continues to
+control all charging points, but none gets more than the minimum until a restart.
 """
 
 

@@ -1,6 +1,6 @@
 """Writes the reference of the configuration file, `docs/config.md`, from the catalogue; pure.
 
-`python -m tools.pages.config > docs/config.md` makes the page anew.
+`python -m tools.pages.config > docs/config.md` writes the page.
 """
 
 import sys
@@ -14,36 +14,35 @@ from knxgw.config.schema import Section, build_schema
 _INTRODUCTION = """\
 # The configuration file
 
-One YAML file describes a site. `knxgw check FILE` reads it and says what is wrong or risky, with
-the line and a remedy for each finding; a complete file to start from is
-[config-example.yaml](config-example.yaml), four sites stand in `examples/`.
+One YAML file describes a site. `knxgw check FILE` reads it and reports mistakes and risks, with
+the line and a remedy for each finding. Start from the complete file
+[config-example.yaml](config-example.yaml) or from one of the sites in `examples/`.
 
-- Mistakes in the file (unknown keys, values out of range, what is missing) stop the start.
+- Mistakes in the file (unknown keys, values out of range, missing keys) prevent the start.
 - A site that is complete but contradictory (one charger configured twice, a smart meter that is
   not linked) starts with the fault `Conf Charger`, `Conf EMeter`, `Conf NoCharger` or
   `DLMAssociation`, and writes nothing to the chargers concerned.
-- Risks are warnings. Values measured here are not suitable for billing.
-
+- Risks are warnings.
 This page is made from `product_db/parameters.yaml`; change that file, not this page.
 """
 _GROUP_OBJECTS = """\
 ## `group_objects`
 
 Number of a group object → its group addresses: `50: [1/1/50, 1/7/50]`. The object sends on the
-first one and receives on all. An address is written with three levels (`1/2/3`), two (`1/515`) or
+first address and receives on all of them. Write an address with three levels (`1/2/3`), two (`1/515`) or
 as one number (`2563`). `knxgw objects` lists the objects of a site; with each further charging
 point their numbers are 50 higher.
 """
 _NOTES = {
-    "charging_points": "A list, one entry for each charging point. A charging point without a "
+    "charging_points": "A list with one entry for each charging point. A charging point without a "
     "model or an address is disabled.",
     "serial": "The one RS485 line; needed when a connection has the type `serial`.",
-    "meter": "Optional: an electricity meter, of the catalogue (`model`) or with registers entered by "
+    "meter": "Optional: an electricity meter, from the catalogue (`model`) or with registers entered by "
     "hand (`manual`).",
     "manual": "Instead of `model`: a meter that is not in the catalogue. Registers are given for currents, "
     "powers or both, from L1 on and for every phase of the charging point; a group object exists only "
-    "for what is given. A register the meter does not have is the fault `EMeter Comm`, "
-    "and of the smart meter `SmartMeterTOut`. "
+    "for registers that are given. A register that the meter does not have causes the fault `EMeter Comm`, "
+    "or `SmartMeterTOut` for the smart meter. "
     "[An example](../examples/meter-entered-by-hand.yaml).",
     "smart_meter": "Only with dynamic load management.",
 }

@@ -51,7 +51,7 @@ def overloads_begun(scenario: Scenario, recording: Recording) -> list[Violation]
 
 def _violation(looked: "_Phase", phase: int, at_s: float) -> Violation:
     carried = f"L{phase + 1} carries {looked.known_load_ma(at_s) / 1000:.1f} A"
-    words = f"{carried} by what the meter has told, and vehicles get more"
+    words = f"{carried} by the meter's reports, and vehicles get more"
     return Violation(at_s=at_s, invariant="I3", words=words)
 
 
