@@ -1,4 +1,4 @@
-"""What the parts of a model file have to do with each other: mistakes no single key shows; pure."""
+"""Checks a model file as a whole: mistakes that no single key shows; pure."""
 
 import itertools
 import re
@@ -42,7 +42,7 @@ _VIEWS = {  # points of different kinds may look at the same registers
 
 
 def check_model(model: DeviceModel, root: Node) -> None:
-    """Report what cannot be right about a model as a whole."""
+    """Report the mistakes of a model as a whole."""
     points = root.mapping()["points"].mapping()
     _check_numbers(model, points)
     _check_registers(model, points)
@@ -76,7 +76,7 @@ def _check_numbers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
 
 
 def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
-    """Report two points on one register, unless one is the read-back of what the other writes."""
+    """Report two points on one register, unless one is the read-back of the other."""
     for first, second in itertools.combinations(model.points.values(), 2):
         if _overlap(first, second) and not _may_share(first, second):
             nodes[second.name].report(

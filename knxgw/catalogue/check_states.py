@@ -1,4 +1,4 @@
-"""What the states of a charger model have to do with its rules and its simulator; pure."""
+"""Checks the states of a charger model against its rules and its simulator; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""What a misspelt word may mean; pure."""
+"""Suggestions for a misspelt word; pure."""
 
 import difflib
 from collections.abc import Collection

@@ -1,8 +1,8 @@
 """Values with a meaning of their own that group objects carry: states, reasons, fault codes.
 
 What each means in words stands in `product_db/texts.yaml` and `product_db/faults.yaml`; their
-readers refuse a file that lacks a member, or has one that is not here. A value that was given once
-never changes its meaning.
+readers refuse a file that lacks a member, or has one that is not here. A value never
+changes its meaning.
 """
 
 from enum import IntEnum, StrEnum

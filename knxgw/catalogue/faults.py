@@ -1,4 +1,4 @@
-"""What `product_db/faults.yaml` says: every fault with severity, cause and remedy. Pure."""
+"""The content of `product_db/faults.yaml`: every fault with severity, cause and remedy. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from knxgw.catalogue.text import Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultDefinition:
-    """One fault in words."""
+    """The texts of one fault."""
 
     code: FaultCode
     title: Text
@@ -19,7 +19,7 @@ class FaultDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityBand:
-    """What faults from a severity on mean, and how the APP LED shows them."""
+    """The meaning of faults from a severity on, and how the APP LED shows them."""
 
     at_least: int
     flashes: int  # slow ones in a row, then a pause; 0: the LED is steadily on

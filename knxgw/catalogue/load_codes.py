@@ -1,4 +1,4 @@
-"""Reads what single raw numbers of a point mean: its codes, its zeros, what is not available."""
+"""Reads the meaning of raw values of a point: its codes, its zeros, and "not available"."""
 
 import re
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ def read_codes(node: Node) -> Mapping[int | str, Code]:
 
 
 def read_invalid(node: Node, name: str, kind: str) -> tuple[range, ...]:
-    """Return what means "not available": by the file, and what no measurement can be."""
+    """Return the raw values that mean "not available": by the file, or impossible as measurements."""
     return (*_named_invalid(node), *_ends_of_range(name, kind))
 
 
 def _named_invalid(node: Node) -> tuple[range, ...]:
-    """Return what a file says: numbers, or ranges such as `0x10..0x1F`."""
+    """Return the values of a file: numbers, or ranges such as `0x10..0x1F`."""
     child = node.get("invalid")
     found = []
     for item in child.items() if child else ():

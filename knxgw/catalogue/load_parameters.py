@@ -40,7 +40,7 @@ def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
 
 
 def read_retired(root: Node) -> Mapping[str, Text]:
-    """Return what to do about keys that a file of an earlier version may have."""
+    """Return the remedies for keys of earlier versions."""
     retired: dict[str, Text] = {}
     node = root.get("retired")
     for name, child in node.mapping().items() if node else ():

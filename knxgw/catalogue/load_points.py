@@ -124,7 +124,7 @@ def _read_parts(node: Node, key: str, points: Mapping[str, Point]) -> tuple[str,
 
 
 def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> None:
-    """Report an exponent that one request cannot bring together with its value."""
+    """Report an exponent that one request cannot read together with its value."""
     if point.scale_from is None:
         return
     exponent, node = points.get(point.scale_from), root.mapping()[point.name]

@@ -1,4 +1,4 @@
-"""Reads what a model's values mean, and what its simulator shows: rules, identity, simulator."""
+"""Reads the rules of a model, its identity rules, and its simulator."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,7 @@ def read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, 
 
 
 def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule, ...]:
-    """Return what tells the devices of a model from others."""
+    """Return the identity rules: they distinguish the devices of a model from others."""
     rules: list[IdentityRule] = []
     node = root.get("identity")
     for item in node.items() if node else ():
@@ -67,7 +67,7 @@ def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule
 
 
 def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
-    """Return what a simulated device shows."""
+    """Return the states of the simulated device."""
     node = root.get("simulator")
     if node is None:
         return Simulation(states={}, constants={}, enabled_if=())

@@ -1,4 +1,4 @@
-"""Frozen shapes of what `product_db/` says: group objects, parameters, device models.
+"""Data classes for the content of `product_db/`: group objects, parameters, device models.
 
 Pure data and look-ups; the readers are in `load.py`. Currents are mA, powers W, energies Wh,
 durations s inside the program; the points of a device model keep the units of the device.
@@ -22,7 +22,7 @@ MAX_REGISTERS = 125  # one read request, by the Modbus application protocol
 
 
 class ObjectKind(StrEnum):
-    """How a group object's value moves: decides its sending rule."""
+    """The kind of a group object's value; it decides the sending rule."""
 
     STATE = "state"  # sends on change, may send cyclically
     CURRENT = "current"  # moving values: minimum change and minimum interval
@@ -66,7 +66,7 @@ class ObjectDefinition:
 
 
 class ParameterType(StrEnum):
-    """What the value of a parameter may be."""
+    """The type of a parameter."""
 
     INTEGER = "integer"
     NUMBER = "number"
@@ -92,7 +92,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDefinition:
-    """One parameter: its place in the file, its range and its words."""
+    """One parameter: its key in the file, its range and its texts."""
 
     key: str  # dotted path, `[]` after a list: "charging_points[].minimum_a"
     ets_id: int  # never reused
@@ -111,7 +111,7 @@ class ParameterDefinition:
 
 
 class DeviceKind(StrEnum):
-    """What a device is."""
+    """The kind of a device."""
 
     CHARGER = "charger"
     METER = "meter"
@@ -126,7 +126,7 @@ class Transport(StrEnum):
 
 
 class Framing(StrEnum):
-    """How the frames of a device begin; a name for what no number can say."""
+    """The framing of a device on a serial line."""
 
     STANDARD = "standard"
     ABL = "abl"  # ASCII frames, but an answer begins with ">"
@@ -216,7 +216,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One value of a device: where it lies and how it is encoded.
+    """One value of a device: its address and its encoding.
 
     value = ((raw >> shift) & mask) * 10 ** exponent * scale + add, in `unit` (A, W, Wh, V, s, °C,
     Hz, %); the exponent is 0, or the raw value of the point `scale_from` in the same answer. All of
@@ -319,7 +319,7 @@ class IdentityRule:
 
 
 class StepValue(StrEnum):
-    """What a write step writes when it is not a constant."""
+    """The variable value of a write step."""
 
     OFFER = "offer"  # the offered current, in the unit of the point
     OFFER_POWER = "offer_power"  # the power [W] of the offer on the phases that are in use
@@ -329,7 +329,7 @@ class StepValue(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStep:
-    """One write of a command: a point and what goes there."""
+    """One write of a command: a point and its value."""
 
     point: str
     value: StepValue | float
@@ -371,7 +371,7 @@ class SunSpecChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRules:
-    """What one read request may cover."""
+    """Limits of one read request."""
 
     single: bool  # one point per request, never a block
     max_registers: int
@@ -393,7 +393,7 @@ class WriteRules:
 
 
 class ZeroMeaning(StrEnum):
-    """What a setpoint of 0 A does on the device."""
+    """The effect of a setpoint of 0 A on the device."""
 
     PAUSES = "pauses"
     FORBIDDEN = "forbidden"  # never write it; use the pause steps
@@ -420,7 +420,7 @@ class Control:
         return next((step for step in self.offer if step.carries_offer), None)
 
     def read_back_of(self, step: WriteStep) -> str | None:
-        """Return the point that reports what a step of an offer or a pause has written."""
+        """Return the point that reports the value of a step of an offer or a pause."""
         first = self.offer_step
         if self.read_back and first is not None and step.point == first.point:
             return self.read_back
@@ -428,7 +428,7 @@ class Control:
 
     @property
     def read_backs(self) -> frozenset[str]:
-        """Return all points that report what was written."""
+        """Return all read-back points of the setpoint."""
         names = (self.read_back_of(step) for step in (*self.offer, *self.pause))
         return frozenset(name for name in names if name is not None)
 
@@ -442,7 +442,7 @@ FEED_LATE_SPACINGS = 3  # write spacings after `refresh_s` until a watchdog is f
 
 
 class WatchdogTrigger(StrEnum):
-    """What keeps a charger from falling back."""
+    """What feeds the watchdog of a charger."""
 
     NONE = "none"
     ANY_REQUEST = "any_request"
@@ -452,7 +452,7 @@ class WatchdogTrigger(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watchdog:
-    """Fail-safe of a charger: what arms it, what feeds it, where it falls to."""
+    """Fail-safe of a charger: the steps that arm and feed it, and its fallback current."""
 
     trigger: WatchdogTrigger
     timeout_s: float
@@ -466,12 +466,12 @@ class Watchdog:
 
     @property
     def read_backs(self) -> frozenset[str]:
-        """Return all points that report what has armed it."""
+        """Return all points that report its settings."""
         return frozenset(step.read_back for step in self.arm if step.read_back is not None)
 
 
 class WithoutGateway(Enum):
-    """What a charger does with its current when the gateway is gone."""
+    """The current of a charger without the gateway."""
 
     KEEPS_OFFER = "it has no watchdog: the last offer stays for ever"
     MINIMUM = "it falls back to the minimum, which arming its watchdog has set"
@@ -489,7 +489,7 @@ class Connector:
 
 
 class SimulatedState(StrEnum):
-    """What a simulated charging point can be in, in our words."""
+    """The states of a simulated charging point."""
 
     AVAILABLE = "available"
     WAITING = "waiting"  # plugged, nothing missing, the vehicle does not draw
@@ -528,7 +528,7 @@ class Simulation:
 
 
 class Transformers(StrEnum):
-    """Who multiplies what a meter measures by the ratio of its transformers."""
+    """Where the readings of a meter are multiplied by the ratio of its transformers."""
 
     NONE = "none"  # it is connected without any, or with sensors of its own
     APPLIED = "applied"  # the meter, by a ratio that is set at it
@@ -597,7 +597,7 @@ class DeviceModel:
 
     @property
     def without_gateway(self) -> WithoutGateway:
-        """Return what a charger does with its current when the gateway is gone."""
+        """Return the current of a charger without the gateway."""
         if self.watchdog is None:
             return WithoutGateway.KEEPS_OFFER
         sets_minimum = any(step.value is StepValue.MINIMUM for step in self.watchdog.arm)
@@ -606,7 +606,7 @@ class DeviceModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What is the same at every site, whatever devices it has: group objects, faults, texts."""
+    """The part of the catalogue that does not depend on devices: group objects, faults, texts."""
 
     objects: tuple[ObjectDefinition, ...]
     faults: Faults
@@ -626,7 +626,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything `product_db/` says."""
+    """The content of `product_db/`."""
 
     product: Product
     parameters: tuple[ParameterDefinition, ...]

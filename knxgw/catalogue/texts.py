@@ -1,4 +1,4 @@
-"""What `product_db/texts.yaml` says: everything people read that no other file defines. Pure."""
+"""The content of `product_db/texts.yaml`: all texts that no other file defines. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class StateTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonTexts:
-    """A value of GO 511 in words for people, and as GO 512 says it [at most 14 characters]."""
+    """A value of GO 511 as a text, and as the text of GO 512 [at most 14 characters]."""
 
     words: Text
     bus: Text
@@ -25,7 +25,7 @@ class ReasonTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What things are called that have no name of their own."""
+    """Names of things that have no name of their own."""
 
     charging_point: Text  # {number}
     smart_meter_current: Text
@@ -34,7 +34,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Messages:
-    """Sentences about what a person must mend or know."""
+    """Sentences about what an installer must correct or know."""
 
     not_configured: Text
     state_lost: Text

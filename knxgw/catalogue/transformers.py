@@ -9,7 +9,7 @@ _GROWING_UNITS = ("A", "W", "Wh", "var", "VA")  # voltages stay what they are
 
 
 def behind_transformers(model: DeviceModel, ratio: float) -> DeviceModel:
-    """Return a meter whose currents, powers and energies count `ratio` times what it says."""
+    """Return a meter whose currents, powers and energies are multiplied by `ratio`."""
     if ratio == 1:
         return model
     points = {

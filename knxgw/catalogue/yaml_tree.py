@@ -1,8 +1,8 @@
 """YAML as a tree of located nodes: each value knows its file, line and key.
 
-Scalars are taken as written (`no` stays `no`); what they mean is decided by whoever asks, so a
-wrong value is reported where it stands. Problems are collected, not raised: a reader goes on and
-the person sees every mistake at once.
+Scalars are taken as written (`no` stays `no`); the reader of a key decides its meaning, so a wrong
+value is reported at its line. Problems are collected, not raised: a reader goes on, and the user sees
+every mistake at once.
 """
 
 import math
