@@ -13,7 +13,7 @@ from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, GridMete
 from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, PointNumber, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
-from knxgw.dlm.allocation import Share, of_mains, on_mains, solve
+from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, solve
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run
 from knxgw.station.initial import initial
@@ -101,7 +101,7 @@ def _solving_us(count: int) -> float:
     """Return what one allocation to vehicles of all kinds of connections takes [µs]."""
     chance = random.Random(SEED)  # noqa: S311 - no secret
     shares = [
-        Share(
+        AllocationRequest(
             minimum_ma=6000,
             cap_ma=chance.randint(10_000, 32_000),
             constraints=on_mains(chance.choice(((0, 1, 2), (0,), (1,), (2,), (0, 1)))),

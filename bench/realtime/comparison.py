@@ -26,7 +26,7 @@ from knxgw.modbus.plan import PERIODS_S
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.runner import TICK_S
 from knxgw.sim.bench.scenario import ChargerTroubled, Scenario, Trouble
-from knxgw.station.sharing import sharing_settings
+from knxgw.station.load_management import load_management_settings
 
 Setpoints = Mapping[PointNumber, Steps[int]]  # of each charging point over time [mA]
 SPACING_S = 1.0
@@ -67,7 +67,7 @@ def compare(
     predicted: Setpoints,
 ) -> Agreement:
     """Return how the setpoints of a scenario that was played agree with the predicted ones [mA]."""
-    settings = sharing_settings(configuration)
+    settings = load_management_settings(configuration)
     assert settings is not None
     moments = [n * SPACING_S for n in range(int(scenario.duration_s / SPACING_S) + 1)]
     slack = _Slack(scenario, max(one.model.response_timeout_s for one in configuration.points))

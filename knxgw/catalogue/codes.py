@@ -77,7 +77,7 @@ class Reason(IntEnum):
     CHARGER_SILENT = 30
 
 
-class SharingState(IntEnum):
+class LoadManagementState(IntEnum):
     """Value of GO 504: what load management does. Source: product 16."""
 
     OFF = 0

@@ -6,7 +6,7 @@ from dataclasses import fields
 from enum import IntEnum
 from typing import TypeVar
 
-from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, Reason, SharingState
+from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, LoadManagementState, Reason
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import (
     Messages,
@@ -41,7 +41,7 @@ def read_texts(root: Node) -> Texts | None:
     return Texts(
         states=_by_member(states, ChargingState, _read_state),
         reasons=_by_member(reasons, Reason, _read_reason),
-        load_management=_by_member(load_management, SharingState, _read_plain),
+        load_management=_by_member(load_management, LoadManagementState, _read_plain),
         needs=_by_key(needs),
         conditions=_by_key(conditions),
         names=groups[0],

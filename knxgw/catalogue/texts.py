@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from knxgw.catalogue.codes import ChargingState, Reason, SharingState
+from knxgw.catalogue.codes import ChargingState, LoadManagementState, Reason
 from knxgw.catalogue.text import Text
 
 
@@ -86,7 +86,7 @@ class Texts:
 
     states: Mapping[ChargingState, StateTexts]
     reasons: Mapping[Reason, ReasonTexts]
-    load_management: Mapping[SharingState, Text]
+    load_management: Mapping[LoadManagementState, Text]
     needs: Mapping[str, Text]  # what a group object needs of the charger, by capability
     conditions: Mapping[str, Text]  # what a group object needs of the load management, by key
     names: Names

@@ -11,16 +11,16 @@ HEADINGS = ("CP", "Name", "State", "Offer", "L1/L2/L3", "Power", "Session")
 COLUMNS = (("<", 2), ("<", 14), ("<", 18), (">", 6), (">", 16), (">", 8), (">", 9))
 
 
-def sharing_line(site: SiteView) -> str:
+def load_management_line(site: SiteView) -> str:
     """Return load management in one line."""
-    sharing = site.sharing
-    if sharing is None:
+    load_management = site.load_management
+    if load_management is None:
         return ""
     phases = ", ".join(
         f"{one.name} {_ampere(one.measured_ma)} (building {_ampere(one.base_ma)})"
-        for one in sharing.phases
+        for one in load_management.phases
     )
-    return f"load management {sharing.state_words}, limit {_ampere(sharing.limit_ma)}: {phases}"
+    return f"load management {load_management.state_words}, limit {_ampere(load_management.limit_ma)}: {phases}"
 
 
 def _ampere(current_ma: int | None) -> str:
@@ -32,7 +32,7 @@ def live_view(site: SiteView, head: Sequence[str]) -> Group:
 
     A terminal of 80 columns and 24 lines has room for all of it.
     """
-    lines = [f"knxgw demo: {site.name}", *head, sharing_line(site)]
+    lines = [f"knxgw demo: {site.name}", *head, load_management_line(site)]
     texts = [Text(line, overflow="fold") for line in lines if line]
     return Group(*texts, Text(), _line(HEADINGS, "bold"), *_two_lines_each(site))
 
@@ -58,7 +58,7 @@ def _line(cells: Sequence[str], style: str = "") -> Text:
 def plain_lines(site: SiteView, head: Sequence[str]) -> str:
     """Return the same as plain lines, for an output that cannot be written over."""
     rows = ("  ".join(_row(point)) for point in site.points)
-    return "\n".join([" · ".join(head), sharing_line(site), *rows])
+    return "\n".join([" · ".join(head), load_management_line(site), *rows])
 
 
 def _row(point: PointView) -> tuple[str, ...]:

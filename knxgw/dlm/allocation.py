@@ -1,8 +1,8 @@
 """Who gets how much: minimum for everyone, the prioritised one first, the rest in equal increments.
 
-A constraint is any limit that some members share: a phase of the mains connection, of a feeder, a
+A constraint is any limit that some participants request: a phase of the mains connection, of a feeder, a
 budget of power. The result is max-min fair in the increments above the minima, unique, and does
-not depend on the order of the members.
+not depend on the order of the participants.
 Source: load-management 8.
 """
 
@@ -25,56 +25,60 @@ def of_mains(available_ma: Sequence[int]) -> dict[Constraint, int]:
     return dict(zip(MAINS[: len(available_ma)], available_ma, strict=True))
 
 
-class Share(NamedTuple):
-    """One member: its limits [mA] and the constraints it counts for."""
+class AllocationRequest(NamedTuple):
+    """One participant: its limits [mA] and the constraints it counts for."""
 
     minimum_ma: int
     cap_ma: int
     constraints: tuple[Constraint, ...]
     prioritised: bool = False
     resolution_ma: int = 100
-    current_ma: int = 0  # what it has now: who holds an extra step keeps it
+    offer_ma: int = 0  # what it has now: who holds an extra step keeps it
     energy_mwh: int = 0  # of its session: who has less gets an extra step first
 
 
-def solve(available_ma: Mapping[Constraint, int], shares: Sequence[Share]) -> list[int]:
-    """Return the current [mA] of each share, in their order, before rounding.
+def solve(
+    available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
+) -> list[int]:
+    """Return the current [mA] of each request, in their order, before rounding.
 
-    A share on a constraint that not even the minima fit into stays at its minimum.
+    A request on a constraint that not even the minima fit into stays at its minimum.
     """
-    result = [share.minimum_ma for share in shares]
-    rest = _merged(available_ma, shares)
-    free = 0  # the shares that may still rise, as bits
-    for number, share in enumerate(shares):
-        if share.cap_ma > share.minimum_ma:
+    result = [request.minimum_ma for request in requests]
+    rest = _merged(available_ma, requests)
+    free = 0  # the requests that may still rise, as bits
+    for number, request in enumerate(requests):
+        if request.cap_ma > request.minimum_ma:
             free |= 1 << number
         for users in rest:
             if users >> number & 1:
-                rest[users] -= share.minimum_ma
+                rest[users] -= request.minimum_ma
     for users, rest_ma in rest.items():
         if rest_ma <= 0:
             free &= ~users
-    for number, share in enumerate(shares):
-        if share.prioritised and free >> number & 1:
+    for number, request in enumerate(requests):
+        if request.prioritised and free >> number & 1:
             mine = [users for users in rest if users >> number & 1]
-            added_ma = min(share.cap_ma - share.minimum_ma, *(rest[users] for users in mine))
+            added_ma = min(request.cap_ma - request.minimum_ma, *(rest[users] for users in mine))
             result[number] += added_ma
             for users in mine:
                 rest[users] -= added_ma
             free &= ~(1 << number)
-    _fill(rest, shares, free, result)
+    _fill(rest, requests, free, result)
     return result
 
 
-def _merged(available_ma: Mapping[Constraint, int], shares: Sequence[Share]) -> dict[int, int]:
-    """Return what is available to every set of shares, as bits: the tightest of their constraints.
+def _merged(
+    available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
+) -> dict[int, int]:
+    """Return what is available to every set of requests, as bits: the tightest of their constraints.
 
     Mostly all vehicles use the same phases; then one constraint says it all.
     """
     users = dict.fromkeys(available_ma, 0)
-    for number, share in enumerate(shares):
+    for number, request in enumerate(requests):
         bit = 1 << number
-        for constraint in share.constraints:
+        for constraint in request.constraints:
             users[constraint] |= bit
     tightest: dict[int, int] = {}
     for constraint, ma in available_ma.items():
@@ -83,11 +87,13 @@ def _merged(available_ma: Mapping[Constraint, int], shares: Sequence[Share]) -> 
     return tightest
 
 
-def _fill(rest: dict[int, int], shares: Sequence[Share], free: int, result: list[int]) -> None:
-    """Raise all free shares by equal increments until caps and constraints end it."""
-    numbers = [number for number in range(len(shares)) if free >> number & 1]
+def _fill(
+    rest: dict[int, int], requests: Sequence[AllocationRequest], free: int, result: list[int]
+) -> None:
+    """Raise all free requests by equal increments until caps and constraints end it."""
+    numbers = [number for number in range(len(requests)) if free >> number & 1]
     while numbers:
-        step_ma = min([shares[number].cap_ma - result[number] for number in numbers])
+        step_ma = min([requests[number].cap_ma - result[number] for number in numbers])
         for users, rest_ma in rest.items():
             if count := (users & free).bit_count():
                 step_ma = min(step_ma, rest_ma // count)
@@ -101,14 +107,16 @@ def _fill(rest: dict[int, int], shares: Sequence[Share], free: int, result: list
             if rest[users] < count:  # not 1 mA more for everybody
                 ended |= users
         for number in numbers:
-            if result[number] >= shares[number].cap_ma:
+            if result[number] >= requests[number].cap_ma:
                 ended |= 1 << number
         free &= ~ended
         numbers = [number for number in numbers if free >> number & 1]
 
 
 def rounded(
-    available_ma: Mapping[Constraint, int], shares: Sequence[Share], exact_ma: Sequence[int]
+    available_ma: Mapping[Constraint, int],
+    requests: Sequence[AllocationRequest],
+    exact_ma: Sequence[int],
 ) -> list[int]:
     """Return currents the chargers can express: rounded down, whole left-over steps given away.
 
@@ -116,23 +124,27 @@ def rounded(
     holds it now, least energy in this session, first of the list.
     """
     result = [
-        max(share.minimum_ma, exact // share.resolution_ma * share.resolution_ma)
-        for share, exact in zip(shares, exact_ma, strict=True)
+        max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
+        for request, exact in zip(requests, exact_ma, strict=True)
     ]
-    coarse = [n for n, share in enumerate(shares) if share.resolution_ma > FINE_MA]
+    coarse = [n for n, request in enumerate(requests) if request.resolution_ma > FINE_MA]
     if not coarse:
         return result
     rest = dict(available_ma)
-    for share, current_ma in zip(shares, result, strict=True):
-        for constraint in share.constraints:
+    for request, current_ma in zip(requests, result, strict=True):
+        for constraint in request.constraints:
             rest[constraint] -= current_ma
-    for number in sorted(coarse, key=lambda n: _step_order(n, shares[n], result[n])):
-        share = shares[number]
-        step_ma = share.resolution_ma
-        fits = all(rest[constraint] >= step_ma for constraint in share.constraints)
-        if fits and result[number] + step_ma <= share.cap_ma and exact_ma[number] > result[number]:
+    for number in sorted(coarse, key=lambda n: _step_order(n, requests[n], result[n])):
+        request = requests[number]
+        step_ma = request.resolution_ma
+        fits = all(rest[constraint] >= step_ma for constraint in request.constraints)
+        if (
+            fits
+            and result[number] + step_ma <= request.cap_ma
+            and exact_ma[number] > result[number]
+        ):
             result[number] += step_ma
-            for constraint in share.constraints:
+            for constraint in request.constraints:
                 rest[constraint] -= step_ma
     return result
 
@@ -140,6 +152,8 @@ def rounded(
 FINE_MA = 100
 
 
-def _step_order(number: int, share: Share, floor_ma: int) -> tuple[bool, bool, int, int]:
-    holds = share.current_ma >= floor_ma + share.resolution_ma
-    return not share.prioritised, not holds, share.energy_mwh, number
+def _step_order(
+    number: int, request: AllocationRequest, floor_ma: int
+) -> tuple[bool, bool, int, int]:
+    holds = request.offer_ma >= floor_ma + request.resolution_ma
+    return not request.prioritised, not holds, request.energy_mwh, number

@@ -1,7 +1,7 @@
 """What the building draws of a phase: what the meter shows, less what the chargers drew then. Pure.
 
 The meter and the chargers are read at different moments. A telegram says what the line carried at
-some moment between a little before the delay that was told and its arrival; a charger's current is
+some moment between a little before the delay that was report and its arrival; a charger's current is
 known when it is read, and may have jumped at any time between two readings. So the draw of a charger
 about a sample is a range, and so is the load of the building. Of that range the load of before is
 kept, as far as it lies inside: otherwise every step of a vehicle would look like one of the building.
@@ -17,14 +17,14 @@ Source: load-management 7.1, 7.2.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from knxgw.dlm.member import (
+from knxgw.dlm.participant import (
     EARLY_S,
-    Member,
+    Participant,
     Phases,
-    actual_at,
+    draw_at,
     is_read_often,
-    last_read_s,
-    obeyed_s,
+    last_read_at,
+    obeyed_at,
     range_about,
     steady_about,
 )
@@ -33,13 +33,13 @@ from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
 UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
-UNTOLD_MA = 500  # a meter that tells changes only may not tell so little
+UNREPORTED_MA = 500  # a meter that tells changes only may not tell so little
 AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
 LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
 
 
-class Found(NamedTuple):
+class BaseEstimate(NamedTuple):
     """What a sample says of the load of the building [mA]: what is taken, and what is possible."""
 
     base_ma: int
@@ -48,22 +48,33 @@ class Found(NamedTuple):
     most_ma: int
 
 
-def take_sample(
-    one: PhaseState, phase: int, sample: Sample, members: Iterable[Member], settings: Settings
+def add_sample(
+    one: PhaseState,
+    phase: int,
+    sample: Sample,
+    participants: Iterable[Participant],
+    settings: Settings,
 ) -> None:
-    """Take a new value of the meter; the members know when they were read last."""
-    counted = [member for member in members if member.valid and member.reachable]
-    found = _found(one.base_ma, phase, sample, counted, settings)
-    one.value_ma, one.open_ma = sample.current_ma, (found.least_ma, found.most_ma)
+    """Take a new value of the meter; the participants know when they were read last."""
+    counted = [
+        participant for participant in participants if participant.valid and participant.reachable
+    ]
+    estimate = _estimate(one.base_ma, phase, sample, counted, settings)
+    one.reported_ma, one.possible_base_ma = sample.current_ma, (estimate.least_ma, estimate.most_ma)
     if one.base_ma is None or _is_proved(sample, counted):
-        _note(one, found.base_ma, _most_ma(found, found.base_ma, sample, counted), waiting=())
+        _note(
+            one, estimate.base_ma, _most_ma(estimate, estimate.base_ma, sample, counted), waiting=()
+        )
         return
-    base_ma, most_ma = _believed_ma(found.base_ma, one.base_ma, sample, settings), found.most_ma
-    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.samples)
-    if _is_soon_told_better(sample, counted) and _is_read(counted, sample.at_s):
-        # what the delay that was told leaves open keeps nobody from rising; what it says does
-        most_ma = max(base_ma, found.base_ma, _likely_ma(found, base_ma, sample))
-    waiting = (*one.samples[1 - MOST_SAMPLES :], sample) if is_news else ()
+    base_ma, most_ma = (
+        _believed_ma(estimate.base_ma, one.base_ma, sample, settings),
+        estimate.most_ma,
+    )
+    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.pending_samples)
+    if _is_soon_measured_better(sample, counted) and _is_read_since(counted, sample.sampled_at):
+        # what the configured delay leaves open keeps nobody from rising; what it says does
+        most_ma = max(base_ma, estimate.base_ma, _likely_ma(estimate, base_ma, sample))
+    waiting = (*one.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _note(one, base_ma, most_ma, waiting=waiting)
 
 
@@ -72,57 +83,68 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
     for phase, added_ma in zip(phases, draw_ma, strict=False):
         if phase.base_ma is not None and added_ma:
             phase.base_ma += added_ma
-            phase.open_ma = phase.open_ma[0] + added_ma, phase.open_ma[1] + added_ma
+            phase.possible_base_ma = (
+                phase.possible_base_ma[0] + added_ma,
+                phase.possible_base_ma[1] + added_ma,
+            )
             phase.history = tuple((at_s, base_ma + added_ma) for at_s, base_ma in phase.history)
 
 
-def _most_ma(found: Found, base_ma: int, sample: Sample, counted: list[Member]) -> int:
+def _most_ma(
+    estimate: BaseEstimate, base_ma: int, sample: Sample, counted: list[Participant]
+) -> int:
     """Return how high the load may be by a sample that is proved; the next one may tell soon."""
-    if not _is_soon_told_better(sample, counted):
-        return found.most_ma
-    return max(base_ma, _likely_ma(found, base_ma, sample))
+    if not _is_soon_measured_better(sample, counted):
+        return estimate.most_ma
+    return max(base_ma, _likely_ma(estimate, base_ma, sample))
 
 
-def _is_soon_told_better(sample: Sample, counted: list[Member]) -> bool:
+def _is_soon_measured_better(sample: Sample, counted: list[Participant]) -> bool:
     """Tell whether the next sample and the next readings come before much can be made of this one."""
     return not sample.is_seldom and all(map(is_read_often, counted))
 
 
-def _likely_ma(found: Found, base_ma: int, sample: Sample) -> int:
+def _likely_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
     """Return what a sample most likely says, without what readings of moving vehicles may mislead."""
     unrest_ma = SELDOM_UNREST_MA if sample.is_seldom else UNREST_MA
-    return found.likely_ma if found.likely_ma > base_ma + unrest_ma else base_ma
+    return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
 
 
-def look_again(
-    one: PhaseState, phase: int, members: Iterable[Member], settings: Settings, now_s: float
+def reexamine(
+    one: PhaseState,
+    phase: int,
+    participants: Iterable[Participant],
+    settings: Settings,
+    now_s: float,
 ) -> None:
     """Look once more at samples that readings had not reached, once they have, or come no more.
 
     The newest that is proved tells what was so then; those after it, what may be so since.
     """
-    counted = [member for member in members if member.valid and member.reachable]
+    counted = [
+        participant for participant in participants if participant.valid and participant.reachable
+    ]
     patience_s = _patience_s(counted)
-    for place in range(len(one.samples) - 1, -1, -1):
-        sample = one.samples[place]
-        if _is_proved(sample, counted) or now_s >= sample.arrived_s + patience_s:
+    for place in range(len(one.pending_samples) - 1, -1, -1):
+        sample = one.pending_samples[place]
+        if _is_proved(sample, counted) or now_s >= sample.arrived_at + patience_s:
             break
     else:
         return
-    found = _found(one.base_ma, phase, sample, counted, settings)
-    base_ma, newest = found.base_ma, sample
-    later = one.samples[place + 1 :]
+    estimate = _estimate(one.base_ma, phase, sample, counted, settings)
+    base_ma, newest = estimate.base_ma, sample
+    later = one.pending_samples[place + 1 :]
     for newest in later:
-        found = _found(base_ma, phase, newest, counted, settings)
-        base_ma = _believed_ma(found.base_ma, base_ma, newest, settings)
-    one.open_ma = found.least_ma, found.most_ma
-    _note(one, base_ma, _most_ma(found, base_ma, newest, counted), waiting=later)
+        estimate = _estimate(base_ma, phase, newest, counted, settings)
+        base_ma = _believed_ma(estimate.base_ma, base_ma, newest, settings)
+    one.possible_base_ma = estimate.least_ma, estimate.most_ma
+    _note(one, base_ma, _most_ma(estimate, base_ma, newest, counted), waiting=later)
 
 
-def look_at_rest(
+def examine_at_rest(
     one: PhaseState,
     phase: int,
-    members: Iterable[Member],
+    participants: Iterable[Participant],
     *,
     since_s: float,
     long_since_s: float,
@@ -130,28 +152,32 @@ def look_at_rest(
     """Look at a value that is in force while nothing moves, where a meter tells changes only.
 
     What the last sample left open is known when nothing has moved since `since_s`: the line still
-    carries what was told, or as little more as such a meter does not tell. Less than was taken is
+    carries what was report, or as little more as such a meter does not tell. Less than was taken is
     believed only when nothing has since `long_since_s`, because a telegram may have been lost; and
     never more or less than that sample allowed.
     """
-    if one.samples or one.base_ma is None or one.open_ma[0] == one.open_ma[1]:
+    if (
+        one.pending_samples
+        or one.base_ma is None
+        or one.possible_base_ma[0] == one.possible_base_ma[1]
+    ):
         return
     drawn_ma = 0
     is_late = True
-    for member in members:
-        if member.valid and member.reachable:
-            steady = steady_about(member, since_s)
+    for participant in participants:
+        if participant.valid and participant.reachable:
+            steady = steady_about(participant, since_s)
             if steady is None:
                 return
             drawn_ma += steady[phase]
-            is_late = is_late and steady_about(member, long_since_s) is not None
-    least_ma, most_ma = one.open_ma
-    told_ma = one.value_ma - drawn_ma
+            is_late = is_late and steady_about(participant, long_since_s) is not None
+    least_ma, most_ma = one.possible_base_ma
+    told_ma = one.reported_ma - drawn_ma
     if told_ma < one.base_ma:
-        told_ma = min(told_ma + UNTOLD_MA, one.base_ma)
+        told_ma = min(told_ma + UNREPORTED_MA, one.base_ma)
     base_ma = min(max(told_ma, least_ma), most_ma)
     if base_ma > one.base_ma or is_late:
-        one.open_ma = base_ma, base_ma
+        one.possible_base_ma = base_ma, base_ma
         _note(one, base_ma, base_ma, waiting=())
 
 
@@ -162,7 +188,7 @@ def _believed_ma(base_ma: int, before_ma: int, sample: Sample, settings: Setting
     return min(base_ma, before_ma)
 
 
-def remember(one: PhaseState, now_s: float, window_s: float) -> None:
+def note_base_load(one: PhaseState, now_s: float, window_s: float) -> None:
     """Note which base load is in force from now on.
 
     A lower one from before can never be the peak of any window again, nor can one that ended before
@@ -171,15 +197,15 @@ def remember(one: PhaseState, now_s: float, window_s: float) -> None:
     forgotten_s = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = one.base_ma or 0
     if one.history and base_ma > one.history[-1][1] + SAME_LEVEL_MA:
-        one.gone_s = _gone_s(one.history, base_ma, now_s)
-        if one.gone_s is not None and one.gone_s <= window_s * 2**one.back_off:
-            one.back_off_s = now_s  # the window kept it in mind, and was right
+        one.level_absent_s = _level_absent_s(one.history, base_ma, now_s)
+        if one.level_absent_s is not None and one.level_absent_s <= window_s * 2**one.back_off:
+            one.back_off_useful_at = now_s  # the window kept it in mind, and was right
     ended: BaseHistory = tuple((min(until_s, now_s), ma) for until_s, ma in one.history)
     kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_s]
     one.history = (*kept, (IN_FORCE, base_ma))
 
 
-def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
+def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     """Return how long ago [s] the load was last as high as it is again, None: longer than is known.
 
     A sample that is not proved may say more than there is: three quarters of the rise are enough.
@@ -191,12 +217,16 @@ def _gone_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
 
 
 def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]) -> None:
-    one.base_ma, one.doubt_ma, one.samples = base_ma, most_ma - base_ma, waiting
+    one.base_ma, one.uncertainty_ma, one.pending_samples = base_ma, most_ma - base_ma, waiting
 
 
-def _found(
-    before_ma: int | None, phase: int, sample: Sample, counted: list[Member], settings: Settings
-) -> Found:
+def _estimate(
+    before_ma: int | None,
+    phase: int,
+    sample: Sample,
+    counted: list[Participant],
+    settings: Settings,
+) -> BaseEstimate:
     """Return the load of the building, and between what it may lie.
 
     The base changes only as much as the measurement demands. What certainly rose is the building's
@@ -204,12 +234,12 @@ def _found(
     the least that is possible would be too little.
     """
     drawn_ma = low_ma = high_ma = early_ma = 0
-    for member in counted:
-        least_ma, likely_ma, most_ma = _draw_about(member, phase, sample, settings)
+    for participant in counted:
+        least_ma, likely_ma, most_ma = _draw_about(participant, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
         if sample.is_seldom and likely_ma != least_ma:
             early_ma += likely_ma - min(
-                likely_ma, max(least_ma, actual_at(member, sample.at_s - EARLY_S)[phase])
+                likely_ma, max(least_ma, draw_at(participant, sample.sampled_at - EARLY_S)[phase])
             )
     measured_ma = sample.current_ma
     most_ma, least_ma = measured_ma - low_ma, measured_ma - high_ma
@@ -222,66 +252,70 @@ def _found(
         base_ma = least_ma
     else:
         base_ma = min(before_ma, most_ma)
-    return Found(base_ma, least_ma, likely_ma + early_ma, most_ma)
+    return BaseEstimate(base_ma, least_ma, likely_ma + early_ma, most_ma)
 
 
 def _draw_about(
-    member: Member, phase: int, sample: Sample, settings: Settings
+    participant: Participant, phase: int, sample: Sample, settings: Settings
 ) -> tuple[int, int, int]:
     """Return the least, the most likely and the highest draw [mA] at a sample."""
-    follows = _may_follow(member, sample, settings)
-    steady = None if follows else steady_about(member, sample.at_s)
+    follows = _may_follow(participant, sample, settings)
+    steady = None if follows else steady_about(participant, sample.sampled_at)
     if steady is not None:
         return steady[phase], steady[phase], steady[phase]
-    least_ma, most_ma = range_about(member, sample.at_s, sample.arrived_s, phase)
-    most_ma = max(most_ma, _between_readings_ma(member, phase, sample.at_s))
-    if follows and phase in member.phases:
-        least_ma, most_ma = min(least_ma, member.offer_ma), max(most_ma, member.offer_ma)
-        if not member.settings.measures:
-            told_ma = (member.before_ma, member.earlier_ma)
+    least_ma, most_ma = range_about(participant, sample.sampled_at, sample.arrived_at, phase)
+    most_ma = max(most_ma, _between_readings_ma(participant, phase, sample.sampled_at))
+    if follows and phase in participant.phases:
+        least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
+        if not participant.settings.measures:
+            told_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
             least_ma, most_ma = min(least_ma, *told_ma), max(most_ma, *told_ma)
-    return least_ma, actual_at(member, sample.at_s)[phase], most_ma
+    return least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma
 
 
-def _may_follow(member: Member, sample: Sample, settings: Settings) -> bool:
+def _may_follow(participant: Participant, sample: Sample, settings: Settings) -> bool:
     """Tell whether it may have followed a new offer by the sample, though no reading shows it yet.
 
     What a charger without measurement draws is not read at all: it is known when it must have obeyed.
     """
-    until_s = obeyed_s(member, settings)
-    if not member.settings.measures:
-        return member.draws_ma > 0 and sample.at_s - EARLY_S < until_s
-    read_s = last_read_s(member)
-    if read_s is None or read_s >= sample.arrived_s:
+    until_s = obeyed_at(participant, settings)
+    if not participant.settings.measures:
+        return participant.draws_ma > 0 and sample.sampled_at - EARLY_S < until_s
+    read_s = last_read_at(participant)
+    if read_s is None or read_s >= sample.arrived_at:
         return False
     return read_s < until_s
 
 
-def _between_readings_ma(member: Member, phase: int, sampled_s: float) -> int:
+def _between_readings_ma(participant: Participant, phase: int, sampled_s: float) -> int:
     """Return what it may have had between two readings that show less: raised, and lowered again."""
-    turned = member.offer_ma < member.risen_ma and sampled_s < member.rises_until_s
-    return member.risen_ma if turned and phase in member.phases else 0
+    turned = participant.offer_ma < participant.raised_to_ma and sampled_s < participant.rises_until
+    return participant.raised_to_ma if turned and phase in participant.phases else 0
 
 
-def _is_proved(sample: Sample, counted: list[Member]) -> bool:
+def _is_proved(sample: Sample, counted: list[Participant]) -> bool:
     """Tell whether every vehicle's current was read after the sample, however late that was taken."""
-    return _is_read(counted, sample.arrived_s)
+    return _is_read_since(counted, sample.arrived_at)
 
 
-def _is_read(counted: list[Member], since_s: float) -> bool:
+def _is_read_since(counted: list[Participant], since_s: float) -> bool:
     """Tell whether every vehicle's current was read at a moment or after it.
 
     What a charger without measurement is taken to draw is known at any time.
     """
     return not any(
-        member.connected
-        and member.settings.measures
-        and ((read_s := last_read_s(member)) is None or read_s < since_s)
-        for member in counted
+        participant.connected
+        and participant.settings.measures
+        and ((read_s := last_read_at(participant)) is None or read_s < since_s)
+        for participant in counted
     )
 
 
-def _patience_s(counted: list[Member]) -> float:
+def _patience_s(counted: list[Participant]) -> float:
     """Return for how long a reading is waited for: the longest period there is, and a little."""
-    periods_s = [member.seen.period_s for member in counted if member.seen is not None]
+    periods_s = [
+        participant.observation.period_s
+        for participant in counted
+        if participant.observation is not None
+    ]
     return max(periods_s, default=0.0) + LATE_READING_S

@@ -7,11 +7,11 @@ M = B + S. With the current transformer of the phase the wrong way round it is M
 that repeats its last value, or that measures another cable, stays where it is.
 
 *Steps.* A level is settled when nobody's reading has moved for as long as a telegram may be late, and
-some telegrams have told it since. Between two such levels that are 3 A or more apart, each telegram is
+some telegrams have report it since. Between two such levels that are 3 A or more apart, each telegram is
 held against the three answers there can be: the median of M before, and +1, 0 or -1 times what S has
 moved since. An answer counts when every telegram from one level to the other lies within 1 A (and a
 tenth of the step, the errors of both devices) of it. If none does, the building has stepped as well,
-and the step says nothing. This is how a step of the building is told from a meter that is wrong: its
+and the step says nothing. This is how a step of the building is report from a meter that is wrong: its
 load is never computed from M - S, because with transformers the wrong way round that jumps by twice the
 current of every charger. A staircase of raises is one step: every stair is looked at.
 
@@ -26,7 +26,7 @@ so by themselves, while steps in between may be answers to what the building doe
 it is (this gateway holds it at the limit, another one at zero). It is not believed while the phases add up
 to zero before and after, where a battery holds them there; nor that a value stands still when it moved
 shortly before, because a meter may be quicker or later than the readings of a charger. A wrong sign is
-believed only of a phase that has told export at some time: a meter without a sign tells the load the wrong
+believed only of a phase that has report export at some time: a meter without a sign tells the load the wrong
 way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
 carries import, it tells export. Chargers whose phases are not all measured are no signal: while their
 assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
@@ -44,16 +44,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from knxgw.dlm.member import DRAWS_MA, Member, last_read_s, range_about, steady_about
+from knxgw.dlm.participant import (
+    DRAWS_FROM_MA,
+    Participant,
+    last_read_at,
+    range_about,
+    steady_about,
+)
 from knxgw.frozen import replace
 
 STEP_MA = 3000
 STEPS = 5
 BUILDING_MA = 1000  # a building that moves no more than this stands still
 STILL_MA = 3 * STEP_MA // 10
-SETTLED_MA = 500  # readings of a settled charger differ by no more than this
-LATE_S = 5.0  # by how much a telegram may be late: at most, and nobody is told how much
-SETTLED_S = 4.0  # for so long telegrams must have told a level
+STEADY_MA = 500  # readings of a settled charger differ by no more than this
+LATE_S = 5.0  # by how much a telegram may be late: at most, by how much is not known
+STEADY_S = 4.0  # for so long telegrams must have reported a level
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
 STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
 LONGEST_S = 180.0  # from one level to the next
@@ -72,25 +78,25 @@ class Answer(Enum):
 EVERY_ANSWER = tuple(Answer)
 
 
-class Told(NamedTuple):
+class Report(NamedTuple):
     """A telegram of one phase, or that its last one is in force."""
 
-    at_s: float
+    arrived_at: float
     current_ma: int
     total_ma: int  # of all phases, as they are known then
 
 
-class Sample(NamedTuple):
+class PairedReport(NamedTuple):
     """A telegram of one phase, and what the chargers drew when it may have been measured."""
 
-    at_s: float  # when it came
+    arrived_at: float  # when it came
     current_ma: int
     total_ma: int
     low_ma: int  # all chargers together, at least
     high_ma: int
-    others_ma: int = 0  # those whose draw is assumed
-    measured: int = 0  # whose draw is known: a bit for each number
-    drawing: int = 0  # who draws
+    assumed_ma: int = 0  # those whose draw is assumed
+    measured_numbers: int = 0  # whose draw is known: a bit for each number
+    drawing_numbers: int = 0  # who draws
 
 
 class Level(NamedTuple):
@@ -99,146 +105,156 @@ class Level(NamedTuple):
     drawn_ma: int
     current_ma: int  # the median of the meter's values
     total_ma: int
-    drawing: int
-    at_s: float
+    drawing_numbers: int
+    reached_at: float
 
 
-class Rest(NamedTuple):
+class RestingChargers(NamedTuple):
     """Chargers that do not move."""
 
     drawn_ma: int  # all together, what is assumed as well
     known: int  # of how many that is known
 
-    def lasts(self, phase: int, members: Iterable[Member]) -> bool:
+    def lasts(self, phase: int, participants: Iterable[Participant]) -> bool:
         """Tell whether they still do not."""
         drawn_ma = known = 0
-        for member in members:
-            if member.valid and member.reachable:
-                drawn_ma += member.actual_ma[phase]
+        for participant in participants:
+            if participant.valid and participant.reachable:
+                drawn_ma += participant.actual_ma[phase]
                 known += 1
-        return known == self.known and -SETTLED_MA <= drawn_ma - self.drawn_ma <= SETTLED_MA
+        return known == self.known and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class Trail:
+class FollowCheck:
     """What is remembered of a phase to tell whether its meter follows."""
 
-    waiting: tuple[Told, ...] = ()  # telegrams that readings have not reached
-    still: Told | None = None  # since when the meter has told about the same
-    same: Told | None = None  # since when it has told the very same
-    rest: Rest | None = None  # given: the chargers rest, nothing is looked at
-    last: Sample | None = None
+    pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
+    nearly_constant_from: Report | None = None  # since when the meter has reported about the same
+    constant_from: Report | None = None  # since when it has reported the very same
+    rest: RestingChargers | None = None  # given: the chargers rest, nothing is looked at
+    last_sample: PairedReport | None = None
     drawn_ma: int | None = None  # the chargers' present level; None: they move
     values: tuple[tuple[float, int], ...] = ()  # of the meter at that level, the last ones
-    before: Level | None = None  # the last settled level
-    possible: tuple[Answer, ...] = EVERY_ANSWER  # since then
-    away_s: float | None = None  # since when the chargers are a step away from it
+    last_level: Level | None = None  # the last settled level
+    possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # since then
+    away_since: float | None = None  # since when the chargers are a step away from it
     answers: tuple[Answer, ...] = ()  # to the last steps
-    has_sign: bool = False  # it has told export at some time
+    has_sign: bool = False  # it has reported export at some time
     finding: Answer | None = None  # what is wrong with it
 
 
-NEW = Trail()
+NEW = FollowCheck()
 
 
-def hear(
-    trail: Trail, phase: int, told: Told, members: Sequence[Member], spacing_s: float
-) -> Trail:
-    """Take a value of the meter, and look at those that readings of the chargers have reached.
+def add_report(
+    check: FollowCheck,
+    phase: int,
+    report: Report,
+    participants: Sequence[Participant],
+    spacing_s: float,
+) -> FollowCheck:
+    """Take a value of the meter, and examine those that readings of the chargers have reached.
 
-    While the chargers rest there is nothing to look at: the last values are kept, and looked at when
+    While the chargers rest there is nothing to examine at: the last values are kept, and looked at when
     somebody moves. `spacing_s`: how often the meter tells.
     """
-    still, same = repeated(trail, told)
-    if trail.rest is not None:
-        if trail.rest.lasts(phase, members) and (trail.has_sign or told.current_ma > -SETTLED_MA):
-            kept = FEW_KEPT if spacing_s > SETTLED_S else MANY_KEPT
-            kept_on = (*trail.waiting[-kept:], told)
-            return replace(trail, waiting=kept_on, still=still, same=same)
-        trail = replace(trail, rest=None, before=None, drawn_ma=None, values=())
-    waiting = trail.waiting
+    still, same = repeated(check, report)
+    if check.rest is not None:
+        if check.rest.lasts(phase, participants) and (
+            check.has_sign or report.current_ma > -STEADY_MA
+        ):
+            kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
+            kept_on = (*check.pending[-kept:], report)
+            return replace(check, pending=kept_on, nearly_constant_from=still, constant_from=same)
+        check = replace(check, rest=None, last_level=None, drawn_ma=None, values=())
+    waiting = check.pending
     while waiting:
-        sample = _sample(phase, waiting[0], members)
-        if sample is None:
+        paired = _pair(phase, waiting[0], participants)
+        if paired is None:
             break
         waiting = waiting[1:]
-        trail = look(trail, sample, spacing_s)
-    rest = _rest(trail, phase, members)
-    waiting = (*waiting[-MOST_WAITING:], told)
-    return replace(trail, waiting=waiting, still=still, same=same, rest=rest)
+        check = examine(check, paired, spacing_s)
+    rest = _rest(check, phase, participants)
+    waiting = (*waiting[-MOST_WAITING:], report)
+    return replace(
+        check, pending=waiting, nearly_constant_from=still, constant_from=same, rest=rest
+    )
 
 
-def repeated(trail: Trail, told: Told) -> tuple[Told, Told]:
-    """Return since when the meter has told about the same, and the very same."""
-    still, same = trail.still, trail.same
-    if same is None or still is None or told.current_ma != same.current_ma:
-        same = told
-        if still is None or not -STILL_MA <= told.current_ma - still.current_ma <= STILL_MA:
-            still = told
+def repeated(check: FollowCheck, report: Report) -> tuple[Report, Report]:
+    """Return since when the meter has reported about the same, and the very same."""
+    still, same = check.nearly_constant_from, check.constant_from
+    if same is None or still is None or report.current_ma != same.current_ma:
+        same = report
+        if still is None or not -STILL_MA <= report.current_ma - still.current_ma <= STILL_MA:
+            still = report
     return still, same
 
 
-def _rest(trail: Trail, phase: int, members: Sequence[Member]) -> "Rest | None":
+def _rest(
+    check: FollowCheck, phase: int, participants: Sequence[Participant]
+) -> "RestingChargers | None":
     """Return the chargers as they are, if the next step can only begin from where they are."""
-    before, last = trail.before, trail.last
-    if before is None or last is None or before.at_s != last.at_s:
+    before, last = check.last_level, check.last_sample
+    if before is None or last is None or before.reached_at != last.arrived_at:
         return None
-    known = sum(member.valid and member.reachable for member in members)
-    rest = Rest(before.drawn_ma + last.others_ma, known)
-    return rest if rest.lasts(phase, members) else None
+    known = sum(participant.valid and participant.reachable for participant in participants)
+    rest = RestingChargers(before.drawn_ma + last.assumed_ma, known)
+    return rest if rest.lasts(phase, participants) else None
 
 
-def look(trail: Trail, sample: Sample, spacing_s: float) -> Trail:
+def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
     """Look at a telegram; `spacing_s`: how often the meter tells."""
-    before, possible, away_s = trail.before, trail.possible, trail.away_s
-    if before is not None and _is_cut(trail, before, sample):
+    before, possible, away_s = check.last_level, check.possible_answers, check.away_since
+    if before is not None and _is_cut(check, before, paired):
         before = None
     if before is not None:
-        possible = _possible(possible, before, sample)
-        away_s = _away_s(away_s, before, sample)
-    drawn_ma = _drawn_ma(trail.drawn_ma, sample)
+        possible = _possible(possible, before, paired)
+        away_s = _away_s(away_s, before, paired)
+    drawn_ma = _drawn_ma(check.drawn_ma, paired)
     values: tuple[tuple[float, int], ...] = ()
     if drawn_ma is not None:
-        if drawn_ma == trail.drawn_ma:
-            from_s = sample.at_s - max(spacing_s, SETTLED_S) - 2.0
-            values = tuple(one for one in trail.values if one[0] >= from_s) or trail.values[-1:]
-        values = (*values, (sample.at_s, sample.current_ma))
-    trail = replace(
-        trail,
-        last=sample,
+        if drawn_ma == check.drawn_ma:
+            from_s = paired.arrived_at - max(spacing_s, STEADY_S) - 2.0
+            values = tuple(one for one in check.values if one[0] >= from_s) or check.values[-1:]
+        values = (*values, (paired.arrived_at, paired.current_ma))
+    check = replace(
+        check,
+        last_sample=paired,
         drawn_ma=drawn_ma,
         values=values,
-        before=before,
-        possible=possible,
-        away_s=away_s,
+        last_level=before,
+        possible_answers=possible,
+        away_since=away_s,
     )
-    if sample.current_ma <= -SETTLED_MA and not trail.has_sign:
-        trail = _concluded(replace(trail, has_sign=True))
-    return trail if drawn_ma is None else _settled(trail, drawn_ma, sample)
+    if paired.current_ma <= -STEADY_MA and not check.has_sign:
+        check = _concluded(replace(check, has_sign=True))
+    return check if drawn_ma is None else _at_level(check, drawn_ma, paired)
 
 
-def _is_cut(trail: Trail, before: Level, sample: Sample) -> bool:
+def _is_cut(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
     """Tell whether nothing can be said about what came before, because somebody unseen moved."""
-    last = trail.last
+    last = check.last_sample
     return last is not None and (
-        sample.measured != last.measured
-        or abs(sample.others_ma - last.others_ma) > SETTLED_MA
-        or sample.at_s > before.at_s + LONGEST_S
+        paired.measured_numbers != last.measured_numbers
+        or abs(paired.assumed_ma - last.assumed_ma) > STEADY_MA
+        or paired.arrived_at > before.reached_at + LONGEST_S
     )
 
 
-def _away_s(since_s: float | None, before: Level, sample: Sample) -> float | None:
+def _away_s(since_s: float | None, before: Level, paired: PairedReport) -> float | None:
     """Return since when the chargers have been a step away from the last level."""
     is_away = (
-        sample.low_ma >= before.drawn_ma + STEP_MA or sample.high_ma <= before.drawn_ma - STEP_MA
+        paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
     )
-    return (sample.at_s if since_s is None else since_s) if is_away else None
+    return (paired.arrived_at if since_s is None else since_s) if is_away else None
 
 
-def _possible(answers: Iterable[Answer], before: Level, sample: Sample) -> tuple[Answer, ...]:
+def _possible(answers: Iterable[Answer], before: Level, paired: PairedReport) -> tuple[Answer, ...]:
     """Return which answers a telegram still allows: those that leave the building standing still."""
-    least_ma, most_ma = sample.low_ma - before.drawn_ma, sample.high_ma - before.drawn_ma
-    moved_ma = sample.current_ma - before.current_ma
+    least_ma, most_ma = paired.low_ma - before.drawn_ma, paired.high_ma - before.drawn_ma
+    moved_ma = paired.current_ma - before.current_ma
     slack_ma = BUILDING_MA + max(abs(least_ma), abs(most_ma)) // 10
     lowest_ma, highest_ma = least_ma - slack_ma, most_ma + slack_ma
     kept = []
@@ -253,34 +269,34 @@ def _possible(answers: Iterable[Answer], before: Level, sample: Sample) -> tuple
     return tuple(kept)
 
 
-def _drawn_ma(before_ma: int | None, sample: Sample) -> int | None:
+def _drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
     """Return the level that the chargers are at: the one of before while they stay there."""
-    if sample.high_ma - sample.low_ma > SETTLED_MA:
+    if paired.high_ma - paired.low_ma > STEADY_MA:
         return None
-    now_ma = (sample.low_ma + sample.high_ma) // 2
-    if before_ma is not None and abs(now_ma - before_ma) <= SETTLED_MA:
+    now_ma = (paired.low_ma + paired.high_ma) // 2
+    if before_ma is not None and abs(now_ma - before_ma) <= STEADY_MA:
         return before_ma
     return now_ma
 
 
-def _settled(trail: Trail, drawn_ma: int, sample: Sample) -> Trail:
+def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Note the answer to a step where the chargers have settled; the next one begins there."""
-    now_s = sample.at_s
-    if trail.before is not None and trail.away_s is not None and trail.possible:
-        answer = trail.possible[0]
-        if answer is Answer.STILL and now_s < trail.away_s + STILL_S:
-            return trail
-        if not _is_doubtful(trail, trail.before, sample, answer):
-            return _from_here(_answered(trail, answer), drawn_ma, sample, sample.current_ma)
-    if now_s < trail.values[0][0] + SETTLED_S:
-        return trail
-    told = sorted([current_ma for _, current_ma in trail.values])
-    if told[-1] - told[0] > BUILDING_MA:
-        return trail  # nothing could be told from here
-    return _from_here(trail, drawn_ma, sample, told[len(told) // 2])
+    now_s = paired.arrived_at
+    if check.last_level is not None and check.away_since is not None and check.possible_answers:
+        answer = check.possible_answers[0]
+        if answer is Answer.STILL and now_s < check.away_since + STILL_S:
+            return check
+        if not _is_doubtful(check, check.last_level, paired, answer):
+            return _from_here(_answered(check, answer), drawn_ma, paired, paired.current_ma)
+    if now_s < check.values[0][0] + STEADY_S:
+        return check
+    report = sorted([current_ma for _, current_ma in check.values])
+    if report[-1] - report[0] > BUILDING_MA:
+        return check  # nothing could be report from here
+    return _from_here(check, drawn_ma, paired, report[len(report) // 2])
 
 
-def _is_doubtful(trail: Trail, before: Level, sample: Sample, answer: Answer) -> bool:
+def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer: Answer) -> bool:
     """Tell whether an answer may have another cause than a meter that is wrong.
 
     Whoever holds the line at some value, this gateway at its limit or a battery at zero, moves when the
@@ -289,56 +305,68 @@ def _is_doubtful(trail: Trail, before: Level, sample: Sample, answer: Answer) ->
     """
     if answer is Answer.FOLLOWS:
         return False
-    calm_s = (sample.at_s if trail.away_s is None else trail.away_s) - LATE_S - STILL_S
-    if answer is Answer.STILL and trail.same is not None and trail.same.at_s <= calm_s:
+    calm_s = (
+        (paired.arrived_at if check.away_since is None else check.away_since) - LATE_S - STILL_S
+    )
+    if (
+        answer is Answer.STILL
+        and check.constant_from is not None
+        and check.constant_from.arrived_at <= calm_s
+    ):
         return False  # nothing that is alive repeats itself to the milliampere
-    if sample.drawing == before.drawing:
+    if paired.drawing_numbers == before.drawing_numbers:
         return True
-    if max(abs(before.total_ma), abs(sample.total_ma)) <= ZERO_MA:
+    if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
-    return answer is Answer.STILL and (trail.still is None or trail.still.at_s > calm_s)
+    return answer is Answer.STILL and (
+        check.nearly_constant_from is None or check.nearly_constant_from.arrived_at > calm_s
+    )
 
 
-def _from_here(trail: Trail, drawn_ma: int, sample: Sample, current_ma: int) -> Trail:
-    level = Level(drawn_ma, current_ma, sample.total_ma, sample.drawing, sample.at_s)
-    return replace(trail, before=level, possible=EVERY_ANSWER, away_s=None)
+def _from_here(
+    check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
+) -> FollowCheck:
+    level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_numbers, paired.arrived_at)
+    return replace(check, last_level=level, possible_answers=EVERY_ANSWER, away_since=None)
 
 
-def _answered(trail: Trail, answer: Answer) -> Trail:
-    return _concluded(replace(trail, answers=(*trail.answers, answer)[-STEPS:]))
+def _answered(check: FollowCheck, answer: Answer) -> FollowCheck:
+    return _concluded(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 
-def _concluded(trail: Trail) -> Trail:
+def _concluded(check: FollowCheck) -> FollowCheck:
     """Find what is wrong with the meter; that lasts until five steps in a row say something else."""
-    answers = trail.answers
+    answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
-        return trail
+        return check
     answer = answers[-1]
-    if answer is Answer.WRONG_WAY and not trail.has_sign:
-        return trail
-    return replace(trail, finding=None if answer is Answer.FOLLOWS else answer)
+    if answer is Answer.WRONG_WAY and not check.has_sign:
+        return check
+    return replace(check, finding=None if answer is Answer.FOLLOWS else answer)
 
 
-def _sample(phase: int, told: Told, members: Iterable[Member]) -> Sample | None:
+def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> PairedReport | None:
     """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
-    at_s, current_ma, total_ma = told
+    at_s, current_ma, total_ma = report
     low_ma = high_ma = others_ma = measured = drawing = 0
-    for member in members:
-        if not (member.valid and member.reachable):
+    for participant in participants:
+        if not (participant.valid and participant.reachable):
             continue
-        if not (member.settings.measures and member.settings.measures_each):
-            others_ma += range_about(member, at_s, at_s, phase)[1]
+        if not (participant.settings.measures and participant.settings.measures_each):
+            others_ma += range_about(participant, at_s, at_s, phase)[1]
             continue
-        if member.connected and ((read_s := last_read_s(member)) is None or read_s < at_s):
+        if participant.connected and (
+            (read_s := last_read_at(participant)) is None or read_s < at_s
+        ):
             return None
-        one = 1 << member.settings.number
+        one = 1 << participant.settings.number
         measured |= one
-        steady = steady_about(member, at_s - LATE_S)
+        steady = steady_about(participant, at_s - LATE_S)
         if steady is not None:
             least_ma = most_ma = steady[phase]
         else:
-            least_ma, most_ma = range_about(member, at_s - LATE_S, at_s, phase)
+            least_ma, most_ma = range_about(participant, at_s - LATE_S, at_s, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
-        if most_ma >= DRAWS_MA:
+        if most_ma >= DRAWS_FROM_MA:
             drawing |= one
-    return Sample(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)
+    return PairedReport(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)

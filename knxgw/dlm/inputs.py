@@ -1,4 +1,4 @@
-"""What load management is told between two cycles: meter values, readings of a charger. Pure.
+"""What load management learns between two cycles: meter values, readings of a charger. Pure.
 
 Only what makes the line too full is urgent; everything else waits for the next cycle.
 Source: load-management 3, 7, 10.
@@ -12,28 +12,30 @@ from knxgw.charging.precedence import Constraint
 from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
-from knxgw.dlm.base_load import remember, take_sample
-from knxgw.dlm.member import Member, MemberSettings, Phases, Seen, observe
+from knxgw.dlm.base_load import add_sample, note_base_load
 from knxgw.dlm.meter import Meter, window_s
+from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases, observe
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 from knxgw.frozen import replace
 
 
-def new(settings: Settings, members: Iterable[MemberSettings], now_s: float) -> LoadManagement:
+def new(
+    settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
+) -> LoadManagement:
     """Return load management as it is before anything was measured: an emergency."""
     static = settings.static_limit_ma is not None
     return LoadManagement(
-        members={
-            one.number: Member(
+        participants={
+            one.number: Participant(
                 settings=one,
                 phases=one.wired,
                 offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
             )
-            for one in members
+            for one in participants
         },
-        meter=Meter(since_s=now_s),
+        meter=Meter(supervised_since=now_s),
         phases=tuple(PhaseState(base_ma=0 if static else None) for _ in range(settings.phases)),
         emergency=not static,
     )
@@ -44,11 +46,11 @@ def meter_value(
     settings: Settings,
     reading: GridMeterReading,
     now_s: float,
-    seen: Mapping[int, Seen] = MappingProxyType({}),
+    observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
     """Take a telegram of the smart meter; `seen`: the charging points as they were read last."""
     sets = state.meter.sets
-    meter, plausible = meters.take(state.meter, settings, reading, now_s)
+    meter, plausible = meters.update(state.meter, settings, reading, now_s)
     if not plausible:
         return replace(state, meter=meter)
     phase, value = reading.phase, meter.values[reading.phase]
@@ -56,35 +58,45 @@ def meter_value(
     one = phases[phase] = phases[phase].clone()
     sample = Sample(
         current_ma=value.current_ma if value else 0,
-        at_s=now_s - settings.meter_delay_s,
-        arrived_s=now_s,
+        sampled_at=now_s - settings.meter_delay_s,
+        arrived_at=now_s,
         is_seldom=meter.spacing_s > settings.raise_spacing_s,
     )
-    members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
-    take_sample(one, phase, sample, members, settings)
-    remember(one, now_s, window_s(meter))
+    participants = [
+        _with_reading_time(participant, observations.get(number))
+        for number, participant in state.participants.items()
+    ]
+    add_sample(one, phase, sample, participants, settings)
+    note_base_load(one, now_s, window_s(meter))
     if value and not value.over_range:
-        told = follows.Told(now_s, value.current_ma, meter.total_ma)
-        one.trail = follows.hear(one.trail, phase, told, members, meter.spacing_s)
+        report = follows.Report(now_s, value.current_ma, meter.total_ma)
+        one.follow_check = follows.add_report(
+            one.follow_check, phase, report, participants, meter.spacing_s
+        )
     before = state.phases[phase]
-    moved = (one.base_ma, one.doubt_ma) != (before.base_ma, before.doubt_ma)
-    moved = moved or one.trail.finding is not before.trail.finding
-    due_s = now_s if moved or one.samples else state.due_s
-    state = replace(state, meter=meter, phases=tuple(phases), due_s=due_s)
+    moved = (one.base_ma, one.uncertainty_ma) != (before.base_ma, before.uncertainty_ma)
+    moved = moved or one.follow_check.finding is not before.follow_check.finding
+    due_s = now_s if moved or one.pending_samples else state.due_at
+    state = replace(state, meter=meter, phases=tuple(phases), due_at=due_s)
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state
 
 
-def _read_again(member: Member, seen: Seen | None) -> Member:
-    """Return a member with the time of a reading that showed nothing new, so that it had no cycle."""
-    known = member.seen
-    if seen is None or known is None or seen.read_s == member.read_s or not member.reachable:
-        return member
-    if not known.says_the_same(seen):
-        return member
-    other = member.clone()
-    other.read_s = seen.read_s
+def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
+    """Return a participant with the time of a reading that showed nothing new, so that it had no cycle."""
+    known = participant.observation
+    if (
+        observation is None
+        or known is None
+        or observation.read_at == participant.read_at
+        or not participant.reachable
+    ):
+        return participant
+    if not known.differs_only_in_age(observation):
+        return participant
+    other = participant.clone()
+    other.read_at = observation.read_at
     return other
 
 
@@ -93,45 +105,50 @@ def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     was_raised = not state.faults.isdisjoint(METER_FAULTS)
     for phase in phases:
         if was_raised:  # not after a start: then there is nothing to be careful about
-            phase.reduced_s = now_s
-    return replace(state, emergency=False, phases=tuple(phases), due_s=now_s)
+            phase.reduced_at = now_s
+    return replace(state, emergency=False, phases=tuple(phases), due_at=now_s)
 
 
 def in_operation(
     state: LoadManagement,
     settings: Settings,
     now_s: float,
-    seen: Mapping[int, Seen] = MappingProxyType({}),
+    observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
     """Take an In-operation telegram of the smart meter; after a silence its values are read.
 
-    What it told last is in force: whether that follows the chargers is looked at as well.
+    What it report last is in force: whether that follows the chargers is looked at as well.
     """
     meter = meters.in_operation(state.meter, settings, now_s)
-    state = _heard_again(state, settings, now_s, seen)
-    if state.emergency and meter.operation_since_s == now_s:
-        meter = meters.asked(meter, range(settings.phases), now_s)
+    state = _values_confirmed(state, settings, now_s, observations)
+    if state.emergency and meter.in_operation_since == now_s:
+        meter = meters.note_request(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 
 
-def _heard_again(
-    state: LoadManagement, settings: Settings, now_s: float, seen: Mapping[int, Seen]
+def _values_confirmed(
+    state: LoadManagement, settings: Settings, now_s: float, observations: Mapping[int, Observation]
 ) -> LoadManagement:
-    """Return the state after the meter said that the values it told last are in force."""
+    """Return the state after the meter said that the values it reported last are in force."""
     if settings.monitoring is Monitoring.VALUES:
         return state
-    members = [_read_again(member, seen.get(number)) for number, member in state.members.items()]
+    participants = [
+        _with_reading_time(participant, observations.get(number))
+        for number, participant in state.participants.items()
+    ]
     phases = [phase.clone() for phase in state.phases]
     for index, phase in enumerate(phases):
         value = state.meter.values[index]
         if value is not None and not value.over_range:
-            told = follows.Told(now_s, value.current_ma, state.meter.total_ma)
-            phase.trail = follows.hear(phase.trail, index, told, members, state.meter.spacing_s)
+            report = follows.Report(now_s, value.current_ma, state.meter.total_ma)
+            phase.follow_check = follows.add_report(
+                phase.follow_check, index, report, participants, state.meter.spacing_s
+            )
     found = any(
-        one.trail.finding is not two.trail.finding
+        one.follow_check.finding is not two.follow_check.finding
         for one, two in zip(phases, state.phases, strict=True)
     )
-    return replace(state, phases=tuple(phases), due_s=now_s if found else state.due_s)
+    return replace(state, phases=tuple(phases), due_at=now_s if found else state.due_at)
 
 
 def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
@@ -140,34 +157,36 @@ def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadM
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
         phase.history = ()
-    return replace(state, phases=tuple(phases), high_power_until_s=now_s + lasts_s, due_s=now_s)
+    return replace(state, phases=tuple(phases), high_power_until=now_s + lasts_s, due_at=now_s)
 
 
-def look(
-    state: LoadManagement, settings: Settings, number: int, seen: Seen, now_s: float
+def observe_charger(
+    state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
     """Take a reading of a charging point; None: it needs a whole cycle, because its part changed."""
-    before = state.members[number]
-    member = before.clone()
-    lost = observe(member, seen, settings, now_s)
-    if lost is not None or _part(member) != _part(before):
+    before = state.participants[number]
+    participant = before.clone()
+    lost = observe(participant, observation, settings, now_s)
+    if lost is not None or _part(participant) != _part(before):
         return None
-    moved = member.actual_ma != before.actual_ma
-    members = {**state.members, number: member}
-    return replace(state, members=members, due_s=now_s if moved else state.due_s)
+    moved = participant.actual_ma != before.actual_ma
+    participants = {**state.participants, number: participant}
+    return replace(state, participants=participants, due_at=now_s if moved else state.due_at)
 
 
-def _part(member: Member) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
+def _part(
+    participant: Participant,
+) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
     """Return what decides which part a charging point has, beside what it draws."""
     return (
-        member.wants,
-        member.interrupts,
-        member.allowed,
-        member.valid,
-        member.reachable,
-        member.connected,
-        member.cap,
-        member.reserve_ma,
+        participant.wants_to_charge,
+        participant.interrupts,
+        participant.allowed,
+        participant.valid,
+        participant.reachable,
+        participant.connected,
+        participant.cap,
+        participant.held_back_ma,
     )
 
 
@@ -178,16 +197,16 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     regular cycle: raising is never urgent.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
-    if value is None or base_ma is None or state.emergency or now_s < state.high_power_until_s:
+    if value is None or base_ma is None or state.emergency or now_s < state.high_power_until:
         return True
     over = value.over_range or value.current_ma > settings.limit_ma
-    if over or state.overcurrent.is_counting or state.phases[phase].excess_s is not None:
+    if over or state.overcurrent.is_counting or state.phases[phase].excess_since is not None:
         return True
     held_ma = minimums_ma = 0
     claims = Claims()
-    for member in state.members.values():
-        held_ma += member.held_ma(phase, counts=member.holds)
-        claims.add(member, phase)
-        minimums_ma += member.settings.minimum_ma
+    for participant in state.participants.values():
+        held_ma += participant.held_ma(phase, counts=participant.holds)
+        claims.add(participant, phase)
+        minimums_ma += participant.settings.minimum_ma
     severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
     return severe or held_ma > claims.room_ma(settings, base_ma)

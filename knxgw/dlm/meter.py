@@ -27,7 +27,7 @@ class PhaseValue:
     """The last valid value of one phase."""
 
     current_ma: int  # negative: export
-    at_s: float  # when the telegram came
+    arrived_at: float  # when the telegram came
     over_range: bool = False  # the true current is higher, nobody knows how much
 
 
@@ -37,25 +37,29 @@ class Meter:
 
     values: tuple[PhaseValue | None, ...] = (None, None, None)
     fresh: frozenset[int] = frozenset()  # phases that came since the last complete set
-    set_s: float | None = None  # when the last set became complete
+    set_at: float | None = None  # when the last set became complete
     sets: int = 0  # how many sets there were
     spacings_s: tuple[float, ...] = ()
     spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
-    operation_s: float | None = None  # last In-operation telegram
-    operation_since_s: float | None = None  # since when they have come without a gap
-    asked_s: tuple[float | None, ...] = (None, None, None)  # when a phase was read from the bus
-    since_s: float = 0.0  # when the supervision began
+    in_operation_at: float | None = None  # last In-operation telegram
+    in_operation_since: float | None = None  # since when they have come without a gap
+    requested_at: tuple[float | None, ...] = (
+        None,
+        None,
+        None,
+    )  # when a phase was read from the bus
+    supervised_since: float = 0.0  # when the supervision began
     dropped: int = 0  # implausible values
 
     @property
     def total_ma(self) -> int:
-        """Return what the phases carry together, as they were told last; negative: export."""
+        """Return what the phases carry together, as they were reported last; negative: export."""
         return sum([value.current_ma for value in self.values if value])
 
     @property
-    def is_told_apart(self) -> bool:
+    def phases_arrive_apart(self) -> bool:
         """Tell whether the phases came at different moments: then only the last one makes a set."""
-        times = {value.at_s for value in self.values if value}
+        times = {value.arrived_at for value in self.values if value}
         return len(times) > 1
 
 
@@ -69,7 +73,7 @@ def current_of_power(settings: Settings, power_w: float) -> float:
     return power_w * 1000 / (settings.voltage_v * settings.power_factor)
 
 
-def take(
+def update(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> tuple[Meter, bool]:
     """Take a reading; return the meter and whether the value was plausible."""
@@ -84,7 +88,7 @@ def take(
     if over:
         current_ma = OVER_RANGE_COUNTS_MA
     values = list(meter.values)
-    values[phase] = PhaseValue(current_ma=round(current_ma), at_s=now_s, over_range=over)
+    values[phase] = PhaseValue(current_ma=round(current_ma), arrived_at=now_s, over_range=over)
     fresh = _of_this_round(meter, now_s) | {phase}
     meter = replace(meter, values=tuple(values), fresh=fresh)
     return _completed(meter, settings, now_s), True
@@ -100,7 +104,9 @@ def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
         return meter.fresh
     since_s = now_s - ROUND * meter.spacing_s
     values = meter.values
-    return frozenset(one for one in meter.fresh if (value := values[one]) and value.at_s > since_s)
+    return frozenset(
+        one for one in meter.fresh if (value := values[one]) and value.arrived_at > since_s
+    )
 
 
 def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
@@ -110,14 +116,14 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
     if not is_recent(meter, settings, now_s):
         return meter
     spacings, spacing_s = meter.spacings_s, meter.spacing_s
-    if meter.set_s is not None:
-        spacings = (*spacings, now_s - meter.set_s)[-MOST_SPACINGS:]
+    if meter.set_at is not None:
+        spacings = (*spacings, now_s - meter.set_at)[-MOST_SPACINGS:]
         if len(spacings) >= FEWEST_SPACINGS and settings.monitoring is Monitoring.VALUES:
             spacing_s = sorted(spacings)[len(spacings) // 2]
     return replace(
         meter,
         fresh=frozenset(),
-        set_s=now_s,
+        set_at=now_s,
         sets=meter.sets + 1,
         spacings_s=spacings,
         spacing_s=spacing_s,
@@ -125,7 +131,7 @@ def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether every phase has told a value not long ago: what is older raises nobody.
+    """Tell whether every phase has reported a value not long ago: what is older raises nobody.
 
     Source: load-management 3.1.
     """
@@ -135,19 +141,19 @@ def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 
 def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Take an In-operation telegram."""
-    last_s, since_s = meter.operation_s, meter.operation_since_s
+    last_s, since_s = meter.in_operation_at, meter.in_operation_since
     if last_s is None or since_s is None or now_s - last_s >= settings.timeout_s:
         since_s = now_s
-    return replace(meter, operation_s=now_s, operation_since_s=since_s)
+    return replace(meter, in_operation_at=now_s, in_operation_since=since_s)
 
 
-def asked(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
+def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
     """Note that the values of some phases are read from the bus now."""
-    times = [now_s if phase in phases else at_s for phase, at_s in enumerate(meter.asked_s)]
-    return replace(meter, asked_s=tuple(times))
+    times = [now_s if phase in phases else at_s for phase, at_s in enumerate(meter.requested_at)]
+    return replace(meter, requested_at=tuple(times))
 
 
-def missing(meter: Meter, settings: Settings, now_s: float) -> list[int]:
+def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
     """Return the phases to read from the bus: those whose telegram alone was lost, once each.
 
     Source: load-management 11.
@@ -156,14 +162,14 @@ def missing(meter: Meter, settings: Settings, now_s: float) -> list[int]:
         return []
     values = meter.values[: settings.phases]
     ask_after_s = (settings.interval_s + settings.timeout_s) / 2
-    if not any(value and now_s - value.at_s < settings.interval_s for value in values):
+    if not any(value and now_s - value.arrived_at < settings.interval_s for value in values):
         return []
     return [
         phase
         for phase, value in enumerate(values)
         if value is not None
-        and now_s - value.at_s >= ask_after_s
-        and (meter.asked_s[phase] or value.at_s) <= value.at_s
+        and now_s - value.arrived_at >= ask_after_s
+        and (meter.requested_at[phase] or value.arrived_at) <= value.arrived_at
     ]
 
 
@@ -173,24 +179,24 @@ def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     Values that come on change only stay valid; 10 to 12 were read when it came back.
     Source: load-management 3.1, 11.
     """
-    since_s, last_s = meter.operation_since_s, meter.operation_s
+    since_s, last_s = meter.in_operation_since, meter.in_operation_at
     if settings.monitoring is Monitoring.VALUES or since_s is None or last_s is None:
         return False
-    comes = now_s - last_s < settings.timeout_s and meter.set_s is not None
+    comes = now_s - last_s < settings.timeout_s and meter.set_at is not None
     return comes and now_s - since_s >= max(window_s(meter), ANSWER_S)
 
 
-def alive_s(meter: Meter, settings: Settings) -> float | None:
+def alive_at(meter: Meter, settings: Settings) -> float | None:
     """Return when the meter was last known to be alive; None before its first complete set."""
-    times = [value.at_s for value in meter.values[: settings.phases] if value]
-    if meter.set_s is None or len(times) < settings.phases:
+    times = [value.arrived_at for value in meter.values[: settings.phases] if value]
+    if meter.set_at is None or len(times) < settings.phases:
         return None
     if settings.monitoring is Monitoring.VALUES:
         return min(times)
-    return max(*times, meter.operation_s or meter.set_s)
+    return max(*times, meter.in_operation_at or meter.set_at)
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
     """Return the age of the oldest phase value, None before the first complete set."""
-    times = [value.at_s for value in meter.values[: settings.phases] if value]
+    times = [value.arrived_at for value in meter.values[: settings.phases] if value]
     return now_s - min(times) if len(times) == settings.phases else None

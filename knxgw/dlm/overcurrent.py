@@ -24,7 +24,7 @@ class Load:
     measured_ma: int  # M_p
     base_ma: int  # B_p
     minimums_ma: int  # sum of the minima of all who charge on it
-    at_minimum: bool  # all members on it are there, and there is at least one
+    at_minimum: bool  # all participants on it are there, and there is at least one
     is_new: bool  # the value came since the last cycle
 
 
@@ -34,20 +34,27 @@ class Overcurrent:
 
     locked: bool = False
     interrupted: frozenset[int] = frozenset()  # the numbers of those who charged until then
-    above_fuse_s: tuple[float | None, ...] = (None, None, None)
-    above_limit_s: tuple[float | None, ...] = (None, None, None)
-    severe: tuple[int, ...] = (0, 0, 0)  # consecutive samples
-    good_s: float | None = None  # since when a restart would do, perhaps from before
-    locked_s: float = -1e9  # when everybody was interrupted
-    stopped_s: float | None = None  # since when nobody who was interrupted has drawn
+    above_fuse_since: tuple[float | None, ...] = (None, None, None)
+    above_limit_since: tuple[float | None, ...] = (None, None, None)
+    severe_samples: tuple[int, ...] = (0, 0, 0)  # consecutive samples
+    restart_possible_since: float | None = (
+        None  # since when a restart would do, perhaps from before
+    )
+    locked_at: float = -1e9  # when everybody was interrupted
+    stopped_since: float | None = None  # since when nobody who was interrupted has drawn
     is_released: bool = True  # the meter has shown what the line carries without them
     restart_after_s: float = 0.0  # how long that must last
-    restarted_s: float = -1e9
+    restarted_at: float = -1e9
 
     @property
     def is_counting(self) -> bool:
         """Tell whether an overcurrent is being confirmed, or was."""
-        return self.locked or any(self.severe) or any(self.above_limit_s) or any(self.above_fuse_s)
+        return (
+            self.locked
+            or any(self.severe_samples)
+            or any(self.above_limit_since)
+            or any(self.above_fuse_since)
+        )
 
 
 def supervise(
@@ -75,10 +82,12 @@ def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
 
     return replace(
         known,
-        above_fuse_s=but_silent(known.above_fuse_s),
-        above_limit_s=but_silent(known.above_limit_s),
-        severe=tuple(0 if phase in silent else count for phase, count in enumerate(known.severe)),
-        good_s=None,
+        above_fuse_since=but_silent(known.above_fuse_since),
+        above_limit_since=but_silent(known.above_limit_since),
+        severe_samples=tuple(
+            0 if phase in silent else count for phase, count in enumerate(known.severe_samples)
+        ),
+        restart_possible_since=None,
     )
 
 
@@ -87,12 +96,12 @@ def _watching(
 ) -> Overcurrent:
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
-    above_fuse, above_limit = list(known.above_fuse_s), list(known.above_limit_s)
-    severe = list(known.severe)
+    above_fuse, above_limit = list(known.above_fuse_since), list(known.above_limit_since)
+    severe = list(known.severe_samples)
     for load in loads:
         phase = load.phase
-        fuse = _is_too_much(load, fuse_ma, counting=known.above_fuse_s[phase] is not None)
-        limit = _is_too_much(load, limit_ma, counting=known.above_limit_s[phase] is not None)
+        fuse = _is_too_much(load, fuse_ma, counting=known.above_fuse_since[phase] is not None)
+        limit = _is_too_much(load, limit_ma, counting=known.above_limit_since[phase] is not None)
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if limit else None
         if load.is_new:
@@ -107,13 +116,17 @@ def _watching(
     )
     if confirmed:
         return _lock(known, settings, now_s)
-    if severe == list(known.severe) and not any(above_limit) and not any(known.above_limit_s):
+    if (
+        severe == list(known.severe_samples)
+        and not any(above_limit)
+        and not any(known.above_limit_since)
+    ):
         return known
     return replace(
         known,
-        above_fuse_s=tuple(above_fuse),
-        above_limit_s=tuple(above_limit),
-        severe=tuple(severe),
+        above_fuse_since=tuple(above_fuse),
+        above_limit_since=tuple(above_limit),
+        severe_samples=tuple(severe),
     )
 
 
@@ -128,18 +141,26 @@ def _is_too_much(load: Load, most_ma: int, *, counting: bool) -> bool:
 
 def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     after_s = settings.restart_s
-    if now_s - known.restarted_s <= RECURS_S:
+    if now_s - known.restarted_at <= RECURS_S:
         after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
     return Overcurrent(
-        locked=True, locked_s=now_s, restart_after_s=after_s, restarted_s=known.restarted_s
+        locked=True, locked_at=now_s, restart_after_s=after_s, restarted_at=known.restarted_at
     )
 
 
 def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
     if not good:
-        return known if known.good_s is None else replace(known, good_s=None)
-    good_s = now_s if known.good_s is None else known.good_s
-    since_s = max(good_s + known.restart_after_s, known.locked_s + SHORTEST_S)
+        return (
+            known
+            if known.restart_possible_since is None
+            else replace(known, restart_possible_since=None)
+        )
+    good_s = now_s if known.restart_possible_since is None else known.restart_possible_since
+    since_s = max(good_s + known.restart_after_s, known.locked_at + SHORTEST_S)
     if known.is_released and now_s >= since_s:
-        return Overcurrent(restart_after_s=known.restart_after_s, restarted_s=now_s)
-    return known if known.good_s is not None else replace(known, good_s=good_s)
+        return Overcurrent(restart_after_s=known.restart_after_s, restarted_at=now_s)
+    return (
+        known
+        if known.restart_possible_since is not None
+        else replace(known, restart_possible_since=good_s)
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from knxgw.dlm import follows
 from knxgw.dlm.base_load import add_draw
 from knxgw.dlm.inputs import new
-from knxgw.dlm.member import Member, MemberSettings
+from knxgw.dlm.participant import Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.use import set_offer
@@ -21,7 +21,7 @@ from knxgw.frozen import replace
 def reconfigured(
     state: LoadManagement,
     settings: Settings,
-    members: Iterable[MemberSettings],
+    participants: Iterable[ParticipantSettings],
     now_s: float,
     *,
     same_measurement: bool,
@@ -32,57 +32,62 @@ def reconfigured(
     begins as at a start, with an emergency until the first complete set, and nobody has more than
     before.
     """
-    wanted = {one.number: one for one in members}
+    wanted = {one.number: one for one in participants}
     if not same_measurement:
         return _begun(state, settings, wanted, now_s)
     kept = {
-        number: _with_settings(member, wanted[number], settings, now_s)
-        for number, member in state.members.items()
-        if number in wanted and member.settings.wired == wanted[number].wired
+        number: _with_settings(participant, wanted[number], settings, now_s)
+        for number, participant in state.participants.items()
+        if number in wanted and participant.settings.wired == wanted[number].wired
     }
     phases = [phase.clone() for phase in state.phases]
     if settings.static_limit_ma is None:  # else there is no building in it
-        for number, member in state.members.items():
-            if number not in kept and member.valid and member.reachable:
-                add_draw(phases, member.actual_ma)
-    if len(kept) != len(wanted) or len(kept) != len(state.members):
+        for number, participant in state.participants.items():
+            if number not in kept and participant.valid and participant.reachable:
+                add_draw(phases, participant.actual_ma)
+    if len(kept) != len(wanted) or len(kept) != len(state.participants):
         for phase in phases:  # they compare the meter with the participants of before
-            phase.trail, phase.samples = follows.NEW, ()
+            phase.follow_check, phase.pending_samples = follows.NEW, ()
     return replace(
         state,
-        members={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
+        participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
         phases=tuple(phases),
         reasons={number: reason for number, reason in state.reasons.items() if number in kept},
-        coming=state.coming if state.coming in kept else None,
-        due_s=now_s,
+        next_participant=state.next_participant if state.next_participant in kept else None,
+        due_at=now_s,
     )
 
 
-def newcomer(settings: MemberSettings) -> Member:
+def newcomer(settings: ParticipantSettings) -> Participant:
     """Return a participant that has nothing yet."""
-    return Member(settings=settings, phases=settings.wired)
+    return Participant(settings=settings, phases=settings.wired)
 
 
 def _begun(
-    state: LoadManagement, settings: Settings, wanted: Mapping[int, MemberSettings], now_s: float
+    state: LoadManagement,
+    settings: Settings,
+    wanted: Mapping[int, ParticipantSettings],
+    now_s: float,
 ) -> LoadManagement:
     """Return load management as at a start, but who had nothing, or was not there, has nothing."""
     begun = new(settings, wanted.values(), now_s)
-    had = {number for number, member in state.members.items() if member.offer_ma > 0}
-    members = {
-        number: member if number in had else newcomer(wanted[number])
-        for number, member in begun.members.items()
+    had = {number for number, participant in state.participants.items() if participant.offer_ma > 0}
+    participants = {
+        number: participant if number in had else newcomer(wanted[number])
+        for number, participant in begun.participants.items()
     }
-    return replace(begun, members=members)
+    return replace(begun, participants=participants)
 
 
-def _with_settings(member: Member, own: MemberSettings, settings: Settings, now_s: float) -> Member:
+def _with_settings(
+    participant: Participant, own: ParticipantSettings, settings: Settings, now_s: float
+) -> Participant:
     """Return a participant with other limits; an offer that the charger cannot express is none."""
-    if member.settings == own:
-        return member
-    changed = member.clone()
+    if participant.settings == own:
+        return participant
+    changed = participant.clone()
     changed.settings = own
-    changed.quiet_until_s = now_s
+    changed.unchanged_until = now_s
     offer_ma = min(changed.offer_ma, own.maximum_ma)
     set_offer(changed, offer_ma if offer_ma >= own.minimum_ma else 0, settings, now_s)
     return changed

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Decision, Reason
 from knxgw.dlm import follows
-from knxgw.dlm.member import Member, Phases
 from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
+from knxgw.dlm.participant import Participant, Phases
 
-LONG_AGO_S = -1e9
+LONG_AGO = -1e9
 IN_FORCE = float("inf")
 METER_FAULTS = frozenset(  # while one of them is there, nobody knows what the line carries
     {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}
@@ -25,8 +25,8 @@ class Sample:
     """A value of the smart meter that has to be looked at again, when readings have reached it."""
 
     current_ma: int
-    at_s: float  # when it was taken, by the delay that was told [monotonic s]
-    arrived_s: float  # it is not newer than this
+    sampled_at: float  # when it was taken, by the configured delay [monotonic s]
+    arrived_at: float  # it is not newer than this
     is_seldom: bool = False  # the next one comes later than the next raise might
 
 
@@ -35,35 +35,43 @@ class PhaseState:
     """What load management remembers of one phase of the mains connection."""
 
     base_ma: int | None = None  # B_p of the last meter value; None: there was none
-    doubt_ma: int = 0  # by how much B_p may be higher, because currents moved when it was measured
+    uncertainty_ma: int = (
+        0  # by how much B_p may be higher, because currents moved when it was measured
+    )
     history: BaseHistory = ()  # B_p over the peak-hold window, falling
-    reduced_s: float = LONG_AGO_S  # last safety reduction
-    raised_s: float = LONG_AGO_S  # last raise
-    excess_s: float | None = None  # since when the offers are above what there is
+    reduced_at: float = LONG_AGO  # last safety reduction
+    raised_at: float = LONG_AGO  # last raise
+    excess_since: float | None = None  # since when the offers are above what there is
     back_off: int = 0  # k
-    back_off_s: float = LONG_AGO_S  # when k was last of use: it was raised, or kept a peak in mind
-    gone_s: float | None = None  # for how long the level to which the load rose last had been left
-    value_ma: int = 0  # what was told last
-    open_ma: tuple[int, int] = (0, 0)  # between what B_p lies by that
-    samples: tuple[Sample, ...] = ()  # the last ones, while readings of their moments are missing
-    trail: follows.Trail = follows.NEW  # whether its meter follows the chargers
+    back_off_useful_at: float = (
+        LONG_AGO  # when k was last of use: it was raised, or kept a peak in mind
+    )
+    level_absent_s: float | None = (
+        None  # for how long the level to which the load rose last had been left
+    )
+    reported_ma: int = 0  # what the meter reported last
+    possible_base_ma: tuple[int, int] = (0, 0)  # between what B_p lies by that
+    pending_samples: tuple[
+        Sample, ...
+    ] = ()  # the last ones, while readings of their moments are missing
+    follow_check: follows.FollowCheck = follows.NEW  # whether its meter follows the chargers
 
     def clone(self) -> "PhaseState":
         """Return a copy that can be changed without changing this one."""
         return PhaseState(
             self.base_ma,
-            self.doubt_ma,
+            self.uncertainty_ma,
             self.history,
-            self.reduced_s,
-            self.raised_s,
-            self.excess_s,
+            self.reduced_at,
+            self.raised_at,
+            self.excess_since,
             self.back_off,
-            self.back_off_s,
-            self.gone_s,
-            self.value_ma,
-            self.open_ma,
-            self.samples,
-            self.trail,
+            self.back_off_useful_at,
+            self.level_absent_s,
+            self.reported_ma,
+            self.possible_base_ma,
+            self.pending_samples,
+            self.follow_check,
         )
 
 
@@ -71,20 +79,20 @@ class PhaseState:
 class LoadManagement:
     """Everything between two cycles; only the functions of this room make a new one."""
 
-    members: Mapping[int, Member]
+    participants: Mapping[int, Participant]
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
     emergency: bool = True  # until the first complete set
-    high_power_until_s: float = LONG_AGO_S
+    high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
     faults: frozenset[FaultCode] = frozenset()  # general ones
     reasons: Mapping[int, Reason] = field(default_factory=dict)
     available_ma: Phases | None = None  # A_now, None: not known
-    coming: int | None = None  # for whom another one has just yielded (queue)
-    coming_s: float = LONG_AGO_S  # when that was
-    due_s: float = LONG_AGO_S  # until then the next cycle would change nothing
+    next_participant: int | None = None  # for whom another one has just yielded (queue)
+    next_since: float = LONG_AGO  # when that was
+    due_at: float = LONG_AGO  # until then the next cycle would change nothing
 
     def decision_of(self, number: int) -> Decision:
         """Return what a charging point may have, and why."""
         reason = self.reasons.get(number, Reason.WAITING_FOR_CURRENT)
-        return Decision(offer_ma=self.members[number].offer_ma, reason=reason)
+        return Decision(offer_ma=self.participants[number].offer_ma, reason=reason)

@@ -148,15 +148,19 @@ def _with_connections(configuration: Configuration, moved: "_Addresses") -> Conf
         replace(point, connection=moved.connection(point.connection), meter=meter(point.meter))
         for point in configuration.points
     )
-    sharing = configuration.load_management
-    if sharing.smart_meter is not None:
-        smart_meter = replace(sharing.smart_meter, meter=meter(sharing.smart_meter.meter))
-        sharing = replace(sharing, smart_meter=smart_meter)
+    load_management = configuration.load_management
+    if load_management.smart_meter is not None:
+        smart_meter = replace(
+            load_management.smart_meter, meter=meter(load_management.smart_meter.meter)
+        )
+        load_management = replace(load_management, smart_meter=smart_meter)
     submeters = tuple(
         replace(one, meter=replace(one.meter, connection=moved.connection(one.meter.connection)))
         for one in configuration.submeters
     )
-    return replace(configuration, points=points, load_management=sharing, submeters=submeters)
+    return replace(
+        configuration, points=points, load_management=load_management, submeters=submeters
+    )
 
 
 def _place(

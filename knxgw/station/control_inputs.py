@@ -16,7 +16,7 @@ from knxgw.station.model import Station
 
 def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, ...]:
     """Return what limits a charging point now, beside its setpoint or its share."""
-    managed = station.sharing is not None
+    managed = station.load_management is not None
     inputs = ControlInputs(
         configuration=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
         charger_error=point.readings.in_error,
@@ -33,9 +33,9 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
 
 def requested(station: Station, point: ChargingPoint) -> Decision:
     """Return what a charging point would have without constraints: its share, or its setpoint."""
-    if station.sharing is None:
+    if station.load_management is None:
         return requested_by_setpoint(point.limits, point.control.setpoint_ma)
-    return station.sharing.decision_of(point.settings.number)
+    return station.load_management.decision_of(point.settings.number)
 
 
 def _minimum_because(station: Station, *, managed: bool) -> Reason | None:

@@ -34,7 +34,7 @@ from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import decisions, to_record
 from knxgw.charging.words import DEVICE, Decision, PointNumber, Reason, Scope, point_scope
 from knxgw.frozen import replace
-from knxgw.station import sharing
+from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, paused_all, requested
 from knxgw.station.model import (
     Ask,
@@ -52,7 +52,7 @@ from knxgw.station.notes import measured_out, notes_of, offer_note, own_code
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 
 
-class Sharing(Enum):
+class CycleRequest(Enum):
     """What load management does with a change."""
 
     IF_POINTS_CHANGED = "a cycle if something that matters has changed at a dirty point"
@@ -67,12 +67,12 @@ class Dirty:
 
     points: Collection[PointNumber] = ()  # the event, or time, means something to them
     phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
-    share: Sharing = Sharing.IF_POINTS_CHANGED
+    cycle: CycleRequest = CycleRequest.IF_POINTS_CHANGED
     device: bool = False  # objects of the whole device
     everything: bool = False  # whatever there is
 
 
-EVERYTHING = Dirty(share=Sharing.WHOLLY, device=True, everything=True)
+EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, device=True, everything=True)
 
 
 def derive(
@@ -100,18 +100,18 @@ def derive(
 
 def _share(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
     """Return the station after load management has taken its part of a change."""
-    match dirty.share:
-        case Sharing.WHOLLY:
-            return sharing.share(station, now_s)
-        case Sharing.NOW:
-            return sharing.share(station, now_s, dirty.phases, changed=())
-        case Sharing.IF_POINTS_CHANGED | Sharing.IF_DUE:
+    match dirty.cycle:
+        case CycleRequest.WHOLLY:
+            return load_management.run_cycle(station, now_s)
+        case CycleRequest.NOW:
+            return load_management.run_cycle(station, now_s, dirty.phases, changed=())
+        case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
-                station = sharing.look(station, number, now_s)
-            is_timed = dirty.share is Sharing.IF_DUE
-            return sharing.share_if_due(station, now_s) if is_timed else station
+                station = load_management.update_point(station, number, now_s)
+            is_timed = dirty.cycle is CycleRequest.IF_DUE
+            return load_management.run_cycle_if_due(station, now_s) if is_timed else station
         case _:
-            assert_never(dirty.share)
+            assert_never(dirty.cycle)
 
 
 def _decided_anew(
@@ -124,17 +124,19 @@ def _decided_anew(
 
 def _asked(before: Station, station: Station) -> Iterator[Ask]:
     """Give the values of the smart meter that load management wants to be read from the bus."""
-    old, new = before.sharing, station.sharing
-    if old is None or new is None or old.meter.asked_s == new.meter.asked_s:
+    old, new = before.load_management, station.load_management
+    if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
         return
-    for phase, (was_s, is_s) in enumerate(zip(old.meter.asked_s, new.meter.asked_s, strict=True)):
+    for phase, (was_s, is_s) in enumerate(
+        zip(old.meter.requested_at, new.meter.requested_at, strict=True)
+    ):
         if was_s != is_s:
             yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
 def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
     """Return the points for which load management decided something else than before."""
-    old, new = before.sharing, station.sharing
+    old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
         return ()
     if before.lock_out != station.lock_out:
@@ -142,7 +144,7 @@ def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
     return tuple(
         number
         for number, point in station.points.items()
-        if new.members[number].offer_ma != old.members[number].offer_ma
+        if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.reasons.get(number) is not old.reasons.get(number)
         or point is not before.points[number]
     )
@@ -220,7 +222,7 @@ def _decide(
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
         return point.with_control(replace(point.control, decision=nothing))
-    decision = explained(point, decision, now_s, managed=station.sharing is not None)
+    decision = explained(point, decision, now_s, managed=station.load_management is not None)
     last = point.control.decision
     if last is None or last.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
@@ -257,7 +259,7 @@ def _faults_changed(
 
 def _general_values(station: Station, now_s: float) -> dict[str, Published]:
     return {
-        **sharing.published(station, now_s),
+        **load_management.published(station, now_s),
         "grid_supporting_control_state": station.grid_control,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,

@@ -15,7 +15,7 @@ from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings
 from knxgw.frozen import replace
-from knxgw.station import sharing
+from knxgw.station import load_management
 from knxgw.station.derive import with_point
 from knxgw.station.model import ClockSource, Station, WallClock
 
@@ -34,26 +34,26 @@ def initial(
     records: Mapping[Scope, Mapping[str, Any]],
     now_s: float,
     now: datetime | None,
-    sharing_settings: Settings | None = None,
+    load_management_settings: Settings | None = None,
 ) -> Station:
     """Return the station as it was stored, or as new; `records` may lack any charging point.
 
-    `sharing_settings` stand for those that the configuration gives load management.
+    `load_management_settings` stand for those that the configuration gives load management.
     """
-    members = {
+    participants = {
         PointNumber(settings.number): stored_point(
             configuration, configured_point(configuration, settings), records, now, now_s
         )
         for settings in configuration.points
     }
-    numbers = sharing_settings or sharing.sharing_settings(configuration)
+    numbers = load_management_settings or load_management.load_management_settings(configuration)
     station = Station(
         configuration=configuration,
         devices={one.id: one for one in devices(configuration)},
-        points=members,
+        points=participants,
         faults=FaultRegister(severities=configuration.product.faults.general),
-        sharing=sharing.start(numbers, members, now_s) if numbers else None,
-        sharing_settings=numbers,
+        load_management=load_management.start(numbers, participants, now_s) if numbers else None,
+        load_management_settings=numbers,
         grid_control=configuration.is_linked(GRID_CONTROL)
         and _stored_grid_control(records) is not False,
         restore_until_s=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,

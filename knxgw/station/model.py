@@ -14,7 +14,7 @@ from knxgw.charging.session import Session
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Scope, Value
 from knxgw.config.devices import Device, DeviceId
 from knxgw.config.model import Configuration
-from knxgw.dlm.member import Seen
+from knxgw.dlm.participant import Observation
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 
@@ -141,9 +141,9 @@ Command = (
 )
 PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
 PointEvent = PointCommand | DeviceEvent
-SharingEvent = GridMeterReading | InOperationSeen | HighPowerStarted
+LoadManagementEvent = GridMeterReading | InOperationSeen | HighPowerStarted
 SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
-StepEvent = Started | Tick | UnlockCommanded | SiteEvent | SharingEvent | PointEvent
+StepEvent = Started | Tick | UnlockCommanded | SiteEvent | LoadManagementEvent | PointEvent
 Event = StepEvent | ConfigurationChanged
 
 # --- effects -----------------------------------------------------------------------------------
@@ -288,9 +288,11 @@ class Station:
     submeters: Mapping[DeviceId, MeterState] = field(default_factory=dict)
     faults: FaultRegister  # of the whole device
     grid_control: bool = False
-    sharing: LoadManagement | None = None  # None: load management is off
-    sharing_settings: Settings | None = None
-    seen: Mapping[int, Seen] = field(default_factory=dict)  # what the last cycle was told
+    load_management: LoadManagement | None = None  # None: load management is off
+    load_management_settings: Settings | None = None
+    observations: Mapping[int, Observation] = field(
+        default_factory=dict
+    )  # what the last cycle was told
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     clock: WallClock | None = None
@@ -306,7 +308,7 @@ class Station:
     @property
     def lock_out(self) -> bool:
         """Tell whether load management interrupts everybody after an overcurrent."""
-        return self.sharing is not None and self.sharing.overcurrent.locked
+        return self.load_management is not None and self.load_management.overcurrent.locked
 
     @property
     def severity(self) -> int:

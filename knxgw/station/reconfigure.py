@@ -24,7 +24,7 @@ from knxgw.dlm.reconfigure import reconfigured as load_management_reconfigured
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
-from knxgw.station import sharing
+from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.derive import EVERYTHING, derive
 from knxgw.station.initial import (
@@ -85,7 +85,7 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             points[number] = stored_point(
                 configuration, new, event.records, before.now(now_s), now_s
             )
-    numbers = sharing.sharing_settings(configuration)
+    numbers = load_management.load_management_settings(configuration)
     found = {one.id: one for one in devices(configuration)}
     scopes = {DEVICE, *map(point_scope, points)}
     kept = {scope: one for scope, one in before.remembered.items() if scope in scopes}
@@ -100,9 +100,9 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
                 for name, state in before.submeters.items()
                 if found.get(name) == before.devices[name]
             },
-            sharing=_load_management(before, configuration, numbers, points, now_s),
-            sharing_settings=numbers,
-            seen={},
+            load_management=_load_management(before, configuration, numbers, points, now_s),
+            load_management_settings=numbers,
+            observations={},
             grid_control=before.grid_control and configuration.is_linked(GRID_CONTROL),
             restore_until_s=_restore_until_s(before, configuration, now_s),
             remembered=kept,
@@ -122,7 +122,7 @@ def _restore_until_s(before: Station, configuration: Configuration, now_s: float
 def _without_old_faults(station: Station) -> Station:
     """Return the station with the faults of its configuration, and none of another one."""
     faults = station.faults
-    unmanaged = sharing.DEVICE_FAULTS if station.sharing is None else ()
+    unmanaged = load_management.DEVICE_FAULTS if station.load_management is None else ()
     for code in (*CONFIGURATION_FAULTS, *unmanaged):
         faults = faults.set(code, present=False)
     points = {}
@@ -244,19 +244,19 @@ def _load_management(
     now_s: float,
 ) -> LoadManagement | None:
     """Return load management with the new settings, None: it is off."""
-    old, old_settings = before.sharing, before.sharing_settings
+    old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
         return None
     if old is None or old_settings is None:
-        return sharing.start(settings, points, now_s)
-    members = [
-        sharing.member_settings(point.settings, point.limits, settings.phases)
+        return load_management.start(settings, points, now_s)
+    participants = [
+        load_management.participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
     ]
     same = _measures_alike(old_settings, settings) and _has_same_meter(
         before.configuration, configuration
     )
-    return load_management_reconfigured(old, settings, members, now_s, same_measurement=same)
+    return load_management_reconfigured(old, settings, participants, now_s, same_measurement=same)
 
 
 def _measures_alike(old: Settings, new: Settings) -> bool:

@@ -21,9 +21,9 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.words import DEVICE, LinkCondition, PointNumber
 from knxgw.config.devices import DeviceRole
 from knxgw.frozen import replace
-from knxgw.station import sharing
+from knxgw.station import load_management
 from knxgw.station.control_inputs import paused_all
-from knxgw.station.derive import EVERYTHING, Dirty, Sharing, derive, with_point
+from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive, with_point
 from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S, state_lost
 from knxgw.station.model import (
     BusAsked,
@@ -36,11 +36,11 @@ from knxgw.station.model import (
     InOperationSeen,
     InternalErrorFound,
     InterruptionCommanded,
+    LoadManagementEvent,
     MeterState,
     Note,
     PointEvent,
     SetpointCommanded,
-    SharingEvent,
     SiteEvent,
     Started,
     StartStopCommanded,
@@ -114,10 +114,10 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
             return _device(station, event, now_s)
 
 
-def _metered(station: Station, event: SharingEvent, now_s: float) -> Applied:
+def _metered(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
     """Take what the bus tells load management; what is not urgent waits for the next tick."""
     fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
-    taken = sharing.take(station, event, now_s)
+    taken = load_management.apply_event(station, event, now_s)
     return _shared(station, taken, fresh, now_s, urgent=isinstance(event, HighPowerStarted))
 
 
@@ -125,9 +125,9 @@ def _shared(
     before: Station, taken: Station, fresh: tuple[int, ...], now_s: float, *, urgent: bool = False
 ) -> Applied:
     """Share after new values of some phases, unless that can wait for the next tick."""
-    if not urgent and sharing.can_wait(before, taken, fresh, now_s):
+    if not urgent and load_management.can_wait(before, taken, fresh, now_s):
         return Applied(taken, NOTHING)
-    return Applied(taken, Dirty(phases=fresh, share=Sharing.NOW, device=True))
+    return Applied(taken, Dirty(phases=fresh, cycle=CycleRequest.NOW, device=True))
 
 
 def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
@@ -166,7 +166,7 @@ def _tick(before: Station, now_s: float) -> Applied:
         now = station.now(now_s)
         followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
         station = replace(station, points={**station.points, **followed})
-    return Applied(station, Dirty(points=due, share=Sharing.IF_DUE, device=True))
+    return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, device=True))
 
 
 def _before_start(station: Station) -> Station:
@@ -263,7 +263,7 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
         point = station.points[number]
         renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
     if renewed is not None:
-        return Applied(sharing.renew(station, renewed), NOTHING)
+        return Applied(load_management.renew(station, renewed), NOTHING)
     return _device(station, event, now_s)
 
 
@@ -294,7 +294,7 @@ def _grid_meter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Take what the meter at the mains connection shows, or that it cannot be talked to."""
     match event:
         case MeterSeen(values=values):
-            taken, fresh = sharing.take_meter(station, values, now_s)
+            taken, fresh = load_management.apply_grid_meter(station, values, now_s)
             return _shared(station, taken, fresh, now_s)
         case MeterConditionChanged():
             return _condition_said(station, event, now_s)

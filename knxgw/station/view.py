@@ -19,8 +19,8 @@ from knxgw.charging.words import (
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s
 from knxgw.dlm.state import LoadManagement
+from knxgw.station.load_management import load_management_state
 from knxgw.station.model import Station
-from knxgw.station.sharing import sharing_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class PhaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SharingView:
+class LoadManagementView:
     """Load management."""
 
     state_words: str
@@ -101,7 +101,7 @@ class SiteView:
     fault: str  # last or current code, of the whole device
     fault_present: bool
     messages: tuple[str, ...]  # what a person must mend or know, in words
-    sharing: SharingView | None  # None: load management is off
+    load_management: LoadManagementView | None  # None: load management is off
     points: tuple[PointView, ...]
     faults: tuple[FaultView, ...] = ()  # present ones of the whole device, the most severe first
     language: str = "en"  # of the words here, and of the pages that show them
@@ -115,7 +115,7 @@ def view(station: Station, now_s: float, language: str = "en") -> SiteView:
         fault=station.faults.text,
         fault_present=station.faults.is_present,
         messages=_messages(station, language),
-        sharing=_sharing_view(station, now_s, language),
+        load_management=_load_management_view(station, now_s, language),
         points=tuple(
             _point_view(station, number, point, now_s, language)
             for number, point in station.points.items()
@@ -149,7 +149,7 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
         fault=NO_ERROR,
         fault_present=False,
         messages=(texts.messages.not_configured.in_language(language),),
-        sharing=None,
+        load_management=None,
         points=(),
         language=language,
     )
@@ -166,42 +166,44 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 
 def _wrong_meter(station: Station, language: str) -> list[str]:
     """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
-    phases = () if station.sharing is None else station.sharing.phases
+    phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
     messages = []
     for answer, text in (
         (Answer.WRONG_WAY, texts.meter_reversed),
         (Answer.STILL, texts.meter_frozen),
     ):
-        names = [f"L{n}" for n, one in enumerate(phases, 1) if one.trail.finding is answer]
+        names = [f"L{n}" for n, one in enumerate(phases, 1) if one.follow_check.finding is answer]
         if names:
             messages.append(text.filled(phases=", ".join(names)).in_language(language))
     return messages
 
 
-def _sharing_view(station: Station, now_s: float, language: str) -> SharingView | None:
-    sharing, settings = station.sharing, station.sharing_settings
-    if sharing is None or settings is None:
+def _load_management_view(
+    station: Station, now_s: float, language: str
+) -> LoadManagementView | None:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
         return None
     texts = station.configuration.product.texts.load_management
-    return SharingView(
-        state_words=texts[sharing_state(station, now_s)].in_language(language),
+    return LoadManagementView(
+        state_words=texts[load_management_state(station, now_s)].in_language(language),
         limit_ma=settings.limit_ma,
-        meter_age_s=age_s(sharing.meter, settings, now_s),
-        phases=tuple(_phase_view(sharing, index) for index in range(settings.phases)),
+        meter_age_s=age_s(load_management.meter, settings, now_s),
+        phases=tuple(_phase_view(load_management, index) for index in range(settings.phases)),
     )
 
 
-def _phase_view(sharing: LoadManagement, index: int) -> PhaseView:
-    value = sharing.meter.values[index]
-    available = sharing.available_ma
-    members = sharing.members.values()
+def _phase_view(load_management: LoadManagement, index: int) -> PhaseView:
+    value = load_management.meter.values[index]
+    available = load_management.available_ma
+    participants = load_management.participants.values()
     return PhaseView(
         name=f"L{index + 1}",
         measured_ma=value.current_ma if value else None,
-        base_ma=sharing.phases[index].base_ma,
+        base_ma=load_management.phases[index].base_ma,
         available_ma=available[index] if available else None,
-        allocated_ma=sum(m.offer_ma for m in members if m.is_member and index in m.phases),
+        allocated_ma=sum(m.offer_ma for m in participants if m.takes_part and index in m.phases),
     )
 
 

@@ -15,8 +15,8 @@ class WithoutPeakHold(Gateway):
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
         """Forget the peaks before each step."""
-        sharing = self.station.sharing if self.station is not None else None
-        for phase in sharing.phases if sharing is not None else ():
+        load_management = self.station.load_management if self.station is not None else None
+        for phase in load_management.phases if load_management is not None else ():
             phase.history = ()
         return super().tell(event, now_s)
 
@@ -48,8 +48,8 @@ class StartsInEmergency(Gateway):
         }
         lost = (
             self.station is not None
-            and self.station.sharing is not None
-            and self.station.sharing.emergency
+            and self.station.load_management is not None
+            and self.station.load_management.emergency
         )
         started = waiting if lost else set()
         kept = [one for one in effects if not (isinstance(one, Offer) and one.point in started)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, Reason, SharingState
+from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, LoadManagementState, Reason
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_texts import read_texts
@@ -21,7 +21,7 @@ ODD = ["", "  x: 1", "- y", "[]", "{}", "  en: ~", "    de: ''", "&a", "  - code
 TEXTS = catalogue().product.texts
 SHIPPED = (product_db() / "texts.yaml").read_text(encoding="utf-8")
 LANGUAGES = ("en", "de")
-MEMBERS: list[IntEnum] = [*ChargingState, *Reason, *SharingState]
+MEMBERS: list[IntEnum] = [*ChargingState, *Reason, *LoadManagementState]
 
 
 def findings(text: str) -> list[str]:
@@ -46,7 +46,7 @@ def texts_of(member: IntEnum) -> list[Text]:
             return [TEXTS.states[member].name, TEXTS.states[member].when]
         case Reason():
             return [TEXTS.reasons[member].words, TEXTS.reasons[member].bus]
-        case SharingState():
+        case LoadManagementState():
             return [TEXTS.load_management[member]]
         case _:
             raise AssertionError(member)
@@ -124,4 +124,4 @@ def test_a_file_without_findings_is_complete_whatever_one_line_became(line: int,
     assert found is not None
     assert set(found.states) == set(ChargingState)
     assert set(found.reasons) == set(Reason)
-    assert set(found.load_management) == set(SharingState)
+    assert set(found.load_management) == set(LoadManagementState)

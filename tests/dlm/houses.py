@@ -8,7 +8,7 @@ from knxgw.charging.precedence import Constraint
 from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
-from knxgw.dlm.member import Member, MemberSettings, Seen
+from knxgw.dlm.participant import Observation, Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 
 HOUSE = Settings(fuse_ma=35_000)
@@ -16,16 +16,16 @@ LIMIT_MA = 32_000
 FULL_MA = 16_000
 
 
-def member(
+def participant(
     number: int,
     wired: tuple[int, ...] = (0, 1, 2),
     *,
     minimum_ma: int = 6000,
     measures: bool = True,
     fallback_ma: int = 6000,
-) -> MemberSettings:
+) -> ParticipantSettings:
     """Return a charging point of 6 to 16 A."""
-    return MemberSettings(
+    return ParticipantSettings(
         number=number,
         minimum_ma=minimum_ma,
         maximum_ma=FULL_MA,
@@ -57,8 +57,8 @@ class Car:
     energy_mwh: int = 0
     read_ma: int | None = None  # what is read of it; None: the truth
     is_read: bool = True  # its charger tells its currents at all
-    read_s: float | None = None  # when they were read; None: just now
-    taken_ma: int | None = None  # last offer that its charger acknowledged
+    read_at: float | None = None  # when they were read; None: just now
+    acknowledged_ma: int | None = None  # last offer that its charger acknowledged
     offers_ma: list[int] = field(default_factory=list)  # of every second
 
     @property
@@ -73,11 +73,11 @@ class House:
     """Load management, cars that do what they may, and a meter that tells what was a while ago."""
 
     def __init__(
-        self, *members: MemberSettings, settings: Settings = HOUSE, base_a: float = 4.0
+        self, *participants: ParticipantSettings, settings: Settings = HOUSE, base_a: float = 4.0
     ) -> None:
         self.settings = settings
-        self.state = new(settings, members, 0.0)
-        self.cars = {one.number: Car() for one in members}
+        self.state = new(settings, participants, 0.0)
+        self.cars = {one.number: Car() for one in participants}
         self.base_ma = [round(base_a * 1000)] * 3
         self.meter_s = 2  # spacing of its telegrams; 0: none comes by itself
         self.now_s = 0.0
@@ -94,7 +94,7 @@ class House:
     def _second(self) -> None:
         self.now_s += 1.0
         for number, car in self.cars.items():
-            car.offers_ma.append(self.state.members[number].offer_ma)
+            car.offers_ma.append(self.state.participants[number].offer_ma)
         self._loads_ma.append([self._load_ma(phase) for phase in range(3)])
         self.decide()
         if self.meter_s and self.now_s % self.meter_s == 0:
@@ -103,7 +103,7 @@ class House:
     def _load_ma(self, phase: int) -> int:
         drawn = 0
         for number, car in self.cars.items():
-            used = self.state.members[number].settings.wired[: car.terminals]
+            used = self.state.participants[number].settings.wired[: car.terminals]
             drawn += car.current_ma if phase in used else 0
         return self.base_ma[phase] + drawn
 
@@ -122,37 +122,37 @@ class House:
 
     def decide(self, *new_phases: int) -> None:
         """Run a cycle now."""
-        seen = {number: self.seen(number) for number in self.cars}
+        seen = {number: self.observation(number) for number in self.cars}
         self.state = cycle(self.state, self.settings, seen, self.now_s, new_phases=new_phases)
 
-    def seen(self, number: int) -> Seen:
+    def observation(self, number: int) -> Observation:
         """Return what is seen of a charging point now."""
         car = self.cars[number]
         own = ChargingState.CHARGE if car.current_ma else ChargingState.CONNECTED
         own = own if car.connected else ChargingState.AVAILABLE
-        wired = self.state.members[number].settings.wired
+        wired = self.state.participants[number].settings.wired
         currents = [car.current_ma if n < car.terminals else 0 for n in range(len(wired))]
         if car.read_ma is not None:
             currents = [car.read_ma] * len(wired)
-        return Seen(
+        return Observation(
             state=own if car.state is None else car.state,
             connected=car.connected,
             reachable=car.reachable,
             constraints=limited(allowed=car.allowed, cap_ma=car.cap_ma),
             currents_ma=tuple(currents) if car.is_read else None,
-            read_s=(self.now_s if car.read_s is None else car.read_s) if car.is_read else None,
+            read_at=(self.now_s if car.read_at is None else car.read_at) if car.is_read else None,
             energy_mwh=car.energy_mwh,
-            taken_ma=car.taken_ma,
+            acknowledged_ma=car.acknowledged_ma,
         )
 
     @property
     def offers_ma(self) -> list[int]:
         """Return what everybody may draw."""
-        return [one.offer_ma for one in self.state.members.values()]
+        return [one.offer_ma for one in self.state.participants.values()]
 
-    def member(self, number: int = 1) -> Member:
+    def participant(self, number: int = 1) -> Participant:
         """Return what is known of a charging point."""
-        return self.state.members[number]
+        return self.state.participants[number]
 
 
 def slow_cars(house: House, obeys_s: int = 5) -> House:

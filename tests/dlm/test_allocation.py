@@ -6,21 +6,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.dlm.allocation import MAINS, Constraint, Share, of_mains, on_mains, rounded, solve
+from knxgw.dlm.allocation import (
+    MAINS,
+    AllocationRequest,
+    Constraint,
+    of_mains,
+    on_mains,
+    rounded,
+    solve,
+)
 
 THREE = (0, 1, 2)
 L1, CARPORT, GARAGE = MAINS[0], Constraint("carport"), Constraint("garage")
 
 
-def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -> Share:
-    return Share(minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=on_mains(on))
+def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -> AllocationRequest:
+    return AllocationRequest(
+        minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=on_mains(on)
+    )
 
 
-def prioritised(one: Share) -> Share:
+def prioritised(one: AllocationRequest) -> AllocationRequest:
     return one._replace(prioritised=True)
 
 
-def amperes(available_a: int | list[int], *shares: Share) -> list[float]:
+def amperes(available_a: int | list[int], *shares: AllocationRequest) -> list[float]:
     room = available_a if isinstance(available_a, list) else [available_a] * 3
     return [ma / 1000 for ma in solve(of_mains([a * 1000 for a in room]), shares)]
 
@@ -69,7 +79,7 @@ def test_a_left_over_ampere_goes_to_one_who_keeps_it() -> None:
     room, coarse = of_mains([25_000] * 3), share()._replace(resolution_ma=1000)
     exact = solve(room, [coarse, coarse])
     assert rounded(room, [coarse, coarse], exact) == [13_000, 12_000]
-    second = [coarse._replace(current_ma=12_000), coarse._replace(current_ma=13_000)]
+    second = [coarse._replace(offer_ma=12_000), coarse._replace(offer_ma=13_000)]
     assert rounded(room, second, exact) == [12_000, 13_000], "no swapping"
     three = [coarse] * 3
     room = of_mains([32_000] * 3)
@@ -80,17 +90,17 @@ phases = st.sampled_from(((0,), (1,), (2,), (0, 1), (0, 1, 2)))
 
 
 @st.composite
-def all_shares(draw: st.DrawFn) -> list[Share]:
+def all_shares(draw: st.DrawFn) -> list[AllocationRequest]:
     shares = []
     for _ in range(draw(st.integers(1, 12))):
         minimum_ma = draw(st.integers(6000, 10_000))
         shares.append(
-            Share(
+            AllocationRequest(
                 minimum_ma=minimum_ma,
                 cap_ma=minimum_ma + draw(st.integers(0, 26_000)),
                 constraints=on_mains(draw(phases)),
                 resolution_ma=draw(st.sampled_from((100, 1000))),
-                current_ma=draw(st.integers(0, 32_000)),
+                offer_ma=draw(st.integers(0, 32_000)),
                 energy_mwh=draw(st.integers(0, 3)),
             )
         )
@@ -106,7 +116,7 @@ rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3).map(of_m
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overdrawn(
-    room: dict[Constraint, int], shares: list[Share]
+    room: dict[Constraint, int], shares: list[AllocationRequest]
 ) -> None:
     exact = solve(room, shares)
     for found in (exact, rounded(room, shares, exact)):
@@ -122,7 +132,7 @@ def test_nobody_is_below_the_minimum_or_above_the_cap_and_no_constraint_is_overd
 @settings(max_examples=200)
 @given(rooms, all_shares(), st.randoms(use_true_random=False))
 def test_the_order_of_the_members_does_not_matter(
-    room: dict[Constraint, int], shares: list[Share], dice: random.Random
+    room: dict[Constraint, int], shares: list[AllocationRequest], dice: random.Random
 ) -> None:
     order = list(range(len(shares)))
     dice.shuffle(order)
@@ -135,7 +145,7 @@ def test_the_order_of_the_members_does_not_matter(
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_nobody_could_have_more_without_somebody_having_less(
-    room: dict[Constraint, int], shares: list[Share]
+    room: dict[Constraint, int], shares: list[AllocationRequest]
 ) -> None:
     found = solve(room, shares)
     users = {name: sum(name in one.constraints for one in shares) for name in room}
@@ -153,7 +163,7 @@ def test_nobody_could_have_more_without_somebody_having_less(
 @settings(max_examples=200)
 @given(rooms, all_shares())
 def test_equal_members_get_equal_increments(
-    room: dict[Constraint, int], shares: list[Share]
+    room: dict[Constraint, int], shares: list[AllocationRequest]
 ) -> None:
     twins = [shares[-1]._replace(prioritised=False)] * 2
     found = solve(room, [*shares, *twins])

@@ -5,18 +5,18 @@ from dataclasses import replace
 import pytest
 
 from knxgw.charging.events import GridMeterReading
-from knxgw.dlm.base_load import look_again, look_at_rest, take_sample
+from knxgw.dlm.base_load import add_sample, examine_at_rest, reexamine
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import look, meter_value
-from knxgw.dlm.member import Member
+from knxgw.dlm.inputs import meter_value, observe_charger
+from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement, PhaseState, Sample
-from tests.dlm.houses import HOUSE, House, member
+from tests.dlm.houses import HOUSE, House, participant
 
 # --- what the chargers drew when the meter looked ---
 
 
 def test_one_without_measurement_may_still_draw_what_it_was_told_two_raises_ago() -> None:
-    house = House(member(1, measures=False), base_a=22)
+    house = House(participant(1, measures=False), base_a=22)
     house.live(60)
     assert house.offers_ma == [10_000]
     house.live(10, base_a=12)
@@ -26,11 +26,11 @@ def test_one_without_measurement_may_still_draw_what_it_was_told_two_raises_ago(
     house.live(1)
     for phase in range(3):
         house.tell_that(phase, 22_000)  # 12 A of the building, and 10 A
-    assert all((one.base_ma or 0) + one.doubt_ma >= 12_000 for one in house.state.phases)
+    assert all((one.base_ma or 0) + one.uncertainty_ma >= 12_000 for one in house.state.phases)
 
 
 def test_a_value_that_readings_reach_late_counts_though_the_meter_has_told_others_since() -> None:
-    house = House(member(1), member(2), base_a=20)
+    house = House(participant(1), participant(2), base_a=20)
     house.live(60)
     state, start_s = house.state, house.now_s
     assert [one.base_ma for one in state.phases] == [20_000] * 3
@@ -39,7 +39,7 @@ def test_a_value_that_readings_reach_late_counts_though_the_meter_has_told_other
         now_s = start_s + second
         for number, period_s in ((1, 5), (2, 7)):
             read_s[number] = now_s if second % period_s == 0 else read_s[number]
-        seen = {n: replace(house.seen(n), read_s=read_s[n], fresh_s=40.0) for n in (1, 2)}
+        seen = {n: replace(house.observation(n), read_at=read_s[n], fresh_s=40.0) for n in (1, 2)}
         for phase in range(3):
             reading = GridMeterReading(phase=phase, value=32_400)  # 0.4 A more: no danger
             state = meter_value(state, house.settings, reading, now_s, seen)
@@ -55,13 +55,13 @@ def base_after_a_step(measured_ma: int) -> int | None:
 
     The smart meter looked at 12 s; the building took 4 A until then.
     """
-    house = House(member(1))
+    house = House(participant(1))
     house.live(1)
     state = house.state
 
     def read(current_ma: int, now_s: float) -> LoadManagement:
-        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s)
-        looked = look(state, HOUSE, 1, seen, now_s)
+        seen = replace(house.observation(1), currents_ma=(current_ma,) * 3, read_at=now_s)
+        looked = observe_charger(state, HOUSE, 1, seen, now_s)
         assert looked is not None
         return looked
 
@@ -98,32 +98,34 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
     risen_ma: int, base_ma: int
 ) -> None:
     """S11: at 13 A for a moment between a reading of 12.8 A and one of 10 A."""
-    house = House(member(1))
+    house = House(participant(1))
     house.live(20)
-    one = house.member().clone()
-    one.offer_ma, one.risen_ma, one.rises_until_s = 9000, risen_ma, house.now_s + 6
-    state = replace(house.state, members={1: one})
-    seen = house.seen(1)
+    one = house.participant().clone()
+    one.offer_ma, one.raised_to_ma, one.rises_until = 9000, risen_ma, house.now_s + 6
+    state = replace(house.state, participants={1: one})
+    seen = house.observation(1)
     for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):
         now_s = house.now_s + at_s
-        seen = replace(house.seen(1), currents_ma=(current_ma,) * 3, read_s=now_s)
-        looked = look(state, HOUSE, 1, seen, now_s)
+        seen = replace(house.observation(1), currents_ma=(current_ma,) * 3, read_at=now_s)
+        looked = observe_charger(state, HOUSE, 1, seen, now_s)
         assert looked is not None
         state = looked
     reading = GridMeterReading(phase=0, value=17_000)  # one second ago
     state = meter_value(state, HOUSE, reading, house.now_s + 2.2)
     assert state.phases[0].base_ma == 4000, "no reading is as new as the sample"
-    looked = look(state, HOUSE, 1, replace(seen, read_s=house.now_s + 3), house.now_s + 3)
+    looked = observe_charger(
+        state, HOUSE, 1, replace(seen, read_at=house.now_s + 3), house.now_s + 3
+    )
     assert looked is not None
     phase = looked.phases[0].clone()
-    look_again(phase, 0, looked.members.values(), HOUSE, house.now_s + 3)
+    reexamine(phase, 0, looked.participants.values(), HOUSE, house.now_s + 3)
     assert phase.base_ma == base_ma
 
 
 @pytest.mark.proves("D7.2a")
 @pytest.mark.parametrize("delay_s", [1.0, 4.0])
 def test_the_base_is_what_was_measured_less_what_was_drawn_at_that_moment(delay_s: float) -> None:
-    house = House(member(1), settings=replace(HOUSE, meter_delay_s=delay_s))
+    house = House(participant(1), settings=replace(HOUSE, meter_delay_s=delay_s))
     house.live(8)  # of the time before the first reading nobody knows what was drawn
     assert house.offers_ma[0] <= 8000
     for _ in range(40):
@@ -135,21 +137,21 @@ def test_the_base_is_what_was_measured_less_what_was_drawn_at_that_moment(delay_
 
 @pytest.mark.proves("D3.3a", "D7.2b")
 def test_between_two_meter_values_the_base_stays() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.live(40)
     house.meter_s = 0
     house.cars[1].most_ma = 9000
     house.live(8)
-    assert house.member().actual_ma == (9000,) * 3
+    assert house.participant().actual_ma == (9000,) * 3
     assert [phase.base_ma for phase in house.state.phases] == [4000] * 3
 
 
 @pytest.mark.proves("D7.3b")
 def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
-    house = House(member(1), base_a=20)
+    house = House(participant(1), base_a=20)
     house.live(60)
     house.live(14, base_a=4)
-    assert house.offers_ma == [12_000], "told for the last time 14 s ago"
+    assert house.offers_ma == [12_000], "report for the last time 14 s ago"
     house.live(20)
     assert house.offers_ma == [16_000]
 
@@ -163,11 +165,11 @@ def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once()
         (98.35, (10_400,) * 3),
         (99.35, (10_700,) * 3),
     )
-    known = Member(settings=member(1), reachable=True, connected=True, history=history)
+    known = Participant(settings=participant(1), reachable=True, connected=True, history=history)
     phase = PhaseState(base_ma=32_200)
-    sample = Sample(current_ma=44_000, at_s=99.0, arrived_s=100.0, is_seldom=True)
-    take_sample(phase, 0, sample, [known], HOUSE)
-    assert (phase.base_ma or 0) + phase.doubt_ma == 44_000 - 8700
+    sample = Sample(current_ma=44_000, sampled_at=99.0, arrived_at=100.0, is_seldom=True)
+    add_sample(phase, 0, sample, [known], HOUSE)
+    assert (phase.base_ma or 0) + phase.uncertainty_ma == 44_000 - 8700
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,9 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
     told_ma: int, base_ma: int
 ) -> None:
     drawn = (10_000, 10_000, 10_000)
-    known = Member(settings=member(1), reachable=True, history=((0.0, drawn), (100.0, drawn)))
-    phase = PhaseState(base_ma=36_000, value_ma=told_ma, open_ma=(33_000, 37_000))
-    look_at_rest(phase, 0, [known], since_s=97.0, long_since_s=85.0)
+    known = Participant(
+        settings=participant(1), reachable=True, history=((0.0, drawn), (100.0, drawn))
+    )
+    phase = PhaseState(base_ma=36_000, reported_ma=told_ma, possible_base_ma=(33_000, 37_000))
+    examine_at_rest(phase, 0, [known], since_s=97.0, long_since_s=85.0)
     assert phase.base_ma == base_ma

@@ -13,7 +13,7 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
-from knxgw.dlm.member import MemberSettings, Seen
+from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from tests.dlm.houses import limited
@@ -22,8 +22,8 @@ HOUSE = Settings(fuse_ma=35_000)
 LIMIT_MA = 32_000
 
 
-def member(number: int, wired: tuple[int, ...] = (0, 1, 2)) -> MemberSettings:
-    return MemberSettings(
+def participant(number: int, wired: tuple[int, ...] = (0, 1, 2)) -> ParticipantSettings:
+    return ParticipantSettings(
         number=number,
         minimum_ma=6000,
         maximum_ma=16_000,
@@ -34,24 +34,26 @@ def member(number: int, wired: tuple[int, ...] = (0, 1, 2)) -> MemberSettings:
     )
 
 
-def plugged(current_ma: int, now_s: float, *, allowed: bool = True, cap_ma: int = 16_000) -> Seen:
-    return Seen(
+def plugged(
+    current_ma: int, now_s: float, *, allowed: bool = True, cap_ma: int = 16_000
+) -> Observation:
+    return Observation(
         state=ChargingState.CHARGE if current_ma else ChargingState.CONNECTED,
         connected=True,
         reachable=True,
         constraints=limited(allowed=allowed, cap_ma=cap_ma),
         currents_ma=(current_ma,) * 3,
-        read_s=now_s,
+        read_at=now_s,
     )
 
 
-EMPTY = Seen(
+EMPTY = Observation(
     state=ChargingState.AVAILABLE,
     connected=False,
     reachable=True,
     constraints=limited(),
     currents_ma=(0, 0, 0),
-    read_s=0.0,
+    read_at=0.0,
 )
 
 
@@ -70,10 +72,10 @@ def lived(
         seen = {
             n: plugged(m.offer_ma, float(now_s), **more)
             if n <= cars
-            else replace(EMPTY, read_s=float(now_s))
-            for n, m in state.members.items()
+            else replace(EMPTY, read_at=float(now_s))
+            for n, m in state.participants.items()
         }
-        drawn = sum(m.offer_ma for n, m in state.members.items() if n <= cars)
+        drawn = sum(m.offer_ma for n, m in state.participants.items() if n <= cars)
         state = cycle(state, HOUSE, seen, float(now_s))
         if now_s % 2 == 0:
             for phase in range(3):
@@ -84,12 +86,12 @@ def lived(
 
 
 def offers(state: LoadManagement) -> list[int]:
-    return [m.offer_ma for m in state.members.values()]
+    return [m.offer_ma for m in state.participants.values()]
 
 
 @pytest.mark.proves("D11.4")
 def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
-    state = new(HOUSE, [member(1)], 0.0)
+    state = new(HOUSE, [participant(1)], 0.0)
     state = cycle(state, HOUSE, {1: plugged(6000, 1.0)}, 1.0)
     assert offers(state) == [6000]
     assert state.reasons[1] is Reason.METER_LOST
@@ -100,7 +102,7 @@ def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
 
 @pytest.mark.proves("D9.2d")
 def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
-    state = lived(new(HOUSE, [member(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0)
+    state = lived(new(HOUSE, [participant(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0)
     state = lived(state, 30_000, 31, 150, cars=5)
     assert offers(state) == [0] * 5, "2 A are left"
     assert FaultCode.OVER_CURRENT not in state.faults
@@ -109,13 +111,13 @@ def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
 
 @pytest.mark.proves("D5.2")
 def test_a_cap_below_the_minimum_is_0_a() -> None:
-    state = lived(new(HOUSE, [member(1)], 0.0), 2000, 0, 30, cars=1, cap_ma=5900)
+    state = lived(new(HOUSE, [participant(1)], 0.0), 2000, 0, 30, cars=1, cap_ma=5900)
     assert offers(state) == [0]
 
 
 @pytest.mark.proves("7.63")
 def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
-    state = lived(new(HOUSE, [member(1), member(2)], 0.0), 2000, 0, 40, cars=2)
+    state = lived(new(HOUSE, [participant(1), participant(2)], 0.0), 2000, 0, 40, cars=2)
     wrong = {1: plugged(99_900, 41.0), 2: plugged(15_000, 41.0)}
     state = cycle(state, HOUSE, wrong, 41.0)
     assert offers(state)[0] == 0
@@ -135,7 +137,7 @@ def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
 def test_whatever_the_building_does_offers_are_zero_or_in_range_and_obey_zero_sources(
     story: list[tuple[list[int], bool]],
 ) -> None:
-    state = new(HOUSE, [member(1), member(2, (1,)), member(3)], 0.0)
+    state = new(HOUSE, [participant(1), participant(2, (1,)), participant(3)], 0.0)
     now_s = 0
     for base, allowed in story:
         state = lived(state, base, now_s, now_s + 7, cars=3, allowed=allowed)
@@ -152,37 +154,37 @@ def test_whatever_the_building_does_offers_are_zero_or_in_range_and_obey_zero_so
 def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
     bases: list[list[int]],
 ) -> None:
-    state = new(HOUSE, [member(1), member(2, (1,))], 0.0)
+    state = new(HOUSE, [participant(1), participant(2, (1,))], 0.0)
     now_s = 0
     for base in bases:
         state = lived(state, base, now_s, now_s + 5, cars=2)
         now_s += 6
         for phase in range(3):
-            offered_ma = sum(m.offer_ma for m in state.members.values() if phase in m.phases)
+            offered_ma = sum(m.offer_ma for m in state.participants.values() if phase in m.phases)
             assert offered_ma + base[phase] <= LIMIT_MA + HOUSE.lower_from_ma
 
 
 @pytest.mark.proves("D13.2b", "D17.5")
 def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
     static = Settings(fuse_ma=35_000, static_limit_ma=24_000)
-    state = new(static, [member(1), member(2)], 0.0)
+    state = new(static, [participant(1), participant(2)], 0.0)
     for now_s in range(60):
-        seen = {n: plugged(m.offer_ma, float(now_s)) for n, m in state.members.items()}
+        seen = {n: plugged(m.offer_ma, float(now_s)) for n, m in state.participants.items()}
         state = cycle(state, static, seen, float(now_s))
     assert offers(state) == [12_000, 12_000], "what they drew at the start is no room"
     for now_s in range(60, 120):
         gone = replace(plugged(12_000, 59.0), reachable=False)
-        seen = {1: gone, 2: plugged(state.members[2].offer_ma, float(now_s))}
+        seen = {1: gone, 2: plugged(state.participants[2].offer_ma, float(now_s))}
         state = cycle(state, static, seen, float(now_s))
     assert offers(state)[1] == 12_000
     for now_s in range(120, 160):
-        seen = {1: plugged(12_000, now_s), 2: plugged(state.members[2].offer_ma, float(now_s))}
+        seen = {1: plugged(12_000, now_s), 2: plugged(state.participants[2].offer_ma, float(now_s))}
         state = cycle(state, static, seen, float(now_s))
     assert sum(offers(state)) <= 24_000
 
 
 def test_a_cycle_changes_nothing_it_was_given() -> None:
-    state = lived(new(HOUSE, [member(1), member(2)], 0.0), 4000, 0, 20, cars=2)
+    state = lived(new(HOUSE, [participant(1), participant(2)], 0.0), 4000, 0, 20, cars=2)
     before = repr(state)
     cycle(state, HOUSE, {1: plugged(0, 21.0, allowed=False), 2: plugged(16_000, 21.0)}, 21.0)
     assert repr(state) == before

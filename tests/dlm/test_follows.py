@@ -10,12 +10,12 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm import follows
-from knxgw.dlm.follows import Answer, Sample, Told, Trail, look
-from tests.dlm.houses import HOUSE, House, member
+from knxgw.dlm.follows import Answer, FollowCheck, PairedReport, Report, examine
+from tests.dlm.houses import HOUSE, House, participant
 
 SPACING_S = 2.0
 BASE_MA = 4000
-Meter = Callable[[float, float], float]  # what the line carries, and when -> what is told
+Meter = Callable[[float, float], float]  # what the line carries, and when -> what is report
 
 
 def reversed_meter(load_ma: float, _: float) -> float:
@@ -27,10 +27,10 @@ def frozen_meter(_: float, __: float) -> float:
 
 
 class Line:
-    """One phase, told each two seconds: what the chargers draw steps, and so may the building."""
+    """One phase, report each two seconds: what the chargers draw steps, and so may the building."""
 
     def __init__(self, *, spacing_s: float = SPACING_S, delay_s: float = 1.0) -> None:
-        self.trail = follows.NEW
+        self.follow_check = follows.NEW
         self.now_s = 0.0
         self.drawn = [(-1e9, 0)]  # since when, how much
         self.base = [(-1e9, BASE_MA)]
@@ -48,26 +48,30 @@ class Line:
         end_s = self.now_s + seconds
         while self.now_s < end_s:
             self.now_s += self.spacing_s
-            sample = self.sample()
-            told = Told(sample.at_s, sample.current_ma, sample.total_ma)
-            still, same = follows.repeated(self.trail, told)
-            self.trail = look(replace(self.trail, still=still, same=same), sample, self.spacing_s)
+            paired = self.paired()
+            report = Report(paired.arrived_at, paired.current_ma, paired.total_ma)
+            still, same = follows.repeated(self.follow_check, report)
+            self.follow_check = examine(
+                replace(self.follow_check, nearly_constant_from=still, constant_from=same),
+                paired,
+                self.spacing_s,
+            )
 
-    def sample(self) -> Sample:
+    def paired(self) -> PairedReport:
         at_s = self.now_s - self.delay_s
         told_ma = round(self.meter(_at(self.drawn, at_s) + _at(self.base, at_s), at_s))
         about = [ma for since_s, ma in self.drawn if self.now_s - 5 < since_s <= self.now_s]
         about.append(_at(self.drawn, self.now_s - 5))
         total_ma = 0 if self.held else 3 * told_ma
-        return Sample(
-            at_s=self.now_s,
+        return PairedReport(
+            arrived_at=self.now_s,
             current_ma=told_ma,
             total_ma=total_ma,
             low_ma=min(about),
             high_ma=max(about),
-            others_ma=self.others_ma,
-            measured=self.measured,
-            drawing=int(max(about) > 0),
+            assumed_ma=self.others_ma,
+            measured_numbers=self.measured,
+            drawing_numbers=int(max(about) > 0),
         )
 
     def steps(self, count: int, *, step_ma: int = 16_000, each_s: float = 60.0) -> None:
@@ -78,7 +82,7 @@ class Line:
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        return self.trail.answers
+        return self.follow_check.answers
 
 
 def _at(line: Sequence[tuple[float, int]], at_s: float) -> int:
@@ -102,7 +106,7 @@ def test_a_step_has_the_answer_of_its_meter_at_any_spacing_and_delay(
     line.meter = meter
     line.steps(6)
     assert set(line.answers) == {answer}
-    assert line.trail.finding is (None if answer is Answer.FOLLOWS else answer)
+    assert line.follow_check.finding is (None if answer is Answer.FOLLOWS else answer)
 
 
 @pytest.mark.proves("D13.5a")
@@ -110,9 +114,9 @@ def test_it_takes_five_steps_in_a_row_with_the_wrong_sign() -> None:
     line = Line()
     line.meter = reversed_meter
     line.steps(4)
-    assert line.trail.finding is None
+    assert line.follow_check.finding is None
     line.steps(1)
-    assert line.trail.finding is Answer.WRONG_WAY
+    assert line.follow_check.finding is Answer.WRONG_WAY
 
 
 @pytest.mark.proves("D13.5b")
@@ -126,9 +130,9 @@ def test_one_step_that_is_followed_begins_the_row_anew() -> None:
     line.meter = lambda _, __: 4000
     line.live(60)
     line.steps(4)
-    assert line.trail.finding is None
+    assert line.follow_check.finding is None
     line.steps(1)
-    assert line.trail.finding is Answer.STILL
+    assert line.follow_check.finding is Answer.STILL
 
 
 @pytest.mark.proves("D13.5d")
@@ -139,9 +143,9 @@ def test_it_takes_five_steps_that_are_followed_to_forget_what_was_found() -> Non
     line.meter = lambda load_ma, _: load_ma
     line.live(60)
     line.steps(4)
-    assert line.trail.finding is Answer.WRONG_WAY
+    assert line.follow_check.finding is Answer.WRONG_WAY
     line.steps(1)
-    assert line.trail.finding is None
+    assert line.follow_check.finding is None
 
 
 @pytest.mark.parametrize(("step_ma", "counts"), [(3000, 1), (2999, 0)])
@@ -207,10 +211,12 @@ def test_a_wrong_sign_is_not_believed_of_a_phase_that_has_never_told_export() ->
     line.live(2, base_ma=-30_000)
     line.steps(6)
     assert set(line.answers) == {Answer.WRONG_WAY}
-    assert line.trail.finding is None
+    assert line.follow_check.finding is None
     line.meter = reversed_meter
     line.live(10, base_ma=2000)
-    assert line.trail.finding is Answer.WRONG_WAY, "it has a sign, so the sign was wrong before"
+    assert line.follow_check.finding is Answer.WRONG_WAY, (
+        "it has a sign, so the sign was wrong before"
+    )
 
 
 @pytest.mark.proves("D13.5e")
@@ -219,10 +225,10 @@ def test_a_line_that_a_battery_holds_at_zero_is_not_frozen_and_a_dead_meter_is()
     line.held = True
     line.meter = lambda _, at_s: 40 * (at_s // 2 % 3)
     line.steps(10)
-    assert line.answers == () or line.trail.finding is None
+    assert line.answers == () or line.follow_check.finding is None
     line.meter = lambda _, __: 0
     line.steps(6)
-    assert line.trail.finding is Answer.STILL
+    assert line.follow_check.finding is Answer.STILL
 
 
 @pytest.mark.proves("D13.5b")
@@ -230,7 +236,7 @@ def test_a_meter_on_another_cable_does_not_follow_although_it_is_alive() -> None
     line = Line()
     line.meter = lambda _, at_s: 9000 + 60 * (at_s // 2 % 3) + 3000 * (at_s // 170 % 2)
     line.steps(16)
-    assert line.trail.finding is Answer.STILL
+    assert line.follow_check.finding is Answer.STILL
 
 
 @pytest.mark.proves("D13.5c")
@@ -244,7 +250,7 @@ def test_a_line_that_is_held_at_its_limit_by_the_chargers_themselves_proves_noth
             line.live(4, drawn_ma=20_000 - moved_ma)
             line.live(4, base_ma=10_000 + moved_ma)
         line.live(40)
-    assert line.trail.finding is None
+    assert line.follow_check.finding is None
     assert Answer.STILL not in line.answers
 
 
@@ -267,7 +273,7 @@ def test_a_step_proves_nothing_while_somebody_unseen_moves() -> None:
     line.live(30)
     line.others_ma = 6000
     line.live(60, drawn_ma=16_000)
-    assert not line.answers, "one that measures nothing has been told something else"
+    assert not line.answers, "one that measures nothing has been report something else"
     line.measured = 3
     line.live(60, drawn_ma=0)
     assert not line.answers, "one more can be reached"
@@ -283,7 +289,7 @@ def test_a_meter_that_follows_is_never_found_wrong_however_the_building_steps(se
         drawn_ma = luck.choice((None, None, 0, 6000, 8000, 16_000, 32_000))
         base_ma = luck.choice((None, None, -8000, 500, 4000, 10_000, 26_000))
         line.live(luck.choice((2, 4, 8, 20, 60)), drawn_ma=drawn_ma, base_ma=base_ma)
-        assert line.trail.finding is None
+        assert line.follow_check.finding is None
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -295,7 +301,7 @@ def test_a_meter_that_is_wrong_is_found_in_an_hour_of_a_restless_building(seed: 
         while line.now_s < 3600:
             line.live(luck.uniform(20, 60), drawn_ma=luck.choice((0, 6000, 16_000)))
             line.live(luck.uniform(0, 60), base_ma=luck.choice((None, 3000, 9000)))
-        assert line.trail.finding is answer
+        assert line.follow_check.finding is answer
 
 
 def test_five_wrong_answers_have_a_correlation_below_the_one_of_the_specification() -> None:
@@ -338,7 +344,7 @@ def sharing_of(house: House) -> tuple[bool, Reason]:
 
 
 def wrong_house(meter: Meter, *, base_a: float = 4.0) -> WrongHouse:
-    house = WrongHouse(member(1), member(2), base_a=base_a)
+    house = WrongHouse(participant(1), participant(2), base_a=base_a)
     house.meter = meter
     house.live(60)
     return house
@@ -370,12 +376,16 @@ def test_a_wrong_meter_is_an_emergency_until_five_steps_are_followed(
 
 
 def test_one_phase_is_enough() -> None:
-    house = WrongHouse(member(1), member(2))
+    house = WrongHouse(participant(1), participant(2))
     house.meter, house.wrong_phases = reversed_meter, (2,)
     house.live(60)
     house.come_and_go(6)
     assert house.state.faults == {FaultCode.CT_DIRECTION}
-    assert [one.trail.finding for one in house.state.phases] == [None, None, Answer.WRONG_WAY]
+    assert [one.follow_check.finding for one in house.state.phases] == [
+        None,
+        None,
+        Answer.WRONG_WAY,
+    ]
 
 
 def test_while_the_meter_is_wrong_somebody_starts_only_beside_what_it_tells() -> None:
@@ -427,8 +437,8 @@ def test_after_a_restart_a_wrong_meter_is_found_again() -> None:
 
 @pytest.mark.proves("D13.5c")
 def test_a_charger_that_does_not_measure_each_phase_proves_nothing() -> None:
-    parts = replace(member(2), measures_each=False)
-    house = WrongHouse(replace(member(1), measures_each=False), parts)
+    parts = replace(participant(2), measures_each=False)
+    house = WrongHouse(replace(participant(1), measures_each=False), parts)
     house.meter = frozen_meter
     house.live(60)
     house.come_and_go(10)
@@ -439,8 +449,8 @@ def test_without_steps_nothing_is_claimed_and_the_history_stays_short() -> None:
     house = wrong_house(frozen_meter)
     house.live(1200)
     assert house.state.faults == set()
-    trail: Trail = house.state.phases[0].trail
-    assert trail.rest is not None
-    assert len(trail.waiting) <= follows.MANY_KEPT + 1
-    assert all(two.at_s > one.at_s for one, two in pairwise(trail.waiting))
+    follow_check: FollowCheck = house.state.phases[0].follow_check
+    assert follow_check.rest is not None
+    assert len(follow_check.pending) <= follows.MANY_KEPT + 1
+    assert all(two.arrived_at > one.arrived_at for one, two in pairwise(follow_check.pending))
     assert house.settings == HOUSE

@@ -9,8 +9,8 @@ from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
-from knxgw.dlm.state import LONG_AGO_S
-from tests.dlm.houses import HOUSE, LIMIT_MA, Car, House, member
+from knxgw.dlm.state import LONG_AGO
+from tests.dlm.houses import HOUSE, LIMIT_MA, Car, House, participant
 
 LARGE = replace(HOUSE, fuse_ma=80_000)
 
@@ -18,7 +18,7 @@ LARGE = replace(HOUSE, fuse_ma=80_000)
 @pytest.mark.proves("D1.1")
 def test_as_many_charging_points_as_one_likes_share_a_line() -> None:
     settings = replace(HOUSE, fuse_ma=64 * 8000 + 3000)
-    house = House(*(member(number) for number in range(1, 65)), settings=settings, base_a=0)
+    house = House(*(participant(number) for number in range(1, 65)), settings=settings, base_a=0)
     house.meter_s = 5
     house.live(40)
     assert house.offers_ma == [8000] * 64
@@ -26,14 +26,18 @@ def test_as_many_charging_points_as_one_likes_share_a_line() -> None:
 
 @pytest.mark.proves("D1.2")
 def test_a_connection_with_one_phase_is_shared_on_it() -> None:
-    house = House(member(1, (0,)), member(2, (0,)), settings=replace(HOUSE, phases=1), base_a=8)
+    house = House(
+        participant(1, (0,)), participant(2, (0,)), settings=replace(HOUSE, phases=1), base_a=8
+    )
     house.live(60, base_a=(8, 99, 99))
     assert house.offers_ma == [12_000, 12_000]
 
 
 @pytest.mark.proves("D3.1b")
 def test_a_phase_over_range_counts_65_5_a_and_nothing_is_raised_on_it() -> None:
-    house = House(member(1, (0,)), member(2, (1,)), settings=replace(LARGE, saturating=True))
+    house = House(
+        participant(1, (0,)), participant(2, (1,)), settings=replace(LARGE, saturating=True)
+    )
     house.live(40)
     assert house.offers_ma == [16_000, 16_000]
     house.tell_that(0, 65_535, saturating=True)
@@ -50,7 +54,7 @@ def test_a_phase_over_range_counts_65_5_a_and_nothing_is_raised_on_it() -> None:
 @pytest.mark.proves("D7.1b")
 def test_export_raises_the_chargers_no_higher_than_their_own_line() -> None:
     settings = replace(HOUSE, feeder_ma=20_000)
-    house = House(member(1), member(2), settings=settings, base_a=-15)
+    house = House(participant(1), participant(2), settings=settings, base_a=-15)
     house.live(60)
     assert house.offers_ma == [10_000, 10_000]
     house.live(60, base_a=18)
@@ -59,7 +63,7 @@ def test_export_raises_the_chargers_no_higher_than_their_own_line() -> None:
 
 @pytest.mark.proves("D7.1a")
 def test_what_chargers_draw_is_added_back() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     assert house.state.available_ma == (24_000, 24_000, 24_000)
     assert house.offers_ma == [12_000, 12_000]
@@ -67,7 +71,7 @@ def test_what_chargers_draw_is_added_back() -> None:
 
 @pytest.mark.proves("D9.2c")
 def test_a_newcomer_starts_when_the_others_have_released_what_it_needs() -> None:
-    house = House(member(1), member(2), base_a=12)
+    house = House(participant(1), participant(2), base_a=12)
     house.cars[2] = Car(connected=False)
     house.live(60)
     assert house.offers_ma == [16_000, 0]
@@ -77,7 +81,7 @@ def test_a_newcomer_starts_when_the_others_have_released_what_it_needs() -> None
     given = []
     for _ in range(20):
         house.live(1)
-        held = max(house.offers_ma[0], house.member(1).draws_ma)
+        held = max(house.offers_ma[0], house.participant(1).draws_ma)
         given.append(house.offers_ma[1])
         assert held + house.offers_ma[1] <= 20_000
     assert given[0] == 0, "the first one has been lowered, but draws what it drew"
@@ -86,7 +90,7 @@ def test_a_newcomer_starts_when_the_others_have_released_what_it_needs() -> None
 
 @pytest.mark.proves("D9.2b", "D9.3c")
 def test_who_had_everything_makes_room_for_a_newcomer_at_once() -> None:
-    house = House(member(1), member(2), base_a=12)
+    house = House(participant(1), participant(2), base_a=12)
     house.cars[2] = Car(connected=False)
     house.live(60)
     house.cars[2] = Car()
@@ -96,7 +100,7 @@ def test_who_had_everything_makes_room_for_a_newcomer_at_once() -> None:
 
 @pytest.mark.proves("D9.3d")
 def test_a_share_that_shrank_by_more_than_half_an_ampere_is_lowered() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].most_ma = 8000
     house.live(80)
@@ -104,12 +108,12 @@ def test_a_share_that_shrank_by_more_than_half_an_ampere_is_lowered() -> None:
     house.cars[1].most_ma = 16_000
     house.live(1)
     assert house.offers_ma == [10_000, 12_000], "the first one may soon have 12 A again"
-    assert house.state.phases[0].reduced_s == LONG_AGO_S, "the line was in no danger"
+    assert house.state.phases[0].reduced_at == LONG_AGO, "the line was in no danger"
 
 
 @pytest.mark.proves("D9.3e", "D12.1")
 def test_where_not_even_the_minima_fit_everybody_on_the_phase_is_at_the_minimum() -> None:
-    house = House(member(1, (0,)), member(2, (0,)), member(3, (1,)))
+    house = House(participant(1, (0,)), participant(2, (0,)), participant(3, (1,)))
     house.live(60)
     house.live(4, base_a=(22, 4, 4))
     assert house.offers_ma == [6000, 6000, 16_000]
@@ -117,7 +121,7 @@ def test_where_not_even_the_minima_fit_everybody_on_the_phase_is_at_the_minimum(
 
 @pytest.mark.proves("D11.1", "D11.3")
 def test_while_the_meter_is_silent_nobody_starts_on_a_line_that_was_full() -> None:
-    house = House(member(1), member(2), base_a=25)
+    house = House(participant(1), participant(2), base_a=25)
     house.cars[2] = Car(connected=False)
     house.live(60)
     assert house.offers_ma == [7000, 0]
@@ -135,7 +139,7 @@ def test_while_the_meter_is_silent_nobody_starts_on_a_line_that_was_full() -> No
 
 @pytest.mark.proves("D11.3")
 def test_while_the_meter_is_silent_a_newcomer_starts_where_the_last_set_left_room() -> None:
-    house = House(*(member(number) for number in range(1, 5)), base_a=13)
+    house = House(*(participant(number) for number in range(1, 5)), base_a=13)
     for number in (2, 3, 4):
         house.cars[number] = Car(connected=False)
     house.live(60)
@@ -150,7 +154,7 @@ def test_while_the_meter_is_silent_a_newcomer_starts_where_the_last_set_left_roo
 
 @pytest.mark.proves("D11.4")
 def test_nobody_is_started_once_the_meter_should_have_spoken() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.cars[2] = Car(connected=False)
     house.meter_s = 0
     house.live(5)
@@ -163,7 +167,7 @@ def test_nobody_is_started_once_the_meter_should_have_spoken() -> None:
 
 @pytest.mark.proves("D11.2")
 def test_one_complete_set_ends_the_emergency_and_raising_begins_15_s_later() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.live(60)
     house.meter_s = 0
     house.live(20)
@@ -182,7 +186,7 @@ def test_one_complete_set_ends_the_emergency_and_raising_begins_15_s_later() -> 
 
 @pytest.mark.proves("D12.2e")
 def test_no_overcurrent_is_confirmed_while_the_meter_is_silent() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     house.live(4, base_a=21)
     assert house.state.overcurrent.is_counting
@@ -194,7 +198,7 @@ def test_no_overcurrent_is_confirmed_while_the_meter_is_silent() -> None:
 
 @pytest.mark.proves("D9.3f", "D9.5b")
 def test_an_offer_is_never_above_a_cap_or_below_the_minimum() -> None:
-    house = House(member(1, minimum_ma=8000))
+    house = House(participant(1, minimum_ma=8000))
     house.live(40)
     for cap_ma, offer_ma in ((9000, 9000), (8000, 8000), (7900, 0)):
         house.cars[1].cap_ma = cap_ma
@@ -204,7 +208,7 @@ def test_an_offer_is_never_above_a_cap_or_below_the_minimum() -> None:
 
 @pytest.mark.proves("D13.1b")
 def test_one_with_impossible_currents_leaves_the_others_theirs() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].read_ma = 99_000
     house.live(1)
@@ -212,9 +216,11 @@ def test_one_with_impossible_currents_leaves_the_others_theirs() -> None:
 
 
 def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
-    state = new(HOUSE, [member(1)], 0.0)
+    state = new(HOUSE, [participant(1)], 0.0)
     for phase in range(3):
         reading = GridMeterReading(phase=phase, value=20_000)
         state = meter_value(state, HOUSE, reading, 1.0)
-    state = cycle(state, HOUSE, {1: House(member(1)).seen(1)}, 1.5, new_phases=(0, 1, 2))
+    state = cycle(
+        state, HOUSE, {1: House(participant(1)).observation(1)}, 1.5, new_phases=(0, 1, 2)
+    )
     assert state.available_ma == (LIMIT_MA - 20_000,) * 3

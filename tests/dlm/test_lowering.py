@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from knxgw.dlm.inputs import high_power
-from knxgw.dlm.state import LONG_AGO_S
-from tests.dlm.houses import HOUSE, House, member
+from knxgw.dlm.state import LONG_AGO
+from tests.dlm.houses import HOUSE, House, participant
 
 
 @pytest.mark.proves("D9.3b")
 def test_a_small_excess_is_lowered_after_10_s_and_does_not_delay_raising() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     assert house.offers_ma == [14_000, 14_000]
     house.live(10, base_a=4.3)
@@ -19,16 +19,16 @@ def test_a_small_excess_is_lowered_after_10_s_and_does_not_delay_raising() -> No
     house.live(6)
     assert house.offers_ma == [13_800, 13_800]
     phase = house.state.phases[0]
-    assert (phase.reduced_s, phase.back_off) == (LONG_AGO_S, 0)
+    assert (phase.reduced_at, phase.back_off) == (LONG_AGO, 0)
 
 
 @pytest.mark.proves("D9.3a")
 def test_a_clear_excess_is_lowered_with_its_telegram_and_delays_raising() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     house.live(4, base_a=4.8)
     assert house.offers_ma == [13_600, 13_600]
-    assert house.state.phases[0].reduced_s == 62.0
+    assert house.state.phases[0].reduced_at == 62.0
 
 
 @pytest.mark.proves("D9.4b")
@@ -36,15 +36,15 @@ def test_after_a_reduction_nothing_is_raised_for_15_s_even_if_the_peak_is_forgot
     None
 ):
     settings = replace(HOUSE, high_power_s=5.0)
-    house = House(member(1), member(2), settings=settings)
+    house = House(participant(1), participant(2), settings=settings)
     house.live(200)
     house.live(2, base_a=16)
     reduced_s = house.now_s
     assert house.offers_ma == [8000, 8000]
     house.state = high_power(house.state, settings, house.now_s)
     house.live(14, base_a=4)
-    assert house.now_s > house.state.high_power_until_s
-    assert house.state.phases[0].reduced_s == reduced_s
+    assert house.now_s > house.state.high_power_until
+    assert house.state.phases[0].reduced_at == reduced_s
     assert house.offers_ma == [6000, 6000]
     house.live(3)
     assert house.offers_ma == [8000, 8000]
@@ -52,7 +52,7 @@ def test_after_a_reduction_nothing_is_raised_for_15_s_even_if_the_peak_is_forgot
 
 @pytest.mark.proves("D9.4e")
 def test_a_load_that_comes_back_after_each_raise_doubles_the_hold_up_to_eight_times() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     holds = []
     for _ in range(5):
@@ -68,14 +68,14 @@ def test_a_load_that_comes_back_after_each_raise_doubles_the_hold_up_to_eight_ti
 
 @pytest.mark.proves("D9.4e")
 def test_the_longer_hold_is_over_10_minutes_after_the_load_came_back_for_the_last_time() -> None:
-    house = comes_back(House(member(1), member(2)))
+    house = comes_back(House(participant(1), participant(2)))
     phase = house.state.phases[0]
     assert phase.back_off == 1
-    assert phase.back_off_s == phase.reduced_s
+    assert phase.back_off_useful_at == phase.reduced_at
     house.live(20, base_a=4)
     house.live(4, base_a=8)  # it is still kept in mind, so nobody was raised
-    again_s = house.state.phases[0].back_off_s
-    assert again_s > phase.back_off_s
+    again_s = house.state.phases[0].back_off_useful_at
+    assert again_s > phase.back_off_useful_at
     house.live(round(again_s + 600 - house.now_s), base_a=4)
     assert house.state.phases[0].back_off == 1
     house.live(1)
@@ -92,11 +92,11 @@ def comes_back(house: House) -> House:
 
 @pytest.mark.proves("D9.4e")
 def test_a_load_that_was_not_there_before_makes_no_later_raise_wait_longer() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     house.live(4, base_a=8)
-    assert house.state.phases[0].reduced_s == house.now_s - 2
-    assert house.state.phases[0].back_off == 0, "no window would have told of it"
+    assert house.state.phases[0].reduced_at == house.now_s - 2
+    assert house.state.phases[0].back_off == 0, "no window would have report of it"
     house.live(24, base_a=4)
     house.live(4, base_a=12)
     assert house.state.phases[0].back_off == 0, "and of this one neither: it is another load"
@@ -104,9 +104,9 @@ def test_a_load_that_was_not_there_before_makes_no_later_raise_wait_longer() -> 
 
 @pytest.mark.proves("D9.3a")
 def test_who_has_not_taken_its_raise_yet_is_not_raised_while_the_line_carries_too_much() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     assert house.offers_ma == [12_000, 12_000]
-    house.cars[2].taken_ma = 10_000
+    house.cars[2].acknowledged_ma = 10_000
     house.live(4, base_a=10)
     assert house.offers_ma == [11_000, 10_000]

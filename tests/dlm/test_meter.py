@@ -12,12 +12,12 @@ from knxgw.config.model import Monitoring
 from knxgw.dlm.meter import (
     Meter,
     age_s,
-    alive_s,
-    asked,
+    alive_at,
     current_of_power,
     in_operation,
-    missing,
-    take,
+    note_request,
+    phases_to_request,
+    update,
     window_s,
 )
 from knxgw.dlm.settings import Settings
@@ -27,10 +27,10 @@ LARGE = Settings(fuse_ma=63_000)
 ON_CHANGE = Settings(fuse_ma=35_000, monitoring=Monitoring.VALUES_AND_IN_OPERATION, interval_s=60)
 
 
-def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:
+def report(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:
     """Return the meter after a telegram of each of some phases."""
     for phase in phases:
-        meter, plausible = take(meter, settings, GridMeterReading(phase=phase, value=5000), now_s)
+        meter, plausible = update(meter, settings, GridMeterReading(phase=phase, value=5000), now_s)
         assert plausible
     return meter
 
@@ -40,36 +40,36 @@ def told(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -
     "current_ma", [math.nan, math.inf, -math.inf, -52_501, 700_001, 1e30], ids=str
 )
 def test_what_cannot_be_is_dropped_and_counted_and_proves_no_life(current_ma: float) -> None:
-    meter = told(Meter(), 1.0, 0, 1, 2)
-    after, plausible = take(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
+    meter = report(Meter(), 1.0, 0, 1, 2)
+    after, plausible = update(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
     assert not plausible
     assert after.dropped == 1
-    assert alive_s(after, HOUSE) == 1.0
+    assert alive_at(after, HOUSE) == 1.0
     assert after.values == meter.values
 
 
 def test_a_set_is_complete_when_every_phase_came() -> None:
-    meter = told(Meter(), 1.0, 0, 1)
+    meter = report(Meter(), 1.0, 0, 1)
     assert meter.sets == 0
-    assert alive_s(meter, HOUSE) is None
-    assert told(meter, 1.5, 2).sets == 1
-    assert told(meter, 1.5, 2).set_s == 1.5
-    late = told(meter, 13.0, 2)
+    assert alive_at(meter, HOUSE) is None
+    assert report(meter, 1.5, 2).sets == 1
+    assert report(meter, 1.5, 2).set_at == 1.5
+    late = report(meter, 13.0, 2)
     assert late.sets == 0, "the first two are too old to be of one set with the third"
-    assert told(late, 13.5, 0, 1).sets == 1
+    assert report(late, 13.5, 0, 1).sets == 1
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_after_a_lost_telegram_sets_are_of_one_moment_again(lost: int) -> None:
     meter = Meter()
     for now_s in (0.0, 10.0, 20.0, 30.0):
-        meter = told(meter, now_s, 0, 1, 2)
-    meter = told(meter, 40.0, *(phase for phase in range(3) if phase != lost))
-    assert meter.set_s == 30.0
+        meter = report(meter, now_s, 0, 1, 2)
+    meter = report(meter, 40.0, *(phase for phase in range(3) if phase != lost))
+    assert meter.set_at == 30.0
     for phase in (0, 1):
-        meter = told(meter, 50.0, phase)
-        assert meter.set_s == 30.0, "the value of another phase is of the moment before"
-    assert told(meter, 50.0, 2).set_s == 50.0
+        meter = report(meter, 50.0, phase)
+        assert meter.set_at == 30.0, "the value of another phase is of the moment before"
+    assert report(meter, 50.0, 2).set_at == 50.0
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
@@ -78,24 +78,24 @@ def test_after_a_lost_telegram_phases_told_apart_make_sets_of_one_moment_again(l
     for at_s in range(0, 10, 2):
         for phase in range(3):
             if (at_s, phase) != (8, lost):
-                meter = told(meter, at_s + phase / 2, phase)
-    assert told(told(meter, 10.0, 0), 10.5, 1).sets == meter.sets
-    assert told(told(told(meter, 10.0, 0), 10.5, 1), 11.0, 2).set_s == 11.0
+                meter = report(meter, at_s + phase / 2, phase)
+    assert report(report(meter, 10.0, 0), 10.5, 1).sets == meter.sets
+    assert report(report(report(meter, 10.0, 0), 10.5, 1), 11.0, 2).set_at == 11.0
 
 
 def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost() -> None:
     meter = Meter()
     for place in range(30):
         if place != 14:
-            meter = told(meter, place * 10 / 3, place % 3)
+            meter = report(meter, place * 10 / 3, place % 3)
     assert meter.spacing_s == pytest.approx(10.0)
     assert meter.sets == 9
 
 
 def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     one = Settings(fuse_ma=35_000, phases=1)
-    assert told(Meter(), 1.0, 0, settings=one).sets == 1
-    assert not take(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
+    assert report(Meter(), 1.0, 0, settings=one).sets == 1
+    assert not update(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
 
 
 @pytest.mark.proves("D2.3")
@@ -103,7 +103,7 @@ def test_the_spacing_is_the_median_of_the_last_ones() -> None:
     meter = Meter()
     assert meter.spacing_s == 10.0, "not known yet"
     for now_s in (0, 2, 4, 11, 13, 15):
-        meter = told(meter, float(now_s), 0, 1, 2)
+        meter = report(meter, float(now_s), 0, 1, 2)
     assert meter.spacing_s == 2.0
 
 
@@ -117,19 +117,19 @@ def test_peaks_are_kept_for_one_and_a_half_spacings_and_at_least_15_s(
 
 @pytest.mark.proves("D3.2a")
 def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
-    meter = told(Meter(), 1.0, 0, 1, 2)
-    meter = told(meter, 9.0, 0, 1)
-    assert alive_s(meter, HOUSE) == 1.0
+    meter = report(Meter(), 1.0, 0, 1, 2)
+    meter = report(meter, 9.0, 0, 1)
+    assert alive_at(meter, HOUSE) == 1.0
     assert age_s(meter, HOUSE, 11.0) == 10.0
     assert HOUSE.timeout_s == 12.0
 
 
 @pytest.mark.proves("D3.2b")
 def test_in_operation_counts_after_one_complete_set() -> None:
-    assert alive_s(in_operation(Meter(), ON_CHANGE, 5.0), ON_CHANGE) is None
-    meter = told(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
-    assert alive_s(in_operation(meter, ON_CHANGE, 50.0), ON_CHANGE) == 50.0
-    assert alive_s(told(meter, 60.0, 1, settings=ON_CHANGE), ON_CHANGE) == 60.0
+    assert alive_at(in_operation(Meter(), ON_CHANGE, 5.0), ON_CHANGE) is None
+    meter = report(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
+    assert alive_at(in_operation(meter, ON_CHANGE, 50.0), ON_CHANGE) == 50.0
+    assert alive_at(report(meter, 60.0, 1, settings=ON_CHANGE), ON_CHANGE) == 60.0
     assert ON_CHANGE.timeout_s == 72.0
 
 
@@ -137,11 +137,11 @@ def test_in_operation_counts_after_one_complete_set() -> None:
 @pytest.mark.parametrize("settings", [HOUSE, LARGE])
 def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) -> None:
     reading = GridMeterReading(phase=0, value=65_535, saturating=True)
-    value = take(Meter(), settings, reading, 1.0)[0].values[0]
+    value = update(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
     assert value.over_range
     assert value.current_ma == 65_500
-    other = take(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[0]
+    other = update(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[0]
     assert other is not None
     assert not other.over_range, "another datapoint type goes on"
 
@@ -154,20 +154,20 @@ def test_with_7012_the_limit_in_force_is_well_inside_its_range() -> None:
 
 @pytest.mark.proves("D11.5")
 def test_a_phase_whose_telegram_alone_was_lost_is_asked_for_once() -> None:
-    meter = told(told(Meter(), 1.0, 0, 1, 2), 10.0, 0, 2)
-    assert missing(meter, HOUSE, 11.9) == []
-    assert missing(meter, HOUSE, 12.0) == [1]
-    assert missing(asked(meter, [1], 12.0), HOUSE, 12.5) == [], "once"
-    assert missing(told(meter, 12.1, 1), HOUSE, 12.5) == [], "it has answered"
-    silent = told(Meter(), 1.0, 0, 1, 2)
-    assert missing(silent, HOUSE, 12.5) == [], "all are silent: nobody is there to ask"
+    meter = report(report(Meter(), 1.0, 0, 1, 2), 10.0, 0, 2)
+    assert phases_to_request(meter, HOUSE, 11.9) == []
+    assert phases_to_request(meter, HOUSE, 12.0) == [1]
+    assert phases_to_request(note_request(meter, [1], 12.0), HOUSE, 12.5) == [], "once"
+    assert phases_to_request(report(meter, 12.1, 1), HOUSE, 12.5) == [], "it has answered"
+    silent = report(Meter(), 1.0, 0, 1, 2)
+    assert phases_to_request(silent, HOUSE, 12.5) == [], "all are silent: nobody is there to ask"
 
 
 @pytest.mark.proves("D2.1")
 def test_values_that_come_on_change_say_nothing_about_how_often_the_meter_looks() -> None:
     meter = Meter()
     for turn in range(8):
-        meter = told(meter, 100.0 * turn, 0, 1, 2, settings=ON_CHANGE)
+        meter = report(meter, 100.0 * turn, 0, 1, 2, settings=ON_CHANGE)
     assert meter.spacing_s == 10.0
 
 
@@ -181,7 +181,7 @@ def test_power_is_divided_by_voltage_and_power_factor_and_keeps_its_sign() -> No
 
 @given(st.integers(-52_500, 700_000))
 def test_everything_plausible_is_taken_as_it_is(current_ma: int) -> None:
-    meter, plausible = take(Meter(), HOUSE, GridMeterReading(phase=2, value=current_ma), 1.0)
+    meter, plausible = update(Meter(), HOUSE, GridMeterReading(phase=2, value=current_ma), 1.0)
     value = meter.values[2]
     assert plausible
     assert value is not None

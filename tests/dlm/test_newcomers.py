@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.dlm.inputs import high_power
-from tests.dlm.houses import HOUSE, Car, House, member
+from tests.dlm.houses import HOUSE, Car, House, participant
 
 # --- a newcomer ---
 
@@ -20,7 +20,7 @@ from tests.dlm.houses import HOUSE, Car, House, member
 def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
     resolution_ma: int, base_a: tuple[float, float], before_ma: list[int], after_ma: list[int]
 ) -> None:
-    points = [replace(member(number), resolution_ma=resolution_ma) for number in (1, 2)]
+    points = [replace(participant(number), resolution_ma=resolution_ma) for number in (1, 2)]
     house = House(*points, base_a=base_a[0])
     house.cars[2].connected = False
     house.live(60)
@@ -41,14 +41,14 @@ def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
 def test_idle_points_are_offered_the_minimum_as_often_as_it_fits(
     base_a: int, offers_ma: list[int]
 ) -> None:
-    house = House(member(1), member(2), base_a=base_a)
+    house = House(participant(1), participant(2), base_a=base_a)
     house.cars = {1: Car(connected=False), 2: Car(connected=False)}
     house.live(30)
     assert house.offers_ma == offers_ma
 
 
 def test_idle_points_on_different_phases_take_nothing_from_each_other() -> None:
-    house = House(member(1, (0,)), member(2, (1,)), base_a=24)
+    house = House(participant(1, (0,)), participant(2, (1,)), base_a=24)
     house.cars = {1: Car(connected=False), 2: Car(connected=False)}
     house.live(30)
     assert house.offers_ma == [6000, 6000]
@@ -60,7 +60,7 @@ def test_idle_points_on_different_phases_take_nothing_from_each_other() -> None:
 @pytest.mark.proves("D10.4", "D10.5")
 def test_when_the_window_ends_only_loads_since_its_start_count() -> None:
     settings = replace(HOUSE, high_power_s=5.0)
-    house = House(member(1), settings=settings, base_a=25)
+    house = House(participant(1), settings=settings, base_a=25)
     house.live(60)
     assert house.offers_ma == [7000]
     house.live(3, base_a=4)
@@ -74,7 +74,7 @@ def test_when_the_window_ends_only_loads_since_its_start_count() -> None:
 @pytest.mark.proves("D10.3")
 def test_during_the_window_a_newcomer_starts_if_there_is_room_now() -> None:
     for base_a, offers_ma in ((4, [6000, 6000]), (22, [6000, 0])):
-        house = House(member(1), member(2), base_a=base_a)
+        house = House(participant(1), participant(2), base_a=base_a)
         house.cars[2].allowed = False
         house.live(60)
         house.state = high_power(house.state, HOUSE, house.now_s)

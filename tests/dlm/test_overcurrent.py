@@ -8,7 +8,7 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, suspended
 from knxgw.dlm.settings import Settings
-from tests.dlm.houses import House, member, slow_cars
+from tests.dlm.houses import House, participant, slow_cars
 
 HOUSE = Settings(fuse_ma=35_000)
 CALM = Load(
@@ -104,8 +104,8 @@ def test_a_silent_meter_starts_the_minute_anew() -> None:
 @pytest.mark.proves("D12.2e")
 def test_a_silent_phase_is_not_counted_and_does_not_stop_the_count_of_another() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 4)
-    assert suspended(known, [0]).above_fuse_s == known.above_fuse_s
-    assert suspended(known, [1]).above_fuse_s == (None, None, None)
+    assert suspended(known, [0]).above_fuse_since == known.above_fuse_since
+    assert suspended(known, [1]).above_fuse_since == (None, None, None)
     for now_s in (5, 6):
         known = suspended(known, [0])
         known = supervise(known, HOUSE, (ABOVE_FUSE,), now_s, may_restart=False)
@@ -130,7 +130,7 @@ def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
 
 @pytest.mark.proves("D12.2f")
 def test_a_value_from_before_the_cars_could_obey_confirms_no_overcurrent() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.meter_s = 10
     slow_cars(house)
     assert house.offers_ma == [14_000, 14_000]
@@ -143,7 +143,7 @@ def test_a_value_from_before_the_cars_could_obey_confirms_no_overcurrent() -> No
 
 @pytest.mark.proves("D12.2a")
 def test_a_value_from_after_they_could_obey_confirms_it() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.meter_s = 10
     slow_cars(house)
     house.live(40, base_a=25.5)
@@ -153,7 +153,7 @@ def test_a_value_from_after_they_could_obey_confirms_it() -> None:
 
 @pytest.mark.proves("D12.4d")
 def test_who_fitted_all_the_time_comes_back_as_soon_as_the_meter_has_seen_all_stop() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     house.live(1, base_a=24)  # 8 A: enough for one of them, and the line carries 36 A with both
     while FaultCode.OVER_CURRENT not in house.state.faults:
@@ -169,7 +169,7 @@ def test_who_fitted_all_the_time_comes_back_as_soon_as_the_meter_has_seen_all_st
 
 @pytest.mark.proves("D12.4a")
 def test_who_did_not_fit_comes_back_after_a_minute_of_room() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(60)
     house.live(40, base_a=26)
     assert house.offers_ma == [0, 0]

@@ -7,10 +7,10 @@ import pytest
 
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm import queue as queues
-from knxgw.dlm.allocation import Share, of_mains, on_mains, rounded
-from knxgw.dlm.member import Member
+from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded
+from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
-from tests.dlm.houses import HOUSE, Car, House, member, slow_cars
+from tests.dlm.houses import HOUSE, Car, House, participant, slow_cars
 
 QUEUE = replace(HOUSE, queue=True)
 ROOM_FOR_ONE, ROOM_FOR_TWO = [7000] * 3, [13_000] * 3
@@ -18,18 +18,18 @@ ROOM_FOR_ONE, ROOM_FOR_TWO = [7000] * 3, [13_000] * 3
 
 def served(
     number: int, energy_mwh: int = 0, since_s: float = 0.0, wired: tuple[int, ...] = (0, 1, 2)
-) -> Member:
-    return Member(
-        settings=member(number, wired),
+) -> Participant:
+    return Participant(
+        settings=participant(number, wired),
         phases=wired,
         offer_ma=6000,
         energy_mwh=energy_mwh,
-        offered_s=since_s,
+        offered_since=since_s,
     )
 
 
-def numbers(members: Iterable[Member]) -> list[int]:
-    return [one.settings.number for one in members]
+def numbers(participants: Iterable[Participant]) -> list[int]:
+    return [one.settings.number for one in participants]
 
 
 # --- who comes first -----------------------------------------------------------------------------
@@ -51,13 +51,13 @@ def first_of(house: House) -> int:
 def test_of_those_who_wait_the_prioritised_comes_first_then_least_energy_then_lowest_number() -> (
     None
 ):
-    members = [member(number) for number in (1, 2, 3)]
-    assert first_of(House(*members)) == 1
-    house = House(*members)
+    participants = [participant(number) for number in (1, 2, 3)]
+    assert first_of(House(*participants)) == 1
+    house = House(*participants)
     for number, energy_mwh in ((1, 2000), (2, 1000), (3, 1500)):
         house.cars[number].energy_mwh = energy_mwh
     assert first_of(house) == 2
-    house = House(*members, settings=replace(HOUSE, priority=3))
+    house = House(*participants, settings=replace(HOUSE, priority=3))
     house.cars[3].energy_mwh = 5000
     assert first_of(house) == 3
 
@@ -67,7 +67,7 @@ def test_of_those_who_wait_the_prioritised_comes_first_then_least_energy_then_lo
 def test_with_the_queue_who_has_waited_longest_comes_first_of_equals(
     settings: Settings, first: int
 ) -> None:
-    house = House(member(1), member(2), settings=settings, base_a=30)
+    house = House(participant(1), participant(2), settings=settings, base_a=30)
     house.cars = {1: Car(connected=False), 2: Car(connected=False)}
     house.live(20)
     for number in (2, 1):
@@ -80,16 +80,18 @@ def test_with_the_queue_who_has_waited_longest_comes_first_of_equals(
 
 @pytest.mark.proves("D8.1b")
 def test_a_left_over_step_goes_to_the_prioritised_then_the_holder_then_least_energy() -> None:
-    coarse = Share(minimum_ma=6000, cap_ma=16_000, constraints=on_mains((0,)), resolution_ma=1000)
+    coarse = AllocationRequest(
+        minimum_ma=6000, cap_ma=16_000, constraints=on_mains((0,)), resolution_ma=1000
+    )
     exact, room = [12_500] * 2, of_mains([25_000])
 
-    def gets(one: Share, two: Share) -> list[int]:
+    def gets(one: AllocationRequest, two: AllocationRequest) -> list[int]:
         return rounded(room, [one, two], exact)
 
-    holder = coarse._replace(current_ma=13_000)
+    holder = coarse._replace(offer_ma=13_000)
     poor, rich = coarse._replace(energy_mwh=1), coarse._replace(energy_mwh=2)
     assert gets(holder, coarse._replace(prioritised=True)) == [12_000, 13_000]
-    assert gets(poor, rich._replace(current_ma=13_000)) == [12_000, 13_000]
+    assert gets(poor, rich._replace(offer_ma=13_000)) == [12_000, 13_000]
     assert gets(rich, poor) == [12_000, 13_000]
     assert gets(poor, poor) == [13_000, 12_000]
 
@@ -111,8 +113,8 @@ def test_the_one_with_most_energy_goes_first_then_who_was_served_longest_then_lo
 @pytest.mark.proves("D18.1b")
 def test_the_prioritised_one_stays() -> None:
     settings = replace(QUEUE, priority=1)
-    members = [served(1, energy_mwh=9), served(2)]
-    assert numbers(queues.shed(members, ROOM_FOR_ONE, settings, 0.0)) == [2]
+    participants = [served(1, energy_mwh=9), served(2)]
+    assert numbers(queues.shed(participants, ROOM_FOR_ONE, settings, 0.0)) == [2]
 
 
 @pytest.mark.proves("D18.1c")
@@ -123,7 +125,7 @@ def test_only_those_on_the_overloaded_phase_go() -> None:
 
 @pytest.mark.proves("D18.1c")
 def test_nobody_goes_before_the_overcurrent_is_confirmed() -> None:
-    house = House(member(1), member(2), settings=QUEUE)
+    house = House(participant(1), participant(2), settings=QUEUE)
     house.live(60)
     house.live(1, base_a=22)
     while 0 not in house.offers_ma:
@@ -137,11 +139,11 @@ def test_who_has_to_go_again_soon_after_it_came_back_waits_twice_as_long() -> No
     waits: list[float] = []
     for now_s in (1000.0, 1600.0, 2200.0, 2800.0, 3400.0, 4000.0):
         queues.note_shed(one, now_s)
-        waits.append(one.returns_after_s)
-        one.returned_s = now_s
+        waits.append(one.room_must_last_s)
+        one.returned_at = now_s
     assert waits == [60, 120, 240, 480, 900, 900]
     queues.note_shed(one, 4601.0)
-    assert one.returns_after_s == 60, "it had stayed for more than 10 minutes"
+    assert one.room_must_last_s == 60, "it had stayed for more than 10 minutes"
 
 
 # --- whose turn it is ----------------------------------------------------------------------------
@@ -149,10 +151,10 @@ def test_who_has_to_go_again_soon_after_it_came_back_waits_twice_as_long() -> No
 
 @pytest.mark.proves("D18.1g")
 def test_the_one_with_most_energy_yields_after_its_turn() -> None:
-    poor, rich, coming = served(1, energy_mwh=10), served(2, energy_mwh=20), served(3)
+    poor, rich, next_one = served(1, energy_mwh=10), served(2, energy_mwh=20), served(3)
 
     def yields(now_s: float, room: list[int] = ROOM_FOR_TWO) -> int | None:
-        found = queues.yielding([poor, rich], coming, room, QUEUE, now_s)
+        found = queues.yielding([poor, rich], next_one, room, QUEUE, now_s)
         return found.settings.number if found else None
 
     assert yields(900.0) == 2
@@ -163,8 +165,8 @@ def test_the_one_with_most_energy_yields_after_its_turn() -> None:
 @pytest.mark.proves("D18.1g")
 def test_nobody_yields_to_one_on_other_phases() -> None:
     running = [served(1, wired=(0,)), served(2, wired=(1,))]
-    coming = served(3, wired=(1,))
-    found = queues.yielding(running, coming, ROOM_FOR_ONE, QUEUE, 900.0)
+    next_one = served(3, wired=(1,))
+    found = queues.yielding(running, next_one, ROOM_FOR_ONE, QUEUE, 900.0)
     assert found is running[1]
 
 
@@ -179,7 +181,7 @@ def test_who_came_last_is_not_rotated_out_before_its_turn_is_over() -> None:
 @pytest.mark.parametrize("count", [3, 4])
 def test_where_only_one_fits_everybody_has_a_turn_before_anybody_has_a_second(count: int) -> None:
     settings = replace(QUEUE, rotation_s=60.0)
-    house = House(*(member(number) for number in range(1, count + 1)), settings=settings)
+    house = House(*(participant(number) for number in range(1, count + 1)), settings=settings)
     house.cars = {number: Car(connected=False) for number in house.cars}
     house.live(20, base_a=24)
     house.cars = {number: Car() for number in house.cars}
@@ -199,7 +201,7 @@ def test_where_only_one_fits_everybody_has_a_turn_before_anybody_has_a_second(co
 
 @pytest.mark.proves("D18.1d")
 def test_with_the_queue_one_is_shed_and_nobody_is_locked_out() -> None:
-    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(1, base_a=24)
     served = set()
     for _ in range(120):
@@ -212,7 +214,7 @@ def test_with_the_queue_one_is_shed_and_nobody_is_locked_out() -> None:
 
 @pytest.mark.proves("D18.1f")
 def test_who_was_shed_comes_back_after_a_minute_of_room_for_1_a_more() -> None:
-    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(60, base_a=24)
     assert sorted(house.offers_ma) == [0, 8000]
     house.live(300, base_a=19.5)
@@ -225,7 +227,7 @@ def test_who_was_shed_comes_back_after_a_minute_of_room_for_1_a_more() -> None:
 
 @pytest.mark.proves("D18.1f")
 def test_the_room_for_a_return_is_what_is_available_at_each_moment() -> None:
-    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(60, base_a=24)
     house.live(70, base_a=18)
     assert 0 not in house.offers_ma, "the peak of before is remembered for 15 s, the minute is not"
@@ -233,7 +235,7 @@ def test_the_room_for_a_return_is_what_is_available_at_each_moment() -> None:
 
 def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn() -> None:
     settings = replace(QUEUE, rotation_s=100.0)
-    house = slow_cars(House(member(1), member(2), settings=settings))
+    house = slow_cars(House(participant(1), participant(2), settings=settings))
     house.live(30, base_a=24)
     served = [offer_ma > 0 for offer_ma in house.offers_ma]
     assert sorted(served) == [False, True]
@@ -244,14 +246,14 @@ def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn
 
 @pytest.mark.proves("D18.1f")
 def test_a_minute_of_room_is_60_s_to_the_second() -> None:
-    house = slow_cars(House(member(1), member(2), settings=QUEUE))
+    house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(60, base_a=24)
-    shed = next(one for one in house.state.members.values() if one.was_shed)
-    while shed.room_s is None:
+    shed = next(one for one in house.state.participants.values() if one.was_shed)
+    while shed.room_since is None:
         house.live(1, base_a=8)
-        shed = house.member(shed.settings.number)
-    house.live(round(shed.room_s + 60 - house.now_s) - 1)
+        shed = house.participant(shed.settings.number)
+    house.live(round(shed.room_since + 60 - house.now_s) - 1)
     assert 0 in house.offers_ma
     house.live(1)
-    assert house.now_s == shed.room_s + 60
+    assert house.now_s == shed.room_since + 60
     assert 0 not in house.offers_ma

@@ -1,4 +1,4 @@
-"""Who may have more: never more than there is, step by step, once the meter has told it all."""
+"""Who may have more: never more than there is, step by step, once the meter has report it all."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -8,25 +8,25 @@ import pytest
 from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.inputs import in_operation
-from knxgw.dlm.meter import Meter, take
-from tests.dlm.houses import HOUSE, House, member
+from knxgw.dlm.meter import Meter, update
+from tests.dlm.houses import HOUSE, House, participant
 
 
 def test_a_set_is_complete_with_its_last_phase_and_a_new_one_begins_with_the_next() -> None:
     meter = Meter(spacing_s=10.0)
     for phase, now_s in ((0, 1.0), (1, 1.2), (2, 1.4)):
-        meter, _ = take(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
+        meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
     assert not meter.fresh
-    meter, _ = take(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
+    meter, _ = update(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
     assert meter.fresh == {0}, "L2 and L3 are still of the time before"
     for phase in (1, 2):
-        meter, _ = take(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
+        meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
     assert not meter.fresh
 
 
 def about_to_rise() -> House:
     """Return a house whose peak is forgotten in 1 s, when two phases of a new set have come."""
-    house = House(member(1), settings=replace(HOUSE, interval_s=30.0), base_a=22)
+    house = House(participant(1), settings=replace(HOUSE, interval_s=30.0), base_a=22)
     house.meter_s = 10
     house.live(100)
     house.meter_s = 0
@@ -44,7 +44,7 @@ def about_to_rise() -> House:
 def test_a_raise_waits_until_every_phase_has_told_its_new_value() -> None:
     house = about_to_rise()
     house.live(4)
-    assert house.offers_ma == [10_000], "L3 has told nothing new"
+    assert house.offers_ma == [10_000], "L3 has report nothing new"
     house.tell(2)
     assert house.offers_ma == [12_000]
 
@@ -61,14 +61,14 @@ def test_one_lost_telegram_does_not_keep_anybody_from_rising_for_good() -> None:
 @pytest.mark.proves("D3.1i")
 def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
     settings = replace(HOUSE, monitoring=Monitoring.VALUES_AND_IN_OPERATION)
-    house = House(member(1), settings=settings)
+    house = House(participant(1), settings=settings)
     house.live(4)
     house.meter_s = 0
     for _ in range(8):
         house.live(5)
         house.state = in_operation(house.state, settings, house.now_s)
     assert house.offers_ma == [16_000]
-    silent = House(member(1))
+    silent = House(participant(1))
     silent.live(4)
     silent.meter_s = 0
     silent.live(7)
@@ -79,7 +79,7 @@ def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
 
 @pytest.mark.proves("D9.4a")
 def test_a_raise_is_2_a_at_most_and_5_s_after_the_one_before() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     offers: list[int] = []
     for _ in range(60):
         house.live(1)
@@ -96,7 +96,7 @@ def test_a_raise_is_2_a_at_most_and_5_s_after_the_one_before() -> None:
 
 @pytest.mark.proves("D9.4g")
 def test_a_small_raise_is_given_after_it_was_possible_for_30_s() -> None:
-    house = House(member(1), base_a=20)
+    house = House(participant(1), base_a=20)
     house.live(60)
     assert house.offers_ma == [12_000]
     house.live(40, base_a=19.7)
@@ -109,7 +109,7 @@ def test_a_small_raise_is_given_after_it_was_possible_for_30_s() -> None:
 
 @pytest.mark.proves("D9.4f")
 def test_half_an_ampere_is_worth_a_raise_at_once() -> None:
-    house = House(member(1), base_a=20)
+    house = House(participant(1), base_a=20)
     house.live(60)
     house.live(22, base_a=19.5)
     assert house.offers_ma == [12_500]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.dlm.houses import HOUSE, Car, House, member
+from tests.dlm.houses import HOUSE, Car, House, participant
 
 TURN_S, TURNS = 120, 8
 QUEUE = replace(HOUSE, queue=True, rotation_s=float(TURN_S))
@@ -12,7 +12,7 @@ QUEUE = replace(HOUSE, queue=True, rotation_s=float(TURN_S))
 
 def longest_wait_s(count: int, base_a: float) -> int:
     """Return how long anybody waits when so many vehicles are plugged in at the same moment."""
-    house = House(*(member(number) for number in range(1, count + 1)), settings=QUEUE)
+    house = House(*(participant(number) for number in range(1, count + 1)), settings=QUEUE)
     house.cars = {number: Car(connected=False) for number in house.cars}
     house.live(20, base_a=base_a)
     house.cars = {number: Car() for number in house.cars}
@@ -36,7 +36,7 @@ def test_nobody_waits_longer_than_the_turns_of_the_others(
 
 @pytest.mark.proves("D18.1i")
 def test_one_that_was_shed_has_its_turn_too() -> None:
-    house = House(member(1), member(2), settings=QUEUE)
+    house = House(participant(1), participant(2), settings=QUEUE)
     house.live(100)
     house.live(60, base_a=24)
     assert house.offers_ma == [0, 8000]
@@ -49,7 +49,9 @@ def test_one_that_was_shed_has_its_turn_too() -> None:
 
 @pytest.mark.proves("D18.1m")
 def test_nobody_is_stopped_more_than_four_times_in_an_hour() -> None:
-    house = House(member(1), member(2), settings=replace(HOUSE, queue=True, rotation_s=900.0))
+    house = House(
+        participant(1), participant(2), settings=replace(HOUSE, queue=True, rotation_s=900.0)
+    )
     house.live(100)
     stops: dict[int, list[int]] = {1: [], 2: []}
     before = list(house.offers_ma)

@@ -8,18 +8,18 @@ from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
 from knxgw.dlm.inputs import high_power, is_urgent, meter_value
 from knxgw.dlm.state import LoadManagement
-from tests.dlm.houses import HOUSE, Car, House, member
+from tests.dlm.houses import HOUSE, Car, House, participant
 
 
 def quiet() -> House:
     """Return a house in which nothing happens: one car has all it can use."""
-    house = House(member(1))
+    house = House(participant(1))
     house.live(100)
     assert house.offers_ma == [16_000]
     return house
 
 
-def told(house: House, current_ma: float, *, saturating: bool = False) -> LoadManagement:
+def report(house: House, current_ma: float, *, saturating: bool = False) -> LoadManagement:
     reading = GridMeterReading(phase=0, value=current_ma, saturating=saturating)
     return meter_value(house.state, house.settings, reading, house.now_s)
 
@@ -28,21 +28,21 @@ def told(house: House, current_ma: float, *, saturating: bool = False) -> LoadMa
 def test_a_telegram_that_leaves_room_for_everybody_needs_no_cycle() -> None:
     house = quiet()
     for current_ma in (10_000, 20_000, 32_000):
-        assert not is_urgent(told(house, current_ma), HOUSE, 0, house.now_s)
+        assert not is_urgent(report(house, current_ma), HOUSE, 0, house.now_s)
 
 
 @pytest.mark.proves("D9.1a")
 def test_a_telegram_that_leaves_too_little_room_is_urgent() -> None:
     house = quiet()
-    assert is_urgent(told(house, 32_001), HOUSE, 0, house.now_s), "the line carries too much"
-    idle = House(member(1))
+    assert is_urgent(report(house, 32_001), HOUSE, 0, house.now_s), "the line carries too much"
+    idle = House(participant(1))
     idle.cars[1].most_ma = 6000
     idle.live(20)
-    assert idle.member().offer_ma > 6000
-    assert is_urgent(told(idle, 30_000), HOUSE, 0, idle.now_s), "the offer would be too much"
-    two = House(member(1), member(2), base_a=32)
+    assert idle.participant().offer_ma > 6000
+    assert is_urgent(report(idle, 30_000), HOUSE, 0, idle.now_s), "the offer would be too much"
+    two = House(participant(1), participant(2), base_a=32)
     two.live(30)
-    assert is_urgent(told(two, 31_900), HOUSE, 0, two.now_s), "severe for the minima of all"
+    assert is_urgent(report(two, 31_900), HOUSE, 0, two.now_s), "severe for the minima of all"
 
 
 @pytest.mark.proves("D9.1a")
@@ -54,39 +54,39 @@ def test_while_something_is_counted_or_everybody_is_at_the_minimum_each_telegram
     window = high_power(house.state, HOUSE, house.now_s)
     for state in (silent, window):
         assert is_urgent(state, HOUSE, 0, house.now_s)
-    small = House(member(1), member(2))
+    small = House(participant(1), participant(2))
     small.live(60)
     small.live(4, base_a=4.3)
-    assert small.state.phases[0].excess_s is not None
-    assert is_urgent(told(small, 30_000), HOUSE, 0, small.now_s), "an excess lasts"
-    over = House(member(1), member(2))
+    assert small.state.phases[0].excess_since is not None
+    assert is_urgent(report(small, 30_000), HOUSE, 0, small.now_s), "an excess lasts"
+    over = House(participant(1), participant(2))
     over.live(60)
     over.live(20, base_a=21)
     assert over.state.overcurrent.is_counting
-    assert is_urgent(told(over, 30_000), HOUSE, 0, over.now_s), "an overcurrent is confirmed"
+    assert is_urgent(report(over, 30_000), HOUSE, 0, over.now_s), "an overcurrent is confirmed"
 
 
 @pytest.mark.proves("D9.1b")
 def test_where_nothing_happens_the_next_cycle_is_due_when_the_meter_is_silent_too_long() -> None:
     house = quiet()
-    assert house.state.due_s == pytest.approx(house.now_s + 10, abs=2.0), "values grow old"
+    assert house.state.due_at == pytest.approx(house.now_s + 10, abs=2.0), "values grow old"
     house.meter_s = 0
     heard_s = house.now_s
     house.live(11)
-    assert house.state.due_s == heard_s + 12.0
+    assert house.state.due_at == heard_s + 12.0
     house.live(1)
     assert FaultCode.SMART_METER_TIMEOUT in house.state.faults
 
 
 @pytest.mark.proves("D9.1b")
 def test_a_cycle_is_due_when_a_peak_leaves_the_window() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.cars[1].cap_ma = 6000
     house.live(60)
     house.live(3, base_a=10)
-    high_s = house.now_s  # its last sample; it is in force until the next one is told
+    high_s = house.now_s  # its last sample; it is in force until the next one is report
     house.live(12, base_a=4)
-    assert house.state.due_s == pytest.approx(high_s + 2 + 1 + 15)
+    assert house.state.due_at == pytest.approx(high_s + 2 + 1 + 15)
     assert house.state.available_ma is not None
 
 
@@ -97,10 +97,10 @@ def test_a_cycle_is_due_when_an_idle_time_ends() -> None:
     house.live(1)
     idle_s = house.now_s
     house.live(59)
-    assert house.state.due_s == idle_s + 60
-    assert not house.member().released
+    assert house.state.due_at == idle_s + 60
+    assert not house.participant().is_idle
     house.live(1)
-    assert house.member().released
+    assert house.participant().is_idle
 
 
 @pytest.mark.proves("D9.1b")
@@ -110,10 +110,10 @@ def test_a_cycle_is_due_when_an_under_use_ends() -> None:
     house.live(1)
     under_s = house.now_s
     house.live(29)
-    assert house.state.due_s == under_s + 30
-    assert house.member().use_cap_ma is None
+    assert house.state.due_at == under_s + 30
+    assert house.participant().use_cap_ma is None
     house.live(1)
-    assert house.member().use_cap_ma == 10_000
+    assert house.participant().use_cap_ma == 10_000
 
 
 @pytest.mark.proves("D9.2c")
@@ -121,8 +121,8 @@ def test_a_cycle_is_due_when_an_under_use_ends() -> None:
 def test_one_that_was_raised_a_moment_ago_is_not_taken_for_one_that_has_released(
     moment_s: int,
 ) -> None:
-    """It follows what it was told with a delay: it may still rise when it is lowered again."""
-    house = House(member(1), member(2), base_a=19.4)
+    """It follows what it was report with a delay: it may still rise when it is lowered again."""
+    house = House(participant(1), participant(2), base_a=19.4)
     house.cars = {1: Car(obeys_s=4), 2: Car(allowed=False)}
     house.live(6 + moment_s)
     house.cars[2].allowed = True

@@ -76,9 +76,9 @@ async def test_a_submeter_says_nothing_about_the_mains_connection(tmp_path: Path
         world.site.submeters[1].drawn_ma = (33_000.0, 0.0, 0.0)
         await world.until(lambda: current_ma(world, 1) == 33_000)
         await world.sleep(10)
-        sharing = station_of(world).sharing
-        assert sharing is not None
-        assert [value and value.current_ma for value in sharing.meter.values] == [4000] * 3
+        load_management = station_of(world).load_management
+        assert load_management is not None
+        assert [value and value.current_ma for value in load_management.meter.values] == [4000] * 3
         assert set(station_of(world).submeters) == {SUB_1}, "the grid meter is no submeter"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knxgw.charging.faults import FaultCode
-from knxgw.dlm.allocation import FINE_MA, Share, of_mains, on_mains, solve
+from knxgw.dlm.allocation import FINE_MA, AllocationRequest, of_mains, on_mains, solve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario, Told
 from knxgw.station.model import GridControlCommanded, InterruptionCommanded
@@ -191,7 +191,7 @@ def _held_down(
     """Return who has less than its fair share, or less than is left for it; and what is too much."""
     found = []
     shares = [
-        Share(
+        AllocationRequest(
             minimum_ma=one.model.minimum_ma,
             cap_ma=max(one.model.minimum_ma, one.cap_ma),
             constraints=on_mains(tuple(one.counts_for)),

@@ -48,14 +48,14 @@ def test_what_is_changed_holds_from_then_on_and_everything_else_stays() -> None:
     _, recording, listener = ran(RELOAD % "fuse_a: 25, reserve_a: 1, points: {2: {maximum_a: 9}}")
     assert [log.offers.at(119.0) for log in recording.points] == [14_000, 14_000]
     assert [log.offers.last for log in recording.points] == [11_000, 9000]
-    settings = station_of(listener).sharing_settings
+    settings = station_of(listener).load_management_settings
     assert settings is not None
     assert (settings.limit_ma, settings.queue, settings.priority) == (24_000, False, None)
 
 
 def test_queue_priority_and_named_numbers_can_change() -> None:
     _, _, listener = ran(RELOAD % "queue: on, priority: 2, settings: {restart_s: 90}")
-    settings = station_of(listener).sharing_settings
+    settings = station_of(listener).load_management_settings
     assert settings is not None
     assert (settings.queue, settings.priority, settings.restart_s) == (True, 2, 90.0)
 

@@ -71,7 +71,7 @@ def test_in_slow_times_telegrams_take_longer_and_keep_their_order() -> None:
 def test_the_gateway_may_be_told_another_delay_than_there_is() -> None:
     told = Run(parse_scenario("meter: {delay_s: 2.5, told_delay_s: 0.5}"))
     assert told.controller.station is not None
-    settings = told.controller.station.sharing_settings
+    settings = told.controller.station.load_management_settings
     assert settings is not None
     assert settings.meter_delay_s == 0.5
     assert parse_scenario("meter: {delay_s: 2.5}").meter.assumed_delay_s == 2.5

@@ -28,10 +28,10 @@ class Generous(Gateway):
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
         """Let the gateway decide, and give more than it says."""
         effects = super().tell(event, now_s)
-        if now_s < self._at_s or self.station is None or self.station.sharing is None:
+        if now_s < self._at_s or self.station is None or self.station.load_management is None:
             return effects
         self._at_s = float("inf")
-        members = self.station.sharing.members.items()
+        members = self.station.load_management.participants.items()
         number = next(number for number, member in members if member.offer_ma == 0)
         return (*effects, Offer(point=PointNumber(number), offer_ma=6000))
 

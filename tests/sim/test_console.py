@@ -64,17 +64,17 @@ async def test_a_smart_meter_on_modbus_falls_silent_alone_on_its_line(tmp_path: 
         server = next(one for one in site.servers.values() if one.port == 5040)
         await it.world.sleep(10.0)
         assert server.misbehaviour.silent is False
-        view = it.world.gateway.view().sharing
+        view = it.world.gateway.view().load_management
         assert view is not None
         assert view.state_words == "normal"
         obey(site, "house off")
         await it.world.sleep(60.0)
-        lost = it.world.gateway.view().sharing
+        lost = it.world.gateway.view().load_management
         assert lost is not None
         assert lost.state_words != "normal"
         obey(site, "house on")
         await it.world.sleep(60.0)
-        found = it.world.gateway.view().sharing
+        found = it.world.gateway.view().load_management
         assert found is not None
         assert found.state_words == "normal"
 

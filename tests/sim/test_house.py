@@ -125,7 +125,7 @@ async def test_a_meter_on_modbus_shows_the_rotated_phases(tmp_path: Path) -> Non
         world.strict = False
         world.charger().plug(Vehicle(phases=1, maximum_ma=10_000))
         await world.sleep(60.0)
-        shares = world.gateway.view().sharing
+        shares = world.gateway.view().load_management
         assert shares is not None
         measured = [one.measured_ma for one in shares.phases]
         assert measured == [4000, 14_000, 4000]

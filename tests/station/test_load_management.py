@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from knxgw.catalogue.codes import SharingState
+from knxgw.catalogue.codes import LoadManagementState
 from knxgw.charging.events import GridMeterReading
 from knxgw.charging.words import DEVICE, ChargingState, PointNumber, Quantity, Scope, point_scope
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from knxgw.station.initial import initial
-from knxgw.station.model import BusAsked, Remember, Started, Station, Tick
-from knxgw.station.sharing import (
-    member_settings,
-    sharing_settings,
-    sharing_state,
+from knxgw.station.load_management import (
+    load_management_settings,
+    load_management_state,
+    participant_settings,
 )
+from knxgw.station.model import BusAsked, Remember, Started, Station, Tick
 from knxgw.station.view import view
 from tests.charging.points import NOON, make_point
 from tests.config.sites import configuration, points
@@ -161,11 +161,11 @@ def test_the_time_of_complete_does_not_run_while_load_management_holds_the_point
     assert not live(10, 6000)
     site.base_ma = [50_000] * 3
     live(10, 6000)
-    assert sharing_state(site.station, site.now_s) is SharingState.LOCK_OUT
+    assert load_management_state(site.station, site.now_s) is LoadManagementState.LOCK_OUT
     assert not live(100, 0), "held at 0 A"
     site.base_ma = [4000] * 3
     live(70, 0)
-    assert sharing_state(site.station, site.now_s) is SharingState.NORMAL
+    assert load_management_state(site.station, site.now_s) is LoadManagementState.NORMAL
     assert live(25, 0), "it may charge, and does not"
 
 
@@ -192,8 +192,8 @@ def test_with_changed_parameters_load_management_starts_at_the_minimum_with_thei
     changed = shared(2, LEFT, RIGHT + ", minimum_a: 8, maximum_a: 20")
     station, effects = after(initial(configuration(changed), stored, 0.0, NOON), Started())
     assert [offers(effects, PointNumber(number)) for number in (1, 2)] == [[6000], [8000]]
-    assert station.sharing_settings is not None
-    assert station.sharing_settings.priority == 2
+    assert station.load_management_settings is not None
+    assert station.load_management_settings.priority == 2
 
 
 def steady() -> Site:
@@ -202,18 +202,18 @@ def steady() -> Site:
     for values in site.seen.values():
         values[Quantity.STATE] = ChargingState.CHARGE
     for _ in range(60):
-        assert site.station.sharing is not None
+        assert site.station.load_management is not None
         for number, values in site.seen.items():
             for quantity in (Quantity.CURRENT_L1, Quantity.CURRENT_L2, Quantity.CURRENT_L3):
-                values[quantity] = site.station.sharing.members[number].offer_ma
+                values[quantity] = site.station.load_management.participants[number].offer_ma
         site.second()
     assert offers_of(site.station) == [14_000, 14_000]
     return site
 
 
 def offers_of(station: Station) -> list[int]:
-    assert station.sharing is not None
-    return [one.offer_ma for one in station.sharing.members.values()]
+    assert station.load_management is not None
+    return [one.offer_ma for one in station.load_management.participants.values()]
 
 
 @pytest.mark.proves("D3.1g", "D9.1a")
@@ -233,8 +233,8 @@ def test_a_telegram_that_leaves_room_is_only_noted_until_the_next_tick() -> None
     telegram = GridMeterReading(phase=0, value=30_000)
     station, effects = after(site.station, telegram, now_s=site.now_s + 0.1)
     assert effects == []
-    assert station.sharing is not None
-    assert station.sharing.phases[0].base_ma == 2000
+    assert station.load_management is not None
+    assert station.load_management.phases[0].base_ma == 2000
 
 
 def test_currents_that_stand_still_stay_fresh_while_something_else_of_the_charger_moves() -> None:
@@ -252,8 +252,8 @@ def test_the_return_of_the_bus_leaves_load_management_as_it_is() -> None:
     station, effects = after(site.station, BusAsked(), Tick(), now_s=site.now_s)
     assert [offers(effects, PointNumber(number)) for number in (1, 2)] == [[], []]
     assert offers_of(station) == [14_000, 14_000]
-    assert station.sharing is not None
-    assert not station.sharing.emergency
+    assert station.load_management is not None
+    assert not station.load_management.emergency
 
 
 @pytest.mark.proves("D4.1")
@@ -269,14 +269,16 @@ def test_the_terminals_are_on_the_grid_phases_of_the_rotation(
 ) -> None:
     for phases in (1, 2, 3):
         point = make_point(f'phases: {phases}, phase_rotation: "{rotation}"')
-        assert member_settings(point.settings, point.limits, 3).wired == wired[:phases]
-        assert member_settings(point.settings, point.limits, 1).wired == (0,), "there is only L1"
+        assert participant_settings(point.settings, point.limits, 3).wired == wired[:phases]
+        assert participant_settings(point.settings, point.limits, 1).wired == (0,), (
+            "there is only L1"
+        )
 
 
 @pytest.mark.proves("6.1", "D1.3")
 def test_the_limit_is_the_fuse_less_the_reserve() -> None:
     text = shared(1).replace("fuse_a: 35", "fuse_a: 50, reserve_a: 8")
-    settings = sharing_settings(configuration(text))
+    settings = load_management_settings(configuration(text))
     assert settings is not None
     assert settings.limit_ma == settings.chargers_ma == 42_000
     assert replace(settings, feeder_ma=20_000).chargers_ma == 20_000
@@ -306,7 +308,7 @@ def test_who_measures_each_of_its_phases_is_known(
         phase_rotation="123",
         capabilities=frozenset(capabilities),
     )
-    assert member_settings(settings, point.limits, 3).measures_each is measures_each
+    assert participant_settings(settings, point.limits, 3).measures_each is measures_each
 
 
 @pytest.mark.parametrize(
@@ -320,12 +322,14 @@ def test_the_status_page_names_phases_cause_and_remedy_of_a_meter_that_does_not_
     answer: Answer, english: str, german: str
 ) -> None:
     station = Site().station
-    assert station.sharing is not None
+    assert station.load_management is not None
     assert view(station, 1.0).messages == ()
-    phases = [one.clone() for one in station.sharing.phases]
+    phases = [one.clone() for one in station.load_management.phases]
     for index in (0, 2):
-        phases[index].trail = replace(phases[index].trail, finding=answer)
-    station = replace(station, sharing=replace(station.sharing, phases=tuple(phases)))
+        phases[index].follow_check = replace(phases[index].follow_check, finding=answer)
+    station = replace(
+        station, load_management=replace(station.load_management, phases=tuple(phases))
+    )
     (message,) = view(station, 1.0).messages
     assert "L1, L3" in message
     assert english in message

@@ -175,16 +175,16 @@ def test_with_load_management_a_step_changes_nothing_that_it_was_handed(
 
 def test_a_snapshot_shows_what_was_changed_deep_down() -> None:
     station = charging("values").station
-    assert station.sharing is not None
-    member, phase = station.sharing.members[1], station.sharing.phases[0]
-    before, kept_ma = snapshot(station), member.reserve_ma
-    member.weak_s[1] = 5.0
+    assert station.load_management is not None
+    member, phase = station.load_management.participants[1], station.load_management.phases[0]
+    before, kept_ma = snapshot(station), member.held_back_ma
+    member.unused_since[1] = 5.0
     assert snapshot(station) != before
-    del member.weak_s[1]
+    del member.unused_since[1]
     assert snapshot(station) == before
-    member.reserve_ma = (1, 0, 0)
+    member.held_back_ma = (1, 0, 0)
     assert snapshot(station) != before
-    member.reserve_ma = kept_ma
+    member.held_back_ma = kept_ma
     phase.back_off += 1
     assert snapshot(station) != before
     phase.back_off -= 1

@@ -19,7 +19,7 @@ from knxgw.charging.words import (
 from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
-from knxgw.station import sharing
+from knxgw.station import load_management
 from knxgw.station.control_inputs import paused_all
 from knxgw.station.model import (
     Event,
@@ -157,13 +157,13 @@ def test_after_every_second_the_bus_knows_what_is_true(life: Life) -> None:
 @given(lives)
 def test_a_cycle_that_was_left_out_would_have_changed_nothing(life: Life) -> None:
     for site in seconds_of(life):
-        before = site.station.sharing
-        if before is None or before.due_s <= site.now_s:
+        before = site.station.load_management
+        if before is None or before.due_at <= site.now_s:
             continue
-        after = sharing.share(site.station, site.now_s).sharing
+        after = load_management.run_cycle(site.station, site.now_s).load_management
         assert after is not None
-        offers = {number: member.offer_ma for number, member in before.members.items()}
-        assert {number: one.offer_ma for number, one in after.members.items()} == offers
+        offers = {number: member.offer_ma for number, member in before.participants.items()}
+        assert {number: one.offer_ma for number, one in after.participants.items()} == offers
         assert after.reasons == before.reasons
         assert after.faults == before.faults
         assert after.available_ma == before.available_ma
@@ -171,9 +171,9 @@ def test_a_cycle_that_was_left_out_would_have_changed_nothing(life: Life) -> Non
 
 def looked_at(state: LoadManagement) -> list[dict[str, object]]:
     """Return all that is known of the members, but for how long that holds."""
-    kept = [dict(vars(member)) for member in state.members.values()]
+    kept = [dict(vars(member)) for member in state.participants.values()]
     for known in kept:
-        del known["quiet_until_s"], known["seen"]
+        del known["unchanged_until"], known["observation"]
     return kept
 
 
@@ -182,14 +182,16 @@ def looked_at(state: LoadManagement) -> list[dict[str, object]]:
 @given(lives)
 def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(life: Life) -> None:
     for site in seconds_of(life):
-        before = site.station.sharing
+        before = site.station.load_management
         assert before is not None
-        restless = {number: member.clone() for number, member in before.members.items()}
+        restless = {number: member.clone() for number, member in before.participants.items()}
         for member in restless.values():
-            member.quiet_until_s = -1e9
-        anew = replace(site.station, sharing=replace(before, members=restless))
-        quick = sharing.share(site.station, site.now_s + 0.5, changed=()).sharing
-        whole = sharing.share(anew, site.now_s + 0.5, changed=()).sharing
+            member.unchanged_until = -1e9
+        anew = replace(site.station, load_management=replace(before, participants=restless))
+        quick = load_management.run_cycle(
+            site.station, site.now_s + 0.5, changed=()
+        ).load_management
+        whole = load_management.run_cycle(anew, site.now_s + 0.5, changed=()).load_management
         assert quick is not None
         assert whole is not None
         assert looked_at(quick) == looked_at(whole)

@@ -124,7 +124,9 @@ def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
         station, ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     )[0]
     for now_s in range(1, 60):
-        offer_ma = station.sharing.members[1].offer_ma if station.sharing else 0
+        offer_ma = (
+            station.load_management.participants[1].offer_ma if station.load_management else 0
+        )
         values = {**CHARGING, Quantity.CURRENT_L1: offer_ma, Quantity.CURRENT_L2: offer_ma}
         values[Quantity.CURRENT_L3] = offer_ma
         telegrams = [GridMeterReading(phase=p, value=4000 + offer_ma) for p in range(3)]
@@ -142,9 +144,11 @@ def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
 
 def locked(station: Station, *, on: bool) -> Station:
     """Return the station after its load management has locked everybody out, or no longer."""
-    assert station.sharing is not None
-    overcurrent = replace(station.sharing.overcurrent, locked=on, restart_after_s=60.0)
-    return replace(station, sharing=replace(station.sharing, overcurrent=overcurrent))
+    assert station.load_management is not None
+    overcurrent = replace(station.load_management.overcurrent, locked=on, restart_after_s=60.0)
+    return replace(
+        station, load_management=replace(station.load_management, overcurrent=overcurrent)
+    )
 
 
 @pytest.mark.proves("3.20", "D6.6")

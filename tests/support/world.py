@@ -68,13 +68,13 @@ def on_null_modem(configuration: Configuration) -> Configuration:
         if connection.host is not None:
             connection = replace(connection, host=NULLMODEM_HOST)
         points.append(replace(point, connection=connection, meter=meter))
-    sharing = configuration.load_management
-    smart_meter = sharing.smart_meter
+    load_management = configuration.load_management
+    smart_meter = load_management.smart_meter
     if smart_meter is not None and smart_meter.meter is not None:
         meter = smart_meter.meter
         meter = replace(meter, connection=replace(meter.connection, host=NULLMODEM_HOST))
-        sharing = replace(sharing, smart_meter=replace(smart_meter, meter=meter))
-    return replace(configuration, points=tuple(points), load_management=sharing)
+        load_management = replace(load_management, smart_meter=replace(smart_meter, meter=meter))
+    return replace(configuration, points=tuple(points), load_management=load_management)
 
 
 def configure(text: str, models: Catalogue | None = None) -> Configuration:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.station.view import PhaseView, PointView, SharingView, SiteView
+from knxgw.station.view import LoadManagementView, PhaseView, PointView, SiteView
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 
@@ -15,7 +15,7 @@ POINT = PointView(
     session_wh=None, interruption=False, complete=False, fault="No error", fault_present=False,
     fault_infos=(),
 )  # fmt: skip
-SHARING = SharingView(
+SHARING = LoadManagementView(
     state_words="normal",
     limit_ma=32_000,
     meter_age_s=1.4,
@@ -26,7 +26,7 @@ SHARING = SharingView(
     ),
 )
 SITE = SiteView(
-    sharing=None,
+    load_management=None,
     name="Garage <1>", grid_control=False, fault="No error", fault_present=False, messages=(),
     points=(POINT,),
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_health_is_503_until_the_gateway_is_ready(ready: bool, status: int) -> N
 
 def test_the_page_shows_how_the_mains_connection_is_shared() -> None:
     assert "Load management" not in page(SITE)
-    shown = page(replace(SITE, sharing=SHARING))
+    shown = page(replace(SITE, load_management=SHARING))
     assert "Load management: normal" in shown
     assert "limit 32.0 A per phase, smart meter 1 s ago" in shown
     for cell in ("20.1 A", "-0.4 A", "31.0 A", "12.0 A"):

@@ -119,13 +119,13 @@ def _wrong_reasons(recording: Recording, wanted: Sequence[int | None], at_s: flo
 
 def _measured(recording: Recording, at_s: float) -> list[float | None]:
     station = recording.probes.get(at_s)
-    if station is None or station.sharing is None:
+    if station is None or station.load_management is None:
         return [None, None, None]
-    values = station.sharing.meter.values
+    values = station.load_management.meter.values
     return [None if value is None else value.current_ma for value in values]
 
 
 def _available(recording: Recording, at_s: float) -> list[float | None]:
     station = recording.probes.get(at_s)
-    known = station.sharing.available_ma if station and station.sharing else None
+    known = station.load_management.available_ma if station and station.load_management else None
     return [None, None, None] if known is None else list(known)

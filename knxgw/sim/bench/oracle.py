@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from knxgw.config.model import SMART_METER_7012_MA
-from knxgw.dlm.allocation import FINE_MA, Share, of_mains, on_mains, rounded, solve
+from knxgw.dlm.allocation import FINE_MA, AllocationRequest, of_mains, on_mains, rounded, solve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.sim.bench.telegrams import TYPES
@@ -130,7 +130,7 @@ class _Moment:
     def given(self, order: Iterable[int]) -> dict[int, int]:
         """Return what each gets, on all its phases; they are admitted in an order [mA]."""
         room = list(self._available)
-        shares: dict[int, Share] = {}
+        shares: dict[int, AllocationRequest] = {}
         for index in order:
             if index not in self.wanting:
                 continue
@@ -154,7 +154,7 @@ class _Moment:
         return sorted(self.wanting, key=lambda index: (stays[index], index))
 
 
-def _solved(available: list[int], shares: list[Share]) -> list[int]:
+def _solved(available: list[int], shares: list[AllocationRequest]) -> list[int]:
     """Return what everybody gets; where chargers take whole amperes, whole amperes."""
     room = of_mains(available)
     exact = solve(room, shares)
@@ -163,8 +163,10 @@ def _solved(available: list[int], shares: list[Share]) -> list[int]:
     return exact
 
 
-def _share(model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: bool) -> Share:
-    return Share(
+def _share(
+    model: PointModel, maximum_ma: int, used: tuple[int, ...], *, first: bool
+) -> AllocationRequest:
+    return AllocationRequest(
         minimum_ma=model.minimum_ma,
         cap_ma=max(model.minimum_ma, min(model.maximum_ma, maximum_ma)),
         constraints=on_mains(used),

@@ -220,11 +220,13 @@ class Run:
         if self.telegrams is not None:
             self.recording.sent.extend(self.telegrams.sent(self.agenda.now_s))
         station = self.controller.station
-        sharing = station.sharing if station is not None and self.is_up else None
-        if sharing is None:
+        load_management = station.load_management if station is not None and self.is_up else None
+        if load_management is None:
             return
-        for charger, member in zip(self.plant.chargers, sharing.members.values(), strict=True):
-            reserved = not member.released
+        for charger, participant in zip(
+            self.plant.chargers, load_management.participants.values(), strict=True
+        ):
+            reserved = not participant.is_idle
             if charger.log.reserved.last != reserved:
                 charger.log.reserved.add(self.agenda.now_s, reserved)
 

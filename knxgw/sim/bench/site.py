@@ -21,7 +21,7 @@ from knxgw.config.model import Configuration
 from knxgw.dlm.settings import Settings
 from knxgw.errors import ConfigError, GatewayError, Problems
 from knxgw.sim.bench.scenario import ConnectionModel, MeterModel, PointModel, Scenario
-from knxgw.station.sharing import sharing_settings
+from knxgw.station.load_management import load_management_settings
 
 _BOX = """
 id: {id}
@@ -129,7 +129,7 @@ def configuration_of(scenario: Scenario) -> Configuration:
 
 def settings_of(scenario: Scenario, configuration: Configuration) -> Settings | None:
     """Return the numbers of load management with those the scenario changes; None: it is off."""
-    settings = sharing_settings(configuration)
+    settings = load_management_settings(configuration)
     if settings is None:
         return None
     connection = scenario.connection

@@ -7,10 +7,10 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.member import Member, actual_at
+from knxgw.dlm.participant import Participant, draw_at
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import set_offer
-from tests.dlm.houses import FULL_MA, HOUSE, Car, House, member
+from tests.dlm.houses import FULL_MA, HOUSE, Car, House, participant
 
 S = ChargingState
 WANTING = {S.CANCELLED, S.CONNECTED, S.CHARGE, S.CHARGE_REDUCED, S.CHARGE_VENTILATION}
@@ -23,17 +23,17 @@ WANTING = {S.CANCELLED, S.CONNECTED, S.CHARGE, S.CHARGE_REDUCED, S.CHARGE_VENTIL
 @pytest.mark.parametrize("state", S)
 def test_who_is_connected_or_charges_takes_part(state: ChargingState) -> None:
     """A "cancelled" of the charger itself is an idle vehicle; one by GO 54 is a zero source."""
-    house = House(member(1))
+    house = House(participant(1))
     house.cars[1].state = state
     house.live(40)
-    assert house.member().is_member is (state in WANTING)
+    assert house.participant().takes_part is (state in WANTING)
     assert house.offers_ma == [16_000 if state in WANTING else 6000]
 
 
 @pytest.mark.proves("D5.2")
 def test_who_is_held_at_0_a_or_capped_below_the_minimum_takes_no_part() -> None:
     for held in (Car(allowed=False), Car(cap_ma=5900)):
-        house = House(member(1), member(2), base_a=8)
+        house = House(participant(1), participant(2), base_a=8)
         house.cars[1] = held
         house.live(60)
         assert house.offers_ma == [0, 16_000]
@@ -41,7 +41,7 @@ def test_who_is_held_at_0_a_or_capped_below_the_minimum_takes_no_part() -> None:
 
 @pytest.mark.proves("D5.4")
 def test_one_that_interrupts_itself_still_counts_with_what_it_draws() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     assert house.offers_ma == [12_000, 12_000]
     house.cars[1].state = S.INTERRUPTION
@@ -55,7 +55,7 @@ def test_one_that_interrupts_itself_still_counts_with_what_it_draws() -> None:
 
 @pytest.mark.proves("D5.4")
 def test_what_was_offered_to_one_that_interrupts_itself_is_nobody_elses_while_it_draws() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].state = S.INTERRUPTION
     house.cars[1].read_ma = house.cars[1].most_ma = 2000
@@ -70,7 +70,7 @@ def test_what_was_offered_to_one_that_interrupts_itself_is_nobody_elses_while_it
 def test_one_that_interrupts_itself_and_draws_on_falls_to_the_minimum_when_there_is_no_room() -> (
     None
 ):
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].state = S.INTERRUPTION
     house.live(4, base_a=18)
@@ -82,16 +82,16 @@ def test_one_that_interrupts_itself_and_draws_on_falls_to_the_minimum_when_there
 
 @pytest.mark.proves("D9.3i")
 def test_a_lower_offer_that_the_charger_has_not_taken_keeps_the_old_one_reserved() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.cars[1].most_ma = 7000  # it does not use what it may have, but could at any moment
     house.live(20)
     high_ma = house.offers_ma[0]
-    house.cars[1].taken_ma = high_ma
+    house.cars[1].acknowledged_ma = high_ma
     house.cars[1].cap_ma = 6000
     house.cars[1].most_ma = 6000
     house.live(60)
     assert house.offers_ma == [6000, 24_000 - high_ma]
-    house.cars[1].taken_ma = 6000
+    house.cars[1].acknowledged_ma = 6000
     house.live(60)
     assert house.offers_ma == [6000, 16_000]
 
@@ -100,7 +100,7 @@ def test_a_lower_offer_that_the_charger_has_not_taken_keeps_the_old_one_reserved
 
 
 def one_phase(most_ma: int = FULL_MA) -> House:
-    house = House(member(1))
+    house = House(participant(1))
     house.cars[1] = Car(terminals=1, most_ma=most_ma)
     return house
 
@@ -110,40 +110,40 @@ def test_a_phase_that_is_not_used_for_15_s_of_charging_does_not_count_any_more()
     house = one_phase()
     house.live(2)
     strong_s = house.now_s
-    assert house.member().draws_ma > 3000
+    assert house.participant().draws_ma > 3000
     house.live(13)
-    assert house.member().phases == (0, 1, 2)
+    assert house.participant().phases == (0, 1, 2)
     house.live(round(strong_s + 16 - house.now_s))
-    assert house.member().phases == (0,)
+    assert house.participant().phases == (0,)
 
 
 @pytest.mark.proves("D4.2", "D9.5f")
 def test_a_phase_that_is_not_used_leaves_when_its_time_is_over_also_between_two_readings() -> None:
     house = one_phase()
     house.live(14)
-    since_s = house.member().strong_s
+    since_s = house.participant().charges_clearly_since
     assert since_s is not None
-    seen = {1: house.seen(1)}
+    seen = {1: house.observation(1)}
     state = cycle(house.state, house.settings, seen, since_s + 14.9)
-    assert state.members[1].phases == (0, 1, 2)
-    assert cycle(state, house.settings, seen, since_s + 15).members[1].phases == (0,)
+    assert state.participants[1].phases == (0, 1, 2)
+    assert cycle(state, house.settings, seen, since_s + 15).participants[1].phases == (0,)
 
 
 @pytest.mark.proves("D4.3")
 def test_a_car_that_hardly_draws_tells_nothing_about_its_phases() -> None:
     house = one_phase(most_ma=2900)
     house.live(50)
-    assert house.member().phases == (0, 1, 2)
+    assert house.participant().phases == (0, 1, 2)
 
 
 @pytest.mark.proves("D4.4")
 def test_a_phase_that_is_used_counts_in_the_same_cycle() -> None:
     house = one_phase()
     house.live(60)
-    assert house.member().phases == (0,)
+    assert house.participant().phases == (0,)
     house.cars[1].terminals = 3
     house.live(1)
-    assert house.member().phases == (0, 1, 2)
+    assert house.participant().phases == (0, 1, 2)
 
 
 @pytest.mark.proves("D4.5")
@@ -151,10 +151,10 @@ def test_a_phase_that_is_used_counts_in_the_same_cycle() -> None:
 def test_unplugged_or_not_to_be_reached_every_wired_phase_counts_again(gone: Car) -> None:
     house = one_phase()
     house.live(60)
-    assert house.member().phases == (0,)
+    assert house.participant().phases == (0,)
     house.cars[1] = replace(gone)
     house.live(1)
-    assert house.member().phases == (0, 1, 2)
+    assert house.participant().phases == (0, 1, 2)
 
 
 # --- readings ------------------------------------------------------------------------------------
@@ -165,30 +165,30 @@ def test_unplugged_or_not_to_be_reached_every_wired_phase_counts_again(gone: Car
     ("read_ma", "valid"), [(-1000, True), (-1001, False), (22_800, True), (22_801, False)], ids=str
 )
 def test_a_current_that_cannot_be_is_invalid(read_ma: int, *, valid: bool) -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.live(20)
     house.cars[1].read_ma = read_ma
     house.live(1)
-    assert house.member().valid is valid
+    assert house.participant().valid is valid
     assert (FaultCode.DLM_INVALID_CURRENT in house.state.faults) is not valid
 
 
 @pytest.mark.proves("D3.3c")
 def test_a_current_that_is_told_no_more_is_invalid_after_10_s() -> None:
-    house = House(member(1), member(2))
+    house = House(participant(1), participant(2))
     house.live(20)
-    old = house.seen(1)
+    old = house.observation(1)
     for after_s, valid in ((10, True), (11, False)):
         house.now_s = 20.0 + after_s
-        seen = {1: old, 2: house.seen(2)}
+        seen = {1: old, 2: house.observation(2)}
         house.state = cycle(house.state, HOUSE, seen, house.now_s)
-        assert house.member(1).valid is valid
-        assert house.member(2).valid
+        assert house.participant(1).valid is valid
+        assert house.participant(2).valid
 
 
 @pytest.mark.proves("D13.1d")
 def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.live(20)
     house.cars[1].read_ma = 99_000
     house.live(5)
@@ -196,9 +196,9 @@ def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
     assert house.state.reasons[1] is Reason.INVALID_CURRENT
     house.cars[1].read_ma = None
     house.live(5)
-    assert not house.member().valid
+    assert not house.participant().valid
     house.live(1)
-    assert house.member().valid
+    assert house.participant().valid
     house.live(20)
     assert house.offers_ma[0] >= 6000
 
@@ -208,7 +208,7 @@ def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
 def test_a_draw_that_is_known_no_more_is_the_building_s_now_and_in_the_past(
     what: str,
 ) -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     assert house.offers_ma == [12_000, 12_000]
     house.cars[1].read_ma = 99_000 if what == "invalid" else None
@@ -222,7 +222,7 @@ def test_a_draw_that_is_known_no_more_is_the_building_s_now_and_in_the_past(
 
 @pytest.mark.proves("D13.2a")
 def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_keep_theirs() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].reachable = False
     house.live(1)
@@ -249,20 +249,20 @@ def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_ke
 def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
     wired: tuple[int, ...], reserve_ma: tuple[int, int, int]
 ) -> None:
-    house = House(member(1, wired, fallback_ma=8000), member(2))
+    house = House(participant(1, wired, fallback_ma=8000), participant(2))
     house.cars[1] = Car(terminals=1, most_ma=7000, cap_ma=7000)
     house.live(60)
-    assert (house.member().phases, house.member().offer_ma) == (wired[:1], 7000)
+    assert (house.participant().phases, house.participant().offer_ma) == (wired[:1], 7000)
     house.cars[1].reachable = False
     house.live(1)
-    assert house.member().reserve_ma == reserve_ma, "8 A, less the draw the meter shows"
+    assert house.participant().held_back_ma == reserve_ma, "8 A, less the draw the meter shows"
     house.cars[1].reachable = True
     house.live(1)
-    assert house.member().reserve_ma == (0, 0, 0)
+    assert house.participant().held_back_ma == (0, 0, 0)
 
 
 def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].reachable = False
     house.live(20)
@@ -271,49 +271,49 @@ def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() 
         house.cars[1].is_read = is_read
         house.live(1)
         assert house.offers_ma == [12_000, 12_000]
-        assert house.member().reachable is is_read
+        assert house.participant().reachable is is_read
     assert [phase.base_ma for phase in house.state.phases] == [8000] * 3
 
 
-@pytest.mark.parametrize("gone_s", [1, 20], ids=["fresh", "stale"])
-def test_a_reading_from_before_it_was_gone_makes_nobody_lower(gone_s: int) -> None:
-    house = House(member(1), member(2), base_a=8)
+@pytest.mark.parametrize("silent_s", [1, 20], ids=["fresh", "stale"])
+def test_a_reading_from_before_it_was_gone_makes_nobody_lower(silent_s: int) -> None:
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
-    house.cars[1].reachable, house.cars[1].read_s = False, house.now_s
-    house.live(gone_s)
+    house.cars[1].reachable, house.cars[1].read_at = False, house.now_s
+    house.live(silent_s)
     house.cars[1].reachable = True
     house.live(2)
-    assert (house.offers_ma, house.member().valid) == ([12_000, 12_000], True)
-    house.cars[1].read_s = None
+    assert (house.offers_ma, house.participant().valid) == ([12_000, 12_000], True)
+    house.cars[1].read_at = None
     house.live(20)
-    assert (house.offers_ma, house.member().valid) == ([12_000, 12_000], True)
+    assert (house.offers_ma, house.participant().valid) == ([12_000, 12_000], True)
 
 
 @pytest.mark.proves("D13.1c")
 def test_one_that_comes_back_and_never_tells_its_currents_is_invalid() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].reachable = False
     house.live(20)
     house.cars[1].reachable, house.cars[1].is_read = True, False
     house.live(12)
-    assert (house.member().reachable, house.member().valid) == (True, False)
+    assert (house.participant().reachable, house.participant().valid) == (True, False)
     assert house.state.reasons[1] is Reason.INVALID_CURRENT
     assert house.offers_ma[1] == 12_000, "what it drew counts as the building's until it is gone"
 
 
 @pytest.mark.proves("D13.4")
 def test_what_a_car_takes_beyond_its_offer_the_others_leave_to_it() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.cars[1].cap_ma = 8000
     house.live(60)
     assert house.offers_ma == [8000, 16_000]
     house.cars[1].read_ma = 8900
     house.live(20, base_a=8.9)  # the meter tells the 0.9 A, no reading says whose they are
-    assert house.member(1).overdraw_ma == (900, 900, 900)
+    assert house.participant(1).overdraw_ma == (900, 900, 900)
     house.cars[1].read_ma = None
     house.live(1)
-    assert house.member(1).overdraw_ma == (0, 0, 0)
+    assert house.participant(1).overdraw_ma == (0, 0, 0)
 
 
 # --- use of the offer ----------------------------------------------------------------------------
@@ -321,111 +321,115 @@ def test_what_a_car_takes_beyond_its_offer_the_others_leave_to_it() -> None:
 
 @pytest.mark.proves("D14.1a", "D14.1b")
 def test_a_car_keeps_2_a_more_than_it_takes_and_when_it_takes_them_3_a_more_each_10_s() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.cars[1].most_ma = 8000
     house.live(80)
-    assert house.member().use_cap_ma == 10_000
+    assert house.participant().use_cap_ma == 10_000
     house.cars[1].most_ma = 16_000
     caps: dict[int | None, float] = {}
     for _ in range(40):
         house.live(1)
-        caps.setdefault(house.member().use_cap_ma, house.now_s)
+        caps.setdefault(house.participant().use_cap_ma, house.now_s)
     assert list(caps) == [13_000, None]
     assert caps[None] - caps[13_000] >= 10
 
 
 @pytest.mark.proves("D14.2a")
 def test_a_finished_car_keeps_its_minimum_but_nothing_is_reserved_for_it() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].most_ma = 0
     house.live(60)
-    assert not house.member(1).released
+    assert not house.participant(1).is_idle
     house.live(40)
-    assert house.member(1).released
+    assert house.participant(1).is_idle
     assert house.state.reasons[1] is Reason.IDLE
     assert house.offers_ma == [6000, 16_000]
 
 
 @pytest.mark.proves("D14.2b")
 def test_one_that_draws_again_counts_in_the_same_cycle() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.live(60)
     house.cars[1].most_ma = 0
     house.live(120)
     house.cars[1].read_ma = 1001
     house.live(1)
-    assert not house.member(1).released
+    assert not house.participant(1).is_idle
     assert house.offers_ma[1] < 16_000
 
 
 @pytest.mark.proves("D14.2c")
 def test_a_car_that_never_started_has_5_minutes_from_each_new_offer_on() -> None:
-    house = House(member(1))
+    house = House(participant(1))
     house.cars[1].most_ma = 0
     house.live(200)
     house.cars[1].allowed = False
     house.live(10)
     house.cars[1].allowed = True
     house.live(298)
-    assert not house.member().released
+    assert not house.participant().is_idle
     house.live(4)
-    assert house.member().released
+    assert house.participant().is_idle
 
 
 @pytest.mark.proves("D3.3b", "4.7")
 def test_without_a_meter_of_its_own_a_charger_draws_its_offer_while_it_charges() -> None:
-    house = House(member(1, measures=False))
+    house = House(participant(1, measures=False))
     house.cars[1].state = S.CONNECTED
     house.live(40)
-    assert house.member().actual_ma == (0, 0, 0)
+    assert house.participant().actual_ma == (0, 0, 0)
     house.cars[1].state = S.CHARGE
     house.live(40)
-    assert house.member().actual_ma == (16_000, 16_000, 16_000)
+    assert house.participant().actual_ma == (16_000, 16_000, 16_000)
 
 
 @pytest.mark.proves("D3.3b")
 def test_after_a_change_it_is_taken_to_follow_within_6_s_in_a_straight_line() -> None:
-    house = House(member(1, measures=False))
+    house = House(participant(1, measures=False))
     house.live(60)
     house.cars[1].cap_ma = 10_000
     house.live(1)
     found = []
     for _ in range(7):
-        found.append(house.member().actual_ma[0])
+        found.append(house.participant().actual_ma[0])
         house.live(1)
     assert found == [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000]
 
 
 @pytest.mark.proves("D3.3b")
 def test_the_line_begins_with_what_it_was_taken_to_draw_before() -> None:
-    house = House(member(1, measures=False))
+    house = House(participant(1, measures=False))
     house.live(60)
     house.cars[1].cap_ma = 10_000
     house.live(3)
-    drawn_ma = house.member().actual_ma[0]
+    drawn_ma = house.participant().actual_ma[0]
     assert 12_000 < drawn_ma < 16_000
     house.cars[1].cap_ma = 9000
     house.live(1)
-    assert drawn_ma - 2500 < house.member().actual_ma[0] <= drawn_ma
+    assert drawn_ma - 2500 < house.participant().actual_ma[0] <= drawn_ma
 
 
 def test_an_offer_that_another_one_replaces_in_the_same_moment_was_never_in_force() -> None:
-    known = Member(settings=member(1, measures=False), actual_ma=(16_000, 16_000, 16_000))
+    known = Participant(settings=participant(1, measures=False), actual_ma=(16_000, 16_000, 16_000))
     for at_s, offer_ma in ((0.0, 16_000), (60.0, 9000), (60.0, 8000), (60.0, 7000)):
         set_offer(known, offer_ma, HOUSE, at_s)
-    assert (known.earlier_ma, known.before_ma, known.offer_ma) == (16_000, 16_000, 7000)
-    assert known.drawn_ma == 16_000
+    assert (known.second_last_offer_ma, known.previous_offer_ma, known.offer_ma) == (
+        16_000,
+        16_000,
+        7000,
+    )
+    assert known.draw_at_change_ma == 16_000
 
 
 @pytest.mark.proves("D7.2a")
 def test_between_two_readings_a_draw_is_on_a_straight_line() -> None:
     history = ((10.0, (6000, 0, 9000)), (12.0, (10_000, 2000, 3000)))
-    known = Member(settings=member(1), history=history)
-    assert actual_at(known, 10.5) == (7000, 500, 7500)
-    assert actual_at(known, 11.0) == (8000, 1000, 6000)
-    assert actual_at(known, 12.5) == (10_000, 2000, 3000)
-    assert actual_at(known, 5.0) == (6000, 0, 9000)
+    known = Participant(settings=participant(1), history=history)
+    assert draw_at(known, 10.5) == (7000, 500, 7500)
+    assert draw_at(known, 11.0) == (8000, 1000, 6000)
+    assert draw_at(known, 12.5) == (10_000, 2000, 3000)
+    assert draw_at(known, 5.0) == (6000, 0, 9000)
 
 
 @pytest.mark.proves("D2.1")
@@ -450,7 +454,7 @@ def test_the_named_numbers_are_those_of_the_specification() -> None:
 
 @pytest.mark.proves("D3.3c")
 def test_currents_that_were_never_read_become_invalid_like_old_ones() -> None:
-    house = House(member(1), member(2), base_a=8)
+    house = House(participant(1), participant(2), base_a=8)
     house.cars[1].is_read = False
     house.live(9)
     assert FaultCode.DLM_INVALID_CURRENT not in house.state.faults, "they may come in a moment"
@@ -465,13 +469,13 @@ def test_currents_that_were_never_read_become_invalid_like_old_ones() -> None:
 
 @pytest.mark.proves("D14.2a", "D3.3b")
 def test_a_finished_vehicle_is_released_also_where_nobody_measures() -> None:
-    house = House(member(1, measures=False), member(2), base_a=8)
+    house = House(participant(1, measures=False), participant(2), base_a=8)
     house.live(60)
     assert min(house.offers_ma) > 11_000
     house.cars[1].most_ma, house.cars[1].state = 0, S.CONNECTED
     house.live(70)
-    assert house.member().released
+    assert house.participant().is_idle
     assert house.offers_ma == [6000, 16_000]
     house.cars[1].most_ma, house.cars[1].state = FULL_MA, S.CHARGE
     house.live(2)
-    assert not house.member().released
+    assert not house.participant().is_idle

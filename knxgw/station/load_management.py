@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from knxgw.catalogue.codes import SharingState
+from knxgw.catalogue.codes import LoadManagementState
 from knxgw.catalogue.model import WithoutGateway
 from knxgw.charging.events import GridMeterReading
 from knxgw.charging.faults import FaultCode
@@ -25,15 +25,14 @@ from knxgw.config.model import (
     PointSettings,
 )
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new
-from knxgw.dlm.inputs import look as look_at
-from knxgw.dlm.member import MemberSettings, Seen
+from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new, observe_charger
 from knxgw.dlm.meter import age_s
+from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station.control_inputs import constraints_of
-from knxgw.station.model import HighPowerStarted, InOperationSeen, SharingEvent, Station
+from knxgw.station.model import HighPowerStarted, InOperationSeen, LoadManagementEvent, Station
 
 DEVICE_FAULTS = (
     FaultCode.SMART_METER_TIMEOUT,
@@ -48,7 +47,7 @@ _CURRENT = (Quantity.CURRENT,)
 NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that makes sense
 
 
-def sharing_settings(configuration: Configuration) -> Settings | None:
+def load_management_settings(configuration: Configuration) -> Settings | None:
     """Return the numbers of load management, None when it is off."""
     given = configuration.load_management
     if given.mode is LoadManagementMode.OFF:
@@ -82,14 +81,14 @@ def sharing_settings(configuration: Configuration) -> Settings | None:
     )
 
 
-def member_settings(point: PointSettings, limits: Limits, phases: int) -> MemberSettings:
+def participant_settings(point: PointSettings, limits: Limits, phases: int) -> ParticipantSettings:
     """Return what load management must know of a charging point.
 
     A connection with one phase carries every charging point on it.
     """
     terminals = point.phase_rotation[: point.phases]
     wired = tuple(int(phase) - 1 for phase in terminals) if phases > 1 else (0,)
-    return MemberSettings(
+    return ParticipantSettings(
         number=point.number,
         minimum_ma=limits.lowest_ma,
         maximum_ma=limits.maximum_ma,
@@ -118,11 +117,13 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
     return 0 if keeps_offer else limits.lowest_ma
 
 
-def seen(point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float) -> Seen:
+def observation_of(
+    point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float
+) -> Observation:
     """Return what load management sees of a charging point."""
     state = intrinsic_state(point, now_s)
     session = point.session.latest
-    return Seen(
+    return Observation(
         state=state,
         connected=bool(point.process.connected),
         reachable=point.link.condition is LinkCondition.GOOD
@@ -130,19 +131,19 @@ def seen(point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: fl
         and state is not None,
         constraints=constraints,
         currents_ma=_currents(point),
-        read_s=_read_s(point),
+        read_at=_read_at(point),
         fresh_s=max(fresh_s(point, quantity) for quantity in point.measured or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
-        taken_ma=point.link.acknowledged_ma,
-        taken_s=point.link.acknowledged_since,
+        acknowledged_ma=point.link.acknowledged_ma,
+        acknowledged_at=point.link.acknowledged_since,
     )
 
 
 def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     """Return the currents at the terminals [mA], None while they were not read.
 
-    One that the charger says it does not have is None, too. Of a sum equal parts; a terminal that
-    nobody measures counts like the first one.
+    One that the charger says it does not have is None, too. A sum is split evenly; an unmeasured
+    terminal is taken to carry what L1 carries.
     """
     settings = point.settings
     if "current_l1" not in settings.capabilities:
@@ -156,11 +157,11 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
 
 
-def _read_s(point: ChargingPoint) -> float | None:
+def _read_at(point: ChargingPoint) -> float | None:
     """Return when the oldest of the currents was read [monotonic s], also in vain."""
-    read_s = point.readings.read_at
-    times = [read_s[quantity] for quantity in point.measured if quantity in read_s]
-    return min(times) if times else read_s.get(Quantity.CURRENT)
+    read_at = point.readings.read_at
+    times = [read_at[quantity] for quantity in point.measured if quantity in read_at]
+    return min(times) if times else read_at.get(Quantity.CURRENT)
 
 
 # --- what happens ------------------------------------------------------------------------------
@@ -170,28 +171,31 @@ def start(
     settings: Settings, points: Mapping[PointNumber, ChargingPoint], now_s: float
 ) -> LoadManagement:
     """Return load management as it is when the gateway starts."""
-    members = [
-        member_settings(point.settings, point.limits, settings.phases) for point in points.values()
+    participants = [
+        participant_settings(point.settings, point.limits, settings.phases)
+        for point in points.values()
     ]
-    return new(settings, members, now_s)
+    return new(settings, participants, now_s)
 
 
-def take(station: Station, event: SharingEvent, now_s: float) -> Station:
+def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
     """Take what the smart meter or a large consumer says."""
-    sharing, settings = station.sharing, station.sharing_settings
-    if sharing is None or settings is None:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
         return station
     match event:
         case GridMeterReading():
-            sharing = meter_value(sharing, settings, event, now_s, station.seen)
+            load_management = meter_value(
+                load_management, settings, event, now_s, station.observations
+            )
         case InOperationSeen():
-            sharing = in_operation(sharing, settings, now_s, station.seen)
+            load_management = in_operation(load_management, settings, now_s, station.observations)
         case HighPowerStarted():
-            sharing = high_power(sharing, settings, now_s)
-    return replace(station, sharing=sharing)
+            load_management = high_power(load_management, settings, now_s)
+    return replace(station, load_management=load_management)
 
 
-def take_meter(
+def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
 ) -> tuple[Station, tuple[int, ...]]:
     """Take fresh values of a smart meter on Modbus; return the phases they are of."""
@@ -205,20 +209,24 @@ def take_meter(
         value = values.get(quantity)
         if isinstance(value, int):
             event = GridMeterReading(phase=phase, value=value, is_power=is_power)
-            station = take(station, event, now_s)
+            station = apply_event(station, event, now_s)
             phases.append(phase)
     return station, tuple(phases)
 
 
 def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: float) -> bool:
     """Tell whether new values of some phases need nothing to be done before the next tick."""
-    sharing, settings = station.sharing, station.sharing_settings
-    if sharing is None or settings is None or before.sharing is None:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None or before.load_management is None:
         return True
-    if sharing.meter.set_s == now_s and sharing.meter.is_told_apart and sharing.due_s <= now_s:
+    if (
+        load_management.meter.set_at == now_s
+        and load_management.meter.phases_arrive_apart
+        and load_management.due_at <= now_s
+    ):
         return False  # it is complete now, and would not be so at the next tick
-    return not before.sharing.emergency and not any(
-        is_urgent(sharing, settings, phase, now_s)
+    return not before.load_management.emergency and not any(
+        is_urgent(load_management, settings, phase, now_s)
         for phase in phases
         if 0 <= phase < settings.phases
     )
@@ -228,40 +236,47 @@ def renew(station: Station, point: ChargingPoint) -> Station:
     """Return the station after a reading that showed nothing new of a charging point."""
     number = PointNumber(point.settings.number)
     points = {**station.points, number: point}
-    known = station.seen.get(number)
+    known = station.observations.get(number)
     if known is None:
         return replace(station, points=points)
-    return replace(station, points=points, seen=_renewed(station, number, known, _read_s(point)))
+    return replace(
+        station, points=points, observations=_renewed(station, number, known, _read_at(point))
+    )
 
 
 def _renewed(
-    station: Station, number: PointNumber, known: Seen, read_s: float | None
-) -> Mapping[int, Seen]:
-    """Return what is seen, with only the age of that of one charging point changed.
+    station: Station, number: PointNumber, known: Observation, read_at: float | None
+) -> Mapping[int, Observation]:
+    """Return the observations, with only the age of that of one charging point changed.
 
     Nothing else follows from that: what time tells has its own cycles.
     """
-    return {**station.seen, number: replace(known, read_s=read_s)}
+    return {**station.observations, number: replace(known, read_at=read_at)}
 
 
-def look(station: Station, number: PointNumber, now_s: float) -> Station:
+def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
     """Return the station after a change of one charging point: with a cycle where it matters."""
-    sharing, settings = station.sharing, station.sharing_settings
-    if sharing is None or settings is None:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
         return station
-    if not station.seen:
-        return share(station, now_s)
-    one = _seen_by(station, station.points[number], now_s)
-    known, quiet_until_s = station.seen.get(number), sharing.members[number].quiet_until_s
-    if known is not None and now_s < quiet_until_s and known.says_the_same(one):
-        return replace(station, seen=_renewed(station, number, known, one.read_s))
-    looked = look_at(sharing, settings, number, one, now_s)
-    if looked is None:
-        return share(station, now_s, changed=(number,))
-    return replace(station, sharing=looked, seen={**station.seen, number: one})
+    if not station.observations:
+        return run_cycle(station, now_s)
+    one = _observation_of(station, station.points[number], now_s)
+    known, quiet_until_s = (
+        station.observations.get(number),
+        load_management.participants[number].unchanged_until,
+    )
+    if known is not None and now_s < quiet_until_s and known.differs_only_in_age(one):
+        return replace(station, observations=_renewed(station, number, known, one.read_at))
+    observed = observe_charger(load_management, settings, number, one, now_s)
+    if observed is None:
+        return run_cycle(station, now_s, changed=(number,))
+    return replace(
+        station, load_management=observed, observations={**station.observations, number: one}
+    )
 
 
-def share(
+def run_cycle(
     station: Station,
     now_s: float,
     new_phases: Iterable[int] = (),
@@ -272,55 +287,65 @@ def share(
 
     `changed`: the charging points that have changed since the last cycle; None: any may have.
     """
-    sharing, settings = station.sharing, station.sharing_settings
-    if sharing is None or settings is None:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
         return station
-    known = changed is not None and station.seen
-    anew = [*(changed or ()), *_outdated(station.seen, now_s)] if known else station.points
-    members = dict(station.seen)
-    for number in anew:
-        members[number] = _seen_by(station, station.points[number], now_s)
-    sharing = cycle(sharing, settings, members, now_s, new_phases=tuple(new_phases))
+    known = changed is not None and station.observations
+    to_observe = (
+        [*(changed or ()), *_outdated(station.observations, now_s)] if known else station.points
+    )
+    participants = dict(station.observations)
+    for number in to_observe:
+        participants[number] = _observation_of(station, station.points[number], now_s)
+    load_management = cycle(
+        load_management, settings, participants, now_s, new_phases=tuple(new_phases)
+    )
     faults = station.faults
     for code in DEVICE_FAULTS:
-        faults = faults.set(code, present=code in sharing.faults)
-    points = _with_invalid_points(station.points, sharing)
-    return replace(station, sharing=sharing, seen=members, faults=faults, points=points)
+        faults = faults.set(code, present=code in load_management.faults)
+    points = _with_invalid_points(station.points, load_management)
+    return replace(
+        station,
+        load_management=load_management,
+        observations=participants,
+        faults=faults,
+        points=points,
+    )
 
 
-def _outdated(seen_before: Mapping[int, Seen], now_s: float) -> list[PointNumber]:
+def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[PointNumber]:
     """Return who was read too long ago: silent, or only its currents have come no more."""
     return [
         PointNumber(number)
-        for number, one in seen_before.items()
-        if one.reachable and one.read_s is not None and now_s - one.read_s > one.fresh_s
+        for number, one in observations.items()
+        if one.reachable and one.read_at is not None and now_s - one.read_at > one.fresh_s
     ]
 
 
-def share_if_due(station: Station, now_s: float) -> Station:
+def run_cycle_if_due(station: Station, now_s: float) -> Station:
     """Return the station after a cycle, if one could change anything now."""
-    sharing = station.sharing
-    if sharing is None or (station.seen and now_s < sharing.due_s):
+    load_management = station.load_management
+    if load_management is None or (station.observations and now_s < load_management.due_at):
         return station
-    return share(station, now_s, changed=())
+    return run_cycle(station, now_s, changed=())
 
 
-def _seen_by(station: Station, point: ChargingPoint, now_s: float) -> Seen:
+def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
     outside = [
         one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT
     ]  # that one is load management's own
     if point.installation.is_blocked:
         outside.insert(0, BLOCKED)
-    return seen(point, constraints=tuple(outside), now_s=now_s)
+    return observation_of(point, constraints=tuple(outside), now_s=now_s)
 
 
 def _with_invalid_points(
-    points: Mapping[PointNumber, ChargingPoint], sharing: LoadManagement
+    points: Mapping[PointNumber, ChargingPoint], load_management: LoadManagement
 ) -> Mapping[PointNumber, ChargingPoint]:
     """Return the points with the fault of those that give invalid currents."""
     for number, point in points.items():
-        member = sharing.members[number]
-        invalid = member.reachable and not member.valid
+        participant = load_management.participants[number]
+        invalid = participant.reachable and not participant.valid
         faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, present=invalid)
         if faults is not point.faults:
             points = {**points, number: replace(point, faults=faults)}
@@ -330,31 +355,31 @@ def _with_invalid_points(
 # --- what is told ------------------------------------------------------------------------------
 
 
-def sharing_state(station: Station, now_s: float) -> SharingState:
+def load_management_state(station: Station, now_s: float) -> LoadManagementState:
     """Return what load management is doing."""
-    sharing = station.sharing
-    if sharing is None:
-        return SharingState.OFF
+    load_management = station.load_management
+    if load_management is None:
+        return LoadManagementState.OFF
     if FaultCode.DLM_ASSOCIATION in station.faults.present:
-        return SharingState.NOT_ASSOCIATED
-    if sharing.overcurrent.locked:
-        return SharingState.LOCK_OUT
-    if sharing.emergency:
-        return SharingState.EMERGENCY
-    window = now_s < sharing.high_power_until_s
-    return SharingState.HIGH_POWER if window else SharingState.NORMAL
+        return LoadManagementState.NOT_ASSOCIATED
+    if load_management.overcurrent.locked:
+        return LoadManagementState.LOCK_OUT
+    if load_management.emergency:
+        return LoadManagementState.EMERGENCY
+    window = now_s < load_management.high_power_until
+    return LoadManagementState.HIGH_POWER if window else LoadManagementState.NORMAL
 
 
 def published(station: Station, now_s: float) -> dict[str, Published]:
     """Return the values of our own objects 500 to 505."""
-    sharing, settings = station.sharing, station.sharing_settings
-    values: dict[str, Published] = {"sharing_state": int(sharing_state(station, now_s))}
-    if sharing is None or settings is None:
+    load_management, settings = station.load_management, station.load_management_settings
+    values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
+    if load_management is None or settings is None:
         return values
-    known = sharing.available_ma
+    known = load_management.available_ma
     for phase in range(settings.phases):
         values[f"available_l{phase + 1}"] = None if known is None else max(0, known[phase])
-    age = age_s(sharing.meter, settings, now_s)
+    age = age_s(load_management.meter, settings, now_s)
     values["limit"] = settings.limit_ma
     values["smart_meter_age"] = None if age is None else round(age)
     return values

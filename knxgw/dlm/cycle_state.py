@@ -1,0 +1,302 @@
+"""The working copy of one cycle of load management, and what every rule of a cycle asks it."""
+
+from collections.abc import Sequence
+
+from knxgw.charging.faults import FaultCode
+from knxgw.charging.words import Reason
+from knxgw.config.model import Monitoring
+from knxgw.dlm import meter as meters
+from knxgw.dlm import queue as queues
+from knxgw.dlm.participant import EARLY_S, Participant, obeyed_at
+from knxgw.dlm.room import Claims
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
+from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
+from knxgw.dlm.use import NEVER, next_change_at, set_offer
+from knxgw.frozen import replace
+
+
+def _peak(history: BaseHistory, from_s: float) -> tuple[int, float]:
+    """Return the highest base load [mA] in force since a moment, and until when it was.
+
+    The history is falling, so it is the first one that was in force after that moment.
+    """
+    return next(((ma, until_s) for until_s, ma in history if until_s > from_s), (0, IN_FORCE))
+
+
+class CycleState:
+    """State that a cycle may change; lives as long as the cycle."""
+
+    def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
+        self.state = state
+        self.settings = settings
+        self.meter = state.meter
+        self.now_s = now_s
+        self.participants = {
+            number: participant.clone() for number, participant in state.participants.items()
+        }
+        self.phases = [phase.clone() for phase in state.phases]
+        self.emergency = state.emergency
+        self.faults = state.faults
+        self.overcurrent = state.overcurrent
+        self.reasons: dict[int, Reason] = {}
+        self.next_participant, self.next_since = state.next_participant, state.next_since
+        self.is_at_target = True  # nobody waits for more
+        self.claimed_ma = [0] * len(
+            self.phases
+        )  # for which offers without a vehicle are taken back
+        count = len(self.phases)
+        self.now_ma = [0] * count  # A_now
+        self.up_ma = [0] * count  # A_up
+        self.certain_ma = [0] * count  # A_up without the doubt about the base load
+        self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
+        self.is_static = settings.static_limit_ma is not None
+        self.is_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+        self.in_window = now_s < state.high_power_until
+        self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
+
+    @property
+    def at_minimum_only(self) -> bool:
+        """Tell whether nobody may have more than the minimum."""
+        return self.emergency or self.in_window
+
+    @property
+    def eligible(self) -> list[Participant]:
+        """Return who takes part in the allocation."""
+        if self.overcurrent.locked:
+            return []
+        return [
+            participant
+            for participant in self.participants.values()
+            if participant.takes_part and participant.limit_ma >= participant.settings.minimum_ma
+        ]
+
+    def set_fault(self, code: FaultCode, present: bool) -> None:  # noqa: FBT001 - a finding
+        """Note whether a general fault is there."""
+        if present != (code in self.faults):
+            self.faults = self.faults | {code} if present else self.faults - {code}
+
+    def set_offer(self, participant: Participant, offer_ma: int) -> None:
+        """Give a participant another offer."""
+        set_offer(participant, offer_ma, self.settings, self.now_s)
+
+    def start(self, participant: Participant) -> None:
+        """Give a newcomer its minimum."""
+        self.set_offer(participant, participant.settings.minimum_ma)
+        participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets
+
+    def find_room(self) -> None:
+        """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
+        window = meters.window_s(self.state.meter)
+        claims = self._claims()
+        seen_s = self._peaks_count_until()
+        for index, phase in enumerate(self.phases):
+            if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
+                phase.back_off = 0
+            base_ma = peak_ma = phase.base_ma or 0
+            value = self.state.meter.values[index]
+            held_s = window * 2**phase.back_off
+            held_ma, until_s = _peak(phase.history, seen_s - held_s)
+            if held_ma > peak_ma:
+                peak_ma, self.peak_expires_at[index] = held_ma, until_s + held_s
+            peak_ma = max(peak_ma, base_ma + self._uncertainty_ma(index, phase, window))
+            self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
+            self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            self.certain_ma[index] = claims[index].room_ma(self.settings, max(base_ma, held_ma))
+            if value is not None and value.over_range:  # nobody knows how much more it is
+                self.up_ma[index] = min(self.up_ma[index], 0)
+
+    def _uncertainty_ma(self, index: int, phase: PhaseState, window: float) -> int:
+        """Return how much higher the base load may be.
+
+        The next sample tells; a meter with nothing new to tell for a whole window resolves it as well.
+        """
+        value = self.state.meter.values[index]
+        if phase.pending_samples or not phase.uncertainty_ma or value is None:
+            return phase.uncertainty_ma
+        if self.now_s >= value.arrived_at + window:
+            return 0
+        self.peak_expires_at[index] = min(self.peak_expires_at[index], value.arrived_at + window)
+        return phase.uncertainty_ma
+
+    def _peaks_count_until(self) -> float:
+        """Return the time from which peaks are forgotten: it stands still while nobody sees the line."""
+        times = [value.arrived_at for value in self.state.meter.values if value is not None]
+        return min(times) if self.emergency and times else self.now_s
+
+    def _claims(self) -> list[Claims]:
+        """Return what charging points take of each phase beside their offers."""
+        claims = [Claims() for _ in self.phases]
+        for participant in self.participants.values():
+            if participant.takes_beside_offer:
+                for index, one in enumerate(claims):
+                    one.add(participant, index)
+        return claims
+
+    def committed_ma(self, *, without: Participant | None = None) -> list[int]:
+        """Return what participants hold of each phase, all together: the larger of offer and draw.
+
+        One that was raised a moment ago may still rise to that, though it was lowered since. What
+        lowering one without measurement has released is what the meter has shown since.
+        """
+        held_ma = [0] * len(self.phases)
+        for participant in self.participants.values():
+            if participant is without:
+                continue
+            counts = participant.holds
+            rises = counts and self.now_s < participant.rises_until
+            falls = (
+                not participant.settings.measures
+                and participant.draw_at_change_ma > participant.offer_ma
+            )
+            for index in range(len(held_ma)):
+                own_ma = participant.held_ma(index, counts=counts)
+                if rises and participant.raised_to_ma > own_ma and index in participant.phases:
+                    own_ma = participant.raised_to_ma
+                if (
+                    falls
+                    and participant.draw_at_change_ma > own_ma
+                    and self._is_unmeasured_since(participant, index)
+                ):
+                    own_ma = participant.draw_at_change_ma
+                    self.is_at_target = False
+                held_ma[index] += own_ma
+        return held_ma
+
+    def _is_unmeasured_since(self, participant: Participant, phase: int) -> bool:
+        """Tell whether the meter has not looked at a phase since a participant must have obeyed its offer.
+
+        One that has nothing new to tell says so by its silence.
+        """
+        if phase not in participant.phases or self.is_static:
+            return False
+        value = self.state.meter.values[phase]
+        reported_at = (
+            value.arrived_at if value is not None and not self.is_on_change else self.now_s
+        )
+        return reported_at - self.settings.meter_delay_s - EARLY_S < obeyed_at(
+            participant, self.settings
+        )
+
+    def has_room(self, available_ma: Sequence[int], participant: Participant) -> bool:
+        """Tell whether the minimum of a newcomer fits beside what everybody holds."""
+        held_ma = self.committed_ma(without=participant)
+        need_ma = participant.settings.minimum_ma
+        return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
+
+    def may_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
+        """Tell whether a newcomer may have its minimum now.
+
+        What is offered where there is no vehicle is taken back first, if there is not enough for
+        both: another one may have been plugged in there, and nobody has looked since.
+        """
+        held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
+        spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
+        if any(spare_ma[index] < 0 for index in participant.phases):
+            return False
+        standing_ma = self._offered_without_vehicle_ma()
+        if all(spare_ma[index] >= standing_ma[index] for index in participant.phases):
+            return True
+        for index in participant.phases:
+            self.claimed_ma[index] += need_ma
+        self.is_at_target = False
+        return False
+
+    def _offered_without_vehicle_ma(self) -> list[int]:
+        """Return what those without a vehicle are offered, or were until a moment ago."""
+        standing_ma = [0] * len(self.phases)
+        for participant in self.participants.values():
+            if participant.takes_part or not (
+                participant.allowed and participant.valid and participant.reachable
+            ):
+                continue
+            offer_ma = participant.offer_ma
+            is_acknowledged = (
+                participant.observation is not None and participant.observation.acknowledged_ma == 0
+            )
+            if offer_ma == 0 and self.now_s < participant.obey_by_at and not is_acknowledged:
+                offer_ma = participant.previous_offer_ma
+            for index in participant.phases:
+                standing_ma[index] += offer_ma
+        return standing_ma
+
+    def fits(self, participant: Participant) -> bool:
+        """Tell whether what everybody holds is there on the phases of this one."""
+        held_ma = self.committed_ma()
+        return all(held_ma[index] <= self.now_ma[index] for index in participant.phases)
+
+    def finish(self) -> LoadManagement:
+        """Return the state that this cycle leaves."""
+        known = not self.emergency and self.is_base_known
+        padded = (*self.now_ma, 0, 0)
+        return replace(
+            self.state,
+            participants=self.participants,
+            meter=self.meter,
+            phases=tuple(self.phases),
+            emergency=self.emergency,
+            overcurrent=self.overcurrent,
+            faults=self.faults,
+            reasons=self.reasons,
+            next_participant=self.next_participant,
+            next_since=self.next_since,
+            due_at=self._due_s(),
+            available_ma=(padded[0], padded[1], padded[2]) if known else None,
+        )
+
+    def _due_s(self) -> float:
+        """Return until when time alone changes nothing: then the next cycle is due at latest."""
+        now_s = self.now_s
+        due_s = self._quiet_until_s()
+        waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
+        if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_at_target:
+            return now_s
+        if not self.is_static:
+            alive_at = meters.alive_at(self.state.meter, self.settings)
+            if alive_at is not None:
+                due_s = min(due_s, alive_at + self.settings.timeout_s)
+        window = meters.window_s(self.state.meter)
+        for phase, expires_s in zip(self.phases, self.peak_expires_at, strict=True):
+            hold_s = window * 2**phase.back_off
+            due_s = min(due_s, expires_s)
+            if phase.excess_since is not None and now_s < phase.excess_since + LOW_EXCESS_S < due_s:
+                due_s = phase.excess_since + LOW_EXCESS_S
+            if now_s <= phase.reduced_at + hold_s < due_s:
+                due_s = phase.reduced_at + hold_s
+            if phase.back_off:
+                due_s = min(due_s, phase.back_off_useful_at + BACK_OFF_ENDS_S)
+        if self.next_participant is not None:
+            due_s = min(due_s, max(now_s, self.next_since + queues.NEXT_WAITS_S))
+        return min(due_s, self._next_turn_s())
+
+    def _is_ambiguous(self, phase: PhaseState) -> bool:
+        """Tell whether a value that is in force says more when nothing moves any more."""
+        return self.is_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
+
+    def _quiet_until_s(self) -> float:
+        """Return until when no participant has to be looked at again, and note it for each.
+
+        After a new offer that is now: what follows from it is seen the next time.
+        """
+        now_s = self.now_s
+        soonest_s = NEVER
+        for number, participant in self.participants.items():
+            if participant.offer_ma != self.state.participants[number].offer_ma:
+                soonest_s = now_s
+                continue
+            participant.unchanged_until = next_change_at(participant, self.settings, now_s)
+            soonest_s = min(soonest_s, participant.unchanged_until)
+            if participant.was_shed:
+                soonest_s = min(soonest_s, max(now_s, queues.may_return_at(participant, now_s)))
+        return soonest_s
+
+    def _next_turn_s(self) -> float:
+        """Return when one who is served may have to yield to one who waits."""
+        participants = [
+            participant for participant in self.participants.values() if participant.takes_part
+        ]
+        served = [one.offered_since or self.now_s for one in participants if one.offer_ma > 0]
+        waiting = [one.waiting_since or self.now_s for one in participants if one.offer_ma == 0]
+        if not self.settings.queue or not served or not waiting:
+            return float("inf")
+        turn_s = max(min(waiting), min(served)) + self.settings.rotation_s - queues.SLACK_S
+        return max(turn_s, self.now_s)

@@ -1,0 +1,502 @@
+"""The part of a cycle that shares out what there is: admit, lower, start, raise, explain.
+
+Lowering is fast; raising is slow, needs a complete meter set, and gives only what was released
+before (the sum of the larger of offer and draw never exceeds what there is).
+Source: load-management 8, 9, 14, 18.1.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from enum import Enum
+
+from knxgw.charging.words import Reason
+from knxgw.dlm import queue as queues
+from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.meter import is_recent, window_s
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.settings import (
+    BACK_OFF_AFTER_RAISE_S,
+    LOW_EXCESS_S,
+    MOST_BACK_OFF,
+    SMALL_RAISE_MA,
+    SMALL_RAISE_S,
+)
+from knxgw.dlm.state import PhaseState
+
+CLOCK_SLACK_S = 1e-6
+METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
+OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
+FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
+
+
+def share_out(cycle: CycleState) -> None:
+    """Admit, lower, start and raise."""
+    eligible = cycle.eligible
+    active = [participant for participant in eligible if not participant.is_idle]
+    running = [participant for participant in active if participant.offer_ma > 0]
+    waiting = [participant for participant in active if participant.offer_ma == 0]
+    late = cycle.now_s - cycle.next_since >= queues.NEXT_WAITS_S
+    if late or all(
+        participant.settings.number != cycle.next_participant for participant in waiting
+    ):
+        cycle.next_participant = (
+            None  # it has come, does not want to any more, or there is no room after all
+        )
+    admitted: list[Participant] = []
+    if waiting:
+        waiting.sort(key=lambda participant: _admission_order(cycle, participant))
+        _rotate(cycle, running, waiting)
+        admitted = _admit(cycle, running, waiting, cycle.up_ma)
+    requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *admitted)}
+    others_ma = _others_ma(cycle, requests)
+    down_ma = _allocated(cycle.now_ma, others_ma, requests)
+    up_ma = down_ma if cycle.up_ma == cycle.now_ma else _allocated(cycle.up_ma, others_ma, requests)
+    _update_scarcity(cycle, running, up_ma)
+    _lower(cycle, running, down_ma)
+    least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
+    for participant in admitted:
+        if not cycle.has_room(cycle.certain_ma, participant):
+            _give_way(
+                cycle, running, participant, _allocated(cycle.certain_ma, others_ma, requests)
+            )
+        if cycle.may_start(cycle.up_ma, participant):
+            cycle.start(participant)
+    _raise(cycle, running, _kept_free(cycle, running, waiting, admitted, least_ma))
+    _explain(cycle, running, waiting, up_ma)
+    for participant in eligible:
+        if participant.is_idle:
+            cycle.set_offer(participant, participant.settings.minimum_ma)
+            cycle.reasons[participant.settings.number] = Reason.IDLE
+
+
+def _request_of(cycle: CycleState, participant: Participant) -> AllocationRequest:
+    one = participant.settings
+    return AllocationRequest(
+        one.minimum_ma,
+        max(one.minimum_ma, participant.limit_ma),
+        on_mains(participant.phases),
+        one.number == cycle.settings.priority,
+        one.resolution_ma,
+        participant.offer_ma,
+        participant.energy_mwh,
+    )
+
+
+def _others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
+    """Return what those draw of each phase who take no part in the sharing.
+
+    One that was just stopped is leaving: its part is there again in a moment, and nobody
+    gets it before it was released.
+    """
+    drawn_ma = [0] * len(cycle.phases)
+    for number, participant in cycle.participants.items():
+        if number in numbers or (
+            participant.offer_ma == 0 and cycle.now_s < participant.obey_by_at
+        ):
+            continue
+        leaves = participant.leaves
+        for index in range(len(drawn_ma)):
+            drawn_ma[index] += participant.held_ma(index, counts=leaves)
+    return drawn_ma
+
+
+def _allocated(
+    available_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
+) -> dict[int, int]:
+    if not requests:
+        return {}
+    room = of_mains([ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)])
+    ordered = list(requests.values())
+    return dict(zip(requests, rounded(room, ordered, solve(room, ordered)), strict=True))
+
+
+def _update_scarcity(
+    cycle: CycleState, running: Sequence[Participant], up_ma: Mapping[int, int]
+) -> None:
+    """Note since when what a capped participant does not use is lacking elsewhere on its phases."""
+    if all(participant.use_cap_ma is None for participant in running):
+        return
+    short = {
+        index
+        for participant in running
+        if up_ma[participant.settings.number] < participant.limit_ma - cycle.settings.raise_from_ma
+        for index in participant.phases
+    }
+    for participant in running:
+        if not short.intersection(participant.phases):
+            participant.scarce_since = None
+        elif participant.scarce_since is None:
+            participant.scarce_since = cycle.now_s
+
+
+# --- who comes next ------------------------------------------------------------------------------
+
+
+def _admission_order(
+    cycle: CycleState, participant: Participant
+) -> tuple[bool, bool, int, float, int]:
+    """Return what decides who comes next; with the queue also who has waited longest.
+
+    Whose turn has come gets the place that was made for it.
+    """
+    number = participant.settings.number
+    since_s = (
+        participant.waiting_since
+        if cycle.settings.queue and participant.waiting_since is not None
+        else 0.0
+    )
+    first = number == cycle.settings.priority
+    return not first, number != cycle.next_participant, participant.energy_mwh, since_s, number
+
+
+def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Participant]) -> None:
+    """Let one who was served for a turn yield to who has waited longest, if that was a turn, too."""
+    settings = cycle.settings
+    if not settings.queue or cycle.next_participant is not None:
+        return
+    before_s = cycle.now_s - settings.rotation_s + queues.SLACK_S
+    next_one = min(waiting, key=lambda one: (one.waiting_since or cycle.now_s, one.settings.number))
+    if (next_one.waiting_since or cycle.now_s) > before_s or _admit(
+        cycle, running, [next_one], cycle.up_ma
+    ):
+        return  # nobody has waited for a turn, or it fits without
+    room = _room_for(cycle, cycle.up_ma, running, waiting)
+    leaving = queues.yielding(running, next_one, room, settings, cycle.now_s)
+    if leaving is not None:
+        cycle.set_offer(leaving, 0)
+        queues.note_stop(leaving, cycle.now_s)
+        cycle.next_participant, cycle.next_since = next_one.settings.number, cycle.now_s
+        next_one.was_shed = False  # the room it needs is made for it
+        running.remove(leaving)
+        cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
+
+
+def _room_for(
+    cycle: CycleState,
+    available_ma: Sequence[int],
+    running: list[Participant],
+    waiting: list[Participant],
+) -> list[int]:
+    """Return what there is for these participants, beside what others draw."""
+    others_ma = _others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
+    return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
+
+
+def _admit(
+    cycle: CycleState,
+    running: list[Participant],
+    waiting: list[Participant],
+    available_ma: Sequence[int],
+) -> list[Participant]:
+    """Return the waiting participants whose minimum fits into `available_ma` when the others make room."""
+    minimums = [
+        sum(m.settings.minimum_ma for m in running if index in m.phases)
+        for index in range(len(cycle.phases))
+    ]
+    room = _room_for(cycle, available_ma, running, waiting)
+    room_now = _room_for(cycle, cycle.now_ma, running, waiting)
+    admitted = []
+    for participant in waiting:
+        need_ma = participant.settings.minimum_ma
+        if _may_come_back(cycle, participant, minimums, room_now) and all(
+            minimums[index] + need_ma <= room[index] for index in participant.phases
+        ):
+            admitted.append(participant)
+            for index in participant.phases:
+                minimums[index] += need_ma
+    return admitted
+
+
+def _kept_free(
+    cycle: CycleState,
+    running: list[Participant],
+    waiting: list[Participant],
+    admitted: list[Participant],
+    least_ma: Mapping[int, int],
+) -> Mapping[int, int]:
+    """Return what everybody may rise to: not into what one who waits would get but for a doubt.
+
+    A doubt ends within seconds; who is raised meanwhile would have to give way at once.
+    """
+    if len(admitted) == len(waiting) or cycle.certain_ma == cycle.up_ma:
+        return least_ma
+    hopeful = _admit(cycle, running, waiting, cycle.certain_ma)
+    requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *hopeful)}
+    clear_ma = _allocated(cycle.certain_ma, _others_ma(cycle, requests), requests)
+    return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
+
+
+def _may_come_back(
+    cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
+) -> bool:
+    """Tell whether there has been room for one that was shed for long enough.
+
+    What there is at each moment counts: that it lasts is what the time is for. One that was
+    stopped often in this hour waits for the hour to end: its contactor and its vehicle wear.
+    """
+    if not participant.was_shed:
+        return True
+    if queues.was_stopped_often(participant, cycle.now_s):
+        return False
+    need_ma = participant.settings.minimum_ma + queues.ROOM_MA
+    if any(minimums[index] + need_ma > room[index] for index in participant.phases):
+        participant.room_since = None
+        return False
+    if participant.room_since is None:
+        participant.room_since = cycle.now_s
+    if cycle.now_s - participant.room_since < participant.room_must_last_s:
+        return False
+    participant.was_shed, participant.room_since, participant.returned_at = False, None, cycle.now_s
+    return True
+
+
+# --- lower ---------------------------------------------------------------------------------------
+
+
+def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
+    """Lower at once who has too much; remember it where the line was in danger."""
+    settings = cycle.settings
+    danger = _dangers_by_phase(cycle, running)
+    again, still_over = _in_danger_again(cycle, danger), _still_over_range(cycle)
+    for participant in running:
+        target_ma = down_ma[participant.settings.number]
+        if target_ma >= participant.offer_ma:
+            continue
+        is_blind = not participant.settings.measures and not again.isdisjoint(participant.phases)
+        if is_blind or not still_over.isdisjoint(participant.phases):
+            target_ma = participant.settings.minimum_ma
+        safety = any(danger[index] is not Danger.NONE for index in participant.phases)
+        step_ma = max(settings.lower_from_ma, participant.settings.resolution_ma)
+        shrunk = participant.offer_ma - target_ma > step_ma
+        capped = participant.limit_ma < participant.offer_ma
+        if safety or shrunk or capped:
+            cycle.set_offer(
+                participant, _not_raised(participant, target_ma) if safety else target_ma
+            )
+            for index in participant.phases:
+                if danger[index] is Danger.CLEAR:
+                    _note_reduction(cycle, cycle.phases[index])
+
+
+def _not_raised(participant: Participant, target_ma: int) -> int:
+    """Return no more than what a charger has taken: a raise it had not taken yet is taken back.
+
+    It would be raised while the others have not obeyed yet.
+    """
+    acknowledged_ma = (
+        None if participant.observation is None else participant.observation.acknowledged_ma
+    )
+    if acknowledged_ma is None or acknowledged_ma >= target_ma:
+        return target_ma
+    return max(acknowledged_ma, participant.settings.minimum_ma)
+
+
+def _in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
+    """Return the phases on which a reduction for safety has not helped.
+
+    A vehicle that takes less than it is report frees nothing when that is lowered, and without
+    measurement nobody knows which one does: then only the minimum is certain.
+    """
+    soon_s = (
+        cycle.settings.obey_s + 2 * cycle.state.meter.spacing_s + cycle.settings.meter_delay_s + 1.0
+    )
+    return {
+        index
+        for index, phase in enumerate(cycle.phases)
+        if danger[index] is Danger.CLEAR and cycle.now_s - phase.reduced_at <= soon_s
+    }
+
+
+def _still_over_range(cycle: CycleState) -> set[int]:
+    """Return the phases over range although a reduction was obeyed: by how much too high, nobody knows."""
+    found = set()
+    for index, phase in enumerate(cycle.phases):
+        value = cycle.state.meter.values[index]
+        if value is not None and value.over_range:
+            after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
+            if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
+                found.add(index)
+    return found
+
+
+def _give_way(
+    cycle: CycleState,
+    running: list[Participant],
+    newcomer: Participant,
+    allocated_ma: Mapping[int, int],
+) -> None:
+    """Lower those who leave a newcomer no room, by however little. Source: load-management 9.3c."""
+    for participant in running:
+        target_ma = allocated_ma[participant.settings.number]
+        if target_ma < participant.offer_ma and not set(participant.phases).isdisjoint(
+            newcomer.phases
+        ):
+            cycle.set_offer(participant, target_ma)
+
+
+class Danger(Enum):
+    """How much too much the offers on a phase are."""
+
+    NONE = "not"
+    SMALL = "a little, but for a while"
+    CLEAR = "clearly: lowering is for safety, and raising waits after it"
+
+
+def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Danger]:
+    """Return for each phase whether the offers are too much."""
+    room_ma = list(cycle.now_ma)
+    offered_ma = [0] * len(room_ma)
+    numbers = {participant.settings.number for participant in running}
+    for number, participant in cycle.participants.items():
+        if number in numbers:
+            for index in participant.phases:
+                offered_ma[index] += participant.offer_ma
+            continue
+        leaves = participant.leaves
+        for index in range(len(room_ma)):
+            room_ma[index] -= participant.held_ma(index, counts=leaves)
+    return [
+        _is_in_danger(cycle, phase, offered_ma[index], room_ma[index])
+        for index, phase in enumerate(cycle.phases)
+    ]
+
+
+def _is_in_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
+    if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
+        phase.excess_since = None
+        return Danger.NONE
+    if phase.excess_since is None:
+        phase.excess_since = cycle.now_s
+    if offered_ma - room_ma > cycle.settings.lower_from_ma:
+        return Danger.CLEAR
+    return Danger.SMALL if cycle.now_s - phase.excess_since >= LOW_EXCESS_S else Danger.NONE
+
+
+def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
+    """Remember a reduction for safety; a load that comes and goes makes the next raise wait longer.
+
+    Waiting longer is of use only where the building had as much not long ago: then a longer window
+    would have kept that in mind, and nobody had been raised.
+    """
+    now_s = cycle.now_s
+    if phase.reduced_at == now_s:
+        return
+    phase.reduced_at = now_s
+    level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
+    if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
+        return
+    if window * 2**phase.back_off < level_absent_s:
+        phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
+        phase.back_off_useful_at = now_s
+
+
+# --- raise ---------------------------------------------------------------------------------------
+
+
+def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]) -> None:
+    """Give more to those who may have it, as much as was released."""
+    requests_ma = _raise_requests(cycle, running, up_ma)
+    if not requests_ma:
+        return
+    held_ma = cycle.committed_ma()
+    head = of_mains([up - held for up, held in zip(cycle.up_ma, held_ma, strict=True)])
+    requests = [
+        AllocationRequest(
+            minimum_ma=0,
+            cap_ma=want_ma,
+            constraints=on_mains(participant.phases),
+            prioritised=participant.settings.number == cycle.settings.priority,
+        )
+        for participant, want_ma in requests_ma
+    ]
+    for (participant, _), grant_ma in zip(requests_ma, solve(head, requests), strict=True):
+        step_ma = participant.settings.resolution_ma
+        granted_ma = grant_ma // step_ma * step_ma
+        if granted_ma > 0:
+            cycle.set_offer(participant, participant.offer_ma + granted_ma)
+            participant.raised_at, participant.raised_in_set = cycle.now_s, cycle.state.meter.sets
+            participant.small_raise_possible_since = None
+            for index in participant.phases:
+                cycle.phases[index].raised_at = cycle.now_s
+
+
+def _raise_requests(
+    cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]
+) -> list[tuple[Participant, int]]:
+    """Return who may rise now, and by how much at most [mA]."""
+    settings = cycle.settings
+    requests_ma: list[tuple[Participant, int]] = []
+    for participant in running:
+        want_ma = min(up_ma[participant.settings.number] - participant.offer_ma, settings.raise_ma)
+        step_ma = max(settings.raise_from_ma, participant.settings.resolution_ma)
+        if want_ma >= step_ma or _is_worth_it_now(cycle, participant, want_ma):
+            cycle.is_at_target = False
+            if _may_rise(cycle, participant):
+                requests_ma.append((participant, want_ma))
+    return requests_ma
+
+
+def _is_worth_it_now(cycle: CycleState, participant: Participant, want_ma: int) -> bool:
+    """Tell whether a small raise has been possible for so long that it is worth a write.
+
+    Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
+    """
+    if want_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
+        participant.small_raise_possible_since = None
+        return False
+    if participant.small_raise_possible_since is None:
+        participant.small_raise_possible_since = cycle.now_s
+    return cycle.now_s - participant.small_raise_possible_since >= SMALL_RAISE_S
+
+
+def _may_rise(cycle: CycleState, participant: Participant) -> bool:
+    if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
+        return False
+    meter = cycle.state.meter
+    just_complete = meter.set_at == cycle.now_s
+    complete = meter.sets > participant.raised_in_set and (just_complete or not meter.fresh)
+    recent = complete and is_recent(meter, cycle.settings, cycle.now_s)
+    seen = cycle.is_on_change or cycle.is_static or recent
+    return seen and all(_may_raise(cycle, cycle.phases[index]) for index in participant.phases)
+
+
+def _may_raise(cycle: CycleState, phase: PhaseState) -> bool:
+    hold_s = window_s(cycle.state.meter) * 2**phase.back_off
+    return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
+
+
+# --- why -----------------------------------------------------------------------------------------
+
+
+def _explain(
+    cycle: CycleState,
+    running: list[Participant],
+    waiting: list[Participant],
+    up_ma: Mapping[int, int],
+) -> None:
+    for participant in running:
+        cycle.reasons[participant.settings.number] = _why(cycle, participant, up_ma)
+    for participant in waiting:
+        started = participant.offer_ma > 0
+        reason = _why(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
+        cycle.reasons[participant.settings.number] = reason
+
+
+def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
+    """Return what keeps a running participant from having more."""
+    one = participant.settings
+    if participant.offer_ma >= one.maximum_ma:
+        return Reason.MAXIMUM
+    if participant.cap is not None and participant.offer_ma >= participant.cap.cap_ma:
+        return participant.cap.reason
+    if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
+        return Reason.UNDER_USE
+    if up_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
+        return Reason.RAISING
+    priority = cycle.settings.priority
+    if priority is not None and priority != one.number:
+        first = cycle.participants.get(priority)
+        if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
+            return Reason.PRIORITY
+    tightest = min(participant.phases, key=lambda index: cycle.up_ma[index], default=0)
+    return FUSES[tightest]
