@@ -292,7 +292,7 @@ def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> Follow
         return check
     report = sorted([current_ma for _, current_ma in check.values])
     if report[-1] - report[0] > BUILDING_MA:
-        return check  # nothing could be report from here
+        return check  # nothing can be concluded from here
     return _from_here(check, drawn_ma, paired, report[len(report) // 2])
 
 
