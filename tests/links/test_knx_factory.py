@@ -293,7 +293,7 @@ def test_a_tunnel_to_whoever_answers_is_a_risk(secured: KnxSettings) -> None:
     link = make_link(of)
     assert link is not None
     (risk,) = link.risks
-    assert "anybody may pass for the KNX IP interface" in str(risk)
+    assert "any device can impersonate the KNX IP interface" in str(risk)
 
 
 def test_nothing_shows_or_logs_a_secret(
