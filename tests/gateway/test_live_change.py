@@ -312,11 +312,11 @@ async def test_a_hundred_changes_while_cars_charge(tmp_path: Path) -> None:
             await world.change(plan.text())
             if rng.random() < 0.3:
                 continue  # the next one comes at once
-            await world.sleep(rng.choice([0.5, 3.0, 15.0]))
+            await world.sleep(rng.choice([0.5, 2.0, 6.0]))
             assert world.line.members == joined
             assert world.gateway.knx_is_up
             watch.sessions()
-            await world.sleep(10.0)
+            await world.sleep(4.0)
             watch.offers(plan)
             watch.line(plan)
             if change % 10 == 9 or not counts:
