@@ -9,10 +9,10 @@ Source: load-management 13.3. When the faults end is ours.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-SETTLE_S = 6.0  # T_ev: what an EV is given to obey a lower limit
+from knxgw.charging.limits import DRAWS_FROM_MA, OBEY_S, highest_obedient_ma
+
 OVER_S = 10.0  # clearly above the offer for this long
 STOP_S = 10.0  # after 0 A was decided because of it
-DRAWS_MA = 1000  # more than this is still charging
 RETRY_S = 300.0  # without any draw
 
 
@@ -63,7 +63,7 @@ def _is_over(known: Obedience, current_ma: int, now_s: float) -> bool:
     offer_ma = known.offer_ma
     if known.obeys is not Obeys.YES or offer_ma is None or now_s < known.settled_s:
         return False
-    return current_ma > offer_ma + max(1500, offer_ma // 10)
+    return current_ma > highest_obedient_ma(offer_ma)
 
 
 def _lowered_again(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
@@ -79,12 +79,12 @@ def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
     if offer_ma == known.offer_ma:
         return known
     lowered = offer_ma is not None and (known.offer_ma is None or offer_ma < known.offer_ma)
-    settled_s = now_s + SETTLE_S if lowered else known.settled_s
+    settled_s = now_s + OBEY_S if lowered else known.settled_s
     return replace(known, offer_ma=offer_ma, settled_s=settled_s, over_s=None)
 
 
 def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Obedience:
-    if now_s < known.settled_s or current_ma <= offer_ma + max(1500, offer_ma // 10):
+    if now_s < known.settled_s or current_ma <= highest_obedient_ma(offer_ma):
         return known if known.over_s is None else replace(known, over_s=None)
     if known.over_s is None:
         return replace(known, over_s=now_s)
@@ -95,7 +95,7 @@ def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Ob
 
 def _wait(known: Obedience, current_ma: int, now_s: float) -> Obedience:
     """Follow what the vehicle makes of the 0 A it is offered for not following."""
-    if current_ma > DRAWS_MA:
+    if current_ma > DRAWS_FROM_MA:
         late = now_s - known.fault_s >= STOP_S
         return replace(known, obeys=Obeys.NOT_STOPPING if late else known.obeys, quiet_s=None)
     if known.quiet_s is None:  # it stopped at last

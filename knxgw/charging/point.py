@@ -13,6 +13,7 @@ from knxgw.catalogue.model import Product, ZeroMeaning
 from knxgw.charging import obedience as obeying
 from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_by, new_counter
 from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.limits import CURRENT_STALE_AFTER_S, DRAWS_FROM_MA, FRESH_PERIODS, OBEY_S
 from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import Session
@@ -28,20 +29,19 @@ from knxgw.charging.words import (
 )
 from knxgw.config.model import ChargingStart, PointSettings
 
-OBEY_S, ECHO_PERIODS, POLL_S = 6.0, 2, 1.0  # T_ev, and polls in which our pause may be reported
+ECHO_PERIODS, POLL_S = 2, 1.0  # polls in which our own pause may still be reported
 FRESH_DEFAULT_S = 60.0
 FRESH_S: Mapping[Quantity, float] = {
     **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
     Quantity.STATE: 10.0,
     Quantity.CONNECTED: 10.0,
-    **dict.fromkeys((Quantity.CURRENT, *PHASE_CURRENTS), 10.0),
+    **dict.fromkeys((Quantity.CURRENT, *PHASE_CURRENTS), CURRENT_STALE_AFTER_S),
     Quantity.TEMPERATURE: 180.0,
     Quantity.SERIAL: float("inf"),
     Quantity.FIRMWARE: float("inf"),
     Quantity.EVCCID: float("inf"),
 }
 SHORTEST_FRESH_S = min(FRESH_S.values())
-FRESH_PERIODS = 5  # poll periods. Source: load-management 3.3
 FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
 USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
 
@@ -448,7 +448,7 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     if current_ma is None:
         state = fresh_value(point, Quantity.STATE, now_s)
         return finished and not (isinstance(state, ChargingState) and state.is_charging)
-    return finished and current_ma <= obeying.DRAWS_MA
+    return finished and current_ma <= DRAWS_FROM_MA
 
 
 # --- obedience -----------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ class RecordReader:
         """
         value = self._values.get(name)
         is_known = isinstance(value, bool) or (value is None and empty and name in self._values)
-        return value if self._is_known(name, is_known, left_out) and value is not None else None
+        return (
+            value if self._note_if_unknown(name, is_known, left_out) and value is not None else None
+        )
 
     def number(self, name: str, low: int, high: int, *, left_out: bool = False) -> int | None:
         """Return a whole number, None if there is none or it is not known."""
@@ -34,7 +36,7 @@ class RecordReader:
         if value is None and name in self._values:
             return None
         is_known = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        return value if self._is_known(name, is_known, left_out) else None
+        return value if self._note_if_unknown(name, is_known, left_out) else None
 
     def moment(self, name: str) -> datetime | None:
         """Return a time [aware UTC], None if there is none or it is not known."""
@@ -42,18 +44,20 @@ class RecordReader:
         if value is None and name in self._values:
             return None
         moment = _moment(value)
-        return moment if self._is_known(name, moment is not None) else None
+        return moment if self._note_if_unknown(name, moment is not None) else None
 
     def part(self, name: str, *, left_out: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record, None if there is none."""
         value = self._values.get(name)
-        if not self._is_known(name, isinstance(value, dict) or name in self._values, left_out):
+        if not self._note_if_unknown(
+            name, isinstance(value, dict) or name in self._values, left_out
+        ):
             return None
         if value is None:
             return None
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
-    def _is_known(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
+    def _note_if_unknown(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
         if is_known:
             return True
         if not (left_out and name not in self._values and self._values):

@@ -6,6 +6,7 @@ Source: load-management 6 to 14.
 from collections.abc import Mapping, Sequence
 
 from knxgw.charging.faults import FaultCode
+from knxgw.charging.limits import DRAWS_FROM_MA
 from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
@@ -14,7 +15,14 @@ from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.overcurrent import Load
-from knxgw.dlm.participant import DRAWS_FROM_MA, Observation, Participant, Phases, is_quiet, observe
+from knxgw.dlm.participant import (
+    Observation,
+    Participant,
+    Phases,
+    is_quiet,
+    note_age,
+    observe,
+)
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LONG_AGO, LoadManagement
@@ -56,6 +64,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
     invalid = False
     for number, participant in cycle.participants.items():
         if is_quiet(participant, observations[number], cycle.now_s):
+            note_age(participant, observations[number])
             continue  # one that is invalid never is
         was_member, was_counted = (
             participant.takes_part,
@@ -355,7 +364,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            if not _may_start(cycle, has_room=cycle.may_start(room_ma, participant)):
+            if not _may_start(cycle, has_room=cycle.claim_start(room_ma, participant)):
                 cycle.reasons[number] = reason if cycle.emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)

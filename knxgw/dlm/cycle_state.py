@@ -152,15 +152,18 @@ class CycleState:
                 own_ma = participant.held_ma(index, counts=counts)
                 if rises and participant.raised_to_ma > own_ma and index in participant.phases:
                     own_ma = participant.raised_to_ma
-                if (
-                    falls
-                    and participant.draw_at_change_ma > own_ma
-                    and self._is_unmeasured_since(participant, index)
-                ):
-                    own_ma = participant.draw_at_change_ma
-                    self.is_at_target = False
+                if falls and self._is_unmeasured_since(participant, index):
+                    own_ma = max(own_ma, participant.draw_at_change_ma)
                 held_ma[index] += own_ma
         return held_ma
+
+    def _awaits_release(self, participant: Participant) -> bool:
+        """Tell whether the meter has still to show what lowering one without measurement released."""
+        return (
+            not participant.settings.measures
+            and participant.draw_at_change_ma > participant.offer_ma
+            and any(self._is_unmeasured_since(participant, index) for index in participant.phases)
+        )
 
     def _is_unmeasured_since(self, participant: Participant, phase: int) -> bool:
         """Tell whether the meter has not looked at a phase since a participant must have obeyed its offer.
@@ -183,11 +186,11 @@ class CycleState:
         need_ma = participant.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
 
-    def may_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Tell whether a newcomer may have its minimum now.
+    def claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
+        """Claim the minimum of a newcomer; true: it may start now.
 
-        What is offered where there is no vehicle is taken back first, if there is not enough for
-        both: another one may have been plugged in there, and nobody has looked since.
+        Where no vehicle is connected, an offer is withdrawn first if there is not enough for both:
+        a vehicle may have been plugged in there since the last reading.
         """
         held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
         spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
@@ -239,41 +242,46 @@ class CycleState:
             reasons=self.reasons,
             next_participant=self.next_participant,
             next_since=self.next_since,
-            due_at=self._due_s(),
+            due_at=self._next_due_at(),
             available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
 
-    def _due_s(self) -> float:
+    def _next_due_at(self) -> float:
         """Return until when time alone changes nothing: then the next cycle is due at latest."""
         now_s = self.now_s
-        due_s = self._quiet_until_s()
+        due_at = self._note_unchanged_until()
         waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
         if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_at_target:
+            return now_s
+        if any(map(self._awaits_release, self.participants.values())):
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)
             if alive_at is not None:
-                due_s = min(due_s, alive_at + self.settings.timeout_s)
+                due_at = min(due_at, alive_at + self.settings.timeout_s)
         window = meters.window_s(self.state.meter)
         for phase, expires_s in zip(self.phases, self.peak_expires_at, strict=True):
             hold_s = window * 2**phase.back_off
-            due_s = min(due_s, expires_s)
-            if phase.excess_since is not None and now_s < phase.excess_since + LOW_EXCESS_S < due_s:
-                due_s = phase.excess_since + LOW_EXCESS_S
-            if now_s <= phase.reduced_at + hold_s < due_s:
-                due_s = phase.reduced_at + hold_s
+            due_at = min(due_at, expires_s)
+            if (
+                phase.excess_since is not None
+                and now_s < phase.excess_since + LOW_EXCESS_S < due_at
+            ):
+                due_at = phase.excess_since + LOW_EXCESS_S
+            if now_s <= phase.reduced_at + hold_s < due_at:
+                due_at = phase.reduced_at + hold_s
             if phase.back_off:
-                due_s = min(due_s, phase.back_off_useful_at + BACK_OFF_ENDS_S)
+                due_at = min(due_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
         if self.next_participant is not None:
-            due_s = min(due_s, max(now_s, self.next_since + queues.NEXT_WAITS_S))
-        return min(due_s, self._next_turn_s())
+            due_at = min(due_at, max(now_s, self.next_since + queues.NEXT_WAITS_S))
+        return min(due_at, self._next_turn_at())
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
         """Tell whether a value that is in force says more when nothing moves any more."""
         return self.is_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
 
-    def _quiet_until_s(self) -> float:
-        """Return until when no participant has to be looked at again, and note it for each.
+    def _note_unchanged_until(self) -> float:
+        """Note for each participant until when nothing about it changes; return the first of these.
 
         After a new offer that is now: what follows from it is seen the next time.
         """
@@ -289,7 +297,7 @@ class CycleState:
                 soonest_s = min(soonest_s, max(now_s, queues.may_return_at(participant, now_s)))
         return soonest_s
 
-    def _next_turn_s(self) -> float:
+    def _next_turn_at(self) -> float:
         """Return when one who is served may have to yield to one who waits."""
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
@@ -298,5 +306,5 @@ class CycleState:
         waiting = [one.waiting_since or self.now_s for one in participants if one.offer_ma == 0]
         if not self.settings.queue or not served or not waiting:
             return float("inf")
-        turn_s = max(min(waiting), min(served)) + self.settings.rotation_s - queues.SLACK_S
-        return max(turn_s, self.now_s)
+        turn_at = max(min(waiting), min(served)) + self.settings.rotation_s - queues.SLACK_S
+        return max(turn_at, self.now_s)

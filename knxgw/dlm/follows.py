@@ -44,8 +44,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from knxgw.charging.limits import DRAWS_FROM_MA
 from knxgw.dlm.participant import (
-    DRAWS_FROM_MA,
     Participant,
     last_read_at,
     range_about,

@@ -8,7 +8,12 @@ Source: load-management 3.3, 4, 13, 14.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from knxgw.charging.point import FRESH_PERIODS
+from knxgw.charging.limits import (
+    CURRENT_STALE_AFTER_S,
+    DRAWS_FROM_MA,
+    FRESH_PERIODS,
+    highest_plausible_ma,
+)
 from knxgw.charging.precedence import Constraint
 from knxgw.charging.words import ChargingState
 from knxgw.dlm.settings import Settings
@@ -18,7 +23,6 @@ CHARGES_CLEARLY_MA, UNUSED_BELOW_MA = (
     1000,
 )  # a phase below the weak one for a while is not used
 UNUSED_AFTER_S = 15.0
-DRAWS_FROM_MA = 1000
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
 ROTATIONS = ("123", "231", "312", "132", "213", "321")
@@ -50,7 +54,9 @@ class Observation:
     constraints: tuple[Constraint, ...]  # beside load management, highest rank first
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_at: float | None  # when they were read
-    fresh_s: float = 10.0  # for how long a reading counts, by how often there is one
+    fresh_s: float = (
+        CURRENT_STALE_AFTER_S  # for how long a reading counts, by how often there is one
+    )
     energy_mwh: int = 0  # of the session
     acknowledged_ma: int | None = None  # last offer the charger acknowledged
     acknowledged_at: float | None = None  # when it did
@@ -205,22 +211,24 @@ class Participant:
 
 
 def is_quiet(participant: Participant, observation: Observation, now_s: float) -> bool:
-    """Tell whether what is seen says nothing new, nor does the time; note how old it is.
+    """Tell whether neither an observation nor the time says anything new.
 
-    What a charger without measurement is taken to draw moves with time.
+    The assumed draw of a charger without measurement changes with time.
     """
     known = participant.observation
     if known is None or now_s >= participant.unchanged_until or not participant.settings.measures:
         return False
-    if not known.differs_only_in_age(observation):
-        return False
+    return known.differs_only_in_age(observation)
+
+
+def note_age(participant: Participant, observation: Observation) -> None:
+    """Note when the currents were read, after a reading that showed nothing new."""
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
         if participant.reachable:
             participant.history = _grown(
                 participant.history, observation.read_at, participant.actual_ma
             )
-    return True
 
 
 def observe(
@@ -428,7 +436,6 @@ def _grown(
     return (*history[start:], (at_s, actual))
 
 
-STALE_S = 10.0
 BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be offered more
 OFTEN_S = 2.0
 
@@ -442,12 +449,11 @@ def is_read_often(participant: Participant) -> bool:
 
 def stale_after_s(participant: Participant) -> float:
     """Return after how long [s] a reading is none any more. Source: load-management 3.3."""
-    return STALE_S if participant.observation is None else participant.observation.fresh_s
-
-
-def _highest_ma(participant: Participant) -> int:
-    """Return the highest current that can be. Source: load-management 3.3."""
-    return participant.settings.maximum_ma * 13 // 10 + 2000
+    return (
+        CURRENT_STALE_AFTER_S
+        if participant.observation is None
+        else participant.observation.fresh_s
+    )
 
 
 def _is_left_over(
@@ -460,14 +466,14 @@ def _is_left_over(
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
     most_ma = max((current or 0 for current in currents_ma), default=0)
-    return _highest_ma(participant) < most_ma <= BEGINS_MA
+    return highest_plausible_ma(participant.settings.maximum_ma) < most_ma <= BEGINS_MA
 
 
 def _update_validity(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> None:
     """Note whether the values can be believed; after bad ones only when they are good for a while."""
-    highest_ma = _highest_ma(participant)
+    highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
     good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
     if not good:
         participant.valid, participant.plausible_since = False, None

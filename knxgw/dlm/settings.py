@@ -5,6 +5,7 @@ Source: load-management 2. Currents are mA per phase, times are seconds.
 
 from dataclasses import dataclass
 
+from knxgw.charging.limits import OBEY_S
 from knxgw.charging.words import NOMINAL_V
 from knxgw.config.model import SMART_METER_7012_MA, Monitoring
 
@@ -30,7 +31,7 @@ class Settings:
     raise_spacing_s: float = 5.0  # T_up
     lower_from_ma: int = 500  # delta_dn
     raise_from_ma: int = 500  # delta_up
-    obey_s: float = 6.0  # T_ev
+    obey_s: float = OBEY_S  # T_ev
     overcurrent_fuse_s: float = 6.0  # T_och
     overcurrent_limit_s: float = 60.0  # T_ocs
     severe_factor: float = 1.25  # k_sev

@@ -59,7 +59,7 @@ def share_out(cycle: CycleState) -> None:
             _give_way(
                 cycle, running, participant, _allocated(cycle.certain_ma, others_ma, requests)
             )
-        if cycle.may_start(cycle.up_ma, participant):
+        if cycle.claim_start(cycle.up_ma, participant):
             cycle.start(participant)
     _raise(cycle, running, _kept_free(cycle, running, waiting, admitted, least_ma))
     _explain(cycle, running, waiting, up_ma)
@@ -198,7 +198,7 @@ def _admit(
     admitted = []
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
-        if _may_come_back(cycle, participant, minimums, room_now) and all(
+        if _readmit(cycle, participant, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in participant.phases
         ):
             admitted.append(participant)
@@ -226,10 +226,10 @@ def _kept_free(
     return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
-def _may_come_back(
+def _readmit(
     cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
 ) -> bool:
-    """Tell whether there has been room for one that was shed for long enough.
+    """Readmit one that was shed once there has been room for long enough; false: not yet.
 
     What there is at each moment counts: that it lasts is what the time is for. One that was
     stopped often in this hour waits for the hour to end: its contactor and its vehicle wear.
@@ -356,12 +356,12 @@ def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Dan
         for index in range(len(room_ma)):
             room_ma[index] -= participant.held_ma(index, counts=leaves)
     return [
-        _is_in_danger(cycle, phase, offered_ma[index], room_ma[index])
+        _update_danger(cycle, phase, offered_ma[index], room_ma[index])
         for index, phase in enumerate(cycle.phases)
     ]
 
 
-def _is_in_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
+def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
     if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
         phase.excess_since = None
         return Danger.NONE
@@ -395,7 +395,7 @@ def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
 
 def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]) -> None:
     """Give more to those who may have it, as much as was released."""
-    requests_ma = _raise_requests(cycle, running, up_ma)
+    requests_ma = _collect_raise_requests(cycle, running, up_ma)
     if not requests_ma:
         return
     held_ma = cycle.committed_ma()
@@ -420,7 +420,7 @@ def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, in
                 cycle.phases[index].raised_at = cycle.now_s
 
 
-def _raise_requests(
+def _collect_raise_requests(
     cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]
 ) -> list[tuple[Participant, int]]:
     """Return who may rise now, and by how much at most [mA]."""
@@ -429,24 +429,31 @@ def _raise_requests(
     for participant in running:
         want_ma = min(up_ma[participant.settings.number] - participant.offer_ma, settings.raise_ma)
         step_ma = max(settings.raise_from_ma, participant.settings.resolution_ma)
-        if want_ma >= step_ma or _is_worth_it_now(cycle, participant, want_ma):
-            cycle.is_at_target = False
-            if _may_rise(cycle, participant):
-                requests_ma.append((participant, want_ma))
+        if want_ma < step_ma:
+            _time_small_raise(participant, want_ma, cycle.now_s)
+            if not _is_worth_it_now(participant, cycle.now_s):
+                continue
+        cycle.is_at_target = False
+        if _may_rise(cycle, participant):
+            requests_ma.append((participant, want_ma))
     return requests_ma
 
 
-def _is_worth_it_now(cycle: CycleState, participant: Participant, want_ma: int) -> bool:
+def _time_small_raise(participant: Participant, want_ma: int, now_s: float) -> None:
+    """Note since when a small raise has been possible."""
+    if want_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
+        participant.small_raise_possible_since = None
+    elif participant.small_raise_possible_since is None:
+        participant.small_raise_possible_since = now_s
+
+
+def _is_worth_it_now(participant: Participant, now_s: float) -> bool:
     """Tell whether a small raise has been possible for so long that it is worth a write.
 
     Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
     """
-    if want_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
-        participant.small_raise_possible_since = None
-        return False
-    if participant.small_raise_possible_since is None:
-        participant.small_raise_possible_since = cycle.now_s
-    return cycle.now_s - participant.small_raise_possible_since >= SMALL_RAISE_S
+    since = participant.small_raise_possible_since
+    return since is not None and now_s - since >= SMALL_RAISE_S
 
 
 def _may_rise(cycle: CycleState, participant: Participant) -> bool:

@@ -3,8 +3,8 @@
 Source: load-management 13.4, 14.
 """
 
+from knxgw.charging.limits import DRAWS_FROM_MA, OVERDRAW_FROM_MA
 from knxgw.dlm.participant import (
-    DRAWS_FROM_MA,
     NO_CURRENT,
     UNUSED_AFTER_S,
     Participant,
@@ -15,7 +15,6 @@ from knxgw.dlm.participant import (
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
-IGNORES_FROM_MA = 1500  # of overdraw. Source: load-management 13.3
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
 NARROW_S, NARROW_MA = (
     300.0,
@@ -29,7 +28,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
     """Give it another offer."""
     if offer_ma == participant.offer_ma:
         return
-    if offer_ma < participant.offer_ma and max(participant.overdraw_ma) <= IGNORES_FROM_MA:
+    if offer_ma < participant.offer_ma and max(participant.overdraw_ma) <= OVERDRAW_FROM_MA:
         participant.obey_by_at = now_s + settings.obey_s
     if offer_ma > participant.offer_ma:
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
@@ -78,7 +77,7 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
         participant.overdraw_ma = NO_CURRENT
         return
     offer_ma, actual = participant.offer_ma, participant.actual_ma
-    ignores_offer = max(participant.overdraw_ma) > max(IGNORES_FROM_MA, offer_ma // 10)
+    ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
     if not ignores_offer and not _must_have_obeyed(participant, settings, now_s):
         return
     if max(actual) <= offer_ma:

@@ -356,7 +356,7 @@ class Commander:
             age_s = now_s - self._acknowledged_at
             if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
                 suspect = self._read_back_points(self._wanted_steps())
-            if self._draw_check.needs_rewrite(
+            if self._draw_check.find_violation(
                 values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
             ):
                 for step in self._wanted_steps():

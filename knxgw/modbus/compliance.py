@@ -16,6 +16,7 @@ from enum import Enum, auto
 
 from knxgw.allowance import Allowance
 from knxgw.catalogue.model import Control, DeviceModel
+from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, highest_obedient_ma
 from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 
@@ -27,9 +28,6 @@ ARM_AGAIN_S = 3600.0  # a rejected fail-safe setting: it may be stored in memory
 LIMITED_REWRITE_S = 60.0  # the charger allows less than the offer: no hurry
 MOST_REWRITES = 3  # in a row, then at longer intervals
 LOG_AGAIN_S = 3600.0  # between two log lines about the same violation
-DRAWS_MA = 1000  # more than this is charging
-DRAWS_W = DRAWS_MA * NOMINAL_V // 1000
-OVERDRAW_MA = 1500  # plus a tenth of the offer, as in the station's rule
 _CHARGES = (
     ChargingState.CHARGE,
     ChargingState.CHARGE_REDUCED,
@@ -165,10 +163,10 @@ class DrawCheck:
         self._shows_pause = all(control.read_back_of(step) for step in control.pause)
         self._violations = violations
 
-    def needs_rewrite(
+    def find_violation(
         self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float, now_s: float
     ) -> bool:
-        """Return True when an offer that was acknowledged `age_s` ago must be written again; log it.
+        """Check an offer that was acknowledged `age_s` ago; true: it must be written again. Log it.
 
         During a pause any draw counts; above 0 A only where the setpoint has no read-back.
         """
@@ -194,12 +192,12 @@ class DrawCheck:
         """Return the observation that the vehicle charges during a pause; None: it does not."""
         for quantity in (*PHASE_CURRENTS, Quantity.CURRENT):
             current_ma = values.get(quantity)
-            if isinstance(current_ma, int) and current_ma > DRAWS_MA:
+            if isinstance(current_ma, int) and current_ma > DRAWS_FROM_MA:
                 return f"draws {current_ma / 1000:g} A"
         if self._measures & {"current_l1", "current"}:
             return None
         power_w = values.get(Quantity.POWER)
-        if isinstance(power_w, int) and power_w > DRAWS_W:
+        if isinstance(power_w, int) and power_w > DRAWS_FROM_W:
             return f"draws {power_w} W"
         by_state = not self._measures and not self._shows_pause
         if by_state and values.get(Quantity.STATE) in _CHARGES:
@@ -210,8 +208,6 @@ class DrawCheck:
 def _overdraws(values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
     for phase in PHASE_CURRENTS:
         current_ma = values.get(phase)
-        if isinstance(current_ma, int) and current_ma > acknowledged_ma + max(
-            OVERDRAW_MA, acknowledged_ma // 10
-        ):
+        if isinstance(current_ma, int) and current_ma > highest_obedient_ma(acknowledged_ma):
             return f"draws {current_ma / 1000:g} A"
     return None

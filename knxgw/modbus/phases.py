@@ -23,10 +23,9 @@ with N phases must then stop, which proves the count; one that continues has few
 
 from collections.abc import Mapping
 
+from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, highest_plausible_ma
 from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
 
-FLOWS_MA = 1000  # more than this is the charging of a vehicle
-FLOWS_W = FLOWS_MA * NOMINAL_V // 1000
 TRY_S = 30.0  # by then a vehicle that can start at the offer has started
 IDLE_S = 60.0
 STOPS_S = 15.0  # until a vehicle follows a pilot that signals a pause
@@ -53,7 +52,7 @@ class PhaseCount:
         """Start with an unknown count; the charger accepts offers of `minimum_ma` to `maximum_ma`."""
         self._configured = configured
         self._minimum_ma = minimum_ma
-        self._impossible_ma = maximum_ma * 13 // 10 + 2000  # as in load management
+        self._impossible_ma = highest_plausible_ma(maximum_ma)
         self._measures_currents = measures_currents
         self._state: Value | None = None
         self._currents: dict[Quantity, tuple[float, int]] = {}
@@ -126,7 +125,7 @@ class PhaseCount:
         if max(fresh) > self._impossible_ma:
             self.forget()
             return
-        used = min(sum(ma > FLOWS_MA for ma in fresh), self._configured)
+        used = min(sum(ma > DRAWS_FROM_MA for ma in fresh), self._configured)
         too_much = max(fresh) > offer_ma * EXCESS
         if used == 0:
             self._update_without_current(offer_ma, now_s)
@@ -144,7 +143,7 @@ class PhaseCount:
 
     def _update_from_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
         written_for_s = now_s - self._written_since
-        if power_w <= FLOWS_W:
+        if power_w <= DRAWS_FROM_W:
             if self._checks:  # it has stopped, as a vehicle with more phases must
                 self._set_count(self._tried + 1)
             else:

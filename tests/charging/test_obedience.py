@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.charging.limits import OBEY_S
 from knxgw.charging.obedience import (
     NEW,
     OVER_S,
     RETRY_S,
-    SETTLE_S,
     STOP_S,
     Obedience,
     Obeys,
@@ -32,7 +32,7 @@ def lowered() -> Obedience:
 
 @pytest.mark.proves("D13.3a", "7.67")
 def test_a_vehicle_that_goes_on_as_before_is_not_following() -> None:
-    last_good_s = round(100 + SETTLE_S + OVER_S)
+    last_good_s = round(100 + OBEY_S + OVER_S)
     known = watched(lowered(), 8000, 16_000, 101, last_good_s - 1)
     assert known.obeys is Obeys.YES, "it had 6 s to obey, then 10 s to be sure"
     assert follow(known, 8000, 16_000, last_good_s).obeys is Obeys.NOT_FOLLOWING

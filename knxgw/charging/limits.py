@@ -1,0 +1,31 @@
+"""Numbers about chargers and vehicles that several rooms use, each of them once.
+
+Compliance with the limit (`obedience`), the echo of our own pause (`point`), load management (`dlm`)
+and the driver (`modbus`) all derive theirs from these. What only one room uses stands there.
+Currents are mA, times are seconds.
+"""
+
+from knxgw.charging.words import NOMINAL_V
+
+OBEY_S = 6.0  # T_ev: how long a vehicle may take to follow a new limit. Source: load-management 2
+DRAWS_FROM_MA = 1000  # a vehicle that draws less does not charge
+DRAWS_FROM_W = DRAWS_FROM_MA * NOMINAL_V // 1000
+OVERDRAW_FROM_MA = 1500  # beside a tenth of the offer. Source: load-management 13.3
+CURRENT_STALE_AFTER_S = 10.0  # where a charger is read often. Source: load-management 3.3
+FRESH_PERIODS = 5  # poll periods that a reading counts, where it is read seldom
+
+
+def highest_obedient_ma(offer_ma: int) -> int:
+    """Return the highest current [mA] that still complies with an offer.
+
+    Source: load-management 13.3.
+    """
+    return offer_ma + max(OVERDRAW_FROM_MA, offer_ma // 10)
+
+
+def highest_plausible_ma(maximum_ma: int) -> int:
+    """Return the highest current [mA] that a charging point with this maximum can carry.
+
+    Source: load-management 3.3.
+    """
+    return maximum_ma * 13 // 10 + 2000
