@@ -12,7 +12,14 @@ from knxgw.charging.precedence import Limits
 from tests.charging.points import METER, make_point
 
 MOST_FIELDS = 8
-LARGE = {"LoadManagement", "Meter", "Overcurrent", "Seen", "Station", "Trail"}  # to be split
+LARGE = {
+    "LoadManagement",
+    "Meter",
+    "Overcurrent",
+    "Observation",
+    "Station",
+    "FollowCheck",
+}  # to be split
 DESCRIBED_ELSEWHERE = ("knxgw.catalogue", "knxgw.config")  # read once, never copied in a step
 
 
