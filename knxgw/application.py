@@ -114,7 +114,7 @@ class Application:
         self.configuration = configuration
         self._device.objects.load(*table)
         self._owner.take(prepared)
-        for number in renewed:  # whoever speaks to it now knows nothing yet
+        for number in renewed:  # a new driver has no offer yet
             decision = self.station.points[number].control.decision
             if decision is not None:
                 self.buses.want(number, decision.offer_ma)
@@ -132,7 +132,7 @@ class Application:
 
     @property
     def _is_left_safe(self) -> bool:
-        """Tell whether every charger that can be reached was told what is to be left behind."""
+        """Tell whether every reachable charger has acknowledged its last offer."""
         return self.station.stopping and self.buses.is_acknowledged
 
     # --- effects

@@ -39,7 +39,7 @@ from knxgw.store.database import Database, FaultRow
 from knxgw.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
-KNX_LAST_DELAY_S = 10.0  # who is back is heard within the time of a link check
+KNX_LAST_DELAY_S = 10.0  # a link that is back is noticed within the time of a link check
 CLOCK_CHECK_S = 10.0
 CLOCK_DRIFT_S = 1.0
 STORE_S = 1.0  # for what waits to be stored at the end
@@ -71,7 +71,7 @@ class Gateway:
     ) -> None:
         """Put the parts together; nothing is written to a charger yet.
 
-        Without a configuration it is a device that nobody has programmed: reachable on KNX, and
+        Without a configuration it is a device that is not programmed yet: reachable on KNX, and
         otherwise at rest.
         """
         quiet_pymodbus()
@@ -160,14 +160,14 @@ class Gateway:
         return Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING
 
     def command(self, event: Event) -> None:
-        """Hand the station an event of KNX or of another source; nobody takes it unconfigured."""
+        """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
         if self.application is not None:
             self.application.inbox.put(event)
 
     # --- life
 
     async def run(self) -> NoReturn:
-        """Run until cancelled; then tell the chargers what shall hold, and close."""
+        """Run until cancelled; then leave the chargers safe, and close."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -324,7 +324,7 @@ class Gateway:
         return records
 
     def _end_faults_of_before(self) -> None:
-        """Note that faults of the run before are over: what still holds is raised anew."""
+        """End the faults of the previous run: those that still hold are raised again."""
         now = self._valid_now()
         at = now.isoformat() if now else None
         for scope, code in self._database.open_faults():

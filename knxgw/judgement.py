@@ -26,7 +26,7 @@ from knxgw.store.trouble import unusable
 from knxgw.website.listener import Address, Listener
 
 PROCESS_HEADER, SITE_HEADER = "X-Knxgw-Process", "X-Knxgw-Site"
-ASK_S = 2.0  # for who has the website's address
+ASK_S = 2.0  # for an answer from the program that has the website's address
 SITE_DIGITS = 16
 LISTEN_KEY = "website.listen"
 
@@ -81,7 +81,7 @@ def judge_start(path: Path, state: Path) -> Judgement:
 
 
 def judge_unconfigured(state: Path) -> Judgement:
-    """Judge the start of a device that nobody has configured yet; what is taken is the caller's.
+    """Judge the start of a device without a configuration; what is taken is the caller's.
 
     It has its website at the address that a file without one would give it, and no KNX link.
     """
@@ -132,7 +132,7 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
 
 
 def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) -> Judgement:
-    """Judge a file for somebody who asks, and take nothing.
+    """Judge a file without taking anything.
 
     A gateway that runs with this very file has its address and its state directory: that is no
     mistake of the file. `offline`: without what this machine must have or be.
@@ -163,7 +163,7 @@ def site_of(path: Path) -> str:
 
 
 def identity(file: Path | None) -> Mapping[str, str]:
-    """Return how a running gateway says who it is, as headers."""
+    """Return the headers by which a running gateway identifies itself."""
     site = {} if file is None else {SITE_HEADER: site_of(file)}
     return {PROCESS_HEADER: str(os.getpid()), **site}
 
@@ -231,7 +231,7 @@ def _is_blocked_by(running: Listener, wanted: Address) -> bool:
 def _open(
     listener: Listener, loaded: LoadedConfiguration, *, asked_for: str | None = None
 ) -> list[Finding]:
-    """Take the website's address; `asked_for`: only look, for whoever asks about that site."""
+    """Take the website's address; `asked_for`: only look, for a check of that site."""
     try:
         listener.open()
     except OSError as err:
@@ -272,7 +272,7 @@ class Holder:
         return self.is_gateway and self.site in (site, None)
 
     def words(self) -> Message:
-        """Return who it is."""
+        """Return which program it is."""
         if not self.is_gateway:
             return message("another_program")
         return running_gateway(self.process)
@@ -286,7 +286,7 @@ def running_gateway(process: str | int | None) -> Message:
 
 
 def _who_serves(address: Address) -> Holder:
-    """Ask who answers at an address that is taken."""
+    """Ask which program answers at an address that is taken."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104 - read
     connection = HTTPConnection(host, address.port, timeout=ASK_S)
     try:

@@ -1,4 +1,4 @@
-"""Running the gateway to its end: signals, configuration read anew, order of exit."""
+"""Running a device to its end: signals, a changed configuration, order of exit."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ _LEVELS = {
 
 
 class Stop:
-    """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks for the configuration anew."""
+    """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again."""
 
     def __init__(self) -> None:
         self.asked, self.ending = asyncio.Event(), asyncio.Event()
@@ -71,7 +71,7 @@ class Stop:
         self.asked.set()
 
     def is_ending(self) -> bool:
-        """Tell whether the run shall end, whatever else was asked for."""
+        """Tell whether the run is to end, whatever else was asked for."""
         return self.ending.is_set()
 
 
@@ -188,7 +188,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
 async def serve_configurations(
     first: Prepared, store: Store, judge: Callable[[Prepared], Judgement]
 ) -> None:
-    """Run a device, with one configuration after the other, until told to stop.
+    """Run a device, with one configuration after the other, until it is stopped.
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
     was taken gives way to the one before.
@@ -250,7 +250,7 @@ class _Life:
         _announce(following)
 
     async def _next(self, stop: Stop) -> Prepared | None:
-        """Wait for what shall run next, None: the end; what cannot run changes nothing."""
+        """Wait for what is to run next, None: the end; what cannot run changes nothing."""
         while True:
             await stop.asked.wait()
             stop.asked.clear()

@@ -1,4 +1,4 @@
-"""What has a say about a charging point, gathered from the whole site. Pure."""
+"""What limits a charging point, gathered from the whole site. Pure."""
 
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.obedience import Obeys
@@ -39,7 +39,7 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
 
 
 def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
-    """Return why nobody gets more than the minimum, None: they may."""
+    """Return why no point gets more than the minimum, None: each may."""
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
     if station.stopping and managed:

@@ -4,7 +4,7 @@ There is one way from an event to its effects. The event changes the station (`s
 says what that may concern (`Dirty`). Then `derive` does, in this order:
 
 1. *Share.* Load management looks at what is dirty. It takes the constraints of each charging point
-   (a cap and who sets it) and returns an allocation with its reason. Mostly nothing that matters has
+   (a cap and its reason) and returns an allocation with its reason. Mostly nothing that matters has
    changed; then there is no cycle.
 2. *Decide.* At each dirty point, and at each with another allocation, the constraints are applied
    to what is requested: the allocation, or the setpoint where load management is off. A vehicle
@@ -13,7 +13,7 @@ says what that may concern (`Dirty`). Then `derive` does, in this order:
 4. *Publish* what shows in group objects and differs from what was published last.
 5. *Remember* what must survive a restart and differs from what is stored.
 
-`before` is the station before the event: what has changed is told by comparing it with the new one.
+`before` is the station before the event: a comparison with the new one shows what has changed.
 Points are derived in the order of their numbers.
 """
 
@@ -63,7 +63,7 @@ class CycleRequest(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dirty:
-    """What an event may have changed, so that it has to be derived anew."""
+    """What an event may have changed, and what must therefore be derived again."""
 
     points: Collection[PointNumber] = ()  # the event, or time, means something to them
     phases: tuple[int, ...] = ()  # of the mains connection, that have a new value

@@ -22,9 +22,9 @@ EARLIEST_VALID = datetime(2026, 1, 1, tzinfo=UTC)  # a clock before this was nev
 
 
 class ClockSource(IntEnum):
-    """Who told the wall-clock time; the higher one is believed."""
+    """Where the wall-clock time comes from; the higher source is believed."""
 
-    SYSTEM = 1  # the machine's clock, which nobody sets
+    SYSTEM = 1  # the machine's clock, without a time server
     KNX = 2  # a date and time on the bus
     NTP = 3  # the machine's clock, set by a time server
 

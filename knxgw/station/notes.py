@@ -51,7 +51,7 @@ _BITS = (RegisterType.BITS16, RegisterType.BITS32)
 
 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
-    """Return the line about a changed offer: news where somebody limits it; states tell the rest."""
+    """Return the line about a changed offer: news where something limits it; the states say the rest."""
     before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
     is_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
@@ -127,7 +127,7 @@ def _meanings(one: Point, text: str) -> Iterable[str]:
             yield one.codes[key].meaning
 
 
-# --- how much is told ----------------------------------------------------------------------------
+# --- how much is logged ----------------------------------------------------------------------------
 
 
 def measured_out(

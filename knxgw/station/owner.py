@@ -27,7 +27,7 @@ class Inbox:
         self._filled.set()
 
     def wake(self) -> None:
-        """Let who waits go on without an event."""
+        """Let the owner go on without an event."""
         self._filled.set()
 
     async def get(self) -> Event | None:
@@ -43,7 +43,7 @@ class Inbox:
 
 
 class Owner:
-    """Owns the station: nobody else changes it; others may look at `station`."""
+    """Owns the station: it alone changes it; others may read `station`."""
 
     def __init__(self, station: Station, inbox: Inbox, carry_out: Callable[[Effect], None]) -> None:
         self.station = station
@@ -75,7 +75,7 @@ class Owner:
         """Advance the station by one event and hand out the effects.
 
         An event that our own rules cannot handle is dropped: everyone else stays protected, the
-        fault says what happened, and nobody gets more than the minimum from then on.
+        fault says what happened, and no point gets more than the minimum from then on.
         """
         try:
             self._advance(event, now_s)

@@ -63,7 +63,7 @@ def reconfigure(
 
 
 def _compared(before: Station, station: Station) -> Mapping[PointNumber, ChargingPoint]:
-    """Return what each charging point was before; of a new one no fault was told yet."""
+    """Return what each charging point was before; a new one has reported no fault yet."""
     return {
         number: before.points.get(number)
         or replace(point, faults=replace(point.faults, present=()))
@@ -167,7 +167,7 @@ def _restored(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point as after a restart; its faults are told as they change."""
+    """Return a charging point as after a restart; its faults are reported as they change."""
     restored = from_record(new, to_record(old), now, now_s, linked)
     return replace(
         restored,
@@ -205,7 +205,7 @@ def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     )
     if old.settings.meter == new.settings.meter:
         return carried
-    gone = old.metered | new.metered  # somebody else measures them now
+    gone = old.metered | new.metered  # another device measures them now
     return replace(
         carried,
         readings=replace(
@@ -295,7 +295,7 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
 
 
 def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
-    """Return what is told and stored of charging points that are not there any more."""
+    """Return what is reported and stored of charging points that are gone."""
     at = before.now(now_s)
     effects: list[Effect] = []
     for number, point in before.points.items():

@@ -170,7 +170,7 @@ def _tick(before: Station, now_s: float) -> Applied:
 
 
 def _before_start(station: Station) -> Station:
-    """Return the station as if the faults of its configuration had not been told yet."""
+    """Return the station as if the faults of its configuration had not been reported yet."""
     unsaid = replace(station, faults=_unsaid(station.faults))
     for number, point in station.points.items():
         unsaid = with_point(unsaid, number, replace(point, faults=_unsaid(point.faults)))
@@ -178,12 +178,12 @@ def _before_start(station: Station) -> Station:
 
 
 def _unsaid(faults: FaultRegister) -> FaultRegister:
-    """Return a register as it is before the faults of the configuration were told."""
+    """Return a register as it is before the faults of the configuration are reported."""
     kept = tuple(code for code in faults.present if code not in _FAULTS_AT_START)
     return replace(faults, present=kept)
 
 
-_FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # told with the start
+_FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported with the start
 
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
@@ -194,7 +194,7 @@ def _restored_in_time(station: Station, now_s: float) -> Station:
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
-    """Take a time unless a better source told it before; running sessions follow a correction."""
+    """Take a time unless a better source has set it before; running sessions follow a correction."""
     old = station.clock
     if old is not None and event.source < old.source:
         return station
