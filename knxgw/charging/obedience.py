@@ -37,7 +37,7 @@ class Obedience:
 
     @property
     def is_counting(self) -> bool:
-        """Tell whether something is found out by waiting."""
+        """True while a violation, or its end, is being timed."""
         return self.obeys is not Obeys.YES or self.over_s is not None
 
 

@@ -1,15 +1,13 @@
 """What the building draws of a phase: what the meter shows, less what the chargers drew then. Pure.
 
-The meter and the chargers are read at different moments. A telegram says what the line carried at
-some moment between a little before the delay that was report and its arrival; a charger's current is
-known when it is read, and may have jumped at any time between two readings. So the draw of a charger
-about a sample is a range, and so is the load of the building. Of that range the load of before is
-kept, as far as it lies inside: otherwise every step of a vehicle would look like one of the building.
+A sample of the meter was taken between a little before the configured delay and its arrival. The draw of a
+charger at that moment is a range, since it may have jumped at any time between two readings, and so is the
+base load. Within that range the previous base load is kept: otherwise every step of a vehicle would look
+like a step of the building.
 
-A reading that is older than the sample proves nothing about it. Until a newer one has come, a higher
-load of the building is believed only where the line carries more than it may, because then somebody
-must be lowered at once, whoever it was; for raising the least favourable possibility counts. With the
-newer reading the sample is looked at once more.
+A reading older than the sample proves nothing about it. Until a newer one arrives, a higher base load is
+believed only if the line carries more than its limit: then somebody must be lowered at once, whoever caused
+it. For raising the least favourable possibility counts. With the newer reading the sample is examined again.
 
 Source: load-management 7.1, 7.2.
 """
@@ -17,10 +15,8 @@ Source: load-management 7.1, 7.2.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from knxgw.dlm.participant import (
+from knxgw.dlm.draw_history import (
     EARLY_S,
-    Participant,
-    Phases,
     draw_at,
     is_read_often,
     last_read_at,
@@ -28,6 +24,7 @@ from knxgw.dlm.participant import (
     range_about,
     steady_about,
 )
+from knxgw.dlm.participant import Participant, Phases
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
@@ -87,7 +84,7 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
                 phase.possible_base_ma[0] + added_ma,
                 phase.possible_base_ma[1] + added_ma,
             )
-            phase.history = tuple((at_s, base_ma + added_ma) for at_s, base_ma in phase.history)
+            phase.history = tuple((at, base_ma + added_ma) for at, base_ma in phase.history)
 
 
 def _most_ma(
@@ -146,14 +143,14 @@ def examine_at_rest(
     phase: int,
     participants: Iterable[Participant],
     *,
-    since_s: float,
-    long_since_s: float,
+    since: float,
+    long_since: float,
 ) -> None:
     """Look at a value that is in force while nothing moves, where a meter tells changes only.
 
-    What the last sample left open is known when nothing has moved since `since_s`: the line still
+    What the last sample left open is known when nothing has moved since `since`: the line still
     carries what was report, or as little more as such a meter does not tell. Less than was taken is
-    believed only when nothing has since `long_since_s`, because a telegram may have been lost; and
+    believed only when nothing has since `long_since`, because a telegram may have been lost; and
     never more or less than that sample allowed.
     """
     if (
@@ -166,11 +163,11 @@ def examine_at_rest(
     is_late = True
     for participant in participants:
         if participant.valid and participant.reachable:
-            steady = steady_about(participant, since_s)
+            steady = steady_about(participant, since)
             if steady is None:
                 return
             drawn_ma += steady[phase]
-            is_late = is_late and steady_about(participant, long_since_s) is not None
+            is_late = is_late and steady_about(participant, long_since) is not None
     least_ma, most_ma = one.possible_base_ma
     told_ma = one.reported_ma - drawn_ma
     if told_ma < one.base_ma:
@@ -194,14 +191,14 @@ def note_base_load(one: PhaseState, now_s: float, window_s: float) -> None:
     A lower one from before can never be the peak of any window again, nor can one that ended before
     the longest window.
     """
-    forgotten_s = now_s - window_s * 2**MOST_BACK_OFF
+    forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = one.base_ma or 0
     if one.history and base_ma > one.history[-1][1] + SAME_LEVEL_MA:
         one.level_absent_s = _level_absent_s(one.history, base_ma, now_s)
         if one.level_absent_s is not None and one.level_absent_s <= window_s * 2**one.back_off:
             one.back_off_useful_at = now_s  # the window kept it in mind, and was right
-    ended: BaseHistory = tuple((min(until_s, now_s), ma) for until_s, ma in one.history)
-    kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_s]
+    ended: BaseHistory = tuple((min(until, now_s), ma) for until, ma in one.history)
+    kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_until]
     one.history = (*kept, (IN_FORCE, base_ma))
 
 
@@ -212,7 +209,7 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
     """
     before_ma = history[-1][1]
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
-    ended = (now_s - until_s for until_s, ma in reversed(history[:-1]) if ma >= least_ma)
+    ended = (now_s - until for until, ma in reversed(history[:-1]) if ma >= least_ma)
     return next(ended, None)
 
 
@@ -278,18 +275,20 @@ def _may_follow(participant: Participant, sample: Sample, settings: Settings) ->
 
     What a charger without measurement draws is not read at all: it is known when it must have obeyed.
     """
-    until_s = obeyed_at(participant, settings)
+    until = obeyed_at(participant, settings)
     if not participant.settings.measures:
-        return participant.draws_ma > 0 and sample.sampled_at - EARLY_S < until_s
-    read_s = last_read_at(participant)
-    if read_s is None or read_s >= sample.arrived_at:
+        return participant.draws_ma > 0 and sample.sampled_at - EARLY_S < until
+    read_at = last_read_at(participant)
+    if read_at is None or read_at >= sample.arrived_at:
         return False
-    return read_s < until_s
+    return read_at < until
 
 
-def _between_readings_ma(participant: Participant, phase: int, sampled_s: float) -> int:
-    """Return what it may have had between two readings that show less: raised, and lowered again."""
-    turned = participant.offer_ma < participant.raised_to_ma and sampled_s < participant.rises_until
+def _between_readings_ma(participant: Participant, phase: int, sampled_at: float) -> int:
+    """Return the upper bound [mA] of a draw that rose and fell between two readings."""
+    turned = (
+        participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
+    )
     return participant.raised_to_ma if turned and phase in participant.phases else 0
 
 
@@ -298,7 +297,7 @@ def _is_proved(sample: Sample, counted: list[Participant]) -> bool:
     return _is_read_since(counted, sample.arrived_at)
 
 
-def _is_read_since(counted: list[Participant], since_s: float) -> bool:
+def _is_read_since(counted: list[Participant], since: float) -> bool:
     """Tell whether every vehicle's current was read at a moment or after it.
 
     What a charger without measurement is taken to draw is known at any time.
@@ -306,7 +305,7 @@ def _is_read_since(counted: list[Participant], since_s: float) -> bool:
     return not any(
         participant.connected
         and participant.settings.measures
-        and ((read_s := last_read_at(participant)) is None or read_s < since_s)
+        and ((read_at := last_read_at(participant)) is None or read_at < since)
         for participant in counted
     )
 

@@ -1,4 +1,37 @@
-"""One cycle of load management: what everybody may draw now, and why. Pure: a state in, one out.
+"""One cycle of load management: what every participant may draw now, and why. Pure: a state in, one out.
+
+*The problem.* The line must not carry more than its limit, but neither the building nor a vehicle can be
+commanded: a vehicle follows a lower offer within T_ev (6 s), and may take less than it is offered, or stop.
+The controller sees the result late (tau_m, and the periods of the meter and of the polls). A controller
+that divides what is free at each moment oscillates: it raises into the gap that a vehicle leaves while it
+still ramps, or that a heater leaves between two cycles of its thermostat.
+
+*The answer.*
+ - *Lower at once, raise slowly.* Lowering uses the latest base load (`now_ma`), acts in the same cycle and
+   takes as much as is needed. Raising uses the highest base load of the peak-hold window with its
+   uncertainty (`up_ma`), needs a complete and recent set of the meter, and gives at most 2 A each 5 s.
+   Too low costs a few minutes of charging; too high costs the fuse.
+ - *Commitment.* A participant holds the larger of its offer and its draw (`committed_ma`): a lowered
+   vehicle that still draws, and a raised one that does not yet, both count. A raise gives only what has
+   been released, so the sum of what is held never exceeds what there is, whatever the vehicles do
+   meanwhile.
+ - *Back-off.* If a reduction for safety follows a raise, the window was too short for this building: it
+   doubles, up to 8 times, and returns after 10 min.
+ - *Fair.* Each participant gets its minimum first (6 A, below it nothing flows), then the prioritised one
+   its maximum, then all the rest in equal increments (`allocation`).
+
+*The order of a cycle*, and what each step may assume:
+ 1. *Observe* (`observe`, `use`). Each participant is brought up to date, and what moved between the base load
+    and the participants is moved. No later step takes an observation.
+ 2. *Re-examine* samples of the meter that readings have reached by now (`base_load`). B is final.
+ 3. *Supervise the meter*: silent, or not following the chargers (`follows`): the emergency begins or ends.
+ 4. *Find room* (`CycleState.find_room`): now_ma, up_ma, certain_ma per phase. From then on
+    only a meter that does not follow the chargers lowers `up_ma` again.
+ 5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
+ 6. *Stop* who may not charge.
+ 7. *Share out* (`share_out`), or hold everybody at the minimum in an emergency or a high-power window.
+ 8. *Stand by*: offer a free charging point what a newcomer would get at once.
+ 9. *Finish*: the new state, and when the next cycle is due.
 
 Source: load-management 6 to 14.
 """
@@ -14,15 +47,9 @@ from knxgw.dlm import queue as queues
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.follows import Answer
+from knxgw.dlm.observe import is_quiet, note_age, observe
 from knxgw.dlm.overcurrent import Load
-from knxgw.dlm.participant import (
-    Observation,
-    Participant,
-    Phases,
-    is_quiet,
-    note_age,
-    observe,
-)
+from knxgw.dlm.participant import Observation, Participant, Phases
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LONG_AGO, LoadManagement
@@ -90,9 +117,9 @@ def _reexamine_reports(cycle: CycleState) -> None:
         if phase.pending_samples:
             reexamine(phase, index, participants, cycle.settings, cycle.now_s)
         elif cycle.is_on_change and not cycle.emergency:
-            since_s = cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S
-            long_since_s = cycle.now_s - window_s
-            examine_at_rest(phase, index, participants, since_s=since_s, long_since_s=long_since_s)
+            since = cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S
+            long_since = cycle.now_s - window_s
+            examine_at_rest(phase, index, participants, since=since, long_since=long_since)
         if phase.base_ma != before_ma:
             note_base_load(phase, cycle.now_s, meters.window_s(cycle.state.meter))
 
@@ -125,8 +152,8 @@ def _supervise_meter(cycle: CycleState) -> None:
     if cycle.is_static:
         return
     alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
-    last_s = cycle.state.meter.supervised_since if alive_at is None else alive_at
-    silent = cycle.now_s - last_s >= cycle.settings.timeout_s
+    last_at = cycle.state.meter.supervised_since if alive_at is None else alive_at
+    silent = cycle.now_s - last_at >= cycle.settings.timeout_s
     if silent:
         cycle.emergency = True
     elif cycle.emergency and meters.holds_again(cycle.meter, cycle.settings, cycle.now_s):
@@ -225,14 +252,14 @@ def _fits_since_s(cycle: CycleState, participant: Participant) -> float:
     That there was room for one of them all the time is as good as a time in which nobody draws; if
     there was as long as is remembered, it was for ever.
     """
-    since_s = LONG_AGO
+    since = LONG_AGO
     for index in participant.phases:
         spare_ma = cycle.now_ma[index] + (cycle.phases[index].base_ma or 0)
         most_ma = spare_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
-        for until_s, base_ma in cycle.phases[index].history:
+        for until, base_ma in cycle.phases[index].history:
             if base_ma > most_ma:
-                since_s = max(since_s, min(until_s, cycle.now_s))
-    return since_s
+                since = max(since, min(until, cycle.now_s))
+    return since
 
 
 def _note_release(cycle: CycleState) -> None:
@@ -249,20 +276,20 @@ def _note_release(cycle: CycleState) -> None:
         and participant.draws_ma >= DRAWS_FROM_MA
         for number, participant in cycle.participants.items()
     )
-    stopped_s = None if still_draw else known.stopped_since
-    if not still_draw and stopped_s is None:
-        stopped_s = cycle.now_s
-    if stopped_s is None:
+    stopped_since = None if still_draw else known.stopped_since
+    if not still_draw and stopped_since is None:
+        stopped_since = cycle.now_s
+    if stopped_since is None:
         is_released = cycle.now_s - known.locked_at >= known.restart_after_s
     else:
-        looked_s = min(
+        looked_at = min(
             (value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s
         )
         if cycle.is_on_change:  # one that has nothing new to tell says so by its silence
-            looked_s = cycle.now_s - AT_REST_S
-        is_released = looked_s - cycle.settings.meter_delay_s >= stopped_s
-    if (stopped_s, is_released) != (known.stopped_since, known.is_released):
-        cycle.overcurrent = replace(known, stopped_since=stopped_s, is_released=is_released)
+            looked_at = cycle.now_s - AT_REST_S
+        is_released = looked_at - cycle.settings.meter_delay_s >= stopped_since
+    if (stopped_since, is_released) != (known.stopped_since, known.is_released):
+        cycle.overcurrent = replace(known, stopped_since=stopped_since, is_released=is_released)
 
 
 def _a_restart_fits(cycle: CycleState) -> bool:

@@ -7,7 +7,8 @@ from knxgw.charging.words import Reason
 from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.participant import EARLY_S, Participant, obeyed_at
+from knxgw.dlm.draw_history import EARLY_S, obeyed_at
+from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
@@ -15,12 +16,12 @@ from knxgw.dlm.use import NEVER, next_change_at, set_offer
 from knxgw.frozen import replace
 
 
-def _peak(history: BaseHistory, from_s: float) -> tuple[int, float]:
+def _peak(history: BaseHistory, begin_at: float) -> tuple[int, float]:
     """Return the highest base load [mA] in force since a moment, and until when it was.
 
     The history is falling, so it is the first one that was in force after that moment.
     """
-    return next(((ma, until_s) for until_s, ma in history if until_s > from_s), (0, IN_FORCE))
+    return next(((ma, until) for until, ma in history if until > begin_at), (0, IN_FORCE))
 
 
 class CycleState:
@@ -88,16 +89,16 @@ class CycleState:
         """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
         window = meters.window_s(self.state.meter)
         claims = self._claims()
-        seen_s = self._peaks_count_until()
+        counted_until = self._peaks_count_until()
         for index, phase in enumerate(self.phases):
             if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
                 phase.back_off = 0
             base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
             held_s = window * 2**phase.back_off
-            held_ma, until_s = _peak(phase.history, seen_s - held_s)
+            held_ma, until = _peak(phase.history, counted_until - held_s)
             if held_ma > peak_ma:
-                peak_ma, self.peak_expires_at[index] = held_ma, until_s + held_s
+                peak_ma, self.peak_expires_at[index] = held_ma, until + held_s
             peak_ma = max(peak_ma, base_ma + self._uncertainty_ma(index, phase, window))
             self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
@@ -260,9 +261,9 @@ class CycleState:
             if alive_at is not None:
                 due_at = min(due_at, alive_at + self.settings.timeout_s)
         window = meters.window_s(self.state.meter)
-        for phase, expires_s in zip(self.phases, self.peak_expires_at, strict=True):
+        for phase, expires_at in zip(self.phases, self.peak_expires_at, strict=True):
             hold_s = window * 2**phase.back_off
-            due_at = min(due_at, expires_s)
+            due_at = min(due_at, expires_at)
             if (
                 phase.excess_since is not None
                 and now_s < phase.excess_since + LOW_EXCESS_S < due_at
@@ -286,16 +287,16 @@ class CycleState:
         After a new offer that is now: what follows from it is seen the next time.
         """
         now_s = self.now_s
-        soonest_s = NEVER
+        soonest_at = NEVER
         for number, participant in self.participants.items():
             if participant.offer_ma != self.state.participants[number].offer_ma:
-                soonest_s = now_s
+                soonest_at = now_s
                 continue
             participant.unchanged_until = next_change_at(participant, self.settings, now_s)
-            soonest_s = min(soonest_s, participant.unchanged_until)
+            soonest_at = min(soonest_at, participant.unchanged_until)
             if participant.was_shed:
-                soonest_s = min(soonest_s, max(now_s, queues.may_return_at(participant, now_s)))
-        return soonest_s
+                soonest_at = min(soonest_at, max(now_s, queues.may_return_at(participant, now_s)))
+        return soonest_at
 
     def _next_turn_at(self) -> float:
         """Return when one who is served may have to yield to one who waits."""

@@ -45,12 +45,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from knxgw.charging.limits import DRAWS_FROM_MA
-from knxgw.dlm.participant import (
-    Participant,
-    last_read_at,
-    range_about,
-    steady_about,
-)
+from knxgw.dlm.draw_history import last_read_at, range_about, steady_about
+from knxgw.dlm.participant import Participant
 from knxgw.frozen import replace
 
 STEP_MA = 3000
@@ -206,18 +202,18 @@ def _rest(
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
     """Look at a telegram; `spacing_s`: how often the meter tells."""
-    before, possible, away_s = check.last_level, check.possible_answers, check.away_since
+    before, possible, away_since = check.last_level, check.possible_answers, check.away_since
     if before is not None and _is_cut(check, before, paired):
         before = None
     if before is not None:
         possible = _possible(possible, before, paired)
-        away_s = _away_s(away_s, before, paired)
+        away_since = _away_since(away_since, before, paired)
     drawn_ma = _drawn_ma(check.drawn_ma, paired)
     values: tuple[tuple[float, int], ...] = ()
     if drawn_ma is not None:
         if drawn_ma == check.drawn_ma:
-            from_s = paired.arrived_at - max(spacing_s, STEADY_S) - 2.0
-            values = tuple(one for one in check.values if one[0] >= from_s) or check.values[-1:]
+            begin_at = paired.arrived_at - max(spacing_s, STEADY_S) - 2.0
+            values = tuple(one for one in check.values if one[0] >= begin_at) or check.values[-1:]
         values = (*values, (paired.arrived_at, paired.current_ma))
     check = replace(
         check,
@@ -226,7 +222,7 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         values=values,
         last_level=before,
         possible_answers=possible,
-        away_since=away_s,
+        away_since=away_since,
     )
     if paired.current_ma <= -STEADY_MA and not check.has_sign:
         check = _concluded(replace(check, has_sign=True))
@@ -243,12 +239,12 @@ def _is_cut(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
     )
 
 
-def _away_s(since_s: float | None, before: Level, paired: PairedReport) -> float | None:
+def _away_since(since: float | None, before: Level, paired: PairedReport) -> float | None:
     """Return since when the chargers have been a step away from the last level."""
     is_away = (
         paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
     )
-    return (paired.arrived_at if since_s is None else since_s) if is_away else None
+    return (paired.arrived_at if since is None else since) if is_away else None
 
 
 def _possible(answers: Iterable[Answer], before: Level, paired: PairedReport) -> tuple[Answer, ...]:
@@ -305,13 +301,13 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     """
     if answer is Answer.FOLLOWS:
         return False
-    calm_s = (
+    calm_until = (
         (paired.arrived_at if check.away_since is None else check.away_since) - LATE_S - STILL_S
     )
     if (
         answer is Answer.STILL
         and check.constant_from is not None
-        and check.constant_from.arrived_at <= calm_s
+        and check.constant_from.arrived_at <= calm_until
     ):
         return False  # nothing that is alive repeats itself to the milliampere
     if paired.drawing_numbers == before.drawing_numbers:
@@ -319,7 +315,7 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
     return answer is Answer.STILL and (
-        check.nearly_constant_from is None or check.nearly_constant_from.arrived_at > calm_s
+        check.nearly_constant_from is None or check.nearly_constant_from.arrived_at > calm_until
     )
 
 
@@ -347,26 +343,26 @@ def _concluded(check: FollowCheck) -> FollowCheck:
 
 def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> PairedReport | None:
     """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
-    at_s, current_ma, total_ma = report
+    at, current_ma, total_ma = report
     low_ma = high_ma = others_ma = measured = drawing = 0
     for participant in participants:
         if not (participant.valid and participant.reachable):
             continue
         if not (participant.settings.measures and participant.settings.measures_each):
-            others_ma += range_about(participant, at_s, at_s, phase)[1]
+            others_ma += range_about(participant, at, at, phase)[1]
             continue
         if participant.connected and (
-            (read_s := last_read_at(participant)) is None or read_s < at_s
+            (read_at := last_read_at(participant)) is None or read_at < at
         ):
             return None
         one = 1 << participant.settings.number
         measured |= one
-        steady = steady_about(participant, at_s - LATE_S)
+        steady = steady_about(participant, at - LATE_S)
         if steady is not None:
             least_ma = most_ma = steady[phase]
         else:
-            least_ma, most_ma = range_about(participant, at_s - LATE_S, at_s, phase)
+            least_ma, most_ma = range_about(participant, at - LATE_S, at, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
         if most_ma >= DRAWS_FROM_MA:
             drawing |= one
-    return PairedReport(at_s, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)
+    return PairedReport(at, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)

@@ -1,6 +1,35 @@
-"""What load management learns between two cycles: meter values, readings of a charger. Pure.
+"""What load management learns between two cycles: meter values and readings of chargers. Pure.
 
-Only what makes the line too full is urgent; everything else waits for the next cycle.
+*What is measured when.* The smart meter samples each phase of the mains connection and reports it up to
+`meter_delay_s` (tau_m) later; each phase is a telegram of its own. A charger is polled: its currents are
+known for the instant of the reading, and may have jumped at any time between two readings. Nothing is
+measured at the same moment, and every value is old when it arrives.
+
+*Base load and its uncertainty.* The building is not measured. Its load is what the meter shows less what
+the chargers drew **at the moment of the sample**: B = M(t) - S(t - tau_m). S is known as a range, because
+chargers move; so B is a range as well. `PhaseState.base_ma` is the value within that range that differs
+least from the value before, `uncertainty_ma` is how much higher it may be. A sample that is newer than the
+last reading of some charger is kept (`pending_samples`) and examined again when that reading has come.
+Details: `base_load`.
+
+*Peak-hold.* Every base load is remembered with the time until which it was in force
+(`PhaseState.history`). Lowering uses the latest one; raising uses the highest one of a window, so that a
+load that comes and goes is not answered with a raise each time.
+
+*A participant whose draw is not known any more* moves into the base load, with its last draw
+(`unread_draw_ma`), and moves out when it is read again. The sum stays right, and nobody is lowered
+because a cable was pulled.
+
+*Sets.* A value of each phase, close together, is a complete set (`meter`). Raises need one, and it ends an
+emergency. Where a meter reports changes only, its In-operation telegram says that the values still hold.
+
+*Urgency.* Only what makes the line too full is urgent: then a cycle runs at once. All else waits for the
+next second. Each function here returns a new state, and puts `due_at` to now when the next cycle has
+something to do; the station runs it.
+
+What each function may assume: the previous state was left by a cycle or by a function of this module;
+`now_s` never goes back; values may be missing, late, doubled or implausible.
+
 Source: load-management 3, 7, 10.
 """
 
@@ -14,7 +43,8 @@ from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import add_sample, note_base_load
 from knxgw.dlm.meter import Meter, window_s
-from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases, observe
+from knxgw.dlm.observe import observe
+from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
@@ -76,8 +106,8 @@ def meter_value(
     before = state.phases[phase]
     moved = (one.base_ma, one.uncertainty_ma) != (before.base_ma, before.uncertainty_ma)
     moved = moved or one.follow_check.finding is not before.follow_check.finding
-    due_s = now_s if moved or one.pending_samples else state.due_at
-    state = replace(state, meter=meter, phases=tuple(phases), due_at=due_s)
+    due_at = now_s if moved or one.pending_samples else state.due_at
+    state = replace(state, meter=meter, phases=tuple(phases), due_at=due_at)
     if state.emergency and meter.sets > sets:
         return _emergency_ends(state, now_s)
     return state

@@ -102,10 +102,10 @@ def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     """
     if len(meter.spacings_s) < FEWEST_SPACINGS:
         return meter.fresh
-    since_s = now_s - ROUND * meter.spacing_s
+    since = now_s - ROUND * meter.spacing_s
     values = meter.values
     return frozenset(
-        one for one in meter.fresh if (value := values[one]) and value.arrived_at > since_s
+        one for one in meter.fresh if (value := values[one]) and value.arrived_at > since
     )
 
 
@@ -141,15 +141,15 @@ def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 
 def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Take an In-operation telegram."""
-    last_s, since_s = meter.in_operation_at, meter.in_operation_since
-    if last_s is None or since_s is None or now_s - last_s >= settings.timeout_s:
-        since_s = now_s
-    return replace(meter, in_operation_at=now_s, in_operation_since=since_s)
+    last_at, since = meter.in_operation_at, meter.in_operation_since
+    if last_at is None or since is None or now_s - last_at >= settings.timeout_s:
+        since = now_s
+    return replace(meter, in_operation_at=now_s, in_operation_since=since)
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
     """Note that the values of some phases are read from the bus now."""
-    times = [now_s if phase in phases else at_s for phase, at_s in enumerate(meter.requested_at)]
+    times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
     return replace(meter, requested_at=tuple(times))
 
 
@@ -179,11 +179,11 @@ def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     Values that come on change only stay valid; 10 to 12 were read when it came back.
     Source: load-management 3.1, 11.
     """
-    since_s, last_s = meter.in_operation_since, meter.in_operation_at
-    if settings.monitoring is Monitoring.VALUES or since_s is None or last_s is None:
+    since, last_at = meter.in_operation_since, meter.in_operation_at
+    if settings.monitoring is Monitoring.VALUES or since is None or last_at is None:
         return False
-    comes = now_s - last_s < settings.timeout_s and meter.set_at is not None
-    return comes and now_s - since_s >= max(window_s(meter), ANSWER_S)
+    comes = now_s - last_at < settings.timeout_s and meter.set_at is not None
+    return comes and now_s - since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:

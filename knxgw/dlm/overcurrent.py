@@ -78,7 +78,7 @@ def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
     """Return what is known while some phases are silent: nothing is counted on them, nor to restart."""
 
     def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
-        return tuple(None if phase in silent else at_s for phase, at_s in enumerate(times_s))
+        return tuple(None if phase in silent else at for phase, at in enumerate(times_s))
 
     return replace(
         known,
@@ -108,10 +108,8 @@ def _watching(
             too_much = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
             severe[phase] = severe[phase] + 1 if too_much else 0
     confirmed = (
-        any(now_s - since_s >= settings.overcurrent_fuse_s for since_s in above_fuse if since_s)
-        or any(
-            now_s - since_s >= settings.overcurrent_limit_s for since_s in above_limit if since_s
-        )
+        any(now_s - since >= settings.overcurrent_fuse_s for since in above_fuse if since)
+        or any(now_s - since >= settings.overcurrent_limit_s for since in above_limit if since)
         or max(severe) >= SEVERE_SAMPLES
     )
     if confirmed:
@@ -155,12 +153,12 @@ def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
             if known.restart_possible_since is None
             else replace(known, restart_possible_since=None)
         )
-    good_s = now_s if known.restart_possible_since is None else known.restart_possible_since
-    since_s = max(good_s + known.restart_after_s, known.locked_at + SHORTEST_S)
-    if known.is_released and now_s >= since_s:
+    possible_since = now_s if known.restart_possible_since is None else known.restart_possible_since
+    since = max(possible_since + known.restart_after_s, known.locked_at + SHORTEST_S)
+    if known.is_released and now_s >= since:
         return Overcurrent(restart_after_s=known.restart_after_s, restarted_at=now_s)
     return (
         known
         if known.restart_possible_since is not None
-        else replace(known, restart_possible_since=good_s)
+        else replace(known, restart_possible_since=possible_since)
     )

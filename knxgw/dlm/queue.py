@@ -113,8 +113,10 @@ def _shed_order(participant: Participant) -> tuple[int, float, int]:
 
 
 def _served_order(participant: Participant) -> tuple[float, int]:
-    served_s = participant.offered_since if participant.offered_since is not None else float("inf")
-    return served_s, participant.settings.number
+    served_since = (
+        participant.offered_since if participant.offered_since is not None else float("inf")
+    )
+    return served_since, participant.settings.number
 
 
 def _can_replace(

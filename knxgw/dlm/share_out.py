@@ -1,7 +1,10 @@
 """The part of a cycle that shares out what there is: admit, lower, start, raise, explain.
 
-Lowering is fast; raising is slow, needs a complete meter set, and gives only what was released
-before (the sum of the larger of offer and draw never exceeds what there is).
+`admit` finds which waiting participants get a minimum if the others give way; the allocation is solved for
+them and those that run, twice: for the room there is now, and for the room there is with peak-hold. Lowering
+follows the first at once. Raising follows the smaller of both, needs a complete set of the meter, and gives
+only what has been released (the sum of the larger of offer and draw never exceeds the room).
+
 Source: load-management 8, 9, 14, 18.1.
 """
 
@@ -105,7 +108,8 @@ def _allocated(
 ) -> dict[int, int]:
     if not requests:
         return {}
-    room = of_mains([ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)])
+    room_ma = [free - held for free, held in zip(available_ma, others_ma, strict=True)]
+    room = of_mains(room_ma)
     ordered = list(requests.values())
     return dict(zip(requests, rounded(room, ordered, solve(room, ordered)), strict=True))
 
@@ -137,16 +141,16 @@ def _admission_order(
 ) -> tuple[bool, bool, int, float, int]:
     """Return what decides who comes next; with the queue also who has waited longest.
 
-    Whose turn has come gets the place that was made for it.
+    The participant a rotation made room for is admitted first.
     """
     number = participant.settings.number
-    since_s = (
+    since = (
         participant.waiting_since
         if cycle.settings.queue and participant.waiting_since is not None
         else 0.0
     )
     first = number == cycle.settings.priority
-    return not first, number != cycle.next_participant, participant.energy_mwh, since_s, number
+    return not first, number != cycle.next_participant, participant.energy_mwh, since, number
 
 
 def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Participant]) -> None:
@@ -154,9 +158,9 @@ def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Partici
     settings = cycle.settings
     if not settings.queue or cycle.next_participant is not None:
         return
-    before_s = cycle.now_s - settings.rotation_s + queues.SLACK_S
+    before = cycle.now_s - settings.rotation_s + queues.SLACK_S
     next_one = min(waiting, key=lambda one: (one.waiting_since or cycle.now_s, one.settings.number))
-    if (next_one.waiting_since or cycle.now_s) > before_s or _admit(
+    if (next_one.waiting_since or cycle.now_s) > before or _admit(
         cycle, running, [next_one], cycle.up_ma
     ):
         return  # nobody has waited for a turn, or it fits without

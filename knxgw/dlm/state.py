@@ -90,7 +90,17 @@ class LoadManagement:
     available_ma: Phases | None = None  # A_now, None: not known
     next_participant: int | None = None  # for whom another one has just yielded (queue)
     next_since: float = LONG_AGO  # when that was
-    due_at: float = LONG_AGO  # until then the next cycle would change nothing
+    due_at: float = LONG_AGO  # until then the next cycle would change nothing (see below)
+
+    # What is remembered so that nothing is computed twice. Each says "nothing has changed", none of
+    # them decides: `tests/station/test_quiet_times.py` runs what the first two left out, and finds no
+    # difference.
+    # - `due_at`: no cycle runs before it, unless a reading or the meter says something new.
+    # - `Participant.unchanged_until` and `Observation.differs_only_in_age`: a reading that shows the same
+    #   only gets its time noted; after that instant time itself tells something (idle, stale, ...).
+    # - `FollowCheck.rest`: while the chargers rest, values of the meter are kept and not compared.
+    # - `inputs.is_urgent`: a new value on a phase with room waits for the next second.
+    # Five vehicles that charge cost 0.3 to 1.2 ms per second with these, and 2.6 to 2.9 ms without.
 
     def decision_of(self, number: int) -> Decision:
         """Return what a charging point may have, and why."""

@@ -4,12 +4,12 @@ Source: load-management 13.4, 14.
 """
 
 from knxgw.charging.limits import DRAWS_FROM_MA, OVERDRAW_FROM_MA
+from knxgw.dlm.draw_history import obeyed_at
 from knxgw.dlm.participant import (
     NO_CURRENT,
     UNUSED_AFTER_S,
     Participant,
     age_counts_from,
-    obeyed_at,
     stale_after_s,
 )
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
@@ -101,10 +101,10 @@ def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float
     seen = participant.observation
     if seen is None or seen.acknowledged_ma is None or seen.acknowledged_at is None:
         return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
-    read_s = now_s if participant.read_at is None else participant.read_at
+    read_at = now_s if participant.read_at is None else participant.read_at
     return (
         seen.acknowledged_ma == participant.offer_ma
-        and read_s >= seen.acknowledged_at + settings.obey_s
+        and read_at >= seen.acknowledged_at + settings.obey_s
     )
 
 
@@ -179,7 +179,7 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     if participant.draws_ma <= UNDER_USE_FROM_MA:
         return
     narrow_ma = max(NARROW_MA, participant.settings.resolution_ma)
-    wanted_s = NEVER if participant.scarce_since is None else participant.scarce_since + NARROW_S
+    narrow_from = NEVER if participant.scarce_since is None else participant.scarce_since + NARROW_S
     if participant.is_narrow:
         if (
             now_s >= participant.headroom_changed_at + WIDE_EACH_S
@@ -187,7 +187,7 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
         ):
             _cap(participant, settings.headroom_ma, now_s)
     elif (
-        now_s >= max(wanted_s, participant.headroom_changed_at + TRY_S)
+        now_s >= max(narrow_from, participant.headroom_changed_at + TRY_S)
         and narrow_ma < settings.headroom_ma
     ):
         _cap(participant, narrow_ma, now_s, is_narrow=True)
@@ -202,11 +202,11 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
         return now_s  # it may overdraw, and a reading that shows nothing else tells
     if not participant.settings.measures and now_s < participant.offer_changed_at + settings.obey_s:
         return now_s  # what it is taken to draw moves with time
-    soonest_s = NEVER
-    for at_s in _moments_of_change(participant, settings):
-        if now_s <= at_s < soonest_s:
-            soonest_s = at_s
-    return soonest_s
+    soonest_at = NEVER
+    for at in _moments_of_change(participant, settings):
+        if now_s <= at < soonest_at:
+            soonest_at = at
+    return soonest_at
 
 
 def _moments_of_change(participant: Participant, settings: Settings) -> list[float]:
@@ -224,11 +224,9 @@ def _moments_of_change(participant: Participant, settings: Settings) -> list[flo
     if participant.use_cap_ma is not None:
         moments += _headroom_moments(participant)
     if participant.charges_clearly_since is not None and participant.unused_since:
-        unused = [
-            since_s for p, since_s in participant.unused_since.items() if p in participant.phases
-        ]
+        unused = [since for p, since in participant.unused_since.items() if p in participant.phases]
         moments += [
-            max(participant.charges_clearly_since, since_s) + UNUSED_AFTER_S for since_s in unused
+            max(participant.charges_clearly_since, since) + UNUSED_AFTER_S for since in unused
         ]
     return moments
 

@@ -189,5 +189,5 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
         settings=participant(1), reachable=True, history=((0.0, drawn), (100.0, drawn))
     )
     phase = PhaseState(base_ma=36_000, reported_ma=told_ma, possible_base_ma=(33_000, 37_000))
-    examine_at_rest(phase, 0, [known], since_s=97.0, long_since_s=85.0)
+    examine_at_rest(phase, 0, [known], since=97.0, long_since=85.0)
     assert phase.base_ma == base_ma

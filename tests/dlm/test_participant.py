@@ -7,7 +7,8 @@ import pytest
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.participant import Participant, draw_at
+from knxgw.dlm.draw_history import draw_at
+from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import set_offer
 from tests.dlm.houses import FULL_MA, HOUSE, Car, House, participant

@@ -1,0 +1,86 @@
+"""What a charging point drew at a moment of the last minute: questions about its history. Pure.
+
+A charger is read every second or every ten; the smart meter tells what the line carried at some moment
+in between. So all questions are about a moment, and the answer may be a range.
+Source: load-management 7.2.
+"""
+
+from knxgw.dlm.participant import NO_CURRENT, Participant, Phases
+from knxgw.dlm.settings import Settings
+
+EARLY_S = 1.0  # by how much a telegram's sample may be older than assumed
+OFTEN_S = 2.0  # about as often as a cycle runs
+
+
+def is_read_often(participant: Participant) -> bool:
+    """Tell whether its current is read about as often as everything is decided anew."""
+    if not participant.settings.measures:
+        return not participant.connected
+    return participant.observation is None or participant.observation.period_s <= OFTEN_S
+
+
+def last_read_at(participant: Participant) -> float | None:
+    """Return when it was read last; a reading that showed nothing new is not in its history yet."""
+    if not participant.history:
+        return None
+    last_at = participant.history[-1][0]
+    return last_at if participant.read_at is None else max(last_at, participant.read_at)
+
+
+def obeyed_at(participant: Participant, settings: Settings) -> float:
+    """Return from when on the last offer must have been obeyed: T_ev after the charger took it."""
+    acknowledged_at = (
+        participant.observation.acknowledged_at if participant.observation is not None else None
+    )
+    changed_s = (
+        participant.offer_changed_at
+        if acknowledged_at is None
+        else max(participant.offer_changed_at, acknowledged_at)
+    )
+    return changed_s + settings.obey_s
+
+
+def steady_about(participant: Participant, moment_at: float) -> Phases | None:
+    """Return what it drew all around a moment, None: that has changed about then."""
+    history = participant.history
+    if len(history) < 2 or history[-2][0] > moment_at - EARLY_S:
+        return None
+    return history[-1][1] if history[-1][1] == history[-2][1] else None
+
+
+def draw_at(participant: Participant, moment_at: float) -> Phases:
+    """Return what it drew at a moment of the last minute, by straight lines between readings."""
+    history = participant.history
+    later: tuple[float, Phases] | None = None
+    for entry in reversed(history):
+        if entry[0] <= moment_at:
+            if later is None:
+                return entry[1]
+            fraction = (moment_at - entry[0]) / (later[0] - entry[0])
+            one, two = entry[1], later[1]
+            return (
+                round(one[0] + fraction * (two[0] - one[0])),
+                round(one[1] + fraction * (two[1] - one[1])),
+                round(one[2] + fraction * (two[2] - one[2])),
+            )
+        later = entry
+    return later[1] if later is not None else NO_CURRENT
+
+
+def range_about(
+    participant: Participant, begin_at: float, end_at: float, phase: int
+) -> tuple[int, int]:
+    """Return between which currents [mA] it drew about a moment that lies between two others.
+
+    Between two readings a current may have jumped at any time: from the last reading well before the
+    earlier moment to the first one at the later moment or after it.
+    """
+    low_ma = high_ma = None
+    for at, currents in reversed(participant.history):
+        current_ma = currents[phase]
+        is_later = at >= end_at
+        low_ma = current_ma if low_ma is None or is_later else min(low_ma, current_ma)
+        high_ma = current_ma if high_ma is None or is_later else max(high_ma, current_ma)
+        if at <= begin_at - EARLY_S:
+            break
+    return low_ma or 0, high_ma or 0
