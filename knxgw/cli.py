@@ -53,7 +53,7 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
 
 @main.command(short_help="Show a gateway at work with simulated cars.")
 @click.option("--seconds", type=float, help="Stop after this many seconds.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another day of cars.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulated cars.")
 @click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
 def demo(seconds: float | None, seed: int, verbose: int) -> None:
     """Show a gateway at work: five simulated charging points, cars that come and go.
@@ -70,7 +70,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
 
 
 @main.command(short_help="Simulate the chargers and meters of a site.")
-@click.option("--site", type=_FILE, help="Configuration whose devices are simulated.")
+@click.option("--site", type=_FILE, help="Configuration with the devices to simulate.")
 @click.option(
     "--write", "copy", type=_FILE, help="Write a copy of it with the simulated addresses."
 )
@@ -81,13 +81,13 @@ def sim(site: Path | None, copy: Path | None) -> None:
         knxgw sim --site garage.yaml --write rehearsal.yaml
         knxgw run --config rehearsal.yaml --state ./rehearsal-state
 
-    The second command runs in another terminal. What is elsewhere in the file is on 127.x.x.x here,
-    a port below 1024 on one 10000 higher, a serial adapter is a pseudo terminal, the same ones each
-    time; the first lines say which is which. A smart meter on KNX sends on multicast of the loopback
-    interface. Nothing reaches a real device or the real bus.
+    Run the second command in another terminal. Hosts of the file become 127.x.x.x here, a port below
+    1024 becomes one 10000 higher, a serial adapter becomes a pseudo terminal, always the same; the
+    first lines list them. A smart meter on KNX sends on multicast of the loopback interface. Nothing
+    reaches a real device or the real bus.
 
-    Lines on the standard input plug vehicles in and out, change what the building draws and break
-    devices: type `help`. Without a file the demo's site is simulated.
+    Commands on the standard input plug vehicles in and out, change the building's load and break
+    devices: type `help`. Without a file, the demo's site is simulated.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.simulator import run_simulator  # noqa: PLC0415 - see `run`
 
@@ -99,7 +99,7 @@ def sim(site: Path | None, copy: Path | None) -> None:
 @click.argument("scenarios", nargs=-1, required=True, type=_FILE, metavar="SCENARIO...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
-    """Run scenarios of load management in virtual time and judge them.
+    """Run scenarios of load management in virtual time and check their expectations.
 
     A SCENARIO is a YAML file: a site (fuse, building, smart meter, charging points, cars), what
     happens when, and what is expected. The gateway's own rules run against simulated cars; what is
@@ -125,15 +125,15 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
 
 @main.command(short_help="Report mistakes and risks of a configuration file.")
 @click.argument("file", type=_FILE)
-@click.option("--state", type=_DIRECTORY, help="Look at this state directory as well.")
-@click.option("--offline", is_flag=True, help="Only the file: nothing this machine must have.")
+@click.option("--state", type=_DIRECTORY, help="Check this state directory as well.")
+@click.option("--offline", is_flag=True, help="Check only the file, not this machine.")
 def check(file: Path, state: Path | None, *, offline: bool) -> None:
     """Report every mistake and risk of a configuration FILE, with line, cause and remedy.
 
-    What is good here is what `run` starts and SIGHUP takes: the keyring is opened, and the
-    website's address is tried. That a running gateway has it is no mistake of the file. Ask as the
-    user the gateway runs as; on another machine, or without the keyring's password, ask `--offline`,
-    which says what it did not look at.
+    `run` and SIGHUP accept a file that passes this check: it opens the keyring and tries the
+    website's address. An address that a running gateway uses is not a mistake. Run the check as the
+    gateway's user. On another machine, or without the keyring's password, use `--offline`, which
+    lists what it did not check.
 
     Exit status 1 when there is an error; warnings and notes alone are exit status 0.
     """
@@ -174,10 +174,10 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
     \b
         knxgw models                 all of them
         knxgw models meters          only meters
-        knxgw models keba            whose maker, product or id has this word
+        knxgw models keba            manufacturer, product or id with this word
         knxgw models chargers amtron professional
 
-    The first column is what a configuration file calls the model.
+    The first column is the `model` in a configuration file.
     Exit status: 1 when no model fits.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.listing import list_models  # noqa: PLC0415 - see `run`
@@ -187,9 +187,13 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
 
 @main.command(short_help="Find out which known model answers at an address.")
 @click.argument("address")
-@click.option("--units", help="Units to ask, such as 1-10 or 1,2,255; all of them are asked.")
+@click.option("--units", help="Units to query, such as 1-10 or 1,2,255; all are queried.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=1), default=180, show_default=True, help="At most."
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=180,
+    show_default=True,
+    help="Maximum duration.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> None:
@@ -203,14 +207,14 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
         knxgw probe serial:/dev/ttyUSB0        settings as delivered
         knxgw probe 'serial:/dev/ttyUSB0?baud=9600&parity=N' --units 1-30
 
-    It asks for one value at a time and no faster than the device allows: most
-    answer within seconds, a KEBA takes two questions a second and 50 s.
+    It reads one value at a time, no faster than the device allows: most devices
+    answer within seconds, a KEBA accepts two requests a second and needs 50 s.
 
-    The candidates come with what speaks for them, the best with the lines for the site's file.
+    Each candidate is listed with its evidence, the best one with the lines for the site's file.
     Models of one family have the same registers: compare with the type plate.
 
-    Stop the gateway before: a serial line has one master, and a device that takes one client loses
-    it. Give a unit where you know it: it is quicker and disturbs less.
+    Stop the gateway first: a serial line has one master, and a device that accepts one client would
+    lose it. Give the unit if you know it: that is quicker and disturbs less.
 
     Exit status: 0 something was recognised, 1 nothing was, 2 the address is faulty.
     """  # noqa: D301 - click wants the character itself

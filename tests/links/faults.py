@@ -166,7 +166,7 @@ FAULTS: tuple[Fault, ...] = (
         within_s=8.0,
     ),
     Fault(
-        name="falls one answer behind until the connection is made anew",
+        name="falls one answer behind until the gateway reconnects",
         code=NONE,
         on=NETWORK,
         behave=do.one_behind_once,

@@ -15,9 +15,26 @@ def test_the_reference_page_is_the_generated_one() -> None:
     assert written == config_reference(catalogue()), "run python -m tools.pages.config"
 
 
+def like_another(key: str) -> str:
+    """Return the key that stands in the page for a key of the smart meter entered by hand."""
+    return key.replace("load_management.smart_meter.manual.", "charging_points[].meter.manual.")
+
+
+def test_the_smart_meter_entered_by_hand_has_the_keys_of_another_meter() -> None:
+    by_key = {one.key: one for one in catalogue().parameters}
+    alike = [key for key in by_key if like_another(key) != key]
+    assert alike
+    for key in alike:
+        one, twin = by_key[key], by_key[like_another(key)]
+        assert (one.type, one.unit, one.low, one.high, one.default) == (
+            (twin.type, twin.unit, twin.low, twin.high, twin.default)
+        )
+        assert (one.required, one.choices, one.help) == (twin.required, twin.choices, twin.help)
+
+
 @pytest.mark.parametrize("key", [parameter.key for parameter in catalogue().parameters])
 def test_each_parameter_is_explained(key: str) -> None:
-    section, _, name = key.rpartition(".")
+    section, _, name = like_another(key).rpartition(".")
     page = config_reference(catalogue())
     after = page.split(f"## `{section}`\n", 1)[1].split("\n## ", 1)[0]
     assert f"\n| `{name}` | " in after

@@ -46,6 +46,11 @@ _NOTES = {
     "[An example](../examples/meter-entered-by-hand.yaml).",
     "smart_meter": "Only with dynamic load management.",
 }
+_LIKE = {
+    "load_management.smart_meter.manual": "Instead of `model`: a meter that is not in the catalogue. "
+    "The keys are those of "
+    "[`charging_points[].meter.manual`](#charging_pointsmetermanual), except `energy` and `fault`.",
+}
 _KINDS = {
     ParameterType.TEXT: "text",
     ParameterType.BOOLEAN: "true or false",
@@ -73,6 +78,9 @@ def _section(section: Section, above: str) -> Iterable[str]:
     path = f"{above}.{section.name}" if above else section.name
     key = f"{path}[]" if section.is_list else path
     yield f"## `{key}`\n"
+    if key in _LIKE:
+        yield f"{_LIKE[key]}\n"
+        return
     if section.name in _NOTES:
         yield f"{_NOTES[section.name]}\n"
     if section.parameters:
