@@ -12,14 +12,14 @@ from bench.realtime.check import RealTimeFigures
 from bench.realtime.comparison import Difference
 
 REAL_TIME = (
-    "The last row is of half an hour in which cars come and go, the building's load steps, somebody",
-    "interrupts, a large consumer announces itself, grid-supporting control acts, a charger cannot be",
-    "reached, a heater is more than there is, the smart meter falls silent and the sun makes the line",
-    "export (`bench/realtime/garage.yaml`). It happens to `knxgw run` with simulated chargers of four",
-    "models, and the scenario bench predicts it with what `product_db/` says of them. What a charger",
-    "held at a second is compared with all that was predicted for it from 4 s before until 4 s after:",
-    "by so much (a meter period, a poll, a cycle) clocks that nobody sets by each other may differ.",
-    "The first ten minutes pass in virtual time with every `make test`.",
+    "The last row covers half an hour: cars come and go, the building's load steps, KNX commands an",
+    "interruption, a large consumer is announced, grid-supporting control is active, a charger is",
+    "unreachable, a heater overloads the line, the smart meter falls silent, and the line exports solar",
+    "power (`bench/realtime/garage.yaml`). `knxgw run` controls simulated chargers of four models; the",
+    "scenario bench predicts the result from the facts in `product_db/`. The setpoint of a charger in each",
+    "second is compared with all predictions for it from 4 s before to 4 s after, because clocks that are",
+    "not synchronised may differ by that much (a meter period, a poll, a cycle).",
+    "Every `make test` plays the first ten minutes in virtual time.",
 )
 
 
@@ -235,10 +235,10 @@ def page(rows: list[Row], runs: int, load_average: float) -> str:
     lines = [
         "# Performance",
         "",
-        "Written by `make bench`. What the gateway does is measured at a real process; the rules, a",
-        "serial line and the CPU time of a request run in the process that measures. KNX figures are",
-        "taken between network namespaces, in turn with a bare xknx program that answers the same reads",
-        f"(medians of {runs} runs each, of losses the most). Machines differ: the comparison with bare",
+        "Written by `make bench`. The gateway is measured as a real process; the rules, a serial line and",
+        "the CPU time of a request run in the measuring process. KNX figures are taken between network",
+        "namespaces, alternating with a bare xknx program that answers the same reads",
+        f"(medians of {runs} runs each, the maximum of losses). Machines differ: the comparison with bare",
         "xknx in the same run says more than the milliseconds.",
         "",
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; load average "

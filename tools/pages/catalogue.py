@@ -231,15 +231,15 @@ means the same. For a meter that is not listed, enter its registers by hand in t
 ([config.md](config.md#charging_pointsmetermanual), [example](../examples/meter-entered-by-hand.yaml)),
 or it is described in a file of its own ([models.md](models.md)).
 
-Behind current transformers, say 200/5 A, a fortieth of what flows reaches the meter. Each model says
-who multiplies by that. Where the meter does, we have it from programs that take its registers as they
-are, and from its menu: compare a current with a clamp meter when you put it into operation.
+With current transformers of 200/5 A, for example, the meter sees a fortieth of the current. Each model
+states what applies the ratio. If it is the meter, the source is a program that uses its registers unchanged,
+or its menu: compare a current with a clamp meter during commissioning.
 """
 _MATRIX = """\
 ## Which model supplies which group objects
 
 Numbers are those of charging point 1. Objects that every charger has ({always}) are left out.
-● the model supplies it. A meter adds its row to that of the charger it stands behind.
+● the model supplies it. A meter adds its row to that of its charger.
 """
 _ZERO: Mapping[ZeroMeaning, str] = {
     ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO {setpoint} takes 0",
