@@ -55,24 +55,24 @@ class Stop:
     """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again."""
 
     def __init__(self) -> None:
-        self.asked, self.ending = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
+        self.asked, self.ending = asyncio.Event(), loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
         loop.add_signal_handler(signal.SIGHUP, self.asked.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def _end(self, number: signal.Signals) -> None:
-        if not self.ending.is_set():
+        if not self.ending.done():
+            self.ending.set_result(None)
             log.info(
                 "%s: the gateway ends, the chargers are told what holds without it", number.name
             )
-        self.ending.set()
         self.asked.set()
 
     def is_ending(self) -> bool:
         """Tell whether the run is to end, whatever else was asked for."""
-        return self.ending.is_set()
+        return self.ending.done()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,12 +267,11 @@ class _Life:
 
     async def _judged(self, stop: Stop) -> Prepared | None:
         """Return what the file asks for, or None; the end waits for no file and no name server."""
-        judging = asyncio.ensure_future(asyncio.to_thread(self._judge, self.prepared))
-        ending = asyncio.ensure_future(stop.ending.wait())
+        loop = asyncio.get_running_loop()
+        judging = loop.run_in_executor(None, self._judge, self.prepared)
         await asyncio.wait(
-            {judging, ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED
+            {judging, stop.ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED
         )
-        ending.cancel()
         if not judging.done():
             judging.add_done_callback(self._give_back)
             if not stop.is_ending():
