@@ -1,8 +1,8 @@
 """Whether a vehicle obeys what was decided: `NotFollowing`, then `NotStopping`.
 
-A current clearly above the offer for a while is a fault: the charging point is then told 0 A; what
+A current clearly above the offer for a while is a fault: the charging point is then offered 0 A; what
 still flows later does not stop at all. A vehicle that obeyed the 0 A gets another chance after a
-while, and at once when it was plugged in anew.
+while, and at once when it was plugged in again.
 Source: load-management 13.3. When the faults end is ours.
 """
 
@@ -30,15 +30,15 @@ class Obedience:
 
     obeys: Obeys = Obeys.YES
     offer_ma: int | None = None
-    settled_s: float = 0.0  # from when on the offer must be obeyed
-    over_s: float | None = None  # since when the current is above the offer
-    fault_s: float = 0.0  # when the vehicle was found not to follow
-    quiet_s: float | None = None  # since when it has not drawn any more
+    obey_by_at: float = 0.0  # from when on the offer must be obeyed
+    over_since: float | None = None  # since when the current is above the offer
+    fault_at: float = 0.0  # when the vehicle was found not to follow
+    not_drawing_since: float | None = None  # since when it has not drawn any more
 
     @property
     def is_counting(self) -> bool:
         """True while a violation, or its end, is being timed."""
-        return self.obeys is not Obeys.YES or self.over_s is not None
+        return self.obeys is not Obeys.YES or self.over_since is not None
 
 
 NEW = Obedience()
@@ -52,7 +52,7 @@ def follow(
         known = _lowered_again(known, offer_ma, now_s)
     known = _offered(known, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
-        return replace(known, over_s=None, quiet_s=None)
+        return replace(known, over_since=None, not_drawing_since=None)
     if known.obeys is Obeys.YES:
         return _watch(known, offer_ma, current_ma, now_s)
     return _wait(known, current_ma, now_s)
@@ -61,7 +61,7 @@ def follow(
 def _is_over(known: Obedience, current_ma: int, now_s: float) -> bool:
     """Tell whether it draws clearly more than what it was offered until now."""
     offer_ma = known.offer_ma
-    if known.obeys is not Obeys.YES or offer_ma is None or now_s < known.settled_s:
+    if known.obeys is not Obeys.YES or offer_ma is None or now_s < known.obey_by_at:
         return False
     return current_ma > highest_obedient_ma(offer_ma)
 
@@ -70,8 +70,8 @@ def _lowered_again(known: Obedience, offer_ma: int | None, now_s: float) -> Obed
     """Go on counting when others are given room by lowering one that does not follow anyway."""
     if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
         return known
-    over_s = now_s if known.over_s is None else known.over_s
-    return replace(known, offer_ma=offer_ma, over_s=over_s)
+    over_since = now_s if known.over_since is None else known.over_since
+    return replace(known, offer_ma=offer_ma, over_since=over_since)
 
 
 def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
@@ -79,25 +79,29 @@ def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
     if offer_ma == known.offer_ma:
         return known
     lowered = offer_ma is not None and (known.offer_ma is None or offer_ma < known.offer_ma)
-    settled_s = now_s + OBEY_S if lowered else known.settled_s
-    return replace(known, offer_ma=offer_ma, settled_s=settled_s, over_s=None)
+    obey_by_at = now_s + OBEY_S if lowered else known.obey_by_at
+    return replace(known, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
 
 
 def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Obedience:
-    if now_s < known.settled_s or current_ma <= highest_obedient_ma(offer_ma):
-        return known if known.over_s is None else replace(known, over_s=None)
-    if known.over_s is None:
-        return replace(known, over_s=now_s)
-    if now_s - known.over_s < OVER_S:
+    if now_s < known.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
+        return known if known.over_since is None else replace(known, over_since=None)
+    if known.over_since is None:
+        return replace(known, over_since=now_s)
+    if now_s - known.over_since < OVER_S:
         return known
-    return replace(known, obeys=Obeys.NOT_FOLLOWING, over_s=None, fault_s=now_s, quiet_s=None)
+    return replace(
+        known, obeys=Obeys.NOT_FOLLOWING, over_since=None, fault_at=now_s, not_drawing_since=None
+    )
 
 
 def _wait(known: Obedience, current_ma: int, now_s: float) -> Obedience:
     """Follow what the vehicle makes of the 0 A it is offered for not following."""
     if current_ma > DRAWS_FROM_MA:
-        late = now_s - known.fault_s >= STOP_S
-        return replace(known, obeys=Obeys.NOT_STOPPING if late else known.obeys, quiet_s=None)
-    if known.quiet_s is None:  # it stopped at last
-        return replace(known, obeys=Obeys.NOT_FOLLOWING, quiet_s=now_s)
-    return NEW if now_s - known.quiet_s >= RETRY_S else known
+        late = now_s - known.fault_at >= STOP_S
+        return replace(
+            known, obeys=Obeys.NOT_STOPPING if late else known.obeys, not_drawing_since=None
+        )
+    if known.not_drawing_since is None:  # it stopped at last
+        return replace(known, obeys=Obeys.NOT_FOLLOWING, not_drawing_since=now_s)
+    return NEW if now_s - known.not_drawing_since >= RETRY_S else known

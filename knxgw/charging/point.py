@@ -617,8 +617,8 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     if point.process.counted_until is not None and not point.process.is_complete:
         left_s = point.settings.complete_time_s - point.process.below_s
         soonest_s = min(soonest_s, point.process.counted_until + left_s)
-    if now_s < point.control.obedience.settled_s < soonest_s:
-        soonest_s = point.control.obedience.settled_s
+    if now_s < point.control.obedience.obey_by_at < soonest_s:
+        soonest_s = point.control.obedience.obey_by_at
     paused_at = point.link.paused_at
     if paused_at is not None and now_s <= paused_at + _echo_s(point) < soonest_s:
         soonest_s = paused_at + _echo_s(point)

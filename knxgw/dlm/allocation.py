@@ -33,8 +33,8 @@ class AllocationRequest(NamedTuple):
     constraints: tuple[Constraint, ...]
     prioritised: bool = False
     resolution_ma: int = 100
-    offer_ma: int = 0  # what it has now: who holds an extra step keeps it
-    energy_mwh: int = 0  # of its session: who has less gets an extra step first
+    offer_ma: int = 0  # what it has now: a holder of an extra step keeps it
+    energy_mwh: int = 0  # of its session: the lowest gets an extra step first
 
 
 def solve(

@@ -28,7 +28,7 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
  4. *Find room* (`CycleState.find_room`): now_ma, up_ma, certain_ma per phase. From then on
     only a meter that does not follow the chargers lowers `up_ma` again.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
- 6. *Stop* who may not charge.
+ 6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold everybody at the minimum in an emergency or a high-power window.
  8. *Stand by*: offer a free charging point what a newcomer would get at once.
  9. *Finish*: the new state, and when the next cycle is due.
@@ -83,11 +83,11 @@ def cycle(
     return cycle.finish()
 
 
-# --- what is seen --------------------------------------------------------------------------------
+# --- observe -------------------------------------------------------------------------------------
 
 
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
-    """Take what is seen of every charging point."""
+    """Update every participant from its observation."""
     invalid = False
     for number, participant in cycle.participants.items():
         if is_quiet(participant, observations[number], cycle.now_s):
@@ -110,7 +110,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
 
 
 def _reexamine_reports(cycle: CycleState) -> None:
-    """Look again at values of the meter that readings of the chargers had not reached, or are in force."""
+    """Re-examine samples of the meter that readings have reached by now, or that are in force."""
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
         before_ma = phase.base_ma
@@ -125,14 +125,14 @@ def _reexamine_reports(cycle: CycleState) -> None:
 
 
 def _add_to_base(cycle: CycleState, moved: Phases) -> None:
-    """A draw that is not known any more counts as the building's, now and in the past."""
+    """Count a draw that is no longer known as building load, now and in the past."""
     if cycle.is_static:  # there is no building in it; the reserve stands for all of it
         return
     add_draw(cycle.phases, moved)
 
 
 def _take_from_base(cycle: CycleState, known: Phases) -> None:
-    """A draw that is known again was the building's so far; its peaks stay for raising."""
+    """Take a draw that is known again out of the building load; its peaks stay for raising."""
     if cycle.is_static:
         return
     for index, phase in enumerate(cycle.phases):
@@ -181,7 +181,7 @@ _NOTHING_WRONG = {None}
 
 
 def _limit_by_absolute_value(cycle: CycleState) -> None:
-    """Take all that a wrong meter tells of a phase, whatever its sign, as the building's.
+    """Count the absolute value of a meter that does not follow as building load.
 
     That is never less than the building draws if only the sign is wrong, and somebody must be able to
     start: without steps of the chargers nobody would ever see that the meter is right again.
@@ -231,7 +231,7 @@ def _is_known(cycle: CycleState, index: int) -> bool:
 
 
 def _interrupt(cycle: CycleState) -> None:
-    """Remember whom an overcurrent interrupts; with the queue only those go who do not fit."""
+    """Note which participants an overcurrent interrupts; with the queue only those that do not fit."""
     running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
     if cycle.settings.queue:
         _shed(cycle, running)
@@ -263,7 +263,7 @@ def _fits_since_s(cycle: CycleState, participant: Participant) -> float:
 
 
 def _note_release(cycle: CycleState) -> None:
-    """Note whether the meter has looked since nobody who was interrupted draws any more.
+    """Note whether the meter has measured the line since the interrupted vehicles stopped.
 
     One that does not stop is waited for no longer than a restart takes anyhow.
     """
@@ -295,7 +295,7 @@ def _note_release(cycle: CycleState) -> None:
 def _a_restart_fits(cycle: CycleState) -> bool:
     """Tell whether one of those that were interrupted, or of those that want, would fit again.
 
-    Who only waited before holds up nobody. Source: load-management 12.4.
+    One that only waited before delays no restart. Source: load-management 12.4.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     interrupted = cycle.overcurrent.interrupted
@@ -342,7 +342,7 @@ def _load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
 def _measured_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what the line carries; while vehicles still obey, no more than it will when they have.
 
-    A value from before that shows what was already acted on.
+    An older value shows what has been acted on already.
     """
     value = cycle.state.meter.values[index]
     if value is None:
@@ -354,7 +354,7 @@ def _measured_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed(cycle: CycleState, running: list[Participant]) -> None:
-    """Send away those who do not fit instead of interrupting everybody."""
+    """Shed participants that do not fit instead of interrupting all."""
     leaving = queues.shed(running, cycle.now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
         cycle.set_offer(participant, 0)
@@ -368,7 +368,7 @@ def _shed(cycle: CycleState, running: list[Participant]) -> None:
 
 
 def _stop(cycle: CycleState) -> None:
-    """Give 0 A at once to everybody who may not charge."""
+    """Offer 0 A at once to every participant that may not charge."""
     locked = cycle.overcurrent.locked
     for number, participant in cycle.participants.items():
         if not participant.reachable:
@@ -383,7 +383,7 @@ def _stop(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Give everybody the minimum: nobody knows, or soon will not know, what there is."""
+    """Hold every participant at its minimum: the available current is unknown, or soon will be."""
     reason = Reason.METER_LOST if cycle.emergency else Reason.HIGH_POWER
     room_ma = cycle.up_ma if cycle.emergency else cycle.now_ma
     for participant in cycle.eligible:
@@ -411,9 +411,9 @@ def _may_start(cycle: CycleState, *, has_room: bool) -> bool:
 
 
 def _stand_by(cycle: CycleState) -> None:
-    """Offer those without a vehicle what a newcomer would get at once.
+    """Offer free charging points what a newcomer would get at once.
 
-    What the first of them would get is not there for the next: two may plug in at the same moment.
+    The minimum of one is not available to the next: two may plug in at the same moment.
     """
     available_ma = cycle.now_ma if cycle.in_window and not cycle.emergency else cycle.up_ma
     room_ma = [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]

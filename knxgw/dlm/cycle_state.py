@@ -42,13 +42,12 @@ class CycleState:
         self.reasons: dict[int, Reason] = {}
         self.next_participant, self.next_since = state.next_participant, state.next_since
         self.is_at_target = True  # nobody waits for more
-        self.claimed_ma = [0] * len(
-            self.phases
-        )  # for which offers without a vehicle are taken back
+        # for which offers without a vehicle are taken back
+        self.claimed_ma = [0] * len(self.phases)
         count = len(self.phases)
         self.now_ma = [0] * count  # A_now
         self.up_ma = [0] * count  # A_up
-        self.certain_ma = [0] * count  # A_up without the doubt about the base load
+        self.certain_ma = [0] * count  # A_up without the uncertainty of the base load
         self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.is_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
@@ -62,7 +61,7 @@ class CycleState:
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return who takes part in the allocation."""
+        """Return the participants of the allocation."""
         if self.overcurrent.locked:
             return []
         return [
@@ -120,7 +119,7 @@ class CycleState:
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:
-        """Return the time from which peaks are forgotten: it stands still while nobody sees the line."""
+        """Return the time from which peaks are forgotten: it stands still while the meter is silent."""
         times = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(times) if self.emergency and times else self.now_s
 
@@ -167,7 +166,7 @@ class CycleState:
         )
 
     def _is_unmeasured_since(self, participant: Participant, phase: int) -> bool:
-        """Tell whether the meter has not looked at a phase since a participant must have obeyed its offer.
+        """Tell whether the meter has not measured a phase since a participant must have obeyed its offer.
 
         One that has nothing new to tell says so by its silence.
         """
@@ -284,7 +283,7 @@ class CycleState:
     def _note_unchanged_until(self) -> float:
         """Note for each participant until when nothing about it changes; return the first of these.
 
-        After a new offer that is now: what follows from it is seen the next time.
+        After a new offer that is now: the next cycle sees what follows from it.
         """
         now_s = self.now_s
         soonest_at = NEVER
@@ -299,7 +298,7 @@ class CycleState:
         return soonest_at
 
     def _next_turn_at(self) -> float:
-        """Return when one who is served may have to yield to one who waits."""
+        """Return when a participant that charges may have to yield to one that waits."""
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]

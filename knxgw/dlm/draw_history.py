@@ -13,7 +13,7 @@ OFTEN_S = 2.0  # about as often as a cycle runs
 
 
 def is_read_often(participant: Participant) -> bool:
-    """Tell whether its current is read about as often as everything is decided anew."""
+    """Tell whether its current is read about as often as a cycle runs."""
     if not participant.settings.measures:
         return not participant.connected
     return participant.observation is None or participant.observation.period_s <= OFTEN_S

@@ -2,22 +2,22 @@
 
 *Theory.* What the building draws of a phase is not known, but it mostly stands still while a charger
 moves. So the chargers are the signal that the installation gives for nothing: when their measured
-currents S go from one settled level to another, the meter's value M must have gone the same way,
+currents S go from one steady level to another, the meter's value M must have gone the same way,
 M = B + S. With the current transformer of the phase the wrong way round it is M = -(B + S); a meter
 that repeats its last value, or that measures another cable, stays where it is.
 
-*Steps.* A level is settled when nobody's reading has moved for as long as a telegram may be late, and
+*Steps.* A level is steady when no reading has moved for as long as a telegram may be late, and
 some telegrams have report it since. Between two such levels that are 3 A or more apart, each telegram is
 held against the three answers there can be: the median of M before, and +1, 0 or -1 times what S has
 moved since. An answer counts when every telegram from one level to the other lies within 1 A (and a
 tenth of the step, the errors of both devices) of it. If none does, the building has stepped as well,
 and the step says nothing. This is how a step of the building is report from a meter that is wrong: its
 load is never computed from M - S, because with transformers the wrong way round that jumps by twice the
-current of every charger. A staircase of raises is one step: every stair is looked at.
+current of every charger. A staircase of raises is one step: every stair is examined.
 
 *Five in a row*, because one or two may be chance: a load that is switched at the very moment, a lost
 telegram of a meter that tells changes only. Steps that say nothing are left out, one other answer begins
-the row anew. Within 1 A and a tenth of steps of at least 3 A, five wrong answers have a correlation
+a new row. Within 1 A and a tenth of steps of at least 3 A, five wrong answers have a correlation
 below -0.9.
 
 *What it does not claim.* A meter that repeats its value to the milliampere, from 20 s before the chargers
@@ -53,7 +53,7 @@ STEP_MA = 3000
 STEPS = 5
 BUILDING_MA = 1000  # a building that moves no more than this stands still
 STILL_MA = 3 * STEP_MA // 10
-STEADY_MA = 500  # readings of a settled charger differ by no more than this
+STEADY_MA = 500  # readings of a steady charger differ by no more than this
 LATE_S = 5.0  # by how much a telegram may be late: at most, by how much is not known
 STEADY_S = 4.0  # for so long telegrams must have reported a level
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
@@ -92,11 +92,11 @@ class PairedReport(NamedTuple):
     high_ma: int
     assumed_ma: int = 0  # those whose draw is assumed
     measured_numbers: int = 0  # whose draw is known: a bit for each number
-    drawing_numbers: int = 0  # who draws
+    drawing_numbers: int = 0  # whose vehicle draws
 
 
 class Level(NamedTuple):
-    """Chargers that had settled, and the meter then."""
+    """A steady level of the chargers, and the meter's value then."""
 
     drawn_ma: int
     current_ma: int  # the median of the meter's values
@@ -126,13 +126,13 @@ class FollowCheck:
     """What is remembered of a phase to tell whether its meter follows."""
 
     pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
-    nearly_constant_from: Report | None = None  # since when the meter has reported about the same
-    constant_from: Report | None = None  # since when it has reported the very same
-    rest: RestingChargers | None = None  # given: the chargers rest, nothing is looked at
+    nearly_constant_since: Report | None = None  # since when the meter has reported about the same
+    constant_since: Report | None = None  # since when it has reported the very same
+    rest: RestingChargers | None = None  # given: the chargers rest, nothing is examined
     last_sample: PairedReport | None = None
     drawn_ma: int | None = None  # the chargers' present level; None: they move
     values: tuple[tuple[float, int], ...] = ()  # of the meter at that level, the last ones
-    last_level: Level | None = None  # the last settled level
+    last_level: Level | None = None  # the last steady level
     possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # since then
     away_since: float | None = None  # since when the chargers are a step away from it
     answers: tuple[Answer, ...] = ()  # to the last steps
@@ -152,8 +152,8 @@ def add_report(
 ) -> FollowCheck:
     """Take a value of the meter, and examine those that readings of the chargers have reached.
 
-    While the chargers rest there is nothing to examine at: the last values are kept, and looked at when
-    somebody moves. `spacing_s`: how often the meter tells.
+    While the chargers rest there is nothing to examine: the last values are kept, and examined when
+    one of them moves. `spacing_s`: how often the meter tells.
     """
     still, same = repeated(check, report)
     if check.rest is not None:
@@ -162,7 +162,7 @@ def add_report(
         ):
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             kept_on = (*check.pending[-kept:], report)
-            return replace(check, pending=kept_on, nearly_constant_from=still, constant_from=same)
+            return replace(check, pending=kept_on, nearly_constant_since=still, constant_since=same)
         check = replace(check, rest=None, last_level=None, drawn_ma=None, values=())
     waiting = check.pending
     while waiting:
@@ -174,13 +174,13 @@ def add_report(
     rest = _rest(check, phase, participants)
     waiting = (*waiting[-MOST_WAITING:], report)
     return replace(
-        check, pending=waiting, nearly_constant_from=still, constant_from=same, rest=rest
+        check, pending=waiting, nearly_constant_since=still, constant_since=same, rest=rest
     )
 
 
 def repeated(check: FollowCheck, report: Report) -> tuple[Report, Report]:
     """Return since when the meter has reported about the same, and the very same."""
-    still, same = check.nearly_constant_from, check.constant_from
+    still, same = check.nearly_constant_since, check.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
         same = report
         if still is None or not -STILL_MA <= report.current_ma - still.current_ma <= STILL_MA:
@@ -276,7 +276,7 @@ def _drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 
 
 def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Note the answer to a step where the chargers have settled; the next one begins there."""
+    """Note the answer to a step where the chargers are steady; the next one begins there."""
     now_s = paired.arrived_at
     if check.last_level is not None and check.away_since is not None and check.possible_answers:
         answer = check.possible_answers[0]
@@ -306,8 +306,8 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     )
     if (
         answer is Answer.STILL
-        and check.constant_from is not None
-        and check.constant_from.arrived_at <= calm_until
+        and check.constant_since is not None
+        and check.constant_since.arrived_at <= calm_until
     ):
         return False  # nothing that is alive repeats itself to the milliampere
     if paired.drawing_numbers == before.drawing_numbers:
@@ -315,7 +315,7 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
     return answer is Answer.STILL and (
-        check.nearly_constant_from is None or check.nearly_constant_from.arrived_at > calm_until
+        check.nearly_constant_since is None or check.nearly_constant_since.arrived_at > calm_until
     )
 
 

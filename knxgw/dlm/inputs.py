@@ -78,7 +78,7 @@ def meter_value(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Take a telegram of the smart meter; `seen`: the charging points as they were read last."""
+    """Take a telegram of the smart meter; `observations`: the last ones of the chargers."""
     sets = state.meter.sets
     meter, plausible = meters.update(state.meter, settings, reading, now_s)
     if not plausible:
@@ -147,7 +147,7 @@ def in_operation(
 ) -> LoadManagement:
     """Take an In-operation telegram of the smart meter; after a silence its values are read.
 
-    What it report last is in force: whether that follows the chargers is looked at as well.
+    The values it reported last are in force: whether they follow the chargers is checked as well.
     """
     meter = meters.in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
@@ -182,7 +182,7 @@ def _values_confirmed(
 
 
 def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
-    """Take the message that a large consumer starts: everybody to the minimum for a while."""
+    """Take the message that a large consumer starts: every participant to its minimum for a while."""
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
@@ -193,7 +193,7 @@ def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadM
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Take a reading of a charging point; None: it needs a whole cycle, because its part changed."""
+    """Take a reading of a charging point; None: a whole cycle is needed, because its part changed."""
     before = state.participants[number]
     participant = before.clone()
     lost = observe(participant, observation, settings, now_s)

@@ -17,9 +17,8 @@ OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
 ANSWER_S = 5.0  # for answers to reads
-ROUND = (
-    0.7  # of the spacing is what telegrams of one round come in, also where they are spread evenly
-)
+# the part of the spacing in which telegrams of one round come, also where they are spread evenly
+ROUND = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from knxgw.frozen import replace
 RECURS_S = 600.0
 LONGEST_RESTART_S = 900.0
 RESTART_ROOM_MA = 1000
-SHORTEST_S = 7.0  # a vehicle stops within 5 s, and the meter must have seen it
+SHORTEST_S = 7.0  # a vehicle stops within 5 s, and the meter must have measured that
 SEVERE_SAMPLES = 2
 
 
@@ -33,13 +33,12 @@ class Overcurrent:
     """What the supervision remembers; times are monotonic seconds."""
 
     locked: bool = False
-    interrupted: frozenset[int] = frozenset()  # the numbers of those who charged until then
+    interrupted: frozenset[int] = frozenset()  # the numbers of the ones that charged until then
     above_fuse_since: tuple[float | None, ...] = (None, None, None)
     above_limit_since: tuple[float | None, ...] = (None, None, None)
     severe_samples: tuple[int, ...] = (0, 0, 0)  # consecutive samples
-    restart_possible_since: float | None = (
-        None  # since when a restart would do, perhaps from before
-    )
+    # since when a restart would do, perhaps from before
+    restart_possible_since: float | None = None
     locked_at: float = -1e9  # when everybody was interrupted
     stopped_since: float | None = None  # since when nobody who was interrupted has drawn
     is_released: bool = True  # the meter has shown what the line carries without them
@@ -131,7 +130,7 @@ def _watching(
 def _is_too_much(load: Load, most_ma: int, *, counting: bool) -> bool:
     """Tell whether lowering does not help: all are at the minimum, or that would be too much, too.
 
-    One that comes back with more than its minimum does not begin the time anew.
+    One that comes back with more than its minimum does not restart the time.
     """
     helpless = load.at_minimum or (counting and load.base_ma + load.minimums_ma > most_ma)
     return helpless and load.measured_ma > most_ma

@@ -93,8 +93,8 @@ class Participant:
     history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
     currents_ma: tuple[int | None, ...] | None = None  # as they were read
     read_at: float | None = None
-    observation: Observation | None = None  # what it was like when it was looked at last
-    unchanged_until: float = -1e9  # until then looking again at the same would change nothing
+    observation: Observation | None = None  # the last one that was taken
+    unchanged_until: float = -1e9  # until then the same observation changes nothing
     connected: bool = False
     reachable: bool = False
     reachable_since: float = -1e9  # since when it answers
@@ -106,9 +106,8 @@ class Participant:
     cap: Constraint | None = None  # of those that are not load management
     energy_mwh: int = 0
     charges_clearly_since: float | None = None  # since when it charges clearly
-    unused_since: dict[int, float] = field(
-        default_factory=dict
-    )  # phase -> since when it is not used
+    # phase -> since when it is not used
+    unused_since: dict[int, float] = field(default_factory=dict)
     offer_changed_at: float = -1e9  # last change of the offer
     previous_offer_ma: int = 0  # the offer before that
     second_last_offer_ma: int = 0  # and the one before, if it had not had to be obeyed by then
@@ -118,14 +117,12 @@ class Participant:
     rises_until: float = -1e9  # until then it may still be ramping up to the last raise
     overdraw_ma: Phases = NO_CURRENT  # D_i
     held_back_ma: Phases = NO_CURRENT  # R_i
-    unread_draw_ma: Phases = (
-        NO_CURRENT  # U_i: the last draw of one whose draw counts as the building's now
-    )
+    # U_i: the last draw of one whose draw counts as the building's now
+    unread_draw_ma: Phases = NO_CURRENT
     raised_at: float = -1e9
     raised_in_set: int = -1  # meter set of the last raise
-    small_raise_possible_since: float | None = (
-        None  # since when a raise too small to be worth it has been possible
-    )
+    # since when a raise too small to be worth it has been possible
+    small_raise_possible_since: float | None = None
     under_use_since: float | None = None  # since when it draws less than allowed
     use_cap_ma: int | None = None
     draw_at_cap_ma: int = 0  # what it took of more when it got this cap

@@ -1,6 +1,6 @@
-"""The queue with rotation: who yields when not all minima fit. Pure.
+"""The queue with rotation: which participant yields when not all minima fit. Pure.
 
-Off by default; then everybody who came first stays, and too much current at the minimum interrupts
+Off by default; then the ones that came first stay, and too much current at the minimum interrupts
 all. Source: load-management 18.1.
 """
 
@@ -15,9 +15,8 @@ SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
 NEARLY = 0.98  # energies that differ less are equal
 ROOM_S = 60.0  # room for a participant that was shed must last this long
 ROOM_MA = 1000  # and be this much more than its minimum
-NEXT_WAITS_S = (
-    120.0  # after that nobody waits any longer for one whose turn came and who has no room
-)
+# after that nobody waits any longer for one whose turn came and who has no room
+NEXT_WAITS_S = 120.0
 HOUR_S = 3600.0
 MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
 
@@ -29,7 +28,7 @@ def yielding(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return who yields to the first of those who wait, None: nobody.
+    """Return which one yields to the first that waits, None: none.
 
     The one with the most energy in this session, if it was served for a turn and the other one
     can be served in its place; of equal ones who was served longest, then the lowest number. One
@@ -54,7 +53,7 @@ def yielding(
 def shed(
     running: Sequence[Participant], room_ma: Sequence[int], settings: Settings, now_s: float
 ) -> list[Participant]:
-    """Return who must go so that the minima of the others fit on every phase."""
+    """Return which ones must go so that the minima of the others fit on every phase."""
     leaving: list[Participant] = []
     staying = list(running)
     order = sorted(running, key=lambda one: (was_stopped_often(one, now_s), *_shed_order(one)))

@@ -69,7 +69,7 @@ def _begun(
     wanted: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start, but who had nothing, or was not there, has nothing."""
+    """Return load management as at a start; a participant that had nothing, or is new, has nothing."""
     begun = new(settings, wanted.values(), now_s)
     had = {number for number, participant in state.participants.items() if participant.offer_ma > 0}
     participants = {

@@ -17,6 +17,7 @@ from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded,
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import is_recent, window_s
 from knxgw.dlm.participant import Participant
+from knxgw.dlm.reasons import explain
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
     LOW_EXCESS_S,
@@ -29,7 +30,6 @@ from knxgw.dlm.state import PhaseState
 CLOCK_SLACK_S = 1e-6
 METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
 OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
-FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
 
 
 def share_out(cycle: CycleState) -> None:
@@ -42,9 +42,8 @@ def share_out(cycle: CycleState) -> None:
     if late or all(
         participant.settings.number != cycle.next_participant for participant in waiting
     ):
-        cycle.next_participant = (
-            None  # it has come, does not want to any more, or there is no room after all
-        )
+        # it has come, does not want to any more, or there is no room after all
+        cycle.next_participant = None
     admitted: list[Participant] = []
     if waiting:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
@@ -65,7 +64,7 @@ def share_out(cycle: CycleState) -> None:
         if cycle.claim_start(cycle.up_ma, participant):
             cycle.start(participant)
     _raise(cycle, running, _kept_free(cycle, running, waiting, admitted, least_ma))
-    _explain(cycle, running, waiting, up_ma)
+    explain(cycle, running, waiting, up_ma)
     for participant in eligible:
         if participant.is_idle:
             cycle.set_offer(participant, participant.settings.minimum_ma)
@@ -86,7 +85,7 @@ def _request_of(cycle: CycleState, participant: Participant) -> AllocationReques
 
 
 def _others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
-    """Return what those draw of each phase who take no part in the sharing.
+    """Return what the others, which take no part in the allocation, draw of each phase.
 
     One that was just stopped is leaving: its part is there again in a moment, and nobody
     gets it before it was released.
@@ -133,13 +132,13 @@ def _update_scarcity(
             participant.scarce_since = cycle.now_s
 
 
-# --- who comes next ------------------------------------------------------------------------------
+# --- admit ---------------------------------------------------------------------------------------
 
 
 def _admission_order(
     cycle: CycleState, participant: Participant
 ) -> tuple[bool, bool, int, float, int]:
-    """Return what decides who comes next; with the queue also who has waited longest.
+    """Return the order of admission; with the queue the longest wait counts too.
 
     The participant a rotation made room for is admitted first.
     """
@@ -154,7 +153,7 @@ def _admission_order(
 
 
 def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Participant]) -> None:
-    """Let one who was served for a turn yield to who has waited longest, if that was a turn, too."""
+    """Let one that charged for a turn yield to the one that has waited longest, if that was a turn, too."""
     settings = cycle.settings
     if not settings.queue or cycle.next_participant is not None:
         return
@@ -218,9 +217,9 @@ def _kept_free(
     admitted: list[Participant],
     least_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
-    """Return what everybody may rise to: not into what one who waits would get but for a doubt.
+    """Return what each may rise to: not into what one that waits would get but for the uncertainty.
 
-    A doubt ends within seconds; who is raised meanwhile would have to give way at once.
+    It ends within seconds; one raised meanwhile would have to give way at once.
     """
     if len(admitted) == len(waiting) or cycle.certain_ma == cycle.up_ma:
         return least_ma
@@ -258,7 +257,7 @@ def _readmit(
 
 
 def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
-    """Lower at once who has too much; remember it where the line was in danger."""
+    """Lower offers that are too high, at once; note it where the line was in danger."""
     settings = cycle.settings
     danger = _dangers_by_phase(cycle, running)
     again, still_over = _in_danger_again(cycle, danger), _still_over_range(cycle)
@@ -329,7 +328,7 @@ def _give_way(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower those who leave a newcomer no room, by however little. Source: load-management 9.3c."""
+    """Lower participants that leave a newcomer no room, by however little. Source: load-management 9.3c."""
     for participant in running:
         target_ma = allocated_ma[participant.settings.number]
         if target_ma < participant.offer_ma and not set(participant.phases).isdisjoint(
@@ -398,7 +397,7 @@ def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
 
 
 def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]) -> None:
-    """Give more to those who may have it, as much as was released."""
+    """Raise offers by what has been released."""
     requests_ma = _collect_raise_requests(cycle, running, up_ma)
     if not requests_ma:
         return
@@ -427,7 +426,7 @@ def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, in
 def _collect_raise_requests(
     cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]
 ) -> list[tuple[Participant, int]]:
-    """Return who may rise now, and by how much at most [mA]."""
+    """Return which participants may rise now, and by how much at most [mA]."""
     settings = cycle.settings
     requests_ma: list[tuple[Participant, int]] = []
     for participant in running:
@@ -467,47 +466,12 @@ def _may_rise(cycle: CycleState, participant: Participant) -> bool:
     just_complete = meter.set_at == cycle.now_s
     complete = meter.sets > participant.raised_in_set and (just_complete or not meter.fresh)
     recent = complete and is_recent(meter, cycle.settings, cycle.now_s)
-    seen = cycle.is_on_change or cycle.is_static or recent
-    return seen and all(_may_raise(cycle, cycle.phases[index]) for index in participant.phases)
+    is_measured = cycle.is_on_change or cycle.is_static or recent
+    return is_measured and all(
+        _may_raise(cycle, cycle.phases[index]) for index in participant.phases
+    )
 
 
 def _may_raise(cycle: CycleState, phase: PhaseState) -> bool:
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
-
-
-# --- why -----------------------------------------------------------------------------------------
-
-
-def _explain(
-    cycle: CycleState,
-    running: list[Participant],
-    waiting: list[Participant],
-    up_ma: Mapping[int, int],
-) -> None:
-    for participant in running:
-        cycle.reasons[participant.settings.number] = _why(cycle, participant, up_ma)
-    for participant in waiting:
-        started = participant.offer_ma > 0
-        reason = _why(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
-        cycle.reasons[participant.settings.number] = reason
-
-
-def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
-    """Return what keeps a running participant from having more."""
-    one = participant.settings
-    if participant.offer_ma >= one.maximum_ma:
-        return Reason.MAXIMUM
-    if participant.cap is not None and participant.offer_ma >= participant.cap.cap_ma:
-        return participant.cap.reason
-    if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
-        return Reason.UNDER_USE
-    if up_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
-        return Reason.RAISING
-    priority = cycle.settings.priority
-    if priority is not None and priority != one.number:
-        first = cycle.participants.get(priority)
-        if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
-            return Reason.PRIORITY
-    tightest = min(participant.phases, key=lambda index: cycle.up_ma[index], default=0)
-    return FUSES[tightest]

@@ -22,7 +22,7 @@ BaseHistory = tuple[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A value of the smart meter that has to be looked at again, when readings have reached it."""
+    """A value of the smart meter, to be examined again when readings have reached it."""
 
     current_ma: int
     sampled_at: float  # when it was taken, by the configured delay [monotonic s]
@@ -35,20 +35,17 @@ class PhaseState:
     """What load management remembers of one phase of the mains connection."""
 
     base_ma: int | None = None  # B_p of the last meter value; None: there was none
-    uncertainty_ma: int = (
-        0  # by how much B_p may be higher, because currents moved when it was measured
-    )
+    # by how much B_p may be higher, because currents moved when it was measured
+    uncertainty_ma: int = 0
     history: BaseHistory = ()  # B_p over the peak-hold window, falling
     reduced_at: float = LONG_AGO  # last safety reduction
     raised_at: float = LONG_AGO  # last raise
     excess_since: float | None = None  # since when the offers are above what there is
     back_off: int = 0  # k
-    back_off_useful_at: float = (
-        LONG_AGO  # when k was last of use: it was raised, or kept a peak in mind
-    )
-    level_absent_s: float | None = (
-        None  # for how long the level to which the load rose last had been left
-    )
+    # when k was last of use: it was raised, or kept a peak in mind
+    back_off_useful_at: float = LONG_AGO
+    # for how long the level to which the load rose last had been left
+    level_absent_s: float | None = None
     reported_ma: int = 0  # what the meter reported last
     possible_base_ma: tuple[int, int] = (0, 0)  # between what B_p lies by that
     pending_samples: tuple[

@@ -98,13 +98,17 @@ def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float
     Until then a slow charger and a slow vehicle overdraw nothing.
     Source: load-management 13.4.
     """
-    seen = participant.observation
-    if seen is None or seen.acknowledged_ma is None or seen.acknowledged_at is None:
+    observation = participant.observation
+    if (
+        observation is None
+        or observation.acknowledged_ma is None
+        or observation.acknowledged_at is None
+    ):
         return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at
     return (
-        seen.acknowledged_ma == participant.offer_ma
-        and read_at >= seen.acknowledged_at + settings.obey_s
+        observation.acknowledged_ma == participant.offer_ma
+        and read_at >= observation.acknowledged_at + settings.obey_s
     )
 
 
@@ -173,7 +177,7 @@ def _cap(
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
     """Take most of its headroom from a vehicle that does not use it, while others want it.
 
-    One that stays a little below any offer would never be seen to use a small one: so all of it is
+    One that stays a little below any offer would never show that it uses a small one: so all of it is
     offered again now and then.
     """
     if participant.draws_ma <= UNDER_USE_FROM_MA:

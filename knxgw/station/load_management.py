@@ -1,4 +1,4 @@
-"""The station's side of load management: what it is told, and what it decides for the points. Pure."""
+"""The station's side of load management: its inputs, and what it decides for the points. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -262,11 +262,11 @@ def update_point(station: Station, number: PointNumber, now_s: float) -> Station
     if not station.observations:
         return run_cycle(station, now_s)
     one = _observation_of(station, station.points[number], now_s)
-    known, quiet_until_s = (
+    known, unchanged_until = (
         station.observations.get(number),
         load_management.participants[number].unchanged_until,
     )
-    if known is not None and now_s < quiet_until_s and known.differs_only_in_age(one):
+    if known is not None and now_s < unchanged_until and known.differs_only_in_age(one):
         return replace(station, observations=_renewed(station, number, known, one.read_at))
     observed = observe_charger(load_management, settings, number, one, now_s)
     if observed is None:
@@ -314,7 +314,7 @@ def run_cycle(
 
 
 def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[PointNumber]:
-    """Return who was read too long ago: silent, or only its currents have come no more."""
+    """Return the points with an outdated reading: silent, or only without currents."""
     return [
         PointNumber(number)
         for number, one in observations.items()
@@ -352,7 +352,7 @@ def _with_invalid_points(
     return points
 
 
-# --- what is told ------------------------------------------------------------------------------
+# --- publish -----------------------------------------------------------------------------------
 
 
 def load_management_state(station: Station, now_s: float) -> LoadManagementState:

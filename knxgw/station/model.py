@@ -290,9 +290,8 @@ class Station:
     grid_control: bool = False
     load_management: LoadManagement | None = None  # None: load management is off
     load_management_settings: Settings | None = None
-    observations: Mapping[int, Observation] = field(
-        default_factory=dict
-    )  # what the last cycle was told
+    # what the last cycle was told
+    observations: Mapping[int, Observation] = field(default_factory=dict)
     restore_until_s: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     clock: WallClock | None = None

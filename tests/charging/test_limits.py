@@ -21,8 +21,8 @@ def test_obedience_waits_t_ev() -> None:
     known = obedience.follow(obedience.NEW, 16_000, 16_000, 0.0)
     known = obedience.follow(known, 6000, 16_000, 100.0)
     over = obedience.follow(known, 6000, 16_000, 100.0 + OBEY_S)
-    assert obedience.follow(known, 6000, 16_000, 99.9 + OBEY_S).over_s is None
-    assert over.over_s == 100.0 + OBEY_S
+    assert obedience.follow(known, 6000, 16_000, 99.9 + OBEY_S).over_since is None
+    assert over.over_since == 100.0 + OBEY_S
 
 
 def test_the_echo_of_our_own_pause_lasts_t_ev_and_two_polls() -> None:

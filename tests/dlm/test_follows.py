@@ -52,7 +52,7 @@ class Line:
             report = Report(paired.arrived_at, paired.current_ma, paired.total_ma)
             still, same = follows.repeated(self.follow_check, report)
             self.follow_check = examine(
-                replace(self.follow_check, nearly_constant_from=still, constant_from=same),
+                replace(self.follow_check, nearly_constant_since=still, constant_since=same),
                 paired,
                 self.spacing_s,
             )

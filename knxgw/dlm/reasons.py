@@ -1,0 +1,47 @@
+"""Why a participant has no more than its offer. Pure.
+
+Source: load-management 6.
+"""
+
+from collections.abc import Mapping
+
+from knxgw.charging.words import Reason
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.participant import Participant
+
+FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
+
+
+def explain(
+    cycle: CycleState,
+    running: list[Participant],
+    waiting: list[Participant],
+    up_ma: Mapping[int, int],
+) -> None:
+    """Note the reason of every participant that takes part in the allocation."""
+    for participant in running:
+        cycle.reasons[participant.settings.number] = _why(cycle, participant, up_ma)
+    for participant in waiting:
+        started = participant.offer_ma > 0
+        reason = _why(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
+        cycle.reasons[participant.settings.number] = reason
+
+
+def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
+    """Return what keeps a running participant from having more."""
+    one = participant.settings
+    if participant.offer_ma >= one.maximum_ma:
+        return Reason.MAXIMUM
+    if participant.cap is not None and participant.offer_ma >= participant.cap.cap_ma:
+        return participant.cap.reason
+    if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
+        return Reason.UNDER_USE
+    if up_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
+        return Reason.RAISING
+    priority = cycle.settings.priority
+    if priority is not None and priority != one.number:
+        first = cycle.participants.get(priority)
+        if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
+            return Reason.PRIORITY
+    tightest = min(participant.phases, key=lambda index: cycle.up_ma[index], default=0)
+    return FUSES[tightest]
