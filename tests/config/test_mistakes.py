@@ -64,7 +64,7 @@ MISTAKES = {
     ),
     "a section instead of a value": (
         in_point("maximum_a: {value: 16}"),
-        "3: error: charging_points[0].maximum_a: expected a single value; write it behind its key",
+        "3: error: charging_points[0].maximum_a: expected a single value; write it after its key",
     ),
     "a value instead of a section": (
         HOME + "device: Garage\n",
@@ -266,7 +266,7 @@ MISTAKES = {
     ),
     "a group object that is no number": (
         HOME + "group_objects: {state: 1/0/1}\n",
-        "4: error: group_objects.state: 'state' is no number of a group object",
+        "4: error: group_objects.state: 'state' is not the number of a group object",
     ),
     "a main group above 31": (
         HOME + "group_objects: {50: [32/0/1]}\n",
