@@ -32,12 +32,12 @@ def obeyed_at(participant: Participant, settings: Settings) -> float:
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None
     )
-    changed_s = (
+    changed_at = (
         participant.offer_changed_at
         if acknowledged_at is None
         else max(participant.offer_changed_at, acknowledged_at)
     )
-    return changed_s + settings.obey_s
+    return changed_at + settings.obey_s
 
 
 def steady_about(participant: Participant, moment_at: float) -> Phases | None:

@@ -294,14 +294,14 @@ def _update_phases(participant: Participant, now_s: float) -> None:
         participant.charges_clearly_since = None
     elif participant.charges_clearly_since is None:
         participant.charges_clearly_since = now_s
-    weak = {
+    unused = {
         p: participant.unused_since.get(p, now_s)
         for p in participant.settings.wired
         if actual[p] < UNUSED_BELOW_MA
     }
-    participant.unused_since = weak
+    participant.unused_since = unused
     if not participant.settings.measures or (
-        not weak and participant.phases == participant.settings.wired
+        not unused and participant.phases == participant.settings.wired
     ):
         return
     joined = [
@@ -313,7 +313,7 @@ def _update_phases(participant: Participant, now_s: float) -> None:
         participant.charges_clearly_since is not None
         and now_s - participant.charges_clearly_since >= UNUSED_AFTER_S
     ):
-        joined = [p for p in joined if p not in weak or now_s - weak[p] < UNUSED_AFTER_S]
+        joined = [p for p in joined if p not in unused or now_s - unused[p] < UNUSED_AFTER_S]
     participant.phases = tuple(joined)
 
 
