@@ -70,9 +70,10 @@ class Application:
         self._now_s = asyncio.get_running_loop().time  # pages are made in other threads
         station = initial(configuration, records, self._now_s(), device.now())
         self._owner = Owner(station, self.inbox, self._carry_out)
-        device.objects.load(*_table(configuration, device.catalogue))
+        table = _table(configuration, device.catalogue)
         self.buses = ModbusBuses(self.inbox.put)
         self.buses.configure(configuration)
+        device.objects.load(*table)  # last: a configuration that cannot be taken changes nothing
 
     @property
     def station(self) -> Station:

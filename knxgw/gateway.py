@@ -33,6 +33,7 @@ from knxgw.station.model import (
     ClockSource,
     Event,
     StateLost,
+    Station,
 )
 from knxgw.station.view import SiteView, unconfigured_view
 from knxgw.store.database import Database, FaultRow
@@ -92,7 +93,8 @@ class Gateway:
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self._valid_now, self._loop.time
         )
-        self._knx = self._session(world.link)
+        self._knx: KnxPort | None = None
+        self._join(self._session(world.link), world.link)
         self.application: Application | None = None
         if configuration is not None:
             records = self._stored(configuration)
@@ -202,19 +204,18 @@ class Gateway:
         stay. Whatever cannot be done is raised, and what ran before runs on.
         """
         async with self._changing:
-            session = self._knx if isinstance(link, KeepLink) else self._session(link)
+            session = None if isinstance(link, KeepLink) else self._session(link)
             await self._change_application(configuration)
-            if session is not self._knx:
+            if not isinstance(link, KeepLink):
                 await self._finish("knx")
-                self._knx = session
+                self._join(session, link)
                 self._begin("knx")
 
     async def _change_application(self, configuration: Configuration | None) -> None:
         if configuration is None:
             await self._unload()
             return
-        load = self._loop.run_in_executor(self._world.executor, self._database.load_records)
-        records = await load
+        records = self._store_writer.records  # the newest: not all of them are on the disk yet
         if self.application is not None:
             await self.application.change(configuration, records)
             return
@@ -226,6 +227,7 @@ class Gateway:
         if self.application is not None:
             await self.application.leave()
             await self._finish("application")
+            self._end_faults_of(self.application.station)
             self.application = None
             self.objects.load((), UTC)
 
@@ -236,8 +238,13 @@ class Gateway:
         link.keep_numbers(self._secure_numbers)
         port = KnxPort(link)
         GroupCommunication(port, self.objects, self.command).join()
-        self.objects.outbox.limits = link.response_limits
         return port
+
+    def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
+        """Use a session from now on; group objects answer no faster than its link can."""
+        self._knx = session
+        if link is not None:
+            self.objects.outbox.limits = link.response_limits
 
     def _begin(self, name: str) -> None:
         """Start what may be exchanged while the device lives, if it is there."""
@@ -329,6 +336,15 @@ class Gateway:
         at = now.isoformat() if now else None
         for scope, code in self._database.open_faults():
             self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
+
+    def _end_faults_of(self, station: Station) -> None:
+        """End the faults of an application that has ended: those that still hold are raised again."""
+        now = self._valid_now()
+        at = now.isoformat() if now else None
+        of_points = {point_scope(number): point.faults for number, point in station.points.items()}
+        for scope, faults in {DEVICE: station.faults, **of_points}.items():
+            for code in faults.present:
+                self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
 
     def _valid_now(self) -> datetime | None:
         now = self._world.wall_clock()

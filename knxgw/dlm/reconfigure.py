@@ -69,14 +69,28 @@ def _begun(
     wanted: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start; a participant that had nothing, or is new, has nothing."""
+    """Return load management as at a start, but no participant has more than before on any phase."""
     begun = new(settings, wanted.values(), now_s)
-    had = {number for number, participant in state.participants.items() if participant.offer_ma > 0}
+    locked = state.overcurrent.locked  # what each had before it does not have now
     participants = {
-        number: participant if number in had else newcomer(wanted[number])
+        number: participant
+        if not locked and _had(state.participants.get(number), participant)
+        else newcomer(wanted[number])
         for number, participant in begun.participants.items()
     }
-    return replace(begun, participants=participants)
+    overcurrent = begun.overcurrent
+    if locked and settings.static_limit_ma is None:  # another meter is no proof that it is over
+        overcurrent = replace(state.overcurrent, restart_possible_since=None)
+    return replace(begun, participants=participants, overcurrent=overcurrent)
+
+
+def _had(before: Participant | None, begun: Participant) -> bool:
+    """Tell whether a participant had, on each of its phases, what it begins with."""
+    return (
+        before is not None
+        and before.offer_ma >= begun.offer_ma
+        and set(begun.settings.wired) <= set(before.settings.wired)
+    )
 
 
 def _with_settings(

@@ -146,14 +146,18 @@ class ModbusBus(Generic[D]):
         before, wanted = set(self.drivers), (*drivers, *leaving)
         self.drivers, self._leaving = wanted, frozenset(leaving)
         for gone in before.difference(wanted):
-            for notes in (self._used_s, self._silent_since, self._closing_since):
-                notes.pop(gone, None)
+            self._forget(gone)
         self.connection.update_needs(needs_of(wanted))
         if self.connection.is_open:
             for driver in drivers:
                 if driver not in before:
                     driver.opened()
         self._wake.set()
+
+    def _forget(self, gone: D) -> None:
+        """Drop the notes about a device that is not served any more."""
+        for notes in (self._used_s, self._silent_since, self._closing_since):
+            notes.pop(gone, None)
 
     async def run(self) -> NoReturn:
         """Connect and serve the devices. Raises: LinkError when the connection is lost."""
@@ -273,6 +277,8 @@ class ModbusBus(Generic[D]):
             counted_s = min(max(took_s, LEAST_TURN_S), LONGEST_TURN_S)
             if driver in self.drivers:
                 self._used_s[driver] = self._served_used_s + counted_s
+            else:  # it was removed during the request
+                self._forget(driver)
         if must_reopen:
             await self._reopen()
 

@@ -33,7 +33,9 @@ from knxgw.station.initial import (
     asks_for_grid_control,
     configured_point,
     linked_holds,
+    state_lost,
     stored_point,
+    unknown_in,
     with_configuration_faults,
     without_unlinked,
 )
@@ -56,6 +58,8 @@ def reconfigure(
     """Return the station with another configuration, and what is wanted now."""
     configuration = event.configuration
     station = _with_configuration(before, event, now_s)
+    if unknown_in(configuration, event.records):
+        station = state_lost(station)
     leaving = [*_left_behind(before, station), *_ended(before, station, now_s)]
     reference = replace(before, configuration=configuration, points=_compared(before, station))
     derived, effects = derive(reference, replace(station, published={}), EVERYTHING, now_s)
@@ -114,7 +118,7 @@ def _restore_until_s(before: Station, configuration: Configuration, now_s: float
     """Return until when the bus may say that the grid operator limits the site, None: it is known."""
     if not asks_for_grid_control(configuration):
         return None
-    if before.configuration.is_linked(GRID_CONTROL):
+    if asks_for_grid_control(before.configuration):
         return before.restore_until_s
     return now_s + RESTORE_S
 
@@ -286,7 +290,11 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
     effects: list[Effect] = []
     for number, point in before.points.items():
         new = after.points.get(number)
-        stays = new is not None and is_same_charger(point.settings, new.settings)
+        stays = (
+            new is not None
+            and not new.installation.is_blocked  # a fault of the configuration: not asked any more
+            and is_same_charger(point.settings, new.settings)
+        )
         if stays or point.installation.is_blocked:
             continue
         decision = decide(point.limits, constraints_of(stopping, point), requested(stopping, point))

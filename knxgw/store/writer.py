@@ -49,6 +49,11 @@ class StoreWriter:
             self._wake.set()
         self._is_failing = False
 
+    @property
+    def records(self) -> dict[Scope, Mapping[str, Any]]:
+        """Return the newest record of each scope, stored or not yet."""
+        return dict(self._newest)
+
     def save(self, scope: Scope, record: Mapping[str, Any]) -> None:
         """Store the newest record of a scope soon."""
         self._records[scope] = self._newest[scope] = record

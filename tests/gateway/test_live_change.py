@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,17 @@ from xknx.dpt import DPTBinary
 from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueWrite
 
+from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.model import Text
 from knxgw.charging.words import PointNumber
+from knxgw.config.model import ConfigurationFault
 from knxgw.knx.frames import Outgoing
 from knxgw.links.knx_data_secure import DataSecureStage
+from knxgw.links.knx_port import BusAttachment
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.modbus import ModbusBus
 from knxgw.modbus.driver import Driver
+from knxgw.objects.outbox import ResponseLimits
 from knxgw.objects.table import GroupObject
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
@@ -230,6 +235,75 @@ async def test_what_cannot_be_taken_changes_nothing(tmp_path: Path) -> None:
         assert world.gateway.configuration is running
         await world.sleep(5.0)
         assert world.gateway.is_ready
+
+
+async def test_a_charger_whose_point_becomes_faulty_is_left_safe(tmp_path: Path) -> None:
+    plan = Plan({1: 5021, 2: 5022}, DYNAMIC)
+    async with World(plan.text(), tmp_path) as world:
+        world.strict = False
+        house = world._group.create_task(House(world, 8.0).run())
+        world.charger(1).plug(Vehicle())
+        await world.until(lambda: world.charger(1).offer_ma == 16_000, 120.0)
+        good = on_null_modem(configure(plan.text()))
+        fault = ConfigurationFault(
+            code=FaultCode.CONF_CHARGER,
+            point=1,
+            blocked_points=frozenset({1}),
+            message=Text(en="x", de="x"),
+        )
+        await world.gateway.change(replace(good, faults=(fault,)))
+        assert world.charger(1).offer_ma == 6000, "the minimum, as at the end of the gateway"
+        await world.gateway.change(good)
+        await world.sleep(1.0)
+        assert world.charger(1).offer_ma <= 6000
+        house.cancel()
+
+
+async def test_a_point_that_comes_back_at_once_is_as_it_was_a_moment_ago(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with World(ALL.text(), tmp_path) as world:
+        world.strict = False
+        world.charger(2).plug(Vehicle())
+        await world.until(lambda: world.charger(2).offer_ma == 16_000)
+        save, world.database.save = world.database.save, _no_disk  # type: ignore[method-assign]
+        await world.write("2/2/55", True)
+        await world.until(lambda: world.charger(2).offer_ma == 0)
+        await world.change(Plan({1: 5021}).text())
+        await world.change(ALL.text())
+        await world.sleep(10.0)
+        assert world.charger(2).offer_ma == 0, "the interruption was not on the disk yet"
+        world.database.save = save  # type: ignore[method-assign]
+    caplog.clear()
+
+
+def _no_disk(*_: object, **__: object) -> None:
+    raise OSError("the disk does not answer")
+
+
+async def test_faults_end_with_the_application_that_reported_them(tmp_path: Path) -> None:
+    async with World(ALL.text(), tmp_path) as world:
+        world.strict = False
+        await world.site.endpoint_of(CP1).stop()
+        await world.until(lambda: bool(world.database.open_faults()), 90.0)
+        await world.change(None)
+        await world.sleep(1.0)
+        assert world.database.open_faults() == []
+        await world.change(ALL.text())
+        await world.until(lambda: bool(world.database.open_faults()), 60.0)
+
+
+async def test_a_change_that_fails_leaves_the_pace_of_the_link(tmp_path: Path) -> None:
+    async with World(ALL.text(), tmp_path) as world:
+        world.skip()
+        limits = world.gateway.objects.outbox.limits
+        slow = world.line.join("1.1.21")
+        slow.response_limits = ResponseLimits(merge_at=1, most=2)
+        wrong = on_null_modem(configure(Plan({1: 5021}).text()))
+        object.__setattr__(wrong.device, "time_zone", "Nowhere/At_all")
+        with pytest.raises(Exception, match="Nowhere"):
+            await world.gateway.change(wrong, BusAttachment(link=slow))
+        assert world.gateway.objects.outbox.limits is limits
 
 
 # --- 100 changes ---------------------------------------------------------------------------------
