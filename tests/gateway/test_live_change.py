@@ -14,7 +14,7 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.catalogue.model import Text
+from knxgw.catalogue.text import Text
 from knxgw.charging.words import PointNumber
 from knxgw.config.model import ConfigurationFault
 from knxgw.knx.frames import Outgoing
