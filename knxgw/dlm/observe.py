@@ -118,7 +118,8 @@ def _update_reachability(
     Without a meter nothing shows it: then all of it is reserved.
     """
     if participant.reachable and not observation.reachable:
-        stays_ma = max(participant.offer_ma, participant.settings.fallback_ma)
+        acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
+        stays_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
         actual = NO_CURRENT if settings.static_limit_ma is not None else participant.actual_ma
         participant.held_back_ma = _on_phases(
             participant.settings.wired, lambda phase: max(0, stays_ma - actual[phase])

@@ -262,6 +262,24 @@ def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
     assert house.participant().held_back_ma == (0, 0, 0)
 
 
+@pytest.mark.proves("D13.2b", "D9.3i")
+def test_a_lower_offer_that_was_lost_with_the_connection_keeps_the_old_one_reserved() -> None:
+    house = House(participant(1), participant(2), base_a=8)
+    house.cars[1].most_ma = 7000
+    house.live(20)
+    high_ma = house.participant().offer_ma
+    house.cars[1].acknowledged_ma = high_ma
+    house.cars[1].cap_ma = 6000
+    house.live(1)
+    assert (house.participant().offer_ma, high_ma) == (6000, 12_000)
+    house.cars[1].reachable = False
+    for _ in range(2):
+        house.live(30)
+        assert house.participant().held_back_ma == (5000,) * 3, (
+            "12 A, less the draw the meter shows"
+        )
+
+
 def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() -> None:
     house = House(participant(1), participant(2), base_a=8)
     house.live(60)
