@@ -199,7 +199,15 @@ def _held_down(
         )
         for one in running
     ]
-    fair = solve(of_mains([round(ma) for ma in room_ma]), shares) if shares else []
+    known_ma = [ma + _unseen_ma(running, phase) for phase, ma in enumerate(room_ma)]
+    fair = [
+        min(by_draw_ma, by_offer_ma)
+        for by_draw_ma, by_offer_ma in zip(
+            solve(of_mains([round(ma) for ma in room_ma]), shares),
+            solve(of_mains([round(ma) for ma in known_ma]), shares),
+            strict=True,
+        )
+    ]
     left = [
         ma - sum(one.offer_ma for one in running if phase in one.counts_for)
         for phase, ma in enumerate(room_ma)
@@ -208,7 +216,8 @@ def _held_down(
     for one, fair_ma in zip(running, fair, strict=True):
         step_ma = one.model.resolution_ma if one.model.resolution_ma > FINE_MA else WORTH_MA
         unused_ma = min((left[phase] for phase in one.counts_for), default=0.0)
-        if one.offer_ma + step_ma <= one.cap_ma and unused_ma >= coarsest_ma + told_ma + WORTH_MA:
+        worth_ma = coarsest_ma + told_ma + WORTH_MA * _sharers(running, one)
+        if one.offer_ma + step_ma <= one.cap_ma and unused_ma >= worth_ma:
             found.append(f"CP{one.number} has {_a(one.offer_ma)}, and {_a(unused_ma)} are left")
         tolerance_ma = max(LOWER_FROM_MA, coarsest_ma) + told_ma
         if one.offer_ma < fair_ma - tolerance_ma:
@@ -222,6 +231,30 @@ def _held_down(
         if above and ma < -LOWER_FROM_MA - told_ma:
             found.append(f"the offers on L{phase + 1} are {_a(-ma)} above what there is")
     return found
+
+
+def _unseen_ma(running: Sequence[_Point], phase: int) -> float:
+    """Return what vehicles leave of offers of chargers without measurement: taken to be drawn.
+
+    It lowers the base load that the gateway knows, so others have more by that. Where they use it, a
+    share by what is really drawn is not theirs to give. Source: load-management 9.2c, 9.3j.
+    """
+    return sum(
+        max(0.0, one.offer_ma - (one.draw_ma if phase in one.used else 0.0))
+        for one in running
+        if not one.model.is_measured and phase in one.counts_for
+    )
+
+
+def _sharers(running: Sequence[_Point], point: _Point) -> int:
+    """Return how many divide a raise: it, and who could also have more on one of its phases.
+
+    Each gets an equal part, and a part below the smallest raise is not given. Source:
+    load-management 9.4g.
+    """
+    phases = set(point.counts_for)
+    others = [one for one in running if one is not point and one.offer_ma < one.cap_ma]
+    return 1 + sum(not phases.isdisjoint(one.counts_for) for one in others)
 
 
 def _a(current_ma: float) -> str:

@@ -199,3 +199,28 @@ def test_who_is_locked_out_although_a_minimum_fits_is_found() -> None:
     found = end_state(scenario, Run(scenario).run())
     assert "fault OverCurrent of the gateway" in found
     assert "CP1 has 0 A, and 28.00 A are left" in found
+
+
+def test_a_part_below_the_smallest_raise_may_stay_unused() -> None:
+    text = "about: Five cars.\npoints: 5\nduration_s: 120\nconnection: {fuse_a: 35}\nbase_a: 1.3\n"
+    scenario = parse_scenario(text)
+    recording = Run(scenario).run()
+    assert [log.offers.last for log in recording.points] == [6000] * 5
+    assert not end_state(scenario, recording), "0.7 A for five are 0.14 A each"
+
+
+def test_what_is_left_of_an_offer_without_measurement_is_not_missed_by_others() -> None:
+    scenario = parse_scenario(
+        "about: What one of 13 A leaves on L3.\nduration_s: 200\nconnection: {fuse_a: 33}\n"
+        "base_a: [2, 0, 8]\npoints: 3\n"
+    )
+    first, second, third = scenario.points
+    car = replace(first.car, maximum_ma=8000, phases=1)
+    one_phase = replace(first, phases=1, maximum_ma=13_000)
+    blind = replace(one_phase, rotation="312", is_measured=False, car=car)
+    alone = replace(one_phase, maximum_ma=32_000)
+    connection = replace(scenario.connection, priority=1)
+    points = (blind, replace(second, minimum_ma=10_000), alone)
+    scenario = replace(scenario, connection=connection, points=points)
+    recording = Run(scenario).run()
+    assert not end_state(scenario, recording)

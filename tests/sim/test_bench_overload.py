@@ -1,5 +1,7 @@
 """I3 in an emergency and in a lock-out: what the gateway may not do, and what is not its fault."""
 
+from dataclasses import replace
+
 import pytest
 
 from knxgw.charging.faults import FaultCode
@@ -109,3 +111,13 @@ def test_a_gateway_that_restarts_while_the_meter_is_silent_is_not_blamed_for_wha
 ):
     text = OUTAGE + "events: [{at: 180, gateway: restart, off_s: 3}]\n"
     assert not Run(parse_scenario(text)).run().violations
+
+
+def test_a_slow_vehicle_that_takes_the_minimum_of_a_restart_is_not_the_gateways_fault() -> None:
+    text = "duration_s: 150\nbase_a: 17\npoints: 3\nconnection: {fuse_a: 36}\n"
+    text += "events: [{at: 60.1, gateway: restart, off_s: 1}]\n"
+    scenario = parse_scenario(text)
+    slow = tuple(replace(one, car=replace(one.car, rise_ma_per_s=500.0)) for one in scenario.points)
+    recording = Run(replace(scenario, points=slow)).run()
+    assert max(recording.load[0].at(float(at_s)) for at_s in range(60, 90)) > 34_000
+    assert not recording.violations

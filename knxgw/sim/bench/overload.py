@@ -20,7 +20,7 @@ from knxgw.sim.bench.invariants import (
     slack_ma,
     times_of,
 )
-from knxgw.sim.bench.recording import MeterValue, Recording, Violation
+from knxgw.sim.bench.recording import MeterValue, PointLog, Recording, Violation
 from knxgw.sim.bench.scenario import CarChanged, Reconfigured, Restarted, Scenario
 from knxgw.sim.bench.telegrams import current_ma
 
@@ -68,7 +68,8 @@ class _Phase:
         moments: list[tuple[float, MeterValue | None]] = [
             (one.arrived_s, one) for one in recording.told if one.phase == phase
         ]
-        moments += [(at_s, None) for at_s in _begun_anew(scenario)]
+        begun = list(_begun_anew(scenario))
+        moments += [(at_s, None) for at_s in begun]
         for at_s, value in sorted(moments, key=lambda one: one[0]):
             self._take(scenario, at_s, value)
         for one in scenario.happenings:
@@ -77,6 +78,10 @@ class _Phase:
                 self._excuse(one.at_s if one.until_s is None else one.until_s)
         for at_s, _ in recording.configured:
             self._excuse(at_s)
+        taken_s = _taken_s(scenario)
+        begun += [at_s for log in recording.points for at_s in _returns(log)]
+        for at_s in begun:  # a minimum that is offered before the meter reports may still be taken
+            self._excuse(at_s, at_s + taken_s)
         for log in recording.points:
             for from_s, to_s in times_of(log.strays, recording.end_s):
                 self._excuse(from_s, to_s)
@@ -139,6 +144,26 @@ def _begun_anew(scenario: Scenario) -> Iterator[float]:
     for one in scenario.happenings:
         if isinstance(one, Restarted | Reconfigured):
             yield one.at_s + one.off_s
+
+
+def _returns(log: PointLog) -> Iterator[float]:
+    """Give the times at which a charger can be reached again: it takes the offer that waits for it."""
+    for from_s, was_reached, is_reached in zip(
+        log.reached.times[1:], log.reached.values, log.reached.values[1:], strict=False
+    ):
+        if is_reached and not was_reached:
+            yield from_s
+
+
+def _taken_s(scenario: Scenario) -> float:
+    """Return how long a vehicle may take to rise to the minimum of its charger."""
+    return max(
+        (
+            one.poll_s + one.car.delay_s + one.minimum_ma / one.car.rise_ma_per_s
+            for one in scenario.points
+        ),
+        default=0.0,
+    )
 
 
 def _told_ma(scenario: Scenario, value: MeterValue) -> float:
