@@ -214,7 +214,7 @@ def test_what_is_left_of_an_offer_without_measurement_is_not_missed_by_others() 
         "about: What one of 13 A leaves on L3.\nduration_s: 200\nconnection: {fuse_a: 33}\n"
         "base_a: [2, 0, 8]\npoints: 3\n"
     )
-    first, second, third = scenario.points
+    first, second, _ = scenario.points
     car = replace(first.car, maximum_ma=8000, phases=1)
     one_phase = replace(first, phases=1, maximum_ma=13_000)
     blind = replace(one_phase, rotation="312", is_measured=False, car=car)

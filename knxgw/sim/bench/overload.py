@@ -148,11 +148,11 @@ def _begun_anew(scenario: Scenario) -> Iterator[float]:
 
 def _returns(log: PointLog) -> Iterator[float]:
     """Give the times at which a charger can be reached again: it takes the offer that waits for it."""
-    for from_s, was_reached, is_reached in zip(
-        log.reached.times[1:], log.reached.values, log.reached.values[1:], strict=False
+    for at_s, (was_reached, is_reached) in zip(
+        log.reached.times[1:], pairwise(log.reached.values), strict=True
     ):
         if is_reached and not was_reached:
-            yield from_s
+            yield at_s
 
 
 def _taken_s(scenario: Scenario) -> float:
