@@ -45,7 +45,7 @@ class MeterConditionChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferTaken:
+class OfferAcknowledged:
     """A charger acknowledged the write of an offer [mA]."""
 
     device: DeviceId
@@ -62,4 +62,6 @@ class GridMeterReading:
     saturating: bool = False  # the datapoint type ends at 65.535 A (7.012)
 
 
-DeviceEvent = ChargerSeen | MeterSeen | ChargerConditionChanged | MeterConditionChanged | OfferTaken
+DeviceEvent = (
+    ChargerSeen | MeterSeen | ChargerConditionChanged | MeterConditionChanged | OfferAcknowledged
+)

@@ -389,7 +389,7 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
     return replace(point, faults=faults)
 
 
-def offer_taken(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
+def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Take the charger's acknowledgement of an offer."""
     pause_s = now_s if offer_ma == 0 or point.link.acknowledged_ma == 0 else point.link.paused_at
     taken_s = now_s if offer_ma != point.link.acknowledged_ma else point.link.acknowledged_since

@@ -10,7 +10,7 @@ The station wants an offer in mA; 0 is a pause. The steps of the model file (`co
 | wanted | the station asked for it | `want` |
 | pending | a step of it differs from what was last written; `next_write` returns that write | `want`, or anything that marks a point unwritten |
 | written | the bus carries out one write | `next_write` |
-| acknowledged | every step is written and acknowledged; `OfferTaken` goes to the station, once | `acknowledged`, `acknowledge_offer` |
+| acknowledged | every step is written and acknowledged; `OfferAcknowledged` goes to the station, once | `acknowledged`, `acknowledge_offer` |
 
 `_written` holds the registers that each point is believed to contain. A step is pending while its
 registers differ from that, so writing only changes needs no bookkeeping of its own. Two offers can

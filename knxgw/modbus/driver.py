@@ -35,7 +35,7 @@ from knxgw.charging.events import (
     DeviceEvent,
     MeterConditionChanged,
     MeterSeen,
-    OfferTaken,
+    OfferAcknowledged,
 )
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Value
 from knxgw.config.devices import DeviceId
@@ -273,7 +273,9 @@ class Driver:
         return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 
     def _offer_acknowledged(self, offer_ma: int | None) -> list[DeviceEvent]:
-        return [] if offer_ma is None else [OfferTaken(device=self.device, offer_ma=offer_ma)]
+        return (
+            [] if offer_ma is None else [OfferAcknowledged(device=self.device, offer_ma=offer_ma)]
+        )
 
     def _handle_failure(
         self, request: Request, error: PeerError | LinkError, now_s: float

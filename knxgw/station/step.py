@@ -14,7 +14,7 @@ from knxgw.charging.events import (
     GridMeterReading,
     MeterConditionChanged,
     MeterSeen,
-    OfferTaken,
+    OfferAcknowledged,
 )
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.point import ChargingPoint
@@ -237,8 +237,8 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
             change = partial(points.link_changed, condition=condition)
         case MeterConditionChanged(condition=condition):
             change = partial(points.meter_link_changed, condition=condition)
-        case OfferTaken(offer_ma=offer_ma):
-            change = partial(points.offer_taken, offer_ma=offer_ma, now_s=now_s)
+        case OfferAcknowledged(offer_ma=offer_ma):
+            change = partial(points.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
         case InterruptionCommanded(active=active):
             change = partial(points.command_interruption, active=active)
         case SetpointCommanded(setpoint_ma=setpoint_ma):

@@ -3,7 +3,7 @@
 import pytest
 
 from knxgw.charging.explanation import explained
-from knxgw.charging.point import ChargingPoint, link_changed, offer_taken
+from knxgw.charging.point import ChargingPoint, link_changed, offer_acknowledged
 from knxgw.charging.words import Decision, LinkCondition, Quantity, Reason
 from tests.charging.points import AVAILABLE, CHARGING, make_point, seen
 
@@ -82,7 +82,7 @@ def test_a_state_that_went_stale_is_silence_too() -> None:
 
 @pytest.mark.proves("H.85", "5.15")
 def test_a_charger_that_reports_less_than_it_has_taken_limits_itself() -> None:
-    point = offer_taken(seen(make_point(), CHARGING, 0), 16_000, 1)
+    point = offer_acknowledged(seen(make_point(), CHARGING, 0), 16_000, 1)
     early = seen(point, {**CHARGING, Quantity.SETPOINT: 6000}, 3)
     assert told(early, Reason.MAXIMUM, 3) is Reason.MAXIMUM, "that may be the setpoint of before"
     late = seen(point, {**CHARGING, Quantity.SETPOINT: 10_000}, 7)

@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.charging import limits, obedience
 from knxgw.charging.limits import OBEY_S
-from knxgw.charging.point import ECHO_PERIODS, POLL_S, offer_taken, shown_state
+from knxgw.charging.point import ECHO_PERIODS, POLL_S, offer_acknowledged, shown_state
 from knxgw.charging.words import ChargingState, Decision, Quantity, Reason
 from knxgw.dlm.settings import Settings
 from tests.charging.points import decided, make_point, seen
@@ -28,8 +28,8 @@ def test_obedience_waits_t_ev() -> None:
 def test_the_echo_of_our_own_pause_lasts_t_ev_and_two_polls() -> None:
     values = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
     minimum = Decision(offer_ma=6000, reason=Reason.MINIMUM)
-    point = decided(offer_taken(decided(make_point(), ZERO), 0, 0), minimum)
-    point = offer_taken(point, 6000, 1)
+    point = decided(offer_acknowledged(decided(make_point(), ZERO), 0, 0), minimum)
+    point = offer_acknowledged(point, 6000, 1)
     ends_at = 1 + OBEY_S + ECHO_PERIODS * POLL_S
     point = seen(point, values, round(ends_at))
     assert shown_state(point, ends_at) is ChargingState.CONNECTED

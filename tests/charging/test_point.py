@@ -13,7 +13,7 @@ from knxgw.charging.point import (
     link_changed,
     may_unlock,
     meter_link_changed,
-    offer_taken,
+    offer_acknowledged,
     shown_state,
 )
 from knxgw.charging.publication import point_values
@@ -142,14 +142,14 @@ def test_an_error_of_the_charger_is_shown_before_anything_else() -> None:
 @pytest.mark.parametrize("echo", [ChargingState.INTERRUPTION, ChargingState.MANUAL_START])
 def test_the_echo_of_our_own_pause_is_shown_as_connected(echo: ChargingState) -> None:
     values = {Quantity.STATE: echo, Quantity.CONNECTED: 1}
-    point = offer_taken(decided(make_point(), ZERO), 0, 0)
+    point = offer_acknowledged(decided(make_point(), ZERO), 0, 0)
     point = seen(point, values, 1)
     assert shown_state(point, 1) is ChargingState.CONNECTED
     point = decided(point, Decision(offer_ma=6000, reason=Reason.MINIMUM))
     for second in range(2, 101):
         point = seen(point, values, second)
     assert shown_state(point, 100) is ChargingState.CONNECTED, "the charger does not know it yet"
-    point = offer_taken(point, 6000, 101)
+    point = offer_acknowledged(point, 6000, 101)
     for second in range(101, 110):
         point = seen(point, values, second)
     assert shown_state(point, 109) is ChargingState.CONNECTED
@@ -158,11 +158,11 @@ def test_the_echo_of_our_own_pause_is_shown_as_connected(echo: ChargingState) ->
 
 def test_the_echo_of_our_own_pause_lasts_for_two_polls_also_on_a_slow_line() -> None:
     values = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
-    point = offer_taken(decided(make_point(), ZERO), 0, 0)
+    point = offer_acknowledged(decided(make_point(), ZERO), 0, 0)
     for second in range(0, 97, 12):
         point = seen(point, values, second)
     point = decided(point, Decision(offer_ma=6000, reason=Reason.MINIMUM))
-    point = offer_taken(point, 6000, 97)
+    point = offer_acknowledged(point, 6000, 97)
     point = seen(point, values, 120)
     assert shown_state(point, 97 + 6 + 2 * 12) is ChargingState.CONNECTED
     assert shown_state(point, 128) is ChargingState.INTERRUPTION
@@ -170,7 +170,7 @@ def test_the_echo_of_our_own_pause_lasts_for_two_polls_also_on_a_slow_line() -> 
 
 def test_our_pause_is_still_an_echo_when_the_charger_comes_back() -> None:
     own = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
-    point = offer_taken(seen(make_point(), own, 0), 0, 0)
+    point = offer_acknowledged(seen(make_point(), own, 0), 0, 0)
     point = link_changed(point, LinkCondition.NOT_REACHABLE)
     point = seen(good(point), own, 100)
     assert shown_state(point, 100) is ChargingState.CONNECTED

@@ -13,7 +13,7 @@ from knxgw.charging.point import (
     ChargingPoint,
     command_setpoint,
     command_start_stop,
-    offer_taken,
+    offer_acknowledged,
     shown_state,
 )
 from knxgw.charging.records import from_record, read_record, to_record
@@ -108,7 +108,7 @@ def test_complete_survives_a_restart() -> None:
 
 def test_a_pause_of_ours_is_still_known_as_ours_after_a_restart() -> None:
     paused = {Quantity.STATE: ChargingState.INTERRUPTION, Quantity.CONNECTED: 1}
-    point = offer_taken(seen(make_point(), CHARGING, 0), 0, 1)
+    point = offer_acknowledged(seen(make_point(), CHARGING, 0), 0, 1)
     assert shown_state(seen(restarted(point, 60), paused, 61), 61) is ChargingState.CONNECTED
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferTaken
+from knxgw.charging.events import OfferAcknowledged
 from knxgw.charging.words import LinkCondition, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.links.modbus_endpoint import SerialEndpoint, framing_of
@@ -72,7 +72,7 @@ async def test_a_request_that_a_sleeping_box_lost_is_repeated_and_no_error() -> 
     async with boxes().running() as rig:
         rig.offer(12_000, CP1)
         await asyncio.sleep(2.0)
-        assert rig.events.count(OfferTaken(device=charger_id(CP1), offer_ma=12_000)) == 1, (
+        assert rig.events.count(OfferAcknowledged(device=charger_id(CP1), offer_ma=12_000)) == 1, (
             "it heard the second one"
         )
         await asyncio.sleep(10.0)

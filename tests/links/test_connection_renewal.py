@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferTaken
+from knxgw.charging.events import OfferAcknowledged
 from knxgw.charging.words import LinkCondition
 from knxgw.config.devices import charger_id
 from knxgw.sim.vehicle import Vehicle
@@ -43,7 +43,7 @@ async def test_the_connection_is_renewed_before_the_charger_ends_it_and_nobody_n
         assert 20 <= len(rig.simulator.clients) <= 24
         assert set(rig.simulator.clients) == {1}, "the old one ends before the new one begins"
         assert len(rig.simulator.writes) == 1, "the charger has not restarted: it knows its limit"
-        assert rig.events.count(OfferTaken(device=charger_id(CP1), offer_ma=13_000)) == 1
+        assert rig.events.count(OfferAcknowledged(device=charger_id(CP1), offer_ma=13_000)) == 1
 
 
 async def test_a_command_reaches_the_charger_at_once_also_while_its_connection_is_worn() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferTaken
+from knxgw.charging.events import OfferAcknowledged
 from knxgw.charging.words import LinkCondition, Quantity
 from knxgw.config.devices import charger_id
 from knxgw.sim.vehicle import Vehicle
@@ -44,7 +44,7 @@ async def test_only_changes_and_watchdog_refreshes_are_written() -> None:
         await asyncio.sleep(101.0)
         assert len(rig.simulator.writes) == 1 + 4, "once, and every 25 s for the validity time"
         assert rig.chargers[0].offer_ma == 16_000
-        assert rig.events.count(OfferTaken(device=charger_id(CP1), offer_ma=16_000)) == 1
+        assert rig.events.count(OfferAcknowledged(device=charger_id(CP1), offer_ma=16_000)) == 1
 
 
 @pytest.mark.proves("7.64")

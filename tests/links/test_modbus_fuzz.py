@@ -14,7 +14,12 @@ from hypothesis import settings
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Table
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, OfferTaken
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    ChargerSeen,
+    DeviceEvent,
+    OfferAcknowledged,
+)
 from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
 from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
@@ -225,7 +230,7 @@ class Judge:
             self.seen[unit] += 1
             for quantity, value in event.values.items():
                 self._check(unit, quantity, value)
-        elif isinstance(event, OfferTaken) and event.offer_ma:
+        elif isinstance(event, OfferAcknowledged) and event.offer_ma:
             offered = (event.offer_ma,) if unit == 1 else (0, event.offer_ma)
             assert offered in self.device.acknowledged.get(unit, []), event
 

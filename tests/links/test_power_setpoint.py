@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferTaken
+from knxgw.charging.events import OfferAcknowledged
 from knxgw.charging.words import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.modbus.phases import STOPS_S
@@ -89,7 +89,7 @@ async def test_each_vehicle_gets_its_offer_and_never_more_on_any_phase(
         shown_ma = rig.last(Quantity.SETPOINT)
         assert isinstance(shown_ma, int)
         assert lowest_ma - 1 <= shown_ma <= highest_ma, "object 61 is the current, not the power"
-        assert OfferTaken(device=charger_id(CP1), offer_ma=offer_ma) in rig.events
+        assert OfferAcknowledged(device=charger_id(CP1), offer_ma=offer_ma) in rig.events
 
 
 @pytest.mark.parametrize("model_id", BY_POWER)

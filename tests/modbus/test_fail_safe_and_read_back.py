@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Point, StepValue, WatchdogTrigger, WriteStep
-from knxgw.charging.events import ChargerSeen, OfferTaken
+from knxgw.charging.events import ChargerSeen, OfferAcknowledged
 from knxgw.charging.words import PointNumber, Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
@@ -215,7 +215,7 @@ def test_a_setpoint_shows_within_two_seconds_of_its_acknowledgement(model: Devic
         site.events.clear()
         asked_s = site.now_s
         site.driver.want(offer_ma)
-        while not any(isinstance(event, OfferTaken) for event in site.events):
+        while not any(isinstance(event, OfferAcknowledged) for event in site.events):
             assert site.now_s < asked_s + 20.0
             site.until(site.now_s + REQUEST_S)
         taken_s = site.now_s

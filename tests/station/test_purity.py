@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferTaken
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferAcknowledged
 from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
 from knxgw.config.devices import charger_id
 from knxgw.station.model import (
@@ -71,7 +71,9 @@ class Watched:
         for effect in effects:
             if isinstance(effect, Offer):
                 self.offers_ma[effect.point] = effect.offer_ma
-                self.tell(OfferTaken(device=charger_id(effect.point), offer_ma=effect.offer_ma))
+                self.tell(
+                    OfferAcknowledged(device=charger_id(effect.point), offer_ma=effect.offer_ma)
+                )
 
     def drawn_ma(self, number: PointNumber) -> int:
         """Return what a car draws on each phase."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferTaken
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferAcknowledged
 from knxgw.charging.publication import point_values
 from knxgw.charging.words import (
     ChargingState,
@@ -86,7 +86,7 @@ class Site:
         self.station, effects = step(self.station, event, self.now_s)
         for effect in effects:
             if isinstance(effect, Offer):
-                taken = OfferTaken(device=charger_id(effect.point), offer_ma=effect.offer_ma)
+                taken = OfferAcknowledged(device=charger_id(effect.point), offer_ma=effect.offer_ma)
                 self.station, _ = step(self.station, taken, self.now_s)
 
     def happen(self, what: str, where: int, value: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.object_keys import GRID_CONTROL
-from knxgw.charging.events import ChargerSeen, GridMeterReading, OfferTaken
+from knxgw.charging.events import ChargerSeen, GridMeterReading, OfferAcknowledged
 from knxgw.charging.words import DEVICE, ChargingState, PointNumber, Quantity, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.config.model import Configuration
@@ -107,7 +107,7 @@ class Life:
 
     def acknowledge(self, point: PointNumber) -> None:
         if self.offers_ma[point] == self.allowed_ma(point):
-            self.take(OfferTaken(device=charger_id(point), offer_ma=self.offers_ma[point]))
+            self.take(OfferAcknowledged(device=charger_id(point), offer_ma=self.offers_ma[point]))
 
     def allowed_ma(self, number: PointNumber) -> int:
         decision = self.station.points[number].control.decision

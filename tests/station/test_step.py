@@ -11,7 +11,7 @@ from knxgw.charging.events import (
     ChargerConditionChanged,
     MeterConditionChanged,
     MeterSeen,
-    OfferTaken,
+    OfferAcknowledged,
 )
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.states import Process
@@ -95,7 +95,7 @@ without_meters: st.SearchStrategy[Event] = st.one_of(
     st.builds(UnlockCommanded, point=numbers),
     st.builds(charger, readings, numbers),
     st.builds(ChargerConditionChanged, device=chargers, condition=st.sampled_from(LinkCondition)),
-    st.builds(OfferTaken, device=chargers, offer_ma=st.sampled_from((0, 6000, 16_000))),
+    st.builds(OfferAcknowledged, device=chargers, offer_ma=st.sampled_from((0, 6000, 16_000))),
 )
 events: st.SearchStrategy[Event] = st.one_of(
     without_meters,

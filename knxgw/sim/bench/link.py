@@ -8,7 +8,12 @@ Source: load-management 13.3c.
 
 import logging
 
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, OfferTaken
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    ChargerSeen,
+    DeviceEvent,
+    OfferAcknowledged,
+)
 from knxgw.charging.words import ChargingState, LinkCondition, Quantity
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import decode, scaled, unscaled
@@ -135,7 +140,7 @@ class Link:
             return []
         step_ma = 100  # of its register
         self._taken_ma = offer_ma // step_ma * step_ma
-        return [OfferTaken(device=self.charger.device, offer_ma=offer_ma)]
+        return [OfferAcknowledged(device=self.charger.device, offer_ma=offer_ma)]
 
     def _change(self, condition: LinkCondition) -> list[DeviceEvent]:
         if condition is self._health.condition:
