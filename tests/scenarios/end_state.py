@@ -50,7 +50,8 @@ def end_state(scenario: Scenario, recording: Recording) -> list[str]:
     found = _present(recording, is_hopeless=_is_hopeless(wanting, room_ma))
     told_ma = READ_MA + (scenario.meter.min_change_ma or 0)
     found += _waits_for_nothing(scenario, wanting, running, room_ma, told_ma)
-    found += _held_down(scenario, running, room_ma, told_ma)
+    known_ma = _room_ma(scenario, recording, points, running, is_by_offer=True)
+    found += _held_down(scenario, running, room_ma, known_ma, told_ma)
     paused = [one for one in points if one.cap_ma < one.model.minimum_ma and one.offer_ma]
     return found + [f"CP{one.number} has {_a(one.offer_ma)}, 0 A was ordered" for one in paused]
 
@@ -135,12 +136,17 @@ def _commands(scenario: Scenario) -> tuple[bool, set[int]]:
 
 
 def _room_ma(
-    scenario: Scenario, recording: Recording, points: Sequence[_Point], running: Sequence[_Point]
+    scenario: Scenario,
+    recording: Recording,
+    points: Sequence[_Point],
+    running: Sequence[_Point],
+    *,
+    is_by_offer: bool = False,
 ) -> list[float]:
     """Return what those who charge have to share.
 
     Of a vehicle that takes less than a charger without measurement offers nobody knows; what it
-    leaves is not counted on.
+    leaves is not counted on. By offer: it is taken to be drawn, so the base load seems lower.
     """
     connection, end_s = scenario.connection, recording.end_s
     feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
@@ -150,6 +156,7 @@ def _room_ma(
     room = []
     for phase in range(connection.phases):
         base_ma, others_ma, over_ma = recording.load[phase].at(end_s), 0.0, 0.0
+        base_ma -= _unseen_ma(running, phase) if is_by_offer else 0.0
         for one in points:
             drawn_ma = one.draw_ma if phase in one.used else 0.0
             base_ma -= drawn_ma
@@ -186,7 +193,11 @@ def _waits_for_nothing(
 
 
 def _held_down(
-    scenario: Scenario, running: Sequence[_Point], room_ma: list[float], told_ma: int
+    scenario: Scenario,
+    running: Sequence[_Point],
+    room_ma: list[float],
+    known_ma: list[float],
+    told_ma: int,
 ) -> list[str]:
     """Return who has less than its fair share, or less than is left for it; and what is too much."""
     found = []
@@ -199,7 +210,6 @@ def _held_down(
         )
         for one in running
     ]
-    known_ma = [ma + _unseen_ma(running, phase) for phase, ma in enumerate(room_ma)]
     fair = [
         min(by_draw_ma, by_offer_ma)
         for by_draw_ma, by_offer_ma in zip(
