@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from knxgw.catalogue.model import Product, ZeroMeaning
-from knxgw.charging import obedience as obeying
+from knxgw.charging import compliance as limit_compliance
+from knxgw.charging.compliance import Compliance, LimitCompliance
 from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_by, new_counter
 from knxgw.charging.faults import FaultCode, FaultRegister
 from knxgw.charging.limits import CURRENT_STALE_AFTER_S, DRAWS_FROM_MA, FRESH_PERIODS, OBEY_S
-from knxgw.charging.obedience import Obedience, Obeys
 from knxgw.charging.precedence import Limits
 from knxgw.charging.session import Session
 from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
@@ -169,7 +169,7 @@ class Control:
     setpoint_ma: int = 0
     is_setpoint_given: bool = False  # by GO 60; else the setpoint is the maximum
     decision: Decision | None = None
-    obedience: Obedience = obeying.NEW
+    compliance: LimitCompliance = limit_compliance.NEW
     wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
 
     def waking(self, wake_at: float) -> "Control":
@@ -179,7 +179,7 @@ class Control:
             setpoint_ma=self.setpoint_ma,
             is_setpoint_given=self.is_setpoint_given,
             decision=self.decision,
-            obedience=self.obedience,
+            compliance=self.compliance,
             wake_at=wake_at,
         )
 
@@ -451,10 +451,10 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     return finished and current_ma <= DRAWS_FROM_MA
 
 
-# --- obedience -----------------------------------------------------------------------------------
+# --- compliance -----------------------------------------------------------------------------------
 
 
-def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
+def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
     """Compare what the vehicle draws with what was decided, and raise or clear the faults of it.
 
     A charger that has not taken a lower offer yet is no fault of its vehicle.
@@ -464,18 +464,18 @@ def follow_obedience(point: ChargingPoint, now_s: float) -> ChargingPoint:
         offer_ma = max(offer_ma, point.link.acknowledged_ma)
     invalid = FaultCode.DLM_INVALID_CURRENT in point.faults.present  # what cannot be says nothing
     current_ma = None if invalid else phase_current_ma(point, now_s)
-    obedience = obeying.follow(point.control.obedience, offer_ma, current_ma, now_s)
-    if obedience == point.control.obedience:
+    compliance = limit_compliance.follow(point.control.compliance, offer_ma, current_ma, now_s)
+    if compliance == point.control.compliance:
         return point
     faults = point.faults
-    for code, cause in _OBEDIENCE_FAULTS.items():
-        faults = faults.set(code, present=obedience.obeys is cause)
-    return replace(point, control=replace(point.control, obedience=obedience), faults=faults)
+    for code, cause in _COMPLIANCE_FAULTS.items():
+        faults = faults.set(code, present=compliance.verdict is cause)
+    return replace(point, control=replace(point.control, compliance=compliance), faults=faults)
 
 
-_OBEDIENCE_FAULTS = {
-    FaultCode.NOT_FOLLOWING: Obeys.NOT_FOLLOWING,
-    FaultCode.NOT_STOPPING: Obeys.NOT_STOPPING,
+_COMPLIANCE_FAULTS = {
+    FaultCode.NOT_FOLLOWING: Compliance.EXCEEDS_OFFER,
+    FaultCode.NOT_STOPPING: Compliance.DOES_NOT_STOP,
 }
 
 
@@ -610,15 +610,15 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     moves slowly, like the length of a session, is looked at every few seconds, each point in its
     own second.
     """
-    if point.control.obedience.is_counting:
+    if point.control.compliance.is_timing_violation:
         return now_s
     slot_s = point.settings.number % LOOK_AGAIN_S
     soonest_s = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
     if point.process.counted_until is not None and not point.process.is_complete:
         left_s = point.settings.complete_time_s - point.process.below_s
         soonest_s = min(soonest_s, point.process.counted_until + left_s)
-    if now_s < point.control.obedience.obey_by_at < soonest_s:
-        soonest_s = point.control.obedience.obey_by_at
+    if now_s < point.control.compliance.obey_by_at < soonest_s:
+        soonest_s = point.control.compliance.obey_by_at
     paused_at = point.link.paused_at
     if paused_at is not None and now_s <= paused_at + _echo_s(point) < soonest_s:
         soonest_s = paused_at + _echo_s(point)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from knxgw.charging import compliance as limit_compliance
 from knxgw.charging import counting
-from knxgw.charging import obedience as obeying
 from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import (
@@ -229,7 +229,7 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
         counted_until=None,
         is_complete=False,
     )
-    control = replace(point.control, obedience=obeying.NEW)
+    control = replace(point.control, compliance=limit_compliance.NEW)
     return replace(point, session=session, process=process, control=control)
 
 

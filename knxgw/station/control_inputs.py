@@ -1,7 +1,7 @@
 """What limits a charging point, gathered from the whole site. Pure."""
 
+from knxgw.charging.compliance import Compliance
 from knxgw.charging.faults import FaultCode
-from knxgw.charging.obedience import Obeys
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import (
     Constraint,
@@ -20,7 +20,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
     inputs = ControlInputs(
         configuration=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
         charger_error=point.readings.in_error,
-        not_following=point.control.obedience.obeys is not Obeys.YES,
+        not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
         interruption=point.control.is_interrupted,
         grid_control_ma=station.configuration.grid_setpoint_ma if station.grid_control else None,
         lock_out=station.lock_out,

@@ -173,10 +173,10 @@ def _derive_point(
     """Decide, offer, publish, remember: everything that follows from a changed point."""
     first, scope = len(effects), point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
-    obeying = points.follow_obedience(point, now_s)
-    if obeying.faults is not point.faults:  # it does not follow, or does again
-        obeying = _decide(station, obeying, now_s, effects)
-    point = obeying.with_control(obeying.control.waking(points.wake_s(obeying, now_s)))
+    checked = points.update_compliance(point, now_s)
+    if checked.faults is not point.faults:  # it does not follow, or does again
+        checked = _decide(station, checked, now_s, effects)
+    point = checked.with_control(checked.control.waking(points.wake_s(checked, now_s)))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))

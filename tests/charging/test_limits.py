@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.charging import limits, obedience
+from knxgw.charging import compliance, limits
 from knxgw.charging.limits import OBEY_S
 from knxgw.charging.point import ECHO_PERIODS, POLL_S, offer_acknowledged, shown_state
 from knxgw.charging.words import ChargingState, Decision, Quantity, Reason
@@ -18,10 +18,10 @@ SHARED = {name for name in vars(limits) if name.isupper()} - {"NOMINAL_V"}
 
 
 def test_obedience_waits_t_ev() -> None:
-    known = obedience.follow(obedience.NEW, 16_000, 16_000, 0.0)
-    known = obedience.follow(known, 6000, 16_000, 100.0)
-    over = obedience.follow(known, 6000, 16_000, 100.0 + OBEY_S)
-    assert obedience.follow(known, 6000, 16_000, 99.9 + OBEY_S).over_since is None
+    known = compliance.follow(compliance.NEW, 16_000, 16_000, 0.0)
+    known = compliance.follow(known, 6000, 16_000, 100.0)
+    over = compliance.follow(known, 6000, 16_000, 100.0 + OBEY_S)
+    assert compliance.follow(known, 6000, 16_000, 99.9 + OBEY_S).over_since is None
     assert over.over_since == 100.0 + OBEY_S
 
 

@@ -5,7 +5,7 @@ import pkgutil
 from dataclasses import fields, is_dataclass
 
 import knxgw.dlm
-from knxgw.charging import obedience
+from knxgw.charging import compliance
 from knxgw.dlm.settings import Settings
 
 DURATIONS = {
@@ -24,7 +24,7 @@ def test_a_field_that_ends_in_s_is_a_duration() -> None:
     found = set()
     for kind in {
         value
-        for module in (*modules, obedience)
+        for module in (*modules, compliance)
         for value in vars(module).values()
         if isinstance(value, type) and value.__module__.startswith("knxgw.")
     }:

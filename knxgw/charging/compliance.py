@@ -1,8 +1,8 @@
-"""Whether a vehicle obeys what was decided: `NotFollowing`, then `NotStopping`.
+"""Whether a vehicle keeps to its limit: the faults `NotFollowing` and `NotStopping`.
 
-A current clearly above the offer for a while is a fault: the charging point is then offered 0 A; what
-still flows later does not stop at all. A vehicle that obeyed the 0 A gets another chance after a
-while, and at once when it was plugged in again.
+A current clearly above the offer for a while is a fault, and the charging point is offered 0 A. If
+current still flows after that, the vehicle does not stop at all. A vehicle that has stopped gets
+another chance after a while, or at once when it is plugged in again.
 Source: load-management 13.3. When the faults end is ours.
 """
 
@@ -16,19 +16,19 @@ STOP_S = 10.0  # after 0 A was decided because of it
 RETRY_S = 300.0  # without any draw
 
 
-class Obeys(Enum):
-    """What a vehicle makes of its limits."""
+class Compliance(Enum):
+    """Whether a vehicle keeps to its limit."""
 
-    YES = "follows"
-    NOT_FOLLOWING = "draws more than allowed"
-    NOT_STOPPING = "draws after 0 A was commanded because of that"
+    FOLLOWS = "follows"
+    EXCEEDS_OFFER = "draws more than allowed"
+    DOES_NOT_STOP = "draws after 0 A was commanded because of that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obedience:
-    """What is known of it; all times are monotonic seconds."""
+class LimitCompliance:
+    """How far a violation has been timed; all instants are monotonic seconds."""
 
-    obeys: Obeys = Obeys.YES
+    verdict: Compliance = Compliance.FOLLOWS
     offer_ma: int | None = None
     obey_by_at: float = 0.0  # from when on the offer must be obeyed
     over_since: float | None = None  # since when the current is above the offer
@@ -36,37 +36,37 @@ class Obedience:
     not_drawing_since: float | None = None  # since when it has not drawn any more
 
     @property
-    def is_counting(self) -> bool:
+    def is_timing_violation(self) -> bool:
         """True while a violation, or its end, is being timed."""
-        return self.obeys is not Obeys.YES or self.over_since is not None
+        return self.verdict is not Compliance.FOLLOWS or self.over_since is not None
 
 
-NEW = Obedience()
+NEW = LimitCompliance()
 
 
 def follow(
-    known: Obedience, offer_ma: int | None, current_ma: int | None, now_s: float
-) -> Obedience:
+    known: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
+) -> LimitCompliance:
     """Take the decided offer and the measured current [mA], None: not known."""
     if current_ma is not None and _is_over(known, current_ma, now_s):
         known = _lowered_again(known, offer_ma, now_s)
     known = _offered(known, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
         return replace(known, over_since=None, not_drawing_since=None)
-    if known.obeys is Obeys.YES:
+    if known.verdict is Compliance.FOLLOWS:
         return _watch(known, offer_ma, current_ma, now_s)
     return _wait(known, current_ma, now_s)
 
 
-def _is_over(known: Obedience, current_ma: int, now_s: float) -> bool:
+def _is_over(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
     """Tell whether it draws clearly more than what it was offered until now."""
     offer_ma = known.offer_ma
-    if known.obeys is not Obeys.YES or offer_ma is None or now_s < known.obey_by_at:
+    if known.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < known.obey_by_at:
         return False
     return current_ma > highest_obedient_ma(offer_ma)
 
 
-def _lowered_again(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
+def _lowered_again(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Go on counting when others are given room by lowering one that does not follow anyway."""
     if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
         return known
@@ -74,7 +74,7 @@ def _lowered_again(known: Obedience, offer_ma: int | None, now_s: float) -> Obed
     return replace(known, offer_ma=offer_ma, over_since=over_since)
 
 
-def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
+def _offered(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Note a changed offer: the vehicle has time to obey a lower one."""
     if offer_ma == known.offer_ma:
         return known
@@ -83,7 +83,7 @@ def _offered(known: Obedience, offer_ma: int | None, now_s: float) -> Obedience:
     return replace(known, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
 
 
-def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Obedience:
+def _watch(known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float) -> LimitCompliance:
     if now_s < known.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
         return known if known.over_since is None else replace(known, over_since=None)
     if known.over_since is None:
@@ -91,17 +91,23 @@ def _watch(known: Obedience, offer_ma: int, current_ma: int, now_s: float) -> Ob
     if now_s - known.over_since < OVER_S:
         return known
     return replace(
-        known, obeys=Obeys.NOT_FOLLOWING, over_since=None, fault_at=now_s, not_drawing_since=None
+        known,
+        verdict=Compliance.EXCEEDS_OFFER,
+        over_since=None,
+        fault_at=now_s,
+        not_drawing_since=None,
     )
 
 
-def _wait(known: Obedience, current_ma: int, now_s: float) -> Obedience:
+def _wait(known: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
     """Follow what the vehicle makes of the 0 A it is offered for not following."""
     if current_ma > DRAWS_FROM_MA:
         late = now_s - known.fault_at >= STOP_S
         return replace(
-            known, obeys=Obeys.NOT_STOPPING if late else known.obeys, not_drawing_since=None
+            known,
+            verdict=Compliance.DOES_NOT_STOP if late else known.verdict,
+            not_drawing_since=None,
         )
     if known.not_drawing_since is None:  # it stopped at last
-        return replace(known, obeys=Obeys.NOT_FOLLOWING, not_drawing_since=now_s)
+        return replace(known, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
     return NEW if now_s - known.not_drawing_since >= RETRY_S else known

@@ -4,28 +4,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.limits import OBEY_S
-from knxgw.charging.obedience import (
+from knxgw.charging.compliance import (
     NEW,
     OVER_S,
     RETRY_S,
     STOP_S,
-    Obedience,
-    Obeys,
+    Compliance,
+    LimitCompliance,
     follow,
 )
+from knxgw.charging.limits import OBEY_S
 
 
 def watched(
-    known: Obedience, offer_ma: int, current_ma: int | None, start_s: int, end_s: int
-) -> Obedience:
+    known: LimitCompliance, offer_ma: int, current_ma: int | None, start_s: int, end_s: int
+) -> LimitCompliance:
     """Return what is known after the same offer and current every second."""
     for now_s in range(start_s, end_s + 1):
         known = follow(known, offer_ma, current_ma, now_s)
     return known
 
 
-def lowered() -> Obedience:
+def lowered() -> LimitCompliance:
     """Return what is known when an offer was lowered to 8 A at 100 s."""
     return follow(watched(NEW, 16_000, 16_000, 0, 99), 8000, 16_000, 100)
 
@@ -34,43 +34,43 @@ def lowered() -> Obedience:
 def test_a_vehicle_that_goes_on_as_before_is_not_following() -> None:
     last_good_s = round(100 + OBEY_S + OVER_S)
     known = watched(lowered(), 8000, 16_000, 101, last_good_s - 1)
-    assert known.obeys is Obeys.YES, "it had 6 s to obey, then 10 s to be sure"
-    assert follow(known, 8000, 16_000, last_good_s).obeys is Obeys.NOT_FOLLOWING
+    assert known.verdict is Compliance.FOLLOWS, "it had 6 s to obey, then 10 s to be sure"
+    assert follow(known, 8000, 16_000, last_good_s).verdict is Compliance.EXCEEDS_OFFER
 
 
 @pytest.mark.parametrize(("offer_ma", "tolerated_ma"), [(8000, 9500), (32_000, 35_200), (0, 1500)])
 def test_a_little_more_than_offered_is_no_fault(offer_ma: int, tolerated_ma: int) -> None:
-    assert watched(NEW, offer_ma, tolerated_ma, 0, 100).obeys is Obeys.YES
-    assert watched(NEW, offer_ma, tolerated_ma + 1, 0, 100).obeys is not Obeys.YES
+    assert watched(NEW, offer_ma, tolerated_ma, 0, 100).verdict is Compliance.FOLLOWS
+    assert watched(NEW, offer_ma, tolerated_ma + 1, 0, 100).verdict is not Compliance.FOLLOWS
 
 
 def test_one_reading_within_the_limit_starts_the_time_anew() -> None:
     known = watched(lowered(), 8000, 16_000, 101, 114)
     known = follow(known, 8000, 8000, 115)
-    assert watched(known, 8000, 16_000, 116, 125).obeys is Obeys.YES
+    assert watched(known, 8000, 16_000, 116, 125).verdict is Compliance.FOLLOWS
 
 
 def test_nothing_is_concluded_while_the_current_is_not_known() -> None:
     known = watched(lowered(), 8000, 16_000, 101, 114)
     known = watched(known, 8000, None, 115, 200)
-    assert watched(known, 8000, 16_000, 201, 210).obeys is Obeys.YES
+    assert watched(known, 8000, 16_000, 201, 210).verdict is Compliance.FOLLOWS
 
 
 @pytest.mark.proves("D13.3b", "7.66")
 def test_a_vehicle_that_draws_on_after_0_a_is_not_stopping_until_it_stops() -> None:
     known = watched(NEW, 0, 16_000, 0, 16)
-    assert known.obeys is Obeys.NOT_FOLLOWING
+    assert known.verdict is Compliance.EXCEEDS_OFFER
     known = watched(known, 0, 16_000, 17, 16 + round(STOP_S) - 1)
-    assert known.obeys is Obeys.NOT_FOLLOWING
+    assert known.verdict is Compliance.EXCEEDS_OFFER
     known = follow(known, 0, 1001, 16 + STOP_S)
-    assert known.obeys is Obeys.NOT_STOPPING
-    assert follow(known, 0, 1000, 30).obeys is Obeys.NOT_FOLLOWING
+    assert known.verdict is Compliance.DOES_NOT_STOP
+    assert follow(known, 0, 1000, 30).verdict is Compliance.EXCEEDS_OFFER
 
 
 def test_a_vehicle_that_stopped_gets_another_chance_after_five_minutes() -> None:
     known = watched(NEW, 0, 16_000, 0, 16)
     known = watched(known, 0, 0, 17, 17 + round(RETRY_S) - 1)
-    assert known.obeys is Obeys.NOT_FOLLOWING
+    assert known.verdict is Compliance.EXCEEDS_OFFER
     assert follow(known, 0, 0, 17 + RETRY_S) == NEW
 
 
@@ -82,4 +82,4 @@ def test_who_stays_within_the_smallest_offer_is_never_accused(
     known = NEW
     for now_s, (offer_ma, current_ma) in enumerate(steps):
         known = follow(known, offer_ma, min(current_ma, 1500), now_s)
-        assert known.obeys is Obeys.YES
+        assert known.verdict is Compliance.FOLLOWS
