@@ -265,7 +265,6 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
     life.live(2)
     assert [life.allowed_ma(number) for number in life.station.points] == [0, 0]
     life.live(1500)
-    assert not life.station.lock_out
     assert life.allowed_ma(PointNumber(1)) > 0
 
 
