@@ -126,6 +126,7 @@ class ModbusBus(Generic[D]):
         self._silent_since: dict[D, float] = {}  # devices that timed out since the last answer
         self._timed_out_at = -math.inf  # the last timeout
         self._leaving: frozenset[D] = frozenset()
+        self._new: set[D] = set()  # devices that have not been served on a connection yet
         self.connection = Connection(endpoint, needs_of(self.drivers))
         self._link_log = LinkLog(self.name, log, at_once=LOSSES_AT_ONCE, every_s=LOSSES_EVERY_S)
         self._is_silent = False  # connected, but no device answers
@@ -147,15 +148,18 @@ class ModbusBus(Generic[D]):
         self.drivers, self._leaving = wanted, frozenset(leaving)
         for gone in before.difference(wanted):
             self._forget(gone)
+        self._new.update(one for one in drivers if one not in before)
         self.connection.update_needs(needs_of(wanted))
-        if self.connection.is_open:
-            for driver in drivers:
-                if driver not in before:
-                    driver.opened()
         self._wake.set()
+
+    def _begin_with_new(self) -> None:
+        """Let devices start over that have not been served on this connection yet."""
+        while self._new:
+            self._new.pop().opened()
 
     def _forget(self, gone: D) -> None:
         """Drop the notes about a device that is not served any more."""
+        self._new.discard(gone)
         for notes in (self._used_s, self._silent_since, self._closing_since):
             notes.pop(gone, None)
 
@@ -166,12 +170,12 @@ class ModbusBus(Generic[D]):
         try:
             await connection.open()
             self._link_log.up(loop.time(), self._served)
-            for driver in self.drivers:
-                driver.opened()
+            self._new.update(self.drivers)
             while True:
                 end_if_cancelled()
                 if connection.needs_renewal(loop.time()):
                     await self._reopen()
+                self._begin_with_new()
                 turn = self._next_turn(loop.time())
                 if turn is None:
                     await self._wait(loop)
