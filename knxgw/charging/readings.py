@@ -172,13 +172,18 @@ def _with_values(
 
 
 def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
+    """Return the point after a vehicle was plugged in.
+
+    Its session counts from the charger's session register as it was read before, if it is known that no
+    vehicle was there then.
+    """
     manual = point.starts_manually
-    given = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
-    known = before.process.connected is False  # else it may be there for a while already
-    register_mwh = before.number(Quantity.SESSION_ENERGY) if known else None
+    process_input = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
+    was_unplugged = before.process.connected is False  # else it may be there for a while already
+    register_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
     return replace(
         point,
-        process=_advanced(point.process, given),
+        process=_advanced(point.process, process_input),
         energy=replace(point.energy, register_before_mwh=register_mwh),
     )
 
@@ -410,7 +415,7 @@ def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s
         and not point.session.charger_restarted_duration
         and lasted_s >= counting.OWN_ENERGY_AFTER_S
     )
-    return sessions.drew(session, now, session.duration_s if charger_counts else lasted_s)
+    return sessions.extended(session, now, session.duration_s if charger_counts else lasted_s)
 
 
 def _draws(point: ChargingPoint, current_ma: int | None) -> bool:

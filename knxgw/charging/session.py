@@ -24,8 +24,11 @@ def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
     return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=energy_mwh, is_open=True)
 
 
-def drew(session: Session, now: datetime | None, duration_s: float) -> Session:
-    """Return the session after current flowed: the end moves to this moment."""
+def extended(session: Session, now: datetime | None, duration_s: float) -> Session:
+    """Return the session after current flowed: its end moves to `now`, its duration to `duration_s`.
+
+    `duration_s` counts from the start of the session; `now` is None while the clock is not set.
+    """
     return Session(
         started_at=session.started_at,
         ended_at=now,

@@ -52,7 +52,7 @@ class Hold(StrEnum):
     """What holds a charging point back beside the charger itself, the strongest last."""
 
     NONE = "none"
-    PAUSE_EMPTY = "our own 0 A, no vehicle"
+    PAUSE_NO_VEHICLE = "our own 0 A, no vehicle"
     PAUSE = "our own 0 A, or its echo"  # setpoint, load management; the charger may lag behind
     WAITING = "waits for start"
     CANCELLED = "cancelled"
@@ -85,7 +85,10 @@ def advance(process: Process, given: ProcessInput) -> Process | None:
 
 
 def hold_of(process: Process, *, interrupted: bool, paused: bool) -> Hold:
-    """Return the strongest hold on a charging point."""
+    """Return the strongest reason why a charging point may not charge now.
+
+    `interrupted`: by group object 55, grid control or a lock-out; `paused`: its offer is 0 A.
+    """
     if interrupted:
         return Hold.INTERRUPTION
     if process is Process.CANCELLED:
@@ -94,7 +97,7 @@ def hold_of(process: Process, *, interrupted: bool, paused: bool) -> Hold:
         return Hold.WAITING
     if not paused:
         return Hold.NONE
-    return Hold.PAUSE_EMPTY if process is Process.NO_VEHICLE else Hold.PAUSE
+    return Hold.PAUSE_NO_VEHICLE if process is Process.NO_VEHICLE else Hold.PAUSE
 
 
 def shown(reported: ChargingState, hold: Hold) -> ChargingState:

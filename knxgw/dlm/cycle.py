@@ -47,7 +47,7 @@ from knxgw.dlm import queue as queues
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.follows import Answer
-from knxgw.dlm.observe import is_quiet, note_age, observe
+from knxgw.dlm.observe import is_unchanged, note_age, observe
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.participant import Observation, Participant, Phases
 from knxgw.dlm.settings import Settings
@@ -90,7 +90,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
     """Update every participant from its observation."""
     invalid = False
     for number, participant in cycle.participants.items():
-        if is_quiet(participant, observations[number], cycle.now_s):
+        if is_unchanged(participant, observations[number], cycle.now_s):
             note_age(participant, observations[number])
             continue  # one that is invalid never is
         was_member, was_counted = (
@@ -231,26 +231,30 @@ def _is_known(cycle: CycleState, index: int) -> bool:
 
 
 def _interrupt(cycle: CycleState) -> None:
-    """Note which participants an overcurrent interrupts; with the queue only those that do not fit."""
+    """Interrupt after an overcurrent, and note which participants that concerns.
+
+    With the queue, those whose minimum does not fit are shed, and mostly that is enough. Otherwise all
+    that charge are interrupted; a restart counts from the earliest instant from which one fits.
+    """
     running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
     if cycle.settings.queue:
-        _shed(cycle, running)
+        _shed(cycle, running)  # ends the lock-out if the others fit
     if cycle.overcurrent.locked:
         numbers = frozenset(participant.settings.number for participant in running)
         cycle.overcurrent = replace(
             cycle.overcurrent,
             interrupted=numbers,
             restart_possible_since=min(
-                (_fits_since_s(cycle, participant) for participant in running), default=None
+                (_fits_since(cycle, participant) for participant in running), default=None
             ),
         )
 
 
-def _fits_since_s(cycle: CycleState, participant: Participant) -> float:
-    """Return since when its minimum would have fitted alone, with what is needed for a restart.
+def _fits_since(cycle: CycleState, participant: Participant) -> float:
+    """Return the instant since which a participant's minimum would have fitted alone [monotonic s].
 
-    That there was room for one of them all the time is as good as a time in which nobody draws; if
-    there was as long as is remembered, it was for ever.
+    It includes the room that a restart needs. If there was room for as long as is remembered, the
+    instant is long ago.
     """
     since = LONG_AGO
     for index in participant.phases:

@@ -152,23 +152,29 @@ class CycleState:
                 own_ma = participant.held_ma(index, counts=counts)
                 if rises and participant.raised_to_ma > own_ma and index in participant.phases:
                     own_ma = participant.raised_to_ma
-                if falls and self._is_unmeasured_since(participant, index):
+                if falls and self._is_meter_unread_since_change(participant, index):
                     own_ma = max(own_ma, participant.draw_at_change_ma)
                 held_ma[index] += own_ma
         return held_ma
 
-    def _awaits_release(self, participant: Participant) -> bool:
-        """Tell whether the meter has still to show what lowering one without measurement released."""
+    def _is_awaiting_release(self, participant: Participant) -> bool:
+        """Tell whether the smart meter has not been read since a participant without measurement was lowered.
+
+        Only the meter shows what such a charger has released.
+        """
         return (
             not participant.settings.measures
             and participant.draw_at_change_ma > participant.offer_ma
-            and any(self._is_unmeasured_since(participant, index) for index in participant.phases)
+            and any(
+                self._is_meter_unread_since_change(participant, index)
+                for index in participant.phases
+            )
         )
 
-    def _is_unmeasured_since(self, participant: Participant, phase: int) -> bool:
-        """Tell whether the meter has not measured a phase since a participant must have obeyed its offer.
+    def _is_meter_unread_since_change(self, participant: Participant, phase: int) -> bool:
+        """Tell whether the meter has not measured a phase since a participant had to obey its last offer.
 
-        One that has nothing new to tell says so by its silence.
+        A meter that reports on change is read by its silence.
         """
         if phase not in participant.phases or self.is_static:
             return False
@@ -253,7 +259,7 @@ class CycleState:
         waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
         if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_at_target:
             return now_s
-        if any(map(self._awaits_release, self.participants.values())):
+        if any(map(self._is_awaiting_release, self.participants.values())):
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)

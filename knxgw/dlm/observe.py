@@ -25,10 +25,10 @@ VALID_AGAIN_S = 5.0
 BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be offered more
 
 
-def is_quiet(participant: Participant, observation: Observation, now_s: float) -> bool:
-    """Tell whether neither an observation nor the time says anything new.
+def is_unchanged(participant: Participant, observation: Observation, now_s: float) -> bool:
+    """Tell whether neither an observation nor the time says anything new about a participant.
 
-    The assumed draw of a charger without measurement changes with time.
+    Then this cycle need not observe it again. The assumed draw of a charger without measurement changes with time.
     """
     known = participant.observation
     if known is None or now_s >= participant.unchanged_until or not participant.settings.measures:

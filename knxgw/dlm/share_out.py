@@ -50,7 +50,7 @@ def share_out(cycle: CycleState) -> None:
         _rotate(cycle, running, waiting)
         admitted = _admit(cycle, running, waiting, cycle.up_ma)
     requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *admitted)}
-    others_ma = _others_ma(cycle, requests)
+    others_ma = _held_by_others_ma(cycle, requests)
     down_ma = _allocated(cycle.now_ma, others_ma, requests)
     up_ma = down_ma if cycle.up_ma == cycle.now_ma else _allocated(cycle.up_ma, others_ma, requests)
     _update_scarcity(cycle, running, up_ma)
@@ -84,22 +84,23 @@ def _request_of(cycle: CycleState, participant: Participant) -> AllocationReques
     )
 
 
-def _others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
-    """Return what the others, which take no part in the allocation, draw of each phase.
+def _held_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
+    """Return per phase what participants hold that are not in `numbers` [mA].
 
-    One that was just stopped is leaving: its part is there again in a moment, and nobody
-    gets it before it was released.
+    One that was just offered 0 A is left out until it must have obeyed: its current is about to be
+    released, and a raise waits for the meter anyway. One whose charger interrupts although its
+    vehicle still draws (`leaves`) holds its offer, the others what they draw.
     """
-    drawn_ma = [0] * len(cycle.phases)
+    held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
         if number in numbers or (
             participant.offer_ma == 0 and cycle.now_s < participant.obey_by_at
         ):
             continue
-        leaves = participant.leaves
-        for index in range(len(drawn_ma)):
-            drawn_ma[index] += participant.held_ma(index, counts=leaves)
-    return drawn_ma
+        holds_offer = participant.leaves
+        for index in range(len(held_ma)):
+            held_ma[index] += participant.held_ma(index, counts=holds_offer)
+    return held_ma
 
 
 def _allocated(
@@ -181,7 +182,7 @@ def _room_for(
     waiting: list[Participant],
 ) -> list[int]:
     """Return what there is for these participants, beside what others draw."""
-    others_ma = _others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
+    others_ma = _held_by_others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
 
@@ -225,7 +226,7 @@ def _kept_free(
         return least_ma
     hopeful = _admit(cycle, running, waiting, cycle.certain_ma)
     requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *hopeful)}
-    clear_ma = _allocated(cycle.certain_ma, _others_ma(cycle, requests), requests)
+    clear_ma = _allocated(cycle.certain_ma, _held_by_others_ma(cycle, requests), requests)
     return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 

@@ -285,7 +285,7 @@ class Commander:
         if raw is None:
             return None
         if name in self._fail_safe.read_backs:
-            return self._compare_arming(name, raw, now_s)
+            return self._check_fail_safe_setting(name, raw, now_s)
         step = self._step_reported_by(name)
         if step is None or not self._is_comparable(step):
             return None
@@ -309,10 +309,11 @@ class Commander:
                 self._forget_written()
         return None
 
-    def _compare_arming(self, name: str, raw: Raw, now_s: float) -> float | None:
-        """Compare a reported fail-safe setting; arm the fail-safe again if the charger lost it.
+    def _check_fail_safe_setting(self, name: str, raw: Raw, now_s: float) -> float | None:
+        """Compare a reported fail-safe setting; have it written again if the charger has lost it.
 
-        If the setpoint has no read-back, it may be lost as well: everything is unwritten then.
+        If the setpoint has no read-back, it may be lost as well: then every value counts as not yet
+        written. Return in how many seconds the setting is to be read again, None: as planned.
         """
         step = self._fail_safe.step_reported_by(name)
         if step is None or self._fail_safe.arming(self._written):
@@ -334,10 +335,10 @@ class Commander:
     def read_backs_of(self, write: Write) -> frozenset[str]:
         """Return the points that report the value of a write."""
         steps = (*self._control.offer, *self._control.pause)
-        return self._read_back_points(step for step in steps if step.point == write.point)
+        return self._names_of_read_backs(step for step in steps if step.point == write.point)
 
-    def _read_back_points(self, steps: Iterable[WriteStep]) -> frozenset[str]:
-        """Return the points that report the values of steps."""
+    def _names_of_read_backs(self, steps: Iterable[WriteStep]) -> frozenset[str]:
+        """Return the names of the registers that report what steps have written."""
         names = map(self._control.read_back_of, steps)
         return frozenset(name for name in names if name is not None)
 
@@ -355,7 +356,7 @@ class Commander:
         ):
             age_s = now_s - self._acknowledged_at
             if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
-                suspect = self._read_back_points(self._wanted_steps())
+                suspect = self._names_of_read_backs(self._wanted_steps())
             if self._draw_check.find_violation(
                 values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
             ):

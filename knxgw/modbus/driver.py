@@ -510,16 +510,20 @@ class Driver:
         return []
 
     def _set_condition(self, condition: LinkCondition) -> list[DeviceEvent]:
+        """Enter a condition of the link; return the event for the change, none without a change.
+
+        A device that is back may have been without power: its values are written again.
+        """
         if condition is self.condition:
             return []
-        is_back = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
+        was_away = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         self._health.condition = condition
         if condition is LinkCondition.NOT_REACHABLE:
             if self._model_check is not None:
                 self._model_check.lost()
             self._discard_readings()
-        elif is_back and self._commander is not None:
-            self._commander.forget()  # it may have been without power
+        elif was_away and self._commander is not None:
+            self._commander.forget()
         if self.model.kind is DeviceKind.CHARGER:
             return [ChargerConditionChanged(device=self.device, condition=condition)]
         return [MeterConditionChanged(device=self.device, condition=condition)]

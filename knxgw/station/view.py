@@ -156,6 +156,7 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
 
 
 def _messages(station: Station, language: str) -> tuple[str, ...]:
+    """Return the sentences at the head of the status page: what a person must mend or know."""
     messages = [fault.message.in_language(language) for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
         texts = station.configuration.product.texts.messages

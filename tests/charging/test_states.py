@@ -57,7 +57,7 @@ def test_what_each_hold_shows() -> None:
         assert (row[Hold.WAITING] is ChargingState.MANUAL_START) is not error
         waits = reported in (ChargingState.MANUAL_START, ChargingState.INTERRUPTION)
         assert row[Hold.PAUSE] is (ChargingState.CONNECTED if waits else reported)
-        assert row[Hold.PAUSE_EMPTY] is (ChargingState.AVAILABLE if waits else reported)
+        assert row[Hold.PAUSE_NO_VEHICLE] is (ChargingState.AVAILABLE if waits else reported)
 
 
 @pytest.mark.proves("3.17", "3.18", "3.20", "3.22", "5.6", "5.7", "5.8")
