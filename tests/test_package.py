@@ -65,7 +65,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from the source distribution, which has all it needs then."""
     place = tmp_path_factory.mktemp("wheel")
     with tarfile.open(build("sdist", ROOT, place / "sdist")) as archive:
-        archive.extractall(place, filter="data")
+        archive.extractall(place)  # noqa: S202 - our own, made a moment ago
     (tree,) = place.glob("knxgw-*")
     return build("wheel", tree, place / "built")
 

@@ -148,7 +148,11 @@ def _take_from_base(cycle: CycleState, known: Phases) -> None:
 
 
 def _supervise_meter(cycle: CycleState) -> None:
-    """Begin the emergency when the meter has been silent for too long."""
+    """Begin the emergency when the meter has been silent for too long, end it when its values hold again.
+
+    Also note which phases are to be read from the bus, and set or clear the fault of the silent meter.
+    With a static limit there is no meter, and nothing to supervise.
+    """
     if cycle.is_static:
         return
     alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
@@ -161,8 +165,10 @@ def _supervise_meter(cycle: CycleState) -> None:
     cycle.meter = meters.note_request(
         cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
     )
-    lasts = cycle.emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults  # until a full set
-    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or lasts)
+    fault_lasts = (
+        cycle.emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
+    )  # until a full set
+    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or fault_lasts)
 
 
 def _check_meter_follows(cycle: CycleState) -> None:

@@ -47,7 +47,10 @@ class Overcurrent:
 
     @property
     def is_counting(self) -> bool:
-        """Tell whether an overcurrent is being confirmed, or was."""
+        """Tell whether an overcurrent is being confirmed, or has led to the lock-out.
+
+        While that is so, each cycle has to supervise it.
+        """
         return (
             self.locked
             or any(self.severe_samples)
@@ -69,7 +72,7 @@ def supervise(
     `may_restart`: at least one of those that were interrupted fits again.
     """
     if known.locked:
-        return _locked(known, now_s, good=may_restart)
+        return _in_lock_out(known, now_s, may_restart=may_restart)
     return _watching(known, settings, loads, now_s)
 
 
@@ -145,8 +148,13 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     )
 
 
-def _locked(known: Overcurrent, now_s: float, *, good: bool) -> Overcurrent:
-    if not good:
+def _in_lock_out(known: Overcurrent, now_s: float, *, may_restart: bool) -> Overcurrent:
+    """Return what is known after a cycle in the lock-out.
+
+    The lock-out ends when a restart has been possible for `restart_after_s`, the shortest lock-out is
+    over, and the meter has shown what the line carries without the chargers.
+    """
+    if not may_restart:
         return (
             known
             if known.restart_possible_since is None

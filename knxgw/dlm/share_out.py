@@ -278,7 +278,7 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
                 participant, _not_raised(participant, target_ma) if safety else target_ma
             )
             for index in participant.phases:
-                if danger[index] is Danger.CLEAR:
+                if danger[index] is Danger.LARGE:
                     _note_reduction(cycle, cycle.phases[index])
 
 
@@ -307,7 +307,7 @@ def _in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     return {
         index
         for index, phase in enumerate(cycle.phases)
-        if danger[index] is Danger.CLEAR and cycle.now_s - phase.reduced_at <= soon_s
+        if danger[index] is Danger.LARGE and cycle.now_s - phase.reduced_at <= soon_s
     }
 
 
@@ -343,7 +343,7 @@ class Danger(Enum):
 
     NONE = "not"
     SMALL = "a little, but for a while"
-    CLEAR = "clearly: lowering is for safety, and raising waits after it"
+    LARGE = "clearly: lowering is for safety, and raising waits after it"
 
 
 def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Danger]:
@@ -372,7 +372,7 @@ def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_m
     if phase.excess_since is None:
         phase.excess_since = cycle.now_s
     if offered_ma - room_ma > cycle.settings.lower_from_ma:
-        return Danger.CLEAR
+        return Danger.LARGE
     return Danger.SMALL if cycle.now_s - phase.excess_since >= LOW_EXCESS_S else Danger.NONE
 
 

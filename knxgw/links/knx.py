@@ -57,7 +57,10 @@ class KnxLink(Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Tell whether something that nobody waits for may be sent now, beside answers."""
+        """Tell whether a telegram that was not requested may be sent now without delaying answers.
+
+        Always, unless a link with a limit of telegrams per second says otherwise.
+        """
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Hear how many answers wait, so that senders can be asked to slow down."""
@@ -103,7 +106,10 @@ class XknxLink(ABC):
 
     @property
     def has_room(self) -> bool:
-        """Tell whether something that nobody waits for may be sent now, beside answers."""
+        """Tell whether a telegram that was not requested may be sent now without delaying answers.
+
+        Always, unless a link with a limit of telegrams per second says otherwise.
+        """
         return True
 
     @abstractmethod

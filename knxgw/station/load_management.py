@@ -285,7 +285,8 @@ def run_cycle(
 ) -> Station:
     """Return the station after a cycle of load management: offers, reasons, faults.
 
-    `changed`: the charging points that have changed since the last cycle; None: any may have.
+    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has seen yet; `changed`:
+    the charging points that have changed since the last cycle, None: any may have.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:

@@ -171,7 +171,11 @@ def _restored(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point as after a restart; its faults are reported as they change."""
+    """Return `new` with what a restart would restore from `old`, and what only this process knows.
+
+    `linked`: which of the holds have a group address. No fault is present at first: each is reported
+    again when it occurs.
+    """
     restored = from_record(new, to_record(old), now, now_s, linked)
     return replace(
         restored,

@@ -73,6 +73,8 @@ class WebsiteServer:
             sleep(POLL_S)
         self._in_thread(self._close_all)
         self._thread.join(JOIN_S)
+        if self._places and not self._thread.is_alive():
+            self._close_all()  # it ended just before it was asked to
 
     def _run(self) -> None:
         try:

@@ -386,7 +386,7 @@ async def test_a_hundred_changes_while_cars_charge(tmp_path: Path) -> None:
             await world.change(plan.text())
             if rng.random() < 0.3:
                 continue  # the next one comes at once
-            await world.sleep(rng.choice([0.5, 2.0, 6.0]))
+            await world.sleep(rng.choice([0.5, 2.0, 4.0]))
             assert world.line.members == joined
             assert world.gateway.knx_is_up
             watch.sessions()
