@@ -74,6 +74,7 @@ class Application:
         self.buses = ModbusBuses(self.inbox.put)
         self.buses.configure(configuration)
         device.objects.load(*table)  # last: a configuration that cannot be taken changes nothing
+        self.inbox.put(Started())
 
     @property
     def station(self) -> Station:
@@ -89,7 +90,6 @@ class Application:
     async def run(self) -> NoReturn:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
-            self.inbox.put(Started())
             group.create_task(self._owner.run(), name="station")
             group.create_task(self.buses.run(), name="buses")
         raise GatewayError("the application's tasks ended")  # they never do
@@ -114,7 +114,7 @@ class Application:
         # from here on nothing can fail
         self.configuration = configuration
         self._device.objects.load(*table)
-        self._owner.take(prepared)
+        self._owner.take(event, prepared, self._now_s())
         for number in renewed:  # a new driver has no offer yet
             decision = self.station.points[number].control.decision
             if decision is not None:

@@ -7,7 +7,7 @@ configuration makes of it is its `Application`, which may change, begin or end w
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,7 +89,6 @@ class Gateway:
             store_writer=self._store_writer,
             now=self._valid_now,
         )
-        self._state_was_damaged = False
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self._valid_now, self._loop.time
         )
@@ -97,8 +96,7 @@ class Gateway:
         self._join(self._session(world.link), world.link)
         self.application: Application | None = None
         if configuration is not None:
-            records = self._stored(configuration)
-            self.application = Application(configuration, records, self._surroundings)
+            self.application = self._new_application(configuration)
         self._changing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
@@ -176,8 +174,6 @@ class Gateway:
                 group.create_task(self._store_writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
-                if self._state_was_damaged:
-                    self.command(StateLost())
                 self._begin("application")
                 self._begin("knx")
                 await self._until_cancelled()
@@ -215,12 +211,19 @@ class Gateway:
         if configuration is None:
             await self._unload()
             return
-        records = self._store_writer.records  # the newest: not all of them are on the disk yet
         if self.application is not None:
-            await self.application.change(configuration, records)
+            await self.application.change(configuration, self._store_writer.records)
             return
-        self.application = Application(configuration, records, self._surroundings)
+        self.application = self._new_application(configuration)
         self._begin("application")
+
+    def _new_application(self, configuration: Configuration) -> Application:
+        """Return an application that begins with what was stored."""
+        was_damaged = self._database.put_aside is not None
+        application = Application(configuration, self._stored(configuration), self._surroundings)
+        if was_damaged:
+            application.inbox.put(StateLost())
+        return application
 
     async def _unload(self) -> None:
         """End the application: chargers are left safe, group objects fall silent."""
@@ -309,11 +312,10 @@ class Gateway:
         log.info("ready after %.1f s", loop.time() - self._started_s)
         gc.freeze()
 
-    def _stored(self, configuration: Configuration) -> dict[Scope, dict[str, Any]]:
+    def _stored(self, configuration: Configuration) -> Mapping[Scope, Mapping[str, Any]]:
         """Return what was stored; of a damaged file what is missing counts as not known."""
-        records = self._database.load_records()
+        records = self._store_writer.records  # the newest: not all of them are on the disk yet
         aside, self._database.put_aside = self._database.put_aside, None
-        self._state_was_damaged = aside is not None
         if aside is not None:
             log.warning(
                 "the state file was damaged and was put aside as %s; a new one was begun", aside

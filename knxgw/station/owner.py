@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from knxgw.station.model import Effect, Event, InternalErrorFound, Station, Tick
@@ -77,16 +78,8 @@ class Owner:
         An event that our own rules cannot handle is dropped: everyone else stays protected, the
         fault says what happened, and no point gets more than the minimum from then on.
         """
-        try:
-            self._advance(event, now_s)
-        except Exception as error:
-            if isinstance(event, InternalErrorFound):
-                raise
-            kind = (type(event), type(error))
-            if kind not in self._said:
-                self._said.add(kind)
-                log.exception("internal error, the event is dropped: %s", event)
-            self.handle(InternalErrorFound(), now_s)
+        with self._guarded(event, now_s):
+            self._apply(self.prepare(event, now_s))
 
     def catch_up(self, now_s: float) -> None:
         """Handle everything that waits now, before something that changes what it means."""
@@ -97,13 +90,31 @@ class Owner:
         """Return what would follow from an event, and change nothing yet."""
         return step(self.station, event, now_s)
 
-    def take(self, prepared: Prepared) -> None:
-        """Take what was prepared, and hand out its effects."""
+    def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
+        """Take what was prepared for an event, and hand out its effects.
+
+        One that cannot be carried out is an internal error, as in `handle`: the event has happened.
+        """
+        with self._guarded(event, now_s):
+            self._apply(prepared)
+
+    @contextmanager
+    def _guarded(self, event: Event, now_s: float) -> Iterator[None]:
+        """Say once what failed in the block, and give no point more than the minimum from then on."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(event, InternalErrorFound):
+                raise
+            kind = (type(event), type(error))
+            if kind not in self._said:
+                self._said.add(kind)
+                log.exception("internal error, the event is dropped: %s", event)
+            self.handle(InternalErrorFound(), now_s)
+
+    def _apply(self, prepared: Prepared) -> None:
         self.station, effects = prepared
         self._hand_out(effects)
-
-    def _advance(self, event: Event, now_s: float) -> None:
-        self.take(self.prepare(event, now_s))
 
     def _hand_out(self, effects: tuple[Effect, ...]) -> None:
         failed: Exception | None = None

@@ -224,6 +224,26 @@ async def test_a_recorded_telegram_is_refused_after_the_link_was_exchanged(tmp_p
         await world.until(lambda: world.charger(1).offer_ma == 0)
 
 
+async def test_an_effect_that_cannot_be_carried_out_does_not_undo_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with World(ALL.text(), tmp_path) as world:
+        world.strict = False
+        publish, broken = world.gateway.objects.publish, iter([True])
+
+        def failing(*arguments: object) -> None:
+            if next(broken, False):
+                raise ZeroDivisionError("a bug")
+            publish(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(world.gateway.objects, "publish", failing)
+        await world.change(Plan({1: 5021}, name="Renamed").text())
+        assert world.gateway.configuration is not None
+        assert world.gateway.configuration.device.name == "Renamed"
+        assert "ContactSupport" in world.gateway.view().fault
+    caplog.clear()  # the ERROR was meant
+
+
 async def test_what_cannot_be_taken_changes_nothing(tmp_path: Path) -> None:
     async with World(ALL.text(), tmp_path) as world:
         world.skip()
