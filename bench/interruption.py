@@ -16,7 +16,7 @@ from bench.group_writes import write_bit
 from bench.process import Cost, gateway_process
 from bench.site import site_text
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.sim.site import SimulatedSite
 from knxgw.sim.vehicle import Vehicle

@@ -8,9 +8,16 @@ from bench.days.day import HOUR_S, day
 from bench.days.series import MAIN_SERIES
 from bench.figures import Figures
 from bench.site import site_text
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, GridMeterReading
-from knxgw.charging.words import PHASE_CURRENTS, ChargingState, LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    ChargerSeen,
+    GridMeterReading,
+    LinkCondition,
+)
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, solve

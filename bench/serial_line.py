@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from bench.always_due import always_due
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.events import DeviceEvent
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.charging.events import DeviceEvent, LinkCondition
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import SerialLine
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus

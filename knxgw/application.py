@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import Scope, point_scope, said_of
+from knxgw.charging.scope import Scope, log_name, point_scope
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError
 from knxgw.links.modbus_buses import CHECK_EVERY_S, LAST_WRITES_S, ModbusBuses
@@ -176,7 +176,7 @@ class Application:
                 level = logging.DEBUG if detail else logging.WARNING
                 own = f" ({effect.own_code})" if effect.own_code else ""
                 word = "raised" if present else "cleared"
-                log.log(level, "%s: fault %s %s%s", said_of(scope), code, word, own)
+                log.log(level, "%s: fault %s %s%s", log_name(scope), code, word, own)
                 at = moment.isoformat() if moment else None
                 row_of_fault = FaultRow(at=at, scope=scope, code=code, present=present)
                 self._device.store_writer.add_fault(row_of_fault)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError

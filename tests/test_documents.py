@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from knxgw.catalogue import load_control, load_models, load_points
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import ChargingState
 from knxgw.cli import main
 from tests.support.pages import CODE, DOCS, ROOT, anchors, links, prose
 from tools.pages.catalogue import PAGES

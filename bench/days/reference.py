@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.words import PointNumber, Scope
+from knxgw.charging.scope import PointNumber, Scope
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.station.model import Effect, Event, Offer, Station

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.dlm.settings import Settings
 from knxgw.sim.bench.oracle import available_ma
 from knxgw.sim.bench.recording import PointLog, Recording

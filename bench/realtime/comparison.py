@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from knxgw.catalogue.model import PollClass
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.modbus.health import BACK_OFF_LAST_S, SILENT_LIMIT
 from knxgw.modbus.plan import PERIODS_S

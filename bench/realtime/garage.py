@@ -11,7 +11,7 @@ from pathlib import Path
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import PollClass, ZeroMeaning
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, PointSettings
 from knxgw.modbus.plan import PERIODS_S

@@ -18,7 +18,7 @@ from xknx.telegram.apci import GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
 from bench.realtime.garage import GRID_CONTROL, HIGH_POWER, INTERRUPTION
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.scenario import (

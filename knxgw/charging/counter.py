@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import NamedTuple
 
-from knxgw.charging.words import MEASURED_KINDS, PHASE_ENERGIES, Quantity
+from knxgw.charging.quantities import MEASURED_KINDS, PHASE_ENERGIES, Quantity
 from knxgw.config.model import PointSettings
 
 MWH_PER_WS = 1000 / 3600  # mWh in one watt second

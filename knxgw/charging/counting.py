@@ -10,7 +10,7 @@ from datetime import datetime
 
 from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
-from knxgw.charging.words import PHASE_ENERGIES, Quantity, Value
+from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 
 COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)
 OWN_ENERGY_AFTER_S = 10  # then a charger's register of the session is of this one

@@ -5,9 +5,20 @@ They say which device it is; what it stands for on the site is the station's to 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from knxgw.charging.words import LinkCondition, Quantity, Value
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import DeviceId
+
+
+class LinkCondition(StrEnum):
+    """How a device can be talked to."""
+
+    STARTING = "starting"  # not tried yet
+    GOOD = "good"
+    NOT_REACHABLE = "not_reachable"  # no connection
+    COMM = "comm"  # connected, but wrong answers
+    WRONG_MODEL = "wrong_model"  # another model answers than the configured one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

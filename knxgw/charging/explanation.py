@@ -6,8 +6,11 @@ itself limits shows in the setpoint that it reports.
 Source: product 5.
 """
 
+from knxgw.catalogue.codes import Reason
+from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import ChargingPoint, fresh_value
-from knxgw.charging.words import Decision, LinkCondition, Quantity, Reason
+from knxgw.charging.precedence import Decision
+from knxgw.charging.quantities import Quantity
 
 TAKEN_AFTER_S = 5.0  # so long a charger may report the setpoint of before
 

@@ -7,8 +7,7 @@ Source: [reference-manual] 11.1.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from knxgw.catalogue.codes import NO_ERROR
-from knxgw.catalogue.codes import FaultCode as FaultCode  # noqa: PLC0414 - one of its words
+from knxgw.catalogue.codes import NO_ERROR, FaultCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

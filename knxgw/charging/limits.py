@@ -5,8 +5,7 @@ and the driver (`modbus`) all derive theirs from these. What only one room uses 
 Currents are mA, times are seconds.
 """
 
-from knxgw.charging.words import NOMINAL_V
-
+NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current stand for each other
 OBEY_S = 6.0  # T_ev: how long a vehicle may take to follow a new limit. Source: load-management 2
 DRAWS_FROM_MA = 1000  # a vehicle that draws less does not charge
 DRAWS_FROM_W = DRAWS_FROM_MA * NOMINAL_V // 1000

@@ -9,24 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.catalogue.model import Product, ZeroMeaning
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging.compliance import Compliance, LimitCompliance
 from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_by, new_counter
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.limits import CURRENT_STALE_AFTER_S, DRAWS_FROM_MA, FRESH_PERIODS, OBEY_S
-from knxgw.charging.precedence import Limits
+from knxgw.charging.precedence import Decision, Limits
+from knxgw.charging.quantities import MEASURED_KINDS, PHASE_CURRENTS, Quantity, Value
 from knxgw.charging.session import Session
 from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
-from knxgw.charging.words import (
-    MEASURED_KINDS,
-    PHASE_CURRENTS,
-    ChargingState,
-    Decision,
-    LinkCondition,
-    Quantity,
-    Value,
-)
 from knxgw.config.model import ChargingStart, PointSettings
 
 ECHO_PERIODS, POLL_S = 2, 1.0  # polls in which our own pause may still be reported

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from knxgw.charging.words import Decision, Reason
+from knxgw.catalogue.codes import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,13 @@ class Constraint(NamedTuple):
     """A cap on the current of a charging point, and who sets it."""
 
     cap_ma: int  # 0: it may not charge
+    reason: Reason
+
+
+class Decision(NamedTuple):
+    """What a charging point may draw per phase [mA], 0 or in range, and why."""
+
+    offer_ma: int
     reason: Reason
 
 

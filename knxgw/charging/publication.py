@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import ChargingPoint, fresh_values, shown_state
+from knxgw.charging.quantities import FAULT_INFOS, Quantity, Value
 from knxgw.charging.session import Session
-from knxgw.charging.words import (
-    FAULT_INFOS,
-    LinkCondition,
-    Quantity,
-    Value,
-)
 
 Published = bool | int | str | datetime | None  # None: not known, or stale: no answer to a read
 

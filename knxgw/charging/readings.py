@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging import counting
 from knxgw.charging import session as sessions
-from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import (
     USUAL_PERIOD_S,
     CardState,
@@ -22,9 +22,9 @@ from knxgw.charging.point import (
     fresh_current_ma,
     with_spacings,
 )
+from knxgw.charging.quantities import FAULT_INFOS, METERED, Quantity, Value
 from knxgw.charging.session import Session
 from knxgw.charging.states import ProcessInput, advance
-from knxgw.charging.words import FAULT_INFOS, METERED, ChargingState, Quantity, Value
 
 HYSTERESIS_CENTI_C = 200
 RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn

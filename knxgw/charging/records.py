@@ -14,10 +14,10 @@ from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
 from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.counting import COUNTED
 from knxgw.charging.point import ChargingPoint, ChargingProcess, EnergyState
+from knxgw.charging.quantities import Quantity
 from knxgw.charging.record_reader import SCHEMA, RecordReader
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
-from knxgw.charging.words import Quantity
 
 HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none

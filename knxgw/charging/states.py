@@ -10,7 +10,7 @@ Source: [reference-manual] 10.3, tables 23, 27 and 28; load-management 5, 6, 16.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from knxgw.charging.words import ChargingState
+from knxgw.catalogue.codes import ChargingState
 
 
 class Process(StrEnum):

@@ -38,9 +38,8 @@ Source: load-management 6 to 14.
 
 from collections.abc import Mapping, Sequence
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.limits import DRAWS_FROM_MA
-from knxgw.charging.words import Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm import overcurrent as overcurrents
 from knxgw.dlm import queue as queues

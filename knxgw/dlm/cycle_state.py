@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues

@@ -5,8 +5,8 @@ Source: load-management 3.3, 4, 13.
 
 from collections.abc import Callable
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.limits import highest_plausible_ma
-from knxgw.charging.words import ChargingState
 from knxgw.dlm.participant import (
     NO_CURRENT,
     UNUSED_AFTER_S,

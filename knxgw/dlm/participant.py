@@ -7,13 +7,13 @@ Source: load-management 3.3, 4, 13, 14.
 
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.limits import (
     CURRENT_STALE_AFTER_S,
     DRAWS_FROM_MA,
     FRESH_PERIODS,
 )
 from knxgw.charging.precedence import Constraint
-from knxgw.charging.words import ChargingState
 
 UNUSED_AFTER_S = 15.0
 

@@ -5,7 +5,7 @@ Source: load-management 6.
 
 from collections.abc import Mapping
 
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
 

@@ -5,8 +5,7 @@ Source: load-management 2. Currents are mA per phase, times are seconds.
 
 from dataclasses import dataclass
 
-from knxgw.charging.limits import OBEY_S
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.limits import NOMINAL_V, OBEY_S
 from knxgw.config.model import SMART_METER_7012_MA, Monitoring
 
 

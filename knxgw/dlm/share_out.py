@@ -11,7 +11,7 @@ Source: load-management 8, 9, 14, 18.1.
 from collections.abc import Container, Mapping, Sequence
 from enum import Enum
 
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
 from knxgw.dlm.cycle_state import CycleState

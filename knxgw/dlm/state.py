@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Decision, Reason
+from knxgw.catalogue.codes import FaultCode, Reason
+from knxgw.charging.precedence import Decision
 from knxgw.dlm import follows
 from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent

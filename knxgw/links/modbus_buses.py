@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from knxgw.charging.events import DeviceEvent
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.charging.events import DeviceEvent, LinkCondition
+from knxgw.charging.scope import PointNumber
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceId, DeviceRole, devices
 from knxgw.config.model import Configuration, ConnectionKind

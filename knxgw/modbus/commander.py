@@ -61,7 +61,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from knxgw.catalogue.model import Control, DeviceModel, StepValue, WriteStep
-from knxgw.charging.words import Quantity, Value
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.compliance import (
     READ_AGAIN_S,

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from knxgw.allowance import Allowance
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.model import Control, DeviceModel
-from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, highest_obedient_ma
-from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
+from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, NOMINAL_V, highest_obedient_ma
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 
 log = logging.getLogger(__name__)

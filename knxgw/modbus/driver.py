@@ -28,16 +28,18 @@ import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
     DeviceEvent,
+    LinkCondition,
     MeterConditionChanged,
     MeterSeen,
     OfferAcknowledged,
 )
-from knxgw.charging.words import ChargingState, LinkCondition, Quantity, Value
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import DeviceId
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode

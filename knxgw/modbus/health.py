@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 
 from knxgw.allowance import Allowance
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import LinkCondition
 from knxgw.errors import PeerError, PeerRefusedError
 from knxgw.modbus.plan import Block
 from knxgw.modbus.requests import NO_SUCH_BLOCK, Read, Request, describe, exception_text

@@ -5,17 +5,11 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import Comparison, DeviceKind, DeviceModel, Point
-from knxgw.charging.words import (
-    NOMINAL_V,
-    PHASE_CURRENTS,
-    PHASE_ENERGIES,
-    PHASE_POWERS,
-    ChargingState,
-    Quantity,
-    Value,
-)
+from knxgw.charging.limits import NOMINAL_V
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_ENERGIES, PHASE_POWERS, Quantity, Value
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled
 from knxgw.modbus.plausibility import SumCheck
 from knxgw.modbus.rules import rule_points, state_of

@@ -21,8 +21,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.events import ChargerSeen, DeviceEvent
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import ChargerSeen, DeviceEvent, LinkCondition
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.health import doubled_s
 from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict

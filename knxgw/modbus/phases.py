@@ -23,8 +23,9 @@ with N phases must then stop, which proves the count; one that continues has few
 
 from collections.abc import Mapping
 
-from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, highest_plausible_ma
-from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, ChargingState, Quantity, Value
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, NOMINAL_V, highest_plausible_ma
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
 
 TRY_S = 30.0  # by then a vehicle that can start at the offer has started
 IDLE_S = 60.0

@@ -7,7 +7,8 @@ each other. Which of them is right cannot be told, so all are passed on and the 
 import logging
 from collections.abc import Collection, Mapping
 
-from knxgw.charging.words import NOMINAL_V, PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
+from knxgw.charging.limits import NOMINAL_V
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 
 log = logging.getLogger(__name__)
 FACTOR = 5  # far beyond power factors, voltage tolerance and readings of two moments

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.conditions import holds
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.words import ChargingState
 from knxgw.modbus.codec import Raw
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from knxgw.catalogue.model import DeviceModel, Point, StepValue, Table, WriteStep
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.limits import NOMINAL_V
 from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
 
 

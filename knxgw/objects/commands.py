@@ -15,7 +15,7 @@ from knxgw.catalogue.object_keys import (
     UNLOCK,
 )
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import DecodeError
 from knxgw.objects.codec import (
     Payload,

@@ -16,7 +16,7 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import Scope
+from knxgw.charging.scope import Scope
 from knxgw.errors import DecodeError, EncodeError
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command

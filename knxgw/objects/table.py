@@ -7,7 +7,7 @@ from xknx.telegram.address import GroupAddress
 from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.model import Catalogue, ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import DEVICE, PointNumber, Scope, point_scope
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import (
     Configuration,
     GroupObjectLink,

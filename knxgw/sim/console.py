@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pymodbus.constants import ExcCodes
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import RejectedError
 from knxgw.sim.misbehaviour import Misbehaviour
 from knxgw.sim.site import SimulatedSite

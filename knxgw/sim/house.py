@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import MeterImage, Phases
 

@@ -16,7 +16,7 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.object_keys import IN_OPERATION, SMART_METER
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.limits import NOMINAL_V
 from knxgw.config.model import (
     Configuration,
     Measurement,

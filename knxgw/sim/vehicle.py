@@ -5,7 +5,7 @@ Source: load-management 21 (the standard and the slow vehicle).
 
 from dataclasses import dataclass, field
 
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.limits import NOMINAL_V
 
 VOLTAGE_V = NOMINAL_V
 MINIMUM_OFFER_MA = 6000  # below this the pilot signals nothing

@@ -1,16 +1,16 @@
 """What limits a charging point, gathered from the whole site. Pure."""
 
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.compliance import Compliance
-from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import (
     Constraint,
     ControlInputs,
+    Decision,
     constraints,
     requested_by_setpoint,
 )
 from knxgw.charging.states import Process
-from knxgw.charging.words import Decision, Reason
 from knxgw.station.model import Station
 
 

@@ -23,16 +23,17 @@ from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.object_keys import SMART_METER
 from knxgw.charging import point as points
 from knxgw.charging.explanation import explained
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.precedence import decide
+from knxgw.charging.precedence import Decision, decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import decisions, to_record
-from knxgw.charging.words import DEVICE, Decision, PointNumber, Reason, Scope, point_scope
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, paused_all, requested

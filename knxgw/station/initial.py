@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.object_keys import GRID_CONTROL, INTERRUPTION, SETPOINT
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.record_reader import RecordReader
 from knxgw.charging.records import HOLDS, from_record, read_record
-from knxgw.charging.words import DEVICE, PointNumber, Scope, point_scope
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings

@@ -2,22 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
-from knxgw.catalogue.codes import LoadManagementState
+from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
 from knxgw.catalogue.model import WithoutGateway
-from knxgw.charging.events import GridMeterReading
-from knxgw.charging.faults import FaultCode
+from knxgw.charging.events import GridMeterReading, LinkCondition
 from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
 from knxgw.charging.precedence import Constraint, Limits
 from knxgw.charging.publication import Published
-from knxgw.charging.words import (
-    PHASE_CURRENTS,
-    PHASE_POWERS,
-    LinkCondition,
-    PointNumber,
-    Quantity,
-    Reason,
-    Value,
-)
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import (
     Configuration,
     LoadManagementMode,

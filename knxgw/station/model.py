@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
-from knxgw.charging.events import DeviceEvent, GridMeterReading
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.catalogue.codes import FaultCode
+from knxgw.charging.events import DeviceEvent, GridMeterReading, LinkCondition
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import Published
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber, Scope
 from knxgw.charging.session import Session
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Scope, Value
 from knxgw.config.devices import Device, DeviceId
 from knxgw.config.model import Configuration
 from knxgw.dlm.participant import Observation

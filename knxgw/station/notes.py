@@ -7,20 +7,14 @@ management, are details. A charging point that changes too often has its lines a
 from collections.abc import Iterable, Mapping
 
 from knxgw.allowance import ALMOST_ONE, refilled
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.catalogue.model import Point, RegisterType
-from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import Published
+from knxgw.charging.quantities import FAULT_INFOS
+from knxgw.charging.scope import PointNumber, Scope, log_name
 from knxgw.charging.session import Session
-from knxgw.charging.words import (
-    FAULT_INFOS,
-    ChargingState,
-    Decision,
-    PointNumber,
-    Reason,
-    Scope,
-    said_of,
-)
 from knxgw.frozen import replace
 from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
 
@@ -147,7 +141,7 @@ def measured_out(
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)
             if not is_cut:
-                effects.append(Note(text=f"{said_of(scope)}: {TOO_OFTEN}"))
+                effects.append(Note(text=f"{log_name(scope)}: {TOO_OFTEN}"))
             is_cut = True
         talks = {**talks, (scope, effect.level): Talk(left, now_s, is_cut)}
     return talks

@@ -10,14 +10,15 @@ and its charger is left with what is safe without the gateway, as at the end of 
 from collections.abc import Mapping
 from datetime import datetime
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.object_keys import GRID_CONTROL, IN_OPERATION, SMART_METER
 from knxgw.charging import session as sessions
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
 from knxgw.charging.records import from_record, to_record
+from knxgw.charging.scope import DEVICE, PointNumber, point_scope
 from knxgw.charging.states import Process
-from knxgw.charging.words import DEVICE, PointNumber, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, PointSettings
 from knxgw.dlm.reconfigure import reconfigured as load_management_reconfigured

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple, assert_never
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.charging import point as points
 from knxgw.charging import readings
 from knxgw.charging.events import (
@@ -12,13 +13,14 @@ from knxgw.charging.events import (
     ChargerSeen,
     DeviceEvent,
     GridMeterReading,
+    LinkCondition,
     MeterConditionChanged,
     MeterSeen,
     OfferAcknowledged,
 )
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.words import DEVICE, LinkCondition, PointNumber
+from knxgw.charging.scope import DEVICE, PointNumber
 from knxgw.config.devices import DeviceRole
 from knxgw.frozen import replace
 from knxgw.station import load_management

@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from knxgw.catalogue.codes import NO_ERROR
+from knxgw.catalogue.codes import NO_ERROR, ChargingState, FaultCode
 from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Texts
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.words import (
-    PHASE_CURRENTS,
-    ChargingState,
-    LinkCondition,
-    PointNumber,
-    point_scope,
-)
+from knxgw.charging.quantities import PHASE_CURRENTS
+from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s
 from knxgw.dlm.state import LoadManagement

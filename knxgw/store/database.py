@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from knxgw.charging.words import Scope
+from knxgw.charging.scope import Scope
 from knxgw.errors import GatewayError
 from knxgw.store.recovery import put_aside, readable, tables_of
 from knxgw.store.trouble import is_damage, is_full, unusable

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
-from knxgw.charging.words import Scope
+from knxgw.charging.scope import Scope
 from knxgw.store.database import Database, FaultRow, SessionRow, Unsaved
 from knxgw.store.trouble import is_damage, remedy
 

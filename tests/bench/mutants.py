@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import PointNumber, Quantity
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import DeviceId, charger_id
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.scenario import Scenario

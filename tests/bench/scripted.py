@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knxgw.charging.words import PointNumber, Scope
+from knxgw.charging.scope import PointNumber, Scope
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run

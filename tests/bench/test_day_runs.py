@@ -11,7 +11,8 @@ from bench.days.series import BY_NAME, EVERY_SERIES, Series
 from bench.days.tables import COLUMNS
 from bench.days.yardsticks.simple import FirstCome, StaticShare
 from knxgw.charging.events import ChargerSeen, GridMeterReading
-from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.runner import Run
 from knxgw.station.model import Effect, Offer, Tick

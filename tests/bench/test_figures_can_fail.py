@@ -6,7 +6,7 @@ from bench.days.acceptance import criteria, judge
 from bench.days.day import day
 from bench.days.day_figures import DayFigures, day_figures
 from bench.days.series import BY_NAME
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.sim.bench.controller import Controller, Gateway
 from knxgw.sim.bench.metrics import MINUTE_S
 from knxgw.sim.bench.oracle import ideal

@@ -15,7 +15,7 @@ from bench.realtime import garage
 from bench.realtime.check import play
 from bench.realtime.comparison import Agreement, Setpoints, compare
 from bench.realtime.player import Player
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.scenario import ChargerTroubled, Scenario, Trouble

@@ -7,7 +7,7 @@ import pytest
 
 from bench.days.day_figures import shares_of_fair, worst_served
 from bench.days.waiting import locked_out_s, waits
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.sim.bench.curve import Steps
 from knxgw.sim.bench.metrics import energies_as
 from knxgw.sim.bench.oracle import Ideal, ideal

@@ -10,7 +10,8 @@ from bench.days.yardsticks.openwb import OpenWb
 from bench.days.yardsticks.warp import Lowest, Warp
 from bench.days.yardsticks.watching import Yardstick
 from knxgw.charging.events import ChargerSeen, GridMeterReading
-from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.station.model import Offer, Tick
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.point import ChargingPoint, new_point
+from knxgw.charging.precedence import Decision
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.readings import see
-from knxgw.charging.words import ChargingState, Decision, Quantity, Value
 from tests.config.sites import KNX, configuration
 
 AVAILABLE: Mapping[Quantity, Value] = {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.publication import Published, point_values
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.session import moment_near
-from knxgw.charging.words import ChargingState, Quantity, Value
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, WAITING, at, make_point, seen, seen_for
 
 BERLIN = ZoneInfo("Europe/Berlin")

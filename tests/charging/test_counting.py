@@ -5,11 +5,12 @@ from datetime import datetime
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import point_values
+from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 from knxgw.charging.records import from_record, to_record
-from knxgw.charging.words import PHASE_ENERGIES, ChargingState, Quantity, Value
 from tests.charging.points import AVAILABLE, CHARGING, METER, WAITING, at, make_point, seen
 
 KWH = 1_000_000

@@ -2,9 +2,12 @@
 
 import pytest
 
+from knxgw.catalogue.codes import Reason
+from knxgw.charging.events import LinkCondition
 from knxgw.charging.explanation import explained
 from knxgw.charging.point import ChargingPoint, link_changed, offer_acknowledged
-from knxgw.charging.words import Decision, LinkCondition, Quantity, Reason
+from knxgw.charging.precedence import Decision
+from knxgw.charging.quantities import Quantity
 from tests.charging.points import AVAILABLE, CHARGING, make_point, seen
 
 HELD = [

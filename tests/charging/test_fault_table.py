@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import link_changed
 from knxgw.charging.publication import point_values
-from knxgw.charging.words import DEVICE, LinkCondition
+from knxgw.charging.scope import DEVICE
 from knxgw.device.panel import PanelState, Phase
 from knxgw.objects.codec import encode
 from knxgw.station.model import Started, Station, Tick

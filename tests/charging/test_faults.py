@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.faults import FaultCode, FaultRegister
+from knxgw.charging.faults import FaultRegister
 
 SEVERITIES = catalogue().product.faults.charging_point
 EMPTY = FaultRegister(severities=SEVERITIES)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.charging import compliance, limits
 from knxgw.charging.limits import OBEY_S
 from knxgw.charging.point import ECHO_PERIODS, POLL_S, offer_acknowledged, shown_state
-from knxgw.charging.words import ChargingState, Decision, Quantity, Reason
+from knxgw.charging.precedence import Decision
+from knxgw.charging.quantities import Quantity
 from knxgw.dlm.settings import Settings
 from tests.charging.points import decided, make_point, seen
 

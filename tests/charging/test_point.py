@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
+from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import (
     ChargingPoint,
     command_interruption,
@@ -16,16 +17,11 @@ from knxgw.charging.point import (
     offer_acknowledged,
     shown_state,
 )
+from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import point_values
+from knxgw.charging.quantities import Quantity
 from knxgw.charging.readings import see_meter
 from knxgw.charging.states import Process
-from knxgw.charging.words import (
-    ChargingState,
-    Decision,
-    LinkCondition,
-    Quantity,
-    Reason,
-)
 from tests.charging.points import (
     AVAILABLE,
     CHARGING,

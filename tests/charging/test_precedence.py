@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import Reason
 from knxgw.charging.precedence import (
     ControlInputs,
+    Decision,
     Limits,
     constraints,
     decide,
     requested_by_setpoint,
 )
-from knxgw.charging.words import Decision, Reason
 
 LIMITS = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, zero_allowed=True)
 NOTHING = ControlInputs()

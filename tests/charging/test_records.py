@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.charging.counter import EnergyCounter, Reading
-from knxgw.charging.faults import FaultCode
 from knxgw.charging.point import (
     ChargingPoint,
     command_setpoint,
@@ -16,10 +16,10 @@ from knxgw.charging.point import (
     offer_acknowledged,
     shown_state,
 )
+from knxgw.charging.quantities import Quantity
 from knxgw.charging.records import from_record, read_record, to_record
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
-from knxgw.charging.words import ChargingState, Quantity
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, at, make_point, seen, seen_for
 
 sessions = st.none() | st.builds(

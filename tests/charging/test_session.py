@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.charging.counter import EnergyCounter, PowerCounter
+from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import ChargingPoint, link_changed
 from knxgw.charging.publication import point_values
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.readings import date_session_anew, follows_clock, see
 from knxgw.charging.session import Session
-from knxgw.charging.words import LinkCondition, Quantity, Value
 from tests.charging.points import (
     AVAILABLE,
     CHARGING,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.charging.events import GridMeterReading
 from knxgw.charging.precedence import Constraint
-from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.participant import Observation, Participant, ParticipantSettings

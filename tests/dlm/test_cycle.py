@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import ChargingState, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.participant import Observation, ParticipantSettings

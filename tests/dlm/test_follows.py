@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.dlm import follows
 from knxgw.dlm.follows import Answer, FollowCheck, PairedReport, Report, examine
 from tests.dlm.houses import HOUSE, House, participant

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import meter_value, new
 from knxgw.dlm.state import LONG_AGO

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, suspended
 from knxgw.dlm.settings import Settings
 from tests.dlm.houses import House, participant, slow_cars

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import ChargingState, Reason
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.draw_history import draw_at
 from knxgw.dlm.participant import Participant

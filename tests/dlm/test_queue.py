@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded
 from knxgw.dlm.participant import Participant

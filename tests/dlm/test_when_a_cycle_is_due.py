@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.faults import FaultCode
 from knxgw.dlm.inputs import high_power, is_urgent, meter_value
 from knxgw.dlm.state import LoadManagement
 from tests.dlm.houses import HOUSE, Car, House, participant

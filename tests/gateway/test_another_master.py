@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from xknx.dpt import DPTArray, DPTBinary
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.writing import StepWriter
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from xknx.dpt import DPTArray
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.modbus_server import ModbusSimulator
 from tests.support.everything import models, site
 from tests.support.world import World, from_payload

@@ -6,7 +6,7 @@ import pytest
 from xknx.dpt import DPTBinary
 from xknx.telegram.apci import GroupValueWrite
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from tests.device.watching import LOOK_S, WATCH_S, in_words
 from tests.support.everything import models, site
 from tests.support.world import World

@@ -15,7 +15,7 @@ from xknx.telegram.apci import GroupValueWrite
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.text import Text
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import ConfigurationFault
 from knxgw.knx.frames import Outgoing
 from knxgw.links.knx_data_secure import DataSecureStage

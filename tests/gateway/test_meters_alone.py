@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pymodbus.transport import NULLMODEM_HOST
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import GRID_METER_ID, DeviceRole, devices, submeter_id
 from knxgw.config.model import Connection, ConnectionKind, MeterSettings, SubmeterSettings
 from knxgw.station.model import MeterState, Station

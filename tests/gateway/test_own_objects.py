@@ -10,7 +10,7 @@ from xknx.dpt.dpt_10 import KNXTime
 from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.telegram.apci import GroupValueWrite
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.vehicle import Vehicle
 from tests.support.everything import models, site
 from tests.support.world import World, from_payload

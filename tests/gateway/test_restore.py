@@ -10,7 +10,7 @@ from xknx.dpt.dpt_10 import KNXDay, KNXTime
 from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.telegram.apci import GroupValueWrite
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.vehicle import Vehicle
 from knxgw.station.model import InterruptionCommanded
 from knxgw.store.database import Database

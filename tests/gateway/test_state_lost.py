@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from xknx.dpt import DPTBinary
 
-from knxgw.charging.words import Scope, point_scope
+from knxgw.charging.scope import Scope, point_scope
 from knxgw.sim.vehicle import Vehicle
 from knxgw.store.database import FILE_NAME
 from tests.support.world import World, from_payload

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.charging.publication import Published
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.sim.vehicle import Vehicle
 from tests.support.world import World, from_payload
 

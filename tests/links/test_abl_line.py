@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferAcknowledged
-from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.charging.events import LinkCondition, OfferAcknowledged
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.links.modbus_endpoint import SerialEndpoint, framing_of
 from knxgw.sim.charger import SimulatedCharger

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferAcknowledged
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import LinkCondition, OfferAcknowledged
 from knxgw.config.devices import charger_id
 from knxgw.sim.vehicle import Vehicle
 from tests.support.modbus_rig import CP1, rig_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import LinkCondition
 from knxgw.links.modbus import LOSSES_AT_ONCE, LOSSES_EVERY_S, quiet_pymodbus
 from knxgw.modbus.health import NEWS_AT_ONCE, NEWS_EVERY_S
 from knxgw.sim.vehicle import Vehicle

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, LinkCondition
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.sim.charger import SimulatedCharger

@@ -8,7 +8,8 @@ import pytest
 from xknx.dpt import DPTBinary
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.quantities import Quantity
 from knxgw.errors import RejectedError
 from knxgw.sim.console import HELP, obey
 from knxgw.sim.misbehaviour import Misbehaviour

@@ -26,7 +26,7 @@ from xknx.telegram.apci import (
 )
 from xknx.telegram.tpci import TDataGroup, TDataIndividual
 
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.knx.frames import Outcome, Outgoing
 from knxgw.links.keep_alive import keep_alive

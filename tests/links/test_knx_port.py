@@ -36,7 +36,7 @@ from xknx.telegram.tpci import (
 import knxgw
 from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.model import ObjectKind
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.errors import LinkError
 from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security, kind_of
 from knxgw.links.keep_alive import keep_alive

@@ -32,7 +32,7 @@ from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWri
 
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
-from knxgw.charging.words import PointNumber, point_scope
+from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outcome

@@ -8,7 +8,8 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.requests import Read as ReadRequest
 from tests.support.modbus_rig import ModbusRig, rig_of

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import OfferAcknowledged
-from knxgw.charging.words import LinkCondition, Quantity
+from knxgw.charging.events import LinkCondition, OfferAcknowledged
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.sim.vehicle import Vehicle
 from tests.support.modbus_rig import CP1, CP2, rig_of, simulator_of

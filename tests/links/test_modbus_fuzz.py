@@ -18,9 +18,11 @@ from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
     DeviceEvent,
+    LinkCondition,
     OfferAcknowledged,
 )
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.modbus.driver import Driver

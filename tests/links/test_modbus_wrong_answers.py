@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import LinkCondition
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from tests.support.devices import driver as make_driver
 from tests.support.modbus_rig import CP1, BusRig

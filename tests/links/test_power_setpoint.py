@@ -6,7 +6,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import OfferAcknowledged
-from knxgw.charging.words import Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.modbus.phases import STOPS_S
 from knxgw.sim.charger import SimulatedCharger

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, MeterSeen
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, LinkCondition, MeterSeen
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import DeviceEvent, MeterSeen
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.events import DeviceEvent, LinkCondition, MeterSeen
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import ConnectionKind
 from knxgw.links.modbus import ModbusBus, quiet_pymodbus
 from knxgw.links.modbus_endpoint import TcpEndpoint

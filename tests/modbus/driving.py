@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from knxgw.charging.events import MeterSeen
-from knxgw.charging.words import LinkCondition, Quantity, Value
+from knxgw.charging.events import LinkCondition, MeterSeen
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.requests import Read
 from knxgw.sim.registers import RegisterImage

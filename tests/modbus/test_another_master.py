@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger

@@ -4,9 +4,12 @@ import logging
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Point, StepValue
-from knxgw.charging.words import FAULT_INFOS, ChargingState, LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.quantities import FAULT_INFOS, Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.rules import rule_points

@@ -8,7 +8,8 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Point, StepValue, WatchdogTrigger, WriteStep
 from knxgw.charging.events import ChargerSeen, OfferAcknowledged
-from knxgw.charging.words import PointNumber, Quantity
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger

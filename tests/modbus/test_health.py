@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import LinkCondition
 from knxgw.errors import DecodeError, PeerRefusedError
 from knxgw.modbus.health import RELAPSES, WINDOW, Health
 from knxgw.modbus.plan import Block, plan_blocks

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.interpreter import Interpreter
 

@@ -4,8 +4,8 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.charging.events import ChargerSeen, LinkCondition
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.model_check import CONFIRM_S, PATIENCE_S
 from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict
 from knxgw.sim.charger import SimulatedCharger

@@ -4,7 +4,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, Table
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
-from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.events import ChargerSeen, LinkCondition
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.requests import Read

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knxgw.charging.words import ChargingState, Quantity, Value
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.modbus.phases import EXCESS, FOLLOW_S, IDLE_S, STOPS_S, TRY_S, PhaseCount
 
 OFFER_MA = 16_000

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from knxgw.catalogue.model import Catalogue, PollClass
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import PHASE_CURRENTS, PHASE_POWERS, Quantity
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.plausibility import LASTING, SumCheck
 

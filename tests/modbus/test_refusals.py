@@ -5,8 +5,9 @@ import logging
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import ChargerSeen, LinkCondition
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk

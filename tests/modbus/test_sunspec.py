@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.model import Catalogue, DeviceModel
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.requests import Read
 from knxgw.modbus.sunspec import MOST_MODELS, ChainWalk
 from knxgw.sim.charger import SimulatedCharger

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import PointNumber
 from knxgw.modbus.codec import encode
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.sim.meter import SimulatedMeter

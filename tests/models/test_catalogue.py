@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import (
     DeviceKind,
@@ -20,14 +21,8 @@ from knxgw.catalogue.model import (
     Table,
 )
 from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import (
-    PHASE_CURRENTS,
-    PHASE_POWERS,
-    ChargingState,
-    PointNumber,
-    Quantity,
-    Value,
-)
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.modbus.codec import Raw, decode, encode, unscaled
 from knxgw.modbus.interpreter import Interpreter

@@ -9,7 +9,7 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
 from knxgw.catalogue.yaml_loader import Loader
-from knxgw.charging.words import Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.modbus.codec import as_text, decode, scaled
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.rules import rule_points

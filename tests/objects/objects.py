@@ -9,7 +9,7 @@ from xknx.telegram.apci import APCI, GroupValueResponse, GroupValueWrite
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber, point_scope
+from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import SendingRule
 from knxgw.objects.outbox import ResponseLimits
 from knxgw.objects.server import ObjectServer

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import Point, Table
 from knxgw.charging.events import ChargerSeen, MeterSeen
-from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity, Value
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import PeerRefusedError
 from knxgw.links.modbus import quiet_pymodbus

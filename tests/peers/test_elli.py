@@ -2,8 +2,9 @@
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import ChargingState, Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.config.model import ConnectionKind
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from tests.peers.device import (

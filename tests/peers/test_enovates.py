@@ -2,8 +2,9 @@
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.model import Table
-from knxgw.charging.words import ChargingState, Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.peers.device import (
     Encoded,

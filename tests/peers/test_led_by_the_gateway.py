@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.peers.device import Served, served_charger, serving, thirsty
 from tests.peers.environments import CURRENT, PYTHON_3_13, Environment

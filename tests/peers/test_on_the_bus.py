@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.model import Table
-from knxgw.charging.words import ChargingState
 from knxgw.sim.registers import RegisterImage
 from tests.peers.device import Encoded
 from tests.peers.environments import CURRENT as ENVIRONMENT

@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel, RegisterType, Table
-from knxgw.charging.words import PHASE_ENERGIES, PHASE_POWERS, Quantity, Value
+from knxgw.charging.quantities import PHASE_ENERGIES, PHASE_POWERS, Quantity, Value
 from knxgw.config.model import ConnectionKind
 from knxgw.sim.meter import SimulatedMeter
 from knxgw.sim.vehicle import VOLTAGE_V

@@ -9,7 +9,7 @@ Source: load-management 8, 9.2 to 9.4, 14, 22.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm.allocation import FINE_MA, AllocationRequest, of_mains, on_mains, solve
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario, Told

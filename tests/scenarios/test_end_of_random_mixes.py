@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import (

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.words import PointNumber, Reason
+from knxgw.catalogue.codes import Reason
+from knxgw.charging.scope import PointNumber
 from knxgw.dlm.allocation import FINE_MA
 from knxgw.sim.bench.recording import Recording
 from knxgw.sim.bench.runner import Run

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from knxgw.charging.words import Scope
+from knxgw.charging.scope import Scope
 from knxgw.sim.bench.controller import Gateway
 from knxgw.station.model import Effect, Event
 

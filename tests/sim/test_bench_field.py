@@ -2,8 +2,7 @@
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import ChargingState
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.modbus.commander import RETRY_S
 from knxgw.modbus.compliance import LIMITED_REWRITE_S, REWRITE_AFTER_S
 from knxgw.sim.bench.read_scenario import parse_scenario

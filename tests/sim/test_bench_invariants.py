@@ -1,6 +1,6 @@
 """The bench notices a gateway that breaks its own invariants."""
 
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.bench.invariants import Watch, answer_s, load_violations
 from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.read_scenario import parse_scenario

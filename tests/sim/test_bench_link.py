@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import LinkCondition, PointNumber
+from knxgw.catalogue.codes import FaultCode
+from knxgw.charging.events import ChargerConditionChanged, DeviceEvent, LinkCondition
+from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.requests import Read
 from knxgw.sim.bench.read_scenario import parse_scenario

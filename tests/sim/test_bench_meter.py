@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xknx.dpt import DPTArray, DPTBase
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.faults import FaultCode
 from knxgw.errors import ConfigError
 from knxgw.objects.codec import decode_meter_value
 from knxgw.sim.bench.false_alarms import false_alarms

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import PointNumber
+from knxgw.catalogue.codes import FaultCode
+from knxgw.charging.scope import PointNumber
 from knxgw.dlm import cycle as cycles
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.read_scenario import parse_scenario

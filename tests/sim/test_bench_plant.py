@@ -2,7 +2,8 @@
 
 import pytest
 
-from knxgw.charging.words import ChargingState, Quantity
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.quantities import Quantity
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.plant import MWH_PER_AS, Plant
 from knxgw.sim.bench.read_scenario import parse_scenario

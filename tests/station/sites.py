@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.publication import Published
-from knxgw.charging.words import PointNumber, Quantity, Scope, Value, point_scope
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.station.initial import initial
 from knxgw.station.model import Effect, Event, Offer, Publish, Started, Station

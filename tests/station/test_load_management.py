@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from knxgw.catalogue.codes import LoadManagementState
+from knxgw.catalogue.codes import ChargingState, LoadManagementState
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.words import DEVICE, ChargingState, PointNumber, Quantity, Scope, point_scope
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.dlm.follows import Answer
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario

@@ -6,8 +6,9 @@ import pytest
 
 from bench.days.day import day
 from bench.days.series import BY_NAME, Series
-from knxgw.charging.events import ChargerConditionChanged
-from knxgw.charging.words import ChargingState, LinkCondition, Quantity
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.events import ChargerConditionChanged, LinkCondition
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.charging.events import ChargerConditionChanged, MeterConditionChanged
+from knxgw.catalogue.codes import ChargingState, Reason
+from knxgw.charging.events import ChargerConditionChanged, LinkCondition, MeterConditionChanged
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE
 from knxgw.charging.states import Process
-from knxgw.charging.words import DEVICE, ChargingState, LinkCondition, Quantity, Reason
 from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S, initial
 from knxgw.station.model import (

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.station.model import (
     Effect,
     Event,

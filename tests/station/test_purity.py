@@ -6,8 +6,15 @@ from functools import cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferAcknowledged
-from knxgw.charging.words import ChargingState, LinkCondition, PointNumber, Quantity, Value
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    GridMeterReading,
+    LinkCondition,
+    OfferAcknowledged,
+)
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.station.model import (
     BusAsked,

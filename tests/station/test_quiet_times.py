@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, OfferAcknowledged
-from knxgw.charging.publication import point_values
-from knxgw.charging.words import (
-    ChargingState,
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    GridMeterReading,
     LinkCondition,
-    PointNumber,
-    Quantity,
-    Value,
-    point_scope,
+    OfferAcknowledged,
 )
+from knxgw.charging.publication import point_values
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace

@@ -7,23 +7,17 @@ from functools import cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.catalogue.object_keys import GRID_CONTROL
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
     GridMeterReading,
+    LinkCondition,
     OfferAcknowledged,
 )
-from knxgw.charging.words import (
-    DEVICE,
-    ChargingState,
-    LinkCondition,
-    PointNumber,
-    Quantity,
-    Scope,
-    point_scope,
-)
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.overcurrent import Overcurrent

@@ -8,17 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.events import ChargerConditionChanged, GridMeterReading
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import (
-    DEVICE,
-    LinkCondition,
-    PointNumber,
-    Quantity,
-    Reason,
-    Scope,
-    point_scope,
-)
+from knxgw.catalogue.codes import FaultCode, Reason
+from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, LinkCondition
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
 from knxgw.station.model import (

@@ -7,23 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.charging.events import (
     ChargerConditionChanged,
+    LinkCondition,
     MeterConditionChanged,
     MeterSeen,
     OfferAcknowledged,
 )
-from knxgw.charging.faults import FaultCode
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.charging.states import Process
-from knxgw.charging.words import (
-    DEVICE,
-    ChargingState,
-    LinkCondition,
-    Quantity,
-    Reason,
-    Scope,
-    point_scope,
-)
 from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.station.initial import initial
 from knxgw.station.model import (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
@@ -368,7 +368,7 @@ FULL = """
 import sys
 from contextlib import suppress
 from pathlib import Path
-from knxgw.charging.words import point_scope
+from knxgw.charging.scope import point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import Database
 from knxgw.store.lock import StateLock

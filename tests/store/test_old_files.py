@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
 
 LOG_NAME, JOURNAL_NAME = f"{FILE_NAME}-wal", f"{FILE_NAME}-journal"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.charging.words import Scope, point_scope
+from knxgw.charging.scope import Scope, point_scope
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.writer import StoreWriter
 from tests.support.virtual_time import InlineExecutor

@@ -15,7 +15,7 @@ from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.flags import Flags
 from knxgw.catalogue.model import ObjectKind
-from knxgw.charging.words import PointNumber, point_scope
+from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.links import keep_alive as keeping
 from knxgw.links import knx_port

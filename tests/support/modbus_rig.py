@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from pymodbus.transport import NULLMODEM_HOST
 
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent
-from knxgw.charging.words import LinkCondition, PointNumber, Quantity, Value
+from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, LinkCondition
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.keep_alive import keep_alive

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import DeviceModel
-from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
-from knxgw.charging.words import LinkCondition
+from knxgw.charging.events import ChargerConditionChanged, DeviceEvent, LinkCondition
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.requests import Read

@@ -21,7 +21,7 @@ from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.model import Catalogue
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.gateway import Gateway

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import DEVICE, point_scope
+from knxgw.catalogue.codes import FaultCode
+from knxgw.charging.scope import DEVICE, point_scope
 from tests.torture.journal import BrokenStateError
 from tests.torture.stored import FaultLine, Running, SessionLine, Stored
 

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.sim.charger import SimulatedCharger

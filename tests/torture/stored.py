@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import FILE_NAME, Database
 from tests.torture.journal import GENERAL, BrokenStateError, Key, What, nothing_commanded

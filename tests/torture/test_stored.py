@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
 from tests.torture.journal import GENERAL, BrokenStateError, What, nothing_commanded
 from tests.torture.stored import FaultLine, Running, SessionLine, look

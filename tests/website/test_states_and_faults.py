@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
-from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.texts import StatusTexts
-from knxgw.charging.events import ChargerConditionChanged
-from knxgw.charging.words import ChargingState, LinkCondition, Quantity
+from knxgw.charging.events import ChargerConditionChanged, LinkCondition
+from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.station.model import Event, Started, StateLost, Station
 from knxgw.station.view import view

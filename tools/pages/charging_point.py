@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import product
 
+from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.catalogue.model import Product
 from knxgw.catalogue.texts import Texts
 from knxgw.charging.states import (
@@ -16,7 +17,6 @@ from knxgw.charging.states import (
     hold_of,
     shown,
 )
-from knxgw.charging.words import ChargingState, Reason
 
 # --- the machine as people see it: what GO 50 shows, and what happens ------------------------------
 

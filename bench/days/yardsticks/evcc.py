@@ -14,7 +14,7 @@ Currents are mA per phase, times s.
 """
 
 from bench.days.yardsticks.watching import EARLY_S, Plug, Yardstick
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.station.model import Effect
 

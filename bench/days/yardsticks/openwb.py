@@ -20,7 +20,7 @@ Currents are mA per phase, times s.
 from dataclasses import dataclass
 
 from bench.days.yardsticks.watching import EARLY_S, PHASES, Plug, Yardstick
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.station.model import Effect
 

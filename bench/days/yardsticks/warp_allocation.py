@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.days.yardsticks.watching import EARLY_S, PHASES, Plug
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 
 HYSTERESIS_S = 210.0
 WELCOME_S = 210.0

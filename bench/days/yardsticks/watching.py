@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from knxgw.charging.events import ChargerSeen, GridMeterReading
-from knxgw.charging.words import PHASE_CURRENTS, PointNumber, Quantity, Scope
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
+from knxgw.charging.scope import PointNumber, Scope
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.station.model import Effect, Event, Offer, Station, Tick

@@ -3,8 +3,8 @@
 from random import Random
 from typing import assert_never
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.events import ChargerConditionChanged, DeviceEvent
-from knxgw.charging.words import ChargingState
 from knxgw.modbus.driver import READ_AFTER_WRITE_S
 from knxgw.sim.bench.agenda import HAPPENING, LIMIT, POLL
 from knxgw.sim.bench.link import NEVER_S, Link

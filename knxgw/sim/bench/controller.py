@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from knxgw.charging.words import Scope
+from knxgw.charging.scope import Scope
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.site import configuration_of, settings_of
 from knxgw.station.initial import initial

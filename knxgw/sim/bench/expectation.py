@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 
 Amounts = tuple[int | None, ...]  # mA, one for each charging point or phase; None: any
 

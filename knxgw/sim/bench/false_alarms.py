@@ -3,7 +3,7 @@
 Source: load-management 13.5.
 """
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 from knxgw.sim.bench.recording import Recording, Violation
 from knxgw.sim.bench.scenario import Scenario
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.sim.bench.expectation import (
     Amounts,
     FaultIs,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from knxgw.charging.words import NOMINAL_V
+from knxgw.charging.limits import NOMINAL_V
 from knxgw.sim.bench.expectation import (
     Amounts,
     EnergyEqual,

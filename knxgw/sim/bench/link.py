@@ -8,13 +8,15 @@ Source: load-management 13.3c.
 
 import logging
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
     DeviceEvent,
+    LinkCondition,
     OfferAcknowledged,
 )
-from knxgw.charging.words import ChargingState, LinkCondition, Quantity
+from knxgw.charging.quantities import Quantity
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import decode, scaled, unscaled
 from knxgw.modbus.commander import Commander

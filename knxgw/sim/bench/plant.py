@@ -6,15 +6,11 @@ Currents are mA per phase, times s.
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.events import ChargerSeen
-from knxgw.charging.words import (
-    NOMINAL_V,
-    PHASE_CURRENTS,
-    ChargingState,
-    PointNumber,
-    Quantity,
-    Value,
-)
+from knxgw.charging.limits import NOMINAL_V
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
+from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.recording import PointLog

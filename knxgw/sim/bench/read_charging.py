@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.charging.words import ChargingState
 from knxgw.sim.bench.fields import Place, current_ma, optional_ma, point_of, seconds, until_of
 from knxgw.sim.bench.scenario import (
     CarBehaves,

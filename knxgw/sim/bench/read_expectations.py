@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.yaml_tree import Node
-from knxgw.charging.faults import FaultCode
-from knxgw.charging.words import Reason
 from knxgw.sim.bench.expectation import (
     EnergyEqual,
     ExcursionsAtMost,

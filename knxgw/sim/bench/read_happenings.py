@@ -7,7 +7,7 @@ from typing import Any
 
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.words import PointNumber
+from knxgw.charging.scope import PointNumber
 from knxgw.sim.bench.fields import (
     Place,
     current_ma,

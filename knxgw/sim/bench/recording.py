@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from knxgw.charging.faults import FaultCode
+from knxgw.catalogue.codes import FaultCode
 from knxgw.charging.publication import Published
 from knxgw.sim.bench.curve import Curve, Steps
 from knxgw.sim.bench.scenario import CarModel, Scenario

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from knxgw.charging.words import Reason
+from knxgw.catalogue.codes import Reason
 from knxgw.sim.bench.judge import failures, probes
 from knxgw.sim.bench.metrics import metrics
 from knxgw.sim.bench.recording import Recording

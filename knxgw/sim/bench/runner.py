@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, assert_never
 
-from knxgw.charging.words import DEVICE, Scope, point_scope
+from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.sim.bench.agenda import CLOCK, HAPPENING, PROBE, Agenda
 from knxgw.sim.bench.charger_side import ChargerSide
 from knxgw.sim.bench.controller import Controller, Gateway

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from knxgw.charging.words import NOMINAL_V, ChargingState
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.limits import NOMINAL_V
 from knxgw.sim.bench.expectation import Expectation
 from knxgw.station.model import Event as StationEvent
 

@@ -1,30 +1,7 @@
-"""Words of one charging point: states, what is measured, what is offered, how its link is."""
+"""What is measured of a charging point, by its charger or by the meter behind it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
-from typing import NamedTuple, NewType
-
-from knxgw.catalogue.codes import ChargingState as ChargingState  # noqa: PLC0414 - one of its words
-from knxgw.catalogue.codes import Reason as Reason  # noqa: PLC0414 - likewise
-
-PointNumber = NewType("PointNumber", int)  # 1…5
-Scope = NewType("Scope", str)  # what a value, a fault or a record is of: "device", "cp1", …
-DEVICE = Scope("device")  # the whole device
-
-
-@cache
-def point_scope(number: int) -> Scope:
-    """Return the scope of a charging point."""
-    return Scope(f"cp{number}")
-
-
-def said_of(scope: Scope) -> str:
-    """Return what the log calls a scope."""
-    return "general" if scope == DEVICE else scope
-
-
-NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current stand for each other
 
 
 class Quantity(StrEnum):
@@ -77,20 +54,3 @@ MEASURED_KINDS: Mapping[str, tuple[Quantity, ...]] = {  # capability -> sum and 
     "energy": (Quantity.ENERGY, *PHASE_ENERGIES),
 }
 METERED = tuple(quantity for kind in MEASURED_KINDS.values() for quantity in kind)
-
-
-class LinkCondition(StrEnum):
-    """How a device can be talked to."""
-
-    STARTING = "starting"  # not tried yet
-    GOOD = "good"
-    NOT_REACHABLE = "not_reachable"  # no connection
-    COMM = "comm"  # connected, but wrong answers
-    WRONG_MODEL = "wrong_model"  # another model answers than the configured one
-
-
-class Decision(NamedTuple):
-    """What a charging point may draw per phase [mA], 0 or in range, and why."""
-
-    offer_ma: int
-    reason: Reason

@@ -1,0 +1,19 @@
+"""What a published value, a fault or a stored record is of: the device, or a charging point."""
+
+from functools import cache
+from typing import NewType
+
+PointNumber = NewType("PointNumber", int)  # 1…5
+Scope = NewType("Scope", str)  # "device", "cp1", …
+DEVICE = Scope("device")  # the whole device
+
+
+@cache
+def point_scope(number: int) -> Scope:
+    """Return the scope of a charging point."""
+    return Scope(f"cp{number}")
+
+
+def log_name(scope: Scope) -> str:
+    """Return what the log calls a scope."""
+    return "general" if scope == DEVICE else scope
