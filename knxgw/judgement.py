@@ -18,7 +18,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
-from knxgw.errors import ConfigError, FileLine, Finding, Plain, Severity
+from knxgw.errors import ConfigError, FileLine, Finding, Severity
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.store.lock import StateInUseError, StateLock
@@ -325,5 +325,5 @@ def _look_at_state(directory: Path) -> list[Finding]:
 
 
 def _state_finding(directory: Path, error: StateInUseError | OSError) -> Finding:
-    words = str(error) if isinstance(error, StateInUseError) else unusable(directory, error)
-    return Finding(place=FileLine(str(directory), 0, ""), words=Plain(words))
+    words = error.words if isinstance(error, StateInUseError) else unusable(directory, error)
+    return Finding(place=FileLine(str(directory), 0, ""), words=words)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from knxgw.catalogue.messages import message
 from knxgw.charging.scope import Scope
-from knxgw.errors import GatewayError
 from knxgw.store.recovery import put_aside, readable, tables_of
-from knxgw.store.trouble import is_damage, is_full, unusable
+from knxgw.store.trouble import StateError, is_damage, is_full, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
@@ -82,7 +82,7 @@ class Unsaved:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-class NewerStateError(GatewayError):
+class NewerStateError(StateError):
     """The state was written by a newer version of the program."""
 
 
@@ -94,7 +94,7 @@ class Database:
     """
 
     def __init__(self, directory: Path, *, patience_s: float = 5.0) -> None:
-        """Open or create the file. Raises: GatewayError when it cannot be used.
+        """Open or create the file. Raises: StateError when it cannot be used.
 
         Waits at most `patience_s` for another program that has locked the file.
         """
@@ -106,7 +106,7 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
             self._open_again()
         except (OSError, sqlite3.Error) as err:
-            raise GatewayError(unusable(directory, err)) from err
+            raise StateError(unusable(directory, err)) from err
 
     @property
     def directory(self) -> Path:
@@ -292,10 +292,7 @@ def open_file(
 def _refuse_newer(connection: sqlite3.Connection) -> None:
     version = _version(connection)
     if version > len(MIGRATIONS):
-        raise NewerStateError(
-            f"the state was written by a newer version (schema {version}); "
-            "install that version again, or give another directory with --state"
-        )
+        raise NewerStateError(message("state_of_newer_version", schema=version))
 
 
 def _check_integrity(connection: sqlite3.Connection) -> None:

@@ -7,21 +7,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from knxgw.errors import GatewayError
+from knxgw.catalogue.messages import message
+from knxgw.store.trouble import StateError
 
 FILE_NAME = "knxgw.lock"
 LONGEST_NUMBER = 20  # digits of a process
 
 
-class StateInUseError(GatewayError):
+class StateInUseError(StateError):
     """Another gateway uses the state directory; `process` is its process id, None if unknown."""
 
     def __init__(self, directory: Path, process: int | None) -> None:
         self.process = process
-        who = "another gateway" if process is None else f"another gateway, process {process}"
+        place = str(directory)
         super().__init__(
-            f"the state in {directory} is in use by {who}; "
-            "stop that one, or give another directory with --state"
+            message("state_in_use", directory=place)
+            if process is None
+            else message("state_in_use_by_process", directory=place, process=process)
         )
 
 

@@ -5,29 +5,32 @@ import os
 import sqlite3
 from pathlib import Path
 
+from knxgw.catalogue.messages import Message, message
+from knxgw.catalogue.text import Text
+from knxgw.errors import GatewayError
+
 OUR_FILES = "knxgw.*"  # in a state directory
-_FULL = "the disk is full; free some space on it"
-_READ_ONLY = (
-    "it cannot be written; make it writable for this user, or give another directory with --state"
-)
-_DISK = "the disk reports errors; replace it, or give another directory with --state"
-_BUSY = "another program uses it; close that program"
-_TEXTS = {
+_FULL = message("disk_full")
+_DISK = message("disk_fails")
+_IN_THE_WAY = message("state_file_in_its_way")
+_NOT_WRITABLE = message("state_not_writable")
+_BUSY = message("state_busy")
+_BY_SQLITE = {
     sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_READONLY: _READ_ONLY,
-    sqlite3.SQLITE_PERM: _READ_ONLY,
-    sqlite3.SQLITE_CANTOPEN: _READ_ONLY,
+    sqlite3.SQLITE_READONLY: _NOT_WRITABLE,
+    sqlite3.SQLITE_PERM: _NOT_WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _NOT_WRITABLE,
     sqlite3.SQLITE_IOERR: _DISK,
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
 }
-_ERRNO_TEXTS = {
+_BY_ERRNO = {
     errno.ENOSPC: _FULL,
-    errno.EDQUOT: "the quota of this user is used up; free some space",
+    errno.EDQUOT: message("disk_quota_used_up"),
     errno.EIO: _DISK,
-    errno.ENOTDIR: "a file stands in its way; give another directory with --state",
-    errno.EEXIST: "a file stands in its way; give another directory with --state",
-    errno.ENOLCK: "its file system has no locks; give a directory on a local disk with --state",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOLCK: message("file_system_without_locks"),
 }
 # Errors that only a new file cures: the content is not what this program wrote.
 _DAMAGED = frozenset(
@@ -42,7 +45,12 @@ _DAMAGED = frozenset(
 )
 
 
-_DAMAGE = "its content is damaged; if it happens again, replace the disk"
+class StateError(GatewayError):
+    """The state directory cannot be used; `words` say why in every language of the product."""
+
+    def __init__(self, words: Message) -> None:
+        self.words = words
+        super().__init__(in_english(words))
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -50,17 +58,18 @@ def is_damage(error: sqlite3.Error) -> bool:
     return primary_code(error) in _DAMAGED
 
 
-def remedy(error: sqlite3.Error | OSError, directory: Path) -> str:
-    """Return a text that says what is wrong with the state in a directory and what to do."""
+def cause(error: sqlite3.Error | OSError, directory: Path) -> Message:
+    """Return what is wrong with the state in a directory, with its remedy."""
     if is_full(directory):  # SQLite reports several different errors then
         return _FULL
     if (obstacle := _in_the_way(directory)) is not None:
-        return f"{obstacle.name} in it is no file; move it away, or give another directory with --state"
+        return message("state_name_is_no_file", name=obstacle.name)
     if isinstance(error, OSError):
-        return _ERRNO_TEXTS.get(error.errno or 0, f"{error.strerror or error}; {_READ_ONLY}")
+        reason = error.strerror or str(error)
+        return _BY_ERRNO.get(error.errno or 0, message("state_refused", reason=reason))
     if is_damage(error):
-        return f"{_DAMAGE} ({error})"
-    return _TEXTS.get(primary_code(error), str(error))
+        return message("state_damaged", detail=str(error))
+    return _BY_SQLITE.get(primary_code(error), message("sqlite_fails", detail=str(error)))
 
 
 def _in_the_way(directory: Path) -> Path | None:
@@ -85,6 +94,14 @@ def primary_code(error: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def unusable(directory: Path, error: sqlite3.Error | OSError) -> str:
+def unusable(directory: Path, error: sqlite3.Error | OSError) -> Message:
     """Return the message of a start that fails for its state directory."""
-    return f"the state in {directory} cannot be used: {remedy(error, directory)}"
+    why = cause(error, directory)
+    remedy = Text(en=why.remedy("en"), de=why.remedy("de"))
+    return message("state_unusable", remedy=remedy, directory=str(directory), cause=why)
+
+
+def in_english(words: Message) -> str:
+    """Return a message with its remedy in one line, as the log shows it."""
+    remedy = words.remedy()
+    return f"{words}; {remedy}" if remedy else str(words)

@@ -15,9 +15,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
+from knxgw.catalogue.messages import message_texts
 from knxgw.charging.scope import Scope
 from knxgw.store.database import Database, FaultRow, SessionRow, Unsaved
-from knxgw.store.trouble import is_damage, remedy
+from knxgw.store.trouble import cause, in_english, is_damage
 
 log = logging.getLogger(__name__)
 RETRY_S = 10.0
@@ -34,6 +35,7 @@ class StoreWriter:
         on_loss: Callable[[], None] = lambda: None,
     ) -> None:
         """Write to `database`; `on_loss` is called when a damaged file was replaced."""
+        message_texts()  # while they can still be read: a disk that fails may hold them, too
         self._database = database
         self._executor = executor
         self._on_loss = on_loss
@@ -142,7 +144,7 @@ class StoreWriter:
                 await self._in_thread(save)
         except (OSError, sqlite3.Error) as err:
             if not self._is_failing:
-                what = remedy(err, self._database.directory)
+                what = in_english(cause(err, self._database.directory))
                 log.error("the state cannot be stored: %s", what)  # noqa: TRY400 - it says it all
             self._is_failing = True
             return False

@@ -254,7 +254,7 @@ def test_check_creates_no_state_and_names_what_is_wrong_with_one(
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "a file").write_text("")
     (found,) = errors(judge_file(site.file, tmp_path / "a file"))
-    assert "a file stands in its way" in found
+    assert "a file has the name of the directory" in found
     with StateLock(tmp_path / "state"):
         judgement = judge_file(site.file, tmp_path / "state")
         assert errors(judgement) == []

@@ -21,7 +21,7 @@ from knxgw.errors import GatewayError
 from knxgw.store import lock
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow, open_file
 from knxgw.store.recovery import MOST_KEPT
-from knxgw.store.trouble import is_damage, remedy, unusable
+from knxgw.store.trouble import StateError, cause, in_english, is_damage, unusable
 from knxgw.store.writer import RETRY_S, StoreWriter
 from tests.support.netns import REPOSITORY
 from tests.support.virtual_time import InlineExecutor
@@ -312,7 +312,7 @@ async def test_a_full_disk_is_said_with_its_remedy_and_nothing_is_lost(
 
 def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(GatewayError, match="a file stands in its way"):
+    with pytest.raises(GatewayError, match="a file has the name of the directory"):
         Database(tmp_path / "state")
 
 
@@ -325,12 +325,12 @@ def test_what_has_the_name_of_a_file_and_is_none_is_said(
         (tmp_path / name).mkdir()
     else:
         (tmp_path / name).symlink_to(tmp_path / "gone" / "file")
-    words = f"{name} in it is no file; move it away"
+    words = f"{name} in it is not a file; move it away"
     opened = partial(lock.StateLock if name == lock.FILE_NAME else Database, tmp_path)
     with pytest.raises((GatewayError, OSError)) as caught:
         opened()
     if isinstance(caught.value, OSError):
-        assert words in unusable(tmp_path, caught.value)
+        assert words in in_english(unusable(tmp_path, caught.value))
     else:
         assert words in str(caught.value)
 
@@ -350,14 +350,34 @@ def test_a_state_that_another_program_has_locked_is_said(tmp_path: Path) -> None
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
-        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system; it cannot be"),
-        (OSError(errno.EACCES, "Permission denied"), "Permission denied; it cannot be written"),
+        (
+            OSError(errno.EROFS, "Read-only file system"),
+            "it cannot be written: Read-only file system",
+        ),
+        (OSError(errno.EACCES, "Permission denied"), "it cannot be written: Permission denied"),
         (OSError(errno.EIO, "Input/output error"), "the disk reports errors"),
     ],
 )
 def test_each_trouble_has_its_own_remedy(error: OSError, words: str, tmp_path: Path) -> None:
-    assert words in remedy(error, tmp_path)
-    assert str(tmp_path) in unusable(tmp_path, error)
+    why = cause(error, tmp_path)
+    assert words in in_english(why)
+    assert why.remedy("de")
+    unusable_state = unusable(tmp_path, error)
+    assert str(tmp_path) in in_english(unusable_state)
+    assert unusable_state.remedy() == why.remedy()
+    assert unusable_state.remedy("de") == why.remedy("de")
+    assert why.problem("de") in unusable_state.problem("de")
+
+
+def test_a_state_that_cannot_be_used_is_said_in_german_too(tmp_path: Path) -> None:
+    with lock.StateLock(tmp_path), pytest.raises(StateError) as caught:
+        lock.StateLock(tmp_path)
+    words = caught.value.words
+    assert words.problem("de") == (
+        f"den Zustand in {tmp_path} benutzt ein anderes Gateway, Prozess {os.getpid()}"
+    )
+    assert words.remedy("de").startswith("das andere Gateway beenden")
+    assert str(caught.value) == f"{words.problem()}; {words.remedy()}"
 
 
 def test_an_error_without_a_code_is_no_damage() -> None:
@@ -372,7 +392,7 @@ from knxgw.charging.scope import point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.database import Database
 from knxgw.store.lock import StateLock
-from knxgw.store.trouble import remedy
+from knxgw.store.trouble import cause, in_english
 
 place = Path(sys.argv[1])
 CP1 = point_scope(1)
@@ -402,7 +422,7 @@ with StateLock(place):
     try:
         database.save({CP1: {"text": "x" * 40_000}})
     except Exception as err:
-        print("write:", remedy(err, place))
+        print("write:", in_english(cause(err, place)))
     ballast.unlink()
     database.save({CP1: {"interruption": False}})
     database.close()
