@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.model import Catalogue
 from knxgw.charging.scope import Scope, log_name, point_scope
 from knxgw.config.model import Configuration
@@ -38,7 +39,8 @@ from knxgw.station.model import (
     Unlock,
 )
 from knxgw.station.owner import Inbox, Owner
-from knxgw.station.view import SiteView, view
+from knxgw.station.show import view
+from knxgw.station.view import SiteView
 from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.writer import StoreWriter
 
@@ -70,6 +72,7 @@ class Application:
         self._now_s = asyncio.get_running_loop().time  # pages are made in other threads
         station = initial(configuration, records, self._now_s(), device.now())
         self._owner = Owner(station, self.inbox, self._carry_out)
+        self._fault_times: dict[tuple[Scope, FaultCode], datetime | None] = {}  # since when present
         table = _table(configuration, device.catalogue)
         self.buses = ModbusBuses(self.inbox.put)
         self.buses.configure(configuration)
@@ -81,9 +84,10 @@ class Application:
         """Return the station as it is now."""
         return self._owner.station
 
-    def view(self) -> SiteView:
-        """Return what the site looks like now."""
-        return view(self.station, self._now_s(), self.configuration.device.language)
+    def view(self, language: str | None = None) -> SiteView:
+        """Return what the site looks like now, in a language (en, de), None: that of the device."""
+        language = language or self.configuration.device.language
+        return view(self.station, self._now_s(), language, self._fault_times)
 
     # --- life
 
@@ -178,6 +182,10 @@ class Application:
                 word = "raised" if present else "cleared"
                 log.log(level, "%s: fault %s %s%s", log_name(scope), code, word, own)
                 at = moment.isoformat() if moment else None
+                if present:
+                    self._fault_times[scope, code] = moment
+                else:
+                    self._fault_times.pop((scope, code), None)
                 row_of_fault = FaultRow(at=at, scope=scope, code=code, present=present)
                 self._device.store_writer.add_fault(row_of_fault)
 

@@ -35,7 +35,8 @@ from knxgw.station.model import (
     StateLost,
     Station,
 )
-from knxgw.station.view import SiteView, unconfigured_view
+from knxgw.station.show import unconfigured_view
+from knxgw.station.view import SiteView
 from knxgw.store.database import Database, FaultRow
 from knxgw.store.writer import StoreWriter
 
@@ -135,11 +136,15 @@ class Gateway:
         """Tell whether the first poll of every charger that can be reached is done."""
         return self.application is None or self.application.buses.is_polled
 
-    def view(self) -> SiteView:
-        """Return what the site looks like now."""
-        if self.application is None:
-            return unconfigured_view(self._surroundings.catalogue.product.texts)
-        return self.application.view()
+    def view(self, language: str | None = None) -> SiteView:
+        """Return what the site looks like now, in a language (en, de), None: that of the device.
+
+        Safe from any thread.
+        """
+        application = self.application
+        if application is None:
+            return unconfigured_view(self._surroundings.catalogue.product.texts, language or "en")
+        return application.view(language)
 
     def leds(self) -> Leds:
         """Return which LEDs of the front panel are lit now; safe from any thread."""

@@ -113,6 +113,21 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
     return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
 
 
+def ranked(
+    limits: Limits, constraints: Sequence[Constraint], requested: Decision
+) -> tuple[Constraint, ...]:
+    """Return everything that limits a charging point, what `decide` follows first, then by rank.
+
+    Each cap is what the point would get if it were the only limit. The last one is the maximum.
+    """
+    decision = decide(limits, constraints, requested)
+    caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
+    if requested.reason is not Reason.MAXIMUM:
+        caps.append(Constraint(limits.maximum_ma, Reason.MAXIMUM))
+    effective = next(one for one in caps if one.reason is decision.reason)
+    return (effective, *(one for one in caps if one.reason is not decision.reason))
+
+
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
     """Return what the setpoint [mA] asks for: with load management off it alone decides."""
     offer_ma = limits.clamp_setpoint(setpoint_ma)

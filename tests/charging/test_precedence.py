@@ -13,6 +13,7 @@ from knxgw.charging.precedence import (
     Limits,
     constraints,
     decide,
+    ranked,
     requested_by_setpoint,
 )
 
@@ -171,3 +172,16 @@ def test_interruption_and_grid_control_commute(limits: Limits, limiting: Control
     assert both == limited._replace(interruption=True)
     assert decided(limits, both).offer_ma == decided(limits, interrupted).offer_ma == 0
     assert decided(limits, limited).offer_ma == 0
+
+
+@given(all_limits, all_inputs, st.integers(0, 80_000))
+def test_the_first_of_the_ranked_limits_is_the_one_that_is_followed(
+    limits: Limits, limiting: ControlInputs, setpoint_ma: int
+) -> None:
+    found, requested = constraints(limits, limiting), requested_by_setpoint(limits, setpoint_ma)
+    decision = decide(limits, found, requested)
+    first, *others = ranked(limits, found, requested)
+    assert first.reason is decision.reason
+    assert all(one.reason is not decision.reason for one in others)
+    told = {one.reason for one in (first, *others)}
+    assert told == {one.reason for one in found} | {requested.reason, Reason.MAXIMUM}

@@ -20,7 +20,7 @@ from knxgw.station.load_management import (
     participant_settings,
 )
 from knxgw.station.model import BusAsked, Remember, Started, Station, Tick
-from knxgw.station.view import view
+from knxgw.station.show import view
 from tests.charging.points import NOON, make_point
 from tests.config.sites import configuration, points
 from tests.station.sites import LEFT, RIGHT, after, offers

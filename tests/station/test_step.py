@@ -40,8 +40,8 @@ from knxgw.station.model import (
     Unlock,
     UnlockCommanded,
 )
+from knxgw.station.show import view
 from knxgw.station.step import step
-from knxgw.station.view import view
 from tests.charging.points import AVAILABLE, CHARGING, NOON, WAITING, at
 from tests.config.sites import configuration, points
 from tests.station.sites import (

@@ -14,7 +14,7 @@ from knxgw.charging.events import ChargerConditionChanged, LinkCondition
 from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.station.model import Event, Started, StateLost, Station
-from knxgw.station.view import view
+from knxgw.station.show import view
 from knxgw.website import app
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge

@@ -1,0 +1,67 @@
+"""What a person may do at a charging point now. Pure.
+
+Pages offer only these; a command that comes another way is refused with what is said here.
+"""
+
+from enum import StrEnum
+
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.point import ChargingPoint, may_unlock, shown_state
+from knxgw.charging.scope import PointNumber
+from knxgw.charging.states import ProcessInput, advance
+from knxgw.config.model import LoadManagementMode
+from knxgw.station.control_inputs import paused_all
+from knxgw.station.model import (
+    InterruptionCommanded,
+    PointCommand,
+    SetpointCommanded,
+    StartStopCommanded,
+    Station,
+    UnlockCommanded,
+)
+
+
+class Action(StrEnum):
+    """What people do at a charging point, as pages and interfaces name it."""
+
+    START = "start"
+    STOP = "stop"
+    UNLOCK = "unlock"
+    INTERRUPT = "interrupt"
+    RESUME = "resume"
+    SETPOINT = "setpoint"
+
+
+def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tuple[Action, ...]:
+    """Return what a person may do at a charging point now, in the order of pages."""
+    capabilities, stage = point.settings.capabilities, point.process.stage
+    state = shown_state(point, now_s, paused_all=paused_all(station))
+    start = (
+        ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
+    )
+    can_be_told = "start_stop" in capabilities and bool(point.process.connected)
+    is_interrupted = point.control.is_interrupted
+    found = {
+        Action.START: can_be_told and advance(stage, start) is not None,
+        Action.STOP: can_be_told and advance(stage, ProcessInput.STOP) is not None,
+        Action.UNLOCK: "unlock" in capabilities and may_unlock(point, now_s),
+        Action.INTERRUPT: not is_interrupted,
+        Action.RESUME: is_interrupted,
+        Action.SETPOINT: station.configuration.load_management.mode is LoadManagementMode.OFF,
+    }
+    return tuple(action for action, is_possible in found.items() if is_possible)
+
+
+def command_of(
+    action: Action, point: PointNumber, setpoint_ma: int | None = None
+) -> PointCommand | UnlockCommanded:
+    """Return the event of an action; `setpoint_ma` is that of `Action.SETPOINT`."""
+    match action:
+        case Action.START | Action.STOP:
+            return StartStopCommanded(point=point, start=action is Action.START)
+        case Action.UNLOCK:
+            return UnlockCommanded(point=point)
+        case Action.INTERRUPT | Action.RESUME:
+            return InterruptionCommanded(point=point, active=action is Action.INTERRUPT)
+        case Action.SETPOINT:
+            return SetpointCommanded(point=point, setpoint_ma=setpoint_ma)

@@ -1,0 +1,67 @@
+"""Everything that limits a charging point now, for "why 10 A?". Pure.
+
+It is made from what the decision is made from (`charging/precedence.py`), so that the two cannot
+differ. Source: load-management 6; website 0.
+"""
+
+from dataclasses import dataclass
+
+from knxgw.catalogue.codes import Reason
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.precedence import ranked
+from knxgw.station.control_inputs import constraints_of, requested
+from knxgw.station.model import Station
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectiveLimit:
+    """One limit of a charging point."""
+
+    reason: Reason
+    cap_ma: int | None  # what it would get if this were the only limit; None: it is not known
+    is_effective: bool  # this one says what the point gets
+    ends_in_s: float | None = None  # None: not known, or not by time alone
+
+
+def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
+    """Return the limits of a charging point, the effective one first, then by rank.
+
+    The effective one has the reason of the decision, which group object 511 shows.
+    """
+    decision = point.control.decision
+    if decision is None:
+        return ()
+    found = ranked(point.limits, constraints_of(station, point), requested(station, point))
+    if found[0].reason is not decision.reason:  # the charger or the vehicle takes less by itself
+        first = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
+        rest = [one for one in found if one.reason is not decision.reason]
+    else:
+        first = EffectiveLimit(
+            reason=decision.reason,
+            cap_ma=decision.offer_ma,
+            is_effective=True,
+            ends_in_s=ends_in_s(station, decision.reason, now_s),
+        )
+        rest = list(found[1:])
+    others = (
+        EffectiveLimit(
+            reason=one.reason,
+            cap_ma=one.cap_ma,
+            is_effective=False,
+            ends_in_s=ends_in_s(station, one.reason, now_s),
+        )
+        for one in rest
+    )
+    return (first, *others)
+
+
+def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
+    """Return after how long time alone ends a limit [s]; None: not by time, or not known."""
+    load_management = station.load_management
+    match reason:
+        case Reason.RESTORING if station.restore_until_s is not None:
+            return max(0.0, station.restore_until_s - now_s)
+        case Reason.HIGH_POWER if load_management is not None:
+            return max(0.0, load_management.high_power_until - now_s)
+        case _:
+            return None

@@ -1,0 +1,320 @@
+"""Makes what people see of the station: `station/view.py`, with words in one language. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from knxgw.catalogue.codes import NO_ERROR, ChargingState, FaultCode
+from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Texts
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.quantities import PHASE_CURRENTS
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
+from knxgw.config.device_address import SERIAL_LINE, device_address
+from knxgw.dlm.follows import Answer
+from knxgw.dlm.meter import age_s
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.state import LoadManagement
+from knxgw.station.actions import possible_actions
+from knxgw.station.limits import limits_of
+from knxgw.station.load_management import load_management_state
+from knxgw.station.model import Station
+from knxgw.station.view import (
+    DetailView,
+    FaultView,
+    InstalledView,
+    LimitView,
+    LoadManagementView,
+    PhaseView,
+    PointView,
+    SessionView,
+    SiteView,
+)
+
+FaultTimes = Mapping[tuple[Scope, FaultCode], datetime | None]
+SHOWN_CARD_CHARACTERS = 4
+_NO_TIMES: FaultTimes = MappingProxyType({})
+
+
+class _Look(NamedTuple):
+    """Which station is looked at, when [monotonic s], and in which language."""
+
+    station: Station
+    now_s: float
+    language: str
+    fault_times: FaultTimes
+
+
+def view(
+    station: Station,
+    now_s: float,
+    language: str = "en",
+    fault_times: FaultTimes = _NO_TIMES,
+) -> SiteView:
+    """Return what the station shows now, with words in `language` (en, de).
+
+    `fault_times`: since when a fault of a scope is present [aware UTC].
+    """
+    look = _Look(station, now_s, language, fault_times)
+    return SiteView(
+        name=station.configuration.device.name,
+        grid_control=station.grid_control,
+        fault=station.faults.text,
+        fault_present=station.faults.is_present,
+        messages=_messages(station, language),
+        load_management=_load_management_view(look),
+        points=tuple(_point_view(look, number, point) for number, point in station.points.items()),
+        faults=_fault_views(look, DEVICE),
+        language=language,
+        time_zone=station.configuration.device.time_zone,
+        severity=station.severity,
+        clock_is_valid=station.clock is not None,
+    )
+
+
+def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
+    """Return the present faults of a scope in words, the most severe first."""
+    station, language = look.station, look.language
+    register, infos = station.faults, ""
+    for number, point in station.points.items():
+        if point_scope(number) == scope:
+            register, infos = point.faults, " ".join(_infos(station, number))
+    severities = register.severities
+    shown = sorted(register.present, key=lambda code: -severities[code])
+    definitions = station.configuration.product.faults.definitions
+    return tuple(
+        FaultView(
+            code=code.value,
+            severity=severities[code],
+            title=definitions[code].title.in_language(language),
+            cause=definitions[code].cause.in_language(language),
+            remedy=definitions[code].remedy.in_language(language),
+            since=look.fault_times.get((scope, code)),
+            info=infos if code is FaultCode.CHARGER_ERROR else "",
+        )
+        for code in shown
+    )
+
+
+def _infos(station: Station, number: PointNumber) -> list[str]:
+    """Return the charger's own error codes, those that it tells."""
+    infos = [station.told(point_scope(number), f"fault_info_{part}") for part in range(1, 5)]
+    return [str(info) for info in infos if info]
+
+
+def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
+    """Return what is shown of a device that is not configured."""
+    return SiteView(
+        name="knxgw",
+        grid_control=False,
+        fault=NO_ERROR,
+        fault_present=False,
+        messages=(texts.messages.not_configured.in_language(language),),
+        load_management=None,
+        points=(),
+        language=language,
+        is_configured=False,
+    )
+
+
+def _messages(station: Station, language: str) -> tuple[str, ...]:
+    """Return the sentences at the head of the status page: what a person must mend or know."""
+    messages = [fault.message.in_language(language) for fault in station.configuration.faults]
+    if FaultCode.STATE_LOST in station.faults.present:
+        texts = station.configuration.product.texts.messages
+        messages.append(texts.state_lost.in_language(language))
+    messages += _wrong_meter(station, language)
+    return tuple(messages)
+
+
+def _wrong_meter(station: Station, language: str) -> list[str]:
+    """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
+    phases = () if station.load_management is None else station.load_management.phases
+    texts = station.configuration.product.texts.messages
+    messages = []
+    for answer, text in (
+        (Answer.WRONG_WAY, texts.meter_reversed),
+        (Answer.STILL, texts.meter_frozen),
+    ):
+        names = [f"L{n}" for n, one in enumerate(phases, 1) if one.follow_check.finding is answer]
+        if names:
+            messages.append(text.filled(phases=", ".join(names)).in_language(language))
+    return messages
+
+
+def _load_management_view(look: _Look) -> LoadManagementView | None:
+    station, now_s, language = look.station, look.now_s, look.language
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
+        return None
+    texts = station.configuration.product.texts.load_management
+    state = load_management_state(station, now_s)
+    window_s = load_management.high_power_until - now_s
+    given = station.configuration.load_management
+    return LoadManagementView(
+        state_words=texts[state].in_language(language),
+        state=int(state),
+        fuse_ma=given.fuse_ma,
+        reserve_ma=given.reserve_ma,
+        high_power_s=round(window_s) if window_s > 0 else None,
+        limit_ma=settings.limit_ma,
+        meter_age_s=age_s(load_management.meter, settings, now_s),
+        phases=tuple(
+            _phase_view(station, load_management, index) for index in range(settings.phases)
+        ),
+    )
+
+
+def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
+    value = load_management.meter.values[index]
+    available = load_management.available_ma
+    participants = load_management.participants.values()
+    return PhaseView(
+        name=f"L{index + 1}",
+        measured_ma=value.current_ma if value else None,
+        base_ma=load_management.phases[index].base_ma,
+        available_ma=available[index] if available else None,
+        allocated_ma=sum(m.offer_ma for m in participants if m.takes_part and index in m.phases),
+        shares_ma={
+            number: drawn_ma
+            for number, participant in load_management.participants.items()
+            if (drawn_ma := _drawn_ma(station, PointNumber(number), participant, index))
+        },
+    )
+
+
+def _drawn_ma(
+    station: Station, number: PointNumber, participant: Participant, index: int
+) -> int | None:
+    """Return what a charging point draws on a phase of the mains connection [mA], None: not known."""
+    wired = participant.settings.wired
+    if index not in wired:
+        return None
+    return _published(station, number, PHASE_CURRENTS[wired.index(index)].value)
+
+
+def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
+    station, now_s, language = look.station, look.now_s, look.language
+    texts = point.installation.product.texts
+    state = _published(station, number, "state")
+    decision = point.control.decision
+    phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
+    return PointView(
+        number=number,
+        name=point.settings.name,
+        model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
+        state=state,
+        state_words=_state_text(point, state).in_language(language),
+        connected=point.process.connected,
+        condition=point.link.condition.value,
+        offer_ma=decision.offer_ma if decision else None,
+        reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",
+        setpoint_ma=_published(station, number, "setpoint_state"),
+        phases_ma=(phases[0], phases[1], phases[2]),
+        current_ma=_published(station, number, "current"),
+        power_w=_published(station, number, "power"),
+        energy_wh=_wh(_published(station, number, "energy")),
+        session_wh=_wh(_published(station, number, "energy_last_charge")),
+        interruption=point.control.is_interrupted,
+        complete=point.process.is_complete,
+        fault=point.faults.text,
+        fault_present=point.faults.is_present,
+        fault_infos=tuple(_infos(station, number)),
+        faults=_fault_views(look, point_scope(number)),
+        ages_s={
+            quantity.value: max(0, round(now_s - point.readings.read_at[quantity]))
+            for quantity in point.readings.values
+        },
+        reason_code=int(decision.reason) if decision else None,
+        is_charging=state is not None and ChargingState(state).is_charging,
+        limits=tuple(
+            LimitView(
+                reason=int(one.reason),
+                words=texts.reasons[one.reason].words.in_language(language),
+                cap_ma=one.cap_ma,
+                is_effective=one.is_effective,
+                ends_in_s=None if one.ends_in_s is None else round(one.ends_in_s),
+            )
+            for one in limits_of(station, point, now_s)
+        ),
+        actions=possible_actions(station, point, now_s),
+        installed=_installed(station, point),
+        detail=_detail(station, number, point),
+        session=_session(station, number, point),
+    )
+
+
+def _installed(station: Station, point: ChargingPoint) -> InstalledView:
+    settings = point.settings
+    meter = settings.meter.model if settings.meter is not None else None
+    return InstalledView(
+        phases=settings.phases,
+        minimum_ma=point.limits.lowest_ma,
+        maximum_ma=point.limits.maximum_ma,
+        is_prioritised=station.configuration.load_management.priority == settings.number,
+        meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
+        address=_address(point),
+    )
+
+
+def _address(point: ChargingPoint) -> str:
+    """Return where the charger answers, as an installer writes it."""
+    at = device_address(point.settings.connection, point.settings.model)
+    host = at.host if at.host == SERIAL_LINE else f"{at.host}:{at.port}"
+    return f"{host}, unit {at.unit}"
+
+
+def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
+    scope, settings = point_scope(number), point.settings
+    hundredths = _published(station, number, "temperature")
+    is_hot = station.told(scope, "temperature_warning")
+    phases = range(1, settings.phases + 1)
+    card = _text(station, scope, "rfid")
+    return DetailView(
+        powers_w=tuple(_published(station, number, f"power_l{phase}") for phase in phases),
+        energies_wh=tuple(_wh(_published(station, number, f"energy_l{phase}")) for phase in phases),
+        lifetime_wh=_wh(_published(station, number, "energy_lifetime")),
+        temperature_c=None if hundredths is None else hundredths / 100,
+        is_hot=is_hot if isinstance(is_hot, bool) else None,
+        evccid=_text(station, scope, "evccid"),
+        serial=_text(station, scope, "serial"),
+        firmware=_text(station, scope, "firmware"),
+        card=card[-SHOWN_CARD_CHARACTERS:] if card else None,
+    )
+
+
+def _session(station: Station, number: PointNumber, point: ChargingPoint) -> SessionView | None:
+    session = point.session.latest
+    if session is None:
+        return None
+    return SessionView(
+        is_open=session.is_open,
+        started_at=session.started_at,
+        ended_at=session.ended_at if not session.is_open else None,
+        duration_s=session.duration_s,
+        energy_wh=round(session.energy_mwh / 1000),
+    )
+
+
+def _text(station: Station, scope: Scope, key: str) -> str | None:
+    value = station.told(scope, key)
+    return value if isinstance(value, str) and value else None
+
+
+def _state_text(point: ChargingPoint, state: int | None) -> Text:
+    texts = point.installation.product.texts
+    if state is not None:
+        return texts.states[ChargingState(state)].name
+    is_new = point.link.condition is LinkCondition.STARTING
+    return texts.status.state_not_read_yet if is_new else texts.status.state_not_known
+
+
+def _published(station: Station, number: PointNumber, key: str) -> int | None:
+    value = station.told(point_scope(number), key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _wh(energy_mwh: int | None) -> int | None:
+    return None if energy_mwh is None else round(energy_mwh / 1000)

@@ -1,0 +1,94 @@
+"""What the view says of limits, actions and times."""
+
+from datetime import datetime
+
+import pytest
+
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.scope import DEVICE
+from knxgw.station.actions import Action, command_of, possible_actions
+from knxgw.station.model import (
+    GridControlCommanded,
+    InterruptionCommanded,
+    Started,
+    StartStopCommanded,
+    StateLost,
+    UnlockCommanded,
+)
+from knxgw.station.show import view
+from tests.charging.points import NOON
+from tests.station.sites import CP1, SCOPE1, after, charger, new_station, started
+
+CHARGES = {Quantity.STATE: ChargingState.CHARGE, Quantity.CONNECTED: 1, Quantity.CURRENT_L1: 9000}
+MANUAL = "number: 1, model: goe_charger, start: manual, connection: {host: 192.168.1.31}"
+
+
+def test_the_effective_limit_is_the_reason_on_the_bus_and_comes_first() -> None:
+    station, _ = after(started(), charger(CHARGES), GridControlCommanded(active=True))
+    point = view(station, 1.0).points[0]
+    first = point.limits[0]
+    assert first.is_effective
+    assert first.reason == station.told(SCOPE1, "reason") == point.reason_code
+    assert first.words == point.reason
+    assert first.cap_ma == point.offer_ma
+    assert [one.is_effective for one in point.limits].count(True) == 1
+    assert Reason.MAXIMUM in [one.reason for one in point.limits]
+
+
+def test_every_limit_that_holds_is_listed() -> None:
+    station, _ = after(
+        started(),
+        charger(CHARGES),
+        GridControlCommanded(active=True),
+        InterruptionCommanded(point=CP1, active=True),
+    )
+    reasons = [one.reason for one in view(station, 1.0).points[0].limits]
+    assert reasons[0] == Reason.INTERRUPTION
+    assert Reason.GRID_CONTROL in reasons[1:]
+
+
+@pytest.mark.parametrize(
+    ("entry", "values", "expected"),
+    [
+        (MANUAL, {Quantity.STATE: ChargingState.AVAILABLE, Quantity.CONNECTED: 0}, set()),
+        (MANUAL, {**CHARGES, Quantity.STATE: ChargingState.CONNECTED}, {Action.START, Action.STOP}),
+        (MANUAL.replace(", start: manual", ""), CHARGES, {Action.STOP}),
+    ],
+)
+def test_only_what_is_possible_can_be_done(
+    entry: str, values: dict[Quantity, int], expected: set[Action]
+) -> None:
+    station, _ = after(new_station(entry), Started(), charger(values))
+    actions = set(possible_actions(station, station.points[CP1], 1.0))
+    assert actions & {Action.START, Action.STOP} == expected
+    assert Action.INTERRUPT in actions
+    assert Action.SETPOINT in actions, "load management is off"
+
+
+def test_what_is_offered_as_an_action_raises_no_fault() -> None:
+    station, _ = after(new_station(MANUAL), Started(), charger(CHARGES))
+    for action in possible_actions(station, station.points[CP1], 1.0):
+        done, _ = after(station, command_of(action, CP1, 10_000))
+        assert done.points[CP1].faults.informed is not FaultCode.OPERATION_NOT_POSSIBLE, action
+
+
+def test_an_action_is_the_command_of_the_bus() -> None:
+    assert command_of(Action.STOP, CP1) == StartStopCommanded(point=CP1, start=False)
+    assert command_of(Action.RESUME, CP1) == InterruptionCommanded(point=CP1, active=False)
+    assert command_of(Action.UNLOCK, CP1) == UnlockCommanded(point=CP1)
+
+
+def test_a_card_is_shown_with_its_last_four_characters_only() -> None:
+    waits = {Quantity.STATE: ChargingState.MANUAL_START, Quantity.CONNECTED: 1}
+    seen = [charger(waits), charger({**CHARGES, Quantity.RFID: "04A1B2C3D4"})]
+    station, _ = after(started(), *seen)
+    assert view(station, 1.0).points[0].detail.card in (None, "C3D4")
+    assert "04A1B2" not in repr(view(station, 1.0))
+
+
+def test_a_fault_says_since_when_it_is_present() -> None:
+    station, _ = after(started(), StateLost())
+    times: dict[tuple[str, FaultCode], datetime | None] = {(DEVICE, FaultCode.STATE_LOST): NOON}
+    (fault,) = view(station, 1.0, "de", times).faults  # type: ignore[arg-type]
+    assert fault.since == NOON
