@@ -5,6 +5,7 @@ product 8. The manual says "approx. 1 Hz" for slow flashing; the rate of
 rapid flashing and the length of the pauses are ours.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,6 +41,27 @@ class PanelState:
     fault_flashes: int = 0  # of the APP LED, for the most severe present fault; 0: none shows
 
 
+class Led(Enum):
+    """How an LED is lit over time."""
+
+    OFF = "off"
+    ON = "on"
+    SLOW = "slow"
+    RAPID = "rapid"
+    SLOW3 = "slow3"  # three slow flashes, then a pause
+    SLOW5 = "slow5"
+    ALTERNATE = "alternate"  # slow, lit while the others are dark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patterns:
+    """How the three LEDs are lit over time."""
+
+    programming: Led  # red
+    app: Led  # green
+    com: Led  # yellow
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leds:
     """Which LED is lit."""
@@ -51,44 +73,106 @@ class Leds:
 
 def leds(state: PanelState, now_s: float) -> Leds:
     """Return which LEDs are lit at a moment [monotonic s]."""
-    if state.phase in (Phase.RESET_ARMED, Phase.RESET_READY):
-        armed = state.phase is Phase.RESET_ARMED
-        lit = _flash(now_s, SLOW_PERIOD_S if armed else RAPID_PERIOD_S)
-        return Leds(programming=lit, app=lit, com=lit)
-    app, com = _app_and_com(state, now_s)
-    return Leds(programming=state.programming, app=app, com=com)
+    shown = patterns(state, now_s)
+    return Leds(
+        programming=is_lit(shown.programming, now_s),
+        app=is_lit(shown.app, now_s),
+        com=is_lit(shown.com, now_s),
+    )
 
 
-def _app_and_com(state: PanelState, now_s: float) -> tuple[bool, bool]:
-    slow, rapid = _flash(now_s, SLOW_PERIOD_S), _flash(now_s, RAPID_PERIOD_S)
-    match state.phase:
-        case Phase.STARTING:
-            return False, True
-        case Phase.RUNNING:
-            return _app(state.fault_flashes, now_s), _com(state, now_s)
-        case Phase.NOT_CONFIGURED:
-            return slow, _com(state, now_s)
-        case Phase.FIRMWARE_BROKEN:
-            return rapid, False
-        case Phase.FIRMWARE_REVERTING:
-            return slow, not slow
-        case _:  # no power, or out of operation
-            return False, False
+_ALL: Mapping[Phase, Led] = {Phase.RESET_ARMED: Led.SLOW, Phase.RESET_READY: Led.RAPID}
+_APP_AND_COM: Mapping[Phase, tuple[Led, Led]] = {
+    Phase.OFF: (Led.OFF, Led.OFF),
+    Phase.STARTING: (Led.OFF, Led.ON),
+    Phase.FIRMWARE_BROKEN: (Led.RAPID, Led.OFF),
+    Phase.FIRMWARE_REVERTING: (Led.SLOW, Led.ALTERNATE),
+}
+_FAULT_GROUPS: Mapping[int, Led] = {0: Led.ON, 3: Led.SLOW3, 5: Led.SLOW5}
+GROUPS: Mapping[Led, int] = {led: count for count, led in _FAULT_GROUPS.items() if count}
 
 
-def _app(count: int, now_s: float) -> bool:
-    """Tell whether APP is lit: steadily, or in groups of so many slow flashes."""
-    if count == 0:
-        return True
-    within_s = now_s % (count * SLOW_PERIOD_S + PAUSE_S)
-    return within_s < count * SLOW_PERIOD_S and _flash(within_s, SLOW_PERIOD_S)
+def patterns(state: PanelState, now_s: float) -> Patterns:
+    """Return how the LEDs are lit over time, from a moment on [monotonic s].
+
+    Raises: KeyError, no pattern flashes as often as `state.fault_flashes`.
+    """
+    if state.phase in _ALL:
+        every = _ALL[state.phase]
+        return Patterns(programming=every, app=every, com=every)
+    programming = Led.ON if state.programming else Led.OFF
+    if state.phase in _APP_AND_COM:
+        app, com = _APP_AND_COM[state.phase]
+    else:
+        is_running = state.phase is Phase.RUNNING
+        app = _FAULT_GROUPS[state.fault_flashes] if is_running else Led.SLOW
+        com = _com(state, now_s)
+    return Patterns(programming=programming, app=app, com=com)
 
 
-def _com(state: PanelState, now_s: float) -> bool:
+class Meaning(Enum):
+    """What the LEDs say together, the most important first: a row of the manual's tables."""
+
+    OFF = "off"
+    STARTING = "starting"
+    RUNNING = "running"
+    NOT_CONFIGURED = "not_configured"
+    SERIOUS_FAULT = "serious"
+    TEMPORARY_FAULT = "temporary"
+    KNX_LOST = "knx_lost"
+    FIRMWARE_BROKEN = "firmware_broken"
+    FIRMWARE_REVERTING = "firmware_reverting"
+    RESET_ARMED = "reset_armed"
+    RESET_READY = "reset_ready"
+
+
+_OF_PHASE: Mapping[Phase, Meaning] = {
+    Phase.OFF: Meaning.OFF,
+    Phase.STARTING: Meaning.STARTING,
+    Phase.FIRMWARE_BROKEN: Meaning.FIRMWARE_BROKEN,
+    Phase.FIRMWARE_REVERTING: Meaning.FIRMWARE_REVERTING,
+    Phase.RESET_ARMED: Meaning.RESET_ARMED,
+    Phase.RESET_READY: Meaning.RESET_READY,
+}
+
+
+def meaning(state: PanelState, now_s: float) -> Meaning:
+    """Return what the LEDs say together at a moment [monotonic s]."""
+    if state.phase in _OF_PHASE:
+        return _OF_PHASE[state.phase]
+    shown = patterns(state, now_s)
+    if shown.app is Led.SLOW5:
+        return Meaning.SERIOUS_FAULT
+    if shown.com is Led.OFF:
+        return Meaning.KNX_LOST
+    if state.phase is Phase.NOT_CONFIGURED:
+        return Meaning.NOT_CONFIGURED
+    return Meaning.TEMPORARY_FAULT if shown.app is Led.SLOW3 else Meaning.RUNNING
+
+
+def _com(state: PanelState, now_s: float) -> Led:
     if not state.knx_connected:
-        return state.knx_lost_s is not None and now_s - state.knx_lost_s < GAP_S
+        is_short = state.knx_lost_s is not None and now_s - state.knx_lost_s < GAP_S
+        return Led.ON if is_short else Led.OFF
     busy = state.telegram_s is not None and now_s - state.telegram_s < TRAFFIC_S
-    return _flash(now_s, RAPID_PERIOD_S) if busy else True
+    return Led.RAPID if busy else Led.ON
+
+
+def is_lit(led: Led, now_s: float) -> bool:
+    """Tell whether an LED is lit at a moment [monotonic s]."""
+    match led:
+        case Led.OFF | Led.ON:
+            return led is Led.ON
+        case Led.SLOW:
+            return _flash(now_s, SLOW_PERIOD_S)
+        case Led.ALTERNATE:
+            return not _flash(now_s, SLOW_PERIOD_S)
+        case Led.RAPID:
+            return _flash(now_s, RAPID_PERIOD_S)
+        case Led.SLOW3 | Led.SLOW5:
+            count = GROUPS[led]
+            within_s = now_s % (count * SLOW_PERIOD_S + PAUSE_S)
+            return within_s < count * SLOW_PERIOD_S and _flash(within_s, SLOW_PERIOD_S)
 
 
 def _flash(now_s: float, period_s: float) -> bool:

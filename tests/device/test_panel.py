@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
-from knxgw.device.panel import PanelState, Phase, leds
+from knxgw.device.panel import GAP_S, Meaning, PanelState, Phase, leds, meaning
 from tests.device.watching import LOOK_S, WATCH_S, in_words, watched
 
 RUNNING = PanelState(phase=Phase.RUNNING, knx_connected=True)
@@ -166,3 +166,25 @@ def test_what_is_shown_does_not_depend_on_when_one_begins_to_look(
     usual, later = watched(state), watched(state, start_s)
     for led in ("programming", "app", "com"):
         assert in_words(later, led) == in_words(usual, led)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (RUNNING, Meaning.RUNNING),
+        (replace(RUNNING, fault_flashes=3), Meaning.TEMPORARY_FAULT),
+        (replace(RUNNING, fault_flashes=5, knx_connected=False), Meaning.SERIOUS_FAULT),
+        (replace(RUNNING, knx_connected=False), Meaning.KNX_LOST),
+        (replace(RUNNING, knx_connected=False, knx_lost_s=100 - GAP_S / 2), Meaning.RUNNING),
+        (PanelState(phase=Phase.STARTING), Meaning.STARTING),
+        (PanelState(phase=Phase.NOT_CONFIGURED, knx_connected=True), Meaning.NOT_CONFIGURED),
+        (PanelState(phase=Phase.RESET_READY), Meaning.RESET_READY),
+    ],
+)
+def test_what_the_leds_say_together(state: PanelState, expected: Meaning) -> None:
+    assert meaning(state, 100.0) is expected
+
+
+@given(states, st.floats(0, 2000))
+def test_every_state_of_the_panel_means_something(state: PanelState, now_s: float) -> None:
+    assert meaning(state, now_s) in Meaning
