@@ -44,21 +44,21 @@ class LimitCompliance:
 NEW = LimitCompliance()
 
 
-def follow(
+def updated(
     known: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> LimitCompliance:
     """Take the decided offer and the measured current [mA], None: not known."""
-    if current_ma is not None and _is_over(known, current_ma, now_s):
-        known = _lowered_again(known, offer_ma, now_s)
-    known = _offered(known, offer_ma, now_s)
+    if current_ma is not None and _exceeds_previous_offer(known, current_ma, now_s):
+        known = _keep_timing(known, offer_ma, now_s)
+    known = _with_offer(known, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
         return replace(known, over_since=None, not_drawing_since=None)
     if known.verdict is Compliance.FOLLOWS:
-        return _watch(known, offer_ma, current_ma, now_s)
-    return _wait(known, current_ma, now_s)
+        return _while_following(known, offer_ma, current_ma, now_s)
+    return _while_violating(known, current_ma, now_s)
 
 
-def _is_over(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
+def _exceeds_previous_offer(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
     """Tell whether it draws clearly more than what it was offered until now."""
     offer_ma = known.offer_ma
     if known.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < known.obey_by_at:
@@ -66,7 +66,7 @@ def _is_over(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
     return current_ma > highest_obedient_ma(offer_ma)
 
 
-def _lowered_again(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
+def _keep_timing(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Go on counting when others are given room by lowering one that does not follow anyway."""
     if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
         return known
@@ -74,7 +74,7 @@ def _lowered_again(known: LimitCompliance, offer_ma: int | None, now_s: float) -
     return replace(known, offer_ma=offer_ma, over_since=over_since)
 
 
-def _offered(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
+def _with_offer(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Note a changed offer: the vehicle has time to obey a lower one."""
     if offer_ma == known.offer_ma:
         return known
@@ -83,7 +83,9 @@ def _offered(known: LimitCompliance, offer_ma: int | None, now_s: float) -> Limi
     return replace(known, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
 
 
-def _watch(known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float) -> LimitCompliance:
+def _while_following(
+    known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
+) -> LimitCompliance:
     if now_s < known.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
         return known if known.over_since is None else replace(known, over_since=None)
     if known.over_since is None:
@@ -99,7 +101,7 @@ def _watch(known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float)
     )
 
 
-def _wait(known: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
+def _while_violating(known: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
     """Follow what the vehicle makes of the 0 A it is offered for not following."""
     if current_ma > DRAWS_FROM_MA:
         late = now_s - known.fault_at >= STOP_S

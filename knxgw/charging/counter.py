@@ -20,24 +20,28 @@ MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
 SLACK_MWH = 2_000_000  # meters that count in whole kWh jump
 JITTER_MWH = 10_000  # by so much a sum of registers may fall although nothing was taken away
 LAG_S = 60.0  # so late a register may show what has flowed
-CORRECTED = 0.9  # of what it showed: a register that falls less far has not begun anew
+LOWEST_CORRECTION = 0.9  # of what it showed: a register that falls less far has not begun anew
 MOST_V = 260  # of one phase: more is no mains any more
-COARSE_WH = 1000  # how coarse a register may be whose scale the device tells
-LASTS_READINGS = 3
-LASTS_S = 20.0
+COARSEST_WH = 1000  # how coarse a register may be whose scale the device tells
+CONFIRMING_READINGS = 3
+CONFIRMING_S = 20.0
 
 
 class Doubt(NamedTuple):
     """Readings that do not fit the one before, but each other."""
 
-    first_s: float  # when they began [monotonic s]
+    began_at: float  # when they began [monotonic s]
     reading_mwh: int  # the last of them
-    reading_s: float
-    fell: bool  # the first of them was lower than the one before
-    begins_anew: bool = False  # the first of them may have been counted since a new beginning
-    readings: int = 1
+    read_at: float
+    has_fallen: bool  # the first of them was lower than the one before
+    may_have_restarted: bool = (
+        False  # the first of them may have been counted since a new beginning
+    )
+    reading_count: int = 1
     counted_mwh: int = 0  # in advance
-    counts_up: bool = True  # each of them is higher than the one before: no peak that stands still
+    always_rises: bool = (
+        True  # each of them is higher than the one before: no peak that stands still
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +51,9 @@ class Register:
     most_w: int = MOST_W  # no more power flows through it
     slack_mwh: int = SLACK_MWH  # by so much more than that it may rise
     jitter_mwh: int = JITTER_MWH  # by so much it may fall: one step of it at least
-    begins_anew: bool = False  # it may start at 0 again: what stands in it then counts
+    may_restart: bool = False  # it may start at 0 again: what stands in it then counts
 
-    def most_in_mwh(self, seconds: float) -> int:
+    def most_mwh_in(self, seconds: float) -> int:
         """Return what can flow in so long."""
         return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
 
@@ -59,7 +63,7 @@ class Reading(NamedTuple):
 
     mwh: int
     since: float | None = None  # it has stood there [monotonic s]; None: unknown
-    is_first: bool = False  # no other has confirmed it yet: it may be nonsense
+    is_unconfirmed: bool = False  # no other has confirmed it yet: it may be nonsense
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class PowerCounter:
     power_w: int = 0
     measured_at: float | None = None  # [monotonic s]
 
-    def by_power(self, power_w: int, now_s: float) -> tuple["PowerCounter", int]:
+    def add_power(self, power_w: int, now_s: float) -> tuple["PowerCounter", int]:
         """Take a power; return the counter and the energy since the last one [mWh].
 
         A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed. A power that no
@@ -95,9 +99,9 @@ class EnergyCounter:
 
     register: Register = field(default_factory=Register)
     reading: Reading | None = None
-    heard_at: float | None = None  # when it was read last [monotonic s]
+    read_at: float | None = None  # when it was read last [monotonic s]
     left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
-    ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
+    counted_ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
     dropped_mwh: int | None = None  # reading of the meter before this one
     doubt: Doubt | None = None
 
@@ -107,46 +111,46 @@ class EnergyCounter:
         return None if self.reading is None else self.reading.mwh
 
     @property
-    def is_first(self) -> bool:
+    def is_unconfirmed(self) -> bool:
         """Tell whether no other reading has confirmed the first one yet."""
-        return self.reading is not None and self.reading.is_first
+        return self.reading is not None and self.reading.is_unconfirmed
 
-    def by_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
+    def add_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
         """Take a meter reading; return the counter and the energy to be added [mWh].
 
         As long as `doubt` is set, `reading_mwh` is the reading of before.
         """
         if self.reading is None:
-            first = Reading(reading_mwh, since=now_s, is_first=True)
-            return replace(self, reading=first, heard_at=now_s), 0
+            first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
+            return replace(self, reading=first, read_at=now_s), 0
         if _has_caught_up(self, reading_mwh, now_s):
-            return _doubted(self, reading_mwh, now_s)
+            return _doubting(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading.mwh
-        if self._is_the_same(rise_mwh):
-            return _still(self, now_s), 0
-        gap_s = 0.0 if self.heard_at is None else now_s - self.heard_at
-        most_mwh = self.register.most_in_mwh(gap_s)
+        if self._is_unchanged(rise_mwh):
+            return _unchanged(self, now_s), 0
+        gap_s = 0.0 if self.read_at is None else now_s - self.read_at
+        most_mwh = self.register.most_mwh_in(gap_s)
         may_be_before = not 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
         if self.dropped_mwh is not None and may_be_before:
             since_mwh = reading_mwh - self.dropped_mwh
             if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
-                return _grown(self, self.dropped_mwh, reading_mwh, now_s)
+                return _with_growth(self, self.dropped_mwh, reading_mwh, now_s)
         if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
-            return _grown(self, self.reading.mwh, reading_mwh, now_s)
-        return _doubted(self, reading_mwh, now_s)
+            return _with_growth(self, self.reading.mwh, reading_mwh, now_s)
+        return _doubting(self, reading_mwh, now_s)
 
-    def _is_the_same(self, rise_mwh: int) -> bool:
+    def _is_unchanged(self, rise_mwh: int) -> bool:
         """Tell whether a reading says that nothing has flowed, but for jitter."""
         falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
-        may_begin = self.register.begins_anew and (falls_to_zero or self.doubt is not None)
+        may_begin = self.register.may_restart and (falls_to_zero or self.doubt is not None)
         jitter_mwh = JITTER_MWH if may_begin else self.register.jitter_mwh
         return -jitter_mwh <= rise_mwh <= 0
 
-    def heard(self, at_s: float | None) -> "EnergyCounter":
+    def read_unchanged(self, read_at: float | None) -> "EnergyCounter":
         """Return the counter after the reading was found unchanged [monotonic s]."""
-        if at_s is None or (self.heard_at is not None and at_s <= self.heard_at):
+        if read_at is None or (self.read_at is not None and read_at <= self.read_at):
             return self
-        return replace(self, heard_at=at_s)
+        return replace(self, read_at=read_at)
 
     @property
     def counted_mwh(self) -> int:
@@ -157,128 +161,128 @@ class EnergyCounter:
         """Return what may have flowed since the reading moved and is not counted yet."""
         left_mwh = self.register.slack_mwh if self.left_mwh is None else self.left_mwh
         since = None if self.reading is None else self.reading.since
-        return left_mwh + self.register.most_in_mwh(now_s - (now_s if since is None else since))
+        return left_mwh + self.register.most_mwh_in(now_s - (now_s if since is None else since))
 
 
 Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
 
 
-def _still(counter: EnergyCounter, now_s: float) -> EnergyCounter:
+def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
     """Return the counter after a reading as before; what was counted in advance stays counted."""
     known = counter.reading
     since = now_s if known is None or known.since is None else known.since
     return replace(
         counter,
         reading=Reading(counter.reading_mwh or 0, since=since),
-        heard_at=now_s,
+        read_at=now_s,
         doubt=None,
-        ahead_mwh=counter.ahead_mwh + counter.counted_mwh,
+        counted_ahead_mwh=counter.counted_ahead_mwh + counter.counted_mwh,
     )
 
 
-def _moved(
+def _at_reading(
     counter: EnergyCounter, reading_mwh: int, flowed_mwh: int, now_s: float
 ) -> EnergyCounter:
     """Return the counter at another reading, to which so much has flowed."""
     return replace(
         counter,
         reading=Reading(reading_mwh, since=now_s),
-        heard_at=now_s,
+        read_at=now_s,
         left_mwh=min(counter.register.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
         doubt=None,
     )
 
 
-def _grown(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
+def _with_growth(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
     """Believe a reading; what was counted in advance is not counted again."""
-    ahead_mwh = counter.ahead_mwh + counter.counted_mwh
+    ahead_mwh = counter.counted_ahead_mwh + counter.counted_mwh
     flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
     if from_mwh == counter.dropped_mwh:
         counter = replace(counter, dropped_mwh=None)
-    moved = _moved(counter, to_mwh, flowed_mwh, now_s)
-    moved = replace(moved, ahead_mwh=max(0, ahead_mwh - flowed_mwh))
+    moved = _at_reading(counter, to_mwh, flowed_mwh, now_s)
+    moved = replace(moved, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
     return moved, max(0, flowed_mwh - ahead_mwh)
 
 
-def _doubted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
+def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     """Take a reading that does not fit the one before; believe it once it has lasted."""
     before_mwh = counter.reading_mwh or 0
-    doubt, rise_mwh = _followed(counter, reading_mwh, now_s)
-    free_mwh = counter.allowed_mwh(now_s) - counter.ahead_mwh - counter.counted_mwh
+    doubt, rise_mwh = _next_doubt(counter, reading_mwh, now_s)
+    free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
     counted_mwh = max(0, min(rise_mwh, free_mwh))
     doubt = doubt._replace(counted_mwh=counter.counted_mwh + counted_mwh)
-    counter = replace(counter, doubt=doubt, heard_at=now_s)
-    if doubt.readings < LASTS_READINGS:
+    counter = replace(counter, doubt=doubt, read_at=now_s)
+    if doubt.reading_count < CONFIRMING_READINGS:
         return counter, counted_mwh
-    if counter.register.begins_anew:
-        counter, more_mwh = _begun_anew(counter, doubt, now_s)
+    if counter.register.may_restart:
+        counter, more_mwh = _after_restart(counter, doubt, now_s)
         return counter, counted_mwh + more_mwh
-    if now_s - doubt.first_s < LASTS_S:
+    if now_s - doubt.began_at < CONFIRMING_S:
         return counter, counted_mwh
     if 0 < reading_mwh - before_mwh <= counter.allowed_mwh(now_s):  # it was late
-        counter, more_mwh = _grown(counter, before_mwh, reading_mwh, now_s)
+        counter, more_mwh = _with_growth(counter, before_mwh, reading_mwh, now_s)
         return counter, counted_mwh + more_mwh
-    moved = _moved(counter, reading_mwh, doubt.counted_mwh, now_s)  # another meter
+    moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)  # another meter
     return replace(moved, dropped_mwh=before_mwh), counted_mwh
 
 
-def _begun_anew(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+def _after_restart(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Believe a register that may begin anew, once it has lasted; count what can have flowed."""
     before_mwh, reading_mwh = counter.reading_mwh or 0, doubt.reading_mwh
-    content_mwh = reading_mwh if doubt.fell else reading_mwh - before_mwh
-    may_count = doubt.begins_anew if doubt.fell else content_mwh <= counter.allowed_mwh(now_s)
-    if may_count or doubt.counts_up:  # what counts with each reading counts, however fast
-        moved = _moved(counter, reading_mwh, max(0, content_mwh), now_s)
-        moved = replace(moved, dropped_mwh=before_mwh if doubt.fell else counter.dropped_mwh)
+    content_mwh = reading_mwh if doubt.has_fallen else reading_mwh - before_mwh
+    may_count = (
+        doubt.may_have_restarted if doubt.has_fallen else content_mwh <= counter.allowed_mwh(now_s)
+    )
+    if may_count or doubt.always_rises:  # what counts with each reading counts, however fast
+        moved = _at_reading(counter, reading_mwh, max(0, content_mwh), now_s)
+        moved = replace(moved, dropped_mwh=before_mwh if doubt.has_fallen else counter.dropped_mwh)
         return moved, max(0, content_mwh - doubt.counted_mwh)
-    moved = _moved(counter, reading_mwh, doubt.counted_mwh, now_s)
+    moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)
     if _is_corrected(before_mwh, reading_mwh):  # that is counted already
-        ahead_mwh = counter.ahead_mwh + before_mwh + doubt.counted_mwh - reading_mwh
-        return replace(moved, ahead_mwh=max(0, ahead_mwh)), 0
+        ahead_mwh = counter.counted_ahead_mwh + before_mwh + doubt.counted_mwh - reading_mwh
+        return replace(moved, counted_ahead_mwh=max(0, ahead_mwh)), 0
     return replace(moved, dropped_mwh=before_mwh), 0
 
 
 def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
     """Tell whether a register has fallen by so little that it has not begun anew."""
-    return CORRECTED * before_mwh < reading_mwh <= before_mwh
+    return LOWEST_CORRECTION * before_mwh < reading_mwh <= before_mwh
 
 
-def _may_begin_anew(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
+def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that fell can have counted what it shows since it was last read."""
-    if not counter.register.begins_anew or _is_corrected(counter.reading_mwh or 0, reading_mwh):
+    if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
-    if counter.heard_at is None:
+    if counter.read_at is None:
         return True
-    since_s = now_s - counter.heard_at + LAG_S
-    return reading_mwh <= counter.register.most_in_mwh(since_s) + 2 * counter.register.jitter_mwh
+    elapsed_s = now_s - counter.read_at + LAG_S
+    return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
 
 def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that began anew has only reached again what it showed before."""
     known = counter.doubt
-    if known is None or not (counter.register.begins_anew and known.fell):
+    if known is None or not (counter.register.may_restart and known.has_fallen):
         return False
-    if known.readings < LASTS_READINGS - 1:
+    if known.reading_count < CONFIRMING_READINGS - 1:
         return False
     rise_mwh = reading_mwh - known.reading_mwh
-    return 0 <= rise_mwh <= counter.register.most_in_mwh(now_s - known.reading_s) + JITTER_MWH
+    return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - known.read_at) + JITTER_MWH
 
 
-def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
+def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
     """Return the doubt with one more reading, and by how much it has grown [mWh]."""
     known, fell = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
     if known is not None:
         rise_mwh = reading_mwh - known.reading_mwh
-        most_mwh = (
-            counter.register.most_in_mwh(now_s - known.reading_s) + counter.register.slack_mwh
-        )
-        is_back = known.fell and not fell  # what fell for a moment only
-        grows = counter.register.begins_anew and rise_mwh >= 0 and not is_back
+        most_mwh = counter.register.most_mwh_in(now_s - known.read_at) + counter.register.slack_mwh
+        is_back = known.has_fallen and not fell  # what fell for a moment only
+        grows = counter.register.may_restart and rise_mwh >= 0 and not is_back
         if -counter.register.jitter_mwh <= rise_mwh <= most_mwh or grows:
-            more = known.readings + 1
-            followed = known._replace(reading_mwh=reading_mwh, reading_s=now_s, readings=more)
-            return followed._replace(counts_up=known.counts_up and rise_mwh > 0), rise_mwh
-    anew = fell and _may_begin_anew(counter, reading_mwh, now_s)
+            more = known.reading_count + 1
+            followed = known._replace(reading_mwh=reading_mwh, read_at=now_s, reading_count=more)
+            return followed._replace(always_rises=known.always_rises and rise_mwh > 0), rise_mwh
+    anew = fell and _may_have_restarted(counter, reading_mwh, now_s)
     counts = anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
     return Doubt(now_s, reading_mwh, now_s, fell, anew), reading_mwh if counts else 0
 
@@ -286,17 +290,17 @@ def _followed(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[D
 # --- what can flow at a charging point -----------------------------------------------------------
 
 
-def metered_by(settings: PointSettings) -> frozenset[Quantity]:
+def metered_quantities(settings: PointSettings) -> frozenset[Quantity]:
     """Return what the electricity meter behind a charging point supplies."""
     meter = settings.meter
-    return _metered(meter.model.capabilities) if meter else _NO_QUANTITY
+    return _quantities_of(meter.model.capabilities) if meter else _NO_QUANTITY
 
 
 _NO_QUANTITY: frozenset[Quantity] = frozenset()
 
 
 @cache  # asked at each reading; not kept in the point, which is copied at each reading
-def _metered(capabilities: frozenset[str]) -> frozenset[Quantity]:
+def _quantities_of(capabilities: frozenset[str]) -> frozenset[Quantity]:
     kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
     return frozenset(quantity for kind in kinds for quantity in kind)
 
@@ -311,7 +315,7 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     """
     control = settings.model.control
     supplier = settings.model
-    if settings.meter is not None and quantity in metered_by(settings):
+    if settings.meter is not None and quantity in metered_quantities(settings):
         supplier = settings.meter.model
     phases = 1 if quantity in PHASE_ENERGIES else 3
     name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
@@ -319,12 +323,12 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     coarse_wh = step_wh = 0.0
     if one is not None:
         tells_scale = one.scale_from or one.times
-        coarse_wh = max(one.scale, COARSE_WH) if tells_scale else one.scale
+        coarse_wh = max(one.scale, COARSEST_WH) if tells_scale else one.scale
         step_wh = 0.0 if tells_scale else one.scale
     register = Register(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,
         slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),
         jitter_mwh=max(JITTER_MWH, round(step_wh * 1000)),
-        begins_anew=quantity is Quantity.SESSION_ENERGY,
+        may_restart=quantity is Quantity.SESSION_ENERGY,
     )
     return EnergyCounter(register=register)

@@ -17,7 +17,7 @@ OWN_ENERGY_AFTER_S = 10  # then a charger's register of the session is of this o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Believed:
+class CountedReading:
     """What of a reading is believed, and what flowed by that since the one before [mWh]."""
 
     energy: EnergyState
@@ -25,19 +25,19 @@ class Believed:
     added_mwh: Mapping[Quantity, int]
 
 
-def believe(
+def filter_energies(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
-) -> Believed:
+) -> CountedReading:
     """Have the counters judge a reading; a doubted one is left out."""
     energy = point.energy
     counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
     if not counted:
-        return Believed(energy=energy, values=values, added_mwh={})
+        return CountedReading(energy=energy, values=values, added_mwh={})
     taken, added_mwh = dict(values), dict.fromkeys(counted, 0)
     moved_at = energy.moved_at
     for quantity in counted:
-        before = point.counter(quantity).heard(point.readings.read_at.get(quantity))
-        after, added_mwh[quantity] = before.by_reading(int(values[quantity]), now_s)
+        before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
+        after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
         if after.doubt is not None or after.reading_mwh is None:
             del taken[quantity]
         else:
@@ -47,7 +47,7 @@ def believe(
         energy = _with_counter(energy, quantity, after)
     if moved_at is not energy.moved_at:
         energy = replace(energy, moved_at=moved_at)
-    return Believed(energy=energy, values=taken, added_mwh=added_mwh)
+    return CountedReading(energy=energy, values=taken, added_mwh=added_mwh)
 
 
 def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounter) -> EnergyState:
@@ -57,7 +57,7 @@ def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounte
     return replace(energy, counters={**energy.counters, quantity: counter})
 
 
-def count(point: ChargingPoint, believed: Believed, now_s: float) -> ChargingPoint:
+def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) -> ChargingPoint:
     """Return the point with what was believed, and with what flowed since the last reading.
 
     That is added to the session and to the total of the charging point.
@@ -73,7 +73,7 @@ def count(point: ChargingPoint, believed: Believed, now_s: float) -> ChargingPoi
     else:
         power = believed.values.get(Quantity.POWER)
         if isinstance(power, int) and "energy" not in point.settings.capabilities:
-            power_counter, added = energy.power_counter.by_power(power, now_s)
+            power_counter, added = energy.power_counter.add_power(power, now_s)
             energy = replace(energy, power_counter=power_counter)
             flowed_mwh = flowed_mwh if energy.is_register_adopted else added
     session = _with_energy(point.session, flowed_mwh)
@@ -89,7 +89,7 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
             return energy
         return replace(energy, lifetime_mwh=energy.lifetime_mwh + added_mwh)
     counter = energy.lifetime_counter
-    if counter.doubt is not None or counter.is_first:
+    if counter.doubt is not None or counter.is_unconfirmed:
         return energy
     return replace(
         energy,
@@ -108,7 +108,7 @@ def _with_energy(known: SessionState, added_mwh: int) -> SessionState:
 # --- a charger that counts the session itself ----------------------------------------------------
 
 
-def watch_register(point: ChargingPoint) -> EnergyState:
+def start_session_register(point: ChargingPoint) -> EnergyState:
     """Begin to follow the charger's register of the session: a new session has begun."""
     reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY
@@ -117,7 +117,7 @@ def watch_register(point: ChargingPoint) -> EnergyState:
     return replace(_with_counter(point.energy, quantity, counter), is_register_adopted=False)
 
 
-def adopt_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
+def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
     """Take what stands in the charger's register as the energy of the running session.
 
     From then on what it grows by counts, and where it begins anew with each start command what

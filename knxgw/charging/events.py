@@ -70,7 +70,7 @@ class GridMeterReading:
     phase: int  # 0 to 2
     value: float  # mA, or W; negative: export; NaN and infinity may come from the bus
     is_power: bool = False
-    saturating: bool = False  # the datapoint type ends at 65.535 A (7.012)
+    may_saturate: bool = False  # the datapoint type ends at 65.535 A (7.012)
 
 
 DeviceEvent = (

@@ -12,9 +12,9 @@ from knxgw.charging.point import ChargingPoint, fresh_value
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 
-TAKEN_AFTER_S = 5.0  # so long a charger may report the setpoint of before
+APPLIED_AFTER_S = 5.0  # so long a charger may report the setpoint of before
 
-_EVERYDAY = frozenset(
+_REPLACEABLE = frozenset(
     (
         Reason.WAITING_FOR_START,
         Reason.SETPOINT,
@@ -33,31 +33,35 @@ _EVERYDAY = frozenset(
 )
 
 
-def explained(point: ChargingPoint, decision: Decision, now_s: float, *, managed: bool) -> Decision:
+def with_shown_reason(
+    point: ChargingPoint, decision: Decision, now_s: float, *, is_load_managed: bool
+) -> Decision:
     """Return the decision with the reason that is told; `managed`: load management is on."""
     reason = decision.reason
-    if reason not in _EVERYDAY:
+    if reason not in _REPLACEABLE:
         return decision
     if fresh_value(point, Quantity.STATE, now_s) is None:
-        reason = _unheard(point, reason, managed=managed)
-    elif point.process.connected is False:
+        reason = _silent_charger_reason(point, reason, is_load_managed=is_load_managed)
+    elif point.process.is_connected is False:
         reason = Reason.NO_VEHICLE
-    elif not managed and _limits_itself(point, decision.offer_ma, now_s):
+    elif not is_load_managed and _is_limited_by_charger(point, decision.offer_ma, now_s):
         reason = Reason.CHARGER_LIMIT
     return decision if reason is decision.reason else decision._replace(reason=reason)
 
 
-def _unheard(point: ChargingPoint, reason: Reason, *, managed: bool) -> Reason:
+def _silent_charger_reason(
+    point: ChargingPoint, reason: Reason, *, is_load_managed: bool
+) -> Reason:
     """Return the reason at a charger whose state is not known."""
-    gone = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
-    if not gone and not point.link.was_heard:
+    is_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
+    if not is_lost and not point.link.was_heard:
         return Reason.NOT_READ_YET
-    if not managed:
+    if not is_load_managed:
         return Reason.CHARGER_SILENT
-    return Reason.NOT_REACHABLE if reason is Reason.NOT_REACHABLE or gone else reason
+    return Reason.NOT_REACHABLE if reason is Reason.NOT_REACHABLE or is_lost else reason
 
 
-def _limits_itself(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
+def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
     """Tell whether the charger reports a lower setpoint than the one it has taken."""
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
     if (
@@ -66,6 +70,6 @@ def _limits_itself(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
         or point.link.acknowledged_since is None
     ):
         return False
-    if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + TAKEN_AFTER_S:
+    if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + APPLIED_AFTER_S:
         return False
     return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, 300)

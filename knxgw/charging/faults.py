@@ -17,9 +17,9 @@ class FaultRegister:
     severities: Mapping[FaultCode, int] = field(repr=False)
     present: tuple[FaultCode, ...] = ()
     last: FaultCode | None = None  # shown when nothing is present any more
-    informed: FaultCode | None = None  # last fault that was for information only
-    informed_count: int = 0
-    informing: FaultCode | None = None  # it is being shown, until the next moment
+    last_transient: FaultCode | None = None  # last fault that was for information only
+    transient_count: int = 0
+    shown_transient: FaultCode | None = None  # it is being shown, until the next moment
 
     @property
     def is_present(self) -> bool:
@@ -44,19 +44,22 @@ class FaultRegister:
     def text(self) -> str:
         """Return the text of GO 9 / 95: the last or current fault."""
         shown = self.current or self.last
-        if self.informing is not None and self.severity <= self.severities[self.informing]:
-            shown = self.informing
+        if (
+            self.shown_transient is not None
+            and self.severity <= self.severities[self.shown_transient]
+        ):
+            shown = self.shown_transient
         return shown.value if shown else NO_ERROR
 
-    def set(self, code: FaultCode, *, present: bool) -> "FaultRegister":
+    def set(self, code: FaultCode, *, is_present: bool) -> "FaultRegister":
         """Return the register with a fault raised or cleared."""
-        if present == (code in self.present):
+        if is_present == (code in self.present):
             return self
         kept = tuple(other for other in self.present if other is not code)
-        changed = replace(self, present=(*kept, code) if present else kept)
+        changed = replace(self, present=(*kept, code) if is_present else kept)
         return replace(changed, last=changed.current or self.current or self.last)
 
-    def inform(self, code: FaultCode) -> "FaultRegister":
+    def raise_transient(self, code: FaultCode) -> "FaultRegister":
         """Return the register after a fault that is for information and resets at once."""
         current = self.current
         hidden = current is not None and self.severities[current] > self.severities[code]
@@ -64,11 +67,11 @@ class FaultRegister:
         return replace(
             self,
             last=last,
-            informed=code,
-            informed_count=self.informed_count + 1,
-            informing=None if hidden else code,
+            last_transient=code,
+            transient_count=self.transient_count + 1,
+            shown_transient=None if hidden else code,
         )
 
-    def calmed(self) -> "FaultRegister":
+    def clear_transient(self) -> "FaultRegister":
         """Return the register after a fault for information was reset."""
-        return replace(self, informing=None)
+        return replace(self, shown_transient=None)

@@ -13,14 +13,21 @@ from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.catalogue.model import Product, ZeroMeaning
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging.compliance import Compliance, LimitCompliance
-from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_by, new_counter
+from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_quantities, new_counter
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.faults import FaultRegister
 from knxgw.charging.limits import CURRENT_STALE_AFTER_S, DRAWS_FROM_MA, FRESH_PERIODS, OBEY_S
 from knxgw.charging.precedence import Decision, Limits
 from knxgw.charging.quantities import MEASURED_KINDS, PHASE_CURRENTS, Quantity, Value
 from knxgw.charging.session import Session
-from knxgw.charging.states import Hold, Process, ProcessInput, advance, hold_of, shown
+from knxgw.charging.states import (
+    Hold,
+    Process,
+    ProcessInput,
+    advance,
+    shown_state_of,
+    strongest_hold,
+)
 from knxgw.config.model import ChargingStart, PointSettings
 
 ECHO_PERIODS, POLL_S = 2, 1.0  # polls in which our own pause may still be reported
@@ -40,7 +47,7 @@ FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
 USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
 
 
-def measured_by(settings: PointSettings) -> tuple[Quantity, ...]:
+def measured_currents(settings: PointSettings) -> tuple[Quantity, ...]:
     """Return the phase currents that are measured, in the order of the terminals."""
     phases = PHASE_CURRENTS[: settings.phases]
     return tuple(quantity for quantity in phases if quantity.value in settings.capabilities)
@@ -55,13 +62,17 @@ class Installation:
     product: Product
     zone: tzinfo = UTC  # of the charger's clock
     is_blocked: bool = False  # a configuration fault: nothing is written to its charger
-    measured: tuple[Quantity, ...] = field(init=False)  # phase currents, in order of the terminals
-    metered: frozenset[Quantity] = field(init=False)  # what the meter behind the point supplies
+    measured_currents: tuple[Quantity, ...] = field(
+        init=False
+    )  # phase currents, in order of the terminals
+    metered_quantities: frozenset[Quantity] = field(
+        init=False
+    )  # what the meter behind the point supplies
 
     def __post_init__(self) -> None:
         """Derive once what every reading asks for."""
-        object.__setattr__(self, "measured", measured_by(self.settings))
-        object.__setattr__(self, "metered", metered_by(self.settings))
+        object.__setattr__(self, "measured_currents", measured_currents(self.settings))
+        object.__setattr__(self, "metered_quantities", metered_quantities(self.settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,7 @@ class Readings:
     in_error: bool = False  # the charger's own state, as it was last reported
     is_hot: bool = False  # temperature warning by the threshold
 
-    def repeated(
+    def with_times(
         self,
         read_at: Mapping[Quantity, float],
         spacings_s: Mapping[Quantity, tuple[float, ...]],
@@ -108,15 +119,15 @@ class CardState:
     """Which RFID card enabled charging."""
 
     enabled_by: str = ""  # the card that enabled charging
-    was_asked_for: bool = False  # the charger waited for one since plug-in
-    before: str | None = None  # what the charger showed when the last vehicle left, if known
+    was_requested: bool = False  # the charger waited for one since plug-in
+    shown_before: str | None = None  # what the charger showed when the last vehicle left, if known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingProcess:
     """How far charging is, from plug-in to unplugging."""
 
-    connected: bool | None = None  # a vehicle is plugged in; None while unknown
+    is_connected: bool | None = None  # a vehicle is plugged in; None while unknown
     stage: Process = Process.NO_VEHICLE
     has_charged: bool = False  # since the vehicle was plugged in
     below_s: float = 0.0  # how long the current has been below the "complete" threshold
@@ -134,7 +145,7 @@ class SessionState:
     drew_at: float | None = None  # last above the threshold, in this run [monotonic s]
     is_restored: bool = False  # it began before the gateway's last start
     is_unreported: bool = False  # it is over, but without known times: not in the history yet
-    charger_restarted_duration: bool = False  # the charger began its duration again in the middle
+    has_duration_restarted: bool = False  # the charger began its duration again in the middle
 
     @property
     def is_open(self) -> bool:
@@ -166,7 +177,7 @@ class Control:
     compliance: LimitCompliance = limit_compliance.NEW
     wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
 
-    def waking(self, wake_at: float) -> "Control":
+    def with_wake_at(self, wake_at: float) -> "Control":
         """Return the same with another instant to look again; see `ChargingPoint.with_control`."""
         return Control(
             is_interrupted=self.is_interrupted,
@@ -217,7 +228,9 @@ class ChargingPoint:
             control=self.control,
         )
 
-    def followed(self, session: SessionState, process: ChargingProcess) -> "ChargingPoint":
+    def with_session_and_process(
+        self, session: SessionState, process: ChargingProcess
+    ) -> "ChargingPoint":
         """Return the point with another session and process; as fast, for every look at it."""
         return ChargingPoint(
             installation=self.installation,
@@ -247,17 +260,17 @@ class ChargingPoint:
         """Return the last value of a quantity."""
         return self.readings.values.get(quantity)
 
-    def said_to_lack(self, quantities: Iterable[Quantity]) -> bool:
+    def is_reported_unavailable(self, quantities: Iterable[Quantity]) -> bool:
         """Tell whether all of them were read last as not available."""
         return all(
             one in self.readings.read_at and one not in self.readings.values for one in quantities
         )
 
     @property
-    def measures_current(self) -> bool:
+    def is_current_measured(self) -> bool:
         """Tell whether somebody measures the current, as far as is known."""
         asked = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
-        lacks = bool(asked) and self.said_to_lack(asked)
+        lacks = bool(asked) and self.is_reported_unavailable(asked)
         return "current" in self.settings.capabilities and not lacks
 
     def number(self, quantity: Quantity) -> int | None:
@@ -266,9 +279,9 @@ class ChargingPoint:
         return value if isinstance(value, int) else None
 
     @property
-    def measured(self) -> tuple[Quantity, ...]:
+    def measured_currents(self) -> tuple[Quantity, ...]:
         """Return the phase currents that are measured, in the order of the terminals."""
-        return self.installation.measured
+        return self.installation.measured_currents
 
     def counter(self, quantity: Quantity) -> EnergyCounter:
         """Return the counter of a quantity that is an energy."""
@@ -277,11 +290,11 @@ class ChargingPoint:
         return self.energy.counters.get(quantity) or new_counter(self.settings, quantity)
 
     @property
-    def doubts(self) -> bool:
+    def has_doubted_counter(self) -> bool:
         """Tell whether one of the counters is not sure of what was read last."""
         energy = self.energy
         lifetime = energy.lifetime_counter
-        if lifetime.doubt is not None or (energy.lifetime_mwh is None and lifetime.is_first):
+        if lifetime.doubt is not None or (energy.lifetime_mwh is None and lifetime.is_unconfirmed):
             return True
         for counter in energy.counters.values():  # noqa: SIM110 - at each reading: no generator
             if counter.doubt is not None:
@@ -289,29 +302,29 @@ class ChargingPoint:
         return False
 
     @property
-    def metered(self) -> frozenset[Quantity]:
+    def metered_quantities(self) -> frozenset[Quantity]:
         """Return what the electricity meter behind the charging point supplies.
 
         Its figures stand for the charger's own of the same kind.
         """
-        return self.installation.metered
+        return self.installation.metered_quantities
 
     @property
-    def starts_manually(self) -> bool:
+    def is_started_manually(self) -> bool:
         """Tell whether a process begins by GO 54 only."""
         settings = self.settings
         return settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
 
     @property
-    def waits_for_start(self) -> bool:
+    def is_waiting_for_start(self) -> bool:
         """Tell whether no current is offered before GO 54: also the next vehicle shall wait."""
         if self.process.stage is Process.NO_VEHICLE:
-            return self.starts_manually
+            return self.is_started_manually
         return self.process.stage is Process.WAITING
 
 
 def new_point(
-    settings: PointSettings, product: Product, *, blocked: bool = False, zone: tzinfo = UTC
+    settings: PointSettings, product: Product, *, is_blocked: bool = False, zone: tzinfo = UTC
 ) -> ChargingPoint:
     """Return a charging point of which nothing is known yet; `zone` is that of its clock."""
     control = settings.model.control
@@ -321,10 +334,10 @@ def new_point(
         minimum_ma=settings.minimum_ma,
         maximum_ma=min(settings.maximum_ma, control.maximum_ma),
         resolution_ma=control.resolution_ma,
-        zero_allowed=control.zero is ZeroMeaning.PAUSES,
+        is_zero_allowed=control.zero is ZeroMeaning.PAUSES,
     )
     installation = Installation(
-        settings=settings, limits=limits, product=product, zone=zone, is_blocked=blocked
+        settings=settings, limits=limits, product=product, zone=zone, is_blocked=is_blocked
     )
     counter = new_counter(settings, Quantity.ENERGY)
     return ChargingPoint(
@@ -344,10 +357,12 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     """Take a changed link to the charger: what it told goes stale when it is gone."""
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():
-        faults = faults.set(fault, present=condition is cause)
-    gone = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
-    if gone:
-        point = _forgetting(point, [q for q in point.readings.read_at if q not in point.metered])
+        faults = faults.set(fault, is_present=condition is cause)
+    is_lost = condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
+    if is_lost:
+        point = _without_values(
+            point, [q for q in point.readings.read_at if q not in point.metered_quantities]
+        )
     # `connected` stays, so that an unplugging meanwhile is noticed
     return replace(
         point,
@@ -357,13 +372,13 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     )
 
 
-def _forgetting(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
+def _without_values(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
     """Return the point without values that nobody can read any more."""
-    values, read_s = dict(point.readings.values), dict(point.readings.read_at)
+    values, read_at = dict(point.readings.values), dict(point.readings.read_at)
     for quantity in quantities:
-        del read_s[quantity]
+        del read_at[quantity]
         values.pop(quantity, None)
-    return replace(point, readings=replace(point.readings, values=values, read_at=read_s))
+    return replace(point, readings=replace(point.readings, values=values, read_at=read_at))
 
 
 _LINK_FAULTS = {
@@ -375,22 +390,29 @@ _LINK_FAULTS = {
 
 def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Take a changed link to the electricity meter."""
-    gone = condition is LinkCondition.NOT_REACHABLE
-    faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, present=gone)
-    faults = faults.set(FaultCode.E_METER_COMM, present=condition is LinkCondition.COMM)
-    if gone:
-        point = _forgetting(point, [q for q in point.readings.read_at if q in point.metered])
+    is_lost = condition is LinkCondition.NOT_REACHABLE
+    faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, is_present=is_lost)
+    faults = faults.set(FaultCode.E_METER_COMM, is_present=condition is LinkCondition.COMM)
+    if is_lost:
+        point = _without_values(
+            point, [q for q in point.readings.read_at if q in point.metered_quantities]
+        )
     return replace(point, faults=faults)
 
 
 def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Take the charger's acknowledgement of an offer."""
-    pause_s = now_s if offer_ma == 0 or point.link.acknowledged_ma == 0 else point.link.paused_at
-    taken_s = now_s if offer_ma != point.link.acknowledged_ma else point.link.acknowledged_since
+    paused_at = now_s if offer_ma == 0 or point.link.acknowledged_ma == 0 else point.link.paused_at
+    acknowledged_since = (
+        now_s if offer_ma != point.link.acknowledged_ma else point.link.acknowledged_since
+    )
     return replace(
         point,
         link=replace(
-            point.link, acknowledged_ma=offer_ma, acknowledged_since=taken_s, paused_at=pause_s
+            point.link,
+            acknowledged_ma=offer_ma,
+            acknowledged_since=acknowledged_since,
+            paused_at=paused_at,
         ),
     )
 
@@ -398,17 +420,17 @@ def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> Cha
 # --- commands ------------------------------------------------------------------------------------
 
 
-def command_interruption(point: ChargingPoint, *, active: bool) -> ChargingPoint:
+def command_interruption(point: ChargingPoint, *, is_active: bool) -> ChargingPoint:
     """Interrupt the charging point, or end its interruption."""
-    return replace(point, control=replace(point.control, is_interrupted=active))
+    return replace(point, control=replace(point.control, is_interrupted=is_active))
 
 
 def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
     """Take a setpoint [mA]; None stands for one that is no number or negative."""
     if wanted_ma is None or wanted_ma < 0:
-        return replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
-    if not point.limits.contains(wanted_ma):
-        point = replace(point, faults=point.faults.inform(FaultCode.VALUE_OUT_OF_RANGE))
+        return replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
+    if not point.limits.allows_setpoint(wanted_ma):
+        point = replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
     setpoint_ma = point.limits.clamp_setpoint(wanted_ma)
     return replace(
         point, control=replace(point.control, setpoint_ma=setpoint_ma, is_setpoint_given=True)
@@ -416,17 +438,17 @@ def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoi
 
 
 def command_start_stop(
-    point: ChargingPoint, now_s: float, *, start: bool, paused_all: bool = False
+    point: ChargingPoint, now_s: float, *, is_start: bool, is_site_paused: bool = False
 ) -> ChargingPoint:
     """Start a process that waits for it, or cancel one until the vehicle is plugged in anew."""
     given = ProcessInput.STOP
-    if start:
-        state = shown_state(point, now_s, paused_all=paused_all)
+    if is_start:
+        state = shown_state(point, now_s, is_site_paused=is_site_paused)
         waits = state is ChargingState.MANUAL_START
         given = ProcessInput.START if waits else ProcessInput.START_OTHERWISE
     process = advance(point.process.stage, given)
     if process is None:
-        faults = point.faults.inform(FaultCode.OPERATION_NOT_POSSIBLE)
+        faults = point.faults.raise_transient(FaultCode.OPERATION_NOT_POSSIBLE)
         return replace(point, faults=faults)
     return replace(point, process=replace(point.process, stage=process))
 
@@ -435,14 +457,14 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the charging process has finished, so that the cable may be released."""
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
         return False
-    finished = point.process.stage is Process.CANCELLED or point.process.is_complete
+    is_finished = point.process.stage is Process.CANCELLED or point.process.is_complete
     current_ma = fresh_current_ma(point, now_s)
-    if current_ma is None and point.measures_current:
+    if current_ma is None and point.is_current_measured:
         return False  # it may still draw
     if current_ma is None:
         state = fresh_value(point, Quantity.STATE, now_s)
-        return finished and not (isinstance(state, ChargingState) and state.is_charging)
-    return finished and current_ma <= DRAWS_FROM_MA
+        return is_finished and not (isinstance(state, ChargingState) and state.is_charging)
+    return is_finished and current_ma <= DRAWS_FROM_MA
 
 
 # --- compliance -----------------------------------------------------------------------------------
@@ -456,14 +478,16 @@ def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
     if offer_ma is not None and point.link.acknowledged_ma is not None:
         offer_ma = max(offer_ma, point.link.acknowledged_ma)
-    invalid = FaultCode.DLM_INVALID_CURRENT in point.faults.present  # what cannot be says nothing
-    current_ma = None if invalid else phase_current_ma(point, now_s)
-    compliance = limit_compliance.follow(point.control.compliance, offer_ma, current_ma, now_s)
+    is_implausible = (
+        FaultCode.DLM_INVALID_CURRENT in point.faults.present
+    )  # what cannot be says nothing
+    current_ma = None if is_implausible else phase_current_ma(point, now_s)
+    compliance = limit_compliance.updated(point.control.compliance, offer_ma, current_ma, now_s)
     if compliance == point.control.compliance:
         return point
     faults = point.faults
     for code, cause in _COMPLIANCE_FAULTS.items():
-        faults = faults.set(code, present=compliance.verdict is cause)
+        faults = faults.set(code, is_present=compliance.verdict is cause)
     return replace(point, control=replace(point.control, compliance=compliance), faults=faults)
 
 
@@ -494,7 +518,7 @@ def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
     return max(FRESH_S[quantity], FRESH_PERIODS * _usual_s(spacings_s))
 
 
-def with_spacings(
+def spacings_with(
     readings: Readings, quantities: Collection[Quantity], now_s: float
 ) -> Mapping[Quantity, tuple[float, ...]]:
     """Return how far apart the last readings of each quantity were, with those that came now.
@@ -523,13 +547,13 @@ def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value
 
 def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
     """Return all values that are not stale."""
-    read_s = point.readings.read_at
-    if not read_s or now_s - min(read_s.values()) <= SHORTEST_FRESH_S:
+    read_at = point.readings.read_at
+    if not read_at or now_s - min(read_at.values()) <= SHORTEST_FRESH_S:
         return point.readings.values
     return {
         quantity: value
         for quantity, value in point.readings.values.items()
-        if now_s - read_s[quantity] <= fresh_s(point, quantity)
+        if now_s - read_at[quantity] <= fresh_s(point, quantity)
     }
 
 
@@ -542,7 +566,7 @@ def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 
 def shown_state(
-    point: ChargingPoint, now_s: float, *, paused_all: bool = False
+    point: ChargingPoint, now_s: float, *, is_site_paused: bool = False
 ) -> ChargingState | None:
     """Return the value of GO 50, None while the charger's state is not known.
 
@@ -551,12 +575,12 @@ def shown_state(
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):
         return None
-    hold = hold_of(
+    hold = strongest_hold(
         point.process.stage,
-        interrupted=point.control.is_interrupted or paused_all,
-        paused=_own_pause(point, now_s),
+        is_interrupted=point.control.is_interrupted or is_site_paused,
+        is_paused=_is_echo_of_pause(point, now_s),
     )
-    return shown(ChargingState(own), hold)
+    return shown_state_of(ChargingState(own), hold)
 
 
 def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
@@ -567,10 +591,12 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):
         return None
-    return shown(ChargingState(own), Hold.PAUSE if _own_pause(point, now_s) else Hold.NONE)
+    return shown_state_of(
+        ChargingState(own), Hold.PAUSE if _is_echo_of_pause(point, now_s) else Hold.NONE
+    )
 
 
-def _own_pause(point: ChargingPoint, now_s: float) -> bool:
+def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether what the charger reports may still be the echo of our own pause."""
     if point.control.decision is not None and point.control.decision.offer_ma == 0:
         return True
@@ -597,7 +623,7 @@ def _usual_s(spacings_s: Sequence[float]) -> float:
 # --- when to look again ---------------------------------------------------------------------------
 
 
-def wake_s(point: ChargingPoint, now_s: float) -> float:
+def unchanged_until(point: ChargingPoint, now_s: float) -> float:
     """Return until when nothing about the point changes by time alone [monotonic s].
 
     Values grow stale, the echo of a pause fades, a disobedient vehicle uses up its time; and what
@@ -607,20 +633,20 @@ def wake_s(point: ChargingPoint, now_s: float) -> float:
     if point.control.compliance.is_timing_violation:
         return now_s
     slot_s = point.settings.number % LOOK_AGAIN_S
-    soonest_s = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
+    wake_at = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
     if point.process.counted_until is not None and not point.process.is_complete:
         left_s = point.settings.complete_time_s - point.process.below_s
-        soonest_s = min(soonest_s, point.process.counted_until + left_s)
-    if now_s < point.control.compliance.obey_by_at < soonest_s:
-        soonest_s = point.control.compliance.obey_by_at
+        wake_at = min(wake_at, point.process.counted_until + left_s)
+    if now_s < point.control.compliance.obey_by_at < wake_at:
+        wake_at = point.control.compliance.obey_by_at
     paused_at = point.link.paused_at
-    if paused_at is not None and now_s <= paused_at + _echo_s(point) < soonest_s:
-        soonest_s = paused_at + _echo_s(point)
-    for quantity, read_s in point.readings.read_at.items():
-        stale_s = read_s + fresh_s(point, quantity)
-        if now_s <= stale_s < soonest_s:
-            soonest_s = stale_s
-    return soonest_s
+    if paused_at is not None and now_s <= paused_at + _echo_s(point) < wake_at:
+        wake_at = paused_at + _echo_s(point)
+    for quantity, read_at in point.readings.read_at.items():
+        stale_at = read_at + fresh_s(point, quantity)
+        if now_s <= stale_at < wake_at:
+            wake_at = stale_at
+    return wake_at
 
 
 LOOK_AGAIN_S = 10

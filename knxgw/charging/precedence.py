@@ -18,7 +18,7 @@ class Limits:
     minimum_ma: int
     maximum_ma: int
     resolution_ma: int
-    zero_allowed: bool  # a setpoint of 0 A pauses
+    is_zero_allowed: bool  # a setpoint of 0 A pauses
     lowest_ma: int = field(init=False)  # smallest offer it can express, not below the minimum
 
     def __post_init__(self) -> None:
@@ -32,14 +32,14 @@ class Limits:
 
     def clamp_setpoint(self, wanted_ma: int) -> int:
         """Return the setpoint [mA] that applies for a wanted one: 0, or within the range."""
-        if wanted_ma == 0 and self.zero_allowed:
+        if wanted_ma == 0 and self.is_zero_allowed:
             return 0
         return min(max(wanted_ma, self.minimum_ma), self.maximum_ma)
 
-    def contains(self, wanted_ma: int) -> bool:
+    def allows_setpoint(self, wanted_ma: int) -> bool:
         """Tell whether a wanted setpoint is within the range (0 counts where it pauses)."""
         if wanted_ma == 0:
-            return self.zero_allowed
+            return self.is_zero_allowed
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
 
 
@@ -60,18 +60,18 @@ class Decision(NamedTuple):
 class ControlInputs(NamedTuple):
     """Everything that limits one charging point beside its setpoint or share, highest rank first."""
 
-    configuration: bool = False  # nobody may charge with this configuration
-    charger_error: bool = False
-    not_following: bool = False  # it draws more than it was offered
-    interruption: bool = False
+    is_misconfigured: bool = False  # nobody may charge with this configuration
+    has_charger_error: bool = False
+    is_not_following: bool = False  # it draws more than it was offered
+    is_interrupted: bool = False
     grid_control_ma: int | None = None  # None: not active; 0 or 6000
-    lock_out: bool = False  # load management interrupts everybody after an overcurrent
-    cancelled: bool = False
-    waiting_for_start: bool = False
-    minimum_because: Reason | None = None  # no more than the minimum, and why
+    is_locked_out: bool = False  # load management interrupts everybody after an overcurrent
+    is_cancelled: bool = False
+    is_waiting_for_start: bool = False
+    minimum_reason: Reason | None = None  # no more than the minimum, and why
 
 
-def constraints(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
+def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
     """Return what limits a charging point now, the highest rank first.
 
     Source: load-management 6.
@@ -79,20 +79,20 @@ def constraints(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
     grid_stops = grid_ma is not None and grid_ma < lowest_ma  # that cannot be said to the charger
     ranks = (
-        (inputs.configuration or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
-        (inputs.charger_error, 0, Reason.FAULT),
-        (inputs.not_following, 0, Reason.NOT_FOLLOWING),
-        (inputs.interruption, 0, Reason.INTERRUPTION),
+        (inputs.is_misconfigured or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
+        (inputs.has_charger_error, 0, Reason.FAULT),
+        (inputs.is_not_following, 0, Reason.NOT_FOLLOWING),
+        (inputs.is_interrupted, 0, Reason.INTERRUPTION),
         (grid_ma == 0, 0, Reason.GRID_CONTROL),
-        (inputs.lock_out, 0, Reason.LOCK_OUT),
+        (inputs.is_locked_out, 0, Reason.LOCK_OUT),
         (grid_stops, 0, Reason.GRID_CONTROL),
-        (inputs.cancelled, 0, Reason.CANCELLED),
-        (inputs.waiting_for_start, 0, Reason.WAITING_FOR_START),
+        (inputs.is_cancelled, 0, Reason.CANCELLED),
+        (inputs.is_waiting_for_start, 0, Reason.WAITING_FOR_START),
         (grid_ma is not None, grid_ma or 0, Reason.GRID_CONTROL),
     )
     found = [Constraint(cap_ma, reason) for holds, cap_ma, reason in ranks if holds]
-    if inputs.minimum_because is not None:
-        found.append(Constraint(lowest_ma, inputs.minimum_because))
+    if inputs.minimum_reason is not None:
+        found.append(Constraint(lowest_ma, inputs.minimum_reason))
     return tuple(found)
 
 

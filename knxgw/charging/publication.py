@@ -33,7 +33,7 @@ _FAULT_INFOS = {quantity.value: quantity for quantity in FAULT_INFOS}
 
 
 def point_values(
-    point: ChargingPoint, now_s: float, *, paused_all: bool = False, language: str = "en"
+    point: ChargingPoint, now_s: float, *, is_site_paused: bool = False, language: str = "en"
 ) -> dict[str, Published]:
     """Return the value of every object of the charging point, by key.
 
@@ -41,7 +41,7 @@ def point_values(
     """
     fresh = fresh_values(point, now_s)
     values: dict[str, Published] = {key: fresh.get(one) for key, one in _MEASURED.items()}
-    values.update(_states(point, fresh, now_s, paused_all=paused_all))
+    values.update(_states(point, fresh, now_s, is_site_paused=is_site_paused))
     values.update(_decision(point, language))
     values.update(_session(point, fresh))
     values.update(_faults(point, fresh))
@@ -65,22 +65,22 @@ def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
 
 
 def _states(
-    point: ChargingPoint, fresh: Fresh, now_s: float, *, paused_all: bool
+    point: ChargingPoint, fresh: Fresh, now_s: float, *, is_site_paused: bool
 ) -> dict[str, Published]:
-    state = shown_state(point, now_s, paused_all=paused_all)
+    state = shown_state(point, now_s, is_site_paused=is_site_paused)
     known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
-        "connected": point.process.connected if known else None,
+        "connected": point.process.is_connected if known else None,
         "charging": None if state is None else state.is_charging,
         "complete": None if state is None else point.process.is_complete,
         "interruption_state": point.control.is_interrupted,
-        "temperature_warning": _warning(point, fresh),
+        "temperature_warning": _temperature_warning(point, fresh),
         "rfid": point.process.card.enabled_by or "",  # empty: no card has enabled charging
     }
 
 
-def _warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
+def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
     """Return the charger's own warning where it has one, else that of the threshold."""
     own = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own is not None:
@@ -90,23 +90,23 @@ def _warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
 
 def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     session = point.session.latest
-    told = session is not None and (not session.is_open or Quantity.STATE in fresh)
+    is_known = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
-        "energy_last_charge": _session_energy(point, fresh, told=told),
-        "energy_lifetime": point.energy.lifetime_mwh if _is_counted(point, fresh) else None,
+        "energy_last_charge": _session_energy(point, fresh, is_known=is_known),
+        "energy_lifetime": point.energy.lifetime_mwh if _is_meter_heard(point, fresh) else None,
         "session_start": session.started_at if session else None,
-        "session_end": session.ended_at if session and _over(point, session) else None,
-        "session_duration": session.duration_s if session and told else None,
+        "session_end": session.ended_at if session and _has_known_end(point, session) else None,
+        "session_duration": session.duration_s if session and is_known else None,
     }
 
 
-def _is_counted(point: ChargingPoint, fresh: Fresh) -> bool:
+def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
     """Tell whether the meter is heard: a reading that is doubted leaves the total as it is."""
     doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
     return Quantity.ENERGY in fresh or doubted
 
 
-def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Published:
+def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Published:
     """Return the energy of the current or last session, by the charger's register where it has one.
 
     Chargers that go back to zero on unplugging, or with each start command, do not make us forget
@@ -114,10 +114,10 @@ def _session_energy(point: ChargingPoint, fresh: Fresh, *, told: bool) -> Publis
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
-    return point.session.latest.energy_mwh if told else None
+    return point.session.latest.energy_mwh if is_known else None
 
 
-def _over(point: ChargingPoint, session: Session) -> bool:
+def _has_known_end(point: ChargingPoint, session: Session) -> bool:
     """Tell whether the end of a session is known: unplugged, or charging complete."""
     return not session.is_open or point.process.is_complete
 

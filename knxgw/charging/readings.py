@@ -20,7 +20,7 @@ from knxgw.charging.point import (
     ChargingProcess,
     SessionState,
     fresh_current_ma,
-    with_spacings,
+    spacings_with,
 )
 from knxgw.charging.quantities import FAULT_INFOS, METERED, Quantity, Value
 from knxgw.charging.session import Session
@@ -30,7 +30,7 @@ HYSTERESIS_CENTI_C = 200
 RECENT_S = 8.0  # a value that was not renewed for so long may have been withdrawn
 
 
-def see(
+def observe_charger(
     point: ChargingPoint,
     values: Mapping[Quantity, Value],
     now_s: float,
@@ -39,13 +39,13 @@ def see(
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
     """Take fresh values of the charger, and for which quantities it said that it has none."""
-    metered = point.metered
+    metered = point.metered_quantities
     values = {q: v for q, v in values.items() if q not in metered}
-    point = _without(point, unavailable - metered, now_s)
-    return _note_charger_error(_take(point, values, now_s, now))
+    point = _without_unavailable(point, unavailable - metered, now_s)
+    return _update_charger_error(_apply_readings(point, values, now_s, now))
 
 
-def see_meter(
+def observe_meter(
     point: ChargingPoint,
     values: Mapping[Quantity, Value],
     now_s: float,
@@ -55,13 +55,17 @@ def see_meter(
 ) -> ChargingPoint:
     """Take fresh values of the electricity meter behind the charging point."""
     if Quantity.FAULT_INFO_1 in values:
-        error = bool(values[Quantity.FAULT_INFO_1])
-        point = replace(point, faults=point.faults.set(FaultCode.E_METER_ERROR, present=error))
-    point = _without(point, unavailable & point.metered, now_s)
-    return _take(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
+        has_error = bool(values[Quantity.FAULT_INFO_1])
+        point = replace(
+            point, faults=point.faults.set(FaultCode.E_METER_ERROR, is_present=has_error)
+        )
+    point = _without_unavailable(point, unavailable & point.metered_quantities, now_s)
+    return _apply_readings(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
 
 
-def _without(point: ChargingPoint, unavailable: frozenset[Quantity], now_s: float) -> ChargingPoint:
+def _without_unavailable(
+    point: ChargingPoint, unavailable: frozenset[Quantity], now_s: float
+) -> ChargingPoint:
     """Return the point without values that its device has just said it does not have.
 
     The last ones would be no better than guesses; when it was asked stays known.
@@ -74,7 +78,7 @@ def _without(point: ChargingPoint, unavailable: frozenset[Quantity], now_s: floa
     return point.with_readings(replace(readings, values=values, read_at=read_at))
 
 
-def renewed(
+def observe_repeated(
     point: ChargingPoint,
     values: Mapping[Quantity, Value],
     now_s: float,
@@ -88,42 +92,44 @@ def renewed(
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
         return None
-    if unavailable and not point.said_to_lack(unavailable - point.metered):
+    if unavailable and not point.is_reported_unavailable(unavailable - point.metered_quantities):
         return None
     oldest_at = min(map(readings.read_at.__getitem__, values))
     if oldest_at < now_s - RECENT_S:
         return None
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    if counts_power or point.faults.present or point.doubts:
+    if counts_power or point.faults.present or point.has_doubted_counter:
         return None
-    if not point.installation.metered.isdisjoint(values):
+    if not point.installation.metered_quantities.isdisjoint(values):
         return None
-    asked = [*values, *(unavailable - point.metered)] if unavailable else values
+    asked = [*values, *(unavailable - point.metered_quantities)] if unavailable else values
     spacings_s = readings.spacings_s
     if spacings_s or now_s - oldest_at > USUAL_PERIOD_S:
-        spacings_s = with_spacings(readings, values, now_s)
+        spacings_s = spacings_with(readings, values, now_s)
     read_at = {**readings.read_at, **dict.fromkeys(asked, now_s)}
-    return point.with_readings(readings.repeated(read_at, spacings_s, now_s))
+    return point.with_readings(readings.with_times(read_at, spacings_s, now_s))
 
 
-def follow(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Take in what readings without news have not moved yet: how long the session lasts."""
     readings, session = point.readings, point.session
-    seen_at = readings.repeated_at
-    if seen_at is None:
+    repeated_at = readings.repeated_at
+    if repeated_at is None:
         return point
     if now is not None:
-        now -= timedelta(seconds=now_s - seen_at)
-    point = point.with_readings(readings.repeated(readings.read_at, readings.spacings_s, None))
+        now -= timedelta(seconds=now_s - repeated_at)
+    point = point.with_readings(readings.with_times(readings.read_at, readings.spacings_s, None))
     if session.latest is None or session.began_at is None:
-        return _follow_session(point, seen_at, now)
+        return _follow_session(point, repeated_at, now)
     since = session.began_at + counting.OWN_ENERGY_AFTER_S
     reported = {
         quantity: readings.values[quantity]
         for quantity, read_at in readings.read_at.items()
         if quantity in _OF_SESSION and quantity in readings.values and read_at >= since
     }
-    return _follow_session(_adopt_session_times(point, reported, seen_at, now), seen_at, now)
+    return _follow_session(
+        _adopt_session_times(point, reported, repeated_at, now), repeated_at, now
+    )
 
 
 _OF_SESSION = frozenset(
@@ -135,21 +141,21 @@ _OF_SESSION = frozenset(
 )
 
 
-def _take(
+def _apply_readings(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    before = follow(point, now_s, now)
-    believed = counting.believe(before, values, now_s, now)
+    before = catch_up(point, now_s, now)
+    believed = counting.filter_energies(before, values, now_s, now)
     values = believed.values
-    point = counting.count(_with_values(before, values, now_s), believed, now_s)
+    point = counting.add_to_totals(_with_values(before, values, now_s), believed, now_s)
     point = _adopt_session_times(point, values, now_s, now)
-    was_connected, is_connected = before.process.connected, point.process.connected
+    was_connected, is_connected = before.process.is_connected, point.process.is_connected
     if was_connected is not False and is_connected is False:
         point = _unplugged(point, now_s, now)
     elif not was_connected and is_connected:
         point = _plugged_in(point, before)
     point = _follow_session(point, now_s, now)
-    return _follow_heat(_follow_card(point))
+    return _update_temperature_warning(_update_card(point))
 
 
 def _with_values(
@@ -160,13 +166,13 @@ def _with_values(
     if Quantity.STATE in values and not link.was_heard:
         link = replace(link, was_heard=True)
     plug = values.get(Quantity.CONNECTED)
-    if plug is not None and bool(plug) is not process.connected:
-        process = replace(process, connected=bool(plug))
+    if plug is not None and bool(plug) is not process.is_connected:
+        process = replace(process, is_connected=bool(plug))
     readings = replace(
         readings,
         values={**readings.values, **values},
         read_at={**readings.read_at, **dict.fromkeys(values, now_s)},
-        spacings_s=with_spacings(readings, values, now_s),
+        spacings_s=spacings_with(readings, values, now_s),
     )
     return replace(point, readings=readings, process=process, link=link)
 
@@ -177,9 +183,9 @@ def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     Its session counts from the charger's session register as it was read before, if it is known that no
     vehicle was there then.
     """
-    manual = point.starts_manually
+    manual = point.is_started_manually
     process_input = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
-    was_unplugged = before.process.connected is False  # else it may be there for a while already
+    was_unplugged = before.process.is_connected is False  # else it may be there for a while already
     register_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
     return replace(
         point,
@@ -193,7 +199,7 @@ def _advanced(process: ChargingProcess, given: ProcessInput) -> ChargingProcess:
     return replace(process, stage=advance(process.stage, given) or process.stage)
 
 
-def _follow_card(point: ChargingPoint) -> ChargingPoint:
+def _update_card(point: ChargingPoint) -> ChargingPoint:
     """Find the card that enables charging: one that was not there when the last vehicle left.
 
     Chargers may go on showing the card of the last session. The same card again counts when
@@ -204,11 +210,11 @@ def _follow_card(point: ChargingPoint) -> ChargingPoint:
         return point
     process, state = point.process, point.value(Quantity.STATE)
     card = process.card
-    if process.connected and state == ChargingState.MANUAL_START and not card.was_asked_for:
-        card = replace(card, was_asked_for=True)
-    if card.before is None or (not process.connected and not shown and card.before):
-        card = replace(card, before=shown)
-    elif process.connected and shown and shown not in (card.enabled_by, card.before):
+    if process.is_connected and state == ChargingState.MANUAL_START and not card.was_requested:
+        card = replace(card, was_requested=True)
+    if card.shown_before is None or (not process.is_connected and not shown and card.shown_before):
+        card = replace(card, shown_before=shown)
+    elif process.is_connected and shown and shown not in (card.enabled_by, card.shown_before):
         card = replace(card, enabled_by=shown) if state in _ENABLED else card
     return point if card is process.card else replace(point, process=replace(process, card=card))
 
@@ -224,11 +230,11 @@ _ENABLED = (
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     session, shown = point.session, str(point.value(Quantity.RFID) or "")
     if session.latest is not None and session.latest.is_open:
-        closed = sessions.close(_dated(session.latest, session.began_at, now_s, now))
+        closed = sessions.close(_with_start_time(session.latest, session.began_at, now_s, now))
         session = replace(session, latest=closed)
     process = replace(
         _advanced(point.process, ProcessInput.UNPLUGGED),
-        card=CardState(before=shown),
+        card=CardState(shown_before=shown),
         has_charged=False,
         below_s=0.0,
         counted_until=None,
@@ -238,13 +244,13 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
     return replace(point, session=session, process=process, control=control)
 
 
-def _note_charger_error(point: ChargingPoint) -> ChargingPoint:
+def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
     state = point.value(Quantity.STATE)
     if state is None:  # not read since it came back: what it said before still holds
         return point
     in_error = state == ChargingState.ERROR
-    error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
-    faults = point.faults.set(FaultCode.CHARGER_ERROR, present=error)
+    has_error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
+    faults = point.faults.set(FaultCode.CHARGER_ERROR, is_present=has_error)
     readings = point.readings
     if in_error == readings.in_error and faults is point.faults:
         return point
@@ -266,8 +272,8 @@ def _adopt_session_times(
         if duration < session.duration_s - EARLY_S:  # it began again with a start command
             lasted_s = round(now_s - (known.began_at or now_s))
             session = replace(session, duration_s=min(session.duration_s, lasted_s))
-            known = replace(known, charger_restarted_duration=True)
-        elif not known.charger_restarted_duration:
+            known = replace(known, has_duration_restarted=True)
+        elif not known.has_duration_restarted:
             session = replace(session, duration_s=duration)
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     zone = point.installation.zone
@@ -288,7 +294,7 @@ EARLY_S = 30  # by which a charger's own duration may be shorter than ours
 LATE_S = 300  # after which a charger's own start is that of a resume
 
 
-def _follow_heat(point: ChargingPoint) -> ChargingPoint:
+def _update_temperature_warning(point: ChargingPoint) -> ChargingPoint:
     """Warn from the threshold on, until it is a little cooler: no warning that comes and goes."""
     temperature = point.number(Quantity.TEMPERATURE)
     if temperature is None:
@@ -306,30 +312,30 @@ def _follow_heat(point: ChargingPoint) -> ChargingPoint:
 
 def _follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     state = point.value(Quantity.STATE)
-    charging = isinstance(state, ChargingState) and state.is_charging
-    if point.process.connected is False:
+    is_charging = isinstance(state, ChargingState) and state.is_charging
+    if point.process.is_connected is False:
         return point
-    if charging and not point.session.is_open:
+    if is_charging and not point.session.is_open:
         point = _begin(point, now_s, now)
-    point = counting.adopt_register(point, now_s)
+    point = counting.adopt_session_register(point, now_s)
     current_ma = fresh_current_ma(point, now_s)
-    above = _draws(point, current_ma)
+    is_above_threshold = _is_above_threshold(point, current_ma)
     process = point.process
-    if charging and above and not process.has_charged:
+    if is_charging and is_above_threshold and not process.has_charged:
         process = replace(process, has_charged=True)
     if current_ma is None and process.has_charged:  # not measured, or not read yet
         if process.counted_until is not None:
             process = replace(process, counted_until=None)
     else:
-        process = _follow_complete(point, process, now_s, above=above)
-    session = _timed(point, now_s, now, draws=charging and above)
+        process = _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
+    session = _timed(point, now_s, now, is_drawing=is_charging and is_above_threshold)
     if session is point.session and process is point.process:
         return point
-    return point.followed(session, process)
+    return point.with_session_and_process(session, process)
 
 
 def _timed(
-    point: ChargingPoint, now_s: float, now: datetime | None, *, draws: bool
+    point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
     """Return the session with its start, where that was not known, and with its end moved on."""
     known = point.session
@@ -337,16 +343,16 @@ def _timed(
     if session is None:
         return known
     if session.is_open:
-        session = _dated(session, known.began_at, now_s, now)
-    if draws and known.began_at is not None:
-        session = _drew(point, session, now, now_s - known.began_at)
+        session = _with_start_time(session, known.began_at, now_s, now)
+    if is_drawing and known.began_at is not None:
+        session = _extended(point, session, now, now_s - known.began_at)
         return SessionState(  # as `replace` would, each time that a car has drawn
             latest=session,
             began_at=known.began_at,
             drew_at=now_s,
             is_restored=known.is_restored,
             is_unreported=known.is_unreported,
-            charger_restarted_duration=known.charger_restarted_duration,
+            has_duration_restarted=known.has_duration_restarted,
         )
     return known if session is known.latest else replace(known, latest=session)
 
@@ -359,13 +365,13 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     )
     process, shown = point.process, point.value(Quantity.RFID)
     card = process.card
-    if isinstance(shown, str) and shown and (card.was_asked_for or shown != card.before):
+    if isinstance(shown, str) and shown and (card.was_requested or shown != card.shown_before):
         process = replace(process, card=replace(card, enabled_by=shown))
-    energy = counting.watch_register(point)
+    energy = counting.start_session_register(point)
     return replace(point, session=session, process=process, energy=energy)
 
 
-def follows_clock(point: ChargingPoint, off: timedelta | None) -> bool:
+def needs_new_times(point: ChargingPoint, off: timedelta | None) -> bool:
     """Tell whether the session is dated anew now that the clock is right; `off`: None, it was not known.
 
     One that runs and began in this run is dated by its next reading. The one that is over keeps its
@@ -376,13 +382,13 @@ def follows_clock(point: ChargingPoint, off: timedelta | None) -> bool:
         return False
     if off is None:
         return point.session.is_restored or not session.is_open
-    return session.is_open or off > WRONG
+    return session.is_open or off > CLOCK_TOLERANCE
 
 
-WRONG = timedelta(seconds=60)
+CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
-def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
+def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
     """Return the point after the wall clock was set or corrected: its session follows it.
 
     One that began in this run has its start by the monotonic clock. Of one from before a restart the
@@ -402,43 +408,45 @@ def date_session_anew(point: ChargingPoint, now: datetime, now_s: float) -> Char
     known = replace(known, began_at=now_s - lasted_s)
     if drew_at is not None and drew_at >= session.started_at:
         duration_s = session.duration_s
-        if point.number(Quantity.SESSION_DURATION) is None or known.charger_restarted_duration:
+        if point.number(Quantity.SESSION_DURATION) is None or known.has_duration_restarted:
             duration_s = max(duration_s, round((drew_at - session.started_at).total_seconds()))
         session = replace(session, ended_at=drew_at, duration_s=duration_s)
     return replace(point, session=replace(known, latest=session))
 
 
-def _drew(point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float) -> Session:
+def _extended(
+    point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float
+) -> Session:
     """Return the session after current flowed; what the charger counts itself is left alone."""
     charger_counts = (
         point.number(Quantity.SESSION_DURATION) is not None
-        and not point.session.charger_restarted_duration
+        and not point.session.has_duration_restarted
         and lasted_s >= counting.OWN_ENERGY_AFTER_S
     )
     return sessions.extended(session, now, session.duration_s if charger_counts else lasted_s)
 
 
-def _draws(point: ChargingPoint, current_ma: int | None) -> bool:
+def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is above the threshold; one that nobody measures counts as such."""
     if current_ma is None:
-        return not point.measures_current
+        return not point.is_current_measured
     return current_ma >= point.settings.complete_threshold_ma
 
 
-def _dated(
-    session: Session, started_s: float | None, now_s: float, now: datetime | None
+def _with_start_time(
+    session: Session, began_at: float | None, now_s: float, now: datetime | None
 ) -> Session:
     """Return the session with its start time, found out later if the clock was not valid then."""
-    if session.started_at is not None or now is None or started_s is None:
+    if session.started_at is not None or now is None or began_at is None:
         return session
-    return replace(session, started_at=now - timedelta(seconds=now_s - started_s))
+    return replace(session, started_at=now - timedelta(seconds=now_s - began_at))
 
 
-def _follow_complete(
-    point: ChargingPoint, process: ChargingProcess, now_s: float, *, above: bool
+def _update_complete(
+    point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_above_threshold: bool
 ) -> ChargingProcess:
     """Count the time below the threshold; it does not run while we hold the point at 0 A."""
-    if above or not process.has_charged:
+    if is_above_threshold or not process.has_charged:
         if not process.below_s and process.counted_until is None and not process.is_complete:
             return process
         return replace(process, below_s=0.0, counted_until=None, is_complete=False)

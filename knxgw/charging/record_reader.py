@@ -12,31 +12,39 @@ class RecordReader:
     """Takes values out of a record one by one, and notes which of them are not known."""
 
     def __init__(self, record: object) -> None:
-        self.unknown: list[str] = []
+        self.unknown_fields: list[str] = []
         self._values: Mapping[str, Any] = record if isinstance(record, dict) else {}
         schema = self._values.get("schema")
         if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
-            self.unknown.append("schema")  # a newer version may mean other things by the names
+            self.unknown_fields.append(
+                "schema"
+            )  # a newer version may mean other things by the names
             self._values = {}
 
-    def flag(self, name: str, *, empty: bool = False, left_out: bool = False) -> bool | None:
+    def flag(
+        self, name: str, *, is_null_allowed: bool = False, is_optional: bool = False
+    ) -> bool | None:
         """Return a flag, None if it is not known; `empty`: null is a value, too.
 
         `left_out`: earlier builds did not store it.
         """
         value = self._values.get(name)
-        is_known = isinstance(value, bool) or (value is None and empty and name in self._values)
+        is_known = isinstance(value, bool) or (
+            value is None and is_null_allowed and name in self._values
+        )
         return (
-            value if self._note_if_unknown(name, is_known, left_out) and value is not None else None
+            value
+            if self._note_if_unknown(name, is_known, is_optional) and value is not None
+            else None
         )
 
-    def number(self, name: str, low: int, high: int, *, left_out: bool = False) -> int | None:
+    def number(self, name: str, low: int, high: int, *, is_optional: bool = False) -> int | None:
         """Return a whole number, None if there is none or it is not known."""
         value = self._values.get(name)
         if value is None and name in self._values:
             return None
         is_known = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        return value if self._note_if_unknown(name, is_known, left_out) else None
+        return value if self._note_if_unknown(name, is_known, is_optional) else None
 
     def moment(self, name: str) -> datetime | None:
         """Return a time [aware UTC], None if there is none or it is not known."""
@@ -46,22 +54,22 @@ class RecordReader:
         moment = _moment(value)
         return moment if self._note_if_unknown(name, moment is not None) else None
 
-    def part(self, name: str, *, left_out: bool = False) -> "RecordReader | None":
+    def part(self, name: str, *, is_optional: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record, None if there is none."""
         value = self._values.get(name)
         if not self._note_if_unknown(
-            name, isinstance(value, dict) or name in self._values, left_out
+            name, isinstance(value, dict) or name in self._values, is_optional
         ):
             return None
         if value is None:
             return None
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
-    def _note_if_unknown(self, name: str, is_known: bool, left_out: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
+    def _note_if_unknown(self, name: str, is_known: bool, is_optional: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
         if is_known:
             return True
-        if not (left_out and name not in self._values and self._values):
-            self.unknown.append(name)
+        if not (is_optional and name not in self._values and self._values):
+            self.unknown_fields.append(name)
         return False
 
 

@@ -19,7 +19,7 @@ from knxgw.charging.record_reader import SCHEMA, RecordReader
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
 
-HOLDS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
+HOLDING_KEYS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
 MOST_MA, MOST_MWH = 1_000_000, 2**53
 UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
@@ -34,7 +34,7 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "started": point.process.stage is Process.FREE,
         "setpoint_ma": point.control.setpoint_ma if point.control.is_setpoint_given else None,
         "paused": point.link.acknowledged_ma == 0,
-        "connected": point.process.connected,
+        "connected": point.process.is_connected,
         "has_charged": point.process.has_charged,
         "complete": point.process.is_complete,
         "lifetime_mwh": point.energy.lifetime_mwh,
@@ -46,7 +46,7 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
     }
 
 
-def decisions(point: ChargingPoint) -> tuple[object, ...]:
+def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
     """Return what of the record must be stored as soon as it changes: all but what counts up."""
     session = point.session.latest
     return (
@@ -54,7 +54,7 @@ def decisions(point: ChargingPoint) -> tuple[object, ...]:
         point.process.stage,
         point.control.setpoint_ma if point.control.is_setpoint_given else None,
         point.link.acknowledged_ma == 0,
-        point.process.connected,
+        point.process.is_connected,
         point.process.has_charged,
         point.process.is_complete,
         None if session is None else (session.started_at, session.is_open),
@@ -62,17 +62,17 @@ def decisions(point: ChargingPoint) -> tuple[object, ...]:
     )
 
 
-def from_record(
+def restored(
     point: ChargingPoint,
     record: Mapping[str, Any],
     now: datetime | None,
     now_s: float,
-    linked: Collection[str] = HOLDS,
+    linked_keys: Collection[str] = HOLDING_KEYS,
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
     A given setpoint is clamped anew, because limits may have changed meanwhile; one that was never
-    given stays the maximum. `linked` are those of `HOLDS` that have an address: what no object can
+    given stays the maximum. `linked` are those of `HOLDING_KEYS` that have an address: what no object can
     have held back, and none could let go, is not held back because it is not known.
     """
     stored = read_record(record)
@@ -83,21 +83,23 @@ def from_record(
         if now is not None and session.started_at is not None:
             began_at = now_s - max(0.0, (now - session.started_at).total_seconds())
     setpoint_ma = stored.setpoint_ma
-    if "setpoint_ma" in stored.unknown and SETPOINT in linked:
+    if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
         setpoint_ma = 0  # clamped to the lowest it can have been
-    interrupted = INTERRUPTION in linked if stored.interruption is None else stored.interruption
+    interrupted = (
+        INTERRUPTION in linked_keys if stored.is_interrupted is None else stored.is_interrupted
+    )
     return replace(
         point,
-        link=replace(point.link, acknowledged_ma=0 if stored.paused else None),
-        process=_process(point, stored, may_wait=START_STOP in linked),
+        link=replace(point.link, acknowledged_ma=0 if stored.is_paused else None),
+        process=_restored_process(point, stored, has_start_object=START_STOP in linked_keys),
         session=replace(
             point.session,
             latest=session,
             began_at=began_at,
             is_restored=True,
-            is_unreported=stored.session_untold,
+            is_unreported=stored.is_session_unreported,
         ),
-        energy=_counters(point, stored, now, now_s),
+        energy=_restored_energy(point, stored, now, now_s),
         control=replace(
             point.control,
             is_interrupted=interrupted,
@@ -109,7 +111,7 @@ def from_record(
     )
 
 
-def _counters(
+def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
     """Return the counters as they were; what may have flowed since is known by the clock only."""
@@ -121,7 +123,7 @@ def _counters(
 
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
         reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - off_s)
-        return replace(counter, reading=reading, heard_at=heard_at)
+        return replace(counter, reading=reading, read_at=heard_at)
 
     lifetime = as_it_was(point.energy.lifetime_counter, stored.reading_mwh)
     return replace(
@@ -134,40 +136,42 @@ def _counters(
         },
         moved_at=moved_at,
         register_before_mwh=stored.counters.register_before_mwh,
-        is_register_adopted=stored.counters.session_adopted,
+        is_register_adopted=stored.counters.is_register_adopted,
     )
 
 
-def _process(point: ChargingPoint, stored: "Stored", *, may_wait: bool) -> ChargingProcess:
+def _restored_process(
+    point: ChargingPoint, stored: "Stored", *, has_start_object: bool
+) -> ChargingProcess:
     """Return how far the process was, and whether a vehicle is there."""
-    stage, connected = _stage(point, stored, may_wait=may_wait)
+    stage, connected = _restored_stage(point, stored, has_start_object=has_start_object)
     return replace(
         point.process,
-        connected=connected,
+        is_connected=connected,
         stage=stage,
         has_charged=stored.has_charged,
-        below_s=point.settings.complete_time_s if stored.complete else 0.0,
-        is_complete=stored.complete,
+        below_s=point.settings.complete_time_s if stored.is_complete else 0.0,
+        is_complete=stored.is_complete,
     )
 
 
-def _stage(
-    point: ChargingPoint, stored: "Stored", *, may_wait: bool
+def _restored_stage(
+    point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> tuple[Process, bool | None]:
     """Return the stage of the process, and whether a vehicle is there.
 
     The way a process starts may have been configured anew. One that may have been cancelled waits
     for a start, or until the vehicle is plugged in anew.
     """
-    known = stored.connected is not None or "connected" not in stored.unknown
-    is_known = known and stored.cancelled is not None
-    if not is_known and may_wait and "start_stop" in point.settings.capabilities:
+    known = stored.is_connected is not None or "connected" not in stored.unknown_fields
+    is_known = known and stored.is_cancelled is not None
+    if not is_known and has_start_object and "start_stop" in point.settings.capabilities:
         return Process.WAITING, True  # a vehicle that is not there is missed at the first reading
-    if not stored.connected:
-        return Process.NO_VEHICLE, stored.connected
-    if stored.cancelled:
+    if not stored.is_connected:
+        return Process.NO_VEHICLE, stored.is_connected
+    if stored.is_cancelled:
         return Process.CANCELLED, True
-    waits = point.starts_manually and not stored.started
+    waits = point.is_started_manually and not stored.is_started
     return (Process.WAITING if waits else Process.FREE), True
 
 
@@ -178,21 +182,21 @@ def _stage(
 class Stored:
     """What a record says; `unknown` names what cannot be read of it."""
 
-    interruption: bool | None
-    cancelled: bool | None
-    started: bool
+    is_interrupted: bool | None
+    is_cancelled: bool | None
+    is_started: bool
     setpoint_ma: int | None
-    paused: bool
-    connected: bool | None
+    is_paused: bool
+    is_connected: bool | None
     has_charged: bool
-    complete: bool
+    is_complete: bool
     lifetime_mwh: int | None
     reading_mwh: int | None
     dropped_mwh: int | None
     session: Session | None
-    session_untold: bool
+    is_session_unreported: bool
     counters: "StoredCounters"
-    unknown: tuple[str, ...]
+    unknown_fields: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,28 +206,28 @@ class StoredCounters:
     readings_mwh: Mapping[Quantity, int] = field(default_factory=dict)
     moved_at: datetime | None = None
     register_before_mwh: int | None = None
-    session_adopted: bool = False
+    is_register_adopted: bool = False
 
 
 def read_record(record: object) -> Stored:
     """Read what was stored for a charging point, whatever it is."""
     reader = RecordReader(record)
     return Stored(
-        interruption=reader.flag("interruption"),
-        cancelled=reader.flag("cancelled"),
-        started=bool(reader.flag("started")),
+        is_interrupted=reader.flag("interruption"),
+        is_cancelled=reader.flag("cancelled"),
+        is_started=bool(reader.flag("started")),
         setpoint_ma=reader.number("setpoint_ma", 0, MOST_MA),
-        paused=bool(reader.flag("paused", left_out=True)),
-        connected=reader.flag("connected", empty=True),
+        is_paused=bool(reader.flag("paused", is_optional=True)),
+        is_connected=reader.flag("connected", is_null_allowed=True),
         has_charged=bool(reader.flag("has_charged")),
-        complete=bool(reader.flag("complete")),
+        is_complete=bool(reader.flag("complete")),
         lifetime_mwh=reader.number("lifetime_mwh", 0, MOST_MWH),
         reading_mwh=reader.number("reading_mwh", -MOST_MWH, MOST_MWH),
-        dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, left_out=True),
+        dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, is_optional=True),
         session=_session(reader),
-        session_untold=bool(reader.flag("session_untold", left_out=True)),
+        is_session_unreported=bool(reader.flag("session_untold", is_optional=True)),
         counters=_stored_counters(reader),
-        unknown=tuple(reader.unknown),
+        unknown_fields=tuple(reader.unknown_fields),
     )
 
 
@@ -238,8 +242,8 @@ def _session(reader: RecordReader) -> Session | None:
         part.number("energy_mwh", 0, MOST_MWH),
     )
     is_open = part.flag("is_open")
-    if part.unknown or duration_s is None or energy_mwh is None or is_open is None:
-        reader.unknown.append("session")
+    if part.unknown_fields or duration_s is None or energy_mwh is None or is_open is None:
+        reader.unknown_fields.append("session")
         return None
     return Session(
         started_at=started_at,
@@ -251,18 +255,18 @@ def _session(reader: RecordReader) -> Session | None:
 
 
 def _stored_counters(reader: RecordReader) -> StoredCounters:
-    part = reader.part("counters", left_out=True)
+    part = reader.part("counters", is_optional=True)
     if part is None:
         return StoredCounters()
-    found = {one: part.number(one.value, -MOST_MWH, MOST_MWH, left_out=True) for one in COUNTED}
+    found = {one: part.number(one.value, -MOST_MWH, MOST_MWH, is_optional=True) for one in COUNTED}
     counters = StoredCounters(
         readings_mwh={one: mwh for one, mwh in found.items() if mwh is not None},
         moved_at=part.moment("moved_at"),
         register_before_mwh=part.number("register_before_mwh", -MOST_MWH, MOST_MWH),
-        session_adopted=bool(part.flag("session_adopted")),
+        is_register_adopted=bool(part.flag("session_adopted")),
     )
-    if part.unknown:
-        reader.unknown.append("counters")
+    if part.unknown_fields:
+        reader.unknown_fields.append("counters")
     return counters
 
 

@@ -79,27 +79,27 @@ SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
 }
 
 
-def advance(process: Process, given: ProcessInput) -> Process | None:
+def advance(process: Process, process_input: ProcessInput) -> Process | None:
     """Return the process after an input; None when the state does not allow it."""
-    return PROCESS_TABLE[process][given]
+    return PROCESS_TABLE[process][process_input]
 
 
-def hold_of(process: Process, *, interrupted: bool, paused: bool) -> Hold:
+def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -> Hold:
     """Return the strongest reason why a charging point may not charge now.
 
     `interrupted`: by group object 55, grid control or a lock-out; `paused`: its offer is 0 A.
     """
-    if interrupted:
+    if is_interrupted:
         return Hold.INTERRUPTION
     if process is Process.CANCELLED:
         return Hold.CANCELLED
     if process is Process.WAITING:
         return Hold.WAITING
-    if not paused:
+    if not is_paused:
         return Hold.NONE
     return Hold.PAUSE_NO_VEHICLE if process is Process.NO_VEHICLE else Hold.PAUSE
 
 
-def shown(reported: ChargingState, hold: Hold) -> ChargingState:
+def shown_state_of(reported: ChargingState, hold: Hold) -> ChargingState:
     """Return the value of GO 50."""
     return SHOWN_TABLE[reported][hold]

@@ -83,7 +83,7 @@ def update(
     )
     if not plausible or phase >= settings.phases:
         return replace(meter, dropped=meter.dropped + 1), False
-    over = reading.saturating and current_ma >= OVER_RANGE_MA
+    over = reading.may_saturate and current_ma >= OVER_RANGE_MA
     if over:
         current_ma = OVER_RANGE_COUNTS_MA
     values = list(meter.values)

@@ -69,7 +69,7 @@ def _smart_meter(one: GroupObject, payload: Payload) -> Command:
         phase=SMART_METER.index(one.key),
         value=value,
         is_power=is_power,
-        saturating=dpt == "7.012",
+        may_saturate=dpt == "7.012",
     )
 
 

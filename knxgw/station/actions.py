@@ -10,7 +10,7 @@ from knxgw.charging.point import ChargingPoint, may_unlock, shown_state
 from knxgw.charging.scope import PointNumber
 from knxgw.charging.states import ProcessInput, advance
 from knxgw.config.model import LoadManagementMode
-from knxgw.station.control_inputs import paused_all
+from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.model import (
     InterruptionCommanded,
     PointCommand,
@@ -35,11 +35,11 @@ class Action(StrEnum):
 def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tuple[Action, ...]:
     """Return what a person may do at a charging point now, in the order of pages."""
     capabilities, stage = point.settings.capabilities, point.process.stage
-    state = shown_state(point, now_s, paused_all=paused_all(station))
+    state = shown_state(point, now_s, is_site_paused=is_site_paused(station))
     start = (
         ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
     )
-    can_be_told = "start_stop" in capabilities and bool(point.process.connected)
+    can_be_told = "start_stop" in capabilities and bool(point.process.is_connected)
     is_interrupted = point.control.is_interrupted
     found = {
         Action.START: can_be_told and advance(stage, start) is not None,

@@ -7,7 +7,7 @@ from knxgw.charging.precedence import (
     Constraint,
     ControlInputs,
     Decision,
-    constraints,
+    constraints_by_rank,
     requested_by_setpoint,
 )
 from knxgw.charging.states import Process
@@ -18,17 +18,17 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
     """Return what limits a charging point now, beside its setpoint or its share."""
     managed = station.load_management is not None
     inputs = ControlInputs(
-        configuration=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
-        charger_error=point.readings.in_error,
-        not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
-        interruption=point.control.is_interrupted,
+        is_misconfigured=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
+        has_charger_error=point.readings.in_error,
+        is_not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
+        is_interrupted=point.control.is_interrupted,
         grid_control_ma=station.configuration.grid_setpoint_ma if station.grid_control else None,
-        lock_out=station.lock_out,
-        cancelled=point.process.stage is Process.CANCELLED,
-        waiting_for_start=point.waits_for_start,
-        minimum_because=_minimum_because(station, managed=managed),
+        is_locked_out=station.lock_out,
+        is_cancelled=point.process.stage is Process.CANCELLED,
+        is_waiting_for_start=point.is_waiting_for_start,
+        minimum_reason=_minimum_because(station, managed=managed),
     )
-    return constraints(point.limits, inputs)
+    return constraints_by_rank(point.limits, inputs)
 
 
 def requested(station: Station, point: ChargingPoint) -> Decision:
@@ -44,10 +44,10 @@ def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
         return Reason.INTERNAL_ERROR
     if station.stopping and managed:
         return Reason.STOPPING
-    return Reason.RESTORING if station.restore_until_s is not None else None
+    return Reason.RESTORING if station.restore_until is not None else None
 
 
-def paused_all(station: Station) -> bool:
+def is_site_paused(station: Station) -> bool:
     """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
     grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
     return grid_pause or station.lock_out

@@ -26,17 +26,17 @@ from typing import assert_never
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.object_keys import SMART_METER
 from knxgw.charging import point as points
-from knxgw.charging.explanation import explained
+from knxgw.charging.explanation import with_shown_reason
 from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision, decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.record_reader import SCHEMA
-from knxgw.charging.records import decisions, to_record
+from knxgw.charging.records import to_record, urgent_values
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.frozen import replace
 from knxgw.station import load_management
-from knxgw.station.control_inputs import constraints_of, paused_all, requested
+from knxgw.station.control_inputs import constraints_of, is_site_paused, requested
 from knxgw.station.model import (
     Ask,
     Effect,
@@ -177,13 +177,15 @@ def _derive_point(
     checked = points.update_compliance(point, now_s)
     if checked.faults is not point.faults:  # it does not follow, or does again
         checked = _decide(station, checked, now_s, effects)
-    point = checked.with_control(checked.control.waking(points.wake_s(checked, now_s)))
+    point = checked.with_control(
+        checked.control.with_wake_at(points.unchanged_until(checked, now_s))
+    )
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
     point = _tell_session(station, number, before, point, effects)
     language = station.configuration.device.language
-    values = point_values(point, now_s, paused_all=paused_all(station), language=language)
+    values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
     effects.extend(notes_of(before, point, station.told(scope, "state"), values["state"]))
     return replace(
         station,
@@ -223,7 +225,9 @@ def _decide(
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
         return point.with_control(replace(point.control, decision=nothing))
-    decision = explained(point, decision, now_s, managed=station.load_management is not None)
+    decision = with_shown_reason(
+        point, decision, now_s, is_load_managed=station.load_management is not None
+    )
     last = point.control.decision
     if last is None or last.offer_ma != decision.offer_ma:
         number = PointNumber(point.settings.number)
@@ -245,9 +249,9 @@ def _faults_changed(
         own_code = own if present and code is FaultCode.CHARGER_ERROR else ""
         return FaultChanged(scope=scope, code=code, present=present, at=at, own_code=own_code)
 
-    if after.informed is not None and after.informed_count != before.informed_count:
-        yield changed(after.informed, present=True)
-        yield changed(after.informed, present=False)
+    if after.last_transient is not None and after.transient_count != before.transient_count:
+        yield changed(after.last_transient, present=True)
+        yield changed(after.last_transient, present=False)
     if before.present == after.present:
         return
     for code in after.present:
@@ -299,7 +303,7 @@ def _remember_point(
     effects: list[Effect],
 ) -> Mapping[Scope, Remembered]:
     """Hand to the store what changed of a point: decisions at once, counters now and then."""
-    last, decided = station.remembered.get(scope), decisions(point)
+    last, decided = station.remembered.get(scope), urgent_values(point)
     unchanged = last is not None and last.decisions == decided
     if unchanged and last and now_s - last.at_s < REMEMBER_ENERGY_S and not station.stopping:
         return station.remembered

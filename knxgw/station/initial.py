@@ -10,7 +10,7 @@ from knxgw.catalogue.object_keys import GRID_CONTROL, INTERRUPTION, SETPOINT
 from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.record_reader import RecordReader
-from knxgw.charging.records import HOLDS, from_record, read_record
+from knxgw.charging.records import HOLDING_KEYS, read_record, restored
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
@@ -57,7 +57,7 @@ def initial(
         load_management_settings=numbers,
         grid_control=configuration.is_linked(GRID_CONTROL)
         and _stored_grid_control(records) is not False,
-        restore_until_s=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
+        restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
         clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
     )
     if unknown_in(configuration, records):
@@ -69,7 +69,7 @@ def configured_point(configuration: Configuration, settings: PointSettings) -> C
     """Return a charging point of which nothing is known yet."""
     blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
     zone = ZoneInfo(configuration.device.time_zone)
-    return new_point(settings, configuration.product, blocked=blocked, zone=zone)
+    return new_point(settings, configuration.product, is_blocked=blocked, zone=zone)
 
 
 def stored_point(
@@ -84,7 +84,7 @@ def stored_point(
     record = records.get(point_scope(number))
     if record is None:
         return new
-    stored = from_record(new, record, now, now_s, linked_holds(configuration, number))
+    stored = restored(new, record, now, now_s, linked_holds(configuration, number))
     return without_unlinked(configuration, stored)
 
 
@@ -93,7 +93,7 @@ def unknown_in(
 ) -> Mapping[Scope, tuple[str, ...]]:
     """Return by scope what of the stored records cannot be read."""
     unknown = {
-        scope: read_record(records[scope]).unknown
+        scope: read_record(records[scope]).unknown_fields
         for scope in (point_scope(point.number) for point in configuration.points)
         if scope in records
     }
@@ -111,16 +111,16 @@ def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | N
 
 
 def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[str]:
-    """Return those of `HOLDS` that have a group address at a charging point.
+    """Return those of `HOLDING_KEYS` that have a group address at a charging point.
 
     Without an address nothing can end what such an object began.
     """
-    return frozenset(key for key in HOLDS if configuration.is_linked(key, number))
+    return frozenset(key for key in HOLDING_KEYS if configuration.is_linked(key, number))
 
 
 def state_lost(station: Station) -> Station:
     """Return the station with the fault that what was stored cannot be used, or not all of it."""
-    return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, present=True))
+    return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, is_present=True))
 
 
 def without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
@@ -148,9 +148,9 @@ def with_configuration_faults(station: Station) -> Station:
     """Return the station with the faults of its configuration."""
     for fault in station.configuration.faults:
         code = fault.code
-        station = replace(station, faults=station.faults.set(code, present=True))
+        station = replace(station, faults=station.faults.set(code, is_present=True))
         if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
             point = station.points[number]
-            marked = replace(point, faults=point.faults.set(code, present=True))
+            marked = replace(point, faults=point.faults.set(code, is_present=True))
             station = with_point(station, number, marked)
     return station

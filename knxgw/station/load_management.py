@@ -117,14 +117,14 @@ def observation_of(
     session = point.session.latest
     return Observation(
         state=state,
-        connected=bool(point.process.connected),
+        connected=bool(point.process.is_connected),
         reachable=point.link.condition is LinkCondition.GOOD
         and not point.installation.is_blocked
         and state is not None,
         constraints=constraints,
         currents_ma=_currents(point),
         read_at=_read_at(point),
-        fresh_s=max(fresh_s(point, quantity) for quantity in point.measured or _CURRENT),
+        fresh_s=max(fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
         acknowledged_ma=point.link.acknowledged_ma,
         acknowledged_at=point.link.acknowledged_since,
@@ -143,16 +143,16 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
             return None
         total = point.number(Quantity.CURRENT)
         return (None if total is None else total // settings.phases,) * settings.phases
-    if not all(quantity in point.readings.read_at for quantity in point.measured):
+    if not all(quantity in point.readings.read_at for quantity in point.measured_currents):
         return None
-    currents = [point.number(quantity) for quantity in point.measured]
+    currents = [point.number(quantity) for quantity in point.measured_currents]
     return tuple(currents + currents[:1] * (settings.phases - len(currents)))
 
 
 def _read_at(point: ChargingPoint) -> float | None:
     """Return when the oldest of the currents was read [monotonic s], also in vain."""
     read_at = point.readings.read_at
-    times = [read_at[quantity] for quantity in point.measured if quantity in read_at]
+    times = [read_at[quantity] for quantity in point.measured_currents if quantity in read_at]
     return min(times) if times else read_at.get(Quantity.CURRENT)
 
 
@@ -295,7 +295,7 @@ def run_cycle(
     )
     faults = station.faults
     for code in DEVICE_FAULTS:
-        faults = faults.set(code, present=code in load_management.faults)
+        faults = faults.set(code, is_present=code in load_management.faults)
     points = _with_invalid_points(station.points, load_management)
     return replace(
         station,
@@ -339,7 +339,7 @@ def _with_invalid_points(
     for number, point in points.items():
         participant = load_management.participants[number]
         invalid = participant.reachable and not participant.valid
-        faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, present=invalid)
+        faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, is_present=invalid)
         if faults is not point.faults:
             points = {**points, number: replace(point, faults=faults)}
     return points

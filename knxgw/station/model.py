@@ -294,7 +294,7 @@ class Station:
     load_management_settings: Settings | None = None
     # what the last cycle was told
     observations: Mapping[int, Observation] = field(default_factory=dict)
-    restore_until_s: float | None = None  # until then the state before the start may be unknown
+    restore_until: float | None = None  # until then the state before the start may be unknown
     stopping: bool = False
     clock: WallClock | None = None
     published: Mapping[Scope, Mapping[str, Published]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from knxgw.charging import session as sessions
 from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import decide
-from knxgw.charging.records import from_record, to_record
+from knxgw.charging.records import restored, to_record
 from knxgw.charging.scope import DEVICE, PointNumber, point_scope
 from knxgw.charging.states import Process
 from knxgw.config.devices import devices
@@ -109,18 +109,18 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             load_management_settings=numbers,
             observations={},
             grid_control=before.grid_control and configuration.is_linked(GRID_CONTROL),
-            restore_until_s=_restore_until_s(before, configuration, now_s),
+            restore_until=_restore_until(before, configuration, now_s),
             remembered=kept,
         )
     )
 
 
-def _restore_until_s(before: Station, configuration: Configuration, now_s: float) -> float | None:
+def _restore_until(before: Station, configuration: Configuration, now_s: float) -> float | None:
     """Return until when the bus may say that the grid operator limits the site, None: it is known."""
     if not asks_for_grid_control(configuration):
         return None
     if asks_for_grid_control(before.configuration):
-        return before.restore_until_s
+        return before.restore_until
     return now_s + RESTORE_S
 
 
@@ -129,12 +129,12 @@ def _without_old_faults(station: Station) -> Station:
     faults = station.faults
     unmanaged = load_management.DEVICE_FAULTS if station.load_management is None else ()
     for code in (*CONFIGURATION_FAULTS, *unmanaged):
-        faults = faults.set(code, present=False)
+        faults = faults.set(code, is_present=False)
     points = {}
     for number, point in station.points.items():
         of_point = point.faults
         for code in (*CONFIGURATION_FAULTS, *unmanaged):
-            of_point = of_point.set(code, present=False)
+            of_point = of_point.set(code, is_present=False)
         points[number] = point if of_point is point.faults else replace(point, faults=of_point)
     return with_configuration_faults(replace(station, faults=faults, points=points))
 
@@ -177,18 +177,18 @@ def _restored(
     `linked`: which of the holds have a group address. No fault is present at first: each is reported
     again when it occurs.
     """
-    restored = from_record(new, to_record(old), now, now_s, linked)
+    kept = restored(new, to_record(old), now, now_s, linked)
     return replace(
-        restored,
+        kept,
         session=replace(
-            restored.session,
+            kept.session,
             began_at=old.session.began_at,
             is_restored=old.session.is_restored,
             drew_at=old.session.drew_at,
         ),
         process=replace(
-            restored.process,
-            card=replace(restored.process.card, enabled_by=old.process.card.enabled_by),
+            kept.process,
+            card=replace(kept.process.card, enabled_by=old.process.card.enabled_by),
         ),
         faults=replace(old.faults, present=()),
     )
@@ -197,7 +197,7 @@ def _restored(
 def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     """Return a charging point whose charger is known: only its settings are other ones."""
     process = old.process.stage
-    if process is Process.WAITING and not new.starts_manually:
+    if process is Process.WAITING and not new.is_started_manually:
         process = Process.FREE
     carried = replace(
         old,
@@ -214,7 +214,7 @@ def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     )
     if old.settings.meter == new.settings.meter:
         return carried
-    gone = old.metered | new.metered  # another device measures them now
+    gone = old.metered_quantities | new.metered_quantities  # another device measures them now
     return replace(
         carried,
         readings=replace(
@@ -238,7 +238,7 @@ def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
 def _without_meter_faults(point: ChargingPoint) -> FaultRegister:
     faults = point.faults
     for code in (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR):
-        faults = faults.set(code, present=False)
+        faults = faults.set(code, is_present=False)
     return faults
 
 

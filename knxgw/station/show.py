@@ -207,7 +207,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
         state=state,
         state_words=_state_text(point, state).in_language(language),
-        connected=point.process.connected,
+        connected=point.process.is_connected,
         condition=point.link.condition.value,
         offer_ma=decision.offer_ma if decision else None,
         reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",

@@ -24,7 +24,7 @@ from knxgw.charging.scope import DEVICE, PointNumber
 from knxgw.config.devices import DeviceRole
 from knxgw.frozen import replace
 from knxgw.station import load_management
-from knxgw.station.control_inputs import paused_all
+from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive, with_point
 from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S, state_lost
 from knxgw.station.model import (
@@ -136,17 +136,17 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site."""
     match event:
         case BusAsked():
-            until_s = station.restore_until_s
-            soon_s = None if until_s is None else min(until_s, now_s + RESTORE_S)
-            return replace(station, restore_until_s=soon_s)
+            until = station.restore_until
+            soon_at = None if until is None else min(until, now_s + RESTORE_S)
+            return replace(station, restore_until=soon_at)
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(active=active):
-            return replace(station, grid_control=active, restore_until_s=None)
+            return replace(station, grid_control=active, restore_until=None)
         case Stopping():
-            return replace(station, stopping=True, restore_until_s=None)
+            return replace(station, stopping=True, restore_until=None)
         case InternalErrorFound():
-            faults = station.faults.set(FaultCode.CONTACT_SUPPORT, present=True)
+            faults = station.faults.set(FaultCode.CONTACT_SUPPORT, is_present=True)
             return replace(station, faults=faults)
         case StateLost():
             return state_lost(station)
@@ -157,7 +157,7 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
 def _tick(before: Station, now_s: float) -> Applied:
     """Let time pass: for load management, and for those charging points it means something to."""
     station = _restored_in_time(_calmed(before), now_s)
-    if station.restore_until_s != before.restore_until_s:
+    if station.restore_until != before.restore_until:
         return Applied(station, EVERYTHING)
     due = [
         number
@@ -166,7 +166,7 @@ def _tick(before: Station, now_s: float) -> Applied:
     ]
     if due:
         now = station.now(now_s)
-        followed = {number: readings.follow(station.points[number], now_s, now) for number in due}
+        followed = {number: readings.catch_up(station.points[number], now_s, now) for number in due}
         station = replace(station, points={**station.points, **followed})
     return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, device=True))
 
@@ -190,9 +190,9 @@ _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported wit
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
     """Return the station after the bus had time to answer: what was stored holds."""
-    if station.restore_until_s is None or now_s < station.restore_until_s:
+    if station.restore_until is None or now_s < station.restore_until:
         return station
-    return replace(station, restore_until_s=None)
+    return replace(station, restore_until=None)
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
@@ -206,9 +206,9 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     if off is not None and off <= CORRECTION:
         return station
     dated = {
-        number: readings.date_session_anew(point, event.now, now_s)
+        number: readings.with_new_times(point, event.now, now_s)
         for number, point in station.points.items()
-        if readings.follows_clock(point, off)
+        if readings.needs_new_times(point, off)
     }
     return replace(station, points={**station.points, **dated})
 
@@ -216,9 +216,9 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
 def _calmed(station: Station) -> Station:
     """Return the station with faults for information reset: they were shown."""
     calm = {
-        number: replace(point, faults=point.faults.calmed())
+        number: replace(point, faults=point.faults.clear_transient())
         for number, point in station.points.items()
-        if point.faults.informing is not None
+        if point.faults.shown_transient is not None
     }
     return replace(station, points={**station.points, **calm}) if calm else station
 
@@ -229,11 +229,11 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     match event:
         case ChargerSeen(values=values, unavailable=lacking):
             change: Change = partial(
-                readings.see, values=values, now_s=now_s, now=now, unavailable=lacking
+                readings.observe_charger, values=values, now_s=now_s, now=now, unavailable=lacking
             )
         case MeterSeen(values=values, unavailable=lacking):
             change = partial(
-                readings.see_meter, values=values, now_s=now_s, now=now, unavailable=lacking
+                readings.observe_meter, values=values, now_s=now_s, now=now, unavailable=lacking
             )
         case ChargerConditionChanged(condition=condition):
             change = partial(points.link_changed, condition=condition)
@@ -242,15 +242,15 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
         case OfferAcknowledged(offer_ma=offer_ma):
             change = partial(points.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
         case InterruptionCommanded(active=active):
-            change = partial(points.command_interruption, active=active)
+            change = partial(points.command_interruption, is_active=active)
         case SetpointCommanded(setpoint_ma=setpoint_ma):
             change = partial(points.command_setpoint, wanted_ma=setpoint_ma)
         case StartStopCommanded(start=start):
             change = partial(
                 points.command_start_stop,
                 now_s=now_s,
-                start=start,
-                paused_all=paused_all(station),
+                is_start=start,
+                is_site_paused=is_site_paused(station),
             )
         case _:
             assert_never(event)
@@ -263,7 +263,9 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
     renewed = None
     if number is not None:
         point = station.points[number]
-        renewed = readings.renewed(point, event.values, now_s, unavailable=event.unavailable)
+        renewed = readings.observe_repeated(
+            point, event.values, now_s, unavailable=event.unavailable
+        )
     if renewed is not None:
         return Applied(load_management.renew(station, renewed), NOTHING)
     return _device(station, event, now_s)
@@ -346,7 +348,7 @@ def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> 
         wanted_ma = event.setpoint_ma
         if wanted_ma is None:
             yield Note(text=f"cp{number}: setpoint ignored, it is no current")
-        elif not before.limits.contains(wanted_ma):
+        elif not before.limits.allows_setpoint(wanted_ma):
             kept_a = after.control.setpoint_ma / 1000
             yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {kept_a:g} A")
 

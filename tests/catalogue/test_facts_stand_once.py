@@ -14,7 +14,7 @@ from knxgw.catalogue import codes, object_keys
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.texts import Messages, Names, StatusTexts
-from knxgw.charging.records import HOLDS
+from knxgw.charging.records import HOLDING_KEYS
 
 PACKAGE = Path(knxgw.__file__).parent
 ROOT = PACKAGE.parent
@@ -77,6 +77,8 @@ def test_every_key_that_rules_ask_for_is_that_of_a_group_object() -> None:
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "station").glob("*.py")), ids=lambda p: p.name)
 def test_the_station_asks_for_group_objects_by_key(path: Path) -> None:
-    numbers = {catalogue().product.number_of(key) for key in HOLDS} - {60}  # minutes have 60 s
+    numbers = {catalogue().product.number_of(key) for key in HOLDING_KEYS} - {
+        60
+    }  # minutes have 60 s
     holds = "|".join(str(number) for number in sorted(numbers))
     assert re.findall(rf"\b(?:{holds}|GO \d+)\b", path.read_text(encoding="utf-8")) == []

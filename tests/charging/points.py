@@ -8,7 +8,7 @@ from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.point import ChargingPoint, new_point
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity, Value
-from knxgw.charging.readings import see
+from knxgw.charging.readings import observe_charger
 from tests.config.sites import KNX, configuration
 
 AVAILABLE: Mapping[Quantity, Value] = {
@@ -45,7 +45,7 @@ def at(seconds: float) -> datetime:
 
 def seen(point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float) -> ChargingPoint:
     """Return the point after its charger showed values, with a valid clock."""
-    return see(point, values, now_s, at(now_s))
+    return observe_charger(point, values, now_s, at(now_s))
 
 
 def seen_for(

@@ -66,7 +66,7 @@ def test_a_restart_in_the_middle_of_a_session_tells_no_card_again() -> None:
     restored = replace(
         point,
         process=replace(
-            point.process, card=replace(point.process.card, enabled_by="", before=None)
+            point.process, card=replace(point.process.card, enabled_by="", shown_before=None)
         ),
     )
     again = seen(seen(restored, {**CHARGING, **CARD}, 1), CHARGING, 2)

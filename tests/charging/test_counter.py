@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knxgw.charging.counter import (
+    CONFIRMING_S,
     JITTER_MWH,
-    LASTS_S,
     MWH_PER_WS,
     SLACK_MWH,
     EnergyCounter,
@@ -25,7 +25,7 @@ STEP_S = 5.0
 
 def counter_of(*, begins_anew: bool = False, jitter_mwh: int = JITTER_MWH) -> EnergyCounter:
     """Return a new counter of a register behind which no more than `MOST_W` flows."""
-    register = Register(most_w=MOST_W, begins_anew=begins_anew, jitter_mwh=jitter_mwh)
+    register = Register(most_w=MOST_W, may_restart=begins_anew, jitter_mwh=jitter_mwh)
     return EnergyCounter(register=register)
 
 
@@ -34,9 +34,9 @@ def life(
 ) -> tuple[EnergyCounter, float]:
     """Return a counter after readings in equal steps, and what it has added [kWh]."""
     counter, total_mwh = counter or counter_of(), 0
-    start_s = 0.0 if counter.heard_at is None else counter.heard_at + step_s
+    start_s = 0.0 if counter.read_at is None else counter.read_at + step_s
     for index, value in enumerate(kwh):
-        counter, added_mwh = counter.by_reading(round(value * KWH), start_s + index * step_s)
+        counter, added_mwh = counter.add_reading(round(value * KWH), start_s + index * step_s)
         assert added_mwh >= 0
         total_mwh += added_mwh
     return counter, total_mwh / KWH
@@ -69,7 +69,7 @@ def test_a_peak_or_a_drop_adds_nothing(readings: list[float]) -> None:
 def test_a_reading_in_doubt_is_not_believed_before_it_has_lasted() -> None:
     counter, _ = life([1000, 1400, 1400, 1400])
     assert counter.reading_mwh == 1000 * KWH
-    counter, _ = life([1400] * round(LASTS_S / STEP_S), counter)
+    counter, _ = life([1400] * round(CONFIRMING_S / STEP_S), counter)
     assert counter.reading_mwh == 1400 * KWH
     assert counter.doubt is None
 
@@ -77,7 +77,7 @@ def test_a_reading_in_doubt_is_not_believed_before_it_has_lasted() -> None:
 @pytest.mark.proves("2.33")
 @pytest.mark.parametrize("first", [0.0, 3.0, 4000.0])
 def test_another_meter_goes_on_counting_from_its_first_reading(first: float) -> None:
-    steps = round(2 * LASTS_S / STEP_S)
+    steps = round(2 * CONFIRMING_S / STEP_S)
     counter, added = life([1000, *(first + 0.01 * n for n in range(steps))])
     assert added == pytest.approx(0.01 * (steps - 1))
     assert counter.reading_mwh == round((first + 0.01 * (steps - 1)) * KWH)
@@ -93,8 +93,8 @@ def test_a_register_that_is_late_is_taken_when_its_value_lasts() -> None:
 
 def test_what_flowed_in_a_gap_is_taken_at_once_and_no_more_than_could() -> None:
     counter, _ = life([1000])
-    assert counter.by_reading(1024 * KWH, 3600.0)[1] == 24 * KWH
-    assert counter.by_reading(1028 * KWH, 3600.0)[1] == 0
+    assert counter.add_reading(1024 * KWH, 3600.0)[1] == 24 * KWH
+    assert counter.add_reading(1028 * KWH, 3600.0)[1] == 0
 
 
 def test_a_meter_that_said_zero_for_long_is_the_same_when_it_is_back() -> None:
@@ -163,10 +163,10 @@ def test_a_register_that_was_late_for_an_hour_is_believed_when_its_value_lasts()
 
 
 def test_a_power_no_charging_point_can_have_counts_nothing() -> None:
-    counter, _ = PowerCounter(most_w=MOST_W).by_power(11_000, 0)
-    counter, added = counter.by_power(0xFFFFFFFF, 5)
+    counter, _ = PowerCounter(most_w=MOST_W).add_power(11_000, 0)
+    counter, added = counter.add_power(0xFFFFFFFF, 5)
     assert added == 0
-    assert counter.by_power(11_000, 10)[1] == pytest.approx(11_000 * 10 * MWH_PER_WS, abs=1)
+    assert counter.add_power(11_000, 10)[1] == pytest.approx(11_000 * 10 * MWH_PER_WS, abs=1)
 
 
 GLITCH = st.one_of(
@@ -183,7 +183,7 @@ def test_whatever_is_read_no_more_is_added_than_power_and_time_allow(
 ) -> None:
     counter = counter_of()
     true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
-    counter, _ = counter.by_reading(true_mwh, now_s)
+    counter, _ = counter.add_reading(true_mwh, now_s)
     for power_w, seconds, glitch in steps:
         now_s += seconds
         true_mwh += round(power_w * seconds * MWH_PER_WS)
@@ -192,7 +192,7 @@ def test_whatever_is_read_no_more_is_added_than_power_and_time_allow(
             reading = glitch
         elif isinstance(glitch, tuple):
             reading += glitch[1]
-        counter, added_mwh = counter.by_reading(reading, now_s)
+        counter, added_mwh = counter.add_reading(reading, now_s)
         assert added_mwh >= 0, "a total never goes down"
         total_mwh += added_mwh
         assert total_mwh <= SLACK_MWH + MOST_W * now_s * MWH_PER_WS + len(steps)
@@ -212,14 +212,14 @@ def test_single_wrong_readings_leave_the_total_as_it_truly_is(
     """A wrong reading stands alone: between two of them the truth is read."""
     counter = counter_of(begins_anew=anew)
     true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
-    counter, _ = counter.by_reading(true_mwh, now_s)
+    counter, _ = counter.add_reading(true_mwh, now_s)
     for power_w, glitch in steps:
         for reading in (glitch, None):
             now_s += STEP_S
             true_mwh += round(power_w * STEP_S * MWH_PER_WS)
             far = reading is not None and abs(reading - true_mwh) > 10 * KWH
             shown = reading if far and reading is not None else true_mwh
-            counter, added_mwh = counter.by_reading(shown, now_s)
+            counter, added_mwh = counter.add_reading(shown, now_s)
             total_mwh += added_mwh
     assert total_mwh == true_mwh - 1000 * KWH or anew
     assert total_mwh <= true_mwh - 1000 * KWH + SLACK_MWH
@@ -227,6 +227,6 @@ def test_single_wrong_readings_leave_the_total_as_it_truly_is(
 
 def test_two_readings_are_not_enough_however_far_apart() -> None:
     counter, _ = life([1000])
-    counter, added = counter.by_reading(0, 5.0)
-    counter, added = counter.by_reading(0, 5.0 + 2 * LASTS_S)
+    counter, added = counter.add_reading(0, 5.0)
+    counter, added = counter.add_reading(0, 5.0 + 2 * CONFIRMING_S)
     assert (added, counter.reading_mwh) == (0, 1000 * KWH)

@@ -10,7 +10,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
-from knxgw.charging.records import from_record, to_record
+from knxgw.charging.records import restored, to_record
 from tests.charging.points import AVAILABLE, CHARGING, METER, WAITING, at, make_point, seen
 
 KWH = 1_000_000
@@ -45,7 +45,7 @@ class Life:
         record = to_record(self.point)
         self.now_s += off_s
         fresh = make_point(model=self.point.settings.model.id)
-        self.point = from_record(fresh, record, now, self.now_s)
+        self.point = restored(fresh, record, now, self.now_s)
 
 
 def session_kwh(life: Life) -> float:
@@ -164,7 +164,7 @@ def test_a_coarse_register_may_move_by_its_own_step() -> None:
     life, of = Life(make_point("phases: 1, " + METER, model="evse_din")), Quantity.ENERGY
     assert life.point.energy.lifetime_counter.register.slack_mwh >= 2 * KWH
     life.point = seen(life.point, AVAILABLE, 0)
-    assert of in life.point.metered
+    assert of in life.point.metered_quantities
 
 
 @pytest.mark.proves("3.57")

@@ -4,7 +4,7 @@ import pytest
 
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.events import LinkCondition
-from knxgw.charging.explanation import explained
+from knxgw.charging.explanation import with_shown_reason
 from knxgw.charging.point import ChargingPoint, link_changed, offer_acknowledged
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
@@ -31,7 +31,7 @@ EVERYDAY = [Reason.SETPOINT, Reason.MINIMUM, Reason.MAXIMUM, Reason.WAITING_FOR_
 def told(
     point: ChargingPoint, reason: Reason, now_s: float, *, managed: bool = False, ma: int = 16_000
 ) -> Reason:
-    return explained(point, Decision(ma, reason), now_s, managed=managed).reason
+    return with_shown_reason(point, Decision(ma, reason), now_s, is_load_managed=managed).reason
 
 
 @pytest.mark.proves("5.15")

@@ -71,7 +71,7 @@ def register(scope: str) -> FaultRegister:
 
 def told(faults: FaultRegister, *codes: str, present: bool = True) -> FaultRegister:
     for code in codes:
-        faults = faults.set(FaultCode(code), present=present)
+        faults = faults.set(FaultCode(code), is_present=present)
     return faults
 
 
@@ -142,7 +142,7 @@ def test_a_fault_has_its_text_flag_and_led_and_keeps_its_text_when_it_is_gone(
 @pytest.mark.proves("7.39", "7.40", "7.17")
 @pytest.mark.parametrize("code", INFORMATION)
 def test_a_fault_for_information_is_told_but_never_present(code: str) -> None:
-    faults = register("charging point").inform(FaultCode(code))
+    faults = register("charging point").raise_transient(FaultCode(code))
     assert on_the_bus("charging point", faults) == (False, code)
     assert on_the_panel(faults) == "on"
 
@@ -151,7 +151,7 @@ def test_a_fault_for_information_is_told_but_never_present(code: str) -> None:
 @pytest.mark.parametrize("code", INFORMATION)
 @pytest.mark.parametrize("other", [code for code in POINT if code not in INFORMATION])
 def test_a_fault_for_information_hides_no_severer_one(code: str, other: str) -> None:
-    faults = told(register("charging point"), other).inform(FaultCode(code))
+    faults = told(register("charging point"), other).raise_transient(FaultCode(code))
     flag, text = on_the_bus("charging point", faults)
     assert flag is True
     if POINT[other] > POINT[code]:

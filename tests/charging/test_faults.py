@@ -18,32 +18,38 @@ def test_before_the_first_fault_the_text_is_no_error() -> None:
 
 
 def test_the_most_severe_present_fault_is_shown() -> None:
-    faults = EMPTY.set(FaultCode.NOT_REACHABLE, present=True).set(FaultCode.COMM, present=True)
+    faults = EMPTY.set(FaultCode.NOT_REACHABLE, is_present=True).set(
+        FaultCode.COMM, is_present=True
+    )
     assert faults.text == "NotReachable"
-    assert faults.set(FaultCode.NOT_REACHABLE, present=False).text == "Comm"
+    assert faults.set(FaultCode.NOT_REACHABLE, is_present=False).text == "Comm"
 
 
 def test_the_newest_among_equals_is_shown() -> None:
-    faults = EMPTY.set(FaultCode.NOT_FOLLOWING, present=True).set(FaultCode.COMM, present=True)
+    faults = EMPTY.set(FaultCode.NOT_FOLLOWING, is_present=True).set(
+        FaultCode.COMM, is_present=True
+    )
     assert faults.text == "Comm"
 
 
 def test_the_last_fault_stays_readable_when_none_is_left() -> None:
-    faults = EMPTY.set(FaultCode.COMM, present=True).set(FaultCode.COMM, present=False)
+    faults = EMPTY.set(FaultCode.COMM, is_present=True).set(FaultCode.COMM, is_present=False)
     assert faults.text == "Comm"
     assert not faults.is_present
 
 
 def test_a_fault_for_information_is_shown_but_not_present() -> None:
-    faults = EMPTY.inform(FaultCode.OPERATION_NOT_POSSIBLE)
+    faults = EMPTY.raise_transient(FaultCode.OPERATION_NOT_POSSIBLE)
     assert faults.text == "OpNotPossible"
     assert not faults.is_present
 
 
 def test_a_fault_for_information_does_not_hide_a_more_severe_one() -> None:
-    faults = EMPTY.set(FaultCode.COMM, present=True).inform(FaultCode.VALUE_OUT_OF_RANGE)
+    faults = EMPTY.set(FaultCode.COMM, is_present=True).raise_transient(
+        FaultCode.VALUE_OUT_OF_RANGE
+    )
     assert faults.text == "Comm"
-    assert faults.set(FaultCode.COMM, present=False).text == "Comm"
+    assert faults.set(FaultCode.COMM, is_present=False).text == "Comm"
 
 
 @settings(max_examples=100)
@@ -51,7 +57,7 @@ def test_a_fault_for_information_does_not_hide_a_more_severe_one() -> None:
 def test_the_register_knows_exactly_what_is_present(changes: list[tuple[FaultCode, bool]]) -> None:
     faults, model = EMPTY, set[FaultCode]()
     for code, present in changes:
-        faults = faults.set(code, present=present)
+        faults = faults.set(code, is_present=present)
         model = model | {code} if present else model - {code}
     assert set(faults.present) == model
     assert faults.is_present == bool(model)

@@ -20,7 +20,7 @@ from knxgw.charging.point import (
 from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import Quantity
-from knxgw.charging.readings import see_meter
+from knxgw.charging.readings import observe_meter
 from knxgw.charging.states import Process
 from tests.charging.points import (
     AVAILABLE,
@@ -106,22 +106,22 @@ def test_nothing_is_shown_before_the_first_poll_and_after_10_s_of_silence() -> N
 
 
 def test_an_interruption_shows_11_also_where_nothing_is_plugged() -> None:
-    point = command_interruption(seen(make_point(), AVAILABLE, 0), active=True)
+    point = command_interruption(seen(make_point(), AVAILABLE, 0), is_active=True)
     assert shown_state(point, 1) is ChargingState.INTERRUPTION
-    assert shown_state(command_interruption(point, active=False), 1) is ChargingState.AVAILABLE
+    assert shown_state(command_interruption(point, is_active=False), 1) is ChargingState.AVAILABLE
 
 
 @pytest.mark.proves("3.22")
 def test_unplugged_during_an_interruption_shows_5_when_it_ends() -> None:
-    point = command_interruption(seen(make_point(), CHARGING, 0), active=True)
+    point = command_interruption(seen(make_point(), CHARGING, 0), is_active=True)
     point = seen(point, AVAILABLE, 5)
     assert shown_state(point, 5) is ChargingState.INTERRUPTION
-    assert shown_state(command_interruption(point, active=False), 6) is ChargingState.AVAILABLE
+    assert shown_state(command_interruption(point, is_active=False), 6) is ChargingState.AVAILABLE
 
 
 @pytest.mark.proves("3.18", "3.23")
 def test_grid_control_with_0_a_shows_11_but_the_interruption_object_stays_0() -> None:
-    values = point_values(seen(make_point(), CHARGING, 0), 1, paused_all=True)
+    values = point_values(seen(make_point(), CHARGING, 0), 1, is_site_paused=True)
     assert values["state"] == ChargingState.INTERRUPTION
     assert values["interruption_state"] is False
     assert values["charging"] is False
@@ -129,7 +129,7 @@ def test_grid_control_with_0_a_shows_11_but_the_interruption_object_stays_0() ->
 
 def test_an_error_of_the_charger_is_shown_before_anything_else() -> None:
     error = {Quantity.STATE: ChargingState.ERROR}
-    point = command_interruption(seen(make_point(), error, 0), active=True)
+    point = command_interruption(seen(make_point(), error, 0), is_active=True)
     assert shown_state(point, 1) is ChargingState.ERROR
     assert point.faults.text == "ChargerError"
     assert not seen(point, AVAILABLE, 2).faults.is_present
@@ -231,13 +231,13 @@ def test_wrong_answers_are_comm_and_a_good_one_resets_it() -> None:
 def test_a_meter_stands_for_the_charger_s_own_figures_of_that_kind() -> None:
     point = seen(make_point(METER), {**CHARGING, Quantity.POWER: 1}, 0)
     assert point.number(Quantity.CURRENT_L1) is None
-    point = see_meter(point, {Quantity.CURRENT_L1: 5000, Quantity.SERIAL: "9"}, 1, at(1))
+    point = observe_meter(point, {Quantity.CURRENT_L1: 5000, Quantity.SERIAL: "9"}, 1, at(1))
     assert point.number(Quantity.CURRENT_L1) == 5000
     assert point.value(Quantity.SERIAL) is None
 
 
 def test_a_meter_stays_when_the_charger_goes_and_the_charger_when_the_meter_goes() -> None:
-    point = see_meter(seen(make_point(METER), CHARGING, 0), {Quantity.POWER: 3000}, 0, at(0))
+    point = observe_meter(seen(make_point(METER), CHARGING, 0), {Quantity.POWER: 3000}, 0, at(0))
     without_charger = link_changed(point, LinkCondition.NOT_REACHABLE)
     assert without_charger.number(Quantity.POWER) == 3000
     assert without_charger.value(Quantity.STATE) is None
@@ -248,10 +248,10 @@ def test_a_meter_stays_when_the_charger_goes_and_the_charger_when_the_meter_goes
 
 
 def test_a_fault_register_of_the_meter_is_its_own_fault() -> None:
-    point = see_meter(make_point(METER), {Quantity.FAULT_INFO_1: "0x0004"}, 0, at(0))
+    point = observe_meter(make_point(METER), {Quantity.FAULT_INFO_1: "0x0004"}, 0, at(0))
     assert point.faults.text == "EMeter Error"
     assert point.value(Quantity.FAULT_INFO_1) is None
-    assert not see_meter(point, {Quantity.FAULT_INFO_1: ""}, 1, at(1)).faults.is_present
+    assert not observe_meter(point, {Quantity.FAULT_INFO_1: ""}, 1, at(1)).faults.is_present
 
 
 # --- commands
@@ -283,32 +283,32 @@ def test_a_setpoint_of_0_a_is_out_of_range_where_the_model_cannot_pause() -> Non
 def test_a_process_that_waits_is_started_once() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
     assert shown_state(point, 0) is ChargingState.MANUAL_START
-    point = command_start_stop(point, 0, start=True)
+    point = command_start_stop(point, 0, is_start=True)
     assert point.process.stage is Process.FREE
     assert point.faults.text == "No error"
-    assert command_start_stop(point, 0, start=True).faults.text == "OpNotPossible"
+    assert command_start_stop(point, 0, is_start=True).faults.text == "OpNotPossible"
 
 
 def test_a_start_is_not_possible_while_interrupted_in_any_way() -> None:
     point = seen(make_point(OWN_START, "goe_charger"), WAITING, 0)
-    interrupted = command_interruption(point, active=True)
-    assert command_start_stop(interrupted, 0, start=True).process.stage is Process.WAITING
-    paused = command_start_stop(point, 0, start=True, paused_all=True)
+    interrupted = command_interruption(point, is_active=True)
+    assert command_start_stop(interrupted, 0, is_start=True).process.stage is Process.WAITING
+    paused = command_start_stop(point, 0, is_start=True, is_site_paused=True)
     assert paused.process.stage is Process.WAITING
 
 
 def test_a_cancelled_process_waits_until_the_vehicle_was_replugged() -> None:
-    point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
+    point = command_start_stop(seen(make_point(), CHARGING, 0), 0, is_start=False)
     assert shown_state(point, 0) is ChargingState.CANCELLED
-    again = command_start_stop(point, 0, start=True)
+    again = command_start_stop(point, 0, is_start=True)
     assert again.process.stage is Process.CANCELLED
     assert again.faults.text == "OpNotPossible"
-    assert command_start_stop(point, 0, start=False).faults.text == "OpNotPossible"
+    assert command_start_stop(point, 0, is_start=False).faults.text == "OpNotPossible"
     assert seen(point, AVAILABLE, 1).process.stage is Process.NO_VEHICLE
 
 
 def test_there_is_nothing_to_stop_without_a_vehicle() -> None:
-    point = command_start_stop(seen(make_point(), AVAILABLE, 0), 0, start=False)
+    point = command_start_stop(seen(make_point(), AVAILABLE, 0), 0, is_start=False)
     assert point.process.stage is Process.NO_VEHICLE
     assert point.faults.text == "OpNotPossible"
 
@@ -319,10 +319,10 @@ def test_the_cable_is_released_only_when_the_process_has_finished() -> None:
     assert not may_unlock(charging, 10)
     done = seen_for(charging, IDLE, 11, 71)
     assert may_unlock(done, 71)
-    assert not may_unlock(command_interruption(done, active=True), 71)
+    assert not may_unlock(command_interruption(done, is_active=True), 71)
     assert not may_unlock(link_changed(done, LinkCondition.NOT_REACHABLE), 71)
     assert not may_unlock(seen(done, {Quantity.STATE: ChargingState.CONNECTED}, 90), 90), "current?"
-    cancelled = command_start_stop(charging, 10, start=False)
+    cancelled = command_start_stop(charging, 10, is_start=False)
     assert not may_unlock(cancelled, 10), "current still flows"
     assert may_unlock(seen(cancelled, {**CHARGING, Quantity.CURRENT_L1: 0}, 11), 11)
 
@@ -335,15 +335,15 @@ def test_the_shown_state_is_5_or_11_without_a_vehicle(deeds: list[str]) -> None:
     point = seen(make_point(), AVAILABLE, 0)
     for deed in deeds:
         if deed in ("interrupt", "free"):
-            point = command_interruption(point, active=deed == "interrupt")
+            point = command_interruption(point, is_active=deed == "interrupt")
         elif deed in ("start", "stop"):
-            point = command_start_stop(point, 0, start=deed == "start")
+            point = command_start_stop(point, 0, is_start=deed == "start")
         else:
             point = seen(point, CHARGING if deed == "plug" else AVAILABLE, 0)
     state = shown_state(point, 0)
     if point.control.is_interrupted:
         assert state is ChargingState.INTERRUPTION
-    elif not point.process.connected:
+    elif not point.process.is_connected:
         assert state is ChargingState.AVAILABLE
     else:
         cancelled = point.process.stage is Process.CANCELLED

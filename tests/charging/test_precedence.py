@@ -11,22 +11,22 @@ from knxgw.charging.precedence import (
     ControlInputs,
     Decision,
     Limits,
-    constraints,
+    constraints_by_rank,
     decide,
     ranked,
     requested_by_setpoint,
 )
 
-LIMITS = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, zero_allowed=True)
+LIMITS = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, is_zero_allowed=True)
 NOTHING = ControlInputs()
 ZERO_SOURCES = {
-    "configuration": Reason.CONFIGURATION,
-    "charger_error": Reason.FAULT,
-    "not_following": Reason.NOT_FOLLOWING,
-    "interruption": Reason.INTERRUPTION,
-    "lock_out": Reason.LOCK_OUT,
-    "cancelled": Reason.CANCELLED,
-    "waiting_for_start": Reason.WAITING_FOR_START,
+    "is_misconfigured": Reason.CONFIGURATION,
+    "has_charger_error": Reason.FAULT,
+    "is_not_following": Reason.NOT_FOLLOWING,
+    "is_interrupted": Reason.INTERRUPTION,
+    "is_locked_out": Reason.LOCK_OUT,
+    "is_cancelled": Reason.CANCELLED,
+    "is_waiting_for_start": Reason.WAITING_FOR_START,
 }
 
 all_limits = st.builds(
@@ -34,19 +34,19 @@ all_limits = st.builds(
     minimum_ma=st.integers(6000, 32_000),
     maximum_ma=st.integers(6000, 80_000),
     resolution_ma=st.sampled_from((1, 10, 100, 1000)),
-    zero_allowed=st.booleans(),
+    is_zero_allowed=st.booleans(),
 ).filter(lambda limits: limits.minimum_ma <= limits.maximum_ma)
 all_inputs = st.builds(
     ControlInputs,
-    configuration=st.booleans(),
-    charger_error=st.booleans(),
-    not_following=st.booleans(),
-    interruption=st.booleans(),
-    lock_out=st.booleans(),
+    is_misconfigured=st.booleans(),
+    has_charger_error=st.booleans(),
+    is_not_following=st.booleans(),
+    is_interrupted=st.booleans(),
+    is_locked_out=st.booleans(),
     grid_control_ma=st.sampled_from((None, 0, 6000)),
-    cancelled=st.booleans(),
-    waiting_for_start=st.booleans(),
-    minimum_because=st.sampled_from((None, Reason.RESTORING, Reason.STOPPING)),
+    is_cancelled=st.booleans(),
+    is_waiting_for_start=st.booleans(),
+    minimum_reason=st.sampled_from((None, Reason.RESTORING, Reason.STOPPING)),
 )
 
 
@@ -55,7 +55,9 @@ def inputs(**changes: Any) -> ControlInputs:
 
 
 def decided(limits: Limits, limiting: ControlInputs, setpoint_ma: int = 16_000) -> Decision:
-    return decide(limits, constraints(limits, limiting), requested_by_setpoint(limits, setpoint_ma))
+    return decide(
+        limits, constraints_by_rank(limits, limiting), requested_by_setpoint(limits, setpoint_ma)
+    )
 
 
 @pytest.mark.proves("3.48", "H.21", "D6.15")
@@ -93,9 +95,11 @@ def test_each_zero_source_is_named(name: str, reason: Reason) -> None:
 
 @pytest.mark.proves("D6.1")
 def test_the_highest_rank_is_named_when_several_hold() -> None:
-    limiting = inputs(interruption=True, grid_control_ma=0, cancelled=True)
+    limiting = inputs(is_interrupted=True, grid_control_ma=0, is_cancelled=True)
     assert decided(LIMITS, limiting).reason is Reason.INTERRUPTION
-    assert decided(LIMITS, inputs(grid_control_ma=0, cancelled=True)).reason is Reason.GRID_CONTROL
+    assert (
+        decided(LIMITS, inputs(grid_control_ma=0, is_cancelled=True)).reason is Reason.GRID_CONTROL
+    )
 
 
 @pytest.mark.proves("5.3")
@@ -115,11 +119,11 @@ def test_a_setpoint_outside_the_range_is_clamped() -> None:
 
 @pytest.mark.proves("3.44", "3.45")
 def test_a_setpoint_of_zero_pauses_only_where_the_model_allows_it() -> None:
-    other = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, zero_allowed=False)
+    other = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=100, is_zero_allowed=False)
     assert decided(LIMITS, NOTHING, setpoint_ma=0) == Decision(offer_ma=0, reason=Reason.SETPOINT)
     assert decided(other, NOTHING, setpoint_ma=0).offer_ma == 6000
-    assert LIMITS.contains(0)
-    assert not other.contains(0)
+    assert LIMITS.allows_setpoint(0)
+    assert not other.allows_setpoint(0)
 
 
 @pytest.mark.proves("5.2")
@@ -132,44 +136,44 @@ def test_grid_control_caps_at_6_a_and_leaves_less_alone() -> None:
 
 @pytest.mark.proves("D6.13", "D15.4")
 def test_a_minimum_above_6_a_gives_0_a_under_grid_control_with_6_a() -> None:
-    limits = Limits(minimum_ma=8000, maximum_ma=16_000, resolution_ma=100, zero_allowed=True)
+    limits = Limits(minimum_ma=8000, maximum_ma=16_000, resolution_ma=100, is_zero_allowed=True)
     assert decided(limits, inputs(grid_control_ma=6000)) == Decision(
         offer_ma=0, reason=Reason.GRID_CONTROL
     )
 
 
 def test_whole_amperes_are_rounded_down_but_not_below_the_minimum() -> None:
-    limits = Limits(minimum_ma=6500, maximum_ma=16_900, resolution_ma=1000, zero_allowed=True)
+    limits = Limits(minimum_ma=6500, maximum_ma=16_900, resolution_ma=1000, is_zero_allowed=True)
     assert decided(limits, NOTHING, setpoint_ma=10_900).offer_ma == 10_000
     assert decided(limits, NOTHING, setpoint_ma=6600).offer_ma == 7000
     assert decided(limits, NOTHING, setpoint_ma=16_900).offer_ma == 16_000
 
 
 def test_a_range_in_which_the_charger_can_say_nothing_gives_0_a() -> None:
-    limits = Limits(minimum_ma=6200, maximum_ma=6900, resolution_ma=1000, zero_allowed=True)
+    limits = Limits(minimum_ma=6200, maximum_ma=6900, resolution_ma=1000, is_zero_allowed=True)
     assert decided(limits, NOTHING) == Decision(offer_ma=0, reason=Reason.CONFIGURATION)
 
 
 def test_no_more_than_the_minimum_while_the_state_is_restored() -> None:
-    limiting = inputs(minimum_because=Reason.RESTORING)
+    limiting = inputs(minimum_reason=Reason.RESTORING)
     assert decided(LIMITS, limiting) == Decision(offer_ma=6000, reason=Reason.RESTORING)
-    paused = inputs(minimum_because=Reason.RESTORING)
+    paused = inputs(minimum_reason=Reason.RESTORING)
     assert decided(LIMITS, paused, setpoint_ma=0) == Decision(offer_ma=0, reason=Reason.SETPOINT)
 
 
 @pytest.mark.proves("D6.1")
 def test_of_two_caps_that_give_the_same_the_higher_rank_is_named() -> None:
-    limiting = inputs(minimum_because=Reason.RESTORING, grid_control_ma=6000)
+    limiting = inputs(minimum_reason=Reason.RESTORING, grid_control_ma=6000)
     assert decided(LIMITS, limiting) == Decision(offer_ma=6000, reason=Reason.GRID_CONTROL)
 
 
 @settings(max_examples=100)
 @given(all_limits, all_inputs)
 def test_interruption_and_grid_control_commute(limits: Limits, limiting: ControlInputs) -> None:
-    interrupted = limiting._replace(interruption=True)
+    interrupted = limiting._replace(is_interrupted=True)
     limited = limiting._replace(grid_control_ma=0)
     both = interrupted._replace(grid_control_ma=0)
-    assert both == limited._replace(interruption=True)
+    assert both == limited._replace(is_interrupted=True)
     assert decided(limits, both).offer_ma == decided(limits, interrupted).offer_ma == 0
     assert decided(limits, limited).offer_ma == 0
 
@@ -178,7 +182,10 @@ def test_interruption_and_grid_control_commute(limits: Limits, limiting: Control
 def test_the_first_of_the_ranked_limits_is_the_one_that_is_followed(
     limits: Limits, limiting: ControlInputs, setpoint_ma: int
 ) -> None:
-    found, requested = constraints(limits, limiting), requested_by_setpoint(limits, setpoint_ma)
+    found, requested = (
+        constraints_by_rank(limits, limiting),
+        requested_by_setpoint(limits, setpoint_ma),
+    )
     decision = decide(limits, found, requested)
     first, *others = ranked(limits, found, requested)
     assert first.reason is decision.reason

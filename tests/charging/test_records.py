@@ -17,7 +17,7 @@ from knxgw.charging.point import (
     shown_state,
 )
 from knxgw.charging.quantities import Quantity
-from knxgw.charging.records import from_record, read_record, to_record
+from knxgw.charging.records import read_record, restored, to_record
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, at, make_point, seen, seen_for
@@ -37,7 +37,7 @@ def restarted(
 ) -> ChargingPoint:
     """Return the point as a gateway that starts at `now_s` makes it of what was stored."""
     record = json.loads(json.dumps(to_record(point)))
-    return from_record(new or make_point(), record, at(now_s), now_s)
+    return restored(new or make_point(), record, at(now_s), now_s)
 
 
 @settings(max_examples=100)
@@ -54,7 +54,7 @@ def test_a_record_says_everything_that_must_survive(
     new = make_point()
     point = replace(
         new,
-        process=replace(new.process, connected=connected, stage=process),
+        process=replace(new.process, is_connected=connected, stage=process),
         session=replace(new.session, latest=session),
         energy=replace(
             new.energy,
@@ -92,7 +92,7 @@ def test_a_vehicle_that_left_during_the_restart_ends_its_session() -> None:
 
 @pytest.mark.proves("3.34", "D16.4")
 def test_cancelled_survives_a_restart_until_replugged() -> None:
-    point = command_start_stop(seen(make_point(), CHARGING, 0), 0, start=False)
+    point = command_start_stop(seen(make_point(), CHARGING, 0), 0, is_start=False)
     again = seen(restarted(point, 10), CHARGING, 11)
     assert shown_state(again, 11) is ChargingState.CANCELLED
     assert seen(again, AVAILABLE, 12).process.stage is Process.NO_VEHICLE
@@ -126,14 +126,14 @@ def test_a_setpoint_that_was_never_given_follows_the_maximum() -> None:
 @pytest.mark.proves("7.7")
 def test_faults_do_not_survive_a_restart() -> None:
     point = make_point()
-    point = replace(point, faults=point.faults.set(FaultCode.COMM, present=True))
+    point = replace(point, faults=point.faults.set(FaultCode.COMM, is_present=True))
     assert restarted(point, 1).faults.text == "No error"
 
 
 def test_a_record_of_an_earlier_build_is_read() -> None:
     record = to_record(command_setpoint(make_point(), 9000))
     del record["paused"], record["dropped_mwh"]
-    assert from_record(make_point(), record, None, 0).control.setpoint_ma == 9000
+    assert restored(make_point(), record, None, 0).control.setpoint_ma == 9000
 
 
 def test_energy_that_flowed_while_the_gateway_was_off_is_the_session_s() -> None:
@@ -177,19 +177,19 @@ records = anything | st.fixed_dictionaries(
 @settings(max_examples=400)
 @given(records, st.sampled_from(["keba_p30", "alfen_eve", "goe_charger"]))
 def test_whatever_is_stored_is_read(record: object, model: str) -> None:
-    point = from_record(make_point(model=model), record, at(0), 0.0)  # type: ignore[arg-type]
+    point = restored(make_point(model=model), record, at(0), 0.0)  # type: ignore[arg-type]
     for second in (1, 20):
         point = seen(point, {**CHARGING, Quantity.ENERGY: 1_000_000}, second)
     point = seen(point, AVAILABLE, 30)
     json.dumps(to_record(point))
-    assert read_record(to_record(point)).unknown == ()
+    assert read_record(to_record(point)).unknown_fields == ()
 
 
 @settings(max_examples=200)
 @given(records)
 def test_nobody_gets_more_current_than_the_record_can_have_allowed(record: object) -> None:
     """A field counts only as what it can be read as; else it holds the charging point back."""
-    point = from_record(make_point(), record, at(0), 0.0)  # type: ignore[arg-type]
+    point = restored(make_point(), record, at(0), 0.0)  # type: ignore[arg-type]
     fields = record if isinstance(record, dict) and record.get("schema") == 1 else {}
     schema = fields.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int):
@@ -202,10 +202,10 @@ def test_nobody_gets_more_current_than_the_record_can_have_allowed(record: objec
 
 def test_a_record_of_a_newer_version_is_not_believed() -> None:
     record = to_record(make_point()) | {"schema": 99, "interruption": False}
-    point = from_record(make_point(), record, None, 0)
+    point = restored(make_point(), record, None, 0)
     assert point.control.is_interrupted
     assert point.control.setpoint_ma == 0
-    assert read_record(record).unknown[0] == "schema"
+    assert read_record(record).unknown_fields[0] == "schema"
 
 
 @pytest.mark.parametrize(
@@ -216,14 +216,14 @@ def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
     new, counter = make_point(), EnergyCounter(reading=Reading(50))
     full = replace(
         new,
-        process=replace(new.process, connected=True, stage=Process.FREE),
+        process=replace(new.process, is_connected=True, stage=Process.FREE),
         energy=replace(new.energy, lifetime_mwh=77, lifetime_counter=counter),
         control=replace(new.control, setpoint_ma=9000, is_setpoint_given=True),
     )
     record = to_record(full)
     del record[field]
-    point = from_record(make_point(), record, None, 0)
-    assert field in read_record(record).unknown
+    point = restored(make_point(), record, None, 0)
+    assert field in read_record(record).unknown_fields
     if field != "schema":
         assert point.control.is_interrupted is (field == "interruption")
         assert point.control.setpoint_ma == (0 if field == "setpoint_ma" else 9000)
@@ -232,7 +232,7 @@ def test_a_field_that_is_missing_takes_no_other_with_it(field: str) -> None:
 
 
 def test_what_no_object_can_let_go_is_not_held_back() -> None:
-    point = from_record(make_point(), {}, None, 0, linked=())
+    point = restored(make_point(), {}, None, 0, linked_keys=())
     assert not point.control.is_interrupted
     assert point.control.setpoint_ma == point.limits.maximum_ma
     assert not point.control.is_setpoint_given
@@ -241,13 +241,13 @@ def test_what_no_object_can_let_go_is_not_held_back() -> None:
 
 def test_a_process_that_may_have_been_cancelled_waits_for_a_start_or_another_vehicle() -> None:
     def lost() -> ChargingPoint:
-        point = from_record(make_point(model="bender_cc612_mennekes_professional"), {}, None, 0)
+        point = restored(make_point(model="bender_cc612_mennekes_professional"), {}, None, 0)
         assert "start_stop" in point.settings.capabilities
         return replace(point, control=replace(point.control, is_interrupted=False))
 
     waiting = seen(lost(), CHARGING, 1)
     assert shown_state(waiting, 1) is ChargingState.MANUAL_START
-    started = command_start_stop(waiting, 1, start=True)
+    started = command_start_stop(waiting, 1, is_start=True)
     assert started.process.stage is Process.FREE
     assert seen(lost(), AVAILABLE, 1).process.stage is Process.NO_VEHICLE
     assert seen(seen(lost(), AVAILABLE, 1), CHARGING, 2).process.stage is Process.FREE

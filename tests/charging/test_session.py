@@ -12,7 +12,7 @@ from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import ChargingPoint, link_changed
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import Quantity, Value
-from knxgw.charging.readings import date_session_anew, follows_clock, see
+from knxgw.charging.readings import needs_new_times, observe_charger, with_new_times
 from knxgw.charging.session import Session
 from tests.charging.points import (
     AVAILABLE,
@@ -88,8 +88,8 @@ def test_a_session_of_a_charger_that_told_no_plug_before_ends_at_unplugging() ->
 def test_without_valid_time_there_is_a_duration_but_no_start_and_end() -> None:
     point = make_point()
     for now_s in range(10, 31):
-        point = see(point, CHARGING, now_s, None)
-    point = see(point, AVAILABLE, 40, None)
+        point = observe_charger(point, CHARGING, now_s, None)
+    point = observe_charger(point, AVAILABLE, 40, None)
     values = point_values(point, 40)
     assert values["session_start"] is None
     assert values["session_end"] is None
@@ -99,15 +99,15 @@ def test_without_valid_time_there_is_a_duration_but_no_start_and_end() -> None:
 def test_the_start_is_known_later_when_the_clock_is_set_during_the_session() -> None:
     point = make_point()
     for now_s in range(10, 31):
-        point = see(point, CHARGING, now_s, None)
-    assert session_of(see(point, IDLE, 40, at(40))).started_at == at(10)
+        point = observe_charger(point, CHARGING, now_s, None)
+    assert session_of(observe_charger(point, IDLE, 40, at(40))).started_at == at(10)
 
 
 def test_the_end_is_right_when_the_clock_was_set_after_the_car_was_full() -> None:
     point = make_point()
     for now_s in range(10, 31):
-        point = see(point, CHARGING, now_s, None)
-    assert session_of(see(point, AVAILABLE, 90, at(90))).ended_at == at(30)
+        point = observe_charger(point, CHARGING, now_s, None)
+    assert session_of(observe_charger(point, AVAILABLE, 90, at(90))).ended_at == at(30)
 
 
 @pytest.mark.proves("3.54")
@@ -168,42 +168,42 @@ def test_a_finished_session_is_told_while_the_charger_is_gone() -> None:
 
 @pytest.mark.proves("3.54")
 def test_power_is_counted_where_there_is_no_reading() -> None:
-    counter, added = PowerCounter().by_power(3600, 0)
+    counter, added = PowerCounter().add_power(3600, 0)
     assert added == 0
-    _, added = counter.by_power(3600, 10)
+    _, added = counter.add_power(3600, 10)
     assert added == 10_000
 
 
 def test_a_gap_in_the_power_counts_nothing() -> None:
-    counter, _ = PowerCounter().by_power(11_000, 0)
-    assert counter.by_power(11_000, 61)[1] == 0
+    counter, _ = PowerCounter().add_power(11_000, 0)
+    assert counter.add_power(11_000, 61)[1] == 0
 
 
 @pytest.mark.proves("2.33")
 def test_a_replaced_meter_adds_nothing() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
-    counter, added = counter.by_reading(100, 0.0)
+    counter, _ = EnergyCounter().add_reading(5_000_000, 0.0)
+    counter, added = counter.add_reading(100, 0.0)
     assert added == 0
-    assert counter.by_reading(300, 0.0)[1] == 200
+    assert counter.add_reading(300, 0.0)[1] == 200
 
 
 @pytest.mark.proves("2.33")
 def test_a_meter_replaced_by_one_that_has_counted_more_adds_nothing() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
-    counter, added = counter.by_reading(900_000_000, 5.0)
+    counter, _ = EnergyCounter().add_reading(5_000_000, 0.0)
+    counter, added = counter.add_reading(900_000_000, 5.0)
     assert added == 0
-    assert counter.by_reading(900_020_000, 10.0)[1] == 20_000
+    assert counter.add_reading(900_020_000, 10.0)[1] == 20_000
 
 
 def test_what_flowed_while_a_charger_was_away_counts() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
-    assert counter.by_reading(27_000_000, 7200.0)[1] == 22_000_000
+    counter, _ = EnergyCounter().add_reading(5_000_000, 0.0)
+    assert counter.add_reading(27_000_000, 7200.0)[1] == 22_000_000
 
 
 def test_a_meter_that_says_zero_for_a_moment_adds_only_what_flowed() -> None:
-    counter, _ = EnergyCounter().by_reading(5_000_000, 0.0)
-    counter, _ = counter.by_reading(0, 0.0)
-    assert counter.by_reading(5_000_100, 0.0)[1] == 100
+    counter, _ = EnergyCounter().add_reading(5_000_000, 0.0)
+    counter, _ = counter.add_reading(0, 0.0)
+    assert counter.add_reading(5_000_100, 0.0)[1] == 100
 
 
 @settings(max_examples=100)
@@ -213,7 +213,7 @@ def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
 ) -> None:
     counter, total = EnergyCounter(), 0
     for reading in readings:
-        counter, added = counter.by_reading(reading, 0.0)
+        counter, added = counter.add_reading(reading, 0.0)
         assert added >= 0
         total += added
     rises = sum(max(0, b - a) for a, b in itertools.pairwise(readings))
@@ -224,7 +224,7 @@ def test_counted_energy_never_falls_and_never_exceeds_the_highest_reading(
 def test_constant_power_gives_the_energy_it_must(power_w: int) -> None:
     counter, total = PowerCounter(), 0
     for second in range(0, 3601, 5):
-        counter, added = counter.by_power(power_w, second)
+        counter, added = counter.add_power(power_w, second)
         total += added
     assert total == pytest.approx(power_w * 1000, abs=720)
 
@@ -239,8 +239,8 @@ def test_a_session_that_is_over_follows_only_a_clock_that_was_wrong(
 ) -> None:
     point = seen(charged(), AVAILABLE, 40)
     off = timedelta(seconds=off_s)
-    assert follows_clock(point, off) is follows
-    dated = date_session_anew(point, at(100) + off, 100)
+    assert needs_new_times(point, off) is follows
+    dated = with_new_times(point, at(100) + off, 100)
     assert session_of(dated).started_at == at(10) + off
     assert session_of(dated).ended_at == at(30) + off
     assert session_of(dated).duration_s == 20

@@ -63,16 +63,19 @@ def test_every_frozen_value_of_the_rules_has_slots_but_those_that_are_still_larg
 
 
 def test_limits_with_another_minimum_have_another_lowest_offer() -> None:
-    limits = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=1000, zero_allowed=True)
+    limits = Limits(minimum_ma=6000, maximum_ma=16_000, resolution_ma=1000, is_zero_allowed=True)
     assert limits.lowest_ma == 6000
     assert dataclasses.replace(limits, minimum_ma=8000).lowest_ma == 8000
 
 
 def test_a_charging_point_with_other_settings_measures_what_those_say() -> None:
     three, one = make_point("phases: 3"), make_point(f"phases: 1, {METER}")
-    assert len(three.measured) == 3
+    assert len(three.measured_currents) == 3
     installation = dataclasses.replace(three.installation, settings=one.settings)
     other = dataclasses.replace(three, installation=installation)
-    assert (other.measured, other.metered) == (one.measured, one.metered)
-    assert len(one.measured) == 1
-    assert one.metered
+    assert (other.measured_currents, other.metered_quantities) == (
+        one.measured_currents,
+        one.metered_quantities,
+    )
+    assert len(one.measured_currents) == 1
+    assert one.metered_quantities

@@ -93,13 +93,13 @@ def _real(point: ChargingPoint, given: Input, *, manual: bool) -> ChargingPoint:
     del manual
     match given:
         case Input.PLUGGED_IN:
-            return point if point.process.connected else seen(point, WAITING, 0)
+            return point if point.process.is_connected else seen(point, WAITING, 0)
         case Input.UNPLUGGED:
-            return seen(point, AVAILABLE, 0) if point.process.connected else point
+            return seen(point, AVAILABLE, 0) if point.process.is_connected else point
         case Input.START | Input.STOP:
-            return command_start_stop(point, 0, start=given is Input.START)
+            return command_start_stop(point, 0, is_start=given is Input.START)
         case _:
-            return command_interruption(point, active=given is Input.INTERRUPTED)
+            return command_interruption(point, is_active=given is Input.INTERRUPTED)
 
 
 _GIVEN = (
@@ -123,9 +123,9 @@ def test_a_running_charging_point_follows_the_tables(
     situation = (ChargingState.AVAILABLE, Process.NO_VEHICLE, frozenset[Input](), False)
     for given_input in inputs:
         following = after(situation, given_input, manual=manual)
-        before = point.faults.informed_count
+        before = point.faults.transient_count
         point = _real(point, given_input, manual=manual)
-        assert (point.faults.informed_count > before) is (following is None), "OpNotPossible"
+        assert (point.faults.transient_count > before) is (following is None), "OpNotPossible"
         situation = following or situation
         assert point.process.stage is situation[1]
         assert shown_state(point, 0) is shown_in(situation)
@@ -143,5 +143,5 @@ def test_every_reported_state_of_a_plugged_point_is_shown_as_the_table_says(
     assert point.process.stage is process
     hold = Hold.WAITING if process is Process.WAITING else Hold.NONE
     assert shown_state(point, 1) is SHOWN_TABLE[reported][hold]
-    interrupted = command_interruption(point, active=True)
+    interrupted = command_interruption(point, is_active=True)
     assert shown_state(interrupted, 1) is SHOWN_TABLE[reported][Hold.INTERRUPTION]

@@ -116,7 +116,7 @@ class House:
 
     def tell_that(self, phase: int, current_ma: float, *, saturating: bool = False) -> None:
         """Let a telegram of the meter tell something, true or not."""
-        reading = GridMeterReading(phase=phase, value=current_ma, saturating=saturating)
+        reading = GridMeterReading(phase=phase, value=current_ma, may_saturate=saturating)
         self.state = meter_value(self.state, self.settings, reading, self.now_s)
         self.decide(phase)
 

@@ -136,7 +136,7 @@ def test_in_operation_counts_after_one_complete_set() -> None:
 @pytest.mark.proves("D3.1b", "D3.1c")
 @pytest.mark.parametrize("settings", [HOUSE, LARGE])
 def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) -> None:
-    reading = GridMeterReading(phase=0, value=65_535, saturating=True)
+    reading = GridMeterReading(phase=0, value=65_535, may_saturate=True)
     value = update(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
     assert value.over_range

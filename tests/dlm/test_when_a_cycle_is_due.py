@@ -20,7 +20,7 @@ def quiet() -> House:
 
 
 def report(house: House, current_ma: float, *, saturating: bool = False) -> LoadManagement:
-    reading = GridMeterReading(phase=0, value=current_ma, saturating=saturating)
+    reading = GridMeterReading(phase=0, value=current_ma, may_saturate=saturating)
     return meter_value(house.state, house.settings, reading, house.now_s)
 
 

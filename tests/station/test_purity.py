@@ -146,7 +146,7 @@ rare: st.SearchStrategy[Event] = st.sampled_from(
         StateLost(),
         Stopping(),
         GridMeterReading(phase=0, value=float("nan")),
-        GridMeterReading(phase=1, value=65_535.0, saturating=True),
+        GridMeterReading(phase=1, value=65_535.0, may_saturate=True),
         GridMeterReading(phase=2, value=-12_000.0),
     )
 )

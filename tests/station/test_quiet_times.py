@@ -20,7 +20,7 @@ from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
 from knxgw.frozen import replace
 from knxgw.station import load_management
-from knxgw.station.control_inputs import paused_all
+from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.model import (
     Event,
     GridControlCommanded,
@@ -128,7 +128,7 @@ def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     """Return where what was told differs from what holds now, but for what moves slowly."""
     wrong: list[tuple[object, ...]] = []
     for number, point in station.points.items():
-        values = point_values(point, now_s, paused_all=paused_all(station))
+        values = point_values(point, now_s, is_site_paused=is_site_paused(station))
         for key, value in values.items():
             if key != "session_duration" and station.told(point_scope(number), key) != value:
                 wrong.append((number, key, station.told(point_scope(number), key), value))

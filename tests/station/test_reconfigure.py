@@ -265,10 +265,10 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
 def test_a_link_that_takes_the_place_of_none_is_asked_whether_the_site_is_limited() -> None:
     linked = site((1,), 0, 0, 6, "", linked=True)
     life = Life(replace(linked, knx=replace(linked.knx, link=KnxLinkKind.NONE)))
-    assert life.station.restore_until_s is None
+    assert life.station.restore_until is None
     life.now_s = 10.0
     life.change(linked)
-    assert life.station.restore_until_s == 10.0 + RESTORE_S
+    assert life.station.restore_until == 10.0 + RESTORE_S
 
 
 def test_a_record_that_cannot_be_read_is_a_fault_also_of_a_point_that_comes_later() -> None:

@@ -70,7 +70,9 @@ def test_what_is_offered_as_an_action_raises_no_fault() -> None:
     station, _ = after(new_station(MANUAL), Started(), charger(CHARGES))
     for action in possible_actions(station, station.points[CP1], 1.0):
         done, _ = after(station, command_of(action, CP1, 10_000))
-        assert done.points[CP1].faults.informed is not FaultCode.OPERATION_NOT_POSSIBLE, action
+        assert done.points[CP1].faults.last_transient is not FaultCode.OPERATION_NOT_POSSIBLE, (
+            action
+        )
 
 
 def test_an_action_is_the_command_of_the_bus() -> None:

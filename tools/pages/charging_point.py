@@ -14,8 +14,8 @@ from knxgw.charging.states import (
     Process,
     ProcessInput,
     advance,
-    hold_of,
-    shown,
+    shown_state_of,
+    strongest_hold,
 )
 
 # --- the machine as people see it: what GO 50 shows, and what happens ------------------------------
@@ -66,7 +66,9 @@ def situations() -> Iterable[Situation]:
 def shown_in(situation: Situation) -> ChargingState:
     """Return what GO 50 shows in a situation."""
     reported, process, held, paused = situation
-    return shown(reported, hold_of(process, interrupted=bool(held), paused=paused))
+    return shown_state_of(
+        reported, strongest_hold(process, is_interrupted=bool(held), is_paused=paused)
+    )
 
 
 def after(situation: Situation, given: Input, *, manual: bool) -> Situation | None:

@@ -51,7 +51,7 @@ class SmartMeter:
             self.model.dpt, current_ma, voltage_v=self.voltage_v, power_factor=self.power_factor
         )
         return GridMeterReading(
-            phase=phase, value=value, is_power=kind.is_power, saturating=kind.saturating
+            phase=phase, value=value, is_power=kind.is_power, may_saturate=kind.saturating
         )
 
     def arrives_s(self, phase: int, sampled_s: float) -> float | None:

@@ -175,7 +175,7 @@ def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happenin
         phase=phase or 0,
         value=number if kind.is_power else number * 1000,
         is_power=kind.is_power,
-        saturating=kind.saturating,
+        may_saturate=kind.saturating,
     )
     return Told(at_s=at_s, event=telegram)
 
