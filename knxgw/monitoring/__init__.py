@@ -1,0 +1,1 @@
+"""What the device keeps to look at: plot, telegrams, Modbus requests, log. Bounded, and never waits."""

@@ -1,0 +1,68 @@
+"""What the plot shows of one moment: currents [mA] by phase; pure.
+
+A value that is not fresh is left out: the plot has a gap there, as the station knows nothing either.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from knxgw.charging.point import ChargingPoint
+from knxgw.dlm.meter import alive_at
+from knxgw.station.load_management import observation_of, participant_settings
+from knxgw.station.model import Station
+
+THREE_PHASES = 3
+
+
+class Trace(NamedTuple):
+    """One line of the plot."""
+
+    what: str  # LIMIT, MEASURED, BASE, or `of_point`
+    phase: int  # 0…2; of the limit 0: it holds for each phase
+
+
+LIMIT, MEASURED, BASE = "limit", "measured", "base"
+Sample = Mapping[Trace, int]  # [mA]
+
+
+def of_point(number: int) -> str:
+    """Return the name of a charging point's lines."""
+    return f"point{number}"
+
+
+def sample(station: Station, now_s: float) -> Sample:
+    """Return what is known now."""
+    values = dict(_of_mains(station, now_s))
+    settings = station.load_management_settings
+    phases = THREE_PHASES if settings is None else settings.phases
+    for point in station.points.values():
+        values.update(_of_point(point, phases, now_s))
+    return values
+
+
+def _of_mains(station: Station, now_s: float) -> Iterator[tuple[Trace, int]]:
+    load_management, settings = station.load_management, station.load_management_settings
+    if load_management is None or settings is None:
+        return
+    yield Trace(LIMIT, 0), settings.limit_ma
+    alive = alive_at(load_management.meter, settings)
+    if alive is None or now_s - alive > settings.timeout_s:
+        return
+    for phase in range(settings.phases):
+        value, base_ma = load_management.meter.values[phase], load_management.phases[phase].base_ma
+        if value is not None:
+            yield Trace(MEASURED, phase), value.current_ma
+        if base_ma is not None:
+            yield Trace(BASE, phase), base_ma
+
+
+def _of_point(point: ChargingPoint, phases: int, now_s: float) -> Iterator[tuple[Trace, int]]:
+    """Yield the currents of a charging point on the phases of the mains that its terminals are on."""
+    seen = observation_of(point, constraints=(), now_s=now_s)
+    if not seen.reachable or seen.read_at is None or now_s - seen.read_at > seen.fresh_s:
+        return
+    wired = participant_settings(point.settings, point.limits, phases).wired
+    what = of_point(point.settings.number)
+    for phase, current_ma in zip(wired, seen.currents_ma or (), strict=False):
+        if current_ma is not None:
+            yield Trace(what, phase), current_ma
