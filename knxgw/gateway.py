@@ -24,7 +24,11 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
+from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
+from knxgw.monitoring.plot_ring import HOUR
+from knxgw.monitoring.plot_sample import sample
+from knxgw.monitoring.recorder import Recorder
 from knxgw.objects.server import ObjectServer
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import (
@@ -83,6 +87,7 @@ class Gateway:
         self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
         self._end_faults_of_before()
         self.objects = ObjectServer()
+        self.recorder = Recorder(world.wall_clock, self._loop.time)
         self._surroundings = Surroundings(
             catalogue=catalogue,
             objects=self.objects,
@@ -179,6 +184,7 @@ class Gateway:
                 group.create_task(self._store_writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
+                group.create_task(self._record_plot(), name="plot")
                 self._begin("application")
                 self._begin("knx")
                 await self._until_cancelled()
@@ -244,7 +250,7 @@ class Gateway:
         if link is None:
             return None
         link.keep_numbers(self._secure_numbers)
-        port = KnxPort(link)
+        port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self._world.wall_clock))
         GroupCommunication(port, self.objects, self.command).join()
         return port
 
@@ -303,6 +309,14 @@ class Gateway:
         if clock is None or clock.source is not ClockSource.NTP:
             return True
         return abs((now - clock.at_monotonic(now_s)).total_seconds()) > CLOCK_DRIFT_S
+
+    async def _record_plot(self) -> NoReturn:
+        """Keep what the plot shows, once in each of its steps."""
+        while True:
+            now_s = self._loop.time()
+            known = {} if self.application is None else sample(self.application.station, now_s)
+            self.recorder.plot.put(known, now_s)
+            await asyncio.sleep(HOUR.step_s - now_s % HOUR.step_s)
 
     async def _settle_memory(self) -> None:
         """Take what was loaded at start out of the garbage collector's rounds.

@@ -34,6 +34,7 @@ from knxgw.links.knx_factory import make_link
 from knxgw.store.database import Database
 from knxgw.website.bridge import Bridge
 from knxgw.website.listener import Address, Listener
+from knxgw.website.recordings import Telegrams
 from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ class _Living:
             is_ready=lambda: gateway.is_ready,
             knx_is_up=lambda: gateway.knx_is_up,
             identity=identity(prepared.file),
+            plot=gateway.recorder.read_plot,
+            telegrams=Telegrams(
+                kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
+            ),
         )
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")

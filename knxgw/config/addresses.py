@@ -45,6 +45,11 @@ def group_address(raw: int) -> GroupAddress:
     return GroupAddress(f"{raw >> 11}/{raw >> 8 & 7}/{raw & 255}")
 
 
+def individual_address(raw: int) -> str:
+    """Return the 16 bits of an individual address as `area.line.device`."""
+    return f"{raw >> 12}.{raw >> 8 & 15}.{raw & 255}"
+
+
 def parse_individual_address(text: str) -> str:
     """Return an individual address as `area.line.device`. Raises: NotAllowedError."""
     parts = _parts(text, ".")

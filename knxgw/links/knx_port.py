@@ -15,6 +15,7 @@ from typing import NoReturn, Protocol
 
 from xknx.cemi import CEMILData, CEMIPriority
 from xknx.telegram.address import IndividualAddress
+from xknx.telegram.apci import SecureAPDU
 
 from knxgw.errors import Finding, LinkError
 from knxgw.knx.frames import RANK, FrameKind, Outcome, Outgoing, Security, kind_of
@@ -47,6 +48,16 @@ class BusAttachment:
         self.link.keep_numbers(numbers)
         if self.data_secure is not None:
             self.data_secure.keep_numbers(numbers)
+
+
+class Tap(Protocol):
+    """Sees every frame in plain, whoever it is for; called in the receive path, so it only notes."""
+
+    def received(self, data: CEMILData, security: Security) -> None:
+        """See a frame that has come."""
+
+    def sent(self, data: CEMILData, outcome: Outcome, *, is_secure: bool) -> None:
+        """See a frame that has gone out."""
 
 
 class Receiver(Protocol):
@@ -84,8 +95,9 @@ class Source(Protocol):
 class KnxPort:
     """The one place where frames of this device come in and go out."""
 
-    def __init__(self, attachment: BusAttachment) -> None:
+    def __init__(self, attachment: BusAttachment, tap: Tap | None = None) -> None:
         self._link = attachment.link
+        self._tap = tap
         self._data_secure = attachment.data_secure
         self._receivers: dict[FrameKind, list[Receiver]] = {kind: [] for kind in FrameKind}
         self._queue = SendQueue()
@@ -236,6 +248,8 @@ class KnxPort:
             wire.warning("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
             return Outcome.DROPPED
         outcome = await self._link.send(data)
+        if self._tap is not None:
+            self._tap.sent(outgoing.data, outcome, is_secure=isinstance(data.payload, SecureAPDU))
         wire.debug("sent %s %s", outgoing.data.dst_addr, outgoing.data.payload or data.tpci)
         return outcome
 
@@ -269,6 +283,8 @@ class KnxPort:
             data, security = verified
         self.received += 1
         self.telegram_s = asyncio.get_running_loop().time()
+        if self._tap is not None:
+            self._tap.received(data, security)
         wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, data.payload or data.tpci)
         receivers = self._receivers[kind]
         if not receivers:

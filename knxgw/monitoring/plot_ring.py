@@ -72,7 +72,9 @@ class _Steps:
             del self._values[trace]
         return bool(gone)
 
-    def read(self, first: int, last: int, phase: int | None) -> Mapping[Trace, tuple[int | None, ...]]:
+    def read(
+        self, first: int, last: int, phase: int | None
+    ) -> Mapping[Trace, tuple[int | None, ...]]:
         """Return some steps of the traces of a phase, None: of all, with the limit."""
         copies = {
             trace: values[:]
@@ -109,7 +111,9 @@ class PlotRing:
             self._sums[trace] = total + value, count + 1, max(highest, value)
 
     def _end_minute(self, minute: int) -> None:
-        self._means.put(minute, {trace: round(total / n) for trace, (total, n, _) in self._sums.items()})
+        self._means.put(
+            minute, {trace: round(total / n) for trace, (total, n, _) in self._sums.items()}
+        )
         self._highest.put(minute, {trace: highest for trace, (_, _, highest) in self._sums.items()})
         self._sums = {}
 

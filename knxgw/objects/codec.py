@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
-from xknx.dpt import DPTArray, DPTBase, DPTBinary, DPTTime
+from xknx.dpt import DPTArray, DPTBase, DPTBinary, DPTNumeric, DPTTime
 from xknx.dpt.dpt_10 import KNXDay, KNXTime
 from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.exceptions import ConversionError, CouldNotParseTelegram
@@ -128,15 +128,15 @@ def decode_meter_value(dpt: str, payload: Payload) -> tuple[float, bool]:
     Encodings that mean "invalid" are NaN. Raises: DecodeError for a wrong length.
     """
     factor, is_power = _METER[dpt]
-    transcoder = _transcoder(dpt)
+    codec = _transcoder(dpt)
     try:
-        raw = transcoder.validate_payload(payload)
+        raw = codec.validate_payload(payload)
     except CouldNotParseTelegram as err:
         raise DecodeError(f"expected datapoint type {dpt}, got {_described(payload)}") from err
     if dpt.startswith("9.") and tuple(raw) == INVALID_F16:
         return math.nan, is_power
     try:
-        value = float(transcoder.from_knx(payload))
+        value = float(codec.from_knx(payload))
     except (ConversionError, CouldNotParseTelegram):
         return math.nan, is_power
     return value * factor, is_power
@@ -163,6 +163,37 @@ def decode_date_time(payload: Payload, zone: tzinfo) -> datetime:
     return local.astimezone(UTC)
 
 
+def decode_for_people(dpt: str | None, payload: Payload) -> tuple[float | str, str]:
+    """Return the value of a payload as it is on the bus, a number or a text, and its unit.
+
+    Raises: DecodeError for a payload of another length, or one that the datapoint type does not allow.
+    """
+    check_payload(dpt, payload)
+    if dpt is None:
+        (byte,) = payload.value if isinstance(payload, DPTArray) else (payload.value,)
+        return float(byte), ""
+    if dpt.startswith("1."):
+        return str(int(decode_flag(payload))), ""
+    codec = _transcoder(dpt)
+    try:
+        value = codec.from_knx(payload)
+    except (ConversionError, CouldNotParseTelegram, ValueError) as err:
+        raise DecodeError(f"no value of datapoint type {dpt}: {err}") from err
+    if issubclass(codec, DPTNumeric):
+        return float(value), codec.unit or ""
+    return _time_text(value), ""
+
+
+def _time_text(value: object) -> str:
+    """Return a time, or a date and time, as ISO 8601 writes it; any other value as it is."""
+    if isinstance(value, KNXTime):
+        return f"{value.hour:02d}:{value.minutes:02d}:{value.seconds:02d}"
+    if isinstance(value, KNXDateTime):
+        date = f"{value.year or 0:04d}-{value.month or 0:02d}-{value.day or 0:02d}"
+        return f"{date} {value.hour or 0:02d}:{value.minutes or 0:02d}:{value.seconds or 0:02d}"
+    return str(value)
+
+
 def bus_text(text: str) -> str:
     """Return a text as it fits DPT 16.001: 14 characters of ISO 8859-1, others become "?"."""
     return text.encode("latin-1", errors="replace").decode("latin-1")[:TEXT_LENGTH]
@@ -170,10 +201,11 @@ def bus_text(text: str) -> str:
 
 @cache
 def _transcoder(dpt: str) -> type[DPTBase]:
-    transcoder = DPTBase.parse_transcoder(dpt)
-    if transcoder is None:
+    """Return the codec of a datapoint type. Raises: EncodeError."""
+    codec = DPTBase.parse_transcoder(dpt)
+    if codec is None:
         raise EncodeError(f"datapoint type {dpt} is not known")
-    return transcoder
+    return codec
 
 
 def _encode_byte(value: Published) -> Payload:

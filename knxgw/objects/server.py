@@ -18,8 +18,11 @@ from knxgw.catalogue.model import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import Scope
 from knxgw.errors import DecodeError, EncodeError
+from knxgw.monitoring.telegrams import Meaning
+from knxgw.monitoring.telegrams import Payload as RawPayload
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command
+from knxgw.objects.meaning import meaning_of
 from knxgw.objects.outbox import Due, Outbox, ResponseLimits
 from knxgw.objects.table import CYCLE_ONLY, GroupObject
 from knxgw.station.model import Command
@@ -80,6 +83,16 @@ class ObjectServer:
         for one in objects:
             if one.flags.communication and one.flags.read_on_init:
                 self.outbox.add_read(one)
+
+    # --- for people who look
+
+    def interpret(self, address: int, payload: RawPayload) -> Meaning:
+        """Return what a payload means on a raw group address, by the object that is linked first.
+
+        Safe from any thread.
+        """
+        linked = self._by_address.get(address)
+        return meaning_of(linked[0] if linked else None, payload)
 
     # --- from the station
 

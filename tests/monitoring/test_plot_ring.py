@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.monitoring.plot_ring import DAY, GAP, HOUR, MOST_TRACES, PlotRing, Span
@@ -14,6 +14,7 @@ L2 = Trace(MEASURED, 1)
 TRACES = (L1, L2, Trace(LIMIT, 0), Trace(of_point(3), 1))
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(

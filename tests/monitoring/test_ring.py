@@ -15,7 +15,9 @@ def test_a_ring_agrees_with_a_list(size: int, count: int, after: int, most: int)
         ring.append(f"row {n}")
     kept = [(n, f"row {n}") for n in range(1, count + 1)][-size:]
     assert [tuple(one) for one in ring.rows()] == kept
-    assert [tuple(one) for one in ring.rows(before=after)] == [one for one in kept if one[0] < after]
+    assert [tuple(one) for one in ring.rows(before=after)] == [
+        one for one in kept if one[0] < after
+    ]
     batch = ring.since(after, most)
     known = after if after <= count else 0
     newer = [one for one in kept if one[0] > known]
