@@ -8,7 +8,8 @@ Source: product 5.
 
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.events import LinkCondition
-from knxgw.charging.point import ChargingPoint, fresh_value
+from knxgw.charging.freshness import fresh_value
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 

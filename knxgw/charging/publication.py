@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from knxgw.charging.events import LinkCondition
-from knxgw.charging.point import ChargingPoint, fresh_values, shown_state
+from knxgw.charging.freshness import fresh_values
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.quantities import FAULT_INFOS, Quantity, Value
 from knxgw.charging.session import Session
+from knxgw.charging.shown_state import shown_state
 
 Published = bool | int | str | datetime | None  # None: not known, or stale: no answer to a read
 

@@ -101,5 +101,5 @@ def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -
 
 
 def shown_state_of(reported: ChargingState, hold: Hold) -> ChargingState:
-    """Return the value of GO 50."""
+    """Return the state to show (GO 50) for the one that the charger reports."""
     return SHOWN_TABLE[reported][hold]

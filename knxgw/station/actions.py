@@ -6,8 +6,10 @@ Pages offer only these; a command that comes another way is refused with what is
 from enum import StrEnum
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.charging.point import ChargingPoint, may_unlock, shown_state
+from knxgw.charging.commands import may_unlock
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.scope import PointNumber
+from knxgw.charging.shown_state import shown_state
 from knxgw.charging.states import ProcessInput, advance
 from knxgw.config.model import LoadManagementMode
 from knxgw.station.control_inputs import is_site_paused

@@ -25,15 +25,16 @@ from typing import assert_never
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.object_keys import SMART_METER
-from knxgw.charging import point as points
 from knxgw.charging.explanation import with_shown_reason
 from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
+from knxgw.charging.point_compliance import update_compliance
 from knxgw.charging.precedence import Decision, decide
 from knxgw.charging.publication import Published, point_values
 from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import to_record, urgent_values
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
+from knxgw.charging.waking import unchanged_until
 from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, is_site_paused, requested
@@ -174,12 +175,10 @@ def _derive_point(
     """Decide, offer, publish, remember: everything that follows from a changed point."""
     first, scope = len(effects), point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
-    checked = points.update_compliance(point, now_s)
+    checked = update_compliance(point, now_s)
     if checked.faults is not point.faults:  # it does not follow, or does again
         checked = _decide(station, checked, now_s, effects)
-    point = checked.with_control(
-        checked.control.with_wake_at(points.unchanged_until(checked, now_s))
-    )
+    point = checked.with_control(checked.control.with_wake_at(unchanged_until(checked, now_s)))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))

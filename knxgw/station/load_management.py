@@ -5,17 +5,14 @@ from collections.abc import Iterable, Mapping
 from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
 from knxgw.catalogue.model import WithoutGateway
 from knxgw.charging.events import GridMeterReading, LinkCondition
-from knxgw.charging.point import ChargingPoint, fresh_s, intrinsic_state
+from knxgw.charging.freshness import fresh_s
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Constraint, Limits
 from knxgw.charging.publication import Published
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 from knxgw.charging.scope import PointNumber
-from knxgw.config.model import (
-    Configuration,
-    LoadManagementMode,
-    Measurement,
-    PointSettings,
-)
+from knxgw.charging.shown_state import intrinsic_state
+from knxgw.config.model import Configuration, LoadManagementMode, Measurement, PointSettings
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new, observe_charger
 from knxgw.dlm.meter import age_s

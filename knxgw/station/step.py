@@ -6,8 +6,7 @@ from functools import partial
 from typing import NamedTuple, assert_never
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.charging import point as points
-from knxgw.charging import readings
+from knxgw.charging import commands, link, readings, session_dates
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -206,9 +205,9 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     if off is not None and off <= CORRECTION:
         return station
     dated = {
-        number: readings.with_new_times(point, event.now, now_s)
+        number: session_dates.with_new_times(point, event.now, now_s)
         for number, point in station.points.items()
-        if readings.needs_new_times(point, off)
+        if session_dates.needs_new_times(point, off)
     }
     return replace(station, points={**station.points, **dated})
 
@@ -236,18 +235,18 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
                 readings.observe_meter, values=values, now_s=now_s, now=now, unavailable=lacking
             )
         case ChargerConditionChanged(condition=condition):
-            change = partial(points.link_changed, condition=condition)
+            change = partial(link.link_changed, condition=condition)
         case MeterConditionChanged(condition=condition):
-            change = partial(points.meter_link_changed, condition=condition)
+            change = partial(link.meter_link_changed, condition=condition)
         case OfferAcknowledged(offer_ma=offer_ma):
-            change = partial(points.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
+            change = partial(link.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
         case InterruptionCommanded(active=active):
-            change = partial(points.command_interruption, is_active=active)
+            change = partial(commands.command_interruption, is_active=active)
         case SetpointCommanded(setpoint_ma=setpoint_ma):
-            change = partial(points.command_setpoint, wanted_ma=setpoint_ma)
+            change = partial(commands.command_setpoint, wanted_ma=setpoint_ma)
         case StartStopCommanded(start=start):
             change = partial(
-                points.command_start_stop,
+                commands.command_start_stop,
                 now_s=now_s,
                 is_start=start,
                 is_site_paused=is_site_paused(station),
@@ -357,6 +356,6 @@ def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect
     point = station.points[number]
     if point.installation.is_blocked:
         return (Note(text=f"cp{number}: unlock ignored, the configuration is faulty"),)
-    if points.may_unlock(point, now_s):
+    if commands.may_unlock(point, now_s):
         return (Unlock(point=number), Note(text=f"cp{number}: cable released"))
     return (Note(text=f"cp{number}: unlock ignored, the charging process has not finished"),)

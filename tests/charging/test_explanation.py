@@ -5,7 +5,8 @@ import pytest
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.explanation import with_shown_reason
-from knxgw.charging.point import ChargingPoint, link_changed, offer_acknowledged
+from knxgw.charging.link import link_changed, offer_acknowledged
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 from tests.charging.points import AVAILABLE, CHARGING, make_point, seen

@@ -12,7 +12,7 @@ from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.faults import FaultRegister
-from knxgw.charging.point import link_changed
+from knxgw.charging.link import link_changed
 from knxgw.charging.publication import point_values
 from knxgw.charging.scope import DEVICE
 from knxgw.device.panel import PanelState, Phase

@@ -8,9 +8,10 @@ import pytest
 from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.charging import compliance, limits
 from knxgw.charging.limits import OBEY_S
-from knxgw.charging.point import ECHO_PERIODS, POLL_S, offer_acknowledged, shown_state
+from knxgw.charging.link import offer_acknowledged
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
+from knxgw.charging.shown_state import ECHO_PERIODS, POLL_S, shown_state
 from knxgw.dlm.settings import Settings
 from tests.charging.points import decided, make_point, seen
 

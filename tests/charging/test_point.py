@@ -5,22 +5,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
-from knxgw.charging.events import LinkCondition
-from knxgw.charging.point import (
-    ChargingPoint,
+from knxgw.charging.commands import (
     command_interruption,
     command_setpoint,
     command_start_stop,
-    link_changed,
     may_unlock,
-    meter_link_changed,
-    offer_acknowledged,
-    shown_state,
 )
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.link import link_changed, meter_link_changed, offer_acknowledged
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.readings import observe_meter
+from knxgw.charging.shown_state import shown_state
 from knxgw.charging.states import Process
 from tests.charging.points import (
     AVAILABLE,

@@ -8,17 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import ChargingState, FaultCode
+from knxgw.charging.commands import command_setpoint, command_start_stop
 from knxgw.charging.counter import EnergyCounter, Reading
-from knxgw.charging.point import (
-    ChargingPoint,
-    command_setpoint,
-    command_start_stop,
-    offer_acknowledged,
-    shown_state,
-)
+from knxgw.charging.link import offer_acknowledged
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.records import read_record, restored, to_record
 from knxgw.charging.session import Session
+from knxgw.charging.shown_state import shown_state
 from knxgw.charging.states import Process
 from tests.charging.points import AVAILABLE, CHARGING, IDLE, at, make_point, seen, seen_for
 

@@ -9,21 +9,14 @@ from hypothesis import strategies as st
 
 from knxgw.charging.counter import EnergyCounter, PowerCounter
 from knxgw.charging.events import LinkCondition
-from knxgw.charging.point import ChargingPoint, link_changed
+from knxgw.charging.link import link_changed
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import Quantity, Value
-from knxgw.charging.readings import needs_new_times, observe_charger, with_new_times
+from knxgw.charging.readings import observe_charger
 from knxgw.charging.session import Session
-from tests.charging.points import (
-    AVAILABLE,
-    CHARGING,
-    IDLE,
-    WAITING,
-    at,
-    make_point,
-    seen,
-    seen_for,
-)
+from knxgw.charging.session_dates import needs_new_times, with_new_times
+from tests.charging.points import AVAILABLE, CHARGING, IDLE, WAITING, at, make_point, seen, seen_for
 
 
 def session_of(point: ChargingPoint) -> Session:

@@ -7,13 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.charging.point import (
-    ChargingPoint,
-    command_interruption,
-    command_start_stop,
-    shown_state,
-)
+from knxgw.charging.commands import command_interruption, command_start_stop
+from knxgw.charging.point import ChargingPoint
 from knxgw.charging.quantities import Quantity
+from knxgw.charging.shown_state import shown_state
 from knxgw.charging.states import PROCESS_TABLE, SHOWN_TABLE, Hold, Process, ProcessInput
 from tests.charging.points import AVAILABLE, WAITING, make_point, seen
 from tools.pages.charging_point import (

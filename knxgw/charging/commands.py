@@ -1,0 +1,65 @@
+"""What the commands of the bus make of a charging point. Pure."""
+
+from dataclasses import replace
+
+from knxgw.catalogue.codes import ChargingState, FaultCode
+from knxgw.charging.events import LinkCondition
+from knxgw.charging.freshness import fresh_current_ma, fresh_value
+from knxgw.charging.limits import DRAWS_FROM_MA
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.shown_state import shown_state
+from knxgw.charging.states import Process, ProcessInput, advance
+
+
+def command_interruption(point: ChargingPoint, *, is_active: bool) -> ChargingPoint:
+    """Interrupt the charging point, or end its interruption."""
+    return replace(point, control=replace(point.control, is_interrupted=is_active))
+
+
+def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
+    """Return the point with a setpoint [mA], clamped to its limits; None: it was no number.
+
+    One out of range is reported as a fault; one that is negative or no number changes nothing else.
+    """
+    if wanted_ma is None or wanted_ma < 0:
+        return replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
+    if not point.limits.allows_setpoint(wanted_ma):
+        point = replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
+    setpoint_ma = point.limits.clamp_setpoint(wanted_ma)
+    return replace(
+        point, control=replace(point.control, setpoint_ma=setpoint_ma, is_setpoint_given=True)
+    )
+
+
+def command_start_stop(
+    point: ChargingPoint, now_s: float, *, is_start: bool, is_site_paused: bool = False
+) -> ChargingPoint:
+    """Start a charging process that waits for that, or cancel one until the next plug-in.
+
+    `is_site_paused`: as for `shown_state`. A command that the state does not allow is a fault.
+    """
+    given = ProcessInput.STOP
+    if is_start:
+        state = shown_state(point, now_s, is_site_paused=is_site_paused)
+        waits = state is ChargingState.MANUAL_START
+        given = ProcessInput.START if waits else ProcessInput.START_OTHERWISE
+    process = advance(point.process.stage, given)
+    if process is None:
+        faults = point.faults.raise_transient(FaultCode.OPERATION_NOT_POSSIBLE)
+        return replace(point, faults=faults)
+    return replace(point, process=replace(point.process, stage=process))
+
+
+def may_unlock(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether charging has ended and no current flows, so that the cable may be released."""
+    if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
+        return False
+    is_finished = point.process.stage is Process.CANCELLED or point.process.is_complete
+    current_ma = fresh_current_ma(point, now_s)
+    if current_ma is None and point.is_current_measured:
+        return False  # it may still draw
+    if current_ma is None:
+        state = fresh_value(point, Quantity.STATE, now_s)
+        return is_finished and not (isinstance(state, ChargingState) and state.is_charging)
+    return is_finished and current_ma <= DRAWS_FROM_MA

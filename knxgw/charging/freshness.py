@@ -1,0 +1,107 @@
+"""How long a reading of a charger or meter stays fresh, and what of the readings is fresh. Pure.
+
+That is a fixed time, or, on a slow line, five of the periods in which the reading really comes.
+Source: load-management 3.3.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from knxgw.charging.limits import CURRENT_STALE_AFTER_S, FRESH_PERIODS
+from knxgw.charging.point import ChargingPoint, Readings
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
+
+FRESH_DEFAULT_S = 60.0
+
+
+FRESH_S: Mapping[Quantity, float] = {
+    **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
+    Quantity.STATE: 10.0,
+    Quantity.CONNECTED: 10.0,
+    **dict.fromkeys((Quantity.CURRENT, *PHASE_CURRENTS), CURRENT_STALE_AFTER_S),
+    Quantity.TEMPERATURE: 180.0,
+    Quantity.SERIAL: float("inf"),
+    Quantity.FIRMWARE: float("inf"),
+    Quantity.EVCCID: float("inf"),
+}
+
+
+SHORTEST_FRESH_S = min(FRESH_S.values())
+
+
+FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
+
+
+USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
+
+
+def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
+    """Return the highest fresh phase current [mA], else the mean of the fresh sum, else None.
+
+    The mean is never above the highest phase current, so it accuses nobody wrongly.
+    """
+    found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
+    phases = [current for current in found if isinstance(current, int)]
+    total = fresh_value(point, Quantity.CURRENT, now_s)
+    if phases:
+        return max(phases)
+    return total // point.settings.phases if isinstance(total, int) else None
+
+
+def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
+    """Return for how long [s] a reading of a quantity is fresh."""
+    spacings_s = point.readings.spacings_s.get(quantity, ())
+    if len(spacings_s) < FEWEST_SPACINGS:  # one alone may be a gap
+        return FRESH_S[quantity]
+    return max(FRESH_S[quantity], FRESH_PERIODS * typical_spacing_s(spacings_s))
+
+
+def spacings_with(
+    readings: Readings, quantities: Collection[Quantity], now_s: float
+) -> Mapping[Quantity, tuple[float, ...]]:
+    """Return how far apart [s] the last readings of each quantity were, including those of now.
+
+    Nothing is noted of a line that is quick enough for the fixed times.
+    """
+    known, read_at = readings.spacings_s, readings.read_at
+    for quantity in quantities:
+        before_at = read_at.get(quantity)
+        if before_at is None:
+            continue
+        spacing_s = now_s - before_at
+        if spacing_s > USUAL_PERIOD_S or quantity in known:
+            learnt = (*known.get(quantity, ()), spacing_s)[-MOST_SPACINGS:]
+            known = {**known, quantity: learnt}
+    return known
+
+
+def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
+    """Return the last value of a quantity if it is fresh, else None."""
+    value = point.readings.values.get(quantity)
+    if value is None or now_s - point.readings.read_at[quantity] > fresh_s(point, quantity):
+        return None
+    return value
+
+
+def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
+    """Return all values that are fresh."""
+    read_at = point.readings.read_at
+    if not read_at or now_s - min(read_at.values()) <= SHORTEST_FRESH_S:
+        return point.readings.values
+    return {
+        quantity: value
+        for quantity, value in point.readings.values.items()
+        if now_s - read_at[quantity] <= fresh_s(point, quantity)
+    }
+
+
+def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
+    """Return the highest fresh phase current [mA], else the fresh sum of all phases, else None."""
+    found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
+    phases = [current for current in found if isinstance(current, int)]
+    total = fresh_value(point, Quantity.CURRENT, now_s)
+    return max(phases) if phases else total if isinstance(total, int) else None
+
+
+def typical_spacing_s(spacings_s: Sequence[float]) -> float:
+    """Return the median of spacings [s]; of two the lower one, for the other may be a gap."""
+    return sorted(spacings_s)[(len(spacings_s) - 1) // 2]

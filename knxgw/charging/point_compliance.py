@@ -1,0 +1,36 @@
+"""Whether the vehicle at a charging point keeps to its limit, and the faults if not. Pure."""
+
+from dataclasses import replace
+
+from knxgw.catalogue.codes import FaultCode
+from knxgw.charging import compliance as limit_compliance
+from knxgw.charging.compliance import Compliance
+from knxgw.charging.freshness import phase_current_ma
+from knxgw.charging.point import ChargingPoint
+
+
+def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
+    """Compare the vehicle's draw with the decided offer; raise or clear `NotFollowing`, `NotStopping`.
+
+    While the charger has not acknowledged a lower offer yet, the higher one counts.
+    """
+    offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
+    if offer_ma is not None and point.link.acknowledged_ma is not None:
+        offer_ma = max(offer_ma, point.link.acknowledged_ma)
+    is_implausible = (
+        FaultCode.DLM_INVALID_CURRENT in point.faults.present
+    )  # its currents are ignored
+    current_ma = None if is_implausible else phase_current_ma(point, now_s)
+    compliance = limit_compliance.updated(point.control.compliance, offer_ma, current_ma, now_s)
+    if compliance == point.control.compliance:
+        return point
+    faults = point.faults
+    for code, cause in _COMPLIANCE_FAULTS.items():
+        faults = faults.set(code, is_present=compliance.verdict is cause)
+    return replace(point, control=replace(point.control, compliance=compliance), faults=faults)
+
+
+_COMPLIANCE_FAULTS = {
+    FaultCode.NOT_FOLLOWING: Compliance.EXCEEDS_OFFER,
+    FaultCode.NOT_STOPPING: Compliance.DOES_NOT_STOP,
+}

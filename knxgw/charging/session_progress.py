@@ -1,0 +1,176 @@
+"""How a session goes on with each reading: start, end, duration, "charging complete". Pure.
+
+Where the charger supplies start, end or duration itself, its values are taken as soon as they can only
+be those of this session.
+Source: load-management 14.3; [reference-manual] tables 36-61.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging import counting
+from knxgw.charging import session as sessions
+from knxgw.charging.freshness import fresh_current_ma
+from knxgw.charging.point import ChargingPoint, ChargingProcess, SessionState
+from knxgw.charging.quantities import Quantity, Value
+from knxgw.charging.session import Session
+
+_OF_SESSION = frozenset(
+    (
+        Quantity.SESSION_DURATION,
+        Quantity.SESSION_START,
+        Quantity.SESSION_END,
+    )
+)
+
+
+def adopt_session_times(
+    point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
+) -> ChargingPoint:
+    """Take start, end and duration of the session from a charger that supplies them.
+
+    Until this session has lasted a while, they may be those of the session before.
+    """
+    session, known = point.session.latest, point.session
+    if session is None or not counting.is_of_this_session(known, now_s):
+        return point
+    duration = values.get(Quantity.SESSION_DURATION)
+    if isinstance(duration, int) and duration > 0:
+        if duration < session.duration_s - EARLY_S:  # it began again with a start command
+            lasted_s = round(now_s - (known.began_at or now_s))
+            session = replace(session, duration_s=min(session.duration_s, lasted_s))
+            known = replace(known, has_duration_restarted=True)
+        elif not known.has_duration_restarted:
+            session = replace(session, duration_s=duration)
+    start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
+    zone = point.installation.zone
+    if now is not None and isinstance(start, int):
+        near = session.started_at or now
+        started_at = sessions.moment_near(near, start, zone)
+        if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
+            session = replace(session, started_at=started_at)
+    if now is not None and isinstance(end, int) and end > 0:
+        near = session.ended_at or now
+        session = replace(session, ended_at=sessions.moment_near(near, end, zone))
+    if session is known.latest:
+        return point
+    return replace(point, session=replace(known, latest=session))
+
+
+EARLY_S = 30  # by which a charger's own duration may be shorter than ours
+
+
+LATE_S = 300  # after which a charger's own start is that of a resume
+
+
+def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    """Return the point with its session begun, timed and found complete, by what is known now."""
+    state = point.value(Quantity.STATE)
+    is_charging = isinstance(state, ChargingState) and state.is_charging
+    if point.process.is_connected is False:
+        return point
+    if is_charging and not point.session.is_open:
+        point = _begin(point, now_s, now)
+    point = counting.adopt_session_register(point, now_s)
+    current_ma = fresh_current_ma(point, now_s)
+    is_above_threshold = _is_above_threshold(point, current_ma)
+    process = point.process
+    if is_charging and is_above_threshold and not process.has_charged:
+        process = replace(process, has_charged=True)
+    if current_ma is None and process.has_charged:  # not measured, or not read yet
+        if process.counted_until is not None:
+            process = replace(process, counted_until=None)
+    else:
+        process = _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
+    session = _timed(point, now_s, now, is_drawing=is_charging and is_above_threshold)
+    if session is point.session and process is point.process:
+        return point
+    return point.with_session_and_process(session, process)
+
+
+def _timed(
+    point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
+) -> SessionState:
+    """Return the session with its start, if that was not known; if current flows, it ends now."""
+    known = point.session
+    session = known.latest
+    if session is None:
+        return known
+    if session.is_open:
+        session = with_start_time(session, known.began_at, now_s, now)
+    if is_drawing and known.began_at is not None:
+        session = _extended(point, session, now, now_s - known.began_at)
+        return SessionState(  # as `replace` would, each time that a car has drawn
+            latest=session,
+            began_at=known.began_at,
+            drew_at=now_s,
+            is_restored=known.is_restored,
+            is_unreported=known.is_unreported,
+            has_duration_restarted=known.has_duration_restarted,
+        )
+    return known if session is known.latest else replace(known, latest=session)
+
+
+def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+    """Return the point with a new session; the card that the charger shows enabled it, if it did."""
+    session = SessionState(
+        latest=sessions.begin(now),
+        began_at=now_s,
+        is_unreported=point.session.is_unreported,  # of the one before: that is yet to be reported
+    )
+    process, shown = point.process, point.value(Quantity.RFID)
+    card = process.card
+    if isinstance(shown, str) and shown and (card.was_requested or shown != card.shown_before):
+        process = replace(process, card=replace(card, enabled_by=shown))
+    energy = counting.start_session_register(point)
+    return replace(point, session=session, process=process, energy=energy)
+
+
+def _extended(
+    point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float
+) -> Session:
+    """Return the session after current flowed; a duration that the charger counts is left alone."""
+    charger_counts = (
+        point.number(Quantity.SESSION_DURATION) is not None
+        and not point.session.has_duration_restarted
+        and lasted_s >= counting.OWN_ENERGY_AFTER_S
+    )
+    return sessions.extended(session, now, session.duration_s if charger_counts else lasted_s)
+
+
+def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
+    """Tell whether the current is at least the "complete" threshold, or nobody measures it."""
+    if current_ma is None:
+        return not point.is_current_measured
+    return current_ma >= point.settings.complete_threshold_ma
+
+
+def with_start_time(
+    session: Session, began_at: float | None, now_s: float, now: datetime | None
+) -> Session:
+    """Return the session with its start time, if the wall clock was not valid when it began."""
+    if session.started_at is not None or now is None or began_at is None:
+        return session
+    return replace(session, started_at=now - timedelta(seconds=now_s - began_at))
+
+
+def _update_complete(
+    point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_above_threshold: bool
+) -> ChargingProcess:
+    """Return the process with the time counted in which the current is below the threshold.
+
+    After `complete_time_s` charging is complete. While the offer is 0 A, no time is counted.
+    """
+    if is_above_threshold or not process.has_charged:
+        if not process.below_s and process.counted_until is None and not process.is_complete:
+            return process
+        return replace(process, below_s=0.0, counted_until=None, is_complete=False)
+    decision = point.control.decision
+    if decision is not None and decision.offer_ma == 0:
+        return replace(process, counted_until=None)
+    elapsed_s = now_s - process.counted_until if process.counted_until is not None else 0.0
+    below_s = process.below_s + elapsed_s
+    is_complete = process.is_complete or below_s >= point.settings.complete_time_s
+    return replace(process, below_s=below_s, counted_until=now_s, is_complete=is_complete)

@@ -1,0 +1,66 @@
+"""The state of a charging point as people see it, and as load management does. Pure.
+
+The charger's own state is kept apart from both: a pause that the gateway ordered, and the echo of
+it, must not look like the vehicle's wish.
+Source: load-management 5, 16; [reference-manual] tables 23-31.
+"""
+
+from knxgw.catalogue.codes import ChargingState
+from knxgw.charging.freshness import FEWEST_SPACINGS, fresh_value, typical_spacing_s
+from knxgw.charging.limits import OBEY_S
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.quantities import Quantity
+from knxgw.charging.states import Hold, shown_state_of, strongest_hold
+
+ECHO_PERIODS = 2  # polls in which our own pause may still be reported
+POLL_S = 1.0  # how often a charger is read where its line is not slow
+
+
+def shown_state(
+    point: ChargingPoint, now_s: float, *, is_site_paused: bool = False
+) -> ChargingState | None:
+    """Return the value of GO 50, None while the charger's state is not known.
+
+    `paused_all`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    """
+    own = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(own, int):
+        return None
+    hold = strongest_hold(
+        point.process.stage,
+        is_interrupted=point.control.is_interrupted or is_site_paused,
+        is_paused=_is_echo_of_pause(point, now_s),
+    )
+    return shown_state_of(ChargingState(own), hold)
+
+
+def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
+    """Return the charger's own state without the echo of a pause of ours, None while not known.
+
+    Source: load-management 5.
+    """
+    own = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(own, int):
+        return None
+    return shown_state_of(
+        ChargingState(own), Hold.PAUSE if _is_echo_of_pause(point, now_s) else Hold.NONE
+    )
+
+
+def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
+    """Tell whether the state that the charger reports may come from a pause that we ordered."""
+    if point.control.decision is not None and point.control.decision.offer_ma == 0:
+        return True
+    if point.link.acknowledged_ma == 0:
+        return True
+    return point.link.paused_at is not None and now_s - point.link.paused_at <= echo_s(point)
+
+
+def echo_s(point: ChargingPoint) -> float:
+    """Return for how long [s] after its end the charger may still report our own pause.
+
+    Source: load-management 5.
+    """
+    spacings_s = point.readings.spacings_s.get(Quantity.STATE, ())
+    period_s = typical_spacing_s(spacings_s) if len(spacings_s) >= FEWEST_SPACINGS else POLL_S
+    return OBEY_S + ECHO_PERIODS * period_s

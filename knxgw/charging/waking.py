@@ -1,0 +1,34 @@
+"""When a charging point has to be looked at again although nothing has been reported. Pure."""
+
+from knxgw.charging.freshness import fresh_s
+from knxgw.charging.point import ChargingPoint
+from knxgw.charging.shown_state import echo_s
+
+
+def unchanged_until(point: ChargingPoint, now_s: float) -> float:
+    """Return until when nothing about the point changes by time alone [monotonic s].
+
+    With time, values go stale, the echo of a pause ends, and a violation of the limit becomes a fault.
+    What moves slowly, like the duration of a session, is looked at every `LOOK_AGAIN_S`, each point in
+    a second of its own.
+    """
+    if point.control.compliance.is_timing_violation:
+        return now_s
+    slot_s = point.settings.number % LOOK_AGAIN_S
+    wake_at = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
+    if point.process.counted_until is not None and not point.process.is_complete:
+        left_s = point.settings.complete_time_s - point.process.below_s
+        wake_at = min(wake_at, point.process.counted_until + left_s)
+    if now_s < point.control.compliance.obey_by_at < wake_at:
+        wake_at = point.control.compliance.obey_by_at
+    paused_at = point.link.paused_at
+    if paused_at is not None and now_s <= paused_at + echo_s(point) < wake_at:
+        wake_at = paused_at + echo_s(point)
+    for quantity, read_at in point.readings.read_at.items():
+        stale_at = read_at + fresh_s(point, quantity)
+        if now_s <= stale_at < wake_at:
+            wake_at = stale_at
+    return wake_at
+
+
+LOOK_AGAIN_S = 10
