@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from bench.always_due import always_due
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import DeviceEvent, LinkCondition
 from knxgw.charging.scope import PointNumber
 from knxgw.config.model import SerialLine

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import Scope, log_name, point_scope
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from knxgw.application import Application, Surroundings
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
@@ -31,14 +31,7 @@ from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
 from knxgw.objects.server import ObjectServer
 from knxgw.station.initial import unknown_in
-from knxgw.station.model import (
-    EARLIEST_VALID,
-    ClockSet,
-    ClockSource,
-    Event,
-    StateLost,
-    Station,
-)
+from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
 from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
 from knxgw.store.database import Database, FaultRow

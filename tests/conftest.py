@@ -12,7 +12,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from knxgw.catalogue.load import catalogue as load
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from tests.support.virtual_time import run_virtual
 
 # The same examples in every run, so that nothing is flaky; `make fuzz` looks for new ones.

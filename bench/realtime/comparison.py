@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from knxgw.catalogue.model import PollClass
+from knxgw.catalogue.points import PollClass
 from knxgw.charging.scope import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.modbus.health import BACK_OFF_LAST_S, SILENT_LIMIT

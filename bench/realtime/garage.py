@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from knxgw.catalogue.control import ZeroMeaning
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import PollClass, ZeroMeaning
+from knxgw.catalogue.points import PollClass
 from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, PointSettings

@@ -5,18 +5,17 @@ import re
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.check_states import check_states
-from knxgw.catalogue.model import (
+from knxgw.catalogue.control import (
     FEED_LATE_SPACINGS,
     Control,
-    DeviceModel,
-    Point,
-    RegisterType,
     StepValue,
     Watchdog,
     WatchdogTrigger,
     WriteStep,
     ZeroMeaning,
 )
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point, RegisterType
 from knxgw.catalogue.yaml_tree import Node
 
 # What points of a standard name count in, and what steps write [unit by word].

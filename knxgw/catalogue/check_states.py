@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import Comparison, DeviceModel, PlugRule, SimulatedState, StateRule
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Comparison
+from knxgw.catalogue.rules import PlugRule, StateRule
+from knxgw.catalogue.simulation import SimulatedState
 from knxgw.catalogue.yaml_tree import Node
 
 _NO_PLUG = (0, 1, 2, 3)  # states that leave open whether a vehicle is connected

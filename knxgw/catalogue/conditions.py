@@ -1,6 +1,6 @@
 """Whether a comparison of a model file holds; pure."""
 
-from knxgw.catalogue.model import Comparison, Operator
+from knxgw.catalogue.points import Comparison, Operator
 
 _Raw = int | float | str  # the number, or the text, that rules compare
 

@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_faults import read_faults
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
 from knxgw.catalogue.load_texts import read_texts
-from knxgw.catalogue.model import Catalogue, DeviceKind, DeviceModel, Product
+from knxgw.catalogue.product import Catalogue, Product
 from knxgw.catalogue.yaml_tree import Node, parse_tree, read_tree
 from knxgw.errors import ConfigError, FileLine, Plain, Problems
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from knxgw.catalogue.model import Code
+from knxgw.catalogue.points import Code
 from knxgw.catalogue.yaml_tree import Node
 
 # Whole numbers by type, whose names say how many bits they have.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.model import Comparison, Operator, Point
+from knxgw.catalogue.points import Comparison, Operator, Point
 from knxgw.catalogue.yaml_tree import Node
 
 

@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.fields import (
-    flag_of,
-    number_of,
-    text_of,
-)
-from knxgw.catalogue.model import (
+from knxgw.catalogue.control import (
     Control,
-    Point,
     StepValue,
     Watchdog,
     WatchdogTrigger,
     WriteStep,
     ZeroMeaning,
 )
+from knxgw.catalogue.fields import flag_of, number_of, text_of
+from knxgw.catalogue.points import Point
 from knxgw.catalogue.yaml_tree import Node
 
 _CONTROL_KEYS = (

@@ -5,6 +5,22 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from knxgw.catalogue.check_model import check_model
+from knxgw.catalogue.control import Control
+from knxgw.catalogue.device_model import (
+    MAX_REGISTERS,
+    Connector,
+    DeviceKind,
+    DeviceModel,
+    FixedBlock,
+    Framing,
+    ModelId,
+    ReadRules,
+    SerialDefaults,
+    SunSpecChain,
+    Transformers,
+    Transport,
+    WriteRules,
+)
 from knxgw.catalogue.fields import (
     choice_of,
     flag_of,
@@ -22,25 +38,7 @@ from knxgw.catalogue.load_rules import (
     read_simulation,
     read_state_rules,
 )
-from knxgw.catalogue.model import (
-    MAX_REGISTERS,
-    Computed,
-    Connector,
-    Control,
-    DeviceKind,
-    DeviceModel,
-    FixedBlock,
-    Framing,
-    ModelId,
-    Point,
-    ReadRules,
-    SerialDefaults,
-    SunSpecChain,
-    Table,
-    Transformers,
-    Transport,
-    WriteRules,
-)
+from knxgw.catalogue.points import Computed, Point, Table
 from knxgw.catalogue.yaml_tree import Node
 
 _KEYS = (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from knxgw.catalogue.flags import Priority
-from knxgw.catalogue.model import ObjectDefinition, ObjectKind
+from knxgw.catalogue.objects import ObjectDefinition, ObjectKind
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Texts
 from knxgw.catalogue.yaml_tree import Node

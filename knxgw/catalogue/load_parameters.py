@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.model import Choice, ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import Choice, ParameterDefinition, ParameterType
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.yaml_tree import Node
 

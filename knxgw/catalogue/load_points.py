@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from knxgw.catalogue.device_model import MAX_REGISTERS
 from knxgw.catalogue.fields import choice_of, flag_of, number_of, optional_number
 from knxgw.catalogue.load_codes import read_codes, read_invalid, read_raws
 from knxgw.catalogue.load_conditions import read_comparisons
-from knxgw.catalogue.model import (
-    MAX_REGISTERS,
+from knxgw.catalogue.points import (
     Computed,
     Extract,
     Order,

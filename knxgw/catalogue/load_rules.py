@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.device_model import MAX_REGISTERS
 from knxgw.catalogue.fields import choice_of, flag_of
 from knxgw.catalogue.load_conditions import read_comparisons
-from knxgw.catalogue.model import (
-    MAX_REGISTERS,
-    IdentityRule,
-    PlugRule,
-    Point,
-    ReadableRange,
-    SimulatedState,
-    Simulation,
-    StateRule,
-    Table,
-)
+from knxgw.catalogue.points import Point, Table
+from knxgw.catalogue.rules import IdentityRule, PlugRule, StateRule
+from knxgw.catalogue.simulation import ReadableRange, SimulatedState, Simulation
 from knxgw.catalogue.yaml_tree import Node
 
 HIGHEST_REGISTER = 0xFFFF  # of an address, and of what a register shows

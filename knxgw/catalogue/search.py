@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 
 _WORD = re.compile(r"[a-z0-9]+")
 LEAST_SHARE = 0.5  # a proposed model explains more than this of the letters of a product's name

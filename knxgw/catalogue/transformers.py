@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 
 _GROWING_UNITS = ("A", "W", "Wh", "var", "VA")  # voltages stay what they are
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from knxgw.catalogue.model import Product, ZeroMeaning
+from knxgw.catalogue.control import ZeroMeaning
+from knxgw.catalogue.product import Product
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging.compliance import LimitCompliance
 from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_quantities, new_counter

@@ -12,8 +12,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue as shipped_catalogue
-from knxgw.catalogue.model import Catalogue, DeviceKind
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import having_words
 from knxgw.config.group_objects import POINTS
 from knxgw.config.load import load_configuration

@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceKind
 from knxgw.commands.probe_target import AddressError, Target, Try, parse_target, parse_units, tries
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import LinkError

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 
-from knxgw.catalogue.model import DeviceModel, SerialDefaults, Transport
+from knxgw.catalogue.device_model import DeviceModel, SerialDefaults, Transport
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
 

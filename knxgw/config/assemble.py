@@ -7,7 +7,7 @@ the group objects, and a report that knows where each of them stands.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.build import build_draft
 from knxgw.config.check import check_draft
 from knxgw.config.model import Configuration, ConfigurationSource, GroupObjectLink

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from knxgw.catalogue.messages import Message
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.build_load_management import build_load_management, check_priority
 from knxgw.config.build_points import PointList, build_points
 from knxgw.config.model import (

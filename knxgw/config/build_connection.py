@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.device_model import Connector, DeviceModel, Transport
 from knxgw.catalogue.messages import Listed, Message, message
-from knxgw.catalogue.model import Connector, DeviceModel, Transport
 from knxgw.config.model import Connection, ConnectionKind
 from knxgw.config.report import Report
 from knxgw.config.values import Values

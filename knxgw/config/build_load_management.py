@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.messages import Listed, message
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.build_connection import Disabled, build_connection
 from knxgw.config.manual_meter import meter_model
 from knxgw.config.model import (

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
-from knxgw.catalogue.model import DeviceModel
 from knxgw.config.build_connection import Disabled, build_connection
 from knxgw.config.manual_meter import meter_model
 from knxgw.config.model import (

@@ -2,17 +2,13 @@
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.messages import message
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.build import Draft
 from knxgw.config.check_devices import device_faults
 from knxgw.config.check_knx import check_knx
 from knxgw.config.check_limits import check_limits
 from knxgw.config.check_objects import association_faults, check_links
-from knxgw.config.model import (
-    ChargingStart,
-    ConfigurationFault,
-    PointSettings,
-)
+from knxgw.config.model import ChargingStart, ConfigurationFault, PointSettings
 from knxgw.config.report import Report
 
 _GIVE_A_MODEL = message("give_one_a_model")

@@ -1,8 +1,8 @@
 """Devices that are configured twice or do not go together; pure."""
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.messages import Listed, Message, message
-from knxgw.catalogue.model import DeviceKind
 from knxgw.config import devices as configured
 from knxgw.config.build import Draft
 from knxgw.config.check_lines import Device, check_lines

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from knxgw.catalogue.control import WithoutGateway
 from knxgw.catalogue.messages import Listed, message
-from knxgw.catalogue.model import WithoutGateway
 from knxgw.config.build import Draft
 from knxgw.config.model import (
     SMART_METER_7012_MA,

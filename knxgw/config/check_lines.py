@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel, SerialDefaults, Transport
 from knxgw.catalogue.messages import Listed, Message, message
-from knxgw.catalogue.model import DeviceKind, DeviceModel, SerialDefaults, Transport
 from knxgw.config.model import Connection, ConnectionKind, SerialLine
 from knxgw.config.report import Report
 

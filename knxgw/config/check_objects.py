@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.messages import Listed, Message, message
-from knxgw.catalogue.model import Catalogue, ObjectDefinition, ObjectKind
 from knxgw.catalogue.object_keys import IN_OPERATION, SMART_METER
+from knxgw.catalogue.objects import ObjectDefinition, ObjectKind
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.text import Text
 from knxgw.config.build import Draft
 from knxgw.config.group_objects import POINTS, key_of

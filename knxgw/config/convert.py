@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from knxgw.catalogue.booleans import BOOLEANS
 from knxgw.catalogue.closest import did_you_mean, near
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Listed, Message, message
-from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import closest_models
 from knxgw.config.addresses import parse_individual_address
 from knxgw.config.not_allowed import SHOWN, NotAllowedError, shown

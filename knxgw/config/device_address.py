@@ -5,7 +5,7 @@ A model may address its second socket by unit, by port or by registers.
 
 from typing import NamedTuple
 
-from knxgw.catalogue.model import Connector, DeviceModel
+from knxgw.catalogue.device_model import Connector, DeviceModel
 from knxgw.config.model import Connection
 
 SERIAL_LINE = "serial line"

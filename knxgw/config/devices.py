@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.config.model import Configuration, Connection, LoadManagementMode, MeterSettings
 
 DeviceId = NewType("DeviceId", str)  # "cp1/charger", "cp1/meter", "grid/meter"; unique on a site

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.flags import Flags
-from knxgw.catalogue.model import Catalogue, ObjectDefinition
+from knxgw.catalogue.objects import ObjectDefinition
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.model import GroupAddress, GroupObjectLink
 from knxgw.config.schema import GROUP_OBJECTS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from knxgw.catalogue.messages import Message, message
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_loader import Loader
 from knxgw.catalogue.yaml_tree import Node, parse_tree
 from knxgw.config.assemble import assemble

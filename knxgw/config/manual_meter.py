@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import read_description
 from knxgw.catalogue.messages import Listed
-from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.config.meter_ratio import with_ratio
 from knxgw.config.report import Report
 from knxgw.config.values import Values

@@ -1,6 +1,6 @@
 """The ratio of a meter's transformers, as the site's file gives it; pure."""
 
-from knxgw.catalogue.model import DeviceModel, Transformers
+from knxgw.catalogue.device_model import DeviceModel, Transformers
 from knxgw.catalogue.transformers import behind_transformers
 from knxgw.config.report import Report
 from knxgw.config.values import Values

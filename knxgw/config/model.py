@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import NewType
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.flags import Flags, Priority
-from knxgw.catalogue.model import DeviceModel, Product
+from knxgw.catalogue.product import Product
 from knxgw.catalogue.text import Text
 
 SMART_METER_7012_MA = 60_000  # highest limit in force with 7.012. Source: load-management 3.1

@@ -7,7 +7,7 @@ import math
 import re
 
 from knxgw.catalogue.messages import Message, message
-from knxgw.catalogue.model import ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]{1,15}")

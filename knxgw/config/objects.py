@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Catalogue, ObjectDefinition
+from knxgw.catalogue.objects import ObjectDefinition
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Names, Texts
 from knxgw.config.model import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from knxgw.catalogue.model import ParameterDefinition
+from knxgw.catalogue.parameters import ParameterDefinition
 
 GROUP_OBJECTS = "group_objects"  # not a parameter: what ETS keeps in its tables
 

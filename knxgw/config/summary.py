@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.config.device_address import device_address
 from knxgw.config.model import (
     Configuration,

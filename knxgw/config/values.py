@@ -7,7 +7,9 @@ schema and asks it for each parameter.
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from knxgw.catalogue.model import Catalogue, DeviceModel, ParameterDefinition, ParameterType
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.convert import Endpoint, Value, convert
 from knxgw.config.not_allowed import NotAllowedError
 from knxgw.config.report import Report

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from knxgw.catalogue.closest import closest
-from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.config.convert import Value, convert
 from knxgw.config.not_allowed import NotAllowedError

@@ -11,19 +11,14 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic, NoReturn, Protocol, TypeVar
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_log import LinkLog
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
 from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, ModbusEndpoint
-from knxgw.links.modbus_exchange import (
-    DoubtfulAnswerError,
-    EndedError,
-    WrongAnswerError,
-    carry_out,
-)
+from knxgw.links.modbus_exchange import DoubtfulAnswerError, EndedError, WrongAnswerError, carry_out
 from knxgw.links.modbus_stale_answers import StaleAnswerGuard
 from knxgw.modbus.requests import Read, Request, describe
 from knxgw.modbus.writing import Write

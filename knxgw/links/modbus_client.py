@@ -16,7 +16,7 @@ from pymodbus.framer import FramerBase
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams
 
-from knxgw.catalogue.model import Framing
+from knxgw.catalogue.device_model import Framing
 from knxgw.config.model import SerialLine
 from knxgw.links.modbus_framing import (
     AblClientFramer,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pymodbus import FramerType
 
-from knxgw.catalogue.model import DeviceModel, Framing
+from knxgw.catalogue.device_model import DeviceModel, Framing
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTcpClient
 

@@ -7,7 +7,7 @@ from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.exceptions import ConnectionException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.errors import DecodeError, LinkError, LinkTimeoutError, PeerRefusedError
 from knxgw.links.modbus_client import ModbusClient
 from knxgw.modbus.requests import Read, Request, exception_text

@@ -8,7 +8,7 @@ import math
 import struct
 from collections.abc import Sequence
 
-from knxgw.catalogue.model import Order, Point, RegisterType, TextFormat
+from knxgw.catalogue.points import Order, Point, RegisterType, TextFormat
 from knxgw.errors import DecodeError, EncodeError
 
 Raw = int | float | str

@@ -60,7 +60,8 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from knxgw.catalogue.model import Control, DeviceModel, StepValue, WriteStep
+from knxgw.catalogue.control import Control, StepValue, WriteStep
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.compliance import (

@@ -16,7 +16,8 @@ from enum import Enum, auto
 
 from knxgw.allowance import Allowance
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.model import Control, DeviceModel
+from knxgw.catalogue.control import Control
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, NOMINAL_V, highest_obedient_ma
 from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
 from knxgw.modbus.codec import Raw, scaled

@@ -29,7 +29,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.model import DeviceKind, DeviceModel, TextFormat
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
+from knxgw.catalogue.points import TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Container, Iterator, Sequence
 
-from knxgw.catalogue.model import Watchdog, WatchdogTrigger, WriteStep
+from knxgw.catalogue.control import Watchdog, WatchdogTrigger, WriteStep
 
 
 class FailSafe:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import Comparison, DeviceKind, DeviceModel, Point
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
+from knxgw.catalogue.points import Comparison, Point
 from knxgw.charging.limits import NOMINAL_V
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_ENERGIES, PHASE_POWERS, Quantity, Value
 from knxgw.modbus.codec import LARGEST_EXPONENT, Raw, as_text, fault_text, scaled

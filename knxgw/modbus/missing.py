@@ -8,7 +8,7 @@ hour.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from knxgw.catalogue.model import PollClass
+from knxgw.catalogue.points import PollClass
 from knxgw.modbus.plan import Block, PollSchedule
 
 SOON_TRIES = 4  # at the pace of what is read slowly

@@ -20,7 +20,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.events import ChargerSeen, DeviceEvent, LinkCondition
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.health import doubled_s

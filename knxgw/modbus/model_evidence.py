@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import DeviceModel, Point, PollClass
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point, PollClass
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, scaled
 from knxgw.modbus.rules import core_points, rule_points, state_of

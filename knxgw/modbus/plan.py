@@ -7,7 +7,8 @@ every 0.5 s), every block is read in proportion to its wanted rate.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from knxgw.catalogue.model import DeviceModel, FixedBlock, Point, PollClass, Table
+from knxgw.catalogue.device_model import DeviceModel, FixedBlock
+from knxgw.catalogue.points import Point, PollClass, Table
 
 PERIODS_S = {
     PollClass.FAST: 1.0,

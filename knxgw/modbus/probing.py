@@ -10,13 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import (
-    DeviceKind,
-    DeviceModel,
-    ModelId,
-    Point,
-    PollClass,
-)
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel, ModelId
+from knxgw.catalogue.points import Point, PollClass
 from knxgw.charging.events import DeviceEvent
 from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from knxgw.catalogue.model import WriteStep
+from knxgw.catalogue.control import WriteStep
 
 UNLOCK_TIMEOUT_S = 30.0  # KEBA takes one write in 5 s
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.modbus.plan import Block
 from knxgw.modbus.writing import Write
 

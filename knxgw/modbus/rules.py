@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.modbus.codec import Raw
 
 

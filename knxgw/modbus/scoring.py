@@ -5,12 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from knxgw.catalogue.model import (
-    DeviceModel,
-    Point,
-    RegisterType,
-    Table,
-)
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point, RegisterType, Table
 from knxgw.errors import DecodeError
 from knxgw.modbus.codec import Raw, decode, scaled
 from knxgw.modbus.model_evidence import is_all_ones

@@ -7,7 +7,8 @@ Source: [sunspec-models] the recipe as the sources of the model files agree on i
 
 from collections.abc import Sequence
 
-from knxgw.catalogue.model import PollClass, SunSpecChain
+from knxgw.catalogue.device_model import SunSpecChain
+from knxgw.catalogue.points import PollClass
 from knxgw.modbus.plan import Block
 
 MARKER = (0x5375, 0x6E53)  # "SunS"

@@ -33,7 +33,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, auto
 
-from knxgw.catalogue.model import WriteStep
+from knxgw.catalogue.control import WriteStep
 
 
 class Kind(IntEnum):

@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from knxgw.catalogue.model import DeviceModel, Point, StepValue, Table, WriteStep
+from knxgw.catalogue.control import StepValue, WriteStep
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point, Table
 from knxgw.charging.limits import NOMINAL_V
 from knxgw.modbus.codec import Raw, decode, encode, scaled, unscaled
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.flags import Priority
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.objects.table import GroupObject
 
 SPONTANEOUS_PER_S = 15.0  # a TP line carries about 25 telegrams/s in practice

@@ -14,7 +14,7 @@ from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.flags import Priority
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import Scope
 from knxgw.errors import DecodeError, EncodeError

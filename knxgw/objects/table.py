@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.flags import Flags, Priority
-from knxgw.catalogue.model import Catalogue, ObjectKind
+from knxgw.catalogue.objects import ObjectKind
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import (

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from functools import partial
 
 from knxgw.catalogue.conditions import holds
-from knxgw.catalogue.model import DeviceModel, Point, SimulatedState, Watchdog, WatchdogTrigger
+from knxgw.catalogue.control import Watchdog, WatchdogTrigger
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point
+from knxgw.catalogue.simulation import SimulatedState
 from knxgw.modbus.codec import Raw, scaled, unscaled
 from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import MINIMUM_OFFER_MA, VOLTAGE_V, Vehicle

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.meter import MeterImage, Phases

@@ -3,7 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 
-from knxgw.catalogue.model import DeviceModel, Point
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Point
 from knxgw.modbus.codec import Raw
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.registers import RegisterImage

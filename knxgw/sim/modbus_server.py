@@ -11,7 +11,8 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
 from pymodbus.transport import ModbusProtocol
 
-from knxgw.catalogue.model import Framing, Table
+from knxgw.catalogue.device_model import Framing
+from knxgw.catalogue.points import Table
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import DecodeError, PeerRefusedError
 from knxgw.links.modbus_endpoint import framing_of

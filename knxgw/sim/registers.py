@@ -5,15 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from knxgw.catalogue.model import (
-    MAX_REGISTERS,
-    DeviceModel,
-    Point,
-    ReadableRange,
-    RegisterType,
-    SunSpecChain,
-    Table,
-)
+from knxgw.catalogue.device_model import MAX_REGISTERS, DeviceModel, SunSpecChain
+from knxgw.catalogue.points import Point, RegisterType, Table
+from knxgw.catalogue.simulation import ReadableRange
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import Raw, decode, encode, ordered_registers, scaled, unscaled
 from knxgw.modbus.requests import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE

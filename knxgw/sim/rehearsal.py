@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceRole, devices
 from knxgw.config.model import (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import yaml
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_loader import Loader
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
-from knxgw.catalogue.model import WithoutGateway
+from knxgw.catalogue.control import WithoutGateway
 from knxgw.charging.events import GridMeterReading, LinkCondition
 from knxgw.charging.freshness import fresh_s
 from knxgw.charging.point import ChargingPoint

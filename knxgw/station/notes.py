@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.allowance import ALMOST_ONE, refilled
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
-from knxgw.catalogue.model import Point, RegisterType
+from knxgw.catalogue.points import Point, RegisterType
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import Published

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import FILES, ModelDirectory, catalogue, load_catalogue
-from knxgw.catalogue.model import DeviceKind
 from knxgw.errors import ConfigError
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_models import read_model
-from knxgw.catalogue.model import DeviceKind
 from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.errors import Problems
 

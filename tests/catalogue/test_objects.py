@@ -7,7 +7,7 @@ import pytest
 from xknx.dpt import DPTBase
 
 from knxgw.catalogue.load_objects import read_objects
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.commands.listing import object_rows
 from knxgw.errors import Problems

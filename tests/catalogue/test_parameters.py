@@ -5,7 +5,7 @@ import re
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.convert import convert
 
 PARAMETERS = {parameter.key: parameter for parameter in catalogue().parameters}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import closest_models, having_words
 
 

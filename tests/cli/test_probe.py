@@ -13,8 +13,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.cli import main
 from knxgw.commands.probe import Found, configuration_of, rows, run_probe
 from knxgw.commands.probe_target import AddressError, Target, parse_target, parse_units, tries

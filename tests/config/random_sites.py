@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from knxgw.catalogue.device_model import Transport
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import ParameterDefinition, ParameterType, Transport
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.group_objects import definitions
 from knxgw.config.schema import Section, build_schema
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel, Transport
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Order, PollClass, RegisterType, Table, Transport
+from knxgw.catalogue.points import Order, PollClass, RegisterType, Table
 from knxgw.config.load import parse_configuration
 from knxgw.config.manual_meter import MANUAL_ETS_ID, MANUAL_ID
 from knxgw.config.objects import existing_objects

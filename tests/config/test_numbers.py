@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.convert import convert
 from knxgw.config.not_allowed import NotAllowedError
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue, Transport
+from knxgw.catalogue.device_model import Transport
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.config.objects import existing_objects
 from tests.support.everything import EVERYTHING_BOX, models

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from knxgw.catalogue.model import ObjectDefinition
+from knxgw.catalogue.objects import ObjectDefinition
 from tests.conformance.rules import Row, Section, anchor_of, row_of
 from tests.links.faults import ALL, FAULTS, NONE, PERIOD_S, TRANSACTION_S, Fault
 

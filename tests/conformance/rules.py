@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from knxgw.catalogue.model import ObjectDefinition
+from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.yaml_tree import Node, parse_tree
 from knxgw.errors import Problems
 

@@ -6,18 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.errors import ConfigError
 from tests.conformance.collect import collect
 from tests.conformance.render import conformance_page
-from tests.conformance.rules import (
-    RULES,
-    Section,
-    anchor_of,
-    read_rules,
-    row_of,
-    unproven,
-)
+from tests.conformance.rules import RULES, Section, anchor_of, read_rules, row_of, unproven
 from tests.support.pages import DOCS, rule_places
 
 EXAMPLE = """\

@@ -16,7 +16,7 @@ import pytest
 
 import knxgw.config.model as words
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.judgement import judge_file

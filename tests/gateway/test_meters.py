@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel, Transport
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Transport
 from knxgw.modbus.codec import decode
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.support.world import World, configure, from_payload, on_null_modem

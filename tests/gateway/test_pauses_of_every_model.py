@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from xknx.dpt import DPTArray
 
+from knxgw.catalogue.device_model import DeviceModel, Transport
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Transport
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_load_management import House
 from tests.support.world import World

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pymodbus.transport import NULLMODEM_HOST, CommParams, CommType, ModbusProtocol
 
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.errors import PeerRefusedError
 from knxgw.sim.charger import SimulatedCharger
 from tests.links.raw_peer import framed, unframed

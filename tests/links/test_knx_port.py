@@ -35,7 +35,7 @@ from xknx.telegram.tpci import (
 
 import knxgw
 from knxgw.catalogue.flags import Priority
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.scope import point_scope
 from knxgw.errors import LinkError
 from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security, kind_of
@@ -50,11 +50,7 @@ from knxgw.station.model import BusAsked, Command, InterruptionCommanded
 from tests.objects.objects import CP1, ZONE, group_object
 from tests.support.knx_line import MemoryLine
 from tests.support.knx_ports import running_port
-from tests.support.knxip_server import (
-    Ear,
-    group_write,
-    numbers_of,
-)
+from tests.support.knxip_server import Ear, group_write, numbers_of
 from tests.support.stub_device import BROADCAST, MASK, StubDevice, frame
 
 OURS, TOOL, OTHER = "1.1.20", "1.1.9", "1.1.66"

@@ -31,7 +31,7 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.flags import Flags
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.errors import LinkError

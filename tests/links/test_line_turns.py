@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.scope import PointNumber
 from knxgw.modbus.driver import Driver

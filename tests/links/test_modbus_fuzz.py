@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import settings
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Table
+from knxgw.catalogue.points import Table
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,

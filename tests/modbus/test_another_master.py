@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.commander import Commander

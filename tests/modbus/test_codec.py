@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knxgw.catalogue.model import (
-    Catalogue,
-    Order,
-    Point,
-    PollClass,
-    RegisterType,
-    Table,
-    TextFormat,
-)
+from knxgw.catalogue.points import Order, Point, PollClass, RegisterType, Table, TextFormat
+from knxgw.catalogue.product import Catalogue
 from knxgw.errors import DecodeError, EncodeError
 from knxgw.modbus.codec import as_text, decode, encode, fault_text, scaled, unscaled
 

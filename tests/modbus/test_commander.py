@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.modbus.commander import Commander
 from knxgw.modbus.writing import Write
 

@@ -5,8 +5,10 @@ import logging
 import pytest
 
 from knxgw.catalogue.codes import ChargingState
+from knxgw.catalogue.control import StepValue
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Point, StepValue
+from knxgw.catalogue.points import Point
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.quantities import FAULT_INFOS, Quantity
 from knxgw.charging.scope import PointNumber

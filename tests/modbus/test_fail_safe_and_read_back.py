@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from knxgw.catalogue.control import StepValue, WatchdogTrigger, WriteStep
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Point, StepValue, WatchdogTrigger, WriteStep
+from knxgw.catalogue.points import Point
 from knxgw.charging.events import ChargerSeen, OfferAcknowledged
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import PointNumber

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.quantities import Quantity
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.interpreter import Interpreter

@@ -2,8 +2,8 @@
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerSeen, LinkCondition
 from knxgw.charging.scope import PointNumber
 from knxgw.modbus.model_check import CONFIRM_S, PATIENCE_S

@@ -2,8 +2,9 @@
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Table
+from knxgw.catalogue.points import Table
 from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle

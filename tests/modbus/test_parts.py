@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue, DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.events import ChargerSeen, LinkCondition
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.scope import PointNumber

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue, PollClass
+from knxgw.catalogue.points import PollClass
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.interpreter import Interpreter

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.plausibility import LASTING, SumCheck

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceKind, DeviceModel, Table
+from knxgw.catalogue.points import Table
 from knxgw.errors import LinkTimeoutError, PeerRefusedError
 from knxgw.modbus.probing import Candidate, Probing
 from knxgw.modbus.requests import Read

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import PointNumber

@@ -8,14 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.catalogue.control import FEED_LATE_SPACINGS, WatchdogTrigger, WriteStep
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import (
-    FEED_LATE_SPACINGS,
-    Catalogue,
-    DeviceModel,
-    WatchdogTrigger,
-    WriteStep,
-)
+from knxgw.catalogue.product import Catalogue
 from knxgw.modbus.commander import Commander
 from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
 from knxgw.modbus.writing import Write

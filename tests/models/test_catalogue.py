@@ -11,15 +11,10 @@ from contextlib import suppress
 import pytest
 
 from knxgw.catalogue.codes import ChargingState
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import (
-    DeviceKind,
-    DeviceModel,
-    Point,
-    RegisterType,
-    SimulatedState,
-    Table,
-)
+from knxgw.catalogue.points import Point, RegisterType, Table
+from knxgw.catalogue.simulation import SimulatedState
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 from knxgw.charging.scope import PointNumber

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.catalogue.yaml_loader import Loader
 from knxgw.charging.quantities import Quantity
 from knxgw.modbus.codec import as_text, decode, scaled

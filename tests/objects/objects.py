@@ -7,7 +7,7 @@ from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import APCI, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.flags import Flags
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import SendingRule

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xknx.dpt import DPTArray, DPTBase, DPTBinary
 
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.publication import Published
 from knxgw.errors import DecodeError, EncodeError
 from knxgw.objects.codec import Payload, bus_text, decode_current_ma, decode_flag, encode

@@ -3,14 +3,8 @@
 import pytest
 from xknx.telegram.address import GroupAddress
 
-from knxgw.catalogue.model import ObjectKind
-from knxgw.objects.outbox import (
-    SPONTANEOUS_BURST,
-    SPONTANEOUS_PER_S,
-    Due,
-    Outbox,
-    ResponseLimits,
-)
+from knxgw.catalogue.objects import ObjectKind
+from knxgw.objects.outbox import SPONTANEOUS_BURST, SPONTANEOUS_PER_S, Due, Outbox, ResponseLimits
 from tests.objects.objects import group_object
 
 A, B = GroupAddress("1/1/1"), GroupAddress("1/1/2")

@@ -10,7 +10,7 @@ from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.config.model import SendingRule
 from knxgw.objects.codec import encode
 from knxgw.objects.outbox import ResponseLimits

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import Point, Table
+from knxgw.catalogue.points import Point, Table
 from knxgw.charging.events import ChargerSeen, MeterSeen
 from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
 from knxgw.charging.scope import PointNumber

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.charging.quantities import PHASE_POWERS, Quantity
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.peers.device import (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.sim.vehicle import VOLTAGE_V
 from tests.peers.device import (

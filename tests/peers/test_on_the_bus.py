@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.model import Table
+from knxgw.catalogue.points import Table
 from knxgw.sim.registers import RegisterImage
 from tests.peers.device import Encoded
 from tests.peers.environments import CURRENT as ENVIRONMENT

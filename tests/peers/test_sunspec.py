@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, RegisterType, Table
+from knxgw.catalogue.points import RegisterType, Table
 from knxgw.charging.quantities import PHASE_ENERGIES, PHASE_POWERS, Quantity, Value
 from knxgw.config.model import ConnectionKind
 from knxgw.sim.meter import SimulatedMeter

@@ -2,7 +2,9 @@
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue, SimulatedState, Table
+from knxgw.catalogue.points import Table
+from knxgw.catalogue.product import Catalogue
+from knxgw.catalogue.simulation import SimulatedState
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.codec import decode
 from knxgw.sim.charger import SimulatedCharger

@@ -4,7 +4,9 @@ import struct
 
 import pytest
 
-from knxgw.catalogue.model import Catalogue, DeviceModel, Table
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.points import Table
+from knxgw.catalogue.product import Catalogue
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.requests import ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from knxgw.sim.charger import SimulatedCharger

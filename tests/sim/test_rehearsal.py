@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knxgw.catalogue.device_model import Transport
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import Transport
 from knxgw.config.build_connection import NO_HOST
 from knxgw.config.device_address import device_address
 from knxgw.config.load import parse_configuration

@@ -2,8 +2,10 @@
 
 import pytest
 
+from knxgw.catalogue.control import Watchdog
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel, Point, Watchdog
+from knxgw.catalogue.points import Point
 from knxgw.modbus.codec import encode, unscaled
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle

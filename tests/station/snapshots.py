@@ -6,7 +6,7 @@ from datetime import date, time, timedelta, tzinfo
 from enum import Enum
 from functools import cache
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 
 ATOMS = (int, float, str, bytes, type(None), Enum, date, time, timedelta, tzinfo)
 Snapshot = object

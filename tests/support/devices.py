@@ -1,6 +1,6 @@
 """Drivers as the gateway makes them, of devices that no configuration names."""
 
-from knxgw.catalogue.model import DeviceKind, DeviceModel
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.config.devices import charger_id, point_meter_id
 from knxgw.modbus.driver import Driver
 

@@ -8,13 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from knxgw.catalogue.model import (
-    Catalogue,
-    DeviceKind,
-    DeviceModel,
-    ParameterDefinition,
-    ParameterType,
-)
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.addresses import group_address, parse_group_address, parse_individual_address
 from knxgw.config.convert import Value, convert
 from knxgw.config.group_objects import default_link, definitions

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import FILES, catalogue, load_catalogue
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 
 EVERYTHING_BOX = """
 id: everything_box

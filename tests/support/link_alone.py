@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.flags import Flags
-from knxgw.catalogue.model import ObjectKind
+from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.model import KnxLinkKind
 from knxgw.links import keep_alive as keeping

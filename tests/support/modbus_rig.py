@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from pymodbus.transport import NULLMODEM_HOST
 
-from knxgw.catalogue.model import DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.events import ChargerConditionChanged, ChargerSeen, DeviceEvent, LinkCondition
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.scope import PointNumber

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import DeviceModel
 from knxgw.charging.events import ChargerConditionChanged, DeviceEvent, LinkCondition
 from knxgw.errors import PeerRefusedError
 from knxgw.modbus.driver import Driver

@@ -20,7 +20,7 @@ from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupVa
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.model import Catalogue
+from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration

@@ -8,19 +8,12 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from knxgw.catalogue.codes import NO_ERROR, FaultCode
+from knxgw.catalogue.control import Control, Watchdog, WatchdogTrigger, ZeroMeaning
+from knxgw.catalogue.device_model import DeviceModel, Transformers
 from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.load import catalogue as shipped_catalogue
-from knxgw.catalogue.model import (
-    Catalogue,
-    Control,
-    DeviceModel,
-    ObjectDefinition,
-    Product,
-    Transformers,
-    Watchdog,
-    WatchdogTrigger,
-    ZeroMeaning,
-)
+from knxgw.catalogue.objects import ObjectDefinition
+from knxgw.catalogue.product import Catalogue, Product
 from knxgw.catalogue.texts import Texts
 from knxgw.config.group_objects import POINTS
 from tools.pages.charging_point import charging_point_page, numbers_of, reason_table

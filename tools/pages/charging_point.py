@@ -5,7 +5,7 @@ from enum import StrEnum
 from itertools import product
 
 from knxgw.catalogue.codes import ChargingState, Reason
-from knxgw.catalogue.model import Product
+from knxgw.catalogue.product import Product
 from knxgw.catalogue.texts import Texts
 from knxgw.charging.states import (
     PROCESS_TABLE,

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable
 
 from knxgw.catalogue.load import catalogue as shipped_catalogue
-from knxgw.catalogue.model import Catalogue, ParameterDefinition, ParameterType
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
 from knxgw.config.numbers import allowed_range
 from knxgw.config.schema import Section, build_schema
 

@@ -3,9 +3,9 @@
 from dataclasses import fields, replace
 from functools import cache
 
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_models import read_model
-from knxgw.catalogue.model import DeviceKind, DeviceModel
 from knxgw.catalogue.object_keys import (
     GRID_CONTROL,
     HIGH_POWER,
