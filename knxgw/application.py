@@ -138,7 +138,7 @@ class Application:
     @property
     def _is_left_safe(self) -> bool:
         """Tell whether every reachable charger has acknowledged its last offer."""
-        return self.station.stopping and self.buses.is_acknowledged
+        return self.station.operation.is_stopping and self.buses.is_acknowledged
 
     # --- effects
 

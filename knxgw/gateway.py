@@ -298,7 +298,7 @@ class Gateway:
             await asyncio.sleep(CLOCK_CHECK_S)
 
     def _is_news(self, now: datetime, now_s: float) -> bool:
-        clock = None if self.application is None else self.application.station.clock
+        clock = None if self.application is None else self.application.station.operation.clock
         if clock is None or clock.source is not ClockSource.NTP:
             return True
         return abs((now - clock.at_monotonic(now_s)).total_seconds()) > CLOCK_DRIFT_S

@@ -37,6 +37,7 @@ Source: load-management 6 to 14.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.limits import DRAWS_FROM_MA
@@ -53,7 +54,6 @@ from knxgw.dlm.settings import Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LONG_AGO, LoadManagement
 from knxgw.dlm.use import update_use
-from knxgw.frozen import replace
 
 
 def cycle(
@@ -98,7 +98,10 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         )
         moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not was_member and participant.takes_part:  # what it had while it stood by is its start
-            participant.raised_at, participant.raised_in_set = cycle.now_s, cycle.state.meter.sets
+            participant.raised_at, participant.raised_in_set = (
+                cycle.now_s,
+                cycle.state.meter.sets.count,
+            )
         if moved is not None:
             _add_to_base(cycle, moved)
         elif not was_counted and participant.valid and participant.reachable:
@@ -244,15 +247,16 @@ def _interrupt(cycle: CycleState) -> None:
     running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
     if cycle.settings.queue:
         _shed(cycle, running)  # ends the lock-out if the others fit
-    if cycle.overcurrent.locked:
-        numbers = frozenset(participant.settings.number for participant in running)
-        cycle.overcurrent = replace(
-            cycle.overcurrent,
-            interrupted=numbers,
+    lock_out = cycle.overcurrent.lock_out
+    if lock_out is not None:
+        interrupted = replace(
+            lock_out,
+            interrupted=frozenset(participant.settings.number for participant in running),
             restart_possible_since=min(
                 (_fits_since(cycle, participant) for participant in running), default=None
             ),
         )
+        cycle.overcurrent = replace(cycle.overcurrent, lock_out=interrupted)
 
 
 def _fits_since(cycle: CycleState, participant: Participant) -> float:
@@ -276,20 +280,20 @@ def _note_release(cycle: CycleState) -> None:
 
     One that does not stop is waited for no longer than a restart takes anyhow.
     """
-    known = cycle.overcurrent
-    if not known.locked:
+    lock_out = cycle.overcurrent.lock_out
+    if lock_out is None:
         return
     still_draw = any(
-        number in known.interrupted
+        number in lock_out.interrupted
         and participant.takes_part
         and participant.draws_ma >= DRAWS_FROM_MA
         for number, participant in cycle.participants.items()
     )
-    stopped_since = None if still_draw else known.stopped_since
+    stopped_since = None if still_draw else lock_out.stopped_since
     if not still_draw and stopped_since is None:
         stopped_since = cycle.now_s
     if stopped_since is None:
-        is_released = cycle.now_s - known.locked_at >= known.restart_after_s
+        is_released = cycle.now_s - lock_out.locked_at >= cycle.overcurrent.restart_after_s
     else:
         looked_at = min(
             (value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s
@@ -297,8 +301,9 @@ def _note_release(cycle: CycleState) -> None:
         if cycle.is_on_change:  # one that has nothing new to tell says so by its silence
             looked_at = cycle.now_s - AT_REST_S
         is_released = looked_at - cycle.settings.meter_delay_s >= stopped_since
-    if (stopped_since, is_released) != (known.stopped_since, known.is_released):
-        cycle.overcurrent = replace(known, stopped_since=stopped_since, is_released=is_released)
+    if (stopped_since, is_released) != (lock_out.stopped_since, lock_out.is_released):
+        updated = replace(lock_out, stopped_since=stopped_since, is_released=is_released)
+        cycle.overcurrent = replace(cycle.overcurrent, lock_out=updated)
 
 
 def _a_restart_fits(cycle: CycleState) -> bool:
@@ -307,7 +312,8 @@ def _a_restart_fits(cycle: CycleState) -> bool:
     One that only waited before delays no restart. Source: load-management 12.4.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
-    interrupted = cycle.overcurrent.interrupted
+    lock_out = cycle.overcurrent.lock_out
+    interrupted = lock_out.interrupted if lock_out is not None else ()
     candidates = [m for m in wanting if m.settings.number in interrupted] or wanting
     room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.now_ma]
     if not candidates:

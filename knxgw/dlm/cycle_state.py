@@ -10,9 +10,8 @@ from knxgw.dlm.draw_history import EARLY_S, obeyed_at
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
-from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PhaseState
+from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PhaseState
 from knxgw.dlm.use import NEVER, next_change_at, set_offer
-from knxgw.frozen import replace
 
 
 def _peak(history: BaseHistory, begin_at: float) -> tuple[int, float]:
@@ -36,10 +35,10 @@ class CycleState:
         }
         self.phases = [phase.clone() for phase in state.phases]
         self.emergency = state.emergency
-        self.faults = state.faults
+        self.faults = state.outcome.faults
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
-        self.next_participant, self.next_since = state.next_participant, state.next_since
+        self.turn = state.turn
         self.is_at_target = True  # nobody waits for more
         # for which offers without a vehicle are taken back
         self.claimed_ma = [0] * len(self.phases)
@@ -81,7 +80,7 @@ class CycleState:
     def start(self, participant: Participant) -> None:
         """Give a newcomer its minimum."""
         self.set_offer(participant, participant.settings.minimum_ma)
-        participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets
+        participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
 
     def find_room(self) -> None:
         """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
@@ -236,19 +235,20 @@ class CycleState:
         """Return the state that this cycle leaves."""
         known = not self.emergency and self.is_base_known
         padded = (*self.now_ma, 0, 0)
-        return replace(
-            self.state,
+        return LoadManagement(
             participants=self.participants,
             meter=self.meter,
             phases=tuple(self.phases),
             emergency=self.emergency,
+            high_power_until=self.state.high_power_until,
             overcurrent=self.overcurrent,
-            faults=self.faults,
-            reasons=self.reasons,
-            next_participant=self.next_participant,
-            next_since=self.next_since,
+            turn=self.turn,
+            outcome=Outcome(
+                faults=self.faults,
+                reasons=self.reasons,
+                available_ma=(padded[0], padded[1], padded[2]) if known else None,
+            ),
             due_at=self._next_due_at(),
-            available_ma=(padded[0], padded[1], padded[2]) if known else None,
         )
 
     def _next_due_at(self) -> float:
@@ -277,8 +277,8 @@ class CycleState:
                 due_at = phase.reduced_at + hold_s
             if phase.back_off:
                 due_at = min(due_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
-        if self.next_participant is not None:
-            due_at = min(due_at, max(now_s, self.next_since + queues.NEXT_WAITS_S))
+        if self.turn is not None:
+            due_at = min(due_at, max(now_s, self.turn.since + queues.NEXT_WAITS_S))
         return min(due_at, self._next_turn_at())
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:

@@ -40,14 +40,13 @@ Source: load-management 13.5. Currents are mA, times monotonic seconds.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
 from knxgw.charging.limits import DRAWS_FROM_MA
 from knxgw.dlm.draw_history import last_read_at, range_about, steady_about
 from knxgw.dlm.participant import Participant
-from knxgw.frozen import replace
 
 STEP_MA = 3000
 STEPS = 5
@@ -121,20 +120,41 @@ class RestingChargers(NamedTuple):
         return known == self.known and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class FollowCheck:
-    """What is remembered of a phase to tell whether its meter follows."""
+class Trail(NamedTuple):
+    """The last telegrams of a phase, and since when its meter has hardly moved."""
 
     pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
     nearly_constant_since: Report | None = None  # since when the meter has reported about the same
     constant_since: Report | None = None  # since when it has reported the very same
+
+
+class PresentLevel(NamedTuple):
+    """Where the chargers are now, and what the meter has shown since they are there."""
+
+    drawn_ma: int | None = None  # all chargers together; None: they move
+    values: tuple[tuple[float, int], ...] = ()  # when [monotonic s], and what [mA]; the last ones
+
+
+class Step(NamedTuple):
+    """A step of the chargers: the steady level it began at, and which answers it still allows."""
+
+    began_at: Level | None = None  # None: there has been no steady level yet
+    possible_answers: tuple[Answer, ...] = EVERY_ANSWER
+    away_since: float | None = None  # since when the chargers are a step away [monotonic s]
+
+
+EMPTY, NOWHERE, NO_STEP = Trail(), PresentLevel(), Step()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowCheck:
+    """What is remembered of a phase to tell whether its meter follows."""
+
+    trail: Trail = EMPTY
     rest: RestingChargers | None = None  # given: the chargers rest, nothing is examined
     last_sample: PairedReport | None = None
-    drawn_ma: int | None = None  # the chargers' present level; None: they move
-    values: tuple[tuple[float, int], ...] = ()  # of the meter at that level, the last ones
-    last_level: Level | None = None  # the last steady level
-    possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # since then
-    away_since: float | None = None  # since when the chargers are a step away from it
+    present: PresentLevel = NOWHERE
+    step: Step = NO_STEP
     answers: tuple[Answer, ...] = ()  # to the last steps
     has_sign: bool = False  # it has reported export at some time
     finding: Answer | None = None  # what is wrong with it
@@ -155,16 +175,16 @@ def add_report(
     While the chargers rest there is nothing to examine: the last values are kept, and examined when
     one of them moves. `spacing_s`: how often the meter tells.
     """
-    still, same = repeated(check, report)
+    still, same = repeated(check.trail, report)
     if check.rest is not None:
         if check.rest.lasts(phase, participants) and (
             check.has_sign or report.current_ma > -STEADY_MA
         ):
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
-            kept_on = (*check.pending[-kept:], report)
-            return replace(check, pending=kept_on, nearly_constant_since=still, constant_since=same)
-        check = replace(check, rest=None, last_level=None, drawn_ma=None, values=())
-    waiting = check.pending
+            kept_on = (*check.trail.pending[-kept:], report)
+            return replace(check, trail=Trail(kept_on, still, same))
+        check = replace(check, rest=None, step=check.step._replace(began_at=None), present=NOWHERE)
+    waiting = check.trail.pending
     while waiting:
         paired = _pair(phase, waiting[0], participants)
         if paired is None:
@@ -173,14 +193,12 @@ def add_report(
         check = examine(check, paired, spacing_s)
     rest = _rest(check, phase, participants)
     waiting = (*waiting[-MOST_WAITING:], report)
-    return replace(
-        check, pending=waiting, nearly_constant_since=still, constant_since=same, rest=rest
-    )
+    return replace(check, trail=Trail(waiting, still, same), rest=rest)
 
 
-def repeated(check: FollowCheck, report: Report) -> tuple[Report, Report]:
+def repeated(trail: Trail, report: Report) -> tuple[Report, Report]:
     """Return since when the meter has reported about the same, and the very same."""
-    still, same = check.nearly_constant_since, check.constant_since
+    still, same = trail.nearly_constant_since, trail.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
         same = report
         if still is None or not -STILL_MA <= report.current_ma - still.current_ma <= STILL_MA:
@@ -192,7 +210,7 @@ def _rest(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
 ) -> "RestingChargers | None":
     """Return the chargers as they are, if the next step can only begin from where they are."""
-    before, last = check.last_level, check.last_sample
+    before, last = check.step.began_at, check.last_sample
     if before is None or last is None or before.reached_at != last.arrived_at:
         return None
     known = sum(participant.valid and participant.reachable for participant in participants)
@@ -202,27 +220,25 @@ def _rest(
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
     """Look at a telegram; `spacing_s`: how often the meter tells."""
-    before, possible, away_since = check.last_level, check.possible_answers, check.away_since
+    before, possible, away_since = check.step
     if before is not None and _is_cut(check, before, paired):
         before = None
     if before is not None:
         possible = _possible(possible, before, paired)
         away_since = _away_since(away_since, before, paired)
-    drawn_ma = _drawn_ma(check.drawn_ma, paired)
+    drawn_ma = _drawn_ma(check.present.drawn_ma, paired)
     values: tuple[tuple[float, int], ...] = ()
     if drawn_ma is not None:
-        if drawn_ma == check.drawn_ma:
+        if drawn_ma == check.present.drawn_ma:
             begin_at = paired.arrived_at - max(spacing_s, STEADY_S) - 2.0
-            values = tuple(one for one in check.values if one[0] >= begin_at) or check.values[-1:]
+            known = check.present.values
+            values = tuple(one for one in known if one[0] >= begin_at) or known[-1:]
         values = (*values, (paired.arrived_at, paired.current_ma))
     check = replace(
         check,
         last_sample=paired,
-        drawn_ma=drawn_ma,
-        values=values,
-        last_level=before,
-        possible_answers=possible,
-        away_since=away_since,
+        present=PresentLevel(drawn_ma, values),
+        step=Step(before, possible, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_sign:
         check = _concluded(replace(check, has_sign=True))
@@ -278,15 +294,16 @@ def _drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Note the answer to a step where the chargers are steady; the next one begins there."""
     now_s = paired.arrived_at
-    if check.last_level is not None and check.away_since is not None and check.possible_answers:
-        answer = check.possible_answers[0]
-        if answer is Answer.STILL and now_s < check.away_since + STILL_S:
+    before, possible, away_since = check.step
+    if before is not None and away_since is not None and possible:
+        answer = possible[0]
+        if answer is Answer.STILL and now_s < away_since + STILL_S:
             return check
-        if not _is_doubtful(check, check.last_level, paired, answer):
+        if not _is_doubtful(check, before, paired, answer):
             return _from_here(_answered(check, answer), drawn_ma, paired, paired.current_ma)
-    if now_s < check.values[0][0] + STEADY_S:
+    if now_s < check.present.values[0][0] + STEADY_S:
         return check
-    report = sorted([current_ma for _, current_ma in check.values])
+    report = sorted([current_ma for _, current_ma in check.present.values])
     if report[-1] - report[0] > BUILDING_MA:
         return check  # nothing can be concluded from here
     return _from_here(check, drawn_ma, paired, report[len(report) // 2])
@@ -301,29 +318,28 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     """
     if answer is Answer.FOLLOWS:
         return False
-    calm_until = (
-        (paired.arrived_at if check.away_since is None else check.away_since) - LATE_S - STILL_S
-    )
+    away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
+    calm_until = away_since - LATE_S - STILL_S
+    constant_since = check.trail.constant_since
     if (
         answer is Answer.STILL
-        and check.constant_since is not None
-        and check.constant_since.arrived_at <= calm_until
+        and constant_since is not None
+        and constant_since.arrived_at <= calm_until
     ):
         return False  # nothing that is alive repeats itself to the milliampere
     if paired.drawing_numbers == before.drawing_numbers:
         return True
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
-    return answer is Answer.STILL and (
-        check.nearly_constant_since is None or check.nearly_constant_since.arrived_at > calm_until
-    )
+    nearly_since = check.trail.nearly_constant_since
+    return answer is Answer.STILL and (nearly_since is None or nearly_since.arrived_at > calm_until)
 
 
 def _from_here(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_numbers, paired.arrived_at)
-    return replace(check, last_level=level, possible_answers=EVERY_ANSWER, away_since=None)
+    return replace(check, step=Step(began_at=level))
 
 
 def _answered(check: FollowCheck, answer: Answer) -> FollowCheck:

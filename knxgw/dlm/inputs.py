@@ -34,6 +34,7 @@ Source: load-management 3, 7, 10.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from knxgw.charging.events import GridMeterReading
@@ -48,7 +49,6 @@ from knxgw.dlm.participant import Observation, Participant, ParticipantSettings,
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
-from knxgw.frozen import replace
 
 
 def new(
@@ -79,7 +79,7 @@ def meter_value(
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
     """Take a telegram of the smart meter; `observations`: the last ones of the chargers."""
-    sets = state.meter.sets
+    sets_before = state.meter.sets.count
     meter, plausible = meters.update(state.meter, settings, reading, now_s)
     if not plausible:
         return replace(state, meter=meter)
@@ -108,7 +108,7 @@ def meter_value(
     moved = moved or one.follow_check.finding is not before.follow_check.finding
     due_at = now_s if moved or one.pending_samples else state.due_at
     state = replace(state, meter=meter, phases=tuple(phases), due_at=due_at)
-    if state.emergency and meter.sets > sets:
+    if state.emergency and meter.sets.count > sets_before:
         return _emergency_ends(state, now_s)
     return state
 
@@ -132,7 +132,7 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 
 def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     phases = [phase.clone() for phase in state.phases]
-    was_raised = not state.faults.isdisjoint(METER_FAULTS)
+    was_raised = not state.outcome.faults.isdisjoint(METER_FAULTS)
     for phase in phases:
         if was_raised:  # not after a start: then there is nothing to be careful about
             phase.reduced_at = now_s
@@ -151,7 +151,8 @@ def in_operation(
     """
     meter = meters.in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
-    if state.emergency and meter.in_operation_since == now_s:
+    begins = meter.in_operation is not None and meter.in_operation.since == now_s
+    if state.emergency and begins:
         meter = meters.note_request(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 

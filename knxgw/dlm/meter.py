@@ -4,13 +4,13 @@ Source: load-management 3.1, 3.2.
 """
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
-from knxgw.frozen import replace
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
 OVER_RANGE_COUNTS_MA = 65_500
@@ -30,25 +30,43 @@ class PhaseValue:
     over_range: bool = False  # the true current is higher, nobody knows how much
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteSets:
+    """Sets of values, one of each phase and close together: what there were, and what is coming."""
+
+    fresh: frozenset[int] = frozenset()  # phases that came since the last complete set
+    completed_at: float | None = None  # when the last set became complete [monotonic s]
+    count: int = 0  # how many sets there were
+    spacings_s: tuple[float, ...] = ()  # between the last ones
+    spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
+
+
+NO_SETS = CompleteSets()
+
+
+class InOperation(NamedTuple):
+    """In-operation telegrams, by which a meter says that its last values hold [monotonic s]."""
+
+    last_at: float
+    since: float  # since when they have come without a gap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """What is known of the smart meter; all times are monotonic seconds."""
+    """What is known of the smart meter; instants are monotonic seconds."""
 
     values: tuple[PhaseValue | None, ...] = (None, None, None)
-    fresh: frozenset[int] = frozenset()  # phases that came since the last complete set
-    set_at: float | None = None  # when the last set became complete
-    sets: int = 0  # how many sets there were
-    spacings_s: tuple[float, ...] = ()
-    spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
-    in_operation_at: float | None = None  # last In-operation telegram
-    in_operation_since: float | None = None  # since when they have come without a gap
-    requested_at: tuple[float | None, ...] = (
-        None,
-        None,
-        None,
-    )  # when a phase was read from the bus
+    sets: CompleteSets = NO_SETS
+    in_operation: InOperation | None = None  # None: there was no such telegram
+    # when a phase was read from the bus
+    requested_at: tuple[float | None, ...] = (None, None, None)
     supervised_since: float = 0.0  # when the supervision began
-    dropped: int = 0  # implausible values
+    implausible_values: int = 0  # how many were left out
+
+    @property
+    def spacing_s(self) -> float:
+        """Return T_mon_eff [s]: how far apart complete sets are, by the last ones."""
+        return self.sets.spacing_s
 
     @property
     def total_ma(self) -> int:
@@ -82,15 +100,25 @@ def update(
         -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
     )
     if not plausible or phase >= settings.phases:
-        return replace(meter, dropped=meter.dropped + 1), False
+        return replace(meter, implausible_values=meter.implausible_values + 1), False
     over = reading.may_saturate and current_ma >= OVER_RANGE_MA
     if over:
         current_ma = OVER_RANGE_COUNTS_MA
-    values = list(meter.values)
-    values[phase] = PhaseValue(current_ma=round(current_ma), arrived_at=now_s, over_range=over)
+    values = tuple(
+        PhaseValue(current_ma=round(current_ma), arrived_at=now_s, over_range=over)
+        if index == phase
+        else known
+        for index, known in enumerate(meter.values)
+    )
     fresh = _of_this_round(meter, now_s) | {phase}
-    meter = replace(meter, values=tuple(values), fresh=fresh)
-    return _completed(meter, settings, now_s), True
+    return Meter(
+        values=values,
+        sets=_sets_with(meter.sets, fresh, values, settings, now_s),
+        in_operation=meter.in_operation,
+        requested_at=meter.requested_at,
+        supervised_since=meter.supervised_since,
+        implausible_values=meter.implausible_values,
+    ), True
 
 
 def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
@@ -99,33 +127,40 @@ def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     After a telegram was lost the other phases of its round wait for the next one of that phase: they
     would make a set with it, each time, of which all but one value are a whole spacing old.
     """
-    if len(meter.spacings_s) < FEWEST_SPACINGS:
-        return meter.fresh
+    fresh, spacings_s = meter.sets.fresh, meter.sets.spacings_s
+    if len(spacings_s) < FEWEST_SPACINGS:
+        return fresh
     since = now_s - ROUND * meter.spacing_s
     values = meter.values
-    return frozenset(
-        one for one in meter.fresh if (value := values[one]) and value.arrived_at > since
-    )
+    return frozenset(one for one in fresh if (value := values[one]) and value.arrived_at > since)
 
 
-def _completed(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Note a complete set: every phase came, none of them too long ago."""
-    if len(meter.fresh) < settings.phases:
-        return meter
-    if not is_recent(meter, settings, now_s):
-        return meter
-    spacings, spacing_s = meter.spacings_s, meter.spacing_s
-    if meter.set_at is not None:
-        spacings = (*spacings, now_s - meter.set_at)[-MOST_SPACINGS:]
+def _sets_with(
+    sets: CompleteSets,
+    fresh: frozenset[int],
+    values: Sequence[PhaseValue | None],
+    settings: Settings,
+    now_s: float,
+) -> CompleteSets:
+    """Return the sets with the phases that have come since the last one.
+
+    A new set is complete when every phase has come, none of them too long ago.
+    """
+    spacings, spacing_s = sets.spacings_s, sets.spacing_s
+    if len(fresh) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
+        return CompleteSets(
+            fresh=fresh,
+            completed_at=sets.completed_at,
+            count=sets.count,
+            spacings_s=spacings,
+            spacing_s=spacing_s,
+        )
+    if sets.completed_at is not None:
+        spacings = (*spacings, now_s - sets.completed_at)[-MOST_SPACINGS:]
         if len(spacings) >= FEWEST_SPACINGS and settings.monitoring is Monitoring.VALUES:
             spacing_s = sorted(spacings)[len(spacings) // 2]
-    return replace(
-        meter,
-        fresh=frozenset(),
-        set_at=now_s,
-        sets=meter.sets + 1,
-        spacings_s=spacings,
-        spacing_s=spacing_s,
+    return CompleteSets(
+        completed_at=now_s, count=sets.count + 1, spacings_s=spacings, spacing_s=spacing_s
     )
 
 
@@ -134,16 +169,23 @@ def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 
     Source: load-management 3.1.
     """
-    oldest_s = age_s(meter, settings, now_s)
-    return oldest_s is not None and oldest_s <= meter.spacing_s + 1.0
+    return _are_recent(meter.values, meter.spacing_s, settings, now_s)
+
+
+def _are_recent(
+    values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
+) -> bool:
+    """Tell whether each of these values is no older than a spacing of sets, and a second."""
+    oldest_s = _oldest_age_s(values, settings, now_s)
+    return oldest_s is not None and oldest_s <= spacing_s + 1.0
 
 
 def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Take an In-operation telegram."""
-    last_at, since = meter.in_operation_at, meter.in_operation_since
-    if last_at is None or since is None or now_s - last_at >= settings.timeout_s:
-        since = now_s
-    return replace(meter, in_operation_at=now_s, in_operation_since=since)
+    before = meter.in_operation
+    has_gap = before is None or now_s - before.last_at >= settings.timeout_s
+    since = now_s if before is None or has_gap else before.since
+    return replace(meter, in_operation=InOperation(last_at=now_s, since=since))
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
@@ -178,24 +220,31 @@ def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     Values that come on change only stay valid; 10 to 12 were read when it came back.
     Source: load-management 3.1, 11.
     """
-    since, last_at = meter.in_operation_since, meter.in_operation_at
-    if settings.monitoring is Monitoring.VALUES or since is None or last_at is None:
+    signs = meter.in_operation
+    if settings.monitoring is Monitoring.VALUES or signs is None or meter.sets.count == 0:
         return False
-    comes = now_s - last_at < settings.timeout_s and meter.set_at is not None
-    return comes and now_s - since >= max(window_s(meter), ANSWER_S)
+    has_gap = now_s - signs.last_at >= settings.timeout_s
+    return not has_gap and now_s - signs.since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
     """Return when the meter was last known to be alive; None before its first complete set."""
     times = [value.arrived_at for value in meter.values[: settings.phases] if value]
-    if meter.set_at is None or len(times) < settings.phases:
+    completed_at = meter.sets.completed_at
+    if completed_at is None or len(times) < settings.phases:
         return None
     if settings.monitoring is Monitoring.VALUES:
         return min(times)
-    return max(*times, meter.in_operation_at or meter.set_at)
+    return max(*times, meter.in_operation.last_at if meter.in_operation else completed_at)
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
     """Return the age of the oldest phase value, None before the first complete set."""
-    times = [value.arrived_at for value in meter.values[: settings.phases] if value]
+    return _oldest_age_s(meter.values, settings, now_s)
+
+
+def _oldest_age_s(
+    values: Sequence[PhaseValue | None], settings: Settings, now_s: float
+) -> float | None:
+    times = [value.arrived_at for value in values[: settings.phases] if value]
     return now_s - min(times) if len(times) == settings.phases else None

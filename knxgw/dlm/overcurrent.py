@@ -4,10 +4,9 @@ Source: load-management 12.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knxgw.dlm.settings import Settings
-from knxgw.frozen import replace
 
 RECURS_S = 600.0
 LONGEST_RESTART_S = 900.0
@@ -28,22 +27,48 @@ class Load:
     is_new: bool  # the value came since the last cycle
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
-class Overcurrent:
-    """What the supervision remembers; times are monotonic seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """Since when each phase has carried too much [monotonic s], while it is not confirmed yet."""
 
-    locked: bool = False
-    interrupted: frozenset[int] = frozenset()  # the numbers of the ones that charged until then
     above_fuse_since: tuple[float | None, ...] = (None, None, None)
     above_limit_since: tuple[float | None, ...] = (None, None, None)
-    severe_samples: tuple[int, ...] = (0, 0, 0)  # consecutive samples
-    # since when a restart would do, perhaps from before
+    severe_samples: tuple[int, ...] = (0, 0, 0)  # consecutive samples far above the fuse
+
+    @property
+    def is_present(self) -> bool:
+        """Tell whether an overcurrent is being confirmed on any phase."""
+        return any(self.severe_samples) or any(self.above_limit_since) or any(self.above_fuse_since)
+
+
+NO_EXCESS = Excess()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOut:
+    """A lock-out that lasts: whom it interrupted, and how far its end is; instants are monotonic."""
+
+    locked_at: float  # when it began
+    interrupted: frozenset[int] = frozenset()  # numbers of the points that charged until then
+    # since when one of them would fit again, perhaps from before the lock-out
     restart_possible_since: float | None = None
-    locked_at: float = -1e9  # when everybody was interrupted
-    stopped_since: float | None = None  # since when nobody who was interrupted has drawn
+    stopped_since: float | None = None  # since when none of them has drawn
     is_released: bool = True  # the meter has shown what the line carries without them
-    restart_after_s: float = 0.0  # how long that must last
-    restarted_at: float = -1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overcurrent:
+    """What the supervision remembers; instants are monotonic seconds."""
+
+    excess: Excess = NO_EXCESS
+    lock_out: LockOut | None = None  # None: charging is not locked
+    restart_after_s: float = 0.0  # how long a restart must have been possible
+    restarted_at: float = -1e9  # end of the last lock-out
+
+    @property
+    def locked(self) -> bool:
+        """Tell whether no charging point may charge, because of an overcurrent."""
+        return self.lock_out is not None
 
     @property
     def is_counting(self) -> bool:
@@ -51,12 +76,7 @@ class Overcurrent:
 
         While that is so, each cycle has to supervise it.
         """
-        return (
-            self.locked
-            or any(self.severe_samples)
-            or any(self.above_limit_since)
-            or any(self.above_fuse_since)
-        )
+        return self.lock_out is not None or self.excess.is_present
 
 
 def supervise(
@@ -71,8 +91,8 @@ def supervise(
 
     `may_restart`: at least one of those that were interrupted fits again.
     """
-    if known.locked:
-        return _in_lock_out(known, now_s, may_restart=may_restart)
+    if known.lock_out is not None:
+        return _in_lock_out(known, known.lock_out, now_s, may_restart=may_restart)
     return _watching(known, settings, loads, now_s)
 
 
@@ -82,15 +102,19 @@ def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
     def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
         return tuple(None if phase in silent else at for phase, at in enumerate(times_s))
 
-    return replace(
-        known,
-        above_fuse_since=but_silent(known.above_fuse_since),
-        above_limit_since=but_silent(known.above_limit_since),
-        severe_samples=tuple(
-            0 if phase in silent else count for phase, count in enumerate(known.severe_samples)
-        ),
-        restart_possible_since=None,
-    )
+    excess = known.excess
+    if excess.is_present:
+        excess = Excess(
+            above_fuse_since=but_silent(excess.above_fuse_since),
+            above_limit_since=but_silent(excess.above_limit_since),
+            severe_samples=tuple(
+                0 if phase in silent else count for phase, count in enumerate(excess.severe_samples)
+            ),
+        )
+    lock_out = known.lock_out
+    if lock_out is not None:
+        lock_out = replace(lock_out, restart_possible_since=None)
+    return replace(known, excess=excess, lock_out=lock_out)
 
 
 def _watching(
@@ -98,12 +122,13 @@ def _watching(
 ) -> Overcurrent:
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
-    above_fuse, above_limit = list(known.above_fuse_since), list(known.above_limit_since)
-    severe = list(known.severe_samples)
+    before = known.excess
+    above_fuse, above_limit = list(before.above_fuse_since), list(before.above_limit_since)
+    severe = list(before.severe_samples)
     for load in loads:
         phase = load.phase
-        fuse = _is_too_much(load, fuse_ma, counting=known.above_fuse_since[phase] is not None)
-        limit = _is_too_much(load, limit_ma, counting=known.above_limit_since[phase] is not None)
+        fuse = _is_too_much(load, fuse_ma, counting=before.above_fuse_since[phase] is not None)
+        limit = _is_too_much(load, limit_ma, counting=before.above_limit_since[phase] is not None)
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if limit else None
         if load.is_new:
@@ -117,17 +142,17 @@ def _watching(
     if confirmed:
         return _lock(known, settings, now_s)
     if (
-        severe == list(known.severe_samples)
+        severe == list(before.severe_samples)
         and not any(above_limit)
-        and not any(known.above_limit_since)
+        and not any(before.above_limit_since)
     ):
         return known
-    return replace(
-        known,
+    excess = Excess(
         above_fuse_since=tuple(above_fuse),
         above_limit_since=tuple(above_limit),
         severe_samples=tuple(severe),
     )
+    return replace(known, excess=excess)
 
 
 def _is_too_much(load: Load, most_ma: int, *, counting: bool) -> bool:
@@ -144,28 +169,29 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     if now_s - known.restarted_at <= RECURS_S:
         after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
     return Overcurrent(
-        locked=True, locked_at=now_s, restart_after_s=after_s, restarted_at=known.restarted_at
+        lock_out=LockOut(locked_at=now_s),
+        restart_after_s=after_s,
+        restarted_at=known.restarted_at,
     )
 
 
-def _in_lock_out(known: Overcurrent, now_s: float, *, may_restart: bool) -> Overcurrent:
+def _in_lock_out(
+    known: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
+) -> Overcurrent:
     """Return what is known after a cycle in the lock-out.
 
     The lock-out ends when a restart has been possible for `restart_after_s`, the shortest lock-out is
     over, and the meter has shown what the line carries without the chargers.
     """
+    possible_since = lock_out.restart_possible_since
     if not may_restart:
-        return (
-            known
-            if known.restart_possible_since is None
-            else replace(known, restart_possible_since=None)
-        )
-    possible_since = now_s if known.restart_possible_since is None else known.restart_possible_since
-    since = max(possible_since + known.restart_after_s, known.locked_at + SHORTEST_S)
-    if known.is_released and now_s >= since:
+        if possible_since is None:
+            return known
+        return replace(known, lock_out=replace(lock_out, restart_possible_since=None))
+    counted_since = now_s if possible_since is None else possible_since
+    ends_at = max(counted_since + known.restart_after_s, lock_out.locked_at + SHORTEST_S)
+    if lock_out.is_released and now_s >= ends_at:
         return Overcurrent(restart_after_s=known.restart_after_s, restarted_at=now_s)
-    return (
-        known
-        if known.restart_possible_since is not None
-        else replace(known, restart_possible_since=possible_since)
-    )
+    if possible_since is not None:
+        return known
+    return replace(known, lock_out=replace(lock_out, restart_possible_since=counted_since))

@@ -36,7 +36,7 @@ class ParticipantSettings:
     measures_each: bool = True  # false: of some phases its current is assumed
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a charging point is like at the moment of a cycle."""
 
@@ -66,6 +66,24 @@ class Observation:
         """Return the smallest cap that lets it charge, of equal ones the highest rank."""
         caps = [one for one in self.constraints if one.cap_ma]
         return min(caps, key=lambda one: one.cap_ma, default=None)
+
+    def read_again(self, read_at: float | None) -> "Observation":
+        """Return the same with other currents of the same value: read at another instant.
+
+        Once per second and charger this is all that happens, so it is built directly.
+        """
+        return Observation(
+            state=self.state,
+            connected=self.connected,
+            reachable=self.reachable,
+            constraints=self.constraints,
+            currents_ma=self.currents_ma,
+            read_at=read_at,
+            fresh_s=self.fresh_s,
+            energy_mwh=self.energy_mwh,
+            acknowledged_ma=self.acknowledged_ma,
+            acknowledged_at=self.acknowledged_at,
+        )
 
     def differs_only_in_age(self, other: "Observation") -> bool:
         """Tell whether the other one differs only in its age."""

@@ -7,6 +7,7 @@ newcomer is read. So a change never adds current to the line by itself.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from knxgw.dlm import follows
 from knxgw.dlm.base_load import add_draw
@@ -15,7 +16,6 @@ from knxgw.dlm.participant import Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.use import set_offer
-from knxgw.frozen import replace
 
 
 def reconfigured(
@@ -48,12 +48,13 @@ def reconfigured(
     if len(kept) != len(wanted) or len(kept) != len(state.participants):
         for phase in phases:  # they compare the meter with the participants of before
             phase.follow_check, phase.pending_samples = follows.NEW, ()
+    reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     return replace(
         state,
         participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
         phases=tuple(phases),
-        reasons={number: reason for number, reason in state.reasons.items() if number in kept},
-        next_participant=state.next_participant if state.next_participant in kept else None,
+        turn=state.turn if state.turn is not None and state.turn.number in kept else None,
+        outcome=replace(state.outcome, reasons=reasons),
         due_at=now_s,
     )
 
@@ -71,16 +72,17 @@ def _begun(
 ) -> LoadManagement:
     """Return load management as at a start, but no participant has more than before on any phase."""
     begun = new(settings, wanted.values(), now_s)
-    locked = state.overcurrent.locked  # what each had before it does not have now
+    lock_out = state.overcurrent.lock_out  # while it lasts nobody has what it had before
     participants = {
         number: participant
-        if not locked and _had(state.participants.get(number), participant)
+        if lock_out is None and _had(state.participants.get(number), participant)
         else newcomer(wanted[number])
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent
-    if locked and settings.static_limit_ma is None:  # another meter is no proof that it is over
-        overcurrent = replace(state.overcurrent, restart_possible_since=None)
+    if lock_out is not None and settings.static_limit_ma is None:  # another meter proves no end
+        lasting = replace(lock_out, restart_possible_since=None)
+        overcurrent = replace(state.overcurrent, lock_out=lasting)
     return replace(begun, participants=participants, overcurrent=overcurrent)
 
 

@@ -25,7 +25,7 @@ from knxgw.dlm.settings import (
     SMALL_RAISE_MA,
     SMALL_RAISE_S,
 )
-from knxgw.dlm.state import PhaseState
+from knxgw.dlm.state import PhaseState, Turn
 
 CLOCK_SLACK_S = 1e-6
 METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
@@ -38,12 +38,7 @@ def share_out(cycle: CycleState) -> None:
     active = [participant for participant in eligible if not participant.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
     waiting = [participant for participant in active if participant.offer_ma == 0]
-    late = cycle.now_s - cycle.next_since >= queues.NEXT_WAITS_S
-    if late or all(
-        participant.settings.number != cycle.next_participant for participant in waiting
-    ):
-        # it has come, does not want to any more, or there is no room after all
-        cycle.next_participant = None
+    _end_turn(cycle, waiting)
     admitted: list[Participant] = []
     if waiting:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
@@ -149,14 +144,28 @@ def _admission_order(
         if cycle.settings.queue and participant.waiting_since is not None
         else 0.0
     )
-    first = number == cycle.settings.priority
-    return not first, number != cycle.next_participant, participant.energy_mwh, since, number
+    is_first = number == cycle.settings.priority
+    is_its_turn = cycle.turn is not None and cycle.turn.number == number
+    return not is_first, not is_its_turn, participant.energy_mwh, since, number
+
+
+def _end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
+    """Wait no longer for the participant that another one has yielded to, once that is in vain.
+
+    It has its current, does not want to charge any more, or there is no room for it after all.
+    """
+    turn = cycle.turn
+    if turn is None:
+        return
+    is_late = cycle.now_s - turn.since >= queues.NEXT_WAITS_S
+    if is_late or all(participant.settings.number != turn.number for participant in waiting):
+        cycle.turn = None
 
 
 def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Participant]) -> None:
     """Let one that charged for a turn yield to the one that has waited longest, if that was a turn, too."""
     settings = cycle.settings
-    if not settings.queue or cycle.next_participant is not None:
+    if not settings.queue or cycle.turn is not None:
         return
     before = cycle.now_s - settings.rotation_s + queues.SLACK_S
     next_one = min(waiting, key=lambda one: (one.waiting_since or cycle.now_s, one.settings.number))
@@ -169,7 +178,7 @@ def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Partici
     if leaving is not None:
         cycle.set_offer(leaving, 0)
         queues.note_stop(leaving, cycle.now_s)
-        cycle.next_participant, cycle.next_since = next_one.settings.number, cycle.now_s
+        cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
         next_one.was_shed = False  # the room it needs is made for it
         running.remove(leaving)
         cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
@@ -418,7 +427,10 @@ def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, in
         granted_ma = grant_ma // step_ma * step_ma
         if granted_ma > 0:
             cycle.set_offer(participant, participant.offer_ma + granted_ma)
-            participant.raised_at, participant.raised_in_set = cycle.now_s, cycle.state.meter.sets
+            participant.raised_at, participant.raised_in_set = (
+                cycle.now_s,
+                cycle.state.meter.sets.count,
+            )
             participant.small_raise_possible_since = None
             for index in participant.phases:
                 cycle.phases[index].raised_at = cycle.now_s
@@ -464,8 +476,9 @@ def _may_rise(cycle: CycleState, participant: Participant) -> bool:
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     meter = cycle.state.meter
-    just_complete = meter.set_at == cycle.now_s
-    complete = meter.sets > participant.raised_in_set and (just_complete or not meter.fresh)
+    sets = meter.sets
+    just_complete = sets.completed_at == cycle.now_s
+    complete = sets.count > participant.raised_in_set and (just_complete or not sets.fresh)
     recent = complete and is_recent(meter, cycle.settings, cycle.now_s)
     is_measured = cycle.is_on_change or cycle.is_static or recent
     return is_measured and all(

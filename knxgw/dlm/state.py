@@ -72,7 +72,24 @@ class PhaseState:
         )
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: see knxgw.frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the last cycle found, beside the offers."""
+
+    faults: frozenset[FaultCode] = frozenset()  # of the whole device
+    reasons: Mapping[int, Reason] = field(default_factory=dict)  # by number of the charging point
+    available_ma: Phases | None = None  # A_now, None: not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """For which charging point another one has just yielded (queue)."""
+
+    number: int
+    since: float  # when that was [monotonic s]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadManagement:
     """Everything between two cycles; only the functions of this room make a new one."""
 
@@ -82,11 +99,8 @@ class LoadManagement:
     emergency: bool = True  # until the first complete set
     high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
-    faults: frozenset[FaultCode] = frozenset()  # general ones
-    reasons: Mapping[int, Reason] = field(default_factory=dict)
-    available_ma: Phases | None = None  # A_now, None: not known
-    next_participant: int | None = None  # for whom another one has just yielded (queue)
-    next_since: float = LONG_AGO  # when that was
+    turn: Turn | None = None  # None: nobody is waited for
+    outcome: Outcome = field(default_factory=Outcome)
     due_at: float = LONG_AGO  # until then the next cycle would change nothing (see below)
 
     # What is remembered so that nothing is computed twice. Each says "nothing has changed", none of
@@ -102,5 +116,5 @@ class LoadManagement:
 
     def decision_of(self, number: int) -> Decision:
         """Return what a charging point may have, and why."""
-        reason = self.reasons.get(number, Reason.WAITING_FOR_CURRENT)
+        reason = self.outcome.reasons.get(number, Reason.WAITING_FOR_CURRENT)
         return Decision(offer_ma=self.participants[number].offer_ma, reason=reason)

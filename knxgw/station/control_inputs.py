@@ -22,7 +22,9 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
         has_charger_error=point.readings.in_error,
         is_not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
         is_interrupted=point.control.is_interrupted,
-        grid_control_ma=station.configuration.grid_setpoint_ma if station.grid_control else None,
+        grid_control_ma=station.configuration.grid_setpoint_ma
+        if station.operation.grid_control
+        else None,
         is_locked_out=station.lock_out,
         is_cancelled=point.process.stage is Process.CANCELLED,
         is_waiting_for_start=point.is_waiting_for_start,
@@ -42,12 +44,12 @@ def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
     """Return why no point gets more than the minimum, None: each may."""
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
-    if station.stopping and managed:
+    if station.operation.is_stopping and managed:
         return Reason.STOPPING
-    return Reason.RESTORING if station.restore_until is not None else None
+    return Reason.RESTORING if station.operation.restore_until is not None else None
 
 
 def is_site_paused(station: Station) -> bool:
     """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
-    grid_pause = station.grid_control and station.configuration.grid_setpoint_ma == 0
+    grid_pause = station.operation.grid_control and station.configuration.grid_setpoint_ma == 0
     return grid_pause or station.lock_out

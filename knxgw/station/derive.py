@@ -18,7 +18,7 @@ Points are derived in the order of their numbers.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
@@ -35,7 +35,6 @@ from knxgw.charging.record_reader import SCHEMA
 from knxgw.charging.records import to_record, urgent_values
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.charging.waking import unchanged_until
-from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, is_site_paused, requested
 from knxgw.station.model import (
@@ -43,6 +42,7 @@ from knxgw.station.model import (
     Effect,
     FaultChanged,
     Offer,
+    Output,
     Publish,
     Remember,
     Remembered,
@@ -94,9 +94,9 @@ def derive(
     if dirty.device or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
     if dirty.everything:
-        record = {"schema": SCHEMA, "grid_control": station.grid_control}
+        record = {"schema": SCHEMA, "grid_control": station.operation.grid_control}
         remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
-        station = replace(station, remembered=remembered)
+        station = replace(station, output=replace(station.output, remembered=remembered))
     return station, tuple(effects)
 
 
@@ -147,7 +147,7 @@ def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
         number
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
-        or new.reasons.get(number) is not old.reasons.get(number)
+        or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
         or point is not before.points[number]
     )
 
@@ -159,10 +159,12 @@ def _derive_device(
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
-        talks = measured_out(station.talks, DEVICE, effects, first, now_s)
-        station = replace(station, talks=talks)
+        talks = measured_out(station.output.talks, DEVICE, effects, first, now_s)
+        station = replace(station, output=replace(station.output, talks=talks))
     published = _publish(station, DEVICE, _general_values(station, now_s), effects)
-    return station if published is station.published else replace(station, published=published)
+    if published is station.output.published:
+        return station
+    return replace(station, output=replace(station.output, published=published))
 
 
 def _derive_point(
@@ -186,13 +188,12 @@ def _derive_point(
     language = station.configuration.device.language
     values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
     effects.extend(notes_of(before, point, station.told(scope, "state"), values["state"]))
-    return replace(
-        station,
-        points={**station.points, number: point},
-        talks=measured_out(station.talks, scope, effects, first, now_s),
+    output = Output(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
+        talks=measured_out(station.output.talks, scope, effects, first, now_s),
     )
+    return replace(station, points={**station.points, number: point}, output=output)
 
 
 def _tell_session(
@@ -211,7 +212,9 @@ def _tell_session(
     if not (ended or point.session.is_unreported) or new is None:
         return point
     over = old if new.is_open else new
-    waits = station.clock is None and not station.stopping and not new.is_open
+    waits = (
+        station.operation.clock is None and not station.operation.is_stopping and not new.is_open
+    )
     if over is not None and not waits:
         effects.append(SessionClosed(point=number, session=over))
     return replace(point, session=replace(point.session, is_unreported=waits))
@@ -264,16 +267,11 @@ def _faults_changed(
 def _general_values(station: Station, now_s: float) -> dict[str, Published]:
     return {
         **load_management.published(station, now_s),
-        "grid_supporting_control_state": station.grid_control,
+        "grid_supporting_control_state": station.operation.grid_control,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,
         "alive": True,
     }
-
-
-def with_point(station: Station, number: PointNumber, point: ChargingPoint) -> Station:
-    """Return the station with another state of a charging point."""
-    return replace(station, points={**station.points, number: point})
 
 
 def _publish(
@@ -283,12 +281,12 @@ def _publish(
     effects: list[Effect],
 ) -> Mapping[Scope, Mapping[str, Published]]:
     """Say what is new, and return what has been said."""
-    told = station.published.get(scope, _NOTHING)
+    told = station.output.published.get(scope, _NOTHING)
     if values == told:
-        return station.published
+        return station.output.published
     changed = {key: value for key, value in values.items() if told.get(key) != value}
     effects.extend(Publish(scope=scope, key=key, value=value) for key, value in changed.items())
-    return {**station.published, scope: values}
+    return {**station.output.published, scope: values}
 
 
 _NOTHING: Mapping[str, Published] = {}
@@ -302,10 +300,15 @@ def _remember_point(
     effects: list[Effect],
 ) -> Mapping[Scope, Remembered]:
     """Hand to the store what changed of a point: decisions at once, counters now and then."""
-    last, decided = station.remembered.get(scope), urgent_values(point)
+    last, decided = station.output.remembered.get(scope), urgent_values(point)
     unchanged = last is not None and last.decisions == decided
-    if unchanged and last and now_s - last.at_s < REMEMBER_ENERGY_S and not station.stopping:
-        return station.remembered
+    if (
+        unchanged
+        and last
+        and now_s - last.handed_at < REMEMBER_ENERGY_S
+        and not station.operation.is_stopping
+    ):
+        return station.output.remembered
     return _remember(station, scope, Remembered(to_record(point), now_s, decided), effects)
 
 
@@ -313,8 +316,8 @@ def _remember(
     station: Station, scope: Scope, new: Remembered, effects: list[Effect]
 ) -> Mapping[Scope, Remembered]:
     """Hand a record to the store, unless it has it; return what the store has."""
-    last = station.remembered.get(scope)
+    last = station.output.remembered.get(scope)
     if last is not None and last.record == new.record:
-        return station.remembered
+        return station.output.remembered
     effects.append(Remember(scope=scope, record=new.record))
-    return {**station.remembered, scope: new}
+    return {**station.output.remembered, scope: new}

@@ -1,6 +1,7 @@
 """The station as it begins: new, or with what was stored. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,10 +16,8 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind, PointSettings
 from knxgw.dlm.settings import Settings
-from knxgw.frozen import replace
 from knxgw.station import load_management
-from knxgw.station.derive import with_point
-from knxgw.station.model import ClockSource, Station, WallClock
+from knxgw.station.model import ClockSource, Operation, Site, Station, WallClock
 
 CONFIGURATION_FAULTS = (
     FaultCode.CONF_NO_CHARGER,
@@ -41,24 +40,28 @@ def initial(
 
     `load_management_settings` stand for those that the configuration gives load management.
     """
-    participants = {
+    points = {
         PointNumber(settings.number): stored_point(
             configuration, configured_point(configuration, settings), records, now, now_s
         )
         for settings in configuration.points
     }
     numbers = load_management_settings or load_management.load_management_settings(configuration)
+    is_grid_control_linked = configuration.is_linked(GRID_CONTROL)
     station = Station(
-        configuration=configuration,
-        devices={one.id: one for one in devices(configuration)},
-        points=participants,
+        site=Site(
+            configuration=configuration,
+            devices={one.id: one for one in devices(configuration)},
+            load_management_settings=numbers,
+        ),
+        points=points,
         faults=FaultRegister(severities=configuration.product.faults.general),
-        load_management=load_management.start(numbers, participants, now_s) if numbers else None,
-        load_management_settings=numbers,
-        grid_control=configuration.is_linked(GRID_CONTROL)
-        and _stored_grid_control(records) is not False,
-        restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
-        clock=WallClock(at=now, at_s=now_s, source=ClockSource.SYSTEM) if now else None,
+        operation=Operation(
+            grid_control=is_grid_control_linked and _stored_grid_control(records) is not False,
+            restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
+            clock=WallClock(time=now, set_at=now_s, source=ClockSource.SYSTEM) if now else None,
+        ),
+        load_management=load_management.start(numbers, points, now_s) if numbers else None,
     )
     if unknown_in(configuration, records):
         station = state_lost(station)
@@ -152,5 +155,5 @@ def with_configuration_faults(station: Station) -> Station:
         if fault.point is not None and (number := PointNumber(fault.point)) in station.points:
             point = station.points[number]
             marked = replace(point, faults=point.faults.set(code, is_present=True))
-            station = with_point(station, number, marked)
+            station = station.with_point(number, marked)
     return station

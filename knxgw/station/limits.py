@@ -59,8 +59,8 @@ def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
     """Return after how long time alone ends a limit [s]; None: not by time, or not known."""
     load_management = station.load_management
     match reason:
-        case Reason.RESTORING if station.restore_until is not None:
-            return max(0.0, station.restore_until - now_s)
+        case Reason.RESTORING if station.operation.restore_until is not None:
+            return max(0.0, station.operation.restore_until - now_s)
         case Reason.HIGH_POWER if load_management is not None:
             return max(0.0, load_management.high_power_until - now_s)
         case _:

@@ -1,6 +1,7 @@
 """The station's side of load management: its inputs, and what it decides for the points. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
 from knxgw.catalogue.control import WithoutGateway
@@ -19,7 +20,6 @@ from knxgw.dlm.meter import age_s
 from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
-from knxgw.frozen import replace
 from knxgw.station.control_inputs import constraints_of
 from knxgw.station.model import HighPowerStarted, InOperationSeen, LoadManagementEvent, Station
 
@@ -172,16 +172,17 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
+    observations = station.observations
     match event:
         case GridMeterReading():
-            load_management = meter_value(
-                load_management, settings, event, now_s, station.observations
-            )
+            observations = _observations(station)
+            load_management = meter_value(load_management, settings, event, now_s, observations)
         case InOperationSeen():
-            load_management = in_operation(load_management, settings, now_s, station.observations)
+            observations = _observations(station)
+            load_management = in_operation(load_management, settings, now_s, observations)
         case HighPowerStarted():
             load_management = high_power(load_management, settings, now_s)
-    return replace(station, load_management=load_management)
+    return station.with_load_management(load_management, observations)
 
 
 def apply_grid_meter(
@@ -209,7 +210,7 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
     if load_management is None or settings is None or before.load_management is None:
         return True
     if (
-        load_management.meter.set_at == now_s
+        load_management.meter.sets.completed_at == now_s
         and load_management.meter.phases_arrive_apart
         and load_management.due_at <= now_s
     ):
@@ -222,25 +223,25 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
 
 
 def renew(station: Station, point: ChargingPoint) -> Station:
-    """Return the station after a reading that showed nothing new of a charging point."""
-    number = PointNumber(point.settings.number)
-    points = {**station.points, number: point}
-    known = station.observations.get(number)
-    if known is None:
-        return replace(station, points=points)
-    return replace(
-        station, points=points, observations=_renewed(station, number, known, _read_at(point))
-    )
+    """Return the station after a reading that showed nothing new of a charging point.
 
-
-def _renewed(
-    station: Station, number: PointNumber, known: Observation, read_at: float | None
-) -> Mapping[int, Observation]:
-    """Return the observations, with only the age of that of one charging point changed.
-
-    Nothing else follows from that: what time tells has its own cycles.
+    Load management is not concerned: it asks when each charger was read when it needs to know.
     """
-    return {**station.observations, number: replace(known, read_at=read_at)}
+    return station.with_points({**station.points, PointNumber(point.settings.number): point})
+
+
+def _observations(station: Station) -> Mapping[int, Observation]:
+    """Return the observations, each with the instant at which its charger was read last.
+
+    Readings that showed nothing new change only that; nothing else follows from them: what time
+    tells has its own cycles.
+    """
+    renewed = {}
+    for number, observation in station.observations.items():
+        read_at = _read_at(station.points[PointNumber(number)])
+        if read_at != observation.read_at:
+            renewed[number] = observation.read_again(read_at)
+    return {**station.observations, **renewed} if renewed else station.observations
 
 
 def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
@@ -256,13 +257,11 @@ def update_point(station: Station, number: PointNumber, now_s: float) -> Station
         load_management.participants[number].unchanged_until,
     )
     if known is not None and now_s < unchanged_until and known.differs_only_in_age(one):
-        return replace(station, observations=_renewed(station, number, known, one.read_at))
+        return station
     observed = observe_charger(load_management, settings, number, one, now_s)
     if observed is None:
         return run_cycle(station, now_s, changed=(number,))
-    return replace(
-        station, load_management=observed, observations={**station.observations, number: one}
-    )
+    return station.with_load_management(observed, {**station.observations, number: one})
 
 
 def run_cycle(
@@ -280,24 +279,23 @@ def run_cycle(
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
-    known = changed is not None and station.observations
-    to_observe = (
-        [*(changed or ()), *_outdated(station.observations, now_s)] if known else station.points
-    )
-    participants = dict(station.observations)
+    observations = dict(_observations(station))
+    to_observe: Iterable[PointNumber] = station.points
+    if changed is not None and observations:
+        to_observe = (*changed, *_outdated(observations, now_s))
     for number in to_observe:
-        participants[number] = _observation_of(station, station.points[number], now_s)
+        observations[number] = _observation_of(station, station.points[number], now_s)
     load_management = cycle(
-        load_management, settings, participants, now_s, new_phases=tuple(new_phases)
+        load_management, settings, observations, now_s, new_phases=tuple(new_phases)
     )
     faults = station.faults
     for code in DEVICE_FAULTS:
-        faults = faults.set(code, is_present=code in load_management.faults)
+        faults = faults.set(code, is_present=code in load_management.outcome.faults)
     points = _with_invalid_points(station.points, load_management)
     return replace(
         station,
         load_management=load_management,
-        observations=participants,
+        observations=observations,
         faults=faults,
         points=points,
     )
@@ -366,7 +364,7 @@ def published(station: Station, now_s: float) -> dict[str, Published]:
     values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
     if load_management is None or settings is None:
         return values
-    known = load_management.available_ma
+    known = load_management.outcome.available_ma
     for phase in range(settings.phases):
         values[f"available_l{phase + 1}"] = None if known is None else max(0, known[phase])
     age = age_s(load_management.meter, settings, now_s)

@@ -5,6 +5,7 @@ management, are details. A charging point that changes too often has its lines a
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from knxgw.allowance import ALMOST_ONE, refilled
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
@@ -15,7 +16,6 @@ from knxgw.charging.publication import Published
 from knxgw.charging.quantities import FAULT_INFOS
 from knxgw.charging.scope import PointNumber, Scope, log_name
 from knxgw.charging.session import Session
-from knxgw.frozen import replace
 from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
 
 MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {  # at once, and after how long [s] one more
@@ -134,7 +134,7 @@ def measured_out(
             continue
         most, line_s = MOST_LINES[effect.level]
         talk = talks.get((scope, effect.level), Talk(most, now_s))
-        left = refilled(talk.left, now_s - talk.at_s, most=most, every_s=line_s)
+        left = refilled(talk.left, now_s - talk.counted_at, most=most, every_s=line_s)
         is_cut = talk.is_cut and left < most / 2
         if left > ALMOST_ONE:
             left = max(0.0, left - 1.0)

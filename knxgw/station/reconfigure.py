@@ -8,6 +8,7 @@ and its charger is left with what is safe without the gateway, as at the end of 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from knxgw.catalogue.codes import FaultCode
@@ -24,7 +25,6 @@ from knxgw.config.model import Configuration, PointSettings
 from knxgw.dlm.reconfigure import reconfigured as load_management_reconfigured
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
-from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.derive import EVERYTHING, derive
@@ -47,6 +47,7 @@ from knxgw.station.model import (
     LeaveBehind,
     Remember,
     SessionClosed,
+    Site,
     Station,
 )
 
@@ -62,8 +63,10 @@ def reconfigure(
     if unknown_in(configuration, event.records):
         station = state_lost(station)
     leaving = [*_left_behind(before, station), *_ended(before, station, now_s)]
-    reference = replace(before, configuration=configuration, points=_compared(before, station))
-    derived, effects = derive(reference, replace(station, published={}), EVERYTHING, now_s)
+    site = replace(before.site, configuration=configuration)
+    reference = replace(before, site=site, points=_compared(before, station))
+    unpublished = replace(station, output=replace(station.output, published={}))
+    derived, effects = derive(reference, unpublished, EVERYTHING, now_s)
     return derived, (*leaving, *effects)
 
 
@@ -93,24 +96,26 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
     numbers = load_management.load_management_settings(configuration)
     found = {one.id: one for one in devices(configuration)}
     scopes = {DEVICE, *map(point_scope, points)}
-    kept = {scope: one for scope, one in before.remembered.items() if scope in scopes}
+    kept = {scope: one for scope, one in before.output.remembered.items() if scope in scopes}
     return _without_old_faults(
         replace(
             before,
-            configuration=configuration,
-            devices=found,
+            site=Site(configuration=configuration, devices=found, load_management_settings=numbers),
             points=points,
             submeters={
                 name: state
                 for name, state in before.submeters.items()
-                if found.get(name) == before.devices[name]
+                if found.get(name) == before.site.devices[name]
             },
+            operation=replace(
+                before.operation,
+                grid_control=before.operation.grid_control
+                and configuration.is_linked(GRID_CONTROL),
+                restore_until=_restore_until(before, configuration, now_s),
+            ),
             load_management=_load_management(before, configuration, numbers, points, now_s),
-            load_management_settings=numbers,
             observations={},
-            grid_control=before.grid_control and configuration.is_linked(GRID_CONTROL),
-            restore_until=_restore_until(before, configuration, now_s),
-            remembered=kept,
+            output=replace(before.output, remembered=kept),
         )
     )
 
@@ -120,7 +125,7 @@ def _restore_until(before: Station, configuration: Configuration, now_s: float) 
     if not asks_for_grid_control(configuration):
         return None
     if asks_for_grid_control(before.configuration):
-        return before.restore_until
+        return before.operation.restore_until
     return now_s + RESTORE_S
 
 
@@ -291,7 +296,7 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 
 def _left_behind(before: Station, after: Station) -> list[Effect]:
     """Return what chargers are left with that are not asked any more."""
-    stopping = replace(before, stopping=True)
+    stopping = replace(before, operation=replace(before.operation, is_stopping=True))
     effects: list[Effect] = []
     for number, point in before.points.items():
         new = after.points.get(number)

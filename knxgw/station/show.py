@@ -60,7 +60,7 @@ def view(
     look = _Look(station, now_s, language, fault_times)
     return SiteView(
         name=station.configuration.device.name,
-        grid_control=station.grid_control,
+        grid_control=station.operation.grid_control,
         fault=station.faults.text,
         fault_present=station.faults.is_present,
         messages=_messages(station, language),
@@ -70,7 +70,7 @@ def view(
         language=language,
         time_zone=station.configuration.device.time_zone,
         severity=station.severity,
-        clock_is_valid=station.clock is not None,
+        clock_is_valid=station.operation.clock is not None,
     )
 
 
@@ -169,7 +169,7 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
     value = load_management.meter.values[index]
-    available = load_management.available_ma
+    available = load_management.outcome.available_ma
     participants = load_management.participants.values()
     return PhaseView(
         name=f"L{index + 1}",

@@ -1,6 +1,7 @@
 """The one step of the station: an event in, the new station and the wanted effects out. Pure."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple, assert_never
@@ -21,10 +22,9 @@ from knxgw.charging.faults import FaultRegister
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.scope import DEVICE, PointNumber
 from knxgw.config.devices import DeviceRole
-from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import is_site_paused
-from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive, with_point
+from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive
 from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S, state_lost
 from knxgw.station.model import (
     BusAsked,
@@ -40,6 +40,7 @@ from knxgw.station.model import (
     LoadManagementEvent,
     MeterState,
     Note,
+    Operation,
     PointEvent,
     SetpointCommanded,
     SiteEvent,
@@ -90,7 +91,7 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 ) -> Applied:
     """Return the station after an event, and what that may concern."""
     match event:
-        case ChargerSeen() if event.device in station.devices:
+        case ChargerSeen() if event.device in station.site.devices:
             return _seen(station, event, now_s)
         case Tick():
             return _tick(station, now_s)
@@ -135,15 +136,17 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site."""
     match event:
         case BusAsked():
-            until = station.restore_until
-            soon_at = None if until is None else min(until, now_s + RESTORE_S)
-            return replace(station, restore_until=soon_at)
+            until = station.operation.restore_until
+            soon = None if until is None else min(until, now_s + RESTORE_S)
+            return _operated(station, replace(station.operation, restore_until=soon))
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(active=active):
-            return replace(station, grid_control=active, restore_until=None)
+            operation = replace(station.operation, grid_control=active, restore_until=None)
+            return _operated(station, operation)
         case Stopping():
-            return replace(station, stopping=True, restore_until=None)
+            operation = replace(station.operation, is_stopping=True, restore_until=None)
+            return _operated(station, operation)
         case InternalErrorFound():
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, is_present=True)
             return replace(station, faults=faults)
@@ -153,10 +156,15 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             assert_never(event)
 
 
+def _operated(station: Station, operation: Operation) -> Station:
+    """Return the station operated in another way."""
+    return replace(station, operation=operation)
+
+
 def _tick(before: Station, now_s: float) -> Applied:
     """Let time pass: for load management, and for those charging points it means something to."""
     station = _restored_in_time(_calmed(before), now_s)
-    if station.restore_until != before.restore_until:
+    if station.operation.restore_until != before.operation.restore_until:
         return Applied(station, EVERYTHING)
     due = [
         number
@@ -174,7 +182,7 @@ def _before_start(station: Station) -> Station:
     """Return the station as if the faults of its configuration had not been reported yet."""
     unsaid = replace(station, faults=_unsaid(station.faults))
     for number, point in station.points.items():
-        unsaid = with_point(unsaid, number, replace(point, faults=_unsaid(point.faults)))
+        unsaid = unsaid.with_point(number, replace(point, faults=_unsaid(point.faults)))
     return unsaid
 
 
@@ -189,18 +197,18 @@ _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported wit
 
 def _restored_in_time(station: Station, now_s: float) -> Station:
     """Return the station after the bus had time to answer: what was stored holds."""
-    if station.restore_until is None or now_s < station.restore_until:
+    if station.operation.restore_until is None or now_s < station.operation.restore_until:
         return station
-    return replace(station, restore_until=None)
+    return _operated(station, replace(station.operation, restore_until=None))
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     """Take a time unless a better source has set it before; running sessions follow a correction."""
-    old = station.clock
+    old = station.operation.clock
     if old is not None and event.source < old.source:
         return station
-    clock = WallClock(at=event.now, at_s=now_s, source=event.source)
-    station = replace(station, clock=clock)
+    clock = WallClock(time=event.now, set_at=now_s, source=event.source)
+    station = _operated(station, replace(station.operation, clock=clock))
     off = None if old is None else abs(event.now - old.at_monotonic(now_s))
     if off is not None and off <= CORRECTION:
         return station
@@ -275,12 +283,12 @@ def _device(station: Station, event: DeviceEvent, now_s: float) -> Applied:
 
     One that is not configured any more may still have said something.
     """
-    if event.device not in station.devices:
+    if event.device not in station.site.devices:
         return Applied(station, NOTHING)
     number = station.point_of(event.device)
     if number is not None:
         return _point(station, number, event, now_s)
-    if station.devices[event.device].role is DeviceRole.GRID_METER:
+    if station.site.devices[event.device].role is DeviceRole.GRID_METER:
         return _grid_meter(station, event, now_s)
     return _submeter(station, event, now_s)
 
@@ -290,7 +298,7 @@ def _point(station: Station, number: PointNumber, event: PointEvent, now_s: floa
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     said = tuple(_refused(event, before, after))
-    return Applied(with_point(station, number, after), Dirty(points=(number,)), said)
+    return Applied(station.with_point(number, after), Dirty(points=(number,)), said)
 
 
 def _grid_meter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
@@ -330,10 +338,12 @@ def _submeter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
 
 def _condition_said(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
     """Say in the log what became of the link to a meter that belongs to no charging point."""
-    name = station.devices[event.device].name
+    name = station.site.devices[event.device].name
     said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
-    talks = measured_out(station.talks, DEVICE, said, 0, now_s)
-    return Applied(replace(station, talks=talks), NOTHING, tuple(said))
+    talks = measured_out(station.output.talks, DEVICE, said, 0, now_s)
+    return Applied(
+        replace(station, output=replace(station.output, talks=talks)), NOTHING, tuple(said)
+    )
 
 
 def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:

@@ -92,7 +92,7 @@ def on_the_bus(scope: str, faults: FaultRegister) -> tuple[object, object]:
     """Return what GO 8 and 9, or 94 and 95, say."""
     if scope == "general":
         station = after(replace(quiet_station(), faults=faults), Tick())[0]
-        values = station.published[DEVICE]
+        values = station.output.published[DEVICE]
         flag, text = values["fault"], values["last_fault"]
     else:
         point = replace(link_changed(make_point(), LinkCondition.GOOD), faults=faults)

@@ -93,10 +93,10 @@ def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
     state = new(HOUSE, [participant(1)], 0.0)
     state = cycle(state, HOUSE, {1: plugged(6000, 1.0)}, 1.0)
     assert offers(state) == [6000]
-    assert state.reasons[1] is Reason.METER_LOST
-    assert not state.faults, "the meter still has time"
+    assert state.outcome.reasons[1] is Reason.METER_LOST
+    assert not state.outcome.faults, "the meter still has time"
     state = cycle(state, HOUSE, {1: plugged(6000, 12.0)}, 12.0)
-    assert state.faults == {FaultCode.SMART_METER_TIMEOUT}
+    assert state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}
 
 
 @pytest.mark.proves("D9.2d")
@@ -104,8 +104,8 @@ def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
     state = lived(new(HOUSE, [participant(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0)
     state = lived(state, 30_000, 31, 150, cars=5)
     assert offers(state) == [0] * 5, "2 A are left"
-    assert FaultCode.OVER_CURRENT not in state.faults
-    assert set(state.reasons.values()) == {Reason.WAITING_FOR_CURRENT}
+    assert FaultCode.OVER_CURRENT not in state.outcome.faults
+    assert set(state.outcome.reasons.values()) == {Reason.WAITING_FOR_CURRENT}
 
 
 @pytest.mark.proves("D5.2")
@@ -120,8 +120,8 @@ def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
     wrong = {1: plugged(99_900, 41.0), 2: plugged(15_000, 41.0)}
     state = cycle(state, HOUSE, wrong, 41.0)
     assert offers(state)[0] == 0
-    assert state.faults == {FaultCode.DLM_INVALID_CURRENT}
-    assert state.reasons[1] is Reason.INVALID_CURRENT
+    assert state.outcome.faults == {FaultCode.DLM_INVALID_CURRENT}
+    assert state.outcome.reasons[1] is Reason.INVALID_CURRENT
 
 
 @pytest.mark.proves("D9.5b", "D9.5e")

@@ -49,11 +49,12 @@ class Line:
             self.now_s += self.spacing_s
             paired = self.paired()
             report = Report(paired.arrived_at, paired.current_ma, paired.total_ma)
-            still, same = follows.repeated(self.follow_check, report)
+            still, same = follows.repeated(self.follow_check.trail, report)
+            trail = self.follow_check.trail._replace(
+                nearly_constant_since=still, constant_since=same
+            )
             self.follow_check = examine(
-                replace(self.follow_check, nearly_constant_since=still, constant_since=same),
-                paired,
-                self.spacing_s,
+                replace(self.follow_check, trail=trail), paired, self.spacing_s
             )
 
     def paired(self) -> PairedReport:
@@ -339,7 +340,7 @@ class WrongHouse(House):
 
 def sharing_of(house: House) -> tuple[bool, Reason]:
     """Return whether it is an emergency, and what the first charging point says."""
-    return house.state.emergency, house.state.reasons[1]
+    return house.state.emergency, house.state.outcome.reasons[1]
 
 
 def wrong_house(meter: Meter, *, base_a: float = 4.0) -> WrongHouse:
@@ -359,16 +360,16 @@ def test_a_wrong_meter_is_an_emergency_until_five_steps_are_followed(
 ) -> None:
     house = wrong_house(meter)
     house.come_and_go(2)
-    assert house.state.faults == set()
+    assert house.state.outcome.faults == set()
     house.come_and_go(5)
-    assert house.state.faults == {code}
+    assert house.state.outcome.faults == {code}
     assert sharing_of(house) == (True, Reason.METER_LOST)
     assert max(house.offers_ma) == 6000
     house.meter = lambda load_ma, _: load_ma
     house.come_and_go(4)
-    assert house.state.faults == {code}
+    assert house.state.outcome.faults == {code}
     house.come_and_go(4)
-    assert house.state.faults == set()
+    assert house.state.outcome.faults == set()
     house.live(60)
     assert sharing_of(house)[0] is False
     assert house.offers_ma[0] > 6000
@@ -379,7 +380,7 @@ def test_one_phase_is_enough() -> None:
     house.meter, house.wrong_phases = reversed_meter, (2,)
     house.live(60)
     house.come_and_go(6)
-    assert house.state.faults == {FaultCode.CT_DIRECTION}
+    assert house.state.outcome.faults == {FaultCode.CT_DIRECTION}
     assert [one.follow_check.finding for one in house.state.phases] == [
         None,
         None,
@@ -390,7 +391,7 @@ def test_one_phase_is_enough() -> None:
 def test_while_the_meter_is_wrong_somebody_starts_only_beside_what_it_tells() -> None:
     house = wrong_house(reversed_meter)
     house.come_and_go(8)
-    assert house.state.faults == {FaultCode.CT_DIRECTION}
+    assert house.state.outcome.faults == {FaultCode.CT_DIRECTION}
     house.cars[2].connected = False
     house.live(30, base_a=24)
     house.cars[2].connected = True
@@ -403,10 +404,10 @@ def test_while_the_meter_is_wrong_somebody_starts_only_beside_what_it_tells() ->
 def test_no_overcurrent_is_counted_by_a_frozen_meter() -> None:
     house = wrong_house(frozen_meter)
     house.come_and_go(7)
-    assert house.state.faults == {FaultCode.METER_FROZEN}
+    assert house.state.outcome.faults == {FaultCode.METER_FROZEN}
     house.meter = lambda _, __: 40_000
     house.live(120)
-    assert house.state.faults == {FaultCode.METER_FROZEN}
+    assert house.state.outcome.faults == {FaultCode.METER_FROZEN}
     assert max(house.offers_ma) == 6000
 
 
@@ -417,21 +418,21 @@ def test_a_silent_meter_that_is_wrong_has_both_faults_and_is_no_longer_silent_wh
     house.come_and_go(7)
     house.meter_s = 0
     house.live(20)
-    assert house.state.faults == {FaultCode.CT_DIRECTION, FaultCode.SMART_METER_TIMEOUT}
+    assert house.state.outcome.faults == {FaultCode.CT_DIRECTION, FaultCode.SMART_METER_TIMEOUT}
     house.meter_s = 2
     house.live(5)
-    assert house.state.faults == {FaultCode.CT_DIRECTION}
+    assert house.state.outcome.faults == {FaultCode.CT_DIRECTION}
     assert house.state.emergency
 
 
 def test_after_a_restart_a_wrong_meter_is_found_again() -> None:
     house = wrong_house(reversed_meter)
     house.come_and_go(7)
-    assert house.state.faults == {FaultCode.CT_DIRECTION}
+    assert house.state.outcome.faults == {FaultCode.CT_DIRECTION}
     again = wrong_house(reversed_meter)
-    assert again.state.faults == set()
+    assert again.state.outcome.faults == set()
     again.come_and_go(7)
-    assert again.state.faults == {FaultCode.CT_DIRECTION}
+    assert again.state.outcome.faults == {FaultCode.CT_DIRECTION}
 
 
 @pytest.mark.proves("D13.5c")
@@ -441,15 +442,15 @@ def test_a_charger_that_does_not_measure_each_phase_proves_nothing() -> None:
     house.meter = frozen_meter
     house.live(60)
     house.come_and_go(10)
-    assert house.state.faults == set()
+    assert house.state.outcome.faults == set()
 
 
 def test_without_steps_nothing_is_claimed_and_the_history_stays_short() -> None:
     house = wrong_house(frozen_meter)
     house.live(1200)
-    assert house.state.faults == set()
+    assert house.state.outcome.faults == set()
     follow_check: FollowCheck = house.state.phases[0].follow_check
     assert follow_check.rest is not None
-    assert len(follow_check.pending) <= follows.MANY_KEPT + 1
-    assert all(two.arrived_at > one.arrived_at for one, two in pairwise(follow_check.pending))
+    assert len(follow_check.trail.pending) <= follows.MANY_KEPT + 1
+    assert all(two.arrived_at > one.arrived_at for one, two in pairwise(follow_check.trail.pending))
     assert house.settings == HOUSE

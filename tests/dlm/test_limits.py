@@ -47,7 +47,7 @@ def test_a_phase_over_range_counts_65_5_a_and_nothing_is_raised_on_it() -> None:
         house.tell_that(0, 65_535, saturating=True)
         house.tell(1, 2)
     assert house.offers_ma == [6000, 16_000]
-    assert not house.state.faults
+    assert not house.state.outcome.faults
 
 
 @pytest.mark.proves("D7.1b")
@@ -64,7 +64,7 @@ def test_export_raises_the_chargers_no_higher_than_their_own_line() -> None:
 def test_what_chargers_draw_is_added_back() -> None:
     house = House(participant(1), participant(2), base_a=8)
     house.live(60)
-    assert house.state.available_ma == (24_000, 24_000, 24_000)
+    assert house.state.outcome.available_ma == (24_000, 24_000, 24_000)
     assert house.offers_ma == [12_000, 12_000]
 
 
@@ -129,11 +129,11 @@ def test_while_the_meter_is_silent_nobody_starts_on_a_line_that_was_full() -> No
     assert house.offers_ma == [7000, 0]
     house.live(2)
     assert house.offers_ma == [6000, 0]
-    assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}
+    assert house.state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}
     house.cars[2] = Car()
     house.live(100)
     assert house.offers_ma == [6000, 0]
-    assert set(house.state.reasons.values()) == {Reason.METER_LOST}
+    assert set(house.state.outcome.reasons.values()) == {Reason.METER_LOST}
 
 
 @pytest.mark.proves("D11.3")
@@ -144,7 +144,7 @@ def test_while_the_meter_is_silent_a_newcomer_starts_where_the_last_set_left_roo
     house.live(60)
     house.meter_s = 0
     house.live(13)
-    assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}
+    assert house.state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}
     for number in (2, 3, 4):
         house.cars[number] = Car()
     house.live(30)
@@ -172,10 +172,10 @@ def test_one_complete_set_ends_the_emergency_and_raising_begins_15_s_later() -> 
     house.live(20)
     house.tell(0, 1)
     house.decide()
-    assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}, "L3 is missing"
+    assert house.state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}, "L3 is missing"
     house.tell(2)
     house.live(1)
-    assert house.state.faults == set()
+    assert house.state.outcome.faults == set()
     house.meter_s = 2
     house.live(13)
     assert house.offers_ma == [6000]
@@ -191,7 +191,7 @@ def test_no_overcurrent_is_confirmed_while_the_meter_is_silent() -> None:
     assert house.state.overcurrent.is_counting
     house.meter_s = 0
     house.live(200)
-    assert house.state.faults == {FaultCode.SMART_METER_TIMEOUT}
+    assert house.state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}
     assert not house.state.overcurrent.is_counting
 
 
@@ -222,4 +222,4 @@ def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
     state = cycle(
         state, HOUSE, {1: House(participant(1)).observation(1)}, 1.5, new_phases=(0, 1, 2)
     )
-    assert state.available_ma == (LIMIT_MA - 20_000,) * 3
+    assert state.outcome.available_ma == (LIMIT_MA - 20_000,) * 3

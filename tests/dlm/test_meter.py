@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.meter import (
+    CompleteSets,
     Meter,
     age_s,
     alive_at,
@@ -43,20 +44,20 @@ def test_what_cannot_be_is_dropped_and_counted_and_proves_no_life(current_ma: fl
     meter = report(Meter(), 1.0, 0, 1, 2)
     after, plausible = update(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
     assert not plausible
-    assert after.dropped == 1
+    assert after.implausible_values == 1
     assert alive_at(after, HOUSE) == 1.0
     assert after.values == meter.values
 
 
 def test_a_set_is_complete_when_every_phase_came() -> None:
     meter = report(Meter(), 1.0, 0, 1)
-    assert meter.sets == 0
+    assert meter.sets.count == 0
     assert alive_at(meter, HOUSE) is None
-    assert report(meter, 1.5, 2).sets == 1
-    assert report(meter, 1.5, 2).set_at == 1.5
+    assert report(meter, 1.5, 2).sets.count == 1
+    assert report(meter, 1.5, 2).sets.completed_at == 1.5
     late = report(meter, 13.0, 2)
-    assert late.sets == 0, "the first two are too old to be of one set with the third"
-    assert report(late, 13.5, 0, 1).sets == 1
+    assert late.sets.count == 0, "the first two are too old to be of one set with the third"
+    assert report(late, 13.5, 0, 1).sets.count == 1
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
@@ -65,11 +66,11 @@ def test_after_a_lost_telegram_sets_are_of_one_moment_again(lost: int) -> None:
     for now_s in (0.0, 10.0, 20.0, 30.0):
         meter = report(meter, now_s, 0, 1, 2)
     meter = report(meter, 40.0, *(phase for phase in range(3) if phase != lost))
-    assert meter.set_at == 30.0
+    assert meter.sets.completed_at == 30.0
     for phase in (0, 1):
         meter = report(meter, 50.0, phase)
-        assert meter.set_at == 30.0, "the value of another phase is of the moment before"
-    assert report(meter, 50.0, 2).set_at == 50.0
+        assert meter.sets.completed_at == 30.0, "the value of another phase is of the moment before"
+    assert report(meter, 50.0, 2).sets.completed_at == 50.0
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
@@ -79,8 +80,8 @@ def test_after_a_lost_telegram_phases_told_apart_make_sets_of_one_moment_again(l
         for phase in range(3):
             if (at_s, phase) != (8, lost):
                 meter = report(meter, at_s + phase / 2, phase)
-    assert report(report(meter, 10.0, 0), 10.5, 1).sets == meter.sets
-    assert report(report(report(meter, 10.0, 0), 10.5, 1), 11.0, 2).set_at == 11.0
+    assert report(report(meter, 10.0, 0), 10.5, 1).sets.count == meter.sets.count
+    assert report(report(report(meter, 10.0, 0), 10.5, 1), 11.0, 2).sets.completed_at == 11.0
 
 
 def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost() -> None:
@@ -89,12 +90,12 @@ def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost
         if place != 14:
             meter = report(meter, place * 10 / 3, place % 3)
     assert meter.spacing_s == pytest.approx(10.0)
-    assert meter.sets == 9
+    assert meter.sets.count == 9
 
 
 def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     one = Settings(fuse_ma=35_000, phases=1)
-    assert report(Meter(), 1.0, 0, settings=one).sets == 1
+    assert report(Meter(), 1.0, 0, settings=one).sets.count == 1
     assert not update(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
 
 
@@ -112,7 +113,7 @@ def test_the_spacing_is_the_median_of_the_last_ones() -> None:
 def test_peaks_are_kept_for_one_and_a_half_spacings_and_at_least_15_s(
     spacing_s: float, kept_s: float
 ) -> None:
-    assert window_s(Meter(spacing_s=spacing_s)) == kept_s
+    assert window_s(Meter(sets=CompleteSets(spacing_s=spacing_s))) == kept_s
 
 
 @pytest.mark.proves("D3.2a")

@@ -104,8 +104,8 @@ def test_a_silent_meter_starts_the_minute_anew() -> None:
 @pytest.mark.proves("D12.2e")
 def test_a_silent_phase_is_not_counted_and_does_not_stop_the_count_of_another() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 4)
-    assert suspended(known, [0]).above_fuse_since == known.above_fuse_since
-    assert suspended(known, [1]).above_fuse_since == (None, None, None)
+    assert suspended(known, [0]).excess.above_fuse_since == known.excess.above_fuse_since
+    assert suspended(known, [1]).excess.above_fuse_since == (None, None, None)
     for now_s in (5, 6):
         known = suspended(known, [0])
         known = supervise(known, HOUSE, (ABOVE_FUSE,), now_s, may_restart=False)
@@ -121,7 +121,7 @@ def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
     late = watched(known, ABOVE_FUSE, 700, 706)
     assert late.restart_after_s == 60
     for _ in range(8):
-        again = replace(watched(replace(again, locked=False), ABOVE_FUSE, 100, 106))
+        again = watched(replace(again, lock_out=None), ABOVE_FUSE, 100, 106)
     assert again.restart_after_s == 900
 
 
@@ -137,7 +137,7 @@ def test_a_value_from_before_the_cars_could_obey_confirms_no_overcurrent() -> No
     house.live(1, base_a=20)
     for _ in range(60):
         house.live(1)
-        assert FaultCode.OVER_CURRENT not in house.state.faults
+        assert FaultCode.OVER_CURRENT not in house.state.outcome.faults
     assert house.offers_ma == [6000, 6000]
 
 
@@ -147,7 +147,7 @@ def test_a_value_from_after_they_could_obey_confirms_it() -> None:
     house.meter_s = 10
     slow_cars(house)
     house.live(40, base_a=25.5)
-    assert FaultCode.OVER_CURRENT in house.state.faults
+    assert FaultCode.OVER_CURRENT in house.state.outcome.faults
     assert house.offers_ma == [0, 0]
 
 
@@ -156,11 +156,11 @@ def test_who_fitted_all_the_time_comes_back_as_soon_as_the_meter_has_seen_all_st
     house = House(participant(1), participant(2))
     house.live(60)
     house.live(1, base_a=24)  # 8 A: enough for one of them, and the line carries 36 A with both
-    while FaultCode.OVER_CURRENT not in house.state.faults:
+    while FaultCode.OVER_CURRENT not in house.state.outcome.faults:
         house.live(1)
     assert house.offers_ma == [0, 0]
     locked_s = house.now_s
-    while FaultCode.OVER_CURRENT in house.state.faults:
+    while FaultCode.OVER_CURRENT in house.state.outcome.faults:
         house.live(1)
     assert 7 <= house.now_s - locked_s <= 12
     house.live(30)

@@ -170,7 +170,7 @@ def test_a_current_that_cannot_be_is_invalid(read_ma: int, *, valid: bool) -> No
     house.cars[1].read_ma = read_ma
     house.live(1)
     assert house.participant().valid is valid
-    assert (FaultCode.DLM_INVALID_CURRENT in house.state.faults) is not valid
+    assert (FaultCode.DLM_INVALID_CURRENT in house.state.outcome.faults) is not valid
 
 
 @pytest.mark.proves("D3.3c")
@@ -193,7 +193,7 @@ def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
     house.cars[1].read_ma = 99_000
     house.live(5)
     assert house.offers_ma == [0]
-    assert house.state.reasons[1] is Reason.INVALID_CURRENT
+    assert house.state.outcome.reasons[1] is Reason.INVALID_CURRENT
     house.cars[1].read_ma = None
     house.live(5)
     assert not house.participant().valid
@@ -226,13 +226,13 @@ def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_ke
     house.live(60)
     house.cars[1].reachable = False
     house.live(1)
-    assert house.state.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
+    assert house.state.outcome.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
     assert house.offers_ma == [12_000, 12_000]
     house.live(60)
-    assert house.state.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
+    assert house.state.outcome.reasons == {1: Reason.NOT_REACHABLE, 2: Reason.FUSE_L1}
     house.cars[1].reachable = True
     house.live(30)
-    assert house.state.reasons == {1: Reason.FUSE_L1, 2: Reason.FUSE_L1}
+    assert house.state.outcome.reasons == {1: Reason.FUSE_L1, 2: Reason.FUSE_L1}
 
 
 @pytest.mark.proves("D13.2b")
@@ -316,7 +316,7 @@ def test_one_that_comes_back_and_never_tells_its_currents_is_invalid() -> None:
     house.cars[1].reachable, house.cars[1].is_read = True, False
     house.live(12)
     assert (house.participant().reachable, house.participant().valid) == (True, False)
-    assert house.state.reasons[1] is Reason.INVALID_CURRENT
+    assert house.state.outcome.reasons[1] is Reason.INVALID_CURRENT
     assert house.offers_ma[1] == 12_000, "what it drew counts as the building's until it is gone"
 
 
@@ -361,7 +361,7 @@ def test_a_finished_car_keeps_its_minimum_but_nothing_is_reserved_for_it() -> No
     assert not house.participant(1).is_idle
     house.live(40)
     assert house.participant(1).is_idle
-    assert house.state.reasons[1] is Reason.IDLE
+    assert house.state.outcome.reasons[1] is Reason.IDLE
     assert house.offers_ma == [6000, 16_000]
 
 
@@ -475,9 +475,11 @@ def test_currents_that_were_never_read_become_invalid_like_old_ones() -> None:
     house = House(participant(1), participant(2), base_a=8)
     house.cars[1].is_read = False
     house.live(9)
-    assert FaultCode.DLM_INVALID_CURRENT not in house.state.faults, "they may come in a moment"
+    assert FaultCode.DLM_INVALID_CURRENT not in house.state.outcome.faults, (
+        "they may come in a moment"
+    )
     house.live(5)
-    assert FaultCode.DLM_INVALID_CURRENT in house.state.faults
+    assert FaultCode.DLM_INVALID_CURRENT in house.state.outcome.faults
     house.live(60)
     assert house.offers_ma == [0, 16_000]
     house.cars[1].is_read = True

@@ -206,7 +206,7 @@ def test_with_the_queue_one_is_shed_and_nobody_is_locked_out() -> None:
     served = set()
     for _ in range(120):
         house.live(1)
-        assert FaultCode.OVER_CURRENT not in house.state.faults
+        assert FaultCode.OVER_CURRENT not in house.state.outcome.faults
         served.add(sum(offer_ma > 0 for offer_ma in house.offers_ma))
     assert served == {2, 1}, "never less than one"
     assert sorted(house.offers_ma) == [0, 8000]

@@ -29,7 +29,7 @@ def test_a_doubt_is_resolved_when_a_slow_meter_has_nothing_new_to_tell_for_a_who
     state = report(new(HOUSE, [participant(1)], 0.0), 1.0)
     doubted = state.phases[0].clone()
     doubted.uncertainty_ma, doubted.history = 2000, ()
-    slow = replace(state.meter, spacing_s=10.0)
+    slow = replace(state.meter, sets=replace(state.meter.sets, spacing_s=10.0))
     state = replace(state, phases=(doubted, *state.phases[1:]), meter=slow)
 
     def room_ma(now_s: float) -> int:

@@ -75,7 +75,7 @@ def test_where_nothing_happens_the_next_cycle_is_due_when_the_meter_is_silent_to
     house.live(11)
     assert house.state.due_at == heard_s + 12.0
     house.live(1)
-    assert FaultCode.SMART_METER_TIMEOUT in house.state.faults
+    assert FaultCode.SMART_METER_TIMEOUT in house.state.outcome.faults
 
 
 @pytest.mark.proves("D9.1b")
@@ -87,7 +87,7 @@ def test_a_cycle_is_due_when_a_peak_leaves_the_window() -> None:
     high_s = house.now_s  # its last sample; it is in force until the next one is report
     house.live(12, base_a=4)
     assert house.state.due_at == pytest.approx(high_s + 2 + 1 + 15)
-    assert house.state.available_ma is not None
+    assert house.state.outcome.available_ma is not None
 
 
 @pytest.mark.proves("D9.1b")

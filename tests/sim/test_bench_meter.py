@@ -179,7 +179,7 @@ def test_export_is_room_for_the_chargers_where_the_type_has_a_sign(dpt: str) -> 
 def test_export_looks_like_import_where_the_type_has_no_sign() -> None:
     """The first telegrams say 8 A of import: 24 A to share, until the cars turn it into import."""
     first = heard("idle_s: 0\nbase_a: -8\npoints: [{car: none}]\nmeter: {dpt: '7.012'}")[0][1]
-    assert (first.value, first.saturating) == (8000, True)
+    assert (first.value, first.may_saturate) == (8000, True)
     recording = ran(EXPORT % "7.012")
     assert recording.points[0].offers.at(0.9) == 6000
     assert max(load.highest(0.0, 90.0) for load in recording.load) <= 32_500

@@ -1,6 +1,7 @@
 """Stations for the tests, and what came out of their steps."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from knxgw.charging.events import ChargerSeen
 from knxgw.charging.publication import Published
@@ -36,6 +37,11 @@ def after(station: Station, *events: Event, now_s: float = 1.0) -> tuple[Station
 
 def started(*entries: str, more: str = "") -> Station:
     return after(new_station(*entries, more=more), Started(), now_s=0.0)[0]
+
+
+def without_clock(station: Station) -> Station:
+    """Return the station as it is before any clock was set."""
+    return replace(station, operation=replace(station.operation, clock=None))
 
 
 def charger(values: Mapping[Quantity, Value], point: PointNumber = CP1) -> ChargerSeen:

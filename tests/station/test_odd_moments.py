@@ -1,7 +1,6 @@
 """Odd moments: a slow bus at the start, a wrong clock, a charger that goes away in an error."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -38,6 +37,7 @@ from tests.station.sites import (
     offers,
     published,
     started,
+    without_clock,
 )
 from tests.station.test_restore import GRID_LINKED, reason
 
@@ -117,7 +117,7 @@ def test_a_car_that_waited_for_a_start_still_waits_after_a_restart() -> None:
 
 
 def test_a_corrected_clock_takes_the_running_session_along() -> None:
-    station = replace(started(), clock=None)
+    station = without_clock(started())
     station = after(station, ClockSet(now=at(-10_800), source=ClockSource.SYSTEM), now_s=0.0)[0]
     for now_s in range(10, 30):
         station = after(station, charger(CHARGING), now_s=float(now_s))[0]

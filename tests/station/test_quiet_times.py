@@ -1,6 +1,7 @@
 """Most seconds nothing happens, and then little is computed; but all that time changes is noticed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,6 @@ from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.scope import PointNumber, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.dlm.state import LoadManagement
-from knxgw.frozen import replace
 from knxgw.station import load_management
 from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.model import (
@@ -164,9 +164,9 @@ def test_a_cycle_that_was_left_out_would_have_changed_nothing(life: Life) -> Non
         assert after is not None
         offers = {number: member.offer_ma for number, member in before.participants.items()}
         assert {number: one.offer_ma for number, one in after.participants.items()} == offers
-        assert after.reasons == before.reasons
-        assert after.faults == before.faults
-        assert after.available_ma == before.available_ma
+        assert after.outcome.reasons == before.outcome.reasons
+        assert after.outcome.faults == before.outcome.faults
+        assert after.outcome.available_ma == before.outcome.available_ma
 
 
 def looked_at(state: LoadManagement) -> list[dict[str, object]]:
@@ -195,4 +195,4 @@ def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(li
         assert quick is not None
         assert whole is not None
         assert looked_at(quick) == looked_at(whole)
-        assert (quick.phases, quick.reasons) == (whole.phases, whole.reasons)
+        assert (quick.phases, quick.outcome.reasons) == (whole.phases, whole.outcome.reasons)

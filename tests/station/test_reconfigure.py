@@ -20,7 +20,7 @@ from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.config.model import Configuration, KnxLinkKind
-from knxgw.dlm.overcurrent import Overcurrent
+from knxgw.dlm.overcurrent import LockOut, Overcurrent
 from knxgw.station.initial import RESTORE_S, initial
 from knxgw.station.model import (
     ConfigurationChanged,
@@ -199,8 +199,8 @@ class Life:
             old = before.points.get(number)
             held = old is not None and old.control.is_interrupted
             assert point.control.is_interrupted == (held and new.is_linked("interruption", number))
-        held = before.grid_control and new.is_linked(GRID_CONTROL)
-        assert self.station.grid_control == held
+        held = before.operation.grid_control and new.is_linked(GRID_CONTROL)
+        assert self.station.operation.grid_control == held
 
     def check_faults(self) -> None:
         """What was reported of faults is what there is."""
@@ -245,9 +245,8 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
     life.live(24)
     managed = life.station.load_management
     assert managed is not None
-    over = Overcurrent(
-        locked=True, locked_at=life.now_s, interrupted=frozenset({1, 2}), restart_after_s=60.0
-    )
+    lock_out = LockOut(locked_at=life.now_s, interrupted=frozenset({1, 2}))
+    over = Overcurrent(lock_out=lock_out, restart_after_s=60.0)
     life.station = replace(
         life.station, load_management=replace(managed, overcurrent=over, due_at=life.now_s)
     )
@@ -265,10 +264,10 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
 def test_a_link_that_takes_the_place_of_none_is_asked_whether_the_site_is_limited() -> None:
     linked = site((1,), 0, 0, 6, "", linked=True)
     life = Life(replace(linked, knx=replace(linked.knx, link=KnxLinkKind.NONE)))
-    assert life.station.restore_until is None
+    assert life.station.operation.restore_until is None
     life.now_s = 10.0
     life.change(linked)
-    assert life.station.restore_until == 10.0 + RESTORE_S
+    assert life.station.operation.restore_until == 10.0 + RESTORE_S
 
 
 def test_a_record_that_cannot_be_read_is_a_fault_also_of_a_point_that_comes_later() -> None:

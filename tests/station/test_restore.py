@@ -13,6 +13,7 @@ from knxgw.charging.events import ChargerConditionChanged, GridMeterReading, Lin
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
+from knxgw.dlm.overcurrent import LockOut, Overcurrent
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
 from knxgw.station.model import (
     BusAsked,
@@ -42,6 +43,7 @@ from tests.station.sites import (
     offers,
     published,
     started,
+    without_clock,
 )
 
 GRID_LINKED = "group_objects: {1: [1/0/1]}\n"
@@ -138,7 +140,8 @@ def test_a_car_that_charged_with_more_is_left_behind_with_the_minimum() -> None:
 def locked(station: Station, *, on: bool) -> Station:
     """Return the station after its load management has locked everybody out, or no longer."""
     assert station.load_management is not None
-    overcurrent = replace(station.load_management.overcurrent, locked=on, restart_after_s=60.0)
+    lock_out = LockOut(locked_at=0.0) if on else None
+    overcurrent = Overcurrent(lock_out=lock_out, restart_after_s=60.0)
     return replace(
         station, load_management=replace(station.load_management, overcurrent=overcurrent)
     )
@@ -319,7 +322,7 @@ def test_a_time_of_the_bus_counts_until_a_time_server_is_there() -> None:
     def clock(seconds: float, source: ClockSource) -> ClockSet:
         return ClockSet(now=at(seconds), source=source)
 
-    station = replace(started(), clock=None)
+    station = without_clock(started())
     station = after(station, clock(500, ClockSource.KNX), now_s=10)[0]
     assert station.now(11) == at(501)
     station = after(station, clock(0, ClockSource.SYSTEM), now_s=20)[0]

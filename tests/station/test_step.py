@@ -113,11 +113,15 @@ def test_the_same_arguments_give_the_same_answer_and_change_nothing(
     for event, elapsed_s in history:
         now_s += elapsed_s
         before = copy.copy(station)
-        maps = (dict(station.points), dict(station.published), dict(station.remembered))
+        maps = (
+            dict(station.points),
+            dict(station.output.published),
+            dict(station.output.remembered),
+        )
         first, second = step(station, event, now_s), step(station, event, now_s)
         assert first == second
         assert station == before
-        assert maps == (station.points, station.published, station.remembered)
+        assert maps == (station.points, station.output.published, station.output.remembered)
         station = first[0]
 
 

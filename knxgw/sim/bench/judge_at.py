@@ -127,5 +127,6 @@ def _measured(recording: Recording, at_s: float) -> list[float | None]:
 
 def _available(recording: Recording, at_s: float) -> list[float | None]:
     station = recording.probes.get(at_s)
-    known = station.load_management.available_ma if station and station.load_management else None
+    managed = station.load_management if station else None
+    known = managed.outcome.available_ma if managed else None
     return [None, None, None] if known is None else list(known)
