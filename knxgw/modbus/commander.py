@@ -12,7 +12,7 @@ The station wants an offer in mA; 0 is a pause. The steps of the model file (`co
 | written | the bus carries out one write | `next_write` |
 | acknowledged | every step is written and acknowledged; `OfferAcknowledged` goes to the station, once | `acknowledged`, `acknowledge_offer` |
 
-`_written` holds the registers that each point is believed to contain. A step is pending while its
+`ChargerContent` holds the registers that each point is believed to contain. A step is pending while its
 registers differ from that, so writing only changes needs no bookkeeping of its own. Two offers can
 have the same registers (every offer below the minimum is written as the minimum); the second one is
 acknowledged without a write.
@@ -41,7 +41,7 @@ Pause and resume
 ----------------
 During a pause the charger may lose its setpoint, so the end of a pause makes every step of the offer
 unwritten. While the steps that enable the charger are pending, a falling offer is replaced by the
-minimum (`_starts_at_minimum`): a setpoint that is written already cannot be overtaken by a lower one
+minimum (`WritePlan.starts_at_minimum`): a setpoint that is written already cannot be overtaken by a lower one
 before the charger is enabled, only by a pause.
 
 Watchdog
@@ -51,16 +51,16 @@ what is needed until it is acknowledged, and again when its read-back differs. F
 `refresh_s` after it was last written; a pending write of the same point feeds the watchdog as well.
 An offer that is about to be lowered is not repeated: a charger that falls back is the safer outcome.
 
-All needed writes together form one list (`_needed_writes`). `write_order` picks the one that goes
+All needed writes together form one list (`WritePlan.needed_writes`). `write_order` picks the one that goes
 first and keeps the spacing that the model asks for. Only the bus writes; this module keeps no clock.
 Source: load-management 9.3, 13.3c, 16.
 """
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from knxgw.catalogue.control import Control, StepValue, WriteStep
+from knxgw.catalogue.control import Control, WriteStep
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.modbus.codec import Raw, scaled
@@ -76,6 +76,7 @@ from knxgw.modbus.fail_safe import FailSafe
 from knxgw.modbus.phases import PhaseCount
 from knxgw.modbus.release import Release
 from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
+from knxgw.modbus.write_plan import WritePlan
 from knxgw.modbus.writing import StepWriter, Write
 
 log = logging.getLogger(__name__)
@@ -115,42 +116,40 @@ class Commander:
         violations = ViolationLog(name)
         self._read_back_check = ReadBackCheck(model, model.control, violations)
         self._draw_check = DrawCheck(model, model.control, violations)
-        self._wanted_ma: int | None = None
         self._acknowledged_ma: int | None = None
-        self._is_paused = (
-            False  # every step of a pause is acknowledged, and none of an offer written since
-        )
-        self._has_raised = False  # since everything was unwritten
-        self._starts_at_minimum = False  # the offer fell while the charger was being enabled
-        self._written: dict[str, tuple[int, ...]] = {}  # what each point contains
-        self._written_at: dict[str, float] = {}
         self._acknowledged_at = math.inf  # when the wanted offer was complete; infinity: it is not
-        self._changed_at = -math.inf  # of the last write that changed a value
-        self._retry_at: dict[str, float] = {}  # points that it refused, and when to try again
-        self._silent_until = -math.inf
+        self._silent_until = -math.inf  # nothing is written before [monotonic s]
         self._release = Release(model.control.unlock)
         self._fail_safe = FailSafe(model.watchdog)
-        self._needed: tuple[NeededWrite, ...] | None = None  # None: to be determined again
+        self._plan = WritePlan(
+            model.control,
+            minimum_ma=self._minimum_ma,
+            writer=self._writer,
+            spacing=self._spacing,
+            fail_safe=self._fail_safe,
+            release=self._release,
+            phases=self._phases,
+        )
+        self._content = self._plan.content
 
     # --- what the station wants
 
     def want(self, offer_ma: int) -> None:
         """Take the newest offer [mA], 0 to pause."""
-        previous = self._wanted_ma
+        previous = self._plan.wanted_ma
         if offer_ma == previous:
             return
         starts_or_ends_pause = not (previous and offer_ma)
         for step in (*self._control.offer, *self._control.pause):
             if starts_or_ends_pause or step.carries_offer:  # the refusal concerned another value
-                self._retry_at.pop(step.point, None)
+                self._content.retry_at.pop(step.point, None)
         self._silent_until = -math.inf
         if previous == 0:  # the charger may have lost its setpoint: write it before enabling
-            for step in self._control.offer:
-                self._written.pop(step.point, None)
-        self._starts_at_minimum = offer_ma > 0 and (
-            self._starts_at_minimum or self._falls_while_enabling(previous, offer_ma)
+            self._content.forget(step.point for step in self._control.offer)
+        self._plan.starts_at_minimum = offer_ma > 0 and (
+            self._plan.starts_at_minimum or self._falls_while_enabling(previous, offer_ma)
         )
-        self._wanted_ma = offer_ma
+        self._plan.wanted_ma = offer_ma
         self._acknowledged_ma = None
         self._mark_unacknowledged()
 
@@ -158,78 +157,76 @@ class Commander:
         """Tell whether an offer falls after its setpoint was written, but before it was enabled."""
         is_lower = previous_ma is not None and offer_ma < previous_ma
         setpoint = self._control.offer_step
-        is_written = setpoint is not None and setpoint.point in self._written
-        unwritten = [step for step in self._enabling_steps() if self._is_unwritten(step)]
-        is_refused = any(step.point in self._retry_at for step in unwritten)
+        is_written = setpoint is not None and setpoint.point in self._content.registers
+        unwritten = [step for step in self._plan.enabling_steps if self._plan.is_unwritten(step)]
+        is_refused = any(step.point in self._content.retry_at for step in unwritten)
         return is_lower and is_written and bool(unwritten) and not is_refused
 
     def unlock(self) -> None:
         """Release the cable at the next opportunity."""
         self._release.request()
-        self._needed = None
+        self._plan.invalidate()
 
     def forget(self) -> None:
         """Mark everything as unwritten, as after a lost connection."""
         self._forget_written()
-        self._has_raised = False
+        self._plan.has_raised = False
         self._release.cancel()
         if self._phases is not None:
             self._phases.forget()
         self._acknowledged_ma = None
-        self._retry_at.clear()
+        self._content.retry_at.clear()
         self._silent_until = -math.inf
 
     @property
     def is_acknowledged(self) -> bool:
         """Tell whether every step of the wanted offer is written and acknowledged."""
-        return not any(self._is_unwritten(step) for step in self._wanted_steps())
+        return not any(self._plan.is_unwritten(step) for step in self._plan.wanted_steps)
 
     # --- writes and their outcome
 
     def is_urgent(self, now_s: float) -> bool:
         """Tell whether a lowering or a pause is due now: it overtakes everything."""
-        urgent = [write for write in self._needed_writes() if write.is_urgent]
+        urgent = [write for write in self._plan.needed_writes() if write.is_urgent]
         return bool(urgent) and self._due_at(urgent) <= now_s
 
     def due_at(self, now_s: float) -> float:
         """Return when the next write may be made [monotonic s]; infinity when none is needed."""
-        due_at = self._due_at(self._needed_writes())
+        due_at = self._due_at(self._plan.needed_writes())
         return max(due_at, now_s) if due_at == -math.inf else due_at
 
     def next_write(self, now_s: float) -> Write | None:
         """Return the write that is due now."""
-        if now_s < self._due_at(self._needed_writes()):
+        if now_s < self._due_at(self._plan.needed_writes()):
             return None
         self._release.cancel_if_late(now_s)
-        self._needed = None
-        chosen = self._spacing.pick(self._needed_writes(), now_s)
+        self._plan.invalidate()
+        chosen = self._spacing.pick(self._plan.needed_writes(), now_s)
         if chosen is None:
             return None
         if chosen.kind in (Kind.RELEASE, Kind.RELEASE_ON):
             self._release.has_begun = True
-            self._needed = None
-        elif self._wanted_ma and chosen.step in self._control.offer:
-            self._has_raised |= self._is_paused or chosen.kind is Kind.FIRST_RAISE
-            self._is_paused = False  # from here on a current may flow
-            self._needed = None
+            self._plan.invalidate()
+        elif self._plan.wanted_ma and chosen.step in self._control.offer:
+            self._plan.has_raised |= self._plan.is_paused or chosen.kind is Kind.FIRST_RAISE
+            self._plan.is_paused = False  # from here on a current may flow
+            self._plan.invalidate()
         return self._writer.write(chosen.step, chosen.registers, urgent=chosen.is_urgent)
 
     def acknowledged(self, write: Write, now_s: float) -> int | None:
         """Note an acknowledged write; return the offer [mA] if this write completes it."""
         self._spacing.note_write(now_s)
-        if self._written.get(write.point) != write.registers:
-            self._changed_at = now_s
-        self._written[write.point] = write.registers
-        self._written_at[write.point] = now_s
-        self._retry_at.pop(write.point, None)
+        if self._content.registers.get(write.point) != write.registers:
+            self._content.changed_at = now_s
+        self._content.note_write(write, now_s)
         self._release.acknowledged(write.point)
         step = self._control.offer_step
         if self._phases is not None and step is not None and write.point == step.point:
-            is_newest = write.registers == self._registers(step)
+            is_newest = write.registers == self._plan.registers(step)
             self.assumed_phases = self._phases.assumed if is_newest else self.assumed_phases
-        if not any(map(self._is_unwritten, self._enabling_steps())):
-            self._starts_at_minimum = False
-        self._needed = None
+        if not any(map(self._plan.is_unwritten, self._plan.enabling_steps)):
+            self._plan.starts_at_minimum = False
+        self._plan.invalidate()
         return self.acknowledge_offer(now_s)
 
     def acknowledge_offer(self, now_s: float) -> int | None:
@@ -237,14 +234,14 @@ class Commander:
 
         No write may be necessary for that: see "The life of an offer" above.
         """
-        if self._wanted_ma is None or not self.is_acknowledged:
+        if self._plan.wanted_ma is None or not self.is_acknowledged:
             return None
         self._acknowledged_at = min(self._acknowledged_at, now_s)
-        self._is_paused = self._wanted_ma == 0
-        if self._acknowledged_ma == self._wanted_ma:
+        self._plan.is_paused = self._plan.wanted_ma == 0
+        if self._acknowledged_ma == self._plan.wanted_ma:
             return None
-        self._acknowledged_ma = self._wanted_ma
-        return self._wanted_ma
+        self._acknowledged_ma = self._plan.wanted_ma
+        return self._plan.wanted_ma
 
     def refused(self, write: Write, now_s: float) -> None:
         """Note a refused write: it is repeated after `RETRY_S`.
@@ -252,28 +249,26 @@ class Commander:
         A refused release of the cable is not repeated: the user sees that nothing happened.
         """
         self._release.refused(write.point)
-        if any(step.point == write.point for step in self._enabling_steps()):
-            self._starts_at_minimum = False  # it may stay refused
-        self._retry_at[write.point] = now_s + RETRY_S
-        self._needed = None
+        if any(step.point == write.point for step in self._plan.enabling_steps):
+            self._plan.starts_at_minimum = False  # it may stay refused
+        self._content.retry_at[write.point] = now_s + RETRY_S
+        self._plan.invalidate()
 
     def unsupported(self, write: Write, now_s: float) -> int | None:
         """Note that an optional register does not exist; return the same as `acknowledged`."""
-        self._written[write.point] = write.registers
-        self._written_at[write.point] = now_s
-        self._retry_at.pop(write.point, None)
-        self._needed = None
+        self._content.note_write(write, now_s)
+        self._plan.invalidate()
         return self.acknowledge_offer(now_s)
 
     def unanswered(self, write: Write, now_s: float) -> None:
         """Note a write without an answer: the charger may or may not have carried it out."""
-        self._written.pop(write.point, None)
+        self._content.forget([write.point])
         self._silent_until = now_s + RETRY_S
         self._mark_unacknowledged()
 
     def still_needs(self, write: Write) -> bool:
         """Tell whether the point of a write is still to be written, now or regularly."""
-        return any(needed.step.point == write.point for needed in self._needed_writes())
+        return any(needed.step.point == write.point for needed in self._plan.needed_writes())
 
     # --- readings
 
@@ -291,9 +286,9 @@ class Commander:
         if step is None or not self._is_comparable(step):
             return None
         written = WrittenValue(
-            value=self._writer.value(step.point, self._written[step.point]),
-            age_s=now_s - self._changed_at,
-            pausing=self._wanted_ma == 0,
+            value=self._writer.value(step.point, self._content.registers[step.point]),
+            age_s=now_s - self._content.changed_at,
+            pausing=self._plan.wanted_ma == 0,
         )
         match self._read_back_check.compare(name, raw, written, now_s):
             case ReadBackResult.MATCHES | ReadBackResult.DIFFERS:
@@ -304,7 +299,9 @@ class Commander:
                 return 0.0
             case ReadBackResult.LOWER:  # only this value is lost
                 reported = max(0.0, scaled(self._points[name], raw))
-                self._written[step.point] = self._writer.registers_of(step.point, reported)
+                self._content.registers[step.point] = self._writer.registers_of(
+                    step.point, reported
+                )
                 self._mark_unacknowledged()
             case ReadBackResult.FORGOTTEN:
                 self._forget_written()
@@ -317,20 +314,19 @@ class Commander:
         written. Return in how many seconds the setting is to be read again, None: as planned.
         """
         step = self._fail_safe.step_reported_by(name)
-        if step is None or self._fail_safe.arming(self._written):
+        if step is None or self._fail_safe.arming(self._content.registers):
             return None
         written = WrittenValue(
-            value=self._writer.value(step.point, self._written[step.point]),
-            age_s=now_s - self._changed_at,
+            value=self._writer.value(step.point, self._content.registers[step.point]),
+            age_s=now_s - self._content.changed_at,
             arming=True,
         )
         comparison = self._read_back_check.compare(name, raw, written, now_s)
         if comparison is ReadBackResult.FORGOTTEN and self._control.read_back is None:
             self._forget_written()
         elif comparison is ReadBackResult.FORGOTTEN:
-            for point in self._fail_safe.arming_points:
-                self._written.pop(point, None)
-            self._needed = None
+            self._content.forget(self._fail_safe.arming_points)
+            self._plan.invalidate()
         return 0.0 if comparison is ReadBackResult.MISMATCH else None
 
     def read_backs_of(self, write: Write) -> frozenset[str]:
@@ -352,172 +348,60 @@ class Commander:
         suspect: frozenset[str] = frozenset()
         if (
             acknowledged_ma is not None
-            and acknowledged_ma == self._wanted_ma
+            and acknowledged_ma == self._plan.wanted_ma
             and self.is_acknowledged
         ):
             age_s = now_s - self._acknowledged_at
             if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
-                suspect = self._names_of_read_backs(self._wanted_steps())
+                suspect = self._names_of_read_backs(self._plan.wanted_steps)
             if self._draw_check.find_violation(
                 values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
             ):
-                for step in self._wanted_steps():
-                    self._written.pop(step.point, None)
-                self._is_paused = False
+                self._content.forget(step.point for step in self._plan.wanted_steps)
+                self._plan.is_paused = False
                 self._mark_unacknowledged()
         if self._phases is None:
             return suspect
-        offer_ma, before = self._wanted_ma or 0, self._phases.count
+        offer_ma, before = self._plan.wanted_ma or 0, self._phases.count
         self._phases.observe(
             values, offer_ma=offer_ma, is_acknowledged=self.is_acknowledged, now_s=now_s
         )
-        self._needed = None  # the power to write may have changed
+        self._plan.invalidate()
         if self._phases.count != before:
             log.info("%s: phases in use: %s -> %s", self._name, before, self._phases.count)
         return suspect
 
     def _forget_written(self) -> None:
         """Mark everything as unwritten: a charger that lost its setpoint lost the rest as well."""
-        self._written.clear()
-        self._written_at.clear()
-        self._is_paused = self._starts_at_minimum = False
+        self._content.forget_all()
+        self._plan.is_paused = self._plan.starts_at_minimum = False
         self._mark_unacknowledged()
 
     def _mark_unacknowledged(self) -> None:
         """Note that the charger may not contain the wanted offer any more."""
         self._acknowledged_at = math.inf
-        self._needed = None
+        self._plan.invalidate()
 
     def _is_comparable(self, step: WriteStep) -> bool:
         """Tell whether a read-back of a step can be compared: all steps of the offer are written.
 
         Some chargers report the effective current, which is 0 until the charger is enabled.
         """
-        pending = (other for other in self._wanted_steps() if other.point not in self._retry_at)
-        return not self._is_unwritten(step) and not any(map(self._is_unwritten, pending))
+        pending = (
+            other for other in self._plan.wanted_steps if other.point not in self._content.retry_at
+        )
+        return not self._plan.is_unwritten(step) and not any(map(self._plan.is_unwritten, pending))
 
     def _step_reported_by(self, name: str) -> WriteStep | None:
         """Return the wanted step whose value a point reports."""
-        steps = (step for step in self._wanted_steps() if self._control.read_back_of(step) == name)
+        steps = (
+            step for step in self._plan.wanted_steps if self._control.read_back_of(step) == name
+        )
         return next(steps, None)
 
-    # --- needed writes
-
-    def _needed_writes(self) -> tuple[NeededWrite, ...]:
-        """Return every write that is needed, now or later."""
-        if self._needed is None:
-            offered = tuple(self._offer_writes())
-            fed = self._feeding_writes(is_lowering=any(write.is_urgent for write in offered))
-            self._needed = (*offered, *self._arming_writes(), *fed, *self._release_writes())
-        return self._needed
-
     def _due_at(self, writes: Sequence[NeededWrite]) -> float:
+        """Return when the first of some writes may be made [monotonic s]; infinity without any."""
         return max(self._spacing.soonest_at(writes), self._silent_until) if writes else math.inf
-
-    def _wanted_steps(self) -> tuple[WriteStep, ...]:
-        if self._wanted_ma is None:
-            return ()
-        return self._control.offer if self._wanted_ma > 0 else self._control.pause
-
-    def _enabling_steps(self) -> tuple[WriteStep, ...]:
-        """Return the steps after the setpoint, which make the charger apply it."""
-        steps = self._control.offer
-        first = next((place for place, step in enumerate(steps) if step.carries_offer), len(steps))
-        return tuple(step for step in steps[first:] if not step.carries_offer)
-
-    def _offer_writes(self) -> Iterator[NeededWrite]:
-        """Yield the writes that bring the charger to the wanted offer, or to a pause."""
-        if self._wanted_ma == 0:
-            yield from (
-                self._needed_write(Kind.PAUSE, s)
-                for s in self._wanted_steps()
-                if self._is_unwritten(s)
-            )
-            return
-        enabling = self._enabling_steps()
-        first = next(filter(self._goes_first, self._wanted_steps()), None)
-        if first is not None and first not in enabling:
-            yield self._needed_write(Kind.RAISE if self._is_paused else Kind.LOWER, first)
-            return
-        raising = Kind.RAISE if self._has_raised else Kind.FIRST_RAISE
-        for step in self._wanted_steps():
-            if self._is_unwritten(step):
-                yield self._needed_write(Kind.ENABLE if step in enabling else raising, step)
-
-    def _goes_first(self, step: WriteStep) -> bool:
-        """Tell whether a step is written before all others: it differs, and is no raise."""
-        written = self._written.get(step.point)
-        if written is None or not step.carries_offer:
-            return written != self._registers(step)
-        return self._allows(step, written) > self._allows(step, self._registers(step))
-
-    def _arming_writes(self) -> Iterator[NeededWrite]:
-        """Yield the next write that arms the watchdog."""
-        steps = self._fail_safe.arming(self._written) if self._wanted_ma is not None else ()
-        for step in steps[:1]:
-            yield self._needed_write(Kind.ARM, step)
-
-    def _feeding_writes(self, *, is_lowering: bool) -> Iterator[NeededWrite]:
-        """Yield the writes that feed the watchdog, except for points that are pending anyway.
-
-        An offer that is about to be lowered is not repeated: see "Watchdog" above.
-        """
-        wanted = self._wanted_steps()
-        pending = {step.point for step in wanted if is_lowering or self._is_pending(step)}
-        is_pause = self._wanted_ma == 0
-        for step in self._fail_safe.feeding(wanted, is_pause=is_pause, written=self._written):
-            if self._wanted_ma is None or step.point in pending:
-                continue
-            fed_at = self._written_at.get(step.point, -math.inf)
-            due_at = self._fail_safe.feed_due_at(fed_at, early_s=self._spacing.interval_s)
-            is_late = self._spacing.last_at >= due_at > -math.inf
-            registers = self._written.get(step.point) or self._registers(step)
-            kind = Kind.LATE_FEED if is_late else Kind.FEED
-            yield self._needed_write(kind, step, registers=registers, due_at=due_at)
-
-    def _is_pending(self, step: WriteStep) -> bool:
-        """Tell whether a step is pending."""
-        is_refused = step.point in self._retry_at
-        return self._goes_first(step) or (self._is_unwritten(step) and not is_refused)
-
-    def _release_writes(self) -> Iterator[NeededWrite]:
-        """Yield the next write that releases the cable."""
-        if (step := self._release.step) is not None:
-            yield self._needed_write(
-                Kind.RELEASE_ON if self._release.has_begun else Kind.RELEASE, step
-            )
-
-    def _needed_write(
-        self,
-        kind: Kind,
-        step: WriteStep,
-        *,
-        registers: tuple[int, ...] | None = None,
-        due_at: float = -math.inf,
-    ) -> NeededWrite:
-        return NeededWrite(
-            kind=kind,
-            step=step,
-            registers=self._registers(step) if registers is None else registers,
-            due_at=max(due_at, self._retry_at.get(step.point, -math.inf)),
-        )
-
-    def _is_unwritten(self, step: WriteStep) -> bool:
-        """Tell whether a point is not known to contain what a step writes."""
-        return self._written.get(step.point) != self._registers(step)
-
-    def _allows(self, step: WriteStep, registers: tuple[int, ...]) -> float:
-        return self._writer.value(step.point, registers)
-
-    def _registers(self, step: WriteStep) -> tuple[int, ...]:
-        offer_ma = self._wanted_ma or 0
-        if self._starts_at_minimum:
-            offer_ma = min(offer_ma, self._minimum_ma)
-        if step.value is StepValue.OFFER:
-            return self._writer.registers(step, offer_ma)
-        if step.value is StepValue.OFFER_POWER and self._phases is not None:
-            return self._writer.registers(step, self._phases.power_w(offer_ma))
-        return self._writer.registers(step, 0)
 
 
 def _phase_count(model: DeviceModel, control: Control, lowest_ma: int, phases: int) -> PhaseCount:

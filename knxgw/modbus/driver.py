@@ -3,7 +3,7 @@
 A `Driver` joins the parts that know one aspect of a device each; the bus calls it, it never calls
 the bus:
 
-* `next_request` returns a write of the `Commander` if one is due, else a read of the `PollSchedule`.
+* `next_request` returns a write of the `Commander` if one is due, else a read of the `Reader`.
 * `read_done`, `write_done` and `failed` take the outcome of that request and return events for the
   station. `Interpreter` turns registers into quantities, `Health` counts silence and wrong answers.
 * `opened`, `lost` and `was_away` take what happened to the connection.
@@ -43,21 +43,18 @@ from knxgw.charging.events import (
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import DeviceId
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
-from knxgw.modbus.codec import Raw, decode
+from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
-from knxgw.modbus.health import BACK_OFF_FIRST_S, BACK_OFF_LAST_S, COMM_LIMIT, Health
+from knxgw.modbus.health import BACK_OFF_FIRST_S, Health
 from knxgw.modbus.interpreter import Interpreter
-from knxgw.modbus.missing import MissingReads
 from knxgw.modbus.model_check import ModelCheck
-from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
+from knxgw.modbus.plan import Block
+from knxgw.modbus.reader import Reader, Refusal
 from knxgw.modbus.requests import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Read, Request
-from knxgw.modbus.rules import core_points
-from knxgw.modbus.sunspec import ChainWalk
 from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
 READ_AFTER_WRITE_S = 0.3
-PHASE_POINTS = ("current_l2", "current_l3")
 
 
 class Driver:
@@ -86,24 +83,26 @@ class Driver:
         self.unit_id = unit_id
         others = {p.unit_id for p in model.points.values() if p.unit_id is not None}
         self.unit_ids = frozenset({unit_id, *others})
-        self._offset = register_offset
-        self._poll_phase = poll_phase
         self._health = Health(self.name)
         self._interpreter = Interpreter(self.name, model, phases)
         read = self._interpreter.wanted_points
         self._model_check = ModelCheck(self.name, model, read) if model.control else None
-        self._search = (
-            ChainWalk(model.chain, unit_id, passed_over=register_offset) if model.chain else None
+        self._reader = Reader(
+            self.name,
+            model,
+            unit_id=unit_id,
+            register_offset=register_offset,
+            poll_phase=poll_phase,
+            interpreter=self._interpreter,
+            health=self._health,
+            model_check=self._model_check,
         )
-        self._missing = MissingReads()
-        self._header: Block | None = None  # of the model that was found, to be checked
-        self._schedule = self._new_schedule()
         self._commander = (
             Commander(
                 self.name,
                 model,
                 unit_id=self.unit_id,
-                address_offset=self._offset,
+                address_offset=register_offset,
                 minimum_ma=minimum_ma,
                 phases=phases,
             )
@@ -120,43 +119,11 @@ class Driver:
     @property
     def first_cycle_done(self) -> bool:
         """Tell whether state and currents were requested once since the connection came up."""
-        if self._search is not None and self._search.start is None:
+        if self._reader.is_searching:
             return self._health.last_request_failed  # but not found
         is_mismatch = self._model_check is not None and self._model_check.is_mismatch
         is_wrong = self.condition is LinkCondition.COMM
-        return is_mismatch or is_wrong or self._schedule.first_cycle_done
-
-    @property
-    def _read_backs(self) -> frozenset[str]:
-        """Return the points that report what was written."""
-        reporting = (self.model.control, self.model.watchdog)
-        return frozenset[str]().union(*(part.read_backs for part in reporting if part is not None))
-
-    def _new_schedule(self) -> PollSchedule:
-        self._interpreter.expect_all()
-        self._health.forget_reads()
-        self._missing.clear()
-        if self._search is not None and self._search.start is None:
-            return PollSchedule([self._search.block], min_interval_s=self.model.read.min_interval_s)
-        check = self._model_check
-        identifying = check.points if check else frozenset()
-        blocks = list(
-            plan_blocks(
-                self.model,
-                unit_id=self.unit_id,
-                address_offset=self._offset,
-                wanted=sorted(self._interpreter.wanted_points | identifying | self._read_backs),
-            )
-        )
-        if self._search is not None:
-            self._header = self._search.block
-            blocks.append(self._header)
-        return PollSchedule(
-            blocks,
-            min_interval_s=self.model.read.min_interval_s,
-            phase=self._poll_phase,
-            first=check.first_points if check else self._interpreter.ratio_points,
-        )
+        return is_mismatch or is_wrong or self._reader.schedule.first_cycle_done
 
     # --- commands of the station
 
@@ -181,7 +148,7 @@ class Driver:
     def opened(self) -> None:
         """Start over on a new connection."""
         self._discard_readings()
-        self._restart_search()
+        self._reader.restart_search()
         if self._commander is not None:
             self._commander.forget()
         self._health.opened()
@@ -190,14 +157,14 @@ class Driver:
         """Return when the next request is due [monotonic s]."""
         commander = self._active_commander
         write_at = commander.due_at(now_s) if commander else math.inf
-        return min(write_at, self._schedule.due_at())
+        return min(write_at, self._reader.schedule.due_at())
 
     def next_request(self, now_s: float) -> Request | None:
         """Return the request that is due now; writes come before reads."""
         commander = self._active_commander
         if commander is not None and (write := commander.next_write(now_s)):
             return write
-        block = self._schedule.next_block(now_s)
+        block = self._reader.schedule.next_block(now_s)
         return Read(block=block) if block else None
 
     def priority(self, now_s: float) -> int:
@@ -235,21 +202,17 @@ class Driver:
         self, request: Read, registers: Sequence[int], now_s: float
     ) -> list[DeviceEvent]:
         block = request.block
-        self._schedule.mark_requested(block, now_s)
+        self._reader.schedule.mark_requested(block, now_s)
         if len(registers) != block.count:
             error = DecodeError(f"asked for {block.count} registers, got {len(registers)}")
             return self._handle_failure(request, error, now_s)
-        if not block.points and self._search is not None:
-            self._search.update(registers)
-            return self._continue_search(self._search, now_s)
-        raws: dict[str, Raw | None] = {}
+        if self._reader.is_search_read(block):
+            return self._continue_search(registers, now_s)
         try:
-            for point in block.points:
-                part = block.registers_of(point, self._offset, registers)
-                raws[point.name] = decode(point, part)
+            raws = dict(self._reader.decoded(block, registers))
         except DecodeError as err:
             return self._handle_failure(request, err, now_s)
-        self._note_read(block)
+        self._reader.note_read(block)
         if self._model_check is not None:
             self._note_answer(self._model_check, raws)
             self._model_check.add_values(raws)
@@ -257,11 +220,11 @@ class Driver:
             for name, raw in raws.items():
                 again_s = self._commander.compare_read_back(name, raw, now_s)
                 if again_s is not None:
-                    self._schedule.expedite_points({name}, now_s + again_s)
+                    self._reader.schedule.expedite_points({name}, now_s + again_s)
         answered = self._answered() if block.unit_id == self.unit_id else []
         events = [*answered, *self._observed(raws, now_s)]
         if self._interpreter.inconsistent:
-            self._schedule.expedite_points(self._interpreter.inconsistent, now_s)
+            self._reader.schedule.expedite_points(self._interpreter.inconsistent, now_s)
         acknowledged_ma = self._commander.acknowledge_offer(now_s) if self._commander else None
         return [*events, *self._offer_acknowledged(acknowledged_ma)]
 
@@ -270,9 +233,9 @@ class Driver:
         offer_ma = self._commander.acknowledged(request, now_s) if self._commander else None
         self._health.write_acknowledged(request)
         read_at = now_s + READ_AFTER_WRITE_S
-        self._schedule.expedite(read_at)
+        self._reader.schedule.expedite(read_at)
         if self._commander is not None:  # GO 61 follows at once, and a mismatch is found early
-            self._schedule.expedite_points(self._commander.read_backs_of(request), read_at)
+            self._reader.schedule.expedite_points(self._commander.read_backs_of(request), read_at)
         return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 
     def _offer_acknowledged(self, offer_ma: int | None) -> list[DeviceEvent]:
@@ -284,7 +247,7 @@ class Driver:
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
         if isinstance(request, Read):
-            self._schedule.mark_requested(request.block, now_s)
+            self._reader.schedule.mark_requested(request.block, now_s)
             self._note_failure(request.block, error)
         elif self._commander is not None:
             is_answer = isinstance(error, PeerRefusedError) and error.code not in GATEWAY_CODES
@@ -333,7 +296,7 @@ class Driver:
         self._interpreter.forget()
         if self._model_check is not None:
             self._model_check.start_over()
-            self._schedule = self._new_schedule()
+            self._reader.start_over()
 
     def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
         """Pass a failed read to the model check; silence of the whole device says nothing."""
@@ -357,7 +320,7 @@ class Driver:
     def _note_answer(self, check: ModelCheck, names: Collection[str]) -> None:
         """On the first answer, read the identifying points again: earlier requests went unanswered."""
         if unread := check.note_answer(names):
-            self._schedule.mark_unread(unread)
+            self._reader.schedule.mark_unread(unread)
 
     def _checked(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
         """Hold events back until the model is confirmed."""
@@ -368,37 +331,16 @@ class Driver:
         )
         if result.recheck_after_s is not None:
             self._discard_readings()
-            self._schedule.pause_until(now_s + result.recheck_after_s)
+            self._reader.schedule.pause_until(now_s + result.recheck_after_s)
         changed = [] if result.condition is None else self._set_condition(result.condition)
         return [*result.passed_on, *changed, *result.released]
 
     # --- inside
 
-    def _restart_search(self) -> None:
-        """Read everything again; search for the SunSpec model first, if there is one."""
-        if self._search is not None:
-            self._search.restart()
-            self._header = None
-        self._schedule = self._new_schedule()
-
-    def _continue_search(self, search: ChainWalk, now_s: float) -> list[DeviceEvent]:
-        """Take the next step of the SunSpec search."""
-        self._health.silent_count = 0
-        if search.failure:
-            if self._health.wrong_count == 0:
-                log.warning("%s: %s", self.name, search.failure)
-            self._health.wrong_count = COMM_LIMIT
-            self._interpreter.forget()
-            self._restart_search()
-            self._schedule.pause_until(now_s + BACK_OFF_LAST_S)
-            return self._set_condition(LinkCondition.COMM)
-        if self._header is not None:  # the model is still where it was
-            return []
-        if search.start is not None:
-            self._offset = search.start
-        self._schedule = self._new_schedule()
-        self._schedule.pause_until(now_s + self.model.read.min_interval_s)
-        return []
+    def _continue_search(self, registers: Sequence[int] | None, now_s: float) -> list[DeviceEvent]:
+        """Take the next step of the SunSpec search; None: the read was refused."""
+        is_right = self._reader.continue_search(registers, now_s)
+        return [] if is_right else self._set_condition(LinkCondition.COMM)
 
     def _observed(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
         if self._commander is not None:
@@ -411,7 +353,7 @@ class Driver:
             if suspect.isdisjoint(
                 raws
             ):  # those that were read in the same answer are compared already
-                self._schedule.expedite_points(suspect, now_s)
+                self._reader.schedule.expedite_points(suspect, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
             return [ChargerSeen(device=self.device, values=values, unavailable=unavailable)]
@@ -430,54 +372,19 @@ class Driver:
         self, request: Read, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
         block = request.block
-        if not block.points and self._search is not None:
-            self._search.refused()
-            return self._continue_search(self._search, now_s)
-        if self._header is not None:  # are the registers still where they were?
-            self._schedule.expedite_block(self._header, now_s)
+        if self._reader.is_search_read(block):
+            return self._continue_search(None, now_s)
+        self._reader.check_header(now_s)
         if block.optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
             return [*self._answered(), *self._observed(empty, now_s)]
-        return self._handle_missing_block(request, error)
-
-    def _handle_missing_block(
-        self, request: Read, error: PeerRefusedError
-    ) -> list[DeviceEvent] | None:
-        block = request.block
-        if block in self._missing:  # still
-            self._missing.refused_again(block, self._schedule)
-            return self._answered()
-        parts = split(block, self._offset)
-        was_answered = self._health.was_read(block)
-        if error.code in NO_SUCH_BLOCK and len(parts) > 1 and not was_answered:
-            log.info("%s: block at %d refused, read one by one", self.name, block.address)
-            self._schedule.replace_block(block, parts)
-            self._health.drop(block)
-            return []
-        if error.code not in NO_SUCH_POINT or self._is_required(block):
-            return None
-        self._health.log_refusal(request, error)
-        self._missing.add(block, self._schedule, was_answered=was_answered)
-        self._health.drop(block)
-        if not was_answered:  # else it will be back, and a sum without it would be too small
-            self._interpreter.mark_missing(point.name for point in block.points)
-        return self._answered()
-
-    def _note_read(self, block: Block) -> None:
-        """Note a good answer; a block that was missing is read as planned again."""
-        self._health.read(block)
-        if self._missing.answered(block, self._schedule):
-            self._interpreter.expect_all()
-            self._interpreter.mark_missing(self._missing.never_answered())
-
-    def _is_required(self, block: Block) -> bool:
-        """Tell whether the device is useless without a block."""
-        core = core_points(self.model).difference(PHASE_POINTS)
-        if any(point.required or point.name in core for point in block.points):
-            return True
-        present = (planned for planned in self._schedule.blocks if planned not in self._missing)
-        is_last = not any(other.points for other in present if other is not block)
-        return self.model.kind is DeviceKind.METER and is_last
+        match self._reader.note_refusal(request, error):
+            case Refusal.FAULT:
+                return None
+            case Refusal.SPLIT:
+                return []
+            case Refusal.MISSING:
+                return self._answered()
 
     def _answered(self) -> list[DeviceEvent]:
         condition = self._health.answered(self._commander.still_needs if self._commander else None)
@@ -485,28 +392,28 @@ class Driver:
 
     def _handle_silence(self, request: Request, now_s: float) -> list[DeviceEvent]:
         is_gone = self._health.unanswered()
-        if is_gone and self._header is not None:
-            self._restart_search()
+        if is_gone:
+            self._reader.note_unreachable()
         if is_gone and self.condition is not LinkCondition.NOT_REACHABLE:
             self._health.log_silence(now_s)
         events = self._set_condition(LinkCondition.NOT_REACHABLE) if is_gone else []
         if not is_gone and isinstance(request, Read):
-            self._schedule.retry_in(request.block, now_s, 0.0)
-        self._schedule.pause_until(now_s + self._health.back_off_s)
+            self._reader.schedule.retry_in(request.block, now_s, 0.0)
+        self._reader.schedule.pause_until(now_s + self._health.back_off_s)
         return events
 
     def _handle_wrong_answer(
         self, request: Request, error: PeerError, now_s: float
     ) -> list[DeviceEvent]:
         """Handle a wrong answer; a refusal counts only once the model is confirmed."""
-        is_needed = not isinstance(request, Read) or self._is_required(request.block)
+        is_needed = not isinstance(request, Read) or self._reader.is_required(request.block)
         is_too_much = self._health.answered_wrongly(request, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
         if is_nonsense:  # it may have kept other devices waiting
-            self._schedule.pause_until(now_s + self._health.back_off_s)
+            self._reader.schedule.pause_until(now_s + self._health.back_off_s)
         if isinstance(request, Read):
             again_s = 0.0 if is_nonsense else BACK_OFF_FIRST_S
-            self._schedule.retry_in(request.block, now_s, again_s)
+            self._reader.schedule.retry_in(request.block, now_s, again_s)
         is_other_model = self.condition is LinkCondition.WRONG_MODEL
         if is_too_much and (self._is_model_confirmed or (is_nonsense and not is_other_model)):
             return self._set_condition(LinkCondition.COMM)

@@ -32,7 +32,7 @@ class _Noting(Driver):
             driver.model,
             name=driver.name,
             unit_id=driver.unit_id,
-            poll_phase=driver._poll_phase,
+            poll_phase=driver._reader.poll_phase,
         )
         self.asked: list[tuple[float, str]] = []
 
