@@ -31,7 +31,7 @@ class AllocationRequest(NamedTuple):
     minimum_ma: int
     cap_ma: int
     constraints: tuple[Constraint, ...]
-    prioritised: bool = False
+    is_prioritised: bool = False
     resolution_ma: int = 100
     offer_ma: int = 0  # what it has now: a holder of an extra step keeps it
     energy_mwh: int = 0  # of its session: the lowest gets an extra step first
@@ -57,7 +57,7 @@ def solve(
         if rest_ma <= 0:
             free &= ~users
     for number, request in enumerate(requests):
-        if request.prioritised and free >> number & 1:
+        if request.is_prioritised and free >> number & 1:
             mine = [users for users in rest if users >> number & 1]
             added_ma = min(request.cap_ma - request.minimum_ma, *(rest[users] for users in mine))
             result[number] += added_ma
@@ -156,4 +156,4 @@ def _step_order(
     number: int, request: AllocationRequest, floor_ma: int
 ) -> tuple[bool, bool, int, int]:
     holds = request.offer_ma >= floor_ma + request.resolution_ma
-    return not request.prioritised, not holds, request.energy_mwh, number
+    return not request.is_prioritised, not holds, request.energy_mwh, number

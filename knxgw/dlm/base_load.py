@@ -54,7 +54,9 @@ def add_sample(
 ) -> None:
     """Take a new value of the meter; the participants know when they were read last."""
     counted = [
-        participant for participant in participants if participant.valid and participant.reachable
+        participant
+        for participant in participants
+        if participant.has_valid_currents and participant.is_reachable
     ]
     estimate = _estimate(one.base_ma, phase, sample, counted, settings)
     one.reported_ma, one.possible_base_ma = sample.current_ma, (estimate.least_ma, estimate.most_ma)
@@ -98,12 +100,12 @@ def _most_ma(
 
 def _is_soon_measured_better(sample: Sample, counted: list[Participant]) -> bool:
     """Tell whether the next sample and the next readings come before much can be made of this one."""
-    return not sample.is_seldom and all(map(is_read_often, counted))
+    return not sample.is_from_slow_meter and all(map(is_read_often, counted))
 
 
 def _likely_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
     """Return what a sample most likely says, without what readings of moving vehicles may mislead."""
-    unrest_ma = SELDOM_UNREST_MA if sample.is_seldom else UNREST_MA
+    unrest_ma = SELDOM_UNREST_MA if sample.is_from_slow_meter else UNREST_MA
     return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
 
 
@@ -119,7 +121,9 @@ def reexamine(
     The newest that is proved tells what was so then; those after it, what may be so since.
     """
     counted = [
-        participant for participant in participants if participant.valid and participant.reachable
+        participant
+        for participant in participants
+        if participant.has_valid_currents and participant.is_reachable
     ]
     patience_s = _patience_s(counted)
     for place in range(len(one.pending_samples) - 1, -1, -1):
@@ -162,7 +166,7 @@ def examine_at_rest(
     drawn_ma = 0
     is_late = True
     for participant in participants:
-        if participant.valid and participant.reachable:
+        if participant.has_valid_currents and participant.is_reachable:
             steady = steady_about(participant, since)
             if steady is None:
                 return
@@ -234,7 +238,7 @@ def _estimate(
     for participant in counted:
         least_ma, likely_ma, most_ma = _draw_about(participant, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
-        if sample.is_seldom and likely_ma != least_ma:
+        if sample.is_from_slow_meter and likely_ma != least_ma:
             early_ma += likely_ma - min(
                 likely_ma, max(least_ma, draw_at(participant, sample.sampled_at - EARLY_S)[phase])
             )
@@ -264,7 +268,7 @@ def _draw_about(
     most_ma = max(most_ma, _between_readings_ma(participant, phase, sample.sampled_at))
     if follows and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
-        if not participant.settings.measures:
+        if not participant.settings.measures_current:
             told_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
             least_ma, most_ma = min(least_ma, *told_ma), max(most_ma, *told_ma)
     return least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma
@@ -276,8 +280,8 @@ def _may_follow(participant: Participant, sample: Sample, settings: Settings) ->
     What a charger without measurement draws is not read at all: it is known when it must have obeyed.
     """
     until = obeyed_at(participant, settings)
-    if not participant.settings.measures:
-        return participant.draws_ma > 0 and sample.sampled_at - EARLY_S < until
+    if not participant.settings.measures_current:
+        return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < until
     read_at = last_read_at(participant)
     if read_at is None or read_at >= sample.arrived_at:
         return False
@@ -303,8 +307,8 @@ def _is_read_since(counted: list[Participant], since: float) -> bool:
     What a charger without measurement is taken to draw is known at any time.
     """
     return not any(
-        participant.connected
-        and participant.settings.measures
+        participant.is_connected
+        and participant.settings.measures_current
         and ((read_at := last_read_at(participant)) is None or read_at < since)
         for participant in counted
     )

@@ -7,9 +7,9 @@ that divides what is free at each moment oscillates: it raises into the gap that
 still ramps, or that a heater leaves between two cycles of its thermostat.
 
 *The answer.*
- - *Lower at once, raise slowly.* Lowering uses the latest base load (`now_ma`), acts in the same cycle and
+ - *Lower at once, raise slowly.* Lowering uses the latest base load (`room_now_ma`), acts in the same cycle and
    takes as much as is needed. Raising uses the highest base load of the peak-hold window with its
-   uncertainty (`up_ma`), needs a complete and recent set of the meter, and gives at most 2 A each 5 s.
+   uncertainty (`room_to_raise_ma`), needs a complete and recent set of the meter, and gives at most 2 A each 5 s.
    Too low costs a few minutes of charging; too high costs the fuse.
  - *Commitment.* A participant holds the larger of its offer and its draw (`committed_ma`): a lowered
    vehicle that still draws, and a raised one that does not yet, both count. A raise gives only what has
@@ -25,8 +25,8 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     and the participants is moved. No later step takes an observation.
  2. *Re-examine* samples of the meter that readings have reached by now (`base_load`). B is final.
  3. *Supervise the meter*: silent, or not following the chargers (`follows`): the emergency begins or ends.
- 4. *Find room* (`CycleState.find_room`): now_ma, up_ma, certain_ma per phase. From then on
-    only a meter that does not follow the chargers lowers `up_ma` again.
+ 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase. From then on
+    only a meter that does not follow the chargers lowers `room_to_raise_ma` again.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
  6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold everybody at the minimum in an emergency or a high-power window.
@@ -74,7 +74,7 @@ def cycle(
     _limit_by_absolute_value(cycle)
     _supervise_overcurrent(cycle, new_phases)
     _stop(cycle)
-    if cycle.at_minimum_only:
+    if cycle.is_held_at_minimum:
         _hold_at_minimum(cycle)
     else:
         share_out(cycle)
@@ -94,7 +94,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
             continue  # one that is invalid never is
         was_member, was_counted = (
             participant.takes_part,
-            participant.valid and participant.reachable,
+            participant.has_valid_currents and participant.is_reachable,
         )
         moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not was_member and participant.takes_part:  # what it had while it stood by is its start
@@ -104,10 +104,10 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
             )
         if moved is not None:
             _add_to_base(cycle, moved)
-        elif not was_counted and participant.valid and participant.reachable:
-            _take_from_base(cycle, participant.actual_ma)
+        elif not was_counted and participant.has_valid_currents and participant.is_reachable:
+            _take_from_base(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
-        invalid = invalid or (participant.reachable and not participant.valid)
+        invalid = invalid or (participant.is_reachable and not participant.has_valid_currents)
     cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, invalid)
 
 
@@ -118,7 +118,7 @@ def _reexamine_reports(cycle: CycleState) -> None:
         before_ma = phase.base_ma
         if phase.pending_samples:
             reexamine(phase, index, participants, cycle.settings, cycle.now_s)
-        elif cycle.is_on_change and not cycle.emergency:
+        elif cycle.has_meter_on_change and not cycle.is_emergency:
             since = cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S
             long_since = cycle.now_s - window_s
             examine_at_rest(phase, index, participants, since=since, long_since=long_since)
@@ -161,14 +161,14 @@ def _supervise_meter(cycle: CycleState) -> None:
     last_at = cycle.state.meter.supervised_since if alive_at is None else alive_at
     silent = cycle.now_s - last_at >= cycle.settings.timeout_s
     if silent:
-        cycle.emergency = True
-    elif cycle.emergency and meters.holds_again(cycle.meter, cycle.settings, cycle.now_s):
-        cycle.emergency = False
+        cycle.is_emergency = True
+    elif cycle.is_emergency and meters.holds_again(cycle.meter, cycle.settings, cycle.now_s):
+        cycle.is_emergency = False
     cycle.meter = meters.note_request(
         cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
     )
     fault_lasts = (
-        cycle.emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
+        cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
     )  # until a full set
     cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or fault_lasts)
 
@@ -182,7 +182,7 @@ def _check_meter_follows(cycle: CycleState) -> None:
     cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
     cycle.set_fault(FaultCode.METER_FROZEN, Answer.STILL in found)
     if found != _NOTHING_WRONG:
-        cycle.emergency = True
+        cycle.is_emergency = True
 
 
 _NOTHING_WRONG = {None}
@@ -198,7 +198,7 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
         value = cycle.state.meter.values[index]
         if phase.follow_check.finding is not None and value is not None:
             room_ma = cycle.settings.limit_ma - abs(value.current_ma)
-            cycle.up_ma[index] = min(cycle.up_ma[index], room_ma)
+            cycle.room_to_raise_ma[index] = min(cycle.room_to_raise_ma[index], room_ma)
 
 
 def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
@@ -208,26 +208,26 @@ def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None
     """
     if cycle.is_static:
         return
-    if cycle.emergency:
+    if cycle.is_emergency:
         silent = [index for index in range(len(cycle.phases)) if not _is_known(cycle, index)]
         cycle.overcurrent = overcurrents.suspended(cycle.overcurrent, silent)
     else:
         silent = []
-    if cycle.overcurrent.is_counting or _may_be_too_much(cycle):
+    if cycle.overcurrent.needs_supervision or _may_be_too_much(cycle):
         loads = [
             _load(cycle, index, is_new=index in new_phases)
             for index in range(len(cycle.phases))
             if index not in silent
         ]
-        good = not cycle.emergency and _a_restart_fits(cycle)
+        good = not cycle.is_emergency and _a_restart_fits(cycle)
         _note_release(cycle)
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
             before, cycle.settings, loads, cycle.now_s, may_restart=good
         )
-        if cycle.overcurrent.locked and not before.locked:
+        if cycle.overcurrent.is_locked_out and not before.is_locked_out:
             _interrupt(cycle)
-    cycle.set_fault(FaultCode.OVER_CURRENT, cycle.overcurrent.locked)
+    cycle.set_fault(FaultCode.OVER_CURRENT, cycle.overcurrent.is_locked_out)
 
 
 def _is_known(cycle: CycleState, index: int) -> bool:
@@ -267,7 +267,7 @@ def _fits_since(cycle: CycleState, participant: Participant) -> float:
     """
     since = LONG_AGO
     for index in participant.phases:
-        spare_ma = cycle.now_ma[index] + (cycle.phases[index].base_ma or 0)
+        spare_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
         most_ma = spare_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
         for until, base_ma in cycle.phases[index].history:
             if base_ma > most_ma:
@@ -286,7 +286,7 @@ def _note_release(cycle: CycleState) -> None:
     still_draw = any(
         number in lock_out.interrupted
         and participant.takes_part
-        and participant.draws_ma >= DRAWS_FROM_MA
+        and participant.highest_draw_ma >= DRAWS_FROM_MA
         for number, participant in cycle.participants.items()
     )
     stopped_since = None if still_draw else lock_out.stopped_since
@@ -298,7 +298,7 @@ def _note_release(cycle: CycleState) -> None:
         looked_at = min(
             (value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s
         )
-        if cycle.is_on_change:  # one that has nothing new to tell says so by its silence
+        if cycle.has_meter_on_change:  # one that has nothing new to tell says so by its silence
             looked_at = cycle.now_s - AT_REST_S
         is_released = looked_at - cycle.settings.meter_delay_s >= stopped_since
     if (stopped_since, is_released) != (lock_out.stopped_since, lock_out.is_released):
@@ -315,7 +315,7 @@ def _a_restart_fits(cycle: CycleState) -> bool:
     lock_out = cycle.overcurrent.lock_out
     interrupted = lock_out.interrupted if lock_out is not None else ()
     candidates = [m for m in wanting if m.settings.number in interrupted] or wanting
-    room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.now_ma]
+    room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
     if not candidates:
         return min(room_ma) >= 0
     return any(
@@ -346,10 +346,10 @@ def _load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
     return Load(
         phase=index,
-        measured_ma=_measured_ma(cycle, index, minimums_ma),
+        carried_ma=_measured_ma(cycle, index, minimums_ma),
         base_ma=cycle.phases[index].base_ma or 0,
         minimums_ma=minimums_ma,
-        at_minimum=bool(running) and at_minimum,
+        are_all_at_minimum=bool(running) and at_minimum,
         is_new=is_new,
     )
 
@@ -370,12 +370,12 @@ def _measured_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 def _shed(cycle: CycleState, running: list[Participant]) -> None:
     """Shed participants that do not fit instead of interrupting all."""
-    leaving = queues.shed(running, cycle.now_ma, cycle.settings, cycle.now_s)
+    leaving = queues.shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
         cycle.set_offer(participant, 0)
         queues.note_shed(participant, cycle.now_s)
     staying = [participant for participant in running if participant not in leaving]
-    if queues.fit(staying, cycle.now_ma):  # if not, the prioritised one alone is too much
+    if queues.fit(staying, cycle.room_now_ma):  # if not, the prioritised one alone is too much
         cycle.overcurrent = overcurrents.Overcurrent()
 
 
@@ -384,14 +384,14 @@ def _shed(cycle: CycleState, running: list[Participant]) -> None:
 
 def _stop(cycle: CycleState) -> None:
     """Offer 0 A at once to every participant that may not charge."""
-    locked = cycle.overcurrent.locked
+    locked = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
-        if not participant.reachable:
+        if not participant.is_reachable:
             cycle.reasons[number] = Reason.NOT_REACHABLE
-        too_low = participant.limit_ma < participant.settings.minimum_ma
-        if locked or not participant.allowed or not participant.valid or too_low:
+        too_low = participant.highest_offer_ma < participant.settings.minimum_ma
+        if locked or not participant.may_charge or not participant.has_valid_currents or too_low:
             cycle.set_offer(participant, 0)
-            if not participant.valid:
+            if not participant.has_valid_currents:
                 cycle.reasons[number] = Reason.INVALID_CURRENT
             elif locked:
                 cycle.reasons[number] = Reason.LOCK_OUT
@@ -399,15 +399,15 @@ def _stop(cycle: CycleState) -> None:
 
 def _hold_at_minimum(cycle: CycleState) -> None:
     """Hold every participant at its minimum: the available current is unknown, or soon will be."""
-    reason = Reason.METER_LOST if cycle.emergency else Reason.HIGH_POWER
-    room_ma = cycle.up_ma if cycle.emergency else cycle.now_ma
+    reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
+    room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            if not _may_start(cycle, has_room=cycle.claim_start(room_ma, participant)):
-                cycle.reasons[number] = reason if cycle.emergency else Reason.WAITING_FOR_CURRENT
+            if not _may_start(cycle, has_room=cycle.try_to_claim_start(room_ma, participant)):
+                cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
         cycle.reasons[number] = reason
@@ -420,7 +420,7 @@ def _may_start(cycle: CycleState, *, has_room: bool) -> bool:
     peaks included, decides. Before the first set everybody has the minimum, but nobody is started
     any more once the meter should have spoken. Source: load-management 11.
     """
-    if cycle.emergency and not cycle.is_base_known:
+    if cycle.is_emergency and not cycle.is_base_known:
         return FaultCode.SMART_METER_TIMEOUT not in cycle.faults
     return has_room
 
@@ -430,17 +430,28 @@ def _stand_by(cycle: CycleState) -> None:
 
     The minimum of one is not available to the next: two may plug in at the same moment.
     """
-    available_ma = cycle.now_ma if cycle.in_window and not cycle.emergency else cycle.up_ma
+    available_ma = (
+        cycle.room_now_ma
+        if cycle.is_in_high_power_window and not cycle.is_emergency
+        else cycle.room_to_raise_ma
+    )
     room_ma = [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
     for number, participant in cycle.participants.items():
         if participant.takes_part or not (
-            participant.allowed and participant.valid and participant.reachable
+            participant.may_charge and participant.has_valid_currents and participant.is_reachable
         ):
             continue
-        if cycle.overcurrent.locked or participant.limit_ma < participant.settings.minimum_ma:
+        if (
+            cycle.overcurrent.is_locked_out
+            or participant.highest_offer_ma < participant.settings.minimum_ma
+        ):
             continue
-        if participant.leaves and not cycle.at_minimum_only and cycle.fits(participant):
-            cycle.set_offer(participant, min(participant.offer_ma, participant.limit_ma))
+        if (
+            participant.draws_while_interrupting
+            and not cycle.is_held_at_minimum
+            and cycle.has_room_for_commitments(participant)
+        ):
+            cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
         fits = _may_start(cycle, has_room=cycle.has_room(room_ma, participant))

@@ -34,7 +34,7 @@ class CycleState:
             number: participant.clone() for number, participant in state.participants.items()
         }
         self.phases = [phase.clone() for phase in state.phases]
-        self.emergency = state.emergency
+        self.is_emergency = state.is_emergency
         self.faults = state.outcome.faults
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
@@ -43,35 +43,36 @@ class CycleState:
         # for which offers without a vehicle are taken back
         self.claimed_ma = [0] * len(self.phases)
         count = len(self.phases)
-        self.now_ma = [0] * count  # A_now
-        self.up_ma = [0] * count  # A_up
-        self.certain_ma = [0] * count  # A_up without the uncertainty of the base load
+        self.room_now_ma = [0] * count  # A_now
+        self.room_to_raise_ma = [0] * count  # A_up
+        self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
         self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
-        self.is_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
-        self.in_window = now_s < state.high_power_until
+        self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
+        self.is_in_high_power_window = now_s < state.high_power_until
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @property
-    def at_minimum_only(self) -> bool:
+    def is_held_at_minimum(self) -> bool:
         """Tell whether nobody may have more than the minimum."""
-        return self.emergency or self.in_window
+        return self.is_emergency or self.is_in_high_power_window
 
     @property
     def eligible(self) -> list[Participant]:
         """Return the participants of the allocation."""
-        if self.overcurrent.locked:
+        if self.overcurrent.is_locked_out:
             return []
         return [
             participant
             for participant in self.participants.values()
-            if participant.takes_part and participant.limit_ma >= participant.settings.minimum_ma
+            if participant.takes_part
+            and participant.highest_offer_ma >= participant.settings.minimum_ma
         ]
 
-    def set_fault(self, code: FaultCode, present: bool) -> None:  # noqa: FBT001 - a finding
+    def set_fault(self, code: FaultCode, is_present: bool) -> None:  # noqa: FBT001 - a finding
         """Note whether a general fault is there."""
-        if present != (code in self.faults):
-            self.faults = self.faults | {code} if present else self.faults - {code}
+        if is_present != (code in self.faults):
+            self.faults = self.faults | {code} if is_present else self.faults - {code}
 
     def set_offer(self, participant: Participant, offer_ma: int) -> None:
         """Give a participant another offer."""
@@ -97,11 +98,13 @@ class CycleState:
             if held_ma > peak_ma:
                 peak_ma, self.peak_expires_at[index] = held_ma, until + held_s
             peak_ma = max(peak_ma, base_ma + self._uncertainty_ma(index, phase, window))
-            self.now_ma[index] = claims[index].room_ma(self.settings, base_ma)
-            self.up_ma[index] = claims[index].room_ma(self.settings, peak_ma)
-            self.certain_ma[index] = claims[index].room_ma(self.settings, max(base_ma, held_ma))
-            if value is not None and value.over_range:  # nobody knows how much more it is
-                self.up_ma[index] = min(self.up_ma[index], 0)
+            self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
+            self.room_to_raise_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            self.certain_room_ma[index] = claims[index].room_ma(
+                self.settings, max(base_ma, held_ma)
+            )
+            if value is not None and value.is_over_range:  # nobody knows how much more it is
+                self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window: float) -> int:
         """Return how much higher the base load may be.
@@ -119,13 +122,13 @@ class CycleState:
     def _peaks_count_until(self) -> float:
         """Return the time from which peaks are forgotten: it stands still while the meter is silent."""
         times = [value.arrived_at for value in self.state.meter.values if value is not None]
-        return min(times) if self.emergency and times else self.now_s
+        return min(times) if self.is_emergency and times else self.now_s
 
     def _claims(self) -> list[Claims]:
         """Return what charging points take of each phase beside their offers."""
         claims = [Claims() for _ in self.phases]
         for participant in self.participants.values():
-            if participant.takes_beside_offer:
+            if participant.has_claims_beside_offer:
                 for index, one in enumerate(claims):
                     one.add(participant, index)
         return claims
@@ -140,14 +143,14 @@ class CycleState:
         for participant in self.participants.values():
             if participant is without:
                 continue
-            counts = participant.holds
+            counts = participant.holds_offer
             rises = counts and self.now_s < participant.rises_until
             falls = (
-                not participant.settings.measures
+                not participant.settings.measures_current
                 and participant.draw_at_change_ma > participant.offer_ma
             )
             for index in range(len(held_ma)):
-                own_ma = participant.held_ma(index, counts=counts)
+                own_ma = participant.committed_ma(index, holds_offer=counts)
                 if rises and participant.raised_to_ma > own_ma and index in participant.phases:
                     own_ma = participant.raised_to_ma
                 if falls and self._is_meter_unread_since_change(participant, index):
@@ -161,7 +164,7 @@ class CycleState:
         Only the meter shows what such a charger has released.
         """
         return (
-            not participant.settings.measures
+            not participant.settings.measures_current
             and participant.draw_at_change_ma > participant.offer_ma
             and any(
                 self._is_meter_unread_since_change(participant, index)
@@ -178,7 +181,7 @@ class CycleState:
             return False
         value = self.state.meter.values[phase]
         reported_at = (
-            value.arrived_at if value is not None and not self.is_on_change else self.now_s
+            value.arrived_at if value is not None and not self.has_meter_on_change else self.now_s
         )
         return reported_at - self.settings.meter_delay_s - EARLY_S < obeyed_at(
             participant, self.settings
@@ -190,7 +193,7 @@ class CycleState:
         need_ma = participant.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
 
-    def claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
+    def try_to_claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
         """Claim the minimum of a newcomer; true: it may start now.
 
         Where no vehicle is connected, an offer is withdrawn first if there is not enough for both:
@@ -213,7 +216,9 @@ class CycleState:
         standing_ma = [0] * len(self.phases)
         for participant in self.participants.values():
             if participant.takes_part or not (
-                participant.allowed and participant.valid and participant.reachable
+                participant.may_charge
+                and participant.has_valid_currents
+                and participant.is_reachable
             ):
                 continue
             offer_ma = participant.offer_ma
@@ -226,20 +231,20 @@ class CycleState:
                 standing_ma[index] += offer_ma
         return standing_ma
 
-    def fits(self, participant: Participant) -> bool:
+    def has_room_for_commitments(self, participant: Participant) -> bool:
         """Tell whether what everybody holds is there on the phases of this one."""
         held_ma = self.committed_ma()
-        return all(held_ma[index] <= self.now_ma[index] for index in participant.phases)
+        return all(held_ma[index] <= self.room_now_ma[index] for index in participant.phases)
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves."""
-        known = not self.emergency and self.is_base_known
-        padded = (*self.now_ma, 0, 0)
+        known = not self.is_emergency and self.is_base_known
+        padded = (*self.room_now_ma, 0, 0)
         return LoadManagement(
             participants=self.participants,
             meter=self.meter,
             phases=tuple(self.phases),
-            emergency=self.emergency,
+            is_emergency=self.is_emergency,
             high_power_until=self.state.high_power_until,
             overcurrent=self.overcurrent,
             turn=self.turn,
@@ -256,7 +261,12 @@ class CycleState:
         now_s = self.now_s
         due_at = self._note_unchanged_until()
         waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
-        if waits or self.overcurrent.is_counting or self.at_minimum_only or not self.is_at_target:
+        if (
+            waits
+            or self.overcurrent.needs_supervision
+            or self.is_held_at_minimum
+            or not self.is_at_target
+        ):
             return now_s
         if any(map(self._is_awaiting_release, self.participants.values())):
             return now_s
@@ -283,7 +293,7 @@ class CycleState:
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
         """Tell whether a value that is in force says more when nothing moves any more."""
-        return self.is_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
+        return self.has_meter_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
 
     def _note_unchanged_until(self) -> float:
         """Note for each participant until when nothing about it changes; return the first of these.

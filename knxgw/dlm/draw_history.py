@@ -14,8 +14,8 @@ OFTEN_S = 2.0  # about as often as a cycle runs
 
 def is_read_often(participant: Participant) -> bool:
     """Tell whether its current is read about as often as a cycle runs."""
-    if not participant.settings.measures:
-        return not participant.connected
+    if not participant.settings.measures_current:
+        return not participant.is_connected
     return participant.observation is None or participant.observation.period_s <= OFTEN_S
 
 

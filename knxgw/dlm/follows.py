@@ -90,8 +90,8 @@ class PairedReport(NamedTuple):
     low_ma: int  # all chargers together, at least
     high_ma: int
     assumed_ma: int = 0  # those whose draw is assumed
-    measured_numbers: int = 0  # whose draw is known: a bit for each number
-    drawing_numbers: int = 0  # whose vehicle draws
+    measured_bits: int = 0  # whose draw is known: a bit for each number
+    drawing_bits: int = 0  # whose vehicle draws
 
 
 class Level(NamedTuple):
@@ -100,7 +100,7 @@ class Level(NamedTuple):
     drawn_ma: int
     current_ma: int  # the median of the meter's values
     total_ma: int
-    drawing_numbers: int
+    drawing_bits: int
     reached_at: float
 
 
@@ -108,16 +108,16 @@ class RestingChargers(NamedTuple):
     """Chargers that do not move."""
 
     drawn_ma: int  # all together, what is assumed as well
-    known: int  # of how many that is known
+    known_count: int  # of how many that is known
 
-    def lasts(self, phase: int, participants: Iterable[Participant]) -> bool:
+    def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
         """Tell whether they still do not."""
         drawn_ma = known = 0
         for participant in participants:
-            if participant.valid and participant.reachable:
-                drawn_ma += participant.actual_ma[phase]
+            if participant.has_valid_currents and participant.is_reachable:
+                drawn_ma += participant.draw_ma[phase]
                 known += 1
-        return known == self.known and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
+        return known == self.known_count and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
 
 
 class Trail(NamedTuple):
@@ -156,7 +156,7 @@ class FollowCheck:
     present: PresentLevel = NOWHERE
     step: Step = NO_STEP
     answers: tuple[Answer, ...] = ()  # to the last steps
-    has_sign: bool = False  # it has reported export at some time
+    has_reported_export: bool = False  # it has reported export at some time
     finding: Answer | None = None  # what is wrong with it
 
 
@@ -177,8 +177,8 @@ def add_report(
     """
     still, same = repeated(check.trail, report)
     if check.rest is not None:
-        if check.rest.lasts(phase, participants) and (
-            check.has_sign or report.current_ma > -STEADY_MA
+        if check.rest.are_still_resting(phase, participants) and (
+            check.has_reported_export or report.current_ma > -STEADY_MA
         ):
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             kept_on = (*check.trail.pending[-kept:], report)
@@ -213,9 +213,11 @@ def _rest(
     before, last = check.step.began_at, check.last_sample
     if before is None or last is None or before.reached_at != last.arrived_at:
         return None
-    known = sum(participant.valid and participant.reachable for participant in participants)
+    known = sum(
+        participant.has_valid_currents and participant.is_reachable for participant in participants
+    )
     rest = RestingChargers(before.drawn_ma + last.assumed_ma, known)
-    return rest if rest.lasts(phase, participants) else None
+    return rest if rest.are_still_resting(phase, participants) else None
 
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
@@ -240,8 +242,8 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         present=PresentLevel(drawn_ma, values),
         step=Step(before, possible, away_since),
     )
-    if paired.current_ma <= -STEADY_MA and not check.has_sign:
-        check = _concluded(replace(check, has_sign=True))
+    if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
+        check = _concluded(replace(check, has_reported_export=True))
     return check if drawn_ma is None else _at_level(check, drawn_ma, paired)
 
 
@@ -249,7 +251,7 @@ def _is_cut(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
     """Tell whether nothing can be said about what came before, because somebody unseen moved."""
     last = check.last_sample
     return last is not None and (
-        paired.measured_numbers != last.measured_numbers
+        paired.measured_bits != last.measured_bits
         or abs(paired.assumed_ma - last.assumed_ma) > STEADY_MA
         or paired.arrived_at > before.reached_at + LONGEST_S
     )
@@ -327,7 +329,7 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
         and constant_since.arrived_at <= calm_until
     ):
         return False  # nothing that is alive repeats itself to the milliampere
-    if paired.drawing_numbers == before.drawing_numbers:
+    if paired.drawing_bits == before.drawing_bits:
         return True
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
@@ -338,7 +340,7 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
 def _from_here(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
-    level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_numbers, paired.arrived_at)
+    level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))
 
 
@@ -352,7 +354,7 @@ def _concluded(check: FollowCheck) -> FollowCheck:
     if len(answers) < STEPS or len(set(answers)) > 1:
         return check
     answer = answers[-1]
-    if answer is Answer.WRONG_WAY and not check.has_sign:
+    if answer is Answer.WRONG_WAY and not check.has_reported_export:
         return check
     return replace(check, finding=None if answer is Answer.FOLLOWS else answer)
 
@@ -362,12 +364,14 @@ def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> Pa
     at, current_ma, total_ma = report
     low_ma = high_ma = others_ma = measured = drawing = 0
     for participant in participants:
-        if not (participant.valid and participant.reachable):
+        if not (participant.has_valid_currents and participant.is_reachable):
             continue
-        if not (participant.settings.measures and participant.settings.measures_each):
+        if not (
+            participant.settings.measures_current and participant.settings.measures_every_phase
+        ):
             others_ma += range_about(participant, at, at, phase)[1]
             continue
-        if participant.connected and (
+        if participant.is_connected and (
             (read_at := last_read_at(participant)) is None or read_at < at
         ):
             return None

@@ -60,14 +60,14 @@ def new(
         participants={
             one.number: Participant(
                 settings=one,
-                phases=one.wired,
+                phases=one.wired_phases,
                 offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
             )
             for one in participants
         },
         meter=Meter(supervised_since=now_s),
         phases=tuple(PhaseState(base_ma=0 if static else None) for _ in range(settings.phases)),
-        emergency=not static,
+        is_emergency=not static,
     )
 
 
@@ -90,7 +90,7 @@ def meter_value(
         current_ma=value.current_ma if value else 0,
         sampled_at=now_s - settings.meter_delay_s,
         arrived_at=now_s,
-        is_seldom=meter.spacing_s > settings.raise_spacing_s,
+        is_from_slow_meter=meter.spacing_s > settings.raise_spacing_s,
     )
     participants = [
         _with_reading_time(participant, observations.get(number))
@@ -98,7 +98,7 @@ def meter_value(
     ]
     add_sample(one, phase, sample, participants, settings)
     note_base_load(one, now_s, window_s(meter))
-    if value and not value.over_range:
+    if value and not value.is_over_range:
         report = follows.Report(now_s, value.current_ma, meter.total_ma)
         one.follow_check = follows.add_report(
             one.follow_check, phase, report, participants, meter.spacing_s
@@ -108,7 +108,7 @@ def meter_value(
     moved = moved or one.follow_check.finding is not before.follow_check.finding
     due_at = now_s if moved or one.pending_samples else state.due_at
     state = replace(state, meter=meter, phases=tuple(phases), due_at=due_at)
-    if state.emergency and meter.sets.count > sets_before:
+    if state.is_emergency and meter.sets.count > sets_before:
         return _emergency_ends(state, now_s)
     return state
 
@@ -120,7 +120,7 @@ def _with_reading_time(participant: Participant, observation: Observation | None
         observation is None
         or known is None
         or observation.read_at == participant.read_at
-        or not participant.reachable
+        or not participant.is_reachable
     ):
         return participant
     if not known.differs_only_in_age(observation):
@@ -136,7 +136,7 @@ def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     for phase in phases:
         if was_raised:  # not after a start: then there is nothing to be careful about
             phase.reduced_at = now_s
-    return replace(state, emergency=False, phases=tuple(phases), due_at=now_s)
+    return replace(state, is_emergency=False, phases=tuple(phases), due_at=now_s)
 
 
 def in_operation(
@@ -152,7 +152,7 @@ def in_operation(
     meter = meters.in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
     begins = meter.in_operation is not None and meter.in_operation.since == now_s
-    if state.emergency and begins:
+    if state.is_emergency and begins:
         meter = meters.note_request(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 
@@ -170,7 +170,7 @@ def _values_confirmed(
     phases = [phase.clone() for phase in state.phases]
     for index, phase in enumerate(phases):
         value = state.meter.values[index]
-        if value is not None and not value.over_range:
+        if value is not None and not value.is_over_range:
             report = follows.Report(now_s, value.current_ma, state.meter.total_ma)
             phase.follow_check = follows.add_report(
                 phase.follow_check, index, report, participants, state.meter.spacing_s
@@ -200,7 +200,7 @@ def observe_charger(
     lost = observe(participant, observation, settings, now_s)
     if lost is not None or _part(participant) != _part(before):
         return None
-    moved = participant.actual_ma != before.actual_ma
+    moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}
     return replace(state, participants=participants, due_at=now_s if moved else state.due_at)
 
@@ -211,12 +211,12 @@ def _part(
     """Return what decides which part a charging point has, beside what it draws."""
     return (
         participant.wants_to_charge,
-        participant.interrupts,
-        participant.allowed,
-        participant.valid,
-        participant.reachable,
-        participant.connected,
-        participant.cap,
+        participant.is_interrupting,
+        participant.may_charge,
+        participant.has_valid_currents,
+        participant.is_reachable,
+        participant.is_connected,
+        participant.external_cap,
         participant.held_back_ma,
     )
 
@@ -228,15 +228,15 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     regular cycle: raising is never urgent.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
-    if value is None or base_ma is None or state.emergency or now_s < state.high_power_until:
+    if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
         return True
-    over = value.over_range or value.current_ma > settings.limit_ma
-    if over or state.overcurrent.is_counting or state.phases[phase].excess_since is not None:
+    over = value.is_over_range or value.current_ma > settings.limit_ma
+    if over or state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None:
         return True
     held_ma = minimums_ma = 0
     claims = Claims()
     for participant in state.participants.values():
-        held_ma += participant.held_ma(phase, counts=participant.holds)
+        held_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
         claims.add(participant, phase)
         minimums_ma += participant.settings.minimum_ma
     severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma

@@ -27,14 +27,14 @@ class PhaseValue:
 
     current_ma: int  # negative: export
     arrived_at: float  # when the telegram came
-    over_range: bool = False  # the true current is higher, nobody knows how much
+    is_over_range: bool = False  # the true current is higher, nobody knows how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteSets:
     """Sets of values, one of each phase and close together: what there were, and what is coming."""
 
-    fresh: frozenset[int] = frozenset()  # phases that came since the last complete set
+    fresh_phases: frozenset[int] = frozenset()  # phases that came since the last complete set
     completed_at: float | None = None  # when the last set became complete [monotonic s]
     count: int = 0  # how many sets there were
     spacings_s: tuple[float, ...] = ()  # between the last ones
@@ -105,7 +105,7 @@ def update(
     if over:
         current_ma = OVER_RANGE_COUNTS_MA
     values = tuple(
-        PhaseValue(current_ma=round(current_ma), arrived_at=now_s, over_range=over)
+        PhaseValue(current_ma=round(current_ma), arrived_at=now_s, is_over_range=over)
         if index == phase
         else known
         for index, known in enumerate(meter.values)
@@ -127,7 +127,7 @@ def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     After a telegram was lost the other phases of its round wait for the next one of that phase: they
     would make a set with it, each time, of which all but one value are a whole spacing old.
     """
-    fresh, spacings_s = meter.sets.fresh, meter.sets.spacings_s
+    fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
         return fresh
     since = now_s - ROUND * meter.spacing_s
@@ -149,7 +149,7 @@ def _sets_with(
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     if len(fresh) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
         return CompleteSets(
-            fresh=fresh,
+            fresh_phases=fresh,
             completed_at=sets.completed_at,
             count=sets.count,
             spacings_s=spacings,

@@ -31,7 +31,11 @@ def is_unchanged(participant: Participant, observation: Observation, now_s: floa
     Then this cycle need not observe it again. The assumed draw of a charger without measurement changes with time.
     """
     known = participant.observation
-    if known is None or now_s >= participant.unchanged_until or not participant.settings.measures:
+    if (
+        known is None
+        or now_s >= participant.unchanged_until
+        or not participant.settings.measures_current
+    ):
         return False
     return known.differs_only_in_age(observation)
 
@@ -40,9 +44,9 @@ def note_age(participant: Participant, observation: Observation) -> None:
     """Note when the currents were read, after a reading that showed nothing new."""
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
-        if participant.reachable:
+        if participant.is_reachable:
             participant.history = _grown(
-                participant.history, observation.read_at, participant.actual_ma
+                participant.history, observation.read_at, participant.draw_ma
             )
 
 
@@ -55,43 +59,51 @@ def observe(
     does what one without measurement was taken to draw until it stopped: the meter has to show that
     it is there.
     """
-    if observation.reachable and not (
-        participant.observation is not None and participant.observation.reachable
+    if observation.is_reachable and not (
+        participant.observation is not None and participant.observation.is_reachable
     ):
         participant.reachable_since = now_s
     participant.observation, participant.unchanged_until = observation, now_s
-    was_counted = participant.valid and participant.reachable
-    before_ma = participant.actual_ma
-    if participant.connected and not observation.connected:
+    was_counted = participant.has_valid_currents and participant.is_reachable
+    before_ma = participant.draw_ma
+    if participant.is_connected and not observation.is_connected:
         _unplugged(participant)
-    participant.connected, participant.allowed = observation.connected, observation.allowed
-    participant.cap, participant.energy_mwh = observation.cap, observation.energy_mwh
+    participant.is_connected, participant.may_charge = (
+        observation.is_connected,
+        observation.may_charge,
+    )
+    participant.external_cap, participant.energy_mwh = (
+        observation.external_cap,
+        observation.energy_mwh,
+    )
     _update_reachability(participant, observation, settings, now_s)
     _update_currents(participant, observation, settings, now_s)
     participant.wants_to_charge = _wants_to_charge(observation)
-    participant.interrupts = (
-        participant.connected and observation.state is ChargingState.INTERRUPTION
+    participant.is_interrupting = (
+        participant.is_connected and observation.state is ChargingState.INTERRUPTION
     )
-    if participant.reachable:
+    if participant.is_reachable:
         participant.held_back_ma = _not_acknowledged_ma(participant, observation, now_s)
-    if was_counted and not (participant.valid and participant.reachable):
-        participant.actual_ma, participant.currents_ma, participant.overdraw_ma = (
+    if was_counted and not (participant.has_valid_currents and participant.is_reachable):
+        participant.draw_ma, participant.currents_ma, participant.overdraw_ma = (
             NO_CURRENT,
             None,
             NO_CURRENT,
         )
-        participant.phases = participant.settings.wired
+        participant.phases = participant.settings.wired_phases
         if settings.static_limit_ma is None:
             participant.unread_draw_ma = before_ma
         return before_ma
-    if participant.reachable and (participant.valid or _is_off(participant, observation)):
+    if participant.is_reachable and (
+        participant.has_valid_currents or _is_off(participant, observation)
+    ):
         participant.unread_draw_ma = NO_CURRENT
     if (
-        not participant.settings.measures
-        and participant.reachable
+        not participant.settings.measures_current
+        and participant.is_reachable
         and settings.static_limit_ma is None
     ):
-        return before_ma if any(before_ma) and not any(participant.actual_ma) else None
+        return before_ma if any(before_ma) and not any(participant.draw_ma) else None
     return None
 
 
@@ -102,7 +114,7 @@ def _is_off(participant: Participant, observation: Observation) -> bool:
 
 
 def _unplugged(participant: Participant) -> None:
-    participant.phases = participant.settings.wired
+    participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
     participant.use_cap_ma = participant.under_use_since = participant.scarce_since = None
@@ -117,14 +129,14 @@ def _update_reachability(
 
     Without a meter nothing shows it: then all of it is reserved.
     """
-    if participant.reachable and not observation.reachable:
+    if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
         stays_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
-        actual = NO_CURRENT if settings.static_limit_ma is not None else participant.actual_ma
+        actual = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
         participant.held_back_ma = _on_phases(
-            participant.settings.wired, lambda phase: max(0, stays_ma - actual[phase])
+            participant.settings.wired_phases, lambda phase: max(0, stays_ma - actual[phase])
         )
-    participant.reachable = observation.reachable and not _is_awaited(
+    participant.is_reachable = observation.is_reachable and not _is_awaited(
         participant, observation, now_s
     )
 
@@ -136,8 +148,8 @@ def _is_awaited(participant: Participant, observation: Observation, now_s: float
     everybody would be lowered for nothing.
     """
     if (
-        participant.reachable
-        or not participant.settings.measures
+        participant.is_reachable
+        or not participant.settings.measures_current
         or not _is_unread(participant, observation, now_s)
     ):
         return False
@@ -167,7 +179,7 @@ def _not_acknowledged_ma(
         or now_s < participant.obey_by_at
     ):
         return NO_CURRENT
-    actual, offer_ma = participant.actual_ma, participant.offer_ma
+    actual, offer_ma = participant.draw_ma, participant.offer_ma
     return _on_phases(
         participant.phases, lambda phase: max(0, acknowledged_ma - max(offer_ma, actual[phase]))
     )
@@ -184,12 +196,12 @@ def _on_phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:
 def _update_currents(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    if not participant.reachable:
+    if not participant.is_reachable:
         participant.plausible_since = None
         return
-    if not participant.settings.measures:
-        participant.actual_ma = _assumed(participant, observation, settings, now_s)
-        participant.valid = True
+    if not participant.settings.measures_current:
+        participant.draw_ma = _assumed(participant, observation, settings, now_s)
+        participant.has_valid_currents = True
     elif (
         observation.currents_ma is None
         or _is_unread(participant, observation, now_s)
@@ -197,32 +209,32 @@ def _update_currents(
     ):
         if now_s - age_counts_from(participant) <= stale_after_s(participant):
             return  # it has just come back: they will be read in a moment
-        participant.valid, participant.plausible_since = False, None
+        participant.has_valid_currents, participant.plausible_since = False, None
     else:
         is_known = (
-            participant.currents_ma is not None or not participant.valid
+            participant.currents_ma is not None or not participant.has_valid_currents
         )  # else it was out of sight
         if is_known and observation.read_at == participant.read_at:
-            if participant.valid:
+            if participant.has_valid_currents:
                 _update_phases(
                     participant, now_s
                 )  # what time alone tells does not wait for a reading
             return
-        same = participant.valid and observation.currents_ma is participant.currents_ma
+        same = participant.has_valid_currents and observation.currents_ma is participant.currents_ma
         participant.read_at, participant.currents_ma = observation.read_at, observation.currents_ma
         if not same:
             _update_validity(participant, observation.currents_ma, now_s)
-        if participant.valid and not same:
-            participant.actual_ma = _in_grid_phases(
-                participant.settings.wired, observation.currents_ma
+        if participant.has_valid_currents and not same:
+            participant.draw_ma = _in_grid_phases(
+                participant.settings.wired_phases, observation.currents_ma
             )
-    if participant.valid:
+    if participant.has_valid_currents:
         at = (
             observation.read_at
-            if participant.settings.measures and observation.read_at is not None
+            if participant.settings.measures_current and observation.read_at is not None
             else now_s
         )
-        participant.history = _grown(participant.history, at, participant.actual_ma)
+        participant.history = _grown(participant.history, at, participant.draw_ma)
         _update_phases(participant, now_s)
 
 
@@ -256,12 +268,12 @@ def _update_validity(
     highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
     good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
     if not good:
-        participant.valid, participant.plausible_since = False, None
-    elif not participant.valid:
+        participant.has_valid_currents, participant.plausible_since = False, None
+    elif not participant.has_valid_currents:
         participant.plausible_since = (
             now_s if participant.plausible_since is None else participant.plausible_since
         )
-        participant.valid = now_s - participant.plausible_since >= VALID_AGAIN_S
+        participant.has_valid_currents = now_s - participant.plausible_since >= VALID_AGAIN_S
 
 
 def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
@@ -290,24 +302,24 @@ def _assumed(
 
 def _update_phases(participant: Participant, now_s: float) -> None:
     """Let unused phases leave, and used ones join at once."""
-    actual = participant.actual_ma
+    actual = participant.draw_ma
     if max(actual) < CHARGES_CLEARLY_MA:
         participant.charges_clearly_since = None
     elif participant.charges_clearly_since is None:
         participant.charges_clearly_since = now_s
     unused = {
         p: participant.unused_since.get(p, now_s)
-        for p in participant.settings.wired
+        for p in participant.settings.wired_phases
         if actual[p] < UNUSED_BELOW_MA
     }
     participant.unused_since = unused
-    if not participant.settings.measures or (
-        not unused and participant.phases == participant.settings.wired
+    if not participant.settings.measures_current or (
+        not unused and participant.phases == participant.settings.wired_phases
     ):
         return
     joined = [
         p
-        for p in participant.settings.wired
+        for p in participant.settings.wired_phases
         if p in participant.phases or actual[p] > UNUSED_BELOW_MA
     ]
     if (
@@ -319,7 +331,7 @@ def _update_phases(participant: Participant, now_s: float) -> None:
 
 
 def _wants_to_charge(observation: Observation) -> bool:
-    if not observation.connected or observation.state is None:
+    if not observation.is_connected or observation.state is None:
         return False
     return observation.state in _WANTING
 

@@ -20,10 +20,10 @@ class Load:
     """One phase as the supervision sees it [mA]."""
 
     phase: int
-    measured_ma: int  # M_p
+    carried_ma: int  # M_p
     base_ma: int  # B_p
     minimums_ma: int  # sum of the minima of all who charge on it
-    at_minimum: bool  # all participants on it are there, and there is at least one
+    are_all_at_minimum: bool  # all participants on it are there, and there is at least one
     is_new: bool  # the value came since the last cycle
 
 
@@ -66,12 +66,12 @@ class Overcurrent:
     restarted_at: float = -1e9  # end of the last lock-out
 
     @property
-    def locked(self) -> bool:
+    def is_locked_out(self) -> bool:
         """Tell whether no charging point may charge, because of an overcurrent."""
         return self.lock_out is not None
 
     @property
-    def is_counting(self) -> bool:
+    def needs_supervision(self) -> bool:
         """Tell whether an overcurrent is being confirmed, or has led to the lock-out.
 
         While that is so, each cycle has to supervise it.
@@ -127,8 +127,10 @@ def _watching(
     severe = list(before.severe_samples)
     for load in loads:
         phase = load.phase
-        fuse = _is_too_much(load, fuse_ma, counting=before.above_fuse_since[phase] is not None)
-        limit = _is_too_much(load, limit_ma, counting=before.above_limit_since[phase] is not None)
+        fuse = _is_too_much(load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None)
+        limit = _is_too_much(
+            load, limit_ma, is_counting=before.above_limit_since[phase] is not None
+        )
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if limit else None
         if load.is_new:
@@ -155,13 +157,15 @@ def _watching(
     return replace(known, excess=excess)
 
 
-def _is_too_much(load: Load, most_ma: int, *, counting: bool) -> bool:
+def _is_too_much(load: Load, most_ma: int, *, is_counting: bool) -> bool:
     """Tell whether lowering does not help: all are at the minimum, or that would be too much, too.
 
     One that comes back with more than its minimum does not restart the time.
     """
-    helpless = load.at_minimum or (counting and load.base_ma + load.minimums_ma > most_ma)
-    return helpless and load.measured_ma > most_ma
+    helpless = load.are_all_at_minimum or (
+        is_counting and load.base_ma + load.minimums_ma > most_ma
+    )
+    return helpless and load.carried_ma > most_ma
 
 
 def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:

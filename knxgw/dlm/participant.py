@@ -30,10 +30,12 @@ class ParticipantSettings:
     minimum_ma: int  # that the charger can express
     maximum_ma: int
     resolution_ma: int
-    wired: tuple[int, ...]  # grid phases by wiring and rotation, in the order of the terminals
-    measures: bool  # false: the setpoint counts as the current while it charges
+    wired_phases: tuple[
+        int, ...
+    ]  # grid phases by wiring and rotation, in the order of the terminals
+    measures_current: bool  # false: the setpoint counts as the current while it charges
     fallback_ma: int  # what it may take without the gateway
-    measures_each: bool = True  # false: of some phases its current is assumed
+    measures_every_phase: bool = True  # false: of some phases its current is assumed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,8 @@ class Observation:
     """What a charging point is like at the moment of a cycle."""
 
     state: ChargingState | None  # the charger's own, without the echo of our pause; None: unknown
-    connected: bool
-    reachable: bool
+    is_connected: bool
+    is_reachable: bool
     constraints: tuple[Constraint, ...]  # beside load management, highest rank first
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_at: float | None  # when they were read
@@ -57,12 +59,12 @@ class Observation:
         return self.fresh_s / FRESH_PERIODS
 
     @property
-    def allowed(self) -> bool:
+    def may_charge(self) -> bool:
         """Tell whether nobody but load management keeps it from charging."""
         return all(one.cap_ma for one in self.constraints)
 
     @property
-    def cap(self) -> Constraint | None:
+    def external_cap(self) -> Constraint | None:
         """Return the smallest cap that lets it charge, of equal ones the highest rank."""
         caps = [one for one in self.constraints if one.cap_ma]
         return min(caps, key=lambda one: one.cap_ma, default=None)
@@ -74,8 +76,8 @@ class Observation:
         """
         return Observation(
             state=self.state,
-            connected=self.connected,
-            reachable=self.reachable,
+            is_connected=self.is_connected,
+            is_reachable=self.is_reachable,
             constraints=self.constraints,
             currents_ma=self.currents_ma,
             read_at=read_at,
@@ -91,8 +93,8 @@ class Observation:
             self.currents_ma == other.currents_ma
             and self.fresh_s == other.fresh_s
             and self.state is other.state
-            and self.connected is other.connected
-            and self.reachable is other.reachable
+            and self.is_connected is other.is_connected
+            and self.is_reachable is other.is_reachable
             and self.constraints == other.constraints
             and self.energy_mwh == other.energy_mwh
             and self.acknowledged_ma == other.acknowledged_ma
@@ -107,21 +109,21 @@ class Participant:
     settings: ParticipantSettings
     offer_ma: int = 0  # s_i
     phases: tuple[int, ...] = ()  # it counts for
-    actual_ma: Phases = NO_CURRENT  # a_i
+    draw_ma: Phases = NO_CURRENT  # a_i
     history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
     currents_ma: tuple[int | None, ...] | None = None  # as they were read
     read_at: float | None = None
     observation: Observation | None = None  # the last one that was taken
     unchanged_until: float = -1e9  # until then the same observation changes nothing
-    connected: bool = False
-    reachable: bool = False
+    is_connected: bool = False
+    is_reachable: bool = False
     reachable_since: float = -1e9  # since when it answers
-    valid: bool = True
+    has_valid_currents: bool = True
     plausible_since: float | None = None  # since when its values are valid again
     wants_to_charge: bool = False
-    interrupts: bool = False  # the charger itself does
-    allowed: bool = False
-    cap: Constraint | None = None  # of those that are not load management
+    is_interrupting: bool = False  # the charger itself does
+    may_charge: bool = False
+    external_cap: Constraint | None = None  # of those that are not load management
     energy_mwh: int = 0
     charges_clearly_since: float | None = None  # since when it charges clearly
     # phase -> since when it is not used
@@ -144,7 +146,7 @@ class Participant:
     under_use_since: float | None = None  # since when it draws less than allowed
     use_cap_ma: int | None = None
     draw_at_cap_ma: int = 0  # what it took of more when it got this cap
-    is_narrow: bool = False  # the cap leaves it hardly any headroom
+    has_narrow_headroom: bool = False  # the cap leaves it hardly any headroom
     headroom_changed_at: float = -1e9  # when its headroom changed last
     scarce_since: float | None = None  # since when others on its phases lack what it does not use
     cap_raised_at: float = -1e9
@@ -155,7 +157,7 @@ class Participant:
     is_idle: bool = False  # counts for nothing until it draws again
     was_shed: bool = False  # it had to go for too much current (queue)
     room_since: float | None = None  # since when there has been room for it again
-    room_must_last_s: float = 0.0  # how long that must last
+    room_needed_s: float = 0.0  # how long that must last
     returned_at: float = -1e9  # when it came back the last time
     stopped_at: tuple[float, ...] = ()  # instants of its last stops (queue)
 
@@ -168,20 +170,25 @@ class Participant:
     @property
     def takes_part(self) -> bool:
         """Tell whether it takes part in the allocation (K)."""
-        return self.wants_to_charge and self.allowed and self.valid and self.reachable
+        return (
+            self.wants_to_charge
+            and self.may_charge
+            and self.has_valid_currents
+            and self.is_reachable
+        )
 
     @property
-    def leaves(self) -> bool:
+    def draws_while_interrupting(self) -> bool:
         """Tell whether it still draws although its charger interrupts: its commitment stays."""
-        return self.interrupts and self.offer_ma > 0 and self.draws_ma >= DRAWS_FROM_MA
+        return self.is_interrupting and self.offer_ma > 0 and self.highest_draw_ma >= DRAWS_FROM_MA
 
     @property
-    def holds(self) -> bool:
+    def holds_offer(self) -> bool:
         """Tell whether its offer counts, drawn or not."""
-        return (self.takes_part and not self.is_idle) or self.leaves
+        return (self.takes_part and not self.is_idle) or self.draws_while_interrupting
 
     @property
-    def takes_beside_offer(self) -> bool:
+    def has_claims_beside_offer(self) -> bool:
         """Tell whether it takes anything of a phase beside its offer."""
         return not (
             self.held_back_ma is NO_CURRENT
@@ -189,29 +196,29 @@ class Participant:
             and self.unread_draw_ma is NO_CURRENT
         )
 
-    def held_ma(self, phase: int, *, counts: bool) -> int:
-        """Return what it holds of a phase: the larger of offer and draw if it `counts`, else the draw.
+    def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
+        """Return what it holds of a phase: the larger of offer and draw if its offer is held, else the draw.
 
         What it overdraws is subtracted from what there is, and so counts once.
 
         Source: load-management 7.1, 9.2.
         """
-        actual_ma = self.actual_ma[phase] - self.overdraw_ma[phase]
-        if counts and self.offer_ma > actual_ma and phase in self.phases:
+        actual_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
+        if holds_offer and self.offer_ma > actual_ma and phase in self.phases:
             return self.offer_ma
         return actual_ma
 
     @property
-    def draws_ma(self) -> int:
+    def highest_draw_ma(self) -> int:
         """Return the highest phase current."""
-        return max(self.actual_ma)
+        return max(self.draw_ma)
 
     @property
-    def limit_ma(self) -> int:
+    def highest_offer_ma(self) -> int:
         """Return the smallest cap that holds for it."""
         cap_ma = self.settings.maximum_ma
-        if self.cap is not None:
-            cap_ma = min(cap_ma, self.cap.cap_ma)
+        if self.external_cap is not None:
+            cap_ma = min(cap_ma, self.external_cap.cap_ma)
         return cap_ma if self.use_cap_ma is None else min(cap_ma, self.use_cap_ma)
 
 

@@ -76,8 +76,8 @@ def note_shed(participant: Participant, now_s: float) -> None:
     The same as after an overcurrent that interrupts all. Source: load-management 12.4.
     """
     again = now_s - participant.returned_at <= RECURS_S
-    after_s = min(2 * participant.room_must_last_s, LONGEST_RESTART_S) if again else ROOM_S
-    participant.was_shed, participant.room_since, participant.room_must_last_s = True, None, after_s
+    after_s = min(2 * participant.room_needed_s, LONGEST_RESTART_S) if again else ROOM_S
+    participant.was_shed, participant.room_since, participant.room_needed_s = True, None, after_s
     note_stop(participant, now_s)
 
 
@@ -98,7 +98,7 @@ def may_return_at(participant: Participant, now_s: float) -> float:
     return (
         NEVER
         if participant.room_since is None
-        else participant.room_since + participant.room_must_last_s
+        else participant.room_since + participant.room_needed_s
     )
 
 

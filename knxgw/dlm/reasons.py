@@ -32,8 +32,11 @@ def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) 
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:
         return Reason.MAXIMUM
-    if participant.cap is not None and participant.offer_ma >= participant.cap.cap_ma:
-        return participant.cap.reason
+    if (
+        participant.external_cap is not None
+        and participant.offer_ma >= participant.external_cap.cap_ma
+    ):
+        return participant.external_cap.reason
     if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
         return Reason.UNDER_USE
     if up_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
@@ -43,5 +46,5 @@ def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) 
         first = cycle.participants.get(priority)
         if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
             return Reason.PRIORITY
-    tightest = min(participant.phases, key=lambda index: cycle.up_ma[index], default=0)
+    tightest = min(participant.phases, key=lambda index: cycle.room_to_raise_ma[index], default=0)
     return FUSES[tightest]

@@ -24,7 +24,7 @@ def reconfigured(
     participants: Iterable[ParticipantSettings],
     now_s: float,
     *,
-    same_measurement: bool,
+    is_same_measurement: bool,
 ) -> LoadManagement:
     """Return load management with other settings and participants.
 
@@ -33,18 +33,18 @@ def reconfigured(
     before.
     """
     wanted = {one.number: one for one in participants}
-    if not same_measurement:
+    if not is_same_measurement:
         return _begun(state, settings, wanted, now_s)
     kept = {
         number: _with_settings(participant, wanted[number], settings, now_s)
         for number, participant in state.participants.items()
-        if number in wanted and participant.settings.wired == wanted[number].wired
+        if number in wanted and participant.settings.wired_phases == wanted[number].wired_phases
     }
     phases = [phase.clone() for phase in state.phases]
     if settings.static_limit_ma is None:  # else there is no building in it
         for number, participant in state.participants.items():
-            if number not in kept and participant.valid and participant.reachable:
-                add_draw(phases, participant.actual_ma)
+            if number not in kept and participant.has_valid_currents and participant.is_reachable:
+                add_draw(phases, participant.draw_ma)
     if len(kept) != len(wanted) or len(kept) != len(state.participants):
         for phase in phases:  # they compare the meter with the participants of before
             phase.follow_check, phase.pending_samples = follows.NEW, ()
@@ -61,7 +61,7 @@ def reconfigured(
 
 def newcomer(settings: ParticipantSettings) -> Participant:
     """Return a participant that has nothing yet."""
-    return Participant(settings=settings, phases=settings.wired)
+    return Participant(settings=settings, phases=settings.wired_phases)
 
 
 def _begun(
@@ -91,7 +91,7 @@ def _had(before: Participant | None, begun: Participant) -> bool:
     return (
         before is not None
         and before.offer_ma >= begun.offer_ma
-        and set(begun.settings.wired) <= set(before.settings.wired)
+        and set(begun.settings.wired_phases) <= set(before.settings.wired_phases)
     )
 
 

@@ -43,20 +43,24 @@ def share_out(cycle: CycleState) -> None:
     if waiting:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
         _rotate(cycle, running, waiting)
-        admitted = _admit(cycle, running, waiting, cycle.up_ma)
+        admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
     requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *admitted)}
     others_ma = _held_by_others_ma(cycle, requests)
-    down_ma = _allocated(cycle.now_ma, others_ma, requests)
-    up_ma = down_ma if cycle.up_ma == cycle.now_ma else _allocated(cycle.up_ma, others_ma, requests)
+    down_ma = _allocated(cycle.room_now_ma, others_ma, requests)
+    up_ma = (
+        down_ma
+        if cycle.room_to_raise_ma == cycle.room_now_ma
+        else _allocated(cycle.room_to_raise_ma, others_ma, requests)
+    )
     _update_scarcity(cycle, running, up_ma)
     _lower(cycle, running, down_ma)
     least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
     for participant in admitted:
-        if not cycle.has_room(cycle.certain_ma, participant):
+        if not cycle.has_room(cycle.certain_room_ma, participant):
             _give_way(
-                cycle, running, participant, _allocated(cycle.certain_ma, others_ma, requests)
+                cycle, running, participant, _allocated(cycle.certain_room_ma, others_ma, requests)
             )
-        if cycle.claim_start(cycle.up_ma, participant):
+        if cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
     _raise(cycle, running, _kept_free(cycle, running, waiting, admitted, least_ma))
     explain(cycle, running, waiting, up_ma)
@@ -70,7 +74,7 @@ def _request_of(cycle: CycleState, participant: Participant) -> AllocationReques
     one = participant.settings
     return AllocationRequest(
         one.minimum_ma,
-        max(one.minimum_ma, participant.limit_ma),
+        max(one.minimum_ma, participant.highest_offer_ma),
         on_mains(participant.phases),
         one.number == cycle.settings.priority,
         one.resolution_ma,
@@ -84,7 +88,7 @@ def _held_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
 
     One that was just offered 0 A is left out until it must have obeyed: its current is about to be
     released, and a raise waits for the meter anyway. One whose charger interrupts although its
-    vehicle still draws (`leaves`) holds its offer, the others what they draw.
+    vehicle still draws (`draws_while_interrupting`) holds its offer, the others what they draw.
     """
     held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
@@ -92,18 +96,18 @@ def _held_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
             participant.offer_ma == 0 and cycle.now_s < participant.obey_by_at
         ):
             continue
-        holds_offer = participant.leaves
+        holds_offer = participant.draws_while_interrupting
         for index in range(len(held_ma)):
-            held_ma[index] += participant.held_ma(index, counts=holds_offer)
+            held_ma[index] += participant.committed_ma(index, holds_offer=holds_offer)
     return held_ma
 
 
 def _allocated(
-    available_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
+    room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
 ) -> dict[int, int]:
     if not requests:
         return {}
-    room_ma = [free - held for free, held in zip(available_ma, others_ma, strict=True)]
+    room_ma = [free - held for free, held in zip(room_ma, others_ma, strict=True)]
     room = of_mains(room_ma)
     ordered = list(requests.values())
     return dict(zip(requests, rounded(room, ordered, solve(room, ordered)), strict=True))
@@ -118,7 +122,8 @@ def _update_scarcity(
     short = {
         index
         for participant in running
-        if up_ma[participant.settings.number] < participant.limit_ma - cycle.settings.raise_from_ma
+        if up_ma[participant.settings.number]
+        < participant.highest_offer_ma - cycle.settings.raise_from_ma
         for index in participant.phases
     }
     for participant in running:
@@ -170,10 +175,10 @@ def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Partici
     before = cycle.now_s - settings.rotation_s + queues.SLACK_S
     next_one = min(waiting, key=lambda one: (one.waiting_since or cycle.now_s, one.settings.number))
     if (next_one.waiting_since or cycle.now_s) > before or _admit(
-        cycle, running, [next_one], cycle.up_ma
+        cycle, running, [next_one], cycle.room_to_raise_ma
     ):
         return  # nobody has waited for a turn, or it fits without
-    room = _room_for(cycle, cycle.up_ma, running, waiting)
+    room = _room_for(cycle, cycle.room_to_raise_ma, running, waiting)
     leaving = queues.yielding(running, next_one, room, settings, cycle.now_s)
     if leaving is not None:
         cycle.set_offer(leaving, 0)
@@ -207,7 +212,7 @@ def _admit(
         for index in range(len(cycle.phases))
     ]
     room = _room_for(cycle, available_ma, running, waiting)
-    room_now = _room_for(cycle, cycle.now_ma, running, waiting)
+    room_now = _room_for(cycle, cycle.room_now_ma, running, waiting)
     admitted = []
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
@@ -231,11 +236,11 @@ def _kept_free(
 
     It ends within seconds; one raised meanwhile would have to give way at once.
     """
-    if len(admitted) == len(waiting) or cycle.certain_ma == cycle.up_ma:
+    if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
         return least_ma
-    hopeful = _admit(cycle, running, waiting, cycle.certain_ma)
+    hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
     requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *hopeful)}
-    clear_ma = _allocated(cycle.certain_ma, _held_by_others_ma(cycle, requests), requests)
+    clear_ma = _allocated(cycle.certain_room_ma, _held_by_others_ma(cycle, requests), requests)
     return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
@@ -257,7 +262,7 @@ def _readmit(
         return False
     if participant.room_since is None:
         participant.room_since = cycle.now_s
-    if cycle.now_s - participant.room_since < participant.room_must_last_s:
+    if cycle.now_s - participant.room_since < participant.room_needed_s:
         return False
     participant.was_shed, participant.room_since, participant.returned_at = False, None, cycle.now_s
     return True
@@ -275,13 +280,15 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        is_blind = not participant.settings.measures and not again.isdisjoint(participant.phases)
+        is_blind = not participant.settings.measures_current and not again.isdisjoint(
+            participant.phases
+        )
         if is_blind or not still_over.isdisjoint(participant.phases):
             target_ma = participant.settings.minimum_ma
         safety = any(danger[index] is not Danger.NONE for index in participant.phases)
         step_ma = max(settings.lower_from_ma, participant.settings.resolution_ma)
         shrunk = participant.offer_ma - target_ma > step_ma
-        capped = participant.limit_ma < participant.offer_ma
+        capped = participant.highest_offer_ma < participant.offer_ma
         if safety or shrunk or capped:
             cycle.set_offer(
                 participant, _not_raised(participant, target_ma) if safety else target_ma
@@ -325,7 +332,7 @@ def _still_over_range(cycle: CycleState) -> set[int]:
     found = set()
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
-        if value is not None and value.over_range:
+        if value is not None and value.is_over_range:
             after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
             if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
                 found.add(index)
@@ -357,7 +364,7 @@ class Danger(Enum):
 
 def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Danger]:
     """Return for each phase whether the offers are too much."""
-    room_ma = list(cycle.now_ma)
+    room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
     numbers = {participant.settings.number for participant in running}
     for number, participant in cycle.participants.items():
@@ -365,9 +372,9 @@ def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Dan
             for index in participant.phases:
                 offered_ma[index] += participant.offer_ma
             continue
-        leaves = participant.leaves
+        leaves = participant.draws_while_interrupting
         for index in range(len(room_ma)):
-            room_ma[index] -= participant.held_ma(index, counts=leaves)
+            room_ma[index] -= participant.committed_ma(index, holds_offer=leaves)
     return [
         _update_danger(cycle, phase, offered_ma[index], room_ma[index])
         for index, phase in enumerate(cycle.phases)
@@ -412,13 +419,13 @@ def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, in
     if not requests_ma:
         return
     held_ma = cycle.committed_ma()
-    head = of_mains([up - held for up, held in zip(cycle.up_ma, held_ma, strict=True)])
+    head = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
     requests = [
         AllocationRequest(
             minimum_ma=0,
             cap_ma=want_ma,
             constraints=on_mains(participant.phases),
-            prioritised=participant.settings.number == cycle.settings.priority,
+            is_prioritised=participant.settings.number == cycle.settings.priority,
         )
         for participant, want_ma in requests_ma
     ]
@@ -478,9 +485,9 @@ def _may_rise(cycle: CycleState, participant: Participant) -> bool:
     meter = cycle.state.meter
     sets = meter.sets
     just_complete = sets.completed_at == cycle.now_s
-    complete = sets.count > participant.raised_in_set and (just_complete or not sets.fresh)
+    complete = sets.count > participant.raised_in_set and (just_complete or not sets.fresh_phases)
     recent = complete and is_recent(meter, cycle.settings, cycle.now_s)
-    is_measured = cycle.is_on_change or cycle.is_static or recent
+    is_measured = cycle.has_meter_on_change or cycle.is_static or recent
     return is_measured and all(
         _may_raise(cycle, cycle.phases[index]) for index in participant.phases
     )

@@ -27,7 +27,7 @@ class Sample:
     current_ma: int
     sampled_at: float  # when it was taken, by the configured delay [monotonic s]
     arrived_at: float  # it is not newer than this
-    is_seldom: bool = False  # the next one comes later than the next raise might
+    is_from_slow_meter: bool = False  # the next one comes later than the next raise might
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class LoadManagement:
     participants: Mapping[int, Participant]
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
-    emergency: bool = True  # until the first complete set
+    is_emergency: bool = True  # until the first complete set
     high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
     turn: Turn | None = None  # None: nobody is waited for

@@ -41,7 +41,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         )
         participant.previous_offer_ma, participant.draw_at_change_ma = (
             participant.offer_ma,
-            participant.draws_ma,
+            participant.highest_draw_ma,
         )
     participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
     participant.unchanged_until = now_s
@@ -73,10 +73,14 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
 
     One that draws much more has not begun to obey, whatever it is report since.
     """
-    if not participant.valid or not participant.takes_part or participant.offer_ma == 0:
+    if (
+        not participant.has_valid_currents
+        or not participant.takes_part
+        or participant.offer_ma == 0
+    ):
         participant.overdraw_ma = NO_CURRENT
         return
-    offer_ma, actual = participant.offer_ma, participant.actual_ma
+    offer_ma, actual = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
     if not ignores_offer and not _must_have_obeyed(participant, settings, now_s):
         return
@@ -113,7 +117,7 @@ def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    if participant.draws_ma > DRAWS_FROM_MA:
+    if participant.highest_draw_ma > DRAWS_FROM_MA:
         participant.has_charged = True
         participant.idle_since = None
         participant.is_idle = False
@@ -128,15 +132,22 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
     """Keep little more for a vehicle than it takes; give it more as soon as it takes some of that."""
-    if not participant.settings.measures or participant.is_idle:
+    if not participant.settings.measures_current or participant.is_idle:
         return
     cap_ma = participant.use_cap_ma
-    if cap_ma is not None and participant.draws_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
+    if (
+        cap_ma is not None
+        and participant.highest_draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2
+    ):
         _lift_cap(participant, cap_ma, now_s)
         return
     if cap_ma is not None:
         _update_headroom(participant, settings, now_s)
-    if not UNDER_USE_FROM_MA < participant.draws_ma < participant.offer_ma - settings.headroom_ma:
+    if (
+        not UNDER_USE_FROM_MA
+        < participant.highest_draw_ma
+        < participant.offer_ma - settings.headroom_ma
+    ):
         participant.under_use_since = None
         return
     if participant.under_use_since is None:
@@ -155,7 +166,7 @@ def _lift_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
         return
     cap_ma += CAP_STEP_MA
     participant.cap_raised_at = participant.headroom_changed_at = now_s
-    participant.draw_at_cap_ma, participant.is_narrow = participant.draws_ma, False
+    participant.draw_at_cap_ma, participant.has_narrow_headroom = participant.highest_draw_ma, False
     participant.use_cap_ma = None if cap_ma >= participant.settings.maximum_ma else cap_ma
 
 
@@ -164,13 +175,13 @@ def _cap(
 ) -> None:
     """Keep so much more for it than it takes."""
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
-        participant.draws_ma,
+        participant.highest_draw_ma,
         None,
         now_s,
     )
-    participant.is_narrow = is_narrow
+    participant.has_narrow_headroom = is_narrow
     participant.use_cap_ma = max(
-        participant.settings.minimum_ma, participant.draws_ma + headroom_ma
+        participant.settings.minimum_ma, participant.highest_draw_ma + headroom_ma
     )
 
 
@@ -180,11 +191,11 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     One that stays a little below any offer would never show that it uses a small one: so all of it is
     offered again now and then.
     """
-    if participant.draws_ma <= UNDER_USE_FROM_MA:
+    if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return
     narrow_ma = max(NARROW_MA, participant.settings.resolution_ma)
     narrow_from = NEVER if participant.scarce_since is None else participant.scarce_since + NARROW_S
-    if participant.is_narrow:
+    if participant.has_narrow_headroom:
         if (
             now_s >= participant.headroom_changed_at + WIDE_EACH_S
             or participant.scarce_since is None
@@ -199,12 +210,15 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
 
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
     """Return until when nothing is learned about it by waiting; `now_s`: something is."""
-    if not participant.reachable:
-        is_awaited = participant.observation is not None and participant.observation.reachable
+    if not participant.is_reachable:
+        is_awaited = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
-    if not participant.valid or participant.draws_ma > participant.offer_ma:
+    if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
         return now_s  # it may overdraw, and a reading that shows nothing else tells
-    if not participant.settings.measures and now_s < participant.offer_changed_at + settings.obey_s:
+    if (
+        not participant.settings.measures_current
+        and now_s < participant.offer_changed_at + settings.obey_s
+    ):
         return now_s  # what it is taken to draw moves with time
     soonest_at = NEVER
     for at in _moments_of_change(participant, settings):
@@ -216,7 +230,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 def _moments_of_change(participant: Participant, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
     moments = [participant.obey_by_at, participant.rises_until]
-    if participant.settings.measures:
+    if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
     if participant.idle_since is not None and not participant.is_idle:
         limit_s = settings.idle_s if participant.has_charged else settings.wait_s
@@ -237,7 +251,7 @@ def _moments_of_change(participant: Participant, settings: Settings) -> list[flo
 
 def _headroom_moments(participant: Participant) -> list[float]:
     moments = [participant.cap_raised_at + CAP_STEP_S]
-    if participant.is_narrow:
+    if participant.has_narrow_headroom:
         moments.append(participant.headroom_changed_at + WIDE_EACH_S)
     elif participant.scarce_since is not None:
         moments.append(

@@ -59,9 +59,9 @@ def _of_mains(station: Station, now_s: float) -> Iterator[tuple[Trace, int]]:
 def _of_point(point: ChargingPoint, phases: int, now_s: float) -> Iterator[tuple[Trace, int]]:
     """Yield the currents of a charging point on the phases of the mains that its terminals are on."""
     seen = observation_of(point, constraints=(), now_s=now_s)
-    if not seen.reachable or seen.read_at is None or now_s - seen.read_at > seen.fresh_s:
+    if not seen.is_reachable or seen.read_at is None or now_s - seen.read_at > seen.fresh_s:
         return
-    wired = participant_settings(point.settings, point.limits, phases).wired
+    wired = participant_settings(point.settings, point.limits, phases).wired_phases
     what = of_point(point.settings.number)
     for phase, current_ma in zip(wired, seen.currents_ma or (), strict=False):
         if current_ma is not None:

@@ -25,7 +25,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
         grid_control_ma=station.configuration.grid_setpoint_ma
         if station.operation.grid_control
         else None,
-        is_locked_out=station.lock_out,
+        is_locked_out=station.is_locked_out,
         is_cancelled=point.process.stage is Process.CANCELLED,
         is_waiting_for_start=point.is_waiting_for_start,
         minimum_reason=_minimum_because(station, managed=managed),
@@ -52,4 +52,4 @@ def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
 def is_site_paused(station: Station) -> bool:
     """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
     grid_pause = station.operation.grid_control and station.configuration.grid_setpoint_ma == 0
-    return grid_pause or station.lock_out
+    return grid_pause or station.is_locked_out

@@ -141,7 +141,7 @@ def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
         return ()
-    if before.lock_out != station.lock_out:
+    if before.is_locked_out != station.is_locked_out:
         return tuple(station.points)
     return tuple(
         number

@@ -82,10 +82,10 @@ def participant_settings(point: PointSettings, limits: Limits, phases: int) -> P
         minimum_ma=limits.lowest_ma,
         maximum_ma=limits.maximum_ma,
         resolution_ma=limits.resolution_ma,
-        wired=wired,
-        measures="current" in point.capabilities,
+        wired_phases=wired,
+        measures_current="current" in point.capabilities,
         fallback_ma=_fallback_ma(point, limits),
-        measures_each=_measures_each(point),
+        measures_every_phase=_measures_each(point),
     )
 
 
@@ -114,8 +114,8 @@ def observation_of(
     session = point.session.latest
     return Observation(
         state=state,
-        connected=bool(point.process.is_connected),
-        reachable=point.link.condition is LinkCondition.GOOD
+        is_connected=bool(point.process.is_connected),
+        is_reachable=point.link.condition is LinkCondition.GOOD
         and not point.installation.is_blocked
         and state is not None,
         constraints=constraints,
@@ -215,7 +215,7 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
         and load_management.due_at <= now_s
     ):
         return False  # it is complete now, and would not be so at the next tick
-    return not before.load_management.emergency and not any(
+    return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in phases
         if 0 <= phase < settings.phases
@@ -306,7 +306,7 @@ def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[Poi
     return [
         PointNumber(number)
         for number, one in observations.items()
-        if one.reachable and one.read_at is not None and now_s - one.read_at > one.fresh_s
+        if one.is_reachable and one.read_at is not None and now_s - one.read_at > one.fresh_s
     ]
 
 
@@ -333,7 +333,7 @@ def _with_invalid_points(
     """Return the points with the fault of those that give invalid currents."""
     for number, point in points.items():
         participant = load_management.participants[number]
-        invalid = participant.reachable and not participant.valid
+        invalid = participant.is_reachable and not participant.has_valid_currents
         faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, is_present=invalid)
         if faults is not point.faults:
             points = {**points, number: replace(point, faults=faults)}
@@ -350,9 +350,9 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
         return LoadManagementState.OFF
     if FaultCode.DLM_ASSOCIATION in station.faults.present:
         return LoadManagementState.NOT_ASSOCIATED
-    if load_management.overcurrent.locked:
+    if load_management.overcurrent.is_locked_out:
         return LoadManagementState.LOCK_OUT
-    if load_management.emergency:
+    if load_management.is_emergency:
         return LoadManagementState.EMERGENCY
     window = now_s < load_management.high_power_until
     return LoadManagementState.HIGH_POWER if window else LoadManagementState.NORMAL

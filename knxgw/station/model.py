@@ -374,9 +374,9 @@ class Station:
         return None if number is None else PointNumber(number)
 
     @property
-    def lock_out(self) -> bool:
+    def is_locked_out(self) -> bool:
         """Tell whether load management interrupts everybody after an overcurrent."""
-        return self.load_management is not None and self.load_management.overcurrent.locked
+        return self.load_management is not None and self.load_management.overcurrent.is_locked_out
 
     @property
     def severity(self) -> int:

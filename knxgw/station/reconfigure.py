@@ -270,7 +270,9 @@ def _load_management(
     same = _measures_alike(old_settings, settings) and _has_same_meter(
         before.configuration, configuration
     )
-    return load_management_reconfigured(old, settings, participants, now_s, same_measurement=same)
+    return load_management_reconfigured(
+        old, settings, participants, now_s, is_same_measurement=same
+    )
 
 
 def _measures_alike(old: Settings, new: Settings) -> bool:

@@ -189,7 +189,7 @@ def _drawn_ma(
     station: Station, number: PointNumber, participant: Participant, index: int
 ) -> int | None:
     """Return what a charging point draws on a phase of the mains connection [mA], None: not known."""
-    wired = participant.settings.wired
+    wired = participant.settings.wired_phases
     if index not in wired:
         return None
     return _published(station, number, PHASE_CURRENTS[wired.index(index)].value)

@@ -50,7 +50,7 @@ class StartsInEmergency(Gateway):
         lost = (
             self.station is not None
             and self.station.load_management is not None
-            and self.station.load_management.emergency
+            and self.station.load_management.is_emergency
         )
         started = waiting if lost else set()
         kept = [one for one in effects if not (isinstance(one, Offer) and one.point in started)]

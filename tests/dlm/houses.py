@@ -30,8 +30,8 @@ def participant(
         minimum_ma=minimum_ma,
         maximum_ma=FULL_MA,
         resolution_ma=100,
-        wired=wired,
-        measures=measures,
+        wired_phases=wired,
+        measures_current=measures,
         fallback_ma=fallback_ma,
     )
 
@@ -103,7 +103,7 @@ class House:
     def _load_ma(self, phase: int) -> int:
         drawn = 0
         for number, car in self.cars.items():
-            used = self.state.participants[number].settings.wired[: car.terminals]
+            used = self.state.participants[number].settings.wired_phases[: car.terminals]
             drawn += car.current_ma if phase in used else 0
         return self.base_ma[phase] + drawn
 
@@ -130,14 +130,14 @@ class House:
         car = self.cars[number]
         own = ChargingState.CHARGE if car.current_ma else ChargingState.CONNECTED
         own = own if car.connected else ChargingState.AVAILABLE
-        wired = self.state.participants[number].settings.wired
+        wired = self.state.participants[number].settings.wired_phases
         currents = [car.current_ma if n < car.terminals else 0 for n in range(len(wired))]
         if car.read_ma is not None:
             currents = [car.read_ma] * len(wired)
         return Observation(
             state=own if car.state is None else car.state,
-            connected=car.connected,
-            reachable=car.reachable,
+            is_connected=car.connected,
+            is_reachable=car.reachable,
             constraints=limited(allowed=car.allowed, cap_ma=car.cap_ma),
             currents_ma=tuple(currents) if car.is_read else None,
             read_at=(self.now_s if car.read_at is None else car.read_at) if car.is_read else None,

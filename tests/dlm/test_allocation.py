@@ -27,7 +27,7 @@ def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -
 
 
 def prioritised(one: AllocationRequest) -> AllocationRequest:
-    return one._replace(prioritised=True)
+    return one._replace(is_prioritised=True)
 
 
 def amperes(available_a: int | list[int], *shares: AllocationRequest) -> list[float]:
@@ -165,6 +165,6 @@ def test_nobody_could_have_more_without_somebody_having_less(
 def test_equal_members_get_equal_increments(
     room: dict[Constraint, int], shares: list[AllocationRequest]
 ) -> None:
-    twins = [shares[-1]._replace(prioritised=False)] * 2
+    twins = [shares[-1]._replace(is_prioritised=False)] * 2
     found = solve(room, [*shares, *twins])
     assert found[-1] == found[-2]

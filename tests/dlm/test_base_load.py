@@ -142,7 +142,7 @@ def test_between_two_meter_values_the_base_stays() -> None:
     house.meter_s = 0
     house.cars[1].most_ma = 9000
     house.live(8)
-    assert house.participant().actual_ma == (9000,) * 3
+    assert house.participant().draw_ma == (9000,) * 3
     assert [phase.base_ma for phase in house.state.phases] == [4000] * 3
 
 
@@ -165,9 +165,11 @@ def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once()
         (98.35, (10_400,) * 3),
         (99.35, (10_700,) * 3),
     )
-    known = Participant(settings=participant(1), reachable=True, connected=True, history=history)
+    known = Participant(
+        settings=participant(1), is_reachable=True, is_connected=True, history=history
+    )
     phase = PhaseState(base_ma=32_200)
-    sample = Sample(current_ma=44_000, sampled_at=99.0, arrived_at=100.0, is_seldom=True)
+    sample = Sample(current_ma=44_000, sampled_at=99.0, arrived_at=100.0, is_from_slow_meter=True)
     add_sample(phase, 0, sample, [known], HOUSE)
     assert (phase.base_ma or 0) + phase.uncertainty_ma == 44_000 - 8700
 
@@ -186,7 +188,7 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
 ) -> None:
     drawn = (10_000, 10_000, 10_000)
     known = Participant(
-        settings=participant(1), reachable=True, history=((0.0, drawn), (100.0, drawn))
+        settings=participant(1), is_reachable=True, history=((0.0, drawn), (100.0, drawn))
     )
     phase = PhaseState(base_ma=36_000, reported_ma=told_ma, possible_base_ma=(33_000, 37_000))
     examine_at_rest(phase, 0, [known], since=97.0, long_since=85.0)

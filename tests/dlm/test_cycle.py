@@ -27,8 +27,8 @@ def participant(number: int, wired: tuple[int, ...] = (0, 1, 2)) -> ParticipantS
         minimum_ma=6000,
         maximum_ma=16_000,
         resolution_ma=100,
-        wired=wired,
-        measures=True,
+        wired_phases=wired,
+        measures_current=True,
         fallback_ma=6000,
     )
 
@@ -38,8 +38,8 @@ def plugged(
 ) -> Observation:
     return Observation(
         state=ChargingState.CHARGE if current_ma else ChargingState.CONNECTED,
-        connected=True,
-        reachable=True,
+        is_connected=True,
+        is_reachable=True,
         constraints=limited(allowed=allowed, cap_ma=cap_ma),
         currents_ma=(current_ma,) * 3,
         read_at=now_s,
@@ -48,8 +48,8 @@ def plugged(
 
 EMPTY = Observation(
     state=ChargingState.AVAILABLE,
-    connected=False,
-    reachable=True,
+    is_connected=False,
+    is_reachable=True,
     constraints=limited(),
     currents_ma=(0, 0, 0),
     read_at=0.0,
@@ -172,7 +172,7 @@ def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
         state = cycle(state, static, seen, float(now_s))
     assert offers(state) == [12_000, 12_000], "what they drew at the start is no room"
     for now_s in range(60, 120):
-        gone = replace(plugged(12_000, 59.0), reachable=False)
+        gone = replace(plugged(12_000, 59.0), is_reachable=False)
         seen = {1: gone, 2: plugged(state.participants[2].offer_ma, float(now_s))}
         state = cycle(state, static, seen, float(now_s))
     assert offers(state)[1] == 12_000

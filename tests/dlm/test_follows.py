@@ -70,8 +70,8 @@ class Line:
             low_ma=min(about),
             high_ma=max(about),
             assumed_ma=self.others_ma,
-            measured_numbers=self.measured,
-            drawing_numbers=int(max(about) > 0),
+            measured_bits=self.measured,
+            drawing_bits=int(max(about) > 0),
         )
 
     def steps(self, count: int, *, step_ma: int = 16_000, each_s: float = 60.0) -> None:
@@ -340,7 +340,7 @@ class WrongHouse(House):
 
 def sharing_of(house: House) -> tuple[bool, Reason]:
     """Return whether it is an emergency, and what the first charging point says."""
-    return house.state.emergency, house.state.outcome.reasons[1]
+    return house.state.is_emergency, house.state.outcome.reasons[1]
 
 
 def wrong_house(meter: Meter, *, base_a: float = 4.0) -> WrongHouse:
@@ -422,7 +422,7 @@ def test_a_silent_meter_that_is_wrong_has_both_faults_and_is_no_longer_silent_wh
     house.meter_s = 2
     house.live(5)
     assert house.state.outcome.faults == {FaultCode.CT_DIRECTION}
-    assert house.state.emergency
+    assert house.state.is_emergency
 
 
 def test_after_a_restart_a_wrong_meter_is_found_again() -> None:
@@ -437,8 +437,8 @@ def test_after_a_restart_a_wrong_meter_is_found_again() -> None:
 
 @pytest.mark.proves("D13.5c")
 def test_a_charger_that_does_not_measure_each_phase_proves_nothing() -> None:
-    parts = replace(participant(2), measures_each=False)
-    house = WrongHouse(replace(participant(1), measures_each=False), parts)
+    parts = replace(participant(2), measures_every_phase=False)
+    house = WrongHouse(replace(participant(1), measures_every_phase=False), parts)
     house.meter = frozen_meter
     house.live(60)
     house.come_and_go(10)

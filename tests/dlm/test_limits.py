@@ -80,7 +80,7 @@ def test_a_newcomer_starts_when_the_others_have_released_what_it_needs() -> None
     given = []
     for _ in range(20):
         house.live(1)
-        held = max(house.offers_ma[0], house.participant(1).draws_ma)
+        held = max(house.offers_ma[0], house.participant(1).highest_draw_ma)
         given.append(house.offers_ma[1])
         assert held + house.offers_ma[1] <= 20_000
     assert given[0] == 0, "the first one has been lowered, but draws what it drew"
@@ -188,11 +188,11 @@ def test_no_overcurrent_is_confirmed_while_the_meter_is_silent() -> None:
     house = House(participant(1), participant(2))
     house.live(60)
     house.live(4, base_a=21)
-    assert house.state.overcurrent.is_counting
+    assert house.state.overcurrent.needs_supervision
     house.meter_s = 0
     house.live(200)
     assert house.state.outcome.faults == {FaultCode.SMART_METER_TIMEOUT}
-    assert not house.state.overcurrent.is_counting
+    assert not house.state.overcurrent.needs_supervision
 
 
 @pytest.mark.proves("D9.3f", "D9.5b")

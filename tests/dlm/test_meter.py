@@ -140,11 +140,11 @@ def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) ->
     reading = GridMeterReading(phase=0, value=65_535, may_saturate=True)
     value = update(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
-    assert value.over_range
+    assert value.is_over_range
     assert value.current_ma == 65_500
     other = update(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[0]
     assert other is not None
-    assert not other.over_range, "another datapoint type goes on"
+    assert not other.is_over_range, "another datapoint type goes on"
 
 
 @pytest.mark.proves("D3.1b")

@@ -12,7 +12,7 @@ DURATIONS = {
     "fresh_s",
     "level_absent_s",
     "restart_after_s",
-    "room_must_last_s",
+    "room_needed_s",
     "spacing_s",
     "spacings_s",
 } | {one.name for one in fields(Settings)}

@@ -13,15 +13,15 @@ from tests.dlm.houses import House, participant, slow_cars
 HOUSE = Settings(fuse_ma=35_000)
 CALM = Load(
     phase=1,
-    measured_ma=20_000,
+    carried_ma=20_000,
     base_ma=8000,
     minimums_ma=12_000,
-    at_minimum=True,
+    are_all_at_minimum=True,
     is_new=True,
 )
-ABOVE_FUSE = replace(CALM, measured_ma=38_000, base_ma=26_000)
-ABOVE_LIMIT = replace(CALM, measured_ma=33_000, base_ma=21_000)
-SEVERE = replace(CALM, measured_ma=52_000, base_ma=40_000)
+ABOVE_FUSE = replace(CALM, carried_ma=38_000, base_ma=26_000)
+ABOVE_LIMIT = replace(CALM, carried_ma=33_000, base_ma=21_000)
+SEVERE = replace(CALM, carried_ma=52_000, base_ma=40_000)
 OTHERS = (replace(CALM, phase=0), replace(CALM, phase=2))
 
 
@@ -44,61 +44,63 @@ def watched(
 @pytest.mark.proves("D12.2a", "7.62")
 def test_above_the_fuse_is_confirmed_after_6_s() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
-    assert not known.locked
-    assert watched(known, ABOVE_FUSE, 7, 7).locked
+    assert not known.is_locked_out
+    assert watched(known, ABOVE_FUSE, 7, 7).is_locked_out
 
 
 @pytest.mark.proves("D12.2b")
 def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
     known = watched(Overcurrent(), ABOVE_LIMIT, 1, 60)
-    assert not known.locked
-    assert watched(known, ABOVE_LIMIT, 61, 61).locked
+    assert not known.is_locked_out
+    assert watched(known, ABOVE_LIMIT, 61, 61).is_locked_out
     never = replace(HOUSE, overcurrent_limit_s=math.inf)
-    assert not watched(Overcurrent(), ABOVE_LIMIT, 1, 2000, never).locked
+    assert not watched(Overcurrent(), ABOVE_LIMIT, 1, 2000, never).is_locked_out
 
 
 @pytest.mark.proves("D12.2d")
-@pytest.mark.parametrize("good", [CALM, replace(ABOVE_FUSE, at_minimum=False, base_ma=20_000)])
+@pytest.mark.parametrize(
+    "good", [CALM, replace(ABOVE_FUSE, are_all_at_minimum=False, base_ma=20_000)]
+)
 def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
     known = watched(known, good, 7, 7)
-    assert not watched(known, ABOVE_FUSE, 8, 13).locked
-    assert watched(known, ABOVE_FUSE, 8, 14).locked
+    assert not watched(known, ABOVE_FUSE, 8, 13).is_locked_out
+    assert watched(known, ABOVE_FUSE, 8, 14).is_locked_out
 
 
 @pytest.mark.proves("D12.2d")
 def test_one_that_comes_back_with_more_than_the_minimum_does_not_begin_the_time_anew() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
-    assert watched(known, replace(ABOVE_FUSE, at_minimum=False), 7, 7).locked
-    moving = replace(ABOVE_FUSE, at_minimum=False)
-    assert not watched(Overcurrent(), moving, 1, 60).locked, "it begins when all are there"
+    assert watched(known, replace(ABOVE_FUSE, are_all_at_minimum=False), 7, 7).is_locked_out
+    moving = replace(ABOVE_FUSE, are_all_at_minimum=False)
+    assert not watched(Overcurrent(), moving, 1, 60).is_locked_out, "it begins when all are there"
 
 
 @pytest.mark.proves("D12.2c")
 def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
-    moving = replace(SEVERE, at_minimum=False)
+    moving = replace(SEVERE, are_all_at_minimum=False)
     known = watched(Overcurrent(), moving, 1, 1)
     same = watched(known, replace(moving, is_new=False), 2, 9)
-    assert not same.locked, "the same sample looked at again is no second one"
-    assert watched(same, moving, 10, 10).locked
-    assert not watched(watched(known, CALM, 2, 2), moving, 3, 3).locked
+    assert not same.is_locked_out, "the same sample looked at again is no second one"
+    assert watched(same, moving, 10, 10).is_locked_out
+    assert not watched(watched(known, CALM, 2, 2), moving, 3, 3).is_locked_out
 
 
 @pytest.mark.proves("D12.4a")
 def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
     locked = watched(Overcurrent(), ABOVE_FUSE, 1, 7)
-    assert watched(locked, CALM, 8, 500, may_restart=False).locked, "nobody fits"
+    assert watched(locked, CALM, 8, 500, may_restart=False).is_locked_out, "nobody fits"
     waiting = watched(watched(locked, CALM, 8, 60), CALM, 61, 61, may_restart=False)
-    assert watched(waiting, CALM, 62, 121).locked
-    assert not watched(waiting, CALM, 62, 122).locked
+    assert watched(waiting, CALM, 62, 121).is_locked_out
+    assert not watched(waiting, CALM, 62, 122).is_locked_out
 
 
 @pytest.mark.proves("D12.4b")
 def test_a_silent_meter_starts_the_minute_anew() -> None:
     waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60), [2])
-    assert waiting.locked
-    assert watched(waiting, CALM, 61, 120).locked
-    assert not watched(waiting, CALM, 61, 121).locked
+    assert waiting.is_locked_out
+    assert watched(waiting, CALM, 61, 120).is_locked_out
+    assert not watched(waiting, CALM, 61, 121).is_locked_out
 
 
 @pytest.mark.proves("D12.2e")
@@ -109,13 +111,13 @@ def test_a_silent_phase_is_not_counted_and_does_not_stop_the_count_of_another() 
     for now_s in (5, 6):
         known = suspended(known, [0])
         known = supervise(known, HOUSE, (ABOVE_FUSE,), now_s, may_restart=False)
-    assert watched(known, ABOVE_FUSE, 7, 7).locked
+    assert watched(known, ABOVE_FUSE, 7, 7).is_locked_out
 
 
 @pytest.mark.proves("D12.4c")
 def test_it_waits_twice_as_long_when_it_comes_again_soon() -> None:
     known = watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 68)
-    assert not known.locked
+    assert not known.is_locked_out
     again = watched(known, ABOVE_FUSE, 100, 106)
     assert again.restart_after_s == 120
     late = watched(known, ABOVE_FUSE, 700, 706)

@@ -110,7 +110,7 @@ def test_a_phase_that_is_not_used_for_15_s_of_charging_does_not_count_any_more()
     house = one_phase()
     house.live(2)
     strong_s = house.now_s
-    assert house.participant().draws_ma > 3000
+    assert house.participant().highest_draw_ma > 3000
     house.live(13)
     assert house.participant().phases == (0, 1, 2)
     house.live(round(strong_s + 16 - house.now_s))
@@ -169,7 +169,7 @@ def test_a_current_that_cannot_be_is_invalid(read_ma: int, *, valid: bool) -> No
     house.live(20)
     house.cars[1].read_ma = read_ma
     house.live(1)
-    assert house.participant().valid is valid
+    assert house.participant().has_valid_currents is valid
     assert (FaultCode.DLM_INVALID_CURRENT in house.state.outcome.faults) is not valid
 
 
@@ -182,8 +182,8 @@ def test_a_current_that_is_told_no_more_is_invalid_after_10_s() -> None:
         house.now_s = 20.0 + after_s
         seen = {1: old, 2: house.observation(2)}
         house.state = cycle(house.state, HOUSE, seen, house.now_s)
-        assert house.participant(1).valid is valid
-        assert house.participant(2).valid
+        assert house.participant(1).has_valid_currents is valid
+        assert house.participant(2).has_valid_currents
 
 
 @pytest.mark.proves("D13.1d")
@@ -196,9 +196,9 @@ def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
     assert house.state.outcome.reasons[1] is Reason.INVALID_CURRENT
     house.cars[1].read_ma = None
     house.live(5)
-    assert not house.participant().valid
+    assert not house.participant().has_valid_currents
     house.live(1)
-    assert house.participant().valid
+    assert house.participant().has_valid_currents
     house.live(20)
     assert house.offers_ma[0] >= 6000
 
@@ -289,7 +289,7 @@ def test_a_draw_that_comes_back_into_sight_counts_once_whatever_is_read_first() 
         house.cars[1].is_read = is_read
         house.live(1)
         assert house.offers_ma == [12_000, 12_000]
-        assert house.participant().reachable is is_read
+        assert house.participant().is_reachable is is_read
     assert [phase.base_ma for phase in house.state.phases] == [8000] * 3
 
 
@@ -301,10 +301,10 @@ def test_a_reading_from_before_it_was_gone_makes_nobody_lower(silent_s: int) -> 
     house.live(silent_s)
     house.cars[1].reachable = True
     house.live(2)
-    assert (house.offers_ma, house.participant().valid) == ([12_000, 12_000], True)
+    assert (house.offers_ma, house.participant().has_valid_currents) == ([12_000, 12_000], True)
     house.cars[1].read_at = None
     house.live(20)
-    assert (house.offers_ma, house.participant().valid) == ([12_000, 12_000], True)
+    assert (house.offers_ma, house.participant().has_valid_currents) == ([12_000, 12_000], True)
 
 
 @pytest.mark.proves("D13.1c")
@@ -315,7 +315,10 @@ def test_one_that_comes_back_and_never_tells_its_currents_is_invalid() -> None:
     house.live(20)
     house.cars[1].reachable, house.cars[1].is_read = True, False
     house.live(12)
-    assert (house.participant().reachable, house.participant().valid) == (True, False)
+    assert (house.participant().is_reachable, house.participant().has_valid_currents) == (
+        True,
+        False,
+    )
     assert house.state.outcome.reasons[1] is Reason.INVALID_CURRENT
     assert house.offers_ma[1] == 12_000, "what it drew counts as the building's until it is gone"
 
@@ -396,10 +399,10 @@ def test_without_a_meter_of_its_own_a_charger_draws_its_offer_while_it_charges()
     house = House(participant(1, measures=False))
     house.cars[1].state = S.CONNECTED
     house.live(40)
-    assert house.participant().actual_ma == (0, 0, 0)
+    assert house.participant().draw_ma == (0, 0, 0)
     house.cars[1].state = S.CHARGE
     house.live(40)
-    assert house.participant().actual_ma == (16_000, 16_000, 16_000)
+    assert house.participant().draw_ma == (16_000, 16_000, 16_000)
 
 
 @pytest.mark.proves("D3.3b")
@@ -410,7 +413,7 @@ def test_after_a_change_it_is_taken_to_follow_within_6_s_in_a_straight_line() ->
     house.live(1)
     found = []
     for _ in range(7):
-        found.append(house.participant().actual_ma[0])
+        found.append(house.participant().draw_ma[0])
         house.live(1)
     assert found == [16_000, 15_000, 14_000, 13_000, 12_000, 11_000, 10_000]
 
@@ -421,15 +424,15 @@ def test_the_line_begins_with_what_it_was_taken_to_draw_before() -> None:
     house.live(60)
     house.cars[1].cap_ma = 10_000
     house.live(3)
-    drawn_ma = house.participant().actual_ma[0]
+    drawn_ma = house.participant().draw_ma[0]
     assert 12_000 < drawn_ma < 16_000
     house.cars[1].cap_ma = 9000
     house.live(1)
-    assert drawn_ma - 2500 < house.participant().actual_ma[0] <= drawn_ma
+    assert drawn_ma - 2500 < house.participant().draw_ma[0] <= drawn_ma
 
 
 def test_an_offer_that_another_one_replaces_in_the_same_moment_was_never_in_force() -> None:
-    known = Participant(settings=participant(1, measures=False), actual_ma=(16_000, 16_000, 16_000))
+    known = Participant(settings=participant(1, measures=False), draw_ma=(16_000, 16_000, 16_000))
     for at_s, offer_ma in ((0.0, 16_000), (60.0, 9000), (60.0, 8000), (60.0, 7000)):
         set_offer(known, offer_ma, HOUSE, at_s)
     assert (known.second_last_offer_ma, known.previous_offer_ma, known.offer_ma) == (

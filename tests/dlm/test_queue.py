@@ -90,7 +90,7 @@ def test_a_left_over_step_goes_to_the_prioritised_then_the_holder_then_least_ene
 
     holder = coarse._replace(offer_ma=13_000)
     poor, rich = coarse._replace(energy_mwh=1), coarse._replace(energy_mwh=2)
-    assert gets(holder, coarse._replace(prioritised=True)) == [12_000, 13_000]
+    assert gets(holder, coarse._replace(is_prioritised=True)) == [12_000, 13_000]
     assert gets(poor, rich._replace(offer_ma=13_000)) == [12_000, 13_000]
     assert gets(rich, poor) == [12_000, 13_000]
     assert gets(poor, poor) == [13_000, 12_000]
@@ -139,11 +139,11 @@ def test_who_has_to_go_again_soon_after_it_came_back_waits_twice_as_long() -> No
     waits: list[float] = []
     for now_s in (1000.0, 1600.0, 2200.0, 2800.0, 3400.0, 4000.0):
         queues.note_shed(one, now_s)
-        waits.append(one.room_must_last_s)
+        waits.append(one.room_needed_s)
         one.returned_at = now_s
     assert waits == [60, 120, 240, 480, 900, 900]
     queues.note_shed(one, 4601.0)
-    assert one.room_must_last_s == 60, "it had stayed for more than 10 minutes"
+    assert one.room_needed_s == 60, "it had stayed for more than 10 minutes"
 
 
 # --- whose turn it is ----------------------------------------------------------------------------

@@ -16,12 +16,12 @@ def test_a_set_is_complete_with_its_last_phase_and_a_new_one_begins_with_the_nex
     meter = Meter(sets=CompleteSets(spacing_s=10.0))
     for phase, now_s in ((0, 1.0), (1, 1.2), (2, 1.4)):
         meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
-    assert not meter.sets.fresh
+    assert not meter.sets.fresh_phases
     meter, _ = update(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
-    assert meter.sets.fresh == {0}, "L2 and L3 are still of the time before"
+    assert meter.sets.fresh_phases == {0}, "L2 and L3 are still of the time before"
     for phase in (1, 2):
         meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
-    assert not meter.sets.fresh
+    assert not meter.sets.fresh_phases
 
 
 def about_to_rise() -> House:

@@ -35,7 +35,7 @@ def test_a_doubt_is_resolved_when_a_slow_meter_has_nothing_new_to_tell_for_a_who
     def room_ma(now_s: float) -> int:
         cycle = CycleState(state, HOUSE, now_s)
         cycle.find_room()
-        return cycle.up_ma[0]
+        return cycle.room_to_raise_ma[0]
 
     assert room_ma(15.9) == HOUSE.limit_ma - 4000 - 2000
     assert room_ma(16.1) == HOUSE.limit_ma - 4000

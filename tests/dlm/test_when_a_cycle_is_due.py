@@ -50,7 +50,7 @@ def test_while_something_is_counted_or_everybody_is_at_the_minimum_each_telegram
     None
 ):
     house = quiet()
-    silent = replace(house.state, emergency=True)
+    silent = replace(house.state, is_emergency=True)
     window = high_power(house.state, HOUSE, house.now_s)
     for state in (silent, window):
         assert is_urgent(state, HOUSE, 0, house.now_s)
@@ -62,7 +62,7 @@ def test_while_something_is_counted_or_everybody_is_at_the_minimum_each_telegram
     over = House(participant(1), participant(2))
     over.live(60)
     over.live(20, base_a=21)
-    assert over.state.overcurrent.is_counting
+    assert over.state.overcurrent.needs_supervision
     assert is_urgent(report(over, 30_000), HOUSE, 0, over.now_s), "an overcurrent is confirmed"
 
 

@@ -206,7 +206,7 @@ def _held_down(
             minimum_ma=one.model.minimum_ma,
             cap_ma=max(one.model.minimum_ma, one.cap_ma),
             constraints=on_mains(tuple(one.counts_for)),
-            prioritised=one.number == scenario.connection.priority,
+            is_prioritised=one.number == scenario.connection.priority,
         )
         for one in running
     ]

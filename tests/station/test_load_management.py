@@ -254,7 +254,7 @@ def test_the_return_of_the_bus_leaves_load_management_as_it_is() -> None:
     assert [offers(effects, PointNumber(number)) for number in (1, 2)] == [[], []]
     assert offers_of(station) == [14_000, 14_000]
     assert station.load_management is not None
-    assert not station.load_management.emergency
+    assert not station.load_management.is_emergency
 
 
 @pytest.mark.proves("D4.1")
@@ -270,8 +270,8 @@ def test_the_terminals_are_on_the_grid_phases_of_the_rotation(
 ) -> None:
     for phases in (1, 2, 3):
         point = make_point(f'phases: {phases}, phase_rotation: "{rotation}"')
-        assert participant_settings(point.settings, point.limits, 3).wired == wired[:phases]
-        assert participant_settings(point.settings, point.limits, 1).wired == (0,), (
+        assert participant_settings(point.settings, point.limits, 3).wired_phases == wired[:phases]
+        assert participant_settings(point.settings, point.limits, 1).wired_phases == (0,), (
             "there is only L1"
         )
 
@@ -309,7 +309,7 @@ def test_who_measures_each_of_its_phases_is_known(
         phase_rotation="123",
         capabilities=frozenset(capabilities),
     )
-    assert participant_settings(settings, point.limits, 3).measures_each is measures_each
+    assert participant_settings(settings, point.limits, 3).measures_every_phase is measures_each
 
 
 @pytest.mark.parametrize(

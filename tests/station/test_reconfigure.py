@@ -176,7 +176,7 @@ class Life:
         if before.load_management is None or self.station.load_management is None:
             return
         for number, point in self.station.points.items():
-            rule_ma = point.limits.minimum_ma if self.station.load_management.emergency else 0
+            rule_ma = point.limits.minimum_ma if self.station.load_management.is_emergency else 0
             assert self.allowed_ma(number) <= max(had_ma.get(number, 0), rule_ma), number
 
     def check_sessions(self, before: Station, effects: Sequence[Effect]) -> None:
@@ -251,9 +251,9 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
         life.station, load_management=replace(managed, overcurrent=over, due_at=life.now_s)
     )
     life.live(1)
-    assert life.station.lock_out
+    assert life.station.is_locked_out
     life.change(site((1, 2), 3, 1, 6, "", linked=True))
-    assert life.station.lock_out
+    assert life.station.is_locked_out
     life.base_ma = 4000
     life.live(2)
     assert [life.allowed_ma(number) for number in life.station.points] == [0, 0]

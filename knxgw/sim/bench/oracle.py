@@ -170,7 +170,7 @@ def _share(
         minimum_ma=model.minimum_ma,
         cap_ma=max(model.minimum_ma, min(model.maximum_ma, maximum_ma)),
         constraints=on_mains(used),
-        prioritised=first,
+        is_prioritised=first,
         resolution_ma=model.resolution_ma,
     )
 
