@@ -45,7 +45,7 @@ def solve(
     A request on a constraint that not even the minima fit into stays at its minimum.
     """
     result = [request.minimum_ma for request in requests]
-    rest = _merged(available_ma, requests)
+    rest = _available_by_users(available_ma, requests)
     free = 0  # the requests that may still rise, as bits
     for number, request in enumerate(requests):
         if request.cap_ma > request.minimum_ma:
@@ -64,11 +64,11 @@ def solve(
             for users in mine:
                 rest[users] -= added_ma
             free &= ~(1 << number)
-    _fill(rest, requests, free, result)
+    _raise_equally(rest, requests, free, result)
     return result
 
 
-def _merged(
+def _available_by_users(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> dict[int, int]:
     """Return what is available to every set of requests, as bits: the tightest of their constraints.
@@ -87,7 +87,7 @@ def _merged(
     return tightest
 
 
-def _fill(
+def _raise_equally(
     rest: dict[int, int], requests: Sequence[AllocationRequest], free: int, result: list[int]
 ) -> None:
     """Raise all free requests by equal increments until caps and constraints end it."""
@@ -134,7 +134,7 @@ def rounded(
     for request, current_ma in zip(requests, result, strict=True):
         for constraint in request.constraints:
             rest[constraint] -= current_ma
-    for number in sorted(coarse, key=lambda n: _step_order(n, requests[n], result[n])):
+    for number in sorted(coarse, key=lambda n: _order_of_extra_steps(n, requests[n], result[n])):
         request = requests[number]
         step_ma = request.resolution_ma
         fits = all(rest[constraint] >= step_ma for constraint in request.constraints)
@@ -152,7 +152,7 @@ def rounded(
 FINE_MA = 100
 
 
-def _step_order(
+def _order_of_extra_steps(
     number: int, request: AllocationRequest, floor_ma: int
 ) -> tuple[bool, bool, int, int]:
     holds = request.offer_ma >= floor_ma + request.resolution_ma

@@ -18,11 +18,11 @@ from typing import NamedTuple
 from knxgw.dlm.draw_history import (
     EARLY_S,
     draw_at,
+    draw_range_about,
     is_read_often,
     last_read_at,
-    obeyed_at,
-    range_about,
-    steady_about,
+    must_be_obeyed_at,
+    steady_draw_about,
 )
 from knxgw.dlm.participant import Participant, Phases
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
@@ -60,21 +60,24 @@ def add_sample(
     ]
     estimate = _estimate(one.base_ma, phase, sample, counted, settings)
     one.reported_ma, one.possible_base_ma = sample.current_ma, (estimate.least_ma, estimate.most_ma)
-    if one.base_ma is None or _is_proved(sample, counted):
-        _note(
-            one, estimate.base_ma, _most_ma(estimate, estimate.base_ma, sample, counted), waiting=()
+    if one.base_ma is None or _is_covered_by_readings(sample, counted):
+        _set_base_load(
+            one,
+            estimate.base_ma,
+            _highest_base_ma(estimate, estimate.base_ma, sample, counted),
+            waiting=(),
         )
         return
     base_ma, most_ma = (
-        _believed_ma(estimate.base_ma, one.base_ma, sample, settings),
+        _believed_base_ma(estimate.base_ma, one.base_ma, sample, settings),
         estimate.most_ma,
     )
     is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.pending_samples)
-    if _is_soon_measured_better(sample, counted) and _is_read_since(counted, sample.sampled_at):
+    if _is_next_sample_better(sample, counted) and _are_all_read_since(counted, sample.sampled_at):
         # what the configured delay leaves open keeps nobody from rising; what it says does
-        most_ma = max(base_ma, estimate.base_ma, _likely_ma(estimate, base_ma, sample))
+        most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
     waiting = (*one.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
-    _note(one, base_ma, most_ma, waiting=waiting)
+    _set_base_load(one, base_ma, most_ma, waiting=waiting)
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
@@ -89,21 +92,21 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
             phase.history = tuple((at, base_ma + added_ma) for at, base_ma in phase.history)
 
 
-def _most_ma(
+def _highest_base_ma(
     estimate: BaseEstimate, base_ma: int, sample: Sample, counted: list[Participant]
 ) -> int:
     """Return how high the load may be by a sample that is proved; the next one may tell soon."""
-    if not _is_soon_measured_better(sample, counted):
+    if not _is_next_sample_better(sample, counted):
         return estimate.most_ma
-    return max(base_ma, _likely_ma(estimate, base_ma, sample))
+    return max(base_ma, _likely_base_ma(estimate, base_ma, sample))
 
 
-def _is_soon_measured_better(sample: Sample, counted: list[Participant]) -> bool:
+def _is_next_sample_better(sample: Sample, counted: list[Participant]) -> bool:
     """Tell whether the next sample and the next readings come before much can be made of this one."""
     return not sample.is_from_slow_meter and all(map(is_read_often, counted))
 
 
-def _likely_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
+def _likely_base_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
     """Return what a sample most likely says, without what readings of moving vehicles may mislead."""
     unrest_ma = SELDOM_UNREST_MA if sample.is_from_slow_meter else UNREST_MA
     return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
@@ -125,10 +128,10 @@ def reexamine(
         for participant in participants
         if participant.has_valid_currents and participant.is_reachable
     ]
-    patience_s = _patience_s(counted)
+    patience_s = _longest_wait_s(counted)
     for place in range(len(one.pending_samples) - 1, -1, -1):
         sample = one.pending_samples[place]
-        if _is_proved(sample, counted) or now_s >= sample.arrived_at + patience_s:
+        if _is_covered_by_readings(sample, counted) or now_s >= sample.arrived_at + patience_s:
             break
     else:
         return
@@ -137,9 +140,11 @@ def reexamine(
     later = one.pending_samples[place + 1 :]
     for newest in later:
         estimate = _estimate(base_ma, phase, newest, counted, settings)
-        base_ma = _believed_ma(estimate.base_ma, base_ma, newest, settings)
+        base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest, settings)
     one.possible_base_ma = estimate.least_ma, estimate.most_ma
-    _note(one, base_ma, _most_ma(estimate, base_ma, newest, counted), waiting=later)
+    _set_base_load(
+        one, base_ma, _highest_base_ma(estimate, base_ma, newest, counted), waiting=later
+    )
 
 
 def examine_at_rest(
@@ -167,11 +172,11 @@ def examine_at_rest(
     is_late = True
     for participant in participants:
         if participant.has_valid_currents and participant.is_reachable:
-            steady = steady_about(participant, since)
+            steady = steady_draw_about(participant, since)
             if steady is None:
                 return
             drawn_ma += steady[phase]
-            is_late = is_late and steady_about(participant, long_since) is not None
+            is_late = is_late and steady_draw_about(participant, long_since) is not None
     least_ma, most_ma = one.possible_base_ma
     told_ma = one.reported_ma - drawn_ma
     if told_ma < one.base_ma:
@@ -179,10 +184,10 @@ def examine_at_rest(
     base_ma = min(max(told_ma, least_ma), most_ma)
     if base_ma > one.base_ma or is_late:
         one.possible_base_ma = base_ma, base_ma
-        _note(one, base_ma, base_ma, waiting=())
+        _set_base_load(one, base_ma, base_ma, waiting=())
 
 
-def _believed_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
+def _believed_base_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
     """Return what is believed of a sample that is not proved: a higher load only in danger."""
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
         return base_ma
@@ -217,7 +222,9 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
     return next(ended, None)
 
 
-def _note(one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]) -> None:
+def _set_base_load(
+    one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]
+) -> None:
     one.base_ma, one.uncertainty_ma, one.pending_samples = base_ma, most_ma - base_ma, waiting
 
 
@@ -236,7 +243,7 @@ def _estimate(
     """
     drawn_ma = low_ma = high_ma = early_ma = 0
     for participant in counted:
-        least_ma, likely_ma, most_ma = _draw_about(participant, phase, sample, settings)
+        least_ma, likely_ma, most_ma = _draw_range_ma(participant, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
         if sample.is_from_slow_meter and likely_ma != least_ma:
             early_ma += likely_ma - min(
@@ -256,16 +263,16 @@ def _estimate(
     return BaseEstimate(base_ma, least_ma, likely_ma + early_ma, most_ma)
 
 
-def _draw_about(
+def _draw_range_ma(
     participant: Participant, phase: int, sample: Sample, settings: Settings
 ) -> tuple[int, int, int]:
     """Return the least, the most likely and the highest draw [mA] at a sample."""
-    follows = _may_follow(participant, sample, settings)
-    steady = None if follows else steady_about(participant, sample.sampled_at)
+    follows = _may_have_followed(participant, sample, settings)
+    steady = None if follows else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
         return steady[phase], steady[phase], steady[phase]
-    least_ma, most_ma = range_about(participant, sample.sampled_at, sample.arrived_at, phase)
-    most_ma = max(most_ma, _between_readings_ma(participant, phase, sample.sampled_at))
+    least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
+    most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
     if follows and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
@@ -274,12 +281,12 @@ def _draw_about(
     return least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma
 
 
-def _may_follow(participant: Participant, sample: Sample, settings: Settings) -> bool:
+def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
     """Tell whether it may have followed a new offer by the sample, though no reading shows it yet.
 
     What a charger without measurement draws is not read at all: it is known when it must have obeyed.
     """
-    until = obeyed_at(participant, settings)
+    until = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
         return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < until
     read_at = last_read_at(participant)
@@ -288,7 +295,7 @@ def _may_follow(participant: Participant, sample: Sample, settings: Settings) ->
     return read_at < until
 
 
-def _between_readings_ma(participant: Participant, phase: int, sampled_at: float) -> int:
+def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
     """Return the upper bound [mA] of a draw that rose and fell between two readings."""
     turned = (
         participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
@@ -296,12 +303,12 @@ def _between_readings_ma(participant: Participant, phase: int, sampled_at: float
     return participant.raised_to_ma if turned and phase in participant.phases else 0
 
 
-def _is_proved(sample: Sample, counted: list[Participant]) -> bool:
+def _is_covered_by_readings(sample: Sample, counted: list[Participant]) -> bool:
     """Tell whether every vehicle's current was read after the sample, however late that was taken."""
-    return _is_read_since(counted, sample.arrived_at)
+    return _are_all_read_since(counted, sample.arrived_at)
 
 
-def _is_read_since(counted: list[Participant], since: float) -> bool:
+def _are_all_read_since(counted: list[Participant], since: float) -> bool:
     """Tell whether every vehicle's current was read at a moment or after it.
 
     What a charger without measurement is taken to draw is known at any time.
@@ -314,7 +321,7 @@ def _is_read_since(counted: list[Participant], since: float) -> bool:
     )
 
 
-def _patience_s(counted: list[Participant]) -> float:
+def _longest_wait_s(counted: list[Participant]) -> float:
     """Return for how long a reading is waited for: the longest period there is, and a little."""
     periods_s = [
         participant.observation.period_s

@@ -47,7 +47,7 @@ from knxgw.dlm import queue as queues
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.follows import Answer
-from knxgw.dlm.observe import is_unchanged, note_age, observe
+from knxgw.dlm.observe import note_reading_time, observe, says_nothing_new
 from knxgw.dlm.overcurrent import Load
 from knxgw.dlm.participant import Observation, Participant, Phases
 from knxgw.dlm.settings import Settings
@@ -68,17 +68,17 @@ def cycle(
     cycle = CycleState(state, settings, now_s)
     _observe(cycle, observations)
     _reexamine_reports(cycle)
-    _supervise_meter(cycle)
+    _supervise_meter_age(cycle)
     _check_meter_follows(cycle)
     cycle.find_room()
     _limit_by_absolute_value(cycle)
     _supervise_overcurrent(cycle, new_phases)
-    _stop(cycle)
+    _stop_those_that_may_not_charge(cycle)
     if cycle.is_held_at_minimum:
         _hold_at_minimum(cycle)
     else:
         share_out(cycle)
-    _stand_by(cycle)
+    _offer_to_free_points(cycle)
     return cycle.finish()
 
 
@@ -89,8 +89,8 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
     """Update every participant from its observation."""
     invalid = False
     for number, participant in cycle.participants.items():
-        if is_unchanged(participant, observations[number], cycle.now_s):
-            note_age(participant, observations[number])
+        if says_nothing_new(participant, observations[number], cycle.now_s):
+            note_reading_time(participant, observations[number])
             continue  # one that is invalid never is
         was_member, was_counted = (
             participant.takes_part,
@@ -103,9 +103,9 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
                 cycle.state.meter.sets.count,
             )
         if moved is not None:
-            _add_to_base(cycle, moved)
+            _add_to_base_load(cycle, moved)
         elif not was_counted and participant.has_valid_currents and participant.is_reachable:
-            _take_from_base(cycle, participant.draw_ma)
+            _take_from_base_load(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
         invalid = invalid or (participant.is_reachable and not participant.has_valid_currents)
     cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, invalid)
@@ -126,14 +126,14 @@ def _reexamine_reports(cycle: CycleState) -> None:
             note_base_load(phase, cycle.now_s, meters.window_s(cycle.state.meter))
 
 
-def _add_to_base(cycle: CycleState, moved: Phases) -> None:
+def _add_to_base_load(cycle: CycleState, moved: Phases) -> None:
     """Count a draw that is no longer known as building load, now and in the past."""
     if cycle.is_static:  # there is no building in it; the reserve stands for all of it
         return
     add_draw(cycle.phases, moved)
 
 
-def _take_from_base(cycle: CycleState, known: Phases) -> None:
+def _take_from_base_load(cycle: CycleState, known: Phases) -> None:
     """Take a draw that is known again out of the building load; its peaks stay for raising."""
     if cycle.is_static:
         return
@@ -149,7 +149,7 @@ def _take_from_base(cycle: CycleState, known: Phases) -> None:
                 note_base_load(phase, value.arrived_at, meters.window_s(cycle.state.meter))
 
 
-def _supervise_meter(cycle: CycleState) -> None:
+def _supervise_meter_age(cycle: CycleState) -> None:
     """Begin the emergency when the meter has been silent for too long, end it when its values hold again.
 
     Also note which phases are to be read from the bus, and set or clear the fault of the silent meter.
@@ -162,7 +162,9 @@ def _supervise_meter(cycle: CycleState) -> None:
     silent = cycle.now_s - last_at >= cycle.settings.timeout_s
     if silent:
         cycle.is_emergency = True
-    elif cycle.is_emergency and meters.holds_again(cycle.meter, cycle.settings, cycle.now_s):
+    elif cycle.is_emergency and meters.are_values_valid_again(
+        cycle.meter, cycle.settings, cycle.now_s
+    ):
         cycle.is_emergency = False
     cycle.meter = meters.note_request(
         cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
@@ -209,28 +211,28 @@ def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None
     if cycle.is_static:
         return
     if cycle.is_emergency:
-        silent = [index for index in range(len(cycle.phases)) if not _is_known(cycle, index)]
-        cycle.overcurrent = overcurrents.suspended(cycle.overcurrent, silent)
+        silent = [index for index in range(len(cycle.phases)) if not _is_value_usable(cycle, index)]
+        cycle.overcurrent = overcurrents.without_silent_phases(cycle.overcurrent, silent)
     else:
         silent = []
-    if cycle.overcurrent.needs_supervision or _may_be_too_much(cycle):
+    if cycle.overcurrent.needs_supervision or _may_be_overcurrent(cycle):
         loads = [
-            _load(cycle, index, is_new=index in new_phases)
+            _phase_load(cycle, index, is_new=index in new_phases)
             for index in range(len(cycle.phases))
             if index not in silent
         ]
-        good = not cycle.is_emergency and _a_restart_fits(cycle)
-        _note_release(cycle)
+        good = not cycle.is_emergency and _is_restart_possible(cycle)
+        _note_whether_released(cycle)
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
             before, cycle.settings, loads, cycle.now_s, may_restart=good
         )
         if cycle.overcurrent.is_locked_out and not before.is_locked_out:
-            _interrupt(cycle)
+            _interrupt_all(cycle)
     cycle.set_fault(FaultCode.OVER_CURRENT, cycle.overcurrent.is_locked_out)
 
 
-def _is_known(cycle: CycleState, index: int) -> bool:
+def _is_value_usable(cycle: CycleState, index: int) -> bool:
     """Tell whether the value of a phase is not older than the meter may be silent, nor wrong."""
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
@@ -238,7 +240,7 @@ def _is_known(cycle: CycleState, index: int) -> bool:
     return cycle.now_s - value.arrived_at < cycle.settings.timeout_s
 
 
-def _interrupt(cycle: CycleState) -> None:
+def _interrupt_all(cycle: CycleState) -> None:
     """Interrupt after an overcurrent, and note which participants that concerns.
 
     With the queue, those whose minimum does not fit are shed, and mostly that is enough. Otherwise all
@@ -246,20 +248,20 @@ def _interrupt(cycle: CycleState) -> None:
     """
     running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
     if cycle.settings.queue:
-        _shed(cycle, running)  # ends the lock-out if the others fit
+        _shed_some(cycle, running)  # ends the lock-out if the others fit
     lock_out = cycle.overcurrent.lock_out
     if lock_out is not None:
         interrupted = replace(
             lock_out,
             interrupted=frozenset(participant.settings.number for participant in running),
             restart_possible_since=min(
-                (_fits_since(cycle, participant) for participant in running), default=None
+                (_minimum_fits_since(cycle, participant) for participant in running), default=None
             ),
         )
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=interrupted)
 
 
-def _fits_since(cycle: CycleState, participant: Participant) -> float:
+def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
     """Return the instant since which a participant's minimum would have fitted alone [monotonic s].
 
     It includes the room that a restart needs. If there was room for as long as is remembered, the
@@ -275,7 +277,7 @@ def _fits_since(cycle: CycleState, participant: Participant) -> float:
     return since
 
 
-def _note_release(cycle: CycleState) -> None:
+def _note_whether_released(cycle: CycleState) -> None:
     """Note whether the meter has measured the line since the interrupted vehicles stopped.
 
     One that does not stop is waited for no longer than a restart takes anyhow.
@@ -306,7 +308,7 @@ def _note_release(cycle: CycleState) -> None:
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=updated)
 
 
-def _a_restart_fits(cycle: CycleState) -> bool:
+def _is_restart_possible(cycle: CycleState) -> bool:
     """Tell whether one of those that were interrupted, or of those that want, would fit again.
 
     One that only waited before delays no restart. Source: load-management 12.4.
@@ -324,7 +326,7 @@ def _a_restart_fits(cycle: CycleState) -> bool:
     )
 
 
-def _may_be_too_much(cycle: CycleState) -> bool:
+def _may_be_overcurrent(cycle: CycleState) -> bool:
     """Tell whether there is anything to watch: mostly the line carries less than it may."""
     settings, values = cycle.settings, cycle.state.meter.values
     spare_ma = settings.severe_factor * settings.fuse_ma
@@ -339,14 +341,14 @@ def _may_be_too_much(cycle: CycleState) -> bool:
     return False
 
 
-def _load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
+def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
     participants = cycle.participants.values()
     running = [m for m in participants if m.takes_part and m.offer_ma and index in m.phases]
     at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
     return Load(
         phase=index,
-        carried_ma=_measured_ma(cycle, index, minimums_ma),
+        carried_ma=_carried_ma(cycle, index, minimums_ma),
         base_ma=cycle.phases[index].base_ma or 0,
         minimums_ma=minimums_ma,
         are_all_at_minimum=bool(running) and at_minimum,
@@ -354,7 +356,7 @@ def _load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
     )
 
 
-def _measured_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
+def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what the line carries; while vehicles still obey, no more than it will when they have.
 
     An older value shows what has been acted on already.
@@ -368,21 +370,23 @@ def _measured_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     return min(value.current_ma, (cycle.phases[index].base_ma or 0) + minimums_ma)
 
 
-def _shed(cycle: CycleState, running: list[Participant]) -> None:
+def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
     """Shed participants that do not fit instead of interrupting all."""
-    leaving = queues.shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
+    leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
         cycle.set_offer(participant, 0)
         queues.note_shed(participant, cycle.now_s)
     staying = [participant for participant in running if participant not in leaving]
-    if queues.fit(staying, cycle.room_now_ma):  # if not, the prioritised one alone is too much
+    if queues.do_minimums_fit(
+        staying, cycle.room_now_ma
+    ):  # if not, the prioritised one alone is too much
         cycle.overcurrent = overcurrents.Overcurrent()
 
 
 # --- zero, minimum -------------------------------------------------------------------------------
 
 
-def _stop(cycle: CycleState) -> None:
+def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once to every participant that may not charge."""
     locked = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -406,14 +410,16 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            if not _may_start(cycle, has_room=cycle.try_to_claim_start(room_ma, participant)):
+            if not _may_start_at_minimum(
+                cycle, has_room=cycle.try_to_claim_start(room_ma, participant)
+            ):
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
         cycle.reasons[number] = reason
 
 
-def _may_start(cycle: CycleState, *, has_room: bool) -> bool:
+def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
     """Tell whether one that has 0 A may have its minimum.
 
     An emergency adds no current to a line that nobody sees: what the last complete set left, its
@@ -425,7 +431,7 @@ def _may_start(cycle: CycleState, *, has_room: bool) -> bool:
     return has_room
 
 
-def _stand_by(cycle: CycleState) -> None:
+def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer free charging points what a newcomer would get at once.
 
     The minimum of one is not available to the next: two may plug in at the same moment.
@@ -454,7 +460,7 @@ def _stand_by(cycle: CycleState) -> None:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
-        fits = _may_start(cycle, has_room=cycle.has_room(room_ma, participant))
+        fits = _may_start_at_minimum(cycle, has_room=cycle.has_room(room_ma, participant))
         if fits:
             for index in participant.phases:
                 room_ma[index] -= participant.settings.minimum_ma

@@ -6,7 +6,7 @@ from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
-from knxgw.dlm.draw_history import EARLY_S, obeyed_at
+from knxgw.dlm.draw_history import EARLY_S, must_be_obeyed_at
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
@@ -183,7 +183,7 @@ class CycleState:
         reported_at = (
             value.arrived_at if value is not None and not self.has_meter_on_change else self.now_s
         )
-        return reported_at - self.settings.meter_delay_s - EARLY_S < obeyed_at(
+        return reported_at - self.settings.meter_delay_s - EARLY_S < must_be_obeyed_at(
             participant, self.settings
         )
 

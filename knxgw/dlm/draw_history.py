@@ -27,7 +27,7 @@ def last_read_at(participant: Participant) -> float | None:
     return last_at if participant.read_at is None else max(last_at, participant.read_at)
 
 
-def obeyed_at(participant: Participant, settings: Settings) -> float:
+def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
     """Return from when on the last offer must have been obeyed: T_ev after the charger took it."""
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None
@@ -40,7 +40,7 @@ def obeyed_at(participant: Participant, settings: Settings) -> float:
     return changed_at + settings.obey_s
 
 
-def steady_about(participant: Participant, moment_at: float) -> Phases | None:
+def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
     """Return what it drew all around a moment, None: that has changed about then."""
     history = participant.history
     if len(history) < 2 or history[-2][0] > moment_at - EARLY_S:
@@ -67,7 +67,7 @@ def draw_at(participant: Participant, moment_at: float) -> Phases:
     return later[1] if later is not None else NO_CURRENT
 
 
-def range_about(
+def draw_range_about(
     participant: Participant, begin_at: float, end_at: float, phase: int
 ) -> tuple[int, int]:
     """Return between which currents [mA] it drew about a moment that lies between two others.

@@ -45,7 +45,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from knxgw.charging.limits import DRAWS_FROM_MA
-from knxgw.dlm.draw_history import last_read_at, range_about, steady_about
+from knxgw.dlm.draw_history import draw_range_about, last_read_at, steady_draw_about
 from knxgw.dlm.participant import Participant
 
 STEP_MA = 3000
@@ -175,7 +175,7 @@ def add_report(
     While the chargers rest there is nothing to examine: the last values are kept, and examined when
     one of them moves. `spacing_s`: how often the meter tells.
     """
-    still, same = repeated(check.trail, report)
+    still, same = unchanged_since(check.trail, report)
     if check.rest is not None:
         if check.rest.are_still_resting(phase, participants) and (
             check.has_reported_export or report.current_ma > -STEADY_MA
@@ -186,17 +186,17 @@ def add_report(
         check = replace(check, rest=None, step=check.step._replace(began_at=None), present=NOWHERE)
     waiting = check.trail.pending
     while waiting:
-        paired = _pair(phase, waiting[0], participants)
+        paired = _with_draws(phase, waiting[0], participants)
         if paired is None:
             break
         waiting = waiting[1:]
         check = examine(check, paired, spacing_s)
-    rest = _rest(check, phase, participants)
+    rest = _resting_chargers(check, phase, participants)
     waiting = (*waiting[-MOST_WAITING:], report)
     return replace(check, trail=Trail(waiting, still, same), rest=rest)
 
 
-def repeated(trail: Trail, report: Report) -> tuple[Report, Report]:
+def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
     """Return since when the meter has reported about the same, and the very same."""
     still, same = trail.nearly_constant_since, trail.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
@@ -206,7 +206,7 @@ def repeated(trail: Trail, report: Report) -> tuple[Report, Report]:
     return still, same
 
 
-def _rest(
+def _resting_chargers(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
 ) -> "RestingChargers | None":
     """Return the chargers as they are, if the next step can only begin from where they are."""
@@ -223,12 +223,12 @@ def _rest(
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
     """Look at a telegram; `spacing_s`: how often the meter tells."""
     before, possible, away_since = check.step
-    if before is not None and _is_cut(check, before, paired):
+    if before is not None and _has_unseen_move(check, before, paired):
         before = None
     if before is not None:
-        possible = _possible(possible, before, paired)
+        possible = _answers_still_possible(possible, before, paired)
         away_since = _away_since(away_since, before, paired)
-    drawn_ma = _drawn_ma(check.present.drawn_ma, paired)
+    drawn_ma = _level_drawn_ma(check.present.drawn_ma, paired)
     values: tuple[tuple[float, int], ...] = ()
     if drawn_ma is not None:
         if drawn_ma == check.present.drawn_ma:
@@ -243,11 +243,11 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         step=Step(before, possible, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
-        check = _concluded(replace(check, has_reported_export=True))
-    return check if drawn_ma is None else _at_level(check, drawn_ma, paired)
+        check = _with_finding(replace(check, has_reported_export=True))
+    return check if drawn_ma is None else _judged_at_level(check, drawn_ma, paired)
 
 
-def _is_cut(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
+def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
     """Tell whether nothing can be said about what came before, because somebody unseen moved."""
     last = check.last_sample
     return last is not None and (
@@ -265,7 +265,9 @@ def _away_since(since: float | None, before: Level, paired: PairedReport) -> flo
     return (paired.arrived_at if since is None else since) if is_away else None
 
 
-def _possible(answers: Iterable[Answer], before: Level, paired: PairedReport) -> tuple[Answer, ...]:
+def _answers_still_possible(
+    answers: Iterable[Answer], before: Level, paired: PairedReport
+) -> tuple[Answer, ...]:
     """Return which answers a telegram still allows: those that leave the building standing still."""
     least_ma, most_ma = paired.low_ma - before.drawn_ma, paired.high_ma - before.drawn_ma
     moved_ma = paired.current_ma - before.current_ma
@@ -283,7 +285,7 @@ def _possible(answers: Iterable[Answer], before: Level, paired: PairedReport) ->
     return tuple(kept)
 
 
-def _drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
+def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
     """Return the level that the chargers are at: the one of before while they stay there."""
     if paired.high_ma - paired.low_ma > STEADY_MA:
         return None
@@ -293,7 +295,7 @@ def _drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
     return now_ma
 
 
-def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
+def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Note the answer to a step where the chargers are steady; the next one begins there."""
     now_s = paired.arrived_at
     before, possible, away_since = check.step
@@ -302,13 +304,13 @@ def _at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> Follow
         if answer is Answer.STILL and now_s < away_since + STILL_S:
             return check
         if not _is_doubtful(check, before, paired, answer):
-            return _from_here(_answered(check, answer), drawn_ma, paired, paired.current_ma)
+            return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
     if now_s < check.present.values[0][0] + STEADY_S:
         return check
     report = sorted([current_ma for _, current_ma in check.present.values])
     if report[-1] - report[0] > BUILDING_MA:
         return check  # nothing can be concluded from here
-    return _from_here(check, drawn_ma, paired, report[len(report) // 2])
+    return _with_step_from(check, drawn_ma, paired, report[len(report) // 2])
 
 
 def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer: Answer) -> bool:
@@ -337,18 +339,18 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     return answer is Answer.STILL and (nearly_since is None or nearly_since.arrived_at > calm_until)
 
 
-def _from_here(
+def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))
 
 
-def _answered(check: FollowCheck, answer: Answer) -> FollowCheck:
-    return _concluded(replace(check, answers=(*check.answers, answer)[-STEPS:]))
+def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
+    return _with_finding(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 
-def _concluded(check: FollowCheck) -> FollowCheck:
+def _with_finding(check: FollowCheck) -> FollowCheck:
     """Find what is wrong with the meter; that lasts until five steps in a row say something else."""
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
@@ -359,7 +361,9 @@ def _concluded(check: FollowCheck) -> FollowCheck:
     return replace(check, finding=None if answer is Answer.FOLLOWS else answer)
 
 
-def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> PairedReport | None:
+def _with_draws(
+    phase: int, report: Report, participants: Iterable[Participant]
+) -> PairedReport | None:
     """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
     at, current_ma, total_ma = report
     low_ma = high_ma = others_ma = measured = drawing = 0
@@ -369,7 +373,7 @@ def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> Pa
         if not (
             participant.settings.measures_current and participant.settings.measures_every_phase
         ):
-            others_ma += range_about(participant, at, at, phase)[1]
+            others_ma += draw_range_about(participant, at, at, phase)[1]
             continue
         if participant.is_connected and (
             (read_at := last_read_at(participant)) is None or read_at < at
@@ -377,11 +381,11 @@ def _pair(phase: int, report: Report, participants: Iterable[Participant]) -> Pa
             return None
         one = 1 << participant.settings.number
         measured |= one
-        steady = steady_about(participant, at - LATE_S)
+        steady = steady_draw_about(participant, at - LATE_S)
         if steady is not None:
             least_ma = most_ma = steady[phase]
         else:
-            least_ma, most_ma = range_about(participant, at - LATE_S, at, phase)
+            least_ma, most_ma = draw_range_about(participant, at - LATE_S, at, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
         if most_ma >= DRAWS_FROM_MA:
             drawing |= one

@@ -51,7 +51,7 @@ from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 
 
-def new(
+def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
     """Return load management as it is before anything was measured: an emergency."""
@@ -71,7 +71,7 @@ def new(
     )
 
 
-def meter_value(
+def after_meter_value(
     state: LoadManagement,
     settings: Settings,
     reading: GridMeterReading,
@@ -80,7 +80,7 @@ def meter_value(
 ) -> LoadManagement:
     """Take a telegram of the smart meter; `observations`: the last ones of the chargers."""
     sets_before = state.meter.sets.count
-    meter, plausible = meters.update(state.meter, settings, reading, now_s)
+    meter, plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not plausible:
         return replace(state, meter=meter)
     phase, value = reading.phase, meter.values[reading.phase]
@@ -109,7 +109,7 @@ def meter_value(
     due_at = now_s if moved or one.pending_samples else state.due_at
     state = replace(state, meter=meter, phases=tuple(phases), due_at=due_at)
     if state.is_emergency and meter.sets.count > sets_before:
-        return _emergency_ends(state, now_s)
+        return _with_emergency_ended(state, now_s)
     return state
 
 
@@ -130,7 +130,7 @@ def _with_reading_time(participant: Participant, observation: Observation | None
     return other
 
 
-def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
+def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
     phases = [phase.clone() for phase in state.phases]
     was_raised = not state.outcome.faults.isdisjoint(METER_FAULTS)
     for phase in phases:
@@ -139,7 +139,7 @@ def _emergency_ends(state: LoadManagement, now_s: float) -> LoadManagement:
     return replace(state, is_emergency=False, phases=tuple(phases), due_at=now_s)
 
 
-def in_operation(
+def after_in_operation(
     state: LoadManagement,
     settings: Settings,
     now_s: float,
@@ -149,7 +149,7 @@ def in_operation(
 
     The values it reported last are in force: whether they follow the chargers is checked as well.
     """
-    meter = meters.in_operation(state.meter, settings, now_s)
+    meter = meters.with_in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
     begins = meter.in_operation is not None and meter.in_operation.since == now_s
     if state.is_emergency and begins:
@@ -182,7 +182,7 @@ def _values_confirmed(
     return replace(state, phases=tuple(phases), due_at=now_s if found else state.due_at)
 
 
-def high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
+def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
     """Take the message that a large consumer starts: every participant to its minimum for a while."""
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
     phases = [phase.clone() for phase in state.phases]
@@ -198,14 +198,14 @@ def observe_charger(
     before = state.participants[number]
     participant = before.clone()
     lost = observe(participant, observation, settings, now_s)
-    if lost is not None or _part(participant) != _part(before):
+    if lost is not None or _part_in_allocation(participant) != _part_in_allocation(before):
         return None
     moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}
     return replace(state, participants=participants, due_at=now_s if moved else state.due_at)
 
 
-def _part(
+def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
     """Return what decides which part a charging point has, beside what it draws."""

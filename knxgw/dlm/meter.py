@@ -90,7 +90,7 @@ def current_of_power(settings: Settings, power_w: float) -> float:
     return power_w * 1000 / (settings.voltage_v * settings.power_factor)
 
 
-def update(
+def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> tuple[Meter, bool]:
     """Take a reading; return the meter and whether the value was plausible."""
@@ -110,10 +110,10 @@ def update(
         else known
         for index, known in enumerate(meter.values)
     )
-    fresh = _of_this_round(meter, now_s) | {phase}
+    fresh = _fresh_phases_of_this_round(meter, now_s) | {phase}
     return Meter(
         values=values,
-        sets=_sets_with(meter.sets, fresh, values, settings, now_s),
+        sets=_updated_sets(meter.sets, fresh, values, settings, now_s),
         in_operation=meter.in_operation,
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
@@ -121,7 +121,7 @@ def update(
     ), True
 
 
-def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
+def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     """Return the phases that came since the last set and belong to one with what comes now.
 
     After a telegram was lost the other phases of its round wait for the next one of that phase: they
@@ -135,7 +135,7 @@ def _of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     return frozenset(one for one in fresh if (value := values[one]) and value.arrived_at > since)
 
 
-def _sets_with(
+def _updated_sets(
     sets: CompleteSets,
     fresh: frozenset[int],
     values: Sequence[PhaseValue | None],
@@ -164,7 +164,7 @@ def _sets_with(
     )
 
 
-def is_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
+def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether every phase has reported a value not long ago: what is older raises nobody.
 
     Source: load-management 3.1.
@@ -180,7 +180,7 @@ def _are_recent(
     return oldest_s is not None and oldest_s <= spacing_s + 1.0
 
 
-def in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
+def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     """Take an In-operation telegram."""
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
@@ -214,7 +214,7 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
     ]
 
 
-def holds_again(meter: Meter, settings: Settings, now_s: float) -> bool:
+def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the last values may be believed again, since the meter says that it is alive.
 
     Values that come on change only stay valid; 10 to 12 were read when it came back.

@@ -25,7 +25,7 @@ VALID_AGAIN_S = 5.0
 BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be offered more
 
 
-def is_unchanged(participant: Participant, observation: Observation, now_s: float) -> bool:
+def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
     """Tell whether neither an observation nor the time says anything new about a participant.
 
     Then this cycle need not observe it again. The assumed draw of a charger without measurement changes with time.
@@ -40,12 +40,12 @@ def is_unchanged(participant: Participant, observation: Observation, now_s: floa
     return known.differs_only_in_age(observation)
 
 
-def note_age(participant: Participant, observation: Observation) -> None:
+def note_reading_time(participant: Participant, observation: Observation) -> None:
     """Note when the currents were read, after a reading that showed nothing new."""
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
         if participant.is_reachable:
-            participant.history = _grown(
+            participant.history = _with_reading(
                 participant.history, observation.read_at, participant.draw_ma
             )
 
@@ -67,7 +67,7 @@ def observe(
     was_counted = participant.has_valid_currents and participant.is_reachable
     before_ma = participant.draw_ma
     if participant.is_connected and not observation.is_connected:
-        _unplugged(participant)
+        _forget_vehicle(participant)
     participant.is_connected, participant.may_charge = (
         observation.is_connected,
         observation.may_charge,
@@ -83,7 +83,7 @@ def observe(
         participant.is_connected and observation.state is ChargingState.INTERRUPTION
     )
     if participant.is_reachable:
-        participant.held_back_ma = _not_acknowledged_ma(participant, observation, now_s)
+        participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
     if was_counted and not (participant.has_valid_currents and participant.is_reachable):
         participant.draw_ma, participant.currents_ma, participant.overdraw_ma = (
             NO_CURRENT,
@@ -95,7 +95,7 @@ def observe(
             participant.unread_draw_ma = before_ma
         return before_ma
     if participant.is_reachable and (
-        participant.has_valid_currents or _is_off(participant, observation)
+        participant.has_valid_currents or _reports_no_charging(participant, observation)
     ):
         participant.unread_draw_ma = NO_CURRENT
     if (
@@ -107,13 +107,13 @@ def observe(
     return None
 
 
-def _is_off(participant: Participant, observation: Observation) -> bool:
+def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
     """Tell whether one whose currents cannot be believed was offered 0 A and reports that it does not charge."""
     is_charging = observation.state is not None and observation.state.is_charging
     return participant.offer_ma == 0 and observation.state is not None and not is_charging
 
 
-def _unplugged(participant: Participant) -> None:
+def _forget_vehicle(participant: Participant) -> None:
     participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
@@ -136,12 +136,14 @@ def _update_reachability(
         participant.held_back_ma = _on_phases(
             participant.settings.wired_phases, lambda phase: max(0, stays_ma - actual[phase])
         )
-    participant.is_reachable = observation.is_reachable and not _is_awaited(
+    participant.is_reachable = observation.is_reachable and not _is_first_reading_awaited(
         participant, observation, now_s
     )
 
 
-def _is_awaited(participant: Participant, observation: Observation, now_s: float) -> bool:
+def _is_first_reading_awaited(
+    participant: Participant, observation: Observation, now_s: float
+) -> bool:
     """Tell whether one that answers again has still to tell what it draws.
 
     Its last draw counts as the building's until then: with its offer it would count twice, and
@@ -150,7 +152,7 @@ def _is_awaited(participant: Participant, observation: Observation, now_s: float
     if (
         participant.is_reachable
         or not participant.settings.measures_current
-        or not _is_unread(participant, observation, now_s)
+        or not _has_no_recent_currents(participant, observation, now_s)
     ):
         return False
     return any(participant.unread_draw_ma) and now_s - participant.reachable_since <= stale_after_s(
@@ -158,14 +160,16 @@ def _is_awaited(participant: Participant, observation: Observation, now_s: float
     )
 
 
-def _is_unread(participant: Participant, observation: Observation, now_s: float) -> bool:
+def _has_no_recent_currents(
+    participant: Participant, observation: Observation, now_s: float
+) -> bool:
     """Tell whether there is no reading of its currents, or one from long before."""
     if observation.read_at is None or observation.currents_ma is None:
         return True
     return now_s - observation.read_at > stale_after_s(participant)
 
 
-def _not_acknowledged_ma(
+def _held_back_until_acknowledged_ma(
     participant: Participant, observation: Observation, now_s: float
 ) -> Phases:
     """Return what a charger may take that should have taken a lower offer by now, and did not.
@@ -200,12 +204,12 @@ def _update_currents(
         participant.plausible_since = None
         return
     if not participant.settings.measures_current:
-        participant.draw_ma = _assumed(participant, observation, settings, now_s)
+        participant.draw_ma = _assumed_draw_ma(participant, observation, settings, now_s)
         participant.has_valid_currents = True
     elif (
         observation.currents_ma is None
-        or _is_unread(participant, observation, now_s)
-        or _is_left_over(participant, observation.currents_ma, now_s)
+        or _has_no_recent_currents(participant, observation, now_s)
+        or _is_draw_of_earlier_offer(participant, observation.currents_ma, now_s)
     ):
         if now_s - age_counts_from(participant) <= stale_after_s(participant):
             return  # it has just come back: they will be read in a moment
@@ -234,11 +238,11 @@ def _update_currents(
             if participant.settings.measures_current and observation.read_at is not None
             else now_s
         )
-        participant.history = _grown(participant.history, at, participant.draw_ma)
+        participant.history = _with_reading(participant.history, at, participant.draw_ma)
         _update_phases(participant, now_s)
 
 
-def _grown(
+def _with_reading(
     history: tuple[tuple[float, Phases], ...], at: float, actual: Phases
 ) -> tuple[tuple[float, Phases], ...]:
     """Return the history with one more reading; of equal ones in a row the ends are enough."""
@@ -248,7 +252,7 @@ def _grown(
     return (*history[start:], (at, actual))
 
 
-def _is_left_over(
+def _is_draw_of_earlier_offer(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
     """Tell whether one that has just come into sight still draws what it was offered before.
@@ -283,7 +287,7 @@ def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...])
     return result[0], result[1], result[2]
 
 
-def _assumed(
+def _assumed_draw_ma(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases:
     """Return what a charger without measurement is taken to draw: its setpoint while it charges.

@@ -92,11 +92,11 @@ def supervise(
     `may_restart`: at least one of those that were interrupted fits again.
     """
     if known.lock_out is not None:
-        return _in_lock_out(known, known.lock_out, now_s, may_restart=may_restart)
-    return _watching(known, settings, loads, now_s)
+        return _continue_lock_out(known, known.lock_out, now_s, may_restart=may_restart)
+    return _confirm(known, settings, loads, now_s)
 
 
-def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
+def without_silent_phases(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
     """Return what is known while some phases are silent: nothing is counted on them, nor to restart."""
 
     def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
@@ -117,7 +117,7 @@ def suspended(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
     return replace(known, excess=excess, lock_out=lock_out)
 
 
-def _watching(
+def _confirm(
     known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
 ) -> Overcurrent:
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
@@ -127,8 +127,10 @@ def _watching(
     severe = list(before.severe_samples)
     for load in loads:
         phase = load.phase
-        fuse = _is_too_much(load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None)
-        limit = _is_too_much(
+        fuse = _is_helpless_excess(
+            load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None
+        )
+        limit = _is_helpless_excess(
             load, limit_ma, is_counting=before.above_limit_since[phase] is not None
         )
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
@@ -157,7 +159,7 @@ def _watching(
     return replace(known, excess=excess)
 
 
-def _is_too_much(load: Load, most_ma: int, *, is_counting: bool) -> bool:
+def _is_helpless_excess(load: Load, most_ma: int, *, is_counting: bool) -> bool:
     """Tell whether lowering does not help: all are at the minimum, or that would be too much, too.
 
     One that comes back with more than its minimum does not restart the time.
@@ -179,7 +181,7 @@ def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     )
 
 
-def _in_lock_out(
+def _continue_lock_out(
     known: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
 ) -> Overcurrent:
     """Return what is known after a cycle in the lock-out.

@@ -21,7 +21,7 @@ HOUR_S = 3600.0
 MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
 
 
-def yielding(
+def participant_to_yield(
     running: Sequence[Participant],
     first: Participant,
     room_ma: Sequence[int],
@@ -40,7 +40,7 @@ def yielding(
         if participant.offered_since is not None
         and now_s - participant.offered_since >= settings.rotation_s - SLACK_S
         and participant.settings.number != settings.priority
-        and _can_replace(running, participant, first, room_ma)
+        and _can_be_replaced(running, participant, first, room_ma)
     ]
     calm = [
         participant for participant in turned if not was_stopped_often(participant, now_s)
@@ -50,7 +50,7 @@ def yielding(
     return min(equals, key=_served_order, default=None)
 
 
-def shed(
+def participants_to_shed(
     running: Sequence[Participant], room_ma: Sequence[int], settings: Settings, now_s: float
 ) -> list[Participant]:
     """Return which ones must go so that the minima of the others fit on every phase."""
@@ -102,7 +102,7 @@ def may_return_at(participant: Participant, now_s: float) -> float:
     )
 
 
-def fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
+def do_minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
     """Tell whether the minima of these fit on every phase."""
     return all(minimums_ma(participants, phase) <= ma for phase, ma in enumerate(room_ma))
 
@@ -118,7 +118,7 @@ def _served_order(participant: Participant) -> tuple[float, int]:
     return served_since, participant.settings.number
 
 
-def _can_replace(
+def _can_be_replaced(
     running: Sequence[Participant],
     leaving: Participant,
     next_one: Participant,

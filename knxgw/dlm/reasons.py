@@ -20,14 +20,14 @@ def explain(
 ) -> None:
     """Note the reason of every participant that takes part in the allocation."""
     for participant in running:
-        cycle.reasons[participant.settings.number] = _why(cycle, participant, up_ma)
+        cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, up_ma)
     for participant in waiting:
         started = participant.offer_ma > 0
-        reason = _why(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
+        reason = _reason_of(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
         cycle.reasons[participant.settings.number] = reason
 
 
-def _why(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
+def _reason_of(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
     """Return what keeps a running participant from having more."""
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from knxgw.dlm import follows
 from knxgw.dlm.base_load import add_draw
-from knxgw.dlm.inputs import new
+from knxgw.dlm.inputs import initial_state
 from knxgw.dlm.participant import Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
@@ -34,7 +34,7 @@ def reconfigured(
     """
     wanted = {one.number: one for one in participants}
     if not is_same_measurement:
-        return _begun(state, settings, wanted, now_s)
+        return _restarted(state, settings, wanted, now_s)
     kept = {
         number: _with_settings(participant, wanted[number], settings, now_s)
         for number, participant in state.participants.items()
@@ -64,18 +64,18 @@ def newcomer(settings: ParticipantSettings) -> Participant:
     return Participant(settings=settings, phases=settings.wired_phases)
 
 
-def _begun(
+def _restarted(
     state: LoadManagement,
     settings: Settings,
     wanted: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
     """Return load management as at a start, but no participant has more than before on any phase."""
-    begun = new(settings, wanted.values(), now_s)
+    begun = initial_state(settings, wanted.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts nobody has what it had before
     participants = {
         number: participant
-        if lock_out is None and _had(state.participants.get(number), participant)
+        if lock_out is None and _had_before(state.participants.get(number), participant)
         else newcomer(wanted[number])
         for number, participant in begun.participants.items()
     }
@@ -86,7 +86,7 @@ def _begun(
     return replace(begun, participants=participants, overcurrent=overcurrent)
 
 
-def _had(before: Participant | None, begun: Participant) -> bool:
+def _had_before(before: Participant | None, begun: Participant) -> bool:
     """Tell whether a participant had, on each of its phases, what it begins with."""
     return (
         before is not None

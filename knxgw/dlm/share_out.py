@@ -15,7 +15,7 @@ from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
 from knxgw.dlm.cycle_state import CycleState
-from knxgw.dlm.meter import is_recent, window_s
+from knxgw.dlm.meter import are_values_recent, window_s
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.reasons import explain
 from knxgw.dlm.settings import (
@@ -42,10 +42,10 @@ def share_out(cycle: CycleState) -> None:
     admitted: list[Participant] = []
     if waiting:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
-        _rotate(cycle, running, waiting)
+        _rotate_if_due(cycle, running, waiting)
         admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
-    requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *admitted)}
-    others_ma = _held_by_others_ma(cycle, requests)
+    requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *admitted)}
+    others_ma = _committed_by_others_ma(cycle, requests)
     down_ma = _allocated(cycle.room_now_ma, others_ma, requests)
     up_ma = (
         down_ma
@@ -57,12 +57,12 @@ def share_out(cycle: CycleState) -> None:
     least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
-            _give_way(
+            _lower_for_newcomer(
                 cycle, running, participant, _allocated(cycle.certain_room_ma, others_ma, requests)
             )
         if cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
-    _raise(cycle, running, _kept_free(cycle, running, waiting, admitted, least_ma))
+    _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
     explain(cycle, running, waiting, up_ma)
     for participant in eligible:
         if participant.is_idle:
@@ -70,7 +70,7 @@ def share_out(cycle: CycleState) -> None:
             cycle.reasons[participant.settings.number] = Reason.IDLE
 
 
-def _request_of(cycle: CycleState, participant: Participant) -> AllocationRequest:
+def _allocation_request(cycle: CycleState, participant: Participant) -> AllocationRequest:
     one = participant.settings
     return AllocationRequest(
         one.minimum_ma,
@@ -83,7 +83,7 @@ def _request_of(cycle: CycleState, participant: Participant) -> AllocationReques
     )
 
 
-def _held_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
+def _committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
     """Return per phase what participants hold that are not in `numbers` [mA].
 
     One that was just offered 0 A is left out until it must have obeyed: its current is about to be
@@ -167,7 +167,9 @@ def _end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
         cycle.turn = None
 
 
-def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Participant]) -> None:
+def _rotate_if_due(
+    cycle: CycleState, running: list[Participant], waiting: list[Participant]
+) -> None:
     """Let one that charged for a turn yield to the one that has waited longest, if that was a turn, too."""
     settings = cycle.settings
     if not settings.queue or cycle.turn is not None:
@@ -178,8 +180,8 @@ def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Partici
         cycle, running, [next_one], cycle.room_to_raise_ma
     ):
         return  # nobody has waited for a turn, or it fits without
-    room = _room_for(cycle, cycle.room_to_raise_ma, running, waiting)
-    leaving = queues.yielding(running, next_one, room, settings, cycle.now_s)
+    room = _room_beside_others_ma(cycle, cycle.room_to_raise_ma, running, waiting)
+    leaving = queues.participant_to_yield(running, next_one, room, settings, cycle.now_s)
     if leaving is not None:
         cycle.set_offer(leaving, 0)
         queues.note_stop(leaving, cycle.now_s)
@@ -189,14 +191,14 @@ def _rotate(cycle: CycleState, running: list[Participant], waiting: list[Partici
         cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
-def _room_for(
+def _room_beside_others_ma(
     cycle: CycleState,
     available_ma: Sequence[int],
     running: list[Participant],
     waiting: list[Participant],
 ) -> list[int]:
     """Return what there is for these participants, beside what others draw."""
-    others_ma = _held_by_others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
+    others_ma = _committed_by_others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
 
@@ -211,12 +213,12 @@ def _admit(
         sum(m.settings.minimum_ma for m in running if index in m.phases)
         for index in range(len(cycle.phases))
     ]
-    room = _room_for(cycle, available_ma, running, waiting)
-    room_now = _room_for(cycle, cycle.room_now_ma, running, waiting)
+    room = _room_beside_others_ma(cycle, available_ma, running, waiting)
+    room_now = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     admitted = []
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
-        if _readmit(cycle, participant, minimums, room_now) and all(
+        if _try_to_readmit(cycle, participant, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in participant.phases
         ):
             admitted.append(participant)
@@ -225,7 +227,7 @@ def _admit(
     return admitted
 
 
-def _kept_free(
+def _targets_beside_hopeful(
     cycle: CycleState,
     running: list[Participant],
     waiting: list[Participant],
@@ -239,12 +241,12 @@ def _kept_free(
     if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
         return least_ma
     hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
-    requests = {m.settings.number: _request_of(cycle, m) for m in (*running, *hopeful)}
-    clear_ma = _allocated(cycle.certain_room_ma, _held_by_others_ma(cycle, requests), requests)
+    requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *hopeful)}
+    clear_ma = _allocated(cycle.certain_room_ma, _committed_by_others_ma(cycle, requests), requests)
     return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
-def _readmit(
+def _try_to_readmit(
     cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
 ) -> bool:
     """Readmit one that was shed once there has been room for long enough; false: not yet.
@@ -274,8 +276,8 @@ def _readmit(
 def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
     """Lower offers that are too high, at once; note it where the line was in danger."""
     settings = cycle.settings
-    danger = _dangers_by_phase(cycle, running)
-    again, still_over = _in_danger_again(cycle, danger), _still_over_range(cycle)
+    danger = _update_dangers(cycle, running)
+    again, still_over = _phases_in_danger_again(cycle, danger), _phases_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
@@ -291,14 +293,15 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
         capped = participant.highest_offer_ma < participant.offer_ma
         if safety or shrunk or capped:
             cycle.set_offer(
-                participant, _not_raised(participant, target_ma) if safety else target_ma
+                participant,
+                _without_raise_in_flight(participant, target_ma) if safety else target_ma,
             )
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
                     _note_reduction(cycle, cycle.phases[index])
 
 
-def _not_raised(participant: Participant, target_ma: int) -> int:
+def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
     """Return no more than what a charger has taken: a raise it had not taken yet is taken back.
 
     It would be raised while the others have not obeyed yet.
@@ -311,7 +314,7 @@ def _not_raised(participant: Participant, target_ma: int) -> int:
     return max(acknowledged_ma, participant.settings.minimum_ma)
 
 
-def _in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
+def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     """Return the phases on which a reduction for safety has not helped.
 
     A vehicle that takes less than it is report frees nothing when that is lowered, and without
@@ -327,7 +330,7 @@ def _in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     }
 
 
-def _still_over_range(cycle: CycleState) -> set[int]:
+def _phases_still_over_range(cycle: CycleState) -> set[int]:
     """Return the phases over range although a reduction was obeyed: by how much too high, nobody knows."""
     found = set()
     for index, phase in enumerate(cycle.phases):
@@ -339,7 +342,7 @@ def _still_over_range(cycle: CycleState) -> set[int]:
     return found
 
 
-def _give_way(
+def _lower_for_newcomer(
     cycle: CycleState,
     running: list[Participant],
     newcomer: Participant,
@@ -362,7 +365,7 @@ class Danger(Enum):
     LARGE = "clearly: lowering is for safety, and raising waits after it"
 
 
-def _dangers_by_phase(cycle: CycleState, running: list[Participant]) -> list[Danger]:
+def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
     """Return for each phase whether the offers are too much."""
     room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
@@ -454,10 +457,10 @@ def _collect_raise_requests(
         step_ma = max(settings.raise_from_ma, participant.settings.resolution_ma)
         if want_ma < step_ma:
             _time_small_raise(participant, want_ma, cycle.now_s)
-            if not _is_worth_it_now(participant, cycle.now_s):
+            if not _is_small_raise_due(participant, cycle.now_s):
                 continue
         cycle.is_at_target = False
-        if _may_rise(cycle, participant):
+        if _may_participant_rise(cycle, participant):
             requests_ma.append((participant, want_ma))
     return requests_ma
 
@@ -470,7 +473,7 @@ def _time_small_raise(participant: Participant, want_ma: int, now_s: float) -> N
         participant.small_raise_possible_since = now_s
 
 
-def _is_worth_it_now(participant: Participant, now_s: float) -> bool:
+def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
     """Tell whether a small raise has been possible for so long that it is worth a write.
 
     Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
@@ -479,20 +482,20 @@ def _is_worth_it_now(participant: Participant, now_s: float) -> bool:
     return since is not None and now_s - since >= SMALL_RAISE_S
 
 
-def _may_rise(cycle: CycleState, participant: Participant) -> bool:
+def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     meter = cycle.state.meter
     sets = meter.sets
     just_complete = sets.completed_at == cycle.now_s
     complete = sets.count > participant.raised_in_set and (just_complete or not sets.fresh_phases)
-    recent = complete and is_recent(meter, cycle.settings, cycle.now_s)
+    recent = complete and are_values_recent(meter, cycle.settings, cycle.now_s)
     is_measured = cycle.has_meter_on_change or cycle.is_static or recent
     return is_measured and all(
-        _may_raise(cycle, cycle.phases[index]) for index in participant.phases
+        _may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases
     )
 
 
-def _may_raise(cycle: CycleState, phase: PhaseState) -> bool:
+def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s

@@ -4,7 +4,7 @@ Source: load-management 13.4, 14.
 """
 
 from knxgw.charging.limits import DRAWS_FROM_MA, OVERDRAW_FROM_MA
-from knxgw.dlm.draw_history import obeyed_at
+from knxgw.dlm.draw_history import must_be_obeyed_at
 from knxgw.dlm.participant import (
     NO_CURRENT,
     UNUSED_AFTER_S,
@@ -35,7 +35,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
     if offer_ma == 0:
         participant.waiting_since = now_s
     if now_s > participant.offer_changed_at:  # else nobody has heard of the offer in between
-        is_obeyed = now_s >= obeyed_at(participant, settings)
+        is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
         participant.second_last_offer_ma = (
             participant.offer_ma if is_obeyed else participant.previous_offer_ma
         )
@@ -139,7 +139,7 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
         cap_ma is not None
         and participant.highest_draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2
     ):
-        _lift_cap(participant, cap_ma, now_s)
+        _raise_use_cap(participant, cap_ma, now_s)
         return
     if cap_ma is not None:
         _update_headroom(participant, settings, now_s)
@@ -153,10 +153,10 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
     if participant.under_use_since is None:
         participant.under_use_since = now_s
     if now_s - participant.under_use_since >= settings.observe_s:
-        _cap(participant, settings.headroom_ma, now_s)
+        _set_use_cap(participant, settings.headroom_ma, now_s)
 
 
-def _lift_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
+def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
     """Give it more, step by step until there is no cap any more.
 
     Some vehicles stay a little below any offer: half of the headroom is enough to tell.
@@ -170,7 +170,7 @@ def _lift_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
     participant.use_cap_ma = None if cap_ma >= participant.settings.maximum_ma else cap_ma
 
 
-def _cap(
+def _set_use_cap(
     participant: Participant, headroom_ma: int, now_s: float, *, is_narrow: bool = False
 ) -> None:
     """Keep so much more for it than it takes."""
@@ -200,12 +200,12 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
             now_s >= participant.headroom_changed_at + WIDE_EACH_S
             or participant.scarce_since is None
         ):
-            _cap(participant, settings.headroom_ma, now_s)
+            _set_use_cap(participant, settings.headroom_ma, now_s)
     elif (
         now_s >= max(narrow_from, participant.headroom_changed_at + TRY_S)
         and narrow_ma < settings.headroom_ma
     ):
-        _cap(participant, narrow_ma, now_s, is_narrow=True)
+        _set_use_cap(participant, narrow_ma, now_s, is_narrow=True)
 
 
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
@@ -221,13 +221,13 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
     ):
         return now_s  # what it is taken to draw moves with time
     soonest_at = NEVER
-    for at in _moments_of_change(participant, settings):
+    for at in _instants_of_change(participant, settings):
         if now_s <= at < soonest_at:
             soonest_at = at
     return soonest_at
 
 
-def _moments_of_change(participant: Participant, settings: Settings) -> list[float]:
+def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
     """Return when something that is being waited for will be known."""
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
@@ -240,7 +240,7 @@ def _moments_of_change(participant: Participant, settings: Settings) -> list[flo
     if participant.under_use_since is not None:
         moments.append(participant.under_use_since + settings.observe_s)
     if participant.use_cap_ma is not None:
-        moments += _headroom_moments(participant)
+        moments += _instants_of_headroom_change(participant)
     if participant.charges_clearly_since is not None and participant.unused_since:
         unused = [since for p, since in participant.unused_since.items() if p in participant.phases]
         moments += [
@@ -249,7 +249,7 @@ def _moments_of_change(participant: Participant, settings: Settings) -> list[flo
     return moments
 
 
-def _headroom_moments(participant: Participant) -> list[float]:
+def _instants_of_headroom_change(participant: Participant) -> list[float]:
     moments = [participant.cap_raised_at + CAP_STEP_S]
     if participant.has_narrow_headroom:
         moments.append(participant.headroom_changed_at + WIDE_EACH_S)

@@ -49,7 +49,7 @@ from knxgw.station.model import (
     SessionClosed,
     Station,
 )
-from knxgw.station.notes import measured_out, notes_of, offer_note, own_code
+from knxgw.station.notes import notes_of, offer_note, own_code, with_lines_rationed
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 
@@ -68,7 +68,7 @@ class Dirty:
     """What an event may have changed, and what must therefore be derived again."""
 
     points: Collection[PointNumber] = ()  # the event, or time, means something to them
-    phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
+    new_phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
     cycle: CycleRequest = CycleRequest.IF_POINTS_CHANGED
     device: bool = False  # objects of the whole device
     everything: bool = False  # whatever there is
@@ -85,12 +85,14 @@ def derive(
     `changed` is the station after the event; it has no decision yet. The precedence of what limits
     a charging point is worked out once for load management, and once for the decision.
     """
-    station = _share(before, changed, dirty, now_s)
+    station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
-    decided = station.points if dirty.everything else _decided_anew(before, station, dirty.points)
+    decided = (
+        station.points if dirty.everything else _points_to_decide(before, station, dirty.points)
+    )
     for number in decided:
         station = _derive_point(station, number, before.points[number], now_s, effects)
-    effects.extend(_asked(before, station))
+    effects.extend(_requested_from_bus(before, station))
     if dirty.device or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
     if dirty.everything:
@@ -100,13 +102,13 @@ def derive(
     return station, tuple(effects)
 
 
-def _share(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
+def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
     """Return the station after load management has taken its part of a change."""
     match dirty.cycle:
         case CycleRequest.WHOLLY:
             return load_management.run_cycle(station, now_s)
         case CycleRequest.NOW:
-            return load_management.run_cycle(station, now_s, dirty.phases, changed=())
+            return load_management.run_cycle(station, now_s, dirty.new_phases, changed=())
         case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
                 station = load_management.update_point(station, number, now_s)
@@ -116,15 +118,15 @@ def _share(before: Station, station: Station, dirty: Dirty, now_s: float) -> Sta
             assert_never(dirty.cycle)
 
 
-def _decided_anew(
+def _points_to_decide(
     before: Station, station: Station, dirty: Collection[PointNumber]
 ) -> tuple[PointNumber, ...]:
     """Return the points that have to be decided: dirty ones, and those with another share."""
-    shared = _shared_anew(before, station)
+    shared = _points_with_new_allocation(before, station)
     return tuple(number for number in station.points if number in dirty or number in shared)
 
 
-def _asked(before: Station, station: Station) -> Iterator[Ask]:
+def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
     """Give the values of the smart meter that load management wants to be read from the bus."""
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
@@ -136,7 +138,7 @@ def _asked(before: Station, station: Station) -> Iterator[Ask]:
             yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
-def _shared_anew(before: Station, station: Station) -> tuple[PointNumber, ...]:
+def _points_with_new_allocation(before: Station, station: Station) -> tuple[PointNumber, ...]:
     """Return the points for which load management decided something else than before."""
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
@@ -159,9 +161,11 @@ def _derive_device(
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
-        talks = measured_out(station.output.talks, DEVICE, effects, first, now_s)
-        station = replace(station, output=replace(station.output, talks=talks))
-    published = _publish(station, DEVICE, _general_values(station, now_s), effects)
+        allowances = with_lines_rationed(
+            station.output.line_allowances, DEVICE, effects, first, now_s
+        )
+        station = replace(station, output=replace(station.output, line_allowances=allowances))
+    published = _publish(station, DEVICE, _device_values(station, now_s), effects)
     if published is station.output.published:
         return station
     return replace(station, output=replace(station.output, published=published))
@@ -184,19 +188,21 @@ def _derive_point(
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
-    point = _tell_session(station, number, before, point, effects)
+    point = _with_session_reported(station, number, before, point, effects)
     language = station.configuration.device.language
     values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
-    effects.extend(notes_of(before, point, station.told(scope, "state"), values["state"]))
+    effects.extend(notes_of(before, point, station.last_published(scope, "state"), values["state"]))
     output = Output(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
-        talks=measured_out(station.output.talks, scope, effects, first, now_s),
+        line_allowances=with_lines_rationed(
+            station.output.line_allowances, scope, effects, first, now_s
+        ),
     )
     return replace(station, points={**station.points, number: point}, output=output)
 
 
-def _tell_session(
+def _with_session_reported(
     station: Station,
     number: PointNumber,
     before: ChargingPoint,
@@ -264,7 +270,7 @@ def _faults_changed(
             yield changed(code, present=False)
 
 
-def _general_values(station: Station, now_s: float) -> dict[str, Published]:
+def _device_values(station: Station, now_s: float) -> dict[str, Published]:
     return {
         **load_management.published(station, now_s),
         "grid_supporting_control_state": station.operation.grid_control,

@@ -15,7 +15,14 @@ from knxgw.charging.scope import PointNumber
 from knxgw.charging.shown_state import intrinsic_state
 from knxgw.config.model import Configuration, LoadManagementMode, Measurement, PointSettings
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import high_power, in_operation, is_urgent, meter_value, new, observe_charger
+from knxgw.dlm.inputs import (
+    after_high_power,
+    after_in_operation,
+    after_meter_value,
+    initial_state,
+    is_urgent,
+    observe_charger,
+)
 from knxgw.dlm.meter import age_s
 from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
@@ -164,7 +171,7 @@ def start(
         participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
     ]
-    return new(settings, participants, now_s)
+    return initial_state(settings, participants, now_s)
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
@@ -176,12 +183,14 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
     match event:
         case GridMeterReading():
             observations = _observations(station)
-            load_management = meter_value(load_management, settings, event, now_s, observations)
+            load_management = after_meter_value(
+                load_management, settings, event, now_s, observations
+            )
         case InOperationSeen():
             observations = _observations(station)
-            load_management = in_operation(load_management, settings, now_s, observations)
+            load_management = after_in_operation(load_management, settings, now_s, observations)
         case HighPowerStarted():
-            load_management = high_power(load_management, settings, now_s)
+            load_management = after_high_power(load_management, settings, now_s)
     return station.with_load_management(load_management, observations)
 
 
@@ -204,7 +213,9 @@ def apply_grid_meter(
     return station, tuple(phases)
 
 
-def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: float) -> bool:
+def may_wait_for_tick(
+    before: Station, station: Station, phases: Iterable[int], now_s: float
+) -> bool:
     """Tell whether new values of some phases need nothing to be done before the next tick."""
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
@@ -222,7 +233,7 @@ def can_wait(before: Station, station: Station, phases: Iterable[int], now_s: fl
     )
 
 
-def renew(station: Station, point: ChargingPoint) -> Station:
+def after_quiet_reading(station: Station, point: ChargingPoint) -> Station:
     """Return the station after a reading that showed nothing new of a charging point.
 
     Load management is not concerned: it asks when each charger was read when it needs to know.

@@ -255,10 +255,10 @@ class WallClock:
         return self.time + timedelta(seconds=now_s - self.set_at)
 
 
-class Talk(NamedTuple):
+class LineAllowance(NamedTuple):
     """How many lines a scope may still have in the log."""
 
-    left: float
+    lines_left: float
     counted_at: float  # when that was so [monotonic s]
     is_cut: bool = False  # it was said that there are too many
 
@@ -306,7 +306,7 @@ class Output:
 
     published: Mapping[Scope, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[Scope, Remembered] = field(default_factory=dict)
-    talks: Mapping[tuple[Scope, NoteLevel], Talk] = field(default_factory=dict)
+    line_allowances: Mapping[tuple[Scope, NoteLevel], LineAllowance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,7 +389,7 @@ class Station:
         """Return how often in a row the APP LED flashes for the present faults; 0: not at all."""
         return self.configuration.product.faults.flashes(self.severity)
 
-    def told(self, scope: Scope, key: str) -> Published:
+    def last_published(self, scope: Scope, key: str) -> Published:
         """Return what was last published for a key, None if nothing was."""
         values = self.output.published.get(scope)
         return None if values is None else values.get(key)

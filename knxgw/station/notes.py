@@ -16,14 +16,14 @@ from knxgw.charging.publication import Published
 from knxgw.charging.quantities import FAULT_INFOS
 from knxgw.charging.scope import PointNumber, Scope, log_name
 from knxgw.charging.session import Session
-from knxgw.station.model import Effect, FaultChanged, Note, NoteLevel, Talk
+from knxgw.station.model import Effect, FaultChanged, LineAllowance, Note, NoteLevel
 
 MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {  # at once, and after how long [s] one more
     NoteLevel.NEWS: (32, 3600.0),
     NoteLevel.EVENT: (15, 7200.0),
 }
 TOO_OFTEN = "changes too often: more of it with -v only"
-Talks = Mapping[tuple[Scope, NoteLevel], Talk]
+Allowances = Mapping[tuple[Scope, NoteLevel], LineAllowance]
 
 _LIMITS = frozenset(
     (
@@ -124,17 +124,17 @@ def _meanings(one: Point, text: str) -> Iterable[str]:
 # --- how much is logged ----------------------------------------------------------------------------
 
 
-def measured_out(
-    talks: Talks, scope: Scope, effects: list[Effect], first: int, now_s: float
-) -> Talks:
+def with_lines_rationed(
+    allowances: Allowances, scope: Scope, effects: list[Effect], begin: int, now_s: float
+) -> Allowances:
     """Make details of the lines that are too many, from `first` on; return what is left."""
-    for index in range(first, len(effects)):
+    for index in range(begin, len(effects)):
         effect = effects[index]
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
             continue
         most, line_s = MOST_LINES[effect.level]
-        talk = talks.get((scope, effect.level), Talk(most, now_s))
-        left = refilled(talk.left, now_s - talk.counted_at, most=most, every_s=line_s)
+        talk = allowances.get((scope, effect.level), LineAllowance(most, now_s))
+        left = refilled(talk.lines_left, now_s - talk.counted_at, most=most, every_s=line_s)
         is_cut = talk.is_cut and left < most / 2
         if left > ALMOST_ONE:
             left = max(0.0, left - 1.0)
@@ -143,5 +143,5 @@ def measured_out(
             if not is_cut:
                 effects.append(Note(text=f"{log_name(scope)}: {TOO_OFTEN}"))
             is_cut = True
-        talks = {**talks, (scope, effect.level): Talk(left, now_s, is_cut)}
-    return talks
+        allowances = {**allowances, (scope, effect.level): LineAllowance(left, now_s, is_cut)}
+    return allowances

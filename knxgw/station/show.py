@@ -100,7 +100,9 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
 
 def _infos(station: Station, number: PointNumber) -> list[str]:
     """Return the charger's own error codes, those that it tells."""
-    infos = [station.told(point_scope(number), f"fault_info_{part}") for part in range(1, 5)]
+    infos = [
+        station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
+    ]
     return [str(info) for info in infos if info]
 
 
@@ -269,7 +271,7 @@ def _address(point: ChargingPoint) -> str:
 def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
     scope, settings = point_scope(number), point.settings
     hundredths = _published(station, number, "temperature")
-    is_hot = station.told(scope, "temperature_warning")
+    is_hot = station.last_published(scope, "temperature_warning")
     phases = range(1, settings.phases + 1)
     card = _text(station, scope, "rfid")
     return DetailView(
@@ -299,7 +301,7 @@ def _session(station: Station, number: PointNumber, point: ChargingPoint) -> Ses
 
 
 def _text(station: Station, scope: Scope, key: str) -> str | None:
-    value = station.told(scope, key)
+    value = station.last_published(scope, key)
     return value if isinstance(value, str) and value else None
 
 
@@ -312,7 +314,7 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:
-    value = station.told(point_scope(number), key)
+    value = station.last_published(point_scope(number), key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -55,7 +55,7 @@ from knxgw.station.model import (
     UnlockCommanded,
     WallClock,
 )
-from knxgw.station.notes import measured_out
+from knxgw.station.notes import with_lines_rationed
 from knxgw.station.reconfigure import reconfigure
 
 CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
@@ -68,7 +68,7 @@ class Applied(NamedTuple):
 
     station: Station
     dirty: Dirty
-    said: tuple[Effect, ...] = ()  # at once, whatever follows
+    effects_at_once: tuple[Effect, ...] = ()  # at once, whatever follows
 
 
 NOTHING = Dirty()
@@ -81,7 +81,7 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
     changed, dirty, said = _applied(station, event, now_s)
     if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
         return changed, said
-    reference = _before_start(station) if isinstance(event, Started) else station
+    reference = _as_if_faults_were_unreported(station) if isinstance(event, Started) else station
     derived, effects = derive(reference, changed, dirty, now_s)
     return derived, (*said, *effects)
 
@@ -92,9 +92,9 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
     """Return the station after an event, and what that may concern."""
     match event:
         case ChargerSeen() if event.device in station.site.devices:
-            return _seen(station, event, now_s)
+            return _charger_seen(station, event, now_s)
         case Tick():
-            return _tick(station, now_s)
+            return _after_tick(station, now_s)
         case Started():
             return Applied(station, EVERYTHING)
         case UnlockCommanded(point=number):
@@ -107,46 +107,48 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
             | InternalErrorFound()
             | StateLost()
         ):
-            return Applied(_site(station, event, now_s), EVERYTHING)
+            return Applied(_after_site_event(station, event, now_s), EVERYTHING)
         case GridMeterReading() | InOperationSeen() | HighPowerStarted():
-            return _metered(station, event, now_s)
+            return _after_meter_event(station, event, now_s)
         case InterruptionCommanded() | SetpointCommanded() | StartStopCommanded():
-            return _point(station, event.point, event, now_s)
+            return _after_point_event(station, event.point, event, now_s)
         case _:
-            return _device(station, event, now_s)
+            return _after_device_event(station, event, now_s)
 
 
-def _metered(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
+def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
     """Take what the bus tells load management; what is not urgent waits for the next tick."""
     fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
     taken = load_management.apply_event(station, event, now_s)
-    return _shared(station, taken, fresh, now_s, urgent=isinstance(event, HighPowerStarted))
+    return _after_meter_values(
+        station, taken, fresh, now_s, urgent=isinstance(event, HighPowerStarted)
+    )
 
 
-def _shared(
+def _after_meter_values(
     before: Station, taken: Station, fresh: tuple[int, ...], now_s: float, *, urgent: bool = False
 ) -> Applied:
     """Share after new values of some phases, unless that can wait for the next tick."""
-    if not urgent and load_management.can_wait(before, taken, fresh, now_s):
+    if not urgent and load_management.may_wait_for_tick(before, taken, fresh, now_s):
         return Applied(taken, NOTHING)
-    return Applied(taken, Dirty(phases=fresh, cycle=CycleRequest.NOW, device=True))
+    return Applied(taken, Dirty(new_phases=fresh, cycle=CycleRequest.NOW, device=True))
 
 
-def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
+def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site."""
     match event:
         case BusAsked():
             until = station.operation.restore_until
             soon = None if until is None else min(until, now_s + RESTORE_S)
-            return _operated(station, replace(station.operation, restore_until=soon))
+            return _with_operation(station, replace(station.operation, restore_until=soon))
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(active=active):
             operation = replace(station.operation, grid_control=active, restore_until=None)
-            return _operated(station, operation)
+            return _with_operation(station, operation)
         case Stopping():
             operation = replace(station.operation, is_stopping=True, restore_until=None)
-            return _operated(station, operation)
+            return _with_operation(station, operation)
         case InternalErrorFound():
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, is_present=True)
             return replace(station, faults=faults)
@@ -156,14 +158,14 @@ def _site(station: Station, event: SiteEvent, now_s: float) -> Station:
             assert_never(event)
 
 
-def _operated(station: Station, operation: Operation) -> Station:
+def _with_operation(station: Station, operation: Operation) -> Station:
     """Return the station operated in another way."""
     return replace(station, operation=operation)
 
 
-def _tick(before: Station, now_s: float) -> Applied:
+def _after_tick(before: Station, now_s: float) -> Applied:
     """Let time pass: for load management, and for those charging points it means something to."""
-    station = _restored_in_time(_calmed(before), now_s)
+    station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
     if station.operation.restore_until != before.operation.restore_until:
         return Applied(station, EVERYTHING)
     due = [
@@ -178,15 +180,17 @@ def _tick(before: Station, now_s: float) -> Applied:
     return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, device=True))
 
 
-def _before_start(station: Station) -> Station:
+def _as_if_faults_were_unreported(station: Station) -> Station:
     """Return the station as if the faults of its configuration had not been reported yet."""
-    unsaid = replace(station, faults=_unsaid(station.faults))
+    unsaid = replace(station, faults=_without_faults_of_start(station.faults))
     for number, point in station.points.items():
-        unsaid = unsaid.with_point(number, replace(point, faults=_unsaid(point.faults)))
+        unsaid = unsaid.with_point(
+            number, replace(point, faults=_without_faults_of_start(point.faults))
+        )
     return unsaid
 
 
-def _unsaid(faults: FaultRegister) -> FaultRegister:
+def _without_faults_of_start(faults: FaultRegister) -> FaultRegister:
     """Return a register as it is before the faults of the configuration are reported."""
     kept = tuple(code for code in faults.present if code not in _FAULTS_AT_START)
     return replace(faults, present=kept)
@@ -195,11 +199,11 @@ def _unsaid(faults: FaultRegister) -> FaultRegister:
 _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported with the start
 
 
-def _restored_in_time(station: Station, now_s: float) -> Station:
+def _with_restore_ended(station: Station, now_s: float) -> Station:
     """Return the station after the bus had time to answer: what was stored holds."""
     if station.operation.restore_until is None or now_s < station.operation.restore_until:
         return station
-    return _operated(station, replace(station.operation, restore_until=None))
+    return _with_operation(station, replace(station.operation, restore_until=None))
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
@@ -208,7 +212,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     if old is not None and event.source < old.source:
         return station
     clock = WallClock(time=event.now, set_at=now_s, source=event.source)
-    station = _operated(station, replace(station.operation, clock=clock))
+    station = _with_operation(station, replace(station.operation, clock=clock))
     off = None if old is None else abs(event.now - old.at_monotonic(now_s))
     if off is not None and off <= CORRECTION:
         return station
@@ -220,7 +224,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     return replace(station, points={**station.points, **dated})
 
 
-def _calmed(station: Station) -> Station:
+def _with_transient_faults_cleared(station: Station) -> Station:
     """Return the station with faults for information reset: they were shown."""
     calm = {
         number: replace(point, faults=point.faults.clear_transient())
@@ -264,7 +268,7 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
     return change
 
 
-def _seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
+def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
     """Take a reading of a charger; mostly it shows nothing new."""
     number = station.point_of(event.device)
     renewed = None
@@ -274,11 +278,11 @@ def _seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
             point, event.values, now_s, unavailable=event.unavailable
         )
     if renewed is not None:
-        return Applied(load_management.renew(station, renewed), NOTHING)
-    return _device(station, event, now_s)
+        return Applied(load_management.after_quiet_reading(station, renewed), NOTHING)
+    return _after_device_event(station, event, now_s)
 
 
-def _device(station: Station, event: DeviceEvent, now_s: float) -> Applied:
+def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Take what a device says: for its charging point, or for the mains connection.
 
     One that is not configured any more may still have said something.
@@ -287,33 +291,35 @@ def _device(station: Station, event: DeviceEvent, now_s: float) -> Applied:
         return Applied(station, NOTHING)
     number = station.point_of(event.device)
     if number is not None:
-        return _point(station, number, event, now_s)
+        return _after_point_event(station, number, event, now_s)
     if station.site.devices[event.device].role is DeviceRole.GRID_METER:
-        return _grid_meter(station, event, now_s)
-    return _submeter(station, event, now_s)
+        return _after_grid_meter_event(station, event, now_s)
+    return _after_submeter_event(station, event, now_s)
 
 
-def _point(station: Station, number: PointNumber, event: PointEvent, now_s: float) -> Applied:
+def _after_point_event(
+    station: Station, number: PointNumber, event: PointEvent, now_s: float
+) -> Applied:
     """Change one charging point."""
     before = station.points[number]
     after = _change(station, event, now_s)(before)
-    said = tuple(_refused(event, before, after))
+    said = tuple(_notes_on_refusal(event, before, after))
     return Applied(station.with_point(number, after), Dirty(points=(number,)), said)
 
 
-def _grid_meter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
+def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Take what the meter at the mains connection shows, or that it cannot be talked to."""
     match event:
         case MeterSeen(values=values):
             taken, fresh = load_management.apply_grid_meter(station, values, now_s)
-            return _shared(station, taken, fresh, now_s)
+            return _after_meter_values(station, taken, fresh, now_s)
         case MeterConditionChanged():
-            return _condition_said(station, event, now_s)
+            return _with_condition_noted(station, event, now_s)
         case _:
             return Applied(station, NOTHING)  # the mains connection has no such thing
 
 
-def _submeter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
+def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Keep what a submeter shows, as long as it can be talked to."""
     known = station.submeters.get(event.device, MeterState())
     match event:
@@ -331,22 +337,26 @@ def _submeter(station: Station, event: DeviceEvent, now_s: float) -> Applied:
             if condition is LinkCondition.GOOD:
                 state = replace(known, condition=condition)
             station = replace(station, submeters={**station.submeters, event.device: state})
-            return _condition_said(station, event, now_s)
+            return _with_condition_noted(station, event, now_s)
         case _:
             return Applied(station, NOTHING)  # it is no charger
 
 
-def _condition_said(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
+def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
     """Say in the log what became of the link to a meter that belongs to no charging point."""
     name = station.site.devices[event.device].name
     said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
-    talks = measured_out(station.output.talks, DEVICE, said, 0, now_s)
+    allowances = with_lines_rationed(station.output.line_allowances, DEVICE, said, 0, now_s)
     return Applied(
-        replace(station, output=replace(station.output, talks=talks)), NOTHING, tuple(said)
+        replace(station, output=replace(station.output, line_allowances=allowances)),
+        NOTHING,
+        tuple(said),
     )
 
 
-def _refused(event: PointEvent, before: ChargingPoint, after: ChargingPoint) -> Iterable[Note]:
+def _notes_on_refusal(
+    event: PointEvent, before: ChargingPoint, after: ChargingPoint
+) -> Iterable[Note]:
     """Say in the log which command was not, or not exactly, followed."""
     number = before.settings.number
     if isinstance(event, StartStopCommanded):

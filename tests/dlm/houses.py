@@ -7,7 +7,7 @@ from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.charging.events import GridMeterReading
 from knxgw.charging.precedence import Constraint
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import meter_value, new
+from knxgw.dlm.inputs import after_meter_value, initial_state
 from knxgw.dlm.participant import Observation, Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 
@@ -76,7 +76,7 @@ class House:
         self, *participants: ParticipantSettings, settings: Settings = HOUSE, base_a: float = 4.0
     ) -> None:
         self.settings = settings
-        self.state = new(settings, participants, 0.0)
+        self.state = initial_state(settings, participants, 0.0)
         self.cars = {one.number: Car() for one in participants}
         self.base_ma = [round(base_a * 1000)] * 3
         self.meter_s = 2  # spacing of its telegrams; 0: none comes by itself
@@ -117,7 +117,7 @@ class House:
     def tell_that(self, phase: int, current_ma: float, *, saturating: bool = False) -> None:
         """Let a telegram of the meter tell something, true or not."""
         reading = GridMeterReading(phase=phase, value=current_ma, may_saturate=saturating)
-        self.state = meter_value(self.state, self.settings, reading, self.now_s)
+        self.state = after_meter_value(self.state, self.settings, reading, self.now_s)
         self.decide(phase)
 
     def decide(self, *new_phases: int) -> None:

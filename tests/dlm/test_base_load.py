@@ -7,7 +7,7 @@ import pytest
 from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.base_load import add_sample, examine_at_rest, reexamine
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import meter_value, observe_charger
+from knxgw.dlm.inputs import after_meter_value, observe_charger
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement, PhaseState, Sample
 from tests.dlm.houses import HOUSE, House, participant
@@ -42,7 +42,7 @@ def test_a_value_that_readings_reach_late_counts_though_the_meter_has_told_other
         seen = {n: replace(house.observation(n), read_at=read_s[n], fresh_s=40.0) for n in (1, 2)}
         for phase in range(3):
             reading = GridMeterReading(phase=phase, value=32_400)  # 0.4 A more: no danger
-            state = meter_value(state, house.settings, reading, now_s, seen)
+            state = after_meter_value(state, house.settings, reading, now_s, seen)
             state = cycle(state, house.settings, seen, now_s, new_phases=(phase,))
     assert [one.base_ma for one in state.phases] == [20_400] * 3
 
@@ -67,11 +67,11 @@ def base_after_a_step(measured_ma: int) -> int | None:
 
     for now_s in range(2, 12):
         state = read(6000, float(now_s))
-    state = meter_value(state, HOUSE, GridMeterReading(phase=0, value=10_000), 11.0)
+    state = after_meter_value(state, HOUSE, GridMeterReading(phase=0, value=10_000), 11.0)
     assert state.phases[0].base_ma == 4000
     state = read(6000, 12.0)
     state = read(10_000, 13.0)
-    state = meter_value(state, HOUSE, GridMeterReading(phase=0, value=measured_ma), 13.0)
+    state = after_meter_value(state, HOUSE, GridMeterReading(phase=0, value=measured_ma), 13.0)
     return state.phases[0].base_ma
 
 
@@ -111,7 +111,7 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
         assert looked is not None
         state = looked
     reading = GridMeterReading(phase=0, value=17_000)  # one second ago
-    state = meter_value(state, HOUSE, reading, house.now_s + 2.2)
+    state = after_meter_value(state, HOUSE, reading, house.now_s + 2.2)
     assert state.phases[0].base_ma == 4000, "no reading is as new as the sample"
     looked = observe_charger(
         state, HOUSE, 1, replace(seen, read_at=house.now_s + 3), house.now_s + 3

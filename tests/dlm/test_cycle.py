@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import meter_value, new
+from knxgw.dlm.inputs import after_meter_value, initial_state
 from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
@@ -79,7 +79,7 @@ def lived(
         if now_s % 2 == 0:
             for phase in range(3):
                 reading = GridMeterReading(phase=phase, value=base[phase] + drawn)
-                state = meter_value(state, HOUSE, reading, now_s + 0.5)
+                state = after_meter_value(state, HOUSE, reading, now_s + 0.5)
                 state = cycle(state, HOUSE, seen, now_s + 0.5, new_phases=(phase,))
     return state
 
@@ -90,7 +90,7 @@ def offers(state: LoadManagement) -> list[int]:
 
 @pytest.mark.proves("D11.4")
 def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
-    state = new(HOUSE, [participant(1)], 0.0)
+    state = initial_state(HOUSE, [participant(1)], 0.0)
     state = cycle(state, HOUSE, {1: plugged(6000, 1.0)}, 1.0)
     assert offers(state) == [6000]
     assert state.outcome.reasons[1] is Reason.METER_LOST
@@ -101,7 +101,9 @@ def test_before_the_first_complete_set_everybody_is_at_the_minimum() -> None:
 
 @pytest.mark.proves("D9.2d")
 def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
-    state = lived(new(HOUSE, [participant(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0)
+    state = lived(
+        initial_state(HOUSE, [participant(n) for n in range(1, 6)], 0.0), 30_000, 0, 30, cars=0
+    )
     state = lived(state, 30_000, 31, 150, cars=5)
     assert offers(state) == [0] * 5, "2 A are left"
     assert FaultCode.OVER_CURRENT not in state.outcome.faults
@@ -110,13 +112,13 @@ def test_those_who_only_wait_do_not_count_as_overcurrent() -> None:
 
 @pytest.mark.proves("D5.2")
 def test_a_cap_below_the_minimum_is_0_a() -> None:
-    state = lived(new(HOUSE, [participant(1)], 0.0), 2000, 0, 30, cars=1, cap_ma=5900)
+    state = lived(initial_state(HOUSE, [participant(1)], 0.0), 2000, 0, 30, cars=1, cap_ma=5900)
     assert offers(state) == [0]
 
 
 @pytest.mark.proves("7.63")
 def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
-    state = lived(new(HOUSE, [participant(1), participant(2)], 0.0), 2000, 0, 40, cars=2)
+    state = lived(initial_state(HOUSE, [participant(1), participant(2)], 0.0), 2000, 0, 40, cars=2)
     wrong = {1: plugged(99_900, 41.0), 2: plugged(15_000, 41.0)}
     state = cycle(state, HOUSE, wrong, 41.0)
     assert offers(state)[0] == 0
@@ -136,7 +138,7 @@ def test_impossible_currents_are_a_fault_and_no_current_is_offered() -> None:
 def test_whatever_the_building_does_offers_are_zero_or_in_range_and_obey_zero_sources(
     story: list[tuple[list[int], bool]],
 ) -> None:
-    state = new(HOUSE, [participant(1), participant(2, (1,)), participant(3)], 0.0)
+    state = initial_state(HOUSE, [participant(1), participant(2, (1,)), participant(3)], 0.0)
     now_s = 0
     for base, allowed in story:
         state = lived(state, base, now_s, now_s + 7, cars=3, allowed=allowed)
@@ -153,7 +155,7 @@ def test_whatever_the_building_does_offers_are_zero_or_in_range_and_obey_zero_so
 def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
     bases: list[list[int]],
 ) -> None:
-    state = new(HOUSE, [participant(1), participant(2, (1,))], 0.0)
+    state = initial_state(HOUSE, [participant(1), participant(2, (1,))], 0.0)
     now_s = 0
     for base in bases:
         state = lived(state, base, now_s, now_s + 5, cars=2)
@@ -166,7 +168,7 @@ def test_two_seconds_after_a_telegram_the_offers_fit_wherever_the_minima_do(
 @pytest.mark.proves("D13.2b", "D17.5")
 def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
     static = Settings(fuse_ma=35_000, static_limit_ma=24_000)
-    state = new(static, [participant(1), participant(2)], 0.0)
+    state = initial_state(static, [participant(1), participant(2)], 0.0)
     for now_s in range(60):
         seen = {n: plugged(m.offer_ma, float(now_s)) for n, m in state.participants.items()}
         state = cycle(state, static, seen, float(now_s))
@@ -183,7 +185,7 @@ def test_without_a_meter_an_unreachable_charger_keeps_all_it_may_take() -> None:
 
 
 def test_a_cycle_changes_nothing_it_was_given() -> None:
-    state = lived(new(HOUSE, [participant(1), participant(2)], 0.0), 4000, 0, 20, cars=2)
+    state = lived(initial_state(HOUSE, [participant(1), participant(2)], 0.0), 4000, 0, 20, cars=2)
     before = repr(state)
     cycle(state, HOUSE, {1: plugged(0, 21.0, allowed=False), 2: plugged(16_000, 21.0)}, 21.0)
     assert repr(state) == before

@@ -49,7 +49,7 @@ class Line:
             self.now_s += self.spacing_s
             paired = self.paired()
             report = Report(paired.arrived_at, paired.current_ma, paired.total_ma)
-            still, same = follows.repeated(self.follow_check.trail, report)
+            still, same = follows.unchanged_since(self.follow_check.trail, report)
             trail = self.follow_check.trail._replace(
                 nearly_constant_since=still, constant_since=same
             )

@@ -7,7 +7,7 @@ import pytest
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.cycle import cycle
-from knxgw.dlm.inputs import meter_value, new
+from knxgw.dlm.inputs import after_meter_value, initial_state
 from knxgw.dlm.state import LONG_AGO
 from tests.dlm.houses import HOUSE, LIMIT_MA, Car, House, participant
 
@@ -215,10 +215,10 @@ def test_one_with_impossible_currents_leaves_the_others_theirs() -> None:
 
 
 def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
-    state = new(HOUSE, [participant(1)], 0.0)
+    state = initial_state(HOUSE, [participant(1)], 0.0)
     for phase in range(3):
         reading = GridMeterReading(phase=phase, value=20_000)
-        state = meter_value(state, HOUSE, reading, 1.0)
+        state = after_meter_value(state, HOUSE, reading, 1.0)
     state = cycle(
         state, HOUSE, {1: House(participant(1)).observation(1)}, 1.5, new_phases=(0, 1, 2)
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.dlm.inputs import high_power
+from knxgw.dlm.inputs import after_high_power
 from knxgw.dlm.state import LONG_AGO
 from tests.dlm.houses import HOUSE, House, participant
 
@@ -41,7 +41,7 @@ def test_after_a_reduction_nothing_is_raised_for_15_s_even_if_the_peak_is_forgot
     house.live(2, base_a=16)
     reduced_s = house.now_s
     assert house.offers_ma == [8000, 8000]
-    house.state = high_power(house.state, settings, house.now_s)
+    house.state = after_high_power(house.state, settings, house.now_s)
     house.live(14, base_a=4)
     assert house.now_s > house.state.high_power_until
     assert house.state.phases[0].reduced_at == reduced_s

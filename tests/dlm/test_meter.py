@@ -15,11 +15,11 @@ from knxgw.dlm.meter import (
     age_s,
     alive_at,
     current_of_power,
-    in_operation,
     note_request,
     phases_to_request,
-    update,
     window_s,
+    with_in_operation,
+    with_reading,
 )
 from knxgw.dlm.settings import Settings
 
@@ -31,7 +31,9 @@ ON_CHANGE = Settings(fuse_ma=35_000, monitoring=Monitoring.VALUES_AND_IN_OPERATI
 def report(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE) -> Meter:
     """Return the meter after a telegram of each of some phases."""
     for phase in phases:
-        meter, plausible = update(meter, settings, GridMeterReading(phase=phase, value=5000), now_s)
+        meter, plausible = with_reading(
+            meter, settings, GridMeterReading(phase=phase, value=5000), now_s
+        )
         assert plausible
     return meter
 
@@ -42,7 +44,7 @@ def report(meter: Meter, now_s: float, *phases: int, settings: Settings = HOUSE)
 )
 def test_what_cannot_be_is_dropped_and_counted_and_proves_no_life(current_ma: float) -> None:
     meter = report(Meter(), 1.0, 0, 1, 2)
-    after, plausible = update(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
+    after, plausible = with_reading(meter, HOUSE, GridMeterReading(phase=0, value=current_ma), 9.0)
     assert not plausible
     assert after.implausible_values == 1
     assert alive_at(after, HOUSE) == 1.0
@@ -96,7 +98,7 @@ def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost
 def test_one_phase_is_enough_for_a_connection_with_one() -> None:
     one = Settings(fuse_ma=35_000, phases=1)
     assert report(Meter(), 1.0, 0, settings=one).sets.count == 1
-    assert not update(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
+    assert not with_reading(Meter(), one, GridMeterReading(phase=1, value=0), 1.0)[1]
 
 
 @pytest.mark.proves("D2.3")
@@ -127,9 +129,9 @@ def test_each_phase_must_be_heard_where_values_are_the_sign_of_life() -> None:
 
 @pytest.mark.proves("D3.2b")
 def test_in_operation_counts_after_one_complete_set() -> None:
-    assert alive_at(in_operation(Meter(), ON_CHANGE, 5.0), ON_CHANGE) is None
+    assert alive_at(with_in_operation(Meter(), ON_CHANGE, 5.0), ON_CHANGE) is None
     meter = report(Meter(), 1.0, 0, 1, 2, settings=ON_CHANGE)
-    assert alive_at(in_operation(meter, ON_CHANGE, 50.0), ON_CHANGE) == 50.0
+    assert alive_at(with_in_operation(meter, ON_CHANGE, 50.0), ON_CHANGE) == 50.0
     assert alive_at(report(meter, 60.0, 1, settings=ON_CHANGE), ON_CHANGE) == 60.0
     assert ON_CHANGE.timeout_s == 72.0
 
@@ -138,11 +140,13 @@ def test_in_operation_counts_after_one_complete_set() -> None:
 @pytest.mark.parametrize("settings", [HOUSE, LARGE])
 def test_a_value_at_the_end_of_its_range_counts_as_65_5_a(settings: Settings) -> None:
     reading = GridMeterReading(phase=0, value=65_535, may_saturate=True)
-    value = update(Meter(), settings, reading, 1.0)[0].values[0]
+    value = with_reading(Meter(), settings, reading, 1.0)[0].values[0]
     assert value is not None
     assert value.is_over_range
     assert value.current_ma == 65_500
-    other = update(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[0]
+    other = with_reading(Meter(), settings, GridMeterReading(phase=0, value=65_535), 1.0)[0].values[
+        0
+    ]
     assert other is not None
     assert not other.is_over_range, "another datapoint type goes on"
 
@@ -182,7 +186,9 @@ def test_power_is_divided_by_voltage_and_power_factor_and_keeps_its_sign() -> No
 
 @given(st.integers(-52_500, 700_000))
 def test_everything_plausible_is_taken_as_it_is(current_ma: int) -> None:
-    meter, plausible = update(Meter(), HOUSE, GridMeterReading(phase=2, value=current_ma), 1.0)
+    meter, plausible = with_reading(
+        Meter(), HOUSE, GridMeterReading(phase=2, value=current_ma), 1.0
+    )
     value = meter.values[2]
     assert plausible
     assert value is not None

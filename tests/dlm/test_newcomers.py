@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.dlm.inputs import high_power
+from knxgw.dlm.inputs import after_high_power
 from tests.dlm.houses import HOUSE, Car, House, participant
 
 # --- a newcomer ---
@@ -64,7 +64,7 @@ def test_when_the_window_ends_only_loads_since_its_start_count() -> None:
     house.live(60)
     assert house.offers_ma == [7000]
     house.live(3, base_a=4)
-    house.state = high_power(house.state, settings, house.now_s)
+    house.state = after_high_power(house.state, settings, house.now_s)
     house.live(9)
     assert house.offers_ma == [6000]
     house.live(2)
@@ -77,7 +77,7 @@ def test_during_the_window_a_newcomer_starts_if_there_is_room_now() -> None:
         house = House(participant(1), participant(2), base_a=base_a)
         house.cars[2].allowed = False
         house.live(60)
-        house.state = high_power(house.state, HOUSE, house.now_s)
+        house.state = after_high_power(house.state, HOUSE, house.now_s)
         house.cars[2].allowed = True
         house.live(10)
         assert house.offers_ma == offers_ma

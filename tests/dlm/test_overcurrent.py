@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, suspended
+from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, without_silent_phases
 from knxgw.dlm.settings import Settings
 from tests.dlm.houses import House, participant, slow_cars
 
@@ -97,7 +97,9 @@ def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
 
 @pytest.mark.proves("D12.4b")
 def test_a_silent_meter_starts_the_minute_anew() -> None:
-    waiting = suspended(watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60), [2])
+    waiting = without_silent_phases(
+        watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60), [2]
+    )
     assert waiting.is_locked_out
     assert watched(waiting, CALM, 61, 120).is_locked_out
     assert not watched(waiting, CALM, 61, 121).is_locked_out
@@ -106,10 +108,12 @@ def test_a_silent_meter_starts_the_minute_anew() -> None:
 @pytest.mark.proves("D12.2e")
 def test_a_silent_phase_is_not_counted_and_does_not_stop_the_count_of_another() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 4)
-    assert suspended(known, [0]).excess.above_fuse_since == known.excess.above_fuse_since
-    assert suspended(known, [1]).excess.above_fuse_since == (None, None, None)
+    assert (
+        without_silent_phases(known, [0]).excess.above_fuse_since == known.excess.above_fuse_since
+    )
+    assert without_silent_phases(known, [1]).excess.above_fuse_since == (None, None, None)
     for now_s in (5, 6):
-        known = suspended(known, [0])
+        known = without_silent_phases(known, [0])
         known = supervise(known, HOUSE, (ABOVE_FUSE,), now_s, may_restart=False)
     assert watched(known, ABOVE_FUSE, 7, 7).is_locked_out
 

@@ -104,23 +104,27 @@ def test_the_one_with_most_energy_goes_first_then_who_was_served_longest_then_lo
     None
 ):
     rich, poor = served(1, energy_mwh=2), served(2, energy_mwh=1)
-    assert numbers(queues.shed([poor, rich], ROOM_FOR_ONE, QUEUE, 0.0)) == [1]
+    assert numbers(queues.participants_to_shed([poor, rich], ROOM_FOR_ONE, QUEUE, 0.0)) == [1]
     old, new = served(1, since_s=5.0), served(2, since_s=1.0)
-    assert numbers(queues.shed([old, new], ROOM_FOR_ONE, QUEUE, 0.0)) == [2]
-    assert numbers(queues.shed([served(2), served(1)], ROOM_FOR_ONE, QUEUE, 0.0)) == [1]
+    assert numbers(queues.participants_to_shed([old, new], ROOM_FOR_ONE, QUEUE, 0.0)) == [2]
+    assert numbers(
+        queues.participants_to_shed([served(2), served(1)], ROOM_FOR_ONE, QUEUE, 0.0)
+    ) == [1]
 
 
 @pytest.mark.proves("D18.1b")
 def test_the_prioritised_one_stays() -> None:
     settings = replace(QUEUE, priority=1)
     participants = [served(1, energy_mwh=9), served(2)]
-    assert numbers(queues.shed(participants, ROOM_FOR_ONE, settings, 0.0)) == [2]
+    assert numbers(queues.participants_to_shed(participants, ROOM_FOR_ONE, settings, 0.0)) == [2]
 
 
 @pytest.mark.proves("D18.1c")
 def test_only_those_on_the_overloaded_phase_go() -> None:
     rich, poor = served(1, energy_mwh=9, wired=(0,)), served(2, wired=(1,))
-    assert numbers(queues.shed([rich, poor], [20_000, 5000, 20_000], QUEUE, 0.0)) == [2]
+    assert numbers(
+        queues.participants_to_shed([rich, poor], [20_000, 5000, 20_000], QUEUE, 0.0)
+    ) == [2]
 
 
 @pytest.mark.proves("D18.1c")
@@ -154,7 +158,7 @@ def test_the_one_with_most_energy_yields_after_its_turn() -> None:
     poor, rich, next_one = served(1, energy_mwh=10), served(2, energy_mwh=20), served(3)
 
     def yields(now_s: float, room: list[int] = ROOM_FOR_TWO) -> int | None:
-        found = queues.yielding([poor, rich], next_one, room, QUEUE, now_s)
+        found = queues.participant_to_yield([poor, rich], next_one, room, QUEUE, now_s)
         return found.settings.number if found else None
 
     assert yields(900.0) == 2
@@ -166,14 +170,14 @@ def test_the_one_with_most_energy_yields_after_its_turn() -> None:
 def test_nobody_yields_to_one_on_other_phases() -> None:
     running = [served(1, wired=(0,)), served(2, wired=(1,))]
     next_one = served(3, wired=(1,))
-    found = queues.yielding(running, next_one, ROOM_FOR_ONE, QUEUE, 900.0)
+    found = queues.participant_to_yield(running, next_one, ROOM_FOR_ONE, QUEUE, 900.0)
     assert found is running[1]
 
 
 @pytest.mark.proves("D18.1h")
 def test_who_came_last_is_not_rotated_out_before_its_turn_is_over() -> None:
     newcomer, old = served(1, energy_mwh=50, since_s=500.0), served(2, energy_mwh=1)
-    found = queues.yielding([newcomer, old], served(3), ROOM_FOR_TWO, QUEUE, 900.0)
+    found = queues.participant_to_yield([newcomer, old], served(3), ROOM_FOR_TWO, QUEUE, 900.0)
     assert found is old
 
 

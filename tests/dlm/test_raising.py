@@ -7,20 +7,20 @@ import pytest
 
 from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
-from knxgw.dlm.inputs import in_operation
-from knxgw.dlm.meter import CompleteSets, Meter, update
+from knxgw.dlm.inputs import after_in_operation
+from knxgw.dlm.meter import CompleteSets, Meter, with_reading
 from tests.dlm.houses import HOUSE, House, participant
 
 
 def test_a_set_is_complete_with_its_last_phase_and_a_new_one_begins_with_the_next() -> None:
     meter = Meter(sets=CompleteSets(spacing_s=10.0))
     for phase, now_s in ((0, 1.0), (1, 1.2), (2, 1.4)):
-        meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
+        meter, _ = with_reading(meter, HOUSE, GridMeterReading(phase=phase, value=5000), now_s)
     assert not meter.sets.fresh_phases
-    meter, _ = update(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
+    meter, _ = with_reading(meter, HOUSE, GridMeterReading(phase=0, value=5000), 11.0)
     assert meter.sets.fresh_phases == {0}, "L2 and L3 are still of the time before"
     for phase in (1, 2):
-        meter, _ = update(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
+        meter, _ = with_reading(meter, HOUSE, GridMeterReading(phase=phase, value=5000), 11.4)
     assert not meter.sets.fresh_phases
 
 
@@ -66,7 +66,7 @@ def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
     house.meter_s = 0
     for _ in range(8):
         house.live(5)
-        house.state = in_operation(house.state, settings, house.now_s)
+        house.state = after_in_operation(house.state, settings, house.now_s)
     assert house.offers_ma == [16_000]
     silent = House(participant(1))
     silent.live(4)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.cycle_state import CycleState
-from knxgw.dlm.inputs import meter_value, new
+from knxgw.dlm.inputs import after_meter_value, initial_state
 from knxgw.dlm.state import LoadManagement
 from tests.dlm.houses import HOUSE, participant
 
@@ -12,11 +12,11 @@ LATER_S = 1e9
 
 
 def report(state: LoadManagement, now_s: float) -> LoadManagement:
-    return meter_value(state, HOUSE, GridMeterReading(phase=0, value=4000), now_s)
+    return after_meter_value(state, HOUSE, GridMeterReading(phase=0, value=4000), now_s)
 
 
 def test_a_doubt_that_is_gone_asks_for_a_cycle_though_the_base_load_is_the_same() -> None:
-    known = replace(report(new(HOUSE, [participant(1)], 0.0), 1.0), due_at=LATER_S)
+    known = replace(report(initial_state(HOUSE, [participant(1)], 0.0), 1.0), due_at=LATER_S)
     assert report(known, 3.0).due_at == LATER_S, "nothing is new"
     doubted = known.phases[0].clone()
     doubted.uncertainty_ma = 2000
@@ -26,7 +26,7 @@ def test_a_doubt_that_is_gone_asks_for_a_cycle_though_the_base_load_is_the_same(
 
 
 def test_a_doubt_is_resolved_when_a_slow_meter_has_nothing_new_to_tell_for_a_whole_window() -> None:
-    state = report(new(HOUSE, [participant(1)], 0.0), 1.0)
+    state = report(initial_state(HOUSE, [participant(1)], 0.0), 1.0)
     doubted = state.phases[0].clone()
     doubted.uncertainty_ma, doubted.history = 2000, ()
     slow = replace(state.meter, sets=replace(state.meter.sets, spacing_s=10.0))

@@ -6,7 +6,7 @@ import pytest
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.charging.events import GridMeterReading
-from knxgw.dlm.inputs import high_power, is_urgent, meter_value
+from knxgw.dlm.inputs import after_high_power, after_meter_value, is_urgent
 from knxgw.dlm.state import LoadManagement
 from tests.dlm.houses import HOUSE, Car, House, participant
 
@@ -21,7 +21,7 @@ def quiet() -> House:
 
 def report(house: House, current_ma: float, *, saturating: bool = False) -> LoadManagement:
     reading = GridMeterReading(phase=0, value=current_ma, may_saturate=saturating)
-    return meter_value(house.state, house.settings, reading, house.now_s)
+    return after_meter_value(house.state, house.settings, reading, house.now_s)
 
 
 @pytest.mark.proves("D9.1b")
@@ -51,7 +51,7 @@ def test_while_something_is_counted_or_everybody_is_at_the_minimum_each_telegram
 ):
     house = quiet()
     silent = replace(house.state, is_emergency=True)
-    window = high_power(house.state, HOUSE, house.now_s)
+    window = after_high_power(house.state, HOUSE, house.now_s)
     for state in (silent, window):
         assert is_urgent(state, HOUSE, 0, house.now_s)
     small = House(participant(1), participant(2))

@@ -185,6 +185,6 @@ async def test_a_box_read_register_by_register_never_tells_a_sum_of_few_phases(
         told: set[Published] = set()
         for _ in range(200):
             assert world.gateway.application is not None
-            told.add(world.gateway.application.station.told(point_scope(1), "current"))
+            told.add(world.gateway.application.station.last_published(point_scope(1), "current"))
             await world.sleep(0.1)
         assert told == {None, 48_000}, "all of it, or nothing"

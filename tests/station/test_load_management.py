@@ -157,7 +157,7 @@ def test_the_time_of_complete_does_not_run_while_load_management_holds_the_point
             site.seen[2][quantity] = current_ma
         for _ in range(seconds):
             site.second()
-        return bool(site.station.told(point_scope(2), "complete"))
+        return bool(site.station.last_published(point_scope(2), "complete"))
 
     assert not live(10, 6000)
     site.base_ma = [50_000] * 3

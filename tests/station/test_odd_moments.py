@@ -176,4 +176,4 @@ def test_a_fault_that_came_before_the_start_is_told_once() -> None:
     station, effects = after(new_station(), gone, Started())
     changes = [e for e in effects if type(e).__name__ == "FaultChanged"]
     assert len(changes) == 1
-    assert station.told(DEVICE, "fault") is False
+    assert station.last_published(DEVICE, "fault") is False

@@ -73,7 +73,7 @@ async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
         for _ in range(300):
             inbox.put(InterruptionCommanded(point=CP1, active=True))
             await asyncio.sleep(0.1)
-    assert owner.station.told(point_scope(1), "state") is None
+    assert owner.station.last_published(point_scope(1), "state") is None
 
 
 class Watched(Owner):

@@ -130,8 +130,11 @@ def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     for number, point in station.points.items():
         values = point_values(point, now_s, is_site_paused=is_site_paused(station))
         for key, value in values.items():
-            if key != "session_duration" and station.told(point_scope(number), key) != value:
-                wrong.append((number, key, station.told(point_scope(number), key), value))
+            if (
+                key != "session_duration"
+                and station.last_published(point_scope(number), key) != value
+            ):
+                wrong.append((number, key, station.last_published(point_scope(number), key), value))
     return wrong
 
 

@@ -216,10 +216,15 @@ def test_any_nesting_of_sources_and_setpoints_gives_what_holds_now(
         zero = active["interruption"] or (active["grid control"] and pausing)
         cap_ma = 6000 if active["grid control"] else 80_000
         assert decision.offer_ma == (0 if zero else min(setpoint_ma, cap_ma))
-        state = station.told(point_scope(1), "state")
+        state = station.last_published(point_scope(1), "state")
         assert state == (11 if zero else 8)
-        assert station.told(point_scope(1), "interruption_state") == active["interruption"]
-        assert station.told(DEVICE, "grid_supporting_control_state") == active["grid control"]
+        assert (
+            station.last_published(point_scope(1), "interruption_state") == active["interruption"]
+        )
+        assert (
+            station.last_published(DEVICE, "grid_supporting_control_state")
+            == active["grid control"]
+        )
 
 
 # --- faults of the whole device, and the history

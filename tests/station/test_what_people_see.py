@@ -29,7 +29,7 @@ def test_the_effective_limit_is_the_reason_on_the_bus_and_comes_first() -> None:
     point = view(station, 1.0).points[0]
     first = point.limits[0]
     assert first.is_effective
-    assert first.reason == station.told(SCOPE1, "reason") == point.reason_code
+    assert first.reason == station.last_published(SCOPE1, "reason") == point.reason_code
     assert first.words == point.reason
     assert first.cap_ma == point.offer_ma
     assert [one.is_effective for one in point.limits].count(True) == 1
