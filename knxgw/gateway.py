@@ -9,6 +9,7 @@ import gc
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -34,6 +35,7 @@ from knxgw.station.initial import unknown_in
 from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
 from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
+from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database, FaultRow
 from knxgw.store.writer import StoreWriter
 
@@ -78,6 +80,7 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self._database = world.database
         self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
+        self.account_store = AccountStore(self._database, world.executor, self._store_is_damaged)
         self._end_faults_of_before()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
@@ -86,10 +89,10 @@ class Gateway:
             objects=self.objects,
             wake_knx=self._wake_knx,
             store_writer=self._store_writer,
-            now=self._valid_now,
+            now=self.valid_now,
         )
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
-            self._database.load_numbers(), self._store_writer, self._valid_now, self._loop.time
+            self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
         )
         self._knx: KnxPort | None = None
         self._join(self._session(world.link), world.link)
@@ -277,6 +280,12 @@ class Gateway:
 
     def _lost_state(self) -> None:
         self.command(StateLost())
+        self.account_store.save_soon()
+
+    def _store_is_damaged(self, why: Exception, generation: int) -> None:
+        """Have the store's file replaced; called from the store's thread."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._store_writer.note_damage, why, generation)
 
     async def _close(self) -> None:
         """Store what waits."""
@@ -291,7 +300,7 @@ class Gateway:
         """Tell the station when the wall clock was set or has jumped."""
         loop = asyncio.get_running_loop()
         while True:
-            now = self._valid_now()
+            now = self.valid_now()
             if now is not None and self._is_news(now, loop.time()):
                 source = ClockSource.NTP if self._world.is_synchronised() else ClockSource.SYSTEM
                 self.command(ClockSet(now=now, source=source))
@@ -346,20 +355,21 @@ class Gateway:
 
     def _end_faults_of_before(self) -> None:
         """End the faults of the previous run: those that still hold are raised again."""
-        now = self._valid_now()
+        now = self.valid_now()
         at = now.isoformat() if now else None
         for scope, code in self._database.open_faults():
             self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
 
     def _end_faults_of(self, station: Station) -> None:
         """End the faults of an application that has ended: those that still hold are raised again."""
-        now = self._valid_now()
+        now = self.valid_now()
         at = now.isoformat() if now else None
         of_points = {point_scope(number): point.faults for number, point in station.points.items()}
         for scope, faults in {DEVICE: station.faults, **of_points}.items():
             for code in faults.present:
                 self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
 
-    def _valid_now(self) -> datetime | None:
+    def valid_now(self) -> datetime | None:
+        """Return the wall-clock time, None while it is not valid; safe from any thread."""
         now = self._world.wall_clock()
         return now if now >= EARLIEST_VALID else None

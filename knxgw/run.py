@@ -32,6 +32,7 @@ from knxgw.judgement import (
 )
 from knxgw.links.knx_factory import make_link
 from knxgw.store.database import Database
+from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge
 from knxgw.website.listener import Address, Listener
 from knxgw.website.recordings import Telegrams
@@ -126,8 +127,16 @@ class _Living:
     def __init__(self, prepared: Prepared, store: Store, group: asyncio.TaskGroup) -> None:
         world = World(link=prepared.link, database=store.database, executor=store.executor)
         self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
+        accounts = Accounts(
+            gateway.account_store,
+            store.database.directory,
+            now=gateway.valid_now,
+            now_s=asyncio.get_running_loop().time,
+        )
+        _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,
+            accounts=accounts,
             is_ready=lambda: gateway.is_ready,
             knx_is_up=lambda: gateway.knx_is_up,
             identity=identity(prepared.file),
@@ -297,6 +306,16 @@ class _Life:
         late = judging.result().prepared
         if late is not None:
             late.release(self.prepared)
+
+
+def _show_initial_password(accounts: Accounts) -> None:
+    """Show the initial password once to whoever starts the gateway in a terminal, and in no log."""
+    if accounts.made_initial is not None and sys.stderr.isatty():
+        click.echo(f"initial password of the website: {accounts.made_initial}", err=True)
+    if accounts.notice().initial_holds:
+        log.info(
+            "nobody has logged in to the website yet: `knxgw password --initial` shows its password"
+        )
 
 
 def _announce(prepared: Prepared) -> None:

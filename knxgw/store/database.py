@@ -6,7 +6,7 @@ holds the old or the new state, never a mixture. A worn-out card, or a disk that
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,19 @@ MIGRATIONS = (
         SELECT id, at, CASE point WHEN 0 THEN 'device' ELSE 'cp' || point END, code, present
         FROM faults_by_number;
     DROP TABLE faults_by_number;
+    """,
+    # the website: who may log in, who is logged in, who did what
+    """
+    CREATE TABLE accounts (
+        name TEXT PRIMARY KEY, role TEXT NOT NULL, points TEXT, password_hash TEXT NOT NULL,
+        must_change INTEGER NOT NULL, failed INTEGER NOT NULL, logged_in_at TEXT);
+    CREATE TABLE website_sessions (
+        digest TEXT PRIMARY KEY, account TEXT NOT NULL, stays INTEGER NOT NULL,
+        by_initial INTEGER NOT NULL, address TEXT NOT NULL, browser TEXT NOT NULL,
+        began_at TEXT, stored_at TEXT, age_s REAL NOT NULL, idle_s REAL NOT NULL);
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, at TEXT, account TEXT NOT NULL, address TEXT NOT NULL,
+        action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
     """,
 )
 
@@ -101,6 +114,7 @@ class Database:
         self._path = directory / FILE_NAME
         self._patience_s = patience_s
         self.put_aside: Path | None = None
+        self.generation = 0  # grows with each file that is opened
         self.unsaved = Unsaved()
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -130,6 +144,7 @@ class Database:
     def _open_again(self) -> None:
         self._connection = self._opened()
         self._is_open = True
+        self.generation += 1
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -142,10 +157,13 @@ class Database:
         self.put_aside = put_aside(self._path, open_file, SCHEMAS)
         return open_file(self._path)
 
-    def _rows(
+    def rows(
         self, query: str, values: tuple[Any, ...] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Run a query; if the file turns out to be damaged, replace it first."""
+        """Run a query; if the file turns out to be damaged, replace it first.
+
+        Raises: sqlite3.Error; OSError, a damaged file cannot be replaced.
+        """
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as err:
@@ -159,7 +177,7 @@ class Database:
 
         A row that holds no record is returned as an empty record.
         """
-        rows = self._rows("SELECT scope, record FROM records")
+        rows = self.rows("SELECT scope, record FROM records")
         unsaved = {scope: dict(record) for scope, record in self.unsaved.records.items()}
         return {Scope(str(scope)): _record(text) for scope, text in rows} | unsaved
 
@@ -175,24 +193,22 @@ class Database:
         A secure number only grows: a lower one than the stored one changes nothing.
         Raises: sqlite3.Error when they could not be stored; then pass them again.
         """
-        if not self._is_open:  # the last attempt to replace it failed
-            self._open_again()
-        with self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.executemany(
+
+        def save(connection: sqlite3.Connection) -> None:
+            connection.executemany(
                 "INSERT OR REPLACE INTO records VALUES (?, ?)",
                 [(scope, json.dumps(record)) for scope, record in records.items()],
             )
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT INTO sessions (point, started_at, ended_at, duration_s, energy_mwh)"
                 " VALUES (?, ?, ?, ?, ?)",
                 [(s.point, s.started_at, s.ended_at, s.duration_s, s.energy_mwh) for s in sessions],
             )
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT INTO faults (at, scope, code, present) VALUES (?, ?, ?, ?)",
                 [(fault.at, fault.scope, fault.code, int(fault.present)) for fault in faults],
             )
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT INTO secure_numbers VALUES (:name, :number) ON CONFLICT (name)"
                 " DO UPDATE SET number = :number"
                 " WHERE NOT (typeof(number) = 'integer' AND number BETWEEN :number AND :highest)",
@@ -201,14 +217,27 @@ class Database:
                     for name, number in (numbers or {}).items()
                 ],
             )
-            self._trim()
+            _trim(connection)
+
+        self.change(save)
+
+    def change(self, do: Callable[[sqlite3.Connection], None]) -> None:
+        """Let `do` change tables: all that it does is one transaction.
+
+        Raises: sqlite3.Error when it could not be stored.
+        """
+        if not self._is_open:  # the last attempt to replace it failed
+            self._open_again()
+        with self._connection:
+            self._connection.execute("BEGIN")
+            do(self._connection)
 
     def load_numbers(self) -> dict[str, int]:
         """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them.
 
         A value that cannot be a secure number (they have 48 bits) is left out as damaged.
         """
-        rows = self._rows(
+        rows = self.rows(
             "SELECT name, number FROM secure_numbers"
             " WHERE typeof(number) = 'integer' AND number BETWEEN 1 AND ?",
             (HIGHEST_SECURE_NUMBER,),
@@ -218,15 +247,9 @@ class Database:
             numbers[name] = max(number, numbers.get(name, 0))
         return numbers
 
-    def _trim(self) -> None:
-        """Delete the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""
-        self._connection.execute(
-            "DELETE FROM faults WHERE id <= (SELECT max(id) FROM faults) - ?", (MOST_FAULTS,)
-        )
-
     def sessions(self, point: int | None = None, *, limit: int = 100) -> list[SessionRow]:
         """Return closed sessions, the newest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT point, started_at, ended_at, duration_s, energy_mwh FROM sessions"
             " WHERE :point IS NULL OR point = :point ORDER BY id DESC LIMIT :limit",
             {"point": point, "limit": limit},
@@ -238,7 +261,7 @@ class Database:
 
     def open_faults(self) -> list[tuple[Scope, str]]:
         """Return scope and code of every fault that the history shows as still present."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT scope, code FROM faults WHERE present = 1"
             " AND id IN (SELECT max(id) FROM faults GROUP BY scope, code) ORDER BY id"
         )
@@ -246,10 +269,17 @@ class Database:
 
     def faults(self, *, limit: int = 100) -> list[FaultRow]:
         """Return the history of faults, the newest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT at, scope, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
         )
         return [FaultRow(at=a, scope=s, code=c, present=bool(b)) for a, s, c, b in rows]
+
+
+def _trim(connection: sqlite3.Connection) -> None:
+    """Delete the oldest faults beyond `MOST_FAULTS`; sessions are kept for good."""
+    connection.execute(
+        "DELETE FROM faults WHERE id <= (SELECT max(id) FROM faults) - ?", (MOST_FAULTS,)
+    )
 
 
 def _record(text: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ that turns out to be damaged is put aside, and everything in memory goes into a 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -50,6 +50,7 @@ class StoreWriter:
         if unsaved != Unsaved():
             self._wake.set()
         self._is_failing = False
+        self._damage: tuple[Exception, int] | None = None  # that another part has met
 
     @property
     def records(self) -> dict[Scope, Mapping[str, Any]]:
@@ -87,6 +88,11 @@ class StoreWriter:
     def _note_newest(self, name: str, number: int) -> None:
         self._newest_numbers[name] = max(number, self._newest_numbers.get(name, 0))
 
+    def note_damage(self, why: Exception, generation: int) -> None:
+        """Replace the file soon: another part of the store has found `generation` of it damaged."""
+        self._damage = (why, generation)
+        self._wake.set()
+
     async def run(self) -> NoReturn:
         """Write changes as they come; retry after `RETRY_S` when writing fails."""
         while True:
@@ -113,6 +119,8 @@ class StoreWriter:
         return await self._write(patiently=False)
 
     async def _write(self, *, patiently: bool) -> bool:
+        if self._damage is not None and not await self._mend(*self._damage):
+            return False
         while self._records or self._sessions or self._faults or self._numbers:
             if patiently and not (self._records or self._sessions or self._faults):
                 await self._await_decision()
@@ -128,20 +136,36 @@ class StoreWriter:
                 return False
         return True
 
+    async def _mend(self, why: Exception, generation: int) -> bool:
+        if generation == self._database.generation and not await self._try(
+            self._replace_damaged(why)
+        ):
+            return False
+        self._damage = None
+        return True
+
     async def _store(self, save: Callable[[], None]) -> bool:
-        """Have the executor write; log once when that fails and once when it works again.
+        """Have the executor write; return whether it is stored."""
+        return await self._try(self._save_or_replace(save))
+
+    async def _save_or_replace(self, save: Callable[[], None]) -> None:
+        """Have the executor write. Raises: OSError, sqlite3.Error.
 
         A damaged file is replaced once per write. If the new file is damaged as well, the disk is
         at fault, and another new file would not help.
         """
         try:
-            try:
-                await self._in_thread(save)
-            except sqlite3.Error as err:
-                if not is_damage(err):
-                    raise
-                await self._replace_damaged(err)
-                await self._in_thread(save)
+            await self._in_thread(save)
+        except sqlite3.Error as err:
+            if not is_damage(err):
+                raise
+            await self._replace_damaged(err)
+            await self._in_thread(save)
+
+    async def _try(self, storing: Awaitable[None]) -> bool:
+        """Wait for what is being stored; log once when that fails and once when it works again."""
+        try:
+            await storing
         except (OSError, sqlite3.Error) as err:
             if not self._is_failing:
                 what = in_english(cause(err, self._database.directory))
@@ -156,7 +180,7 @@ class StoreWriter:
     async def _in_thread(self, do: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, do)
 
-    async def _replace_damaged(self, why: sqlite3.Error) -> None:
+    async def _replace_damaged(self, why: Exception) -> None:
         """Put a damaged file aside and fill a new one with everything in memory.
 
         Raises: OSError, sqlite3.Error.

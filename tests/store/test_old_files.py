@@ -3,6 +3,8 @@
 `schema_2.sql` was written by a gateway of version 0.1 before scopes became text: two charging points,
 one of them interrupted over KNX and then unreachable, a closed session and an open one, a setpoint,
 grid-supporting control, and secure numbers.
+
+`schema_3.sql` is the same a day later, written by a gateway whose website had no log-in yet.
 """
 
 import json
@@ -15,11 +17,18 @@ import pytest
 
 from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
+from knxgw.store.accounts import AccountRow, AccountStore, WebsiteRows
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow
+from tests.support.virtual_time import InlineExecutor
 
 OLD = Path(__file__).parent / "old"
 SCHEMA_2 = (OLD / "schema_2.sql").read_text(encoding="utf-8")
+SCHEMA_3 = (OLD / "schema_3.sql").read_text(encoding="utf-8")
 CP1, CP3 = point_scope(1), point_scope(3)
+OWNER = AccountRow(
+    name="owner", role="owner", points=None, password_hash="", must_change=True, failed=2,
+    logged_in_at=None,
+)  # fmt: skip
 NUMBERS = {"1.1.20 sends": 1_234_567, "1/1/55 from 1.1.9": 42}
 SESSIONS = [
     SessionRow(
@@ -63,6 +72,25 @@ def test_a_file_of_version_0_1_opens_and_nothing_of_it_is_lost(tmp_path: Path) -
     assert database.open_faults() == [(CP3, "NotReachable")]
     assert database.load_numbers() == NUMBERS
     database.close()
+
+
+def test_a_file_of_before_the_log_in_opens_and_takes_accounts(tmp_path: Path) -> None:
+    old_file(tmp_path, SCHEMA_3)
+    database = Database(tmp_path)
+    assert database.put_aside is None
+    assert database.load_records() == stored_records()
+    assert [row.point for row in database.sessions()] == [3, 1]
+    assert database.faults()[2:] == FAULTS
+    assert database.open_faults() == [(DEVICE, "SmartMeterTOut")]
+    assert database.load_numbers() == NUMBERS | {"1.1.20 sends": 1_240_000}
+    store = AccountStore(database, InlineExecutor(), lambda *_: None)
+    assert (store.newest, store.audit()) == (WebsiteRows(), [])
+    store.save(WebsiteRows(accounts=(OWNER,)))
+    database.close()
+    again = Database(tmp_path)
+    assert AccountStore(again, InlineExecutor(), lambda *_: None).newest.accounts == (OWNER,)
+    assert again.load_records() == stored_records()
+    again.close()
 
 
 def test_a_file_of_before_the_secure_numbers_opens(tmp_path: Path) -> None:

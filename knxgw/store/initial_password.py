@@ -1,0 +1,72 @@
+"""The initial password of the website, and the request to go back to it: files of the state directory.
+
+They stand apart from the database: the password outlives a factory reset, and whoever may write to
+the directory can ask for it beside a running gateway.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+FILE_NAME = "knxgw.initial-password"
+REQUEST_NAME = "knxgw.password-reset"
+LONGEST = 100
+
+
+def read(directory: Path) -> str | None:
+    """Return the initial password, None: there is none yet. Raises: OSError."""
+    try:
+        with (directory / FILE_NAME).open("rb") as file:
+            return file.read(LONGEST).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+
+
+def write(directory: Path, password: str) -> None:
+    """Store the initial password for this user's eyes only. Raises: OSError.
+
+    A power cut leaves the file of before or the new one.
+    """
+    _write(directory / FILE_NAME, f"{password}\n")
+
+
+class ResetRequest:
+    """The request to go back to the initial password, until a gateway has taken it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / REQUEST_NAME
+
+    def make(self) -> None:
+        """Ask for it. Raises: OSError."""
+        _write(self._path, "")
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Return what tells this request from others, None: there is none."""
+        try:
+            found = self._path.lstat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def remove(self) -> None:
+        """Take it back, or note that it was done; where the disk does not let it be, it stays."""
+        with suppress(OSError):
+            self._path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    new.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,1 @@
+"""Who may use the website: accounts, sessions, passwords. No Flask here."""
