@@ -223,5 +223,26 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
     _end(is_good=probe_address(address, units, seconds, as_json=as_json))
 
 
+@main.command(short_help="Show the initial password of the website, or restore it.")
+@click.option("--initial", is_flag=True, help="Show the initial password.")
+@click.option("--reset", is_flag=True, help="Let the owner log in with it again.")
+@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+def password(state: Path, *, initial: bool, reset: bool) -> None:
+    """Show the initial password of the website, or restore it.
+
+    The gateway makes the initial password at its first start. The first log-in asks for another one,
+    and the initial password is refused from then on. With --reset the owner logs in with it once
+    more, and has to change it again; the owner's sessions end. A gateway that runs goes on.
+    """
+    from knxgw.commands.password import ask_for_reset, show_initial  # noqa: PLC0415 - see `run`
+
+    if initial == reset:
+        raise click.UsageError("give either --initial or --reset")
+    if initial:
+        show_initial(state)
+    else:
+        ask_for_reset(state)
+
+
 def _end(*, is_good: bool) -> None:
     sys.exit(0 if is_good else 1)

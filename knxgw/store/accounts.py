@@ -13,9 +13,9 @@ from concurrent.futures import CancelledError, Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from knxgw.errors import GatewayError
+from knxgw.catalogue.messages import Message, message
 from knxgw.store.database import Database
-from knxgw.store.trouble import is_damage, remedy
+from knxgw.store.trouble import StateError, cause, in_english, is_damage
 
 log = logging.getLogger(__name__)
 WAIT_S = 3.0  # a page waits so long for the disk
@@ -73,8 +73,8 @@ class WebsiteRows:
     sessions: tuple[WebsiteSessionRow, ...] = ()
 
 
-class NotStoredError(GatewayError):
-    """The disk does not take it, or not in time; the message says what helps."""
+class NotStoredError(StateError):
+    """The disk does not take it, or not in time; `words` say what helps."""
 
 
 class AccountStore:
@@ -101,7 +101,7 @@ class AccountStore:
         self._waiting: list[AuditRow] = []
         self._next_id = 1 + _highest_id(database)
         self._is_queued = False
-        self._is_failing = False
+        self._trouble: Message | None = None
 
     @property
     def newest(self) -> WebsiteRows:
@@ -109,9 +109,9 @@ class AccountStore:
         return self._newest
 
     @property
-    def is_failing(self) -> bool:
-        """Tell whether the last write could not be done."""
-        return self._is_failing
+    def trouble(self) -> Message | None:
+        """Return why the last write could not be done, None: it could."""
+        return self._trouble
 
     def save(self, rows: WebsiteRows, *notes: AuditRow) -> None:
         """Store accounts and sessions with what is noted of them, and wait for it.
@@ -166,14 +166,14 @@ class AccountStore:
         try:
             doing = self._executor.submit(what)
         except RuntimeError as err:
-            raise NotStoredError("the gateway ends") from err
+            raise NotStoredError(message("gateway_ends")) from err
         try:
             doing.result(self._wait_s)
         except (TimeoutError, CancelledError) as err:
             doing.cancel()  # what nobody waits for must not happen late
-            raise NotStoredError(f"the disk did not answer within {self._wait_s:.0f} s") from err
+            raise NotStoredError(message("disk_does_not_answer", seconds=self._wait_s)) from err
         except (OSError, sqlite3.Error) as err:
-            raise NotStoredError(remedy(err, self._database.directory)) from err
+            raise NotStoredError(cause(err, self._database.directory)) from err
 
     # --- in the store's thread
 
@@ -191,16 +191,17 @@ class AccountStore:
         try:
             self._database.change(lambda connection: _replace(connection, rows, audit))
         except (OSError, sqlite3.Error) as err:
-            if not self._is_failing:
-                what = remedy(err, self._database.directory)
-                log.error("the website's accounts cannot be stored: %s", what)  # noqa: TRY400 - it says it all
-            self._is_failing = True
+            what = cause(err, self._database.directory)
+            if self._trouble is None:
+                text = in_english(what)
+                log.error("the website's accounts cannot be stored: %s", text)  # noqa: TRY400 - it says it all
+            self._trouble = what
             if isinstance(err, sqlite3.Error) and is_damage(err):
                 self._on_damage(err, generation)
             raise
-        if self._is_failing:
+        if self._trouble is not None:
             log.warning("the website's accounts are stored again")
-        self._is_failing = False
+        self._trouble = None
         with self._lock:
             last = audit[-1].id if audit else 0
             self._waiting = [row for row in self._waiting if row.id > last]

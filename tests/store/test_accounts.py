@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.charging.words import DEVICE
+from knxgw.charging.scope import DEVICE
 from knxgw.store.accounts import (
     MOST_AUDIT_ROWS,
     MOST_WAITING,
@@ -115,13 +115,13 @@ def test_a_disk_that_takes_nothing_is_said_once_and_holds_up_nobody(
         store.note(audit(str(n)))
         store.save_soon()
     assert store.newest == ROWS
-    failing = [store.is_failing]
+    failing = [store.trouble is not None]
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
     assert "secret hash" not in caplog.text
     caplog.clear()  # the one ERROR was meant
     database._connection.execute("PRAGMA query_only = OFF")
     store.save_soon()
-    assert [*failing, store.is_failing] == [True, False]
+    assert [*failing, store.trouble is not None] == [True, False]
     assert actions(store) == [
         *map(str, range(2 * MOST_WAITING - 1, MOST_WAITING - 1, -1)),
         "before",

@@ -79,7 +79,7 @@ class Accounts:
         return Notice(
             initial_holds=not self._ledger.owner.password_hash,
             restored_for_s=self._initial.left_s,
-            is_stored=not self._store.is_failing,
+            not_stored=self._store.trouble,
         )
 
     def session_of(self, token: str | None, *, by_hand: bool = False) -> SessionView | None:
@@ -237,7 +237,7 @@ class Accounts:
             token=token,
             session=self._view(session, account, csrf=sessions.csrf_of(token)),
             failed_before=failed,
-            is_stored=is_stored,
+            not_stored=None if is_stored else self._store.trouble,
         )
 
     # --- one's own account
@@ -267,7 +267,7 @@ class Accounts:
             new, initial=self._initial.value(), serial=self._serial, names=(account.name,)
         )
         if weakness is not None:
-            return Change(outcome=Outcome.WEAK, weakness=weakness)
+            return Change(outcome=Outcome.BAD_PASSWORD, weakness=weakness)
         password_hash = self._hasher.hash(new)
         ledger = self._ledger
         with ledger.changes():

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from knxgw.catalogue.messages import Message
 from knxgw.website.access.roles import ASK_PASSWORD_AGAIN, Right, Role, may
 from knxgw.website.access.sessions import WARNING_S
 
@@ -20,7 +21,7 @@ class Outcome(StrEnum):
     MUST_CHANGE = "must_change"  # the password has to be changed before anything else
     PASSWORD_AGAIN = "password_again"  # noqa: S105 - the password is asked for once more
     NOT_ALLOWED = "not_allowed"
-    WEAK = "weak"  # `weakness` says why the new password is not taken
+    BAD_PASSWORD = "bad_password"  # noqa: S105 - `weakness` says why the new password is not taken
     NAME_BAD = "name_bad"
     NAME_TAKEN = "name_taken"
     UNKNOWN_ACCOUNT = "unknown_account"
@@ -110,7 +111,7 @@ class LogIn:
     token: str = field(default="", repr=False)  # for the cookie
     session: SessionView | None = None
     failed_before: int = 0  # log-ins of this account that failed since the last good one
-    is_stored: bool = True  # False: the disk is full or broken, a restart ends the session
+    not_stored: Message | None = None  # why a restart ends the session: the disk is full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ class Change:
     outcome: Outcome
     retry_after_s: float = 0.0
     weakness: Weakness | None = None
+    not_stored: Message | None = None  # why the disk does not take it
     password: str = field(default="", repr=False)  # that was made for somebody: shown once
 
 
@@ -129,4 +131,4 @@ class Notice:
 
     initial_holds: bool  # the initial password was never changed, or holds again
     restored_for_s: float | None  # the programming button let it in, for so long still
-    is_stored: bool  # False: the disk takes nothing
+    not_stored: Message | None  # why the disk takes nothing

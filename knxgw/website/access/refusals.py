@@ -38,7 +38,7 @@ def answered(
             return do(self, *args, **kwargs)
         except RefusedError as refused:
             return refused.change
-        except NotStoredError:
-            return Change(outcome=Outcome.NOT_STORED)
+        except NotStoredError as err:
+            return Change(outcome=Outcome.NOT_STORED, not_stored=err.words)
 
     return answering

@@ -64,7 +64,7 @@ def test_after_the_change_the_initial_password_is_refused_and_everything_is_open
 def test_a_weak_password_changes_nothing(desk: Desk, new: str, why: Weakness) -> None:
     token = desk.log_in(desk.initial).token
     changed = desk.accounts.change_password(token, "", new, address=HERE)
-    assert changed == Change(outcome=Outcome.WEAK, weakness=why)
+    assert changed == Change(outcome=Outcome.BAD_PASSWORD, weakness=why)
     again = desk.accounts.change_password(token, "", desk.initial, address=HERE)
     assert again.weakness is Weakness.INITIAL
     assert desk.accounts.notice().initial_holds
@@ -549,10 +549,12 @@ def test_with_a_full_disk_one_can_look_for_the_fault_and_change_nothing(
     owner = desk.owner()
     refuse_writes(desk.database, refuse=True)
     opened = desk.log_in(OWN)
-    assert (opened.outcome, opened.is_stored) == (Outcome.DONE, False)
-    assert not desk.accounts.notice().is_stored
+    assert opened.outcome is Outcome.DONE
+    assert opened.not_stored is not None
+    assert opened.not_stored.problem("de") == "er lässt sich nicht schreiben"
+    assert desk.accounts.notice().not_stored == opened.not_stored
     changed = desk.accounts.change_password(owner, OWN, "another good one", address=HERE)
-    assert changed.outcome is Outcome.NOT_STORED
+    assert (changed.outcome, changed.not_stored) == (Outcome.NOT_STORED, opened.not_stored)
     desk.prove(owner)
     made = desk.accounts.manage.create(owner, "anna", Role.USER, address=HERE)
     assert (made.outcome, made.password) == (Outcome.NOT_STORED, "")
@@ -564,8 +566,8 @@ def test_with_a_full_disk_one_can_look_for_the_fault_and_change_nothing(
     assert "the website's accounts cannot be stored" in said[0].getMessage()
     caplog.clear()  # the one ERROR was meant
     refuse_writes(desk.database, refuse=False)
-    assert desk.log_in(OWN).is_stored
-    assert desk.accounts.notice().is_stored
+    assert desk.log_in(OWN).not_stored is None
+    assert desk.accounts.notice().not_stored is None
     desk.restart()
     assert desk.is_in(opened.token), "it was stored when the disk took something again"
     actions = [action for _, action in desk.audit()]
