@@ -143,6 +143,7 @@ class Participant:
     raised_in_set: int = -1  # meter set of the last raise
     # since when a raise too small to be worth it has been possible
     small_raise_possible_since: float | None = None
+    short_since: float | None = None  # since when it lacks what others have above their share
     under_use_since: float | None = None  # since when it draws less than allowed
     use_cap_ma: int | None = None
     draw_at_cap_ma: int = 0  # what it took of more when it got this cap

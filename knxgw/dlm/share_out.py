@@ -15,6 +15,7 @@ from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
 from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.even_out import even_out
 from knxgw.dlm.meter import are_values_recent, window_s
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.reasons import explain
@@ -55,6 +56,7 @@ def share_out(cycle: CycleState) -> None:
     _update_scarcity(cycle, running, up_ma)
     _lower(cycle, running, down_ma)
     least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
+    even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
             _lower_for_newcomer(

@@ -45,6 +45,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         )
     participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
     participant.unchanged_until = now_s
+    participant.short_since = None
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:

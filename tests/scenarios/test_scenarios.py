@@ -102,6 +102,7 @@ CATALOGUE = [
     ),
     pytest.param("type-7012-large-limit", marks=pytest.mark.proves("D3.1b")),
     pytest.param("whole-ampere-flicker", marks=pytest.mark.proves("D9.3d")),
+    pytest.param("prioritised-among-whole-amperes", marks=pytest.mark.proves("D9.3k")),
     pytest.param("newcomer-fits-by-tenths"),
     pytest.param("newcomer-fits-by-one-ampere"),
     pytest.param("rise-while-cars-obey-on-change", marks=pytest.mark.proves("D7.2g")),

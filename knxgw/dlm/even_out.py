@@ -1,0 +1,71 @@
+"""Who keeps a little more than its share gives it back when another one is short by as much. Pure.
+
+A share that shrinks by a step at most lowers nobody, else whole-ampere chargers would lose an ampere to
+each flicker of the building. But many small surpluses are one large lack: three chargers that each keep
+an ampere leave the prioritised one three amperes short, for hours.
+
+It comes to rest: afterwards all of them have their shares, and it takes two steps, one's share up and
+another one's down, until it happens again.
+
+Source: load-management 8, 9.3.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.settings import LOW_EXCESS_S
+
+
+def even_out(
+    cycle: CycleState,
+    running: Sequence[Participant],
+    down_ma: Mapping[int, int],
+    least_ma: Mapping[int, int],
+) -> None:
+    """Lower those above their share `down_ma` [mA] where another one has lacked that for a while.
+
+    `least_ma`: what each may rise to.
+    """
+    surplus_ma = {
+        participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
+        for participant in running
+        if participant.offer_ma - down_ma[participant.settings.number]
+        >= participant.settings.resolution_ma
+    }
+    above = [participant for participant in running if participant.settings.number in surplus_ma]
+    held_ma = cycle.committed_ma() if above else []
+    for participant in running:
+        lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
+        if not above or not _is_much(cycle, participant, lacked_ma):
+            participant.short_since = None
+            continue
+        spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
+        given_ma = [
+            sum(surplus_ma[one.settings.number] for one in above if index in one.phases)
+            for index in participant.phases
+        ]
+        is_held_back = min(spare_ma) < participant.settings.resolution_ma and _is_much(
+            cycle,
+            participant,
+            min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True)),
+        )
+        if not is_held_back:
+            participant.short_since = None
+            continue
+        cycle.is_at_target = False
+        if participant.short_since is None:
+            participant.short_since = cycle.now_s
+        elif cycle.now_s - participant.short_since >= LOW_EXCESS_S:
+            for one in above:
+                if not set(one.phases).isdisjoint(participant.phases):
+                    cycle.set_offer(one, down_ma[one.settings.number])
+            return
+
+
+def _is_much(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
+    """Tell whether a current is worth it that others are lowered: a step of the charger, and above delta_dn."""
+    return (
+        current_ma > cycle.settings.lower_from_ma
+        and current_ma >= participant.settings.resolution_ma
+    )
