@@ -339,17 +339,17 @@ class Gateway:
         aside, self._database.put_aside = self._database.put_aside, None
         if aside is not None:
             log.warning(
-                "the state file was damaged and was put aside as %s; a new one was begun", aside
+                "the state file was damaged and was renamed to %s; a new one was created", aside
             )
             scopes = [point_scope(point.number) for point in configuration.points]
             records = {scope: {} for scope in (DEVICE, *scopes)} | records
         for scope, names in unknown_in(configuration, records).items():
             what = "grid-supporting control" if scope == DEVICE else scope
             log.warning(
-                "%s: what was stored cannot be read (%s); what may have held it back does, "
-                "until it is told otherwise",
+                "%s: stored state cannot be read (%s); what may have held it back still does, "
+                "until a telegram changes it",
                 what,
-                "nothing of it" if "schema" in names else ", ".join(names),
+                "all of it" if "schema" in names else ", ".join(names),
             )
         return records
 

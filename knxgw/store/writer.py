@@ -188,7 +188,7 @@ class StoreWriter:
         await self._in_thread(self._database.replace_damaged)
         aside, self._database.put_aside = self._database.put_aside, None
         log.warning(
-            "the state file was damaged (%s) and was put aside as %s; a new one was begun",
+            "the state file was damaged (%s) and was renamed to %s; a new one was created",
             why,
             aside,
         )

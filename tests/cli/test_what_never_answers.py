@@ -162,7 +162,7 @@ def test_a_reload_asked_for_during_the_start_waits_until_the_gateway_runs(tmp_pa
         running.wait_to_say("ready after")
         with file.open("w", encoding="utf-8") as pipe:  # the reload has begun to read
             pipe.write(good)
-        running.wait_to_say("the configuration was read again and is taken")
+        running.wait_to_say("the configuration was read again and is in use")
         running.process.send_signal(signal.SIGHUP)  # nobody writes any more
         running.end(signal.SIGTERM, 5.0)
         assert running.process.returncode == 0

@@ -54,7 +54,7 @@ async def test_a_session_is_told_when_it_begins_and_with_its_energy_when_it_ends
         world.charger().unplug()
         await world.sleep(20)
     begun = lines.about("session begun")
-    assert begun == ["cp1: session begun, state 8 (charge), offer 16.0 A"]
+    assert begun == ["cp1: session started, state 8 (charge), offer 16.0 A"]
     (ended,) = lines.about("session ended")
     assert ended.startswith("cp1: session ended: ")
     assert ended.endswith(" kWh in 20 min")
