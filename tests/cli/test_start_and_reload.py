@@ -288,7 +288,9 @@ def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
             running.process.send_signal(signal.SIGHUP)
             running.wait_to_say("website.listen: cannot listen")
             assert health(site.web) is not None
-        wait_until(lambda: running.said.count("is not taken; the one") == 3, 5.0, "three refusals")
+        wait_until(
+            lambda: running.said.count("is not used; the previous") == 3, 5.0, "three refusals"
+        )
         site.reset()
         running.process.send_signal(signal.SIGHUP)
         running.wait_to_say("the configuration was read again and is in use")

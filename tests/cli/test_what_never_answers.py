@@ -125,7 +125,7 @@ async def test_a_judgement_that_is_late_changes_nothing_and_gives_back_what_it_t
         return Judgement(findings=(), prepared=replace(running, listener=taken, lock=None))
 
     async def drive() -> None:
-        await until(lambda: "the one before runs on" in caplog.text, 5, "the refusal")
+        await until(lambda: "the previous one stays in force" in caplog.text, 5, "the refusal")
         never.set()
         await until(taken.was_open.is_set, 5, "what came late")
         await until(lambda: not taken.is_open, 5, "what is given back")
@@ -143,7 +143,7 @@ async def test_a_bug_in_a_judgement_leaves_the_running_gateway_as_it_is(
         raise ZeroDivisionError("a bug")
 
     async def drive() -> None:
-        await until(lambda: "the one before runs on" in caplog.text, 5, "the refusal")
+        await until(lambda: "the previous one stays in force" in caplog.text, 5, "the refusal")
         assert health(first.listener.address.port) == 200
 
     await serve_while(first, tmp_path / "state", judge, drive)
