@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, Scope, point_scope
+from knxgw.config.devices import DeviceId
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.errors import GatewayError
@@ -27,9 +28,14 @@ from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
+from knxgw.links.modbus_request_tap import RequestTap
+from knxgw.modbus.explain import explain
+from knxgw.modbus.requests import Read
+from knxgw.modbus.writing import Write
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
+from knxgw.monitoring.requests import Exchange, RequestWords
 from knxgw.objects.server import ObjectServer
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
@@ -90,6 +96,7 @@ class Gateway:
             wake_knx=self._wake_knx,
             store_writer=self._store_writer,
             now=self.valid_now,
+            on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
         )
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
@@ -164,6 +171,18 @@ class Gateway:
         if self.application is None:
             return Phase.NOT_CONFIGURED
         return Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING
+
+    def explain(self, exchange: Exchange) -> RequestWords:
+        """Return a Modbus request in words; safe from any thread."""
+        application, request = self.application, exchange.request
+        driver = None
+        if application is not None:
+            driver = application.buses.driver_of(DeviceId(exchange.device))
+        if not isinstance(request, Read | Write):
+            raise TypeError(request)
+        if driver is None:
+            return explain(request, exchange.registers, None)
+        return explain(request, exchange.registers, driver.model, driver.register_offset)
 
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
