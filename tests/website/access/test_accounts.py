@@ -491,6 +491,7 @@ def test_a_request_that_was_made_without_a_gateway_is_taken_by_the_next_one(desk
     assert desk.log_in(desk.initial).outcome is Outcome.DONE
 
 
+@pytest.mark.proves("8.34")
 def test_the_button_lets_the_initial_password_in_for_ten_minutes(desk: Desk) -> None:
     owner = desk.owner()
     desk.accounts.restore_by_button()
@@ -508,6 +509,7 @@ def test_the_button_lets_the_initial_password_in_for_ten_minutes(desk: Desk) -> 
     assert ("owner", "initial_password_restored") in desk.audit()
 
 
+@pytest.mark.proves("8.34")
 def test_if_nobody_comes_the_password_of_before_holds_again(desk: Desk) -> None:
     desk.owner()
     desk.accounts.restore_by_button()
