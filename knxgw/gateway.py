@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from knxgw import __version__
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
-from knxgw.charging.scope import DEVICE, Scope, point_scope
-from knxgw.config.devices import DeviceId
+from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
-from knxgw.device.panel import Leds, PanelState, Phase, leds
+from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError
 from knxgw.host.clock import is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
@@ -28,15 +28,11 @@ from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
-from knxgw.links.modbus_request_tap import RequestTap
-from knxgw.modbus.explain import explain
-from knxgw.modbus.requests import Read
-from knxgw.modbus.writing import Write
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
-from knxgw.monitoring.requests import Exchange, RequestWords
 from knxgw.objects.server import ObjectServer
+from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
 from knxgw.station.show import unconfigured_view
@@ -44,6 +40,7 @@ from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database, FaultRow
 from knxgw.store.writer import StoreWriter
+from knxgw.website.device_facts import DeviceFacts, PanelFacts
 
 log = logging.getLogger(__name__)
 KNX_LAST_DELAY_S = 10.0  # a link that is back is noticed within the time of a link check
@@ -96,7 +93,6 @@ class Gateway:
             wake_knx=self._wake_knx,
             store_writer=self._store_writer,
             now=self.valid_now,
-            on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
         )
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
@@ -109,7 +105,7 @@ class Gateway:
         self._changing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
-        self._started_s = self._loop.time()
+        self._started_s, self._started_at = self._loop.time(), self.valid_now()
         self._was_ready = False  # once: a lost KNX link is no new start
 
     # --- what others may see
@@ -156,15 +152,42 @@ class Gateway:
 
     def leds(self) -> Leds:
         """Return which LEDs of the front panel are lit now; safe from any thread."""
+        return leds(self._panel, self._loop.time())
+
+    def facts(self) -> DeviceFacts:
+        """Return what people see of the device itself; safe from any thread."""
+        now_s, knx, configuration = self._loop.time(), self._knx, self.configuration
+        panel = self._panel
+        shown = patterns(panel, now_s)
+        clock = None if self.application is None else self.application.station.operation.clock
+        since_s = knx.up_since_s if knx is not None and knx.is_up else None
+        return DeviceFacts(
+            version=__version__,
+            started_at=self._started_at,
+            up_s=now_s - self._started_s,
+            knx_link=None if configuration is None else configuration.knx.link.value,
+            individual_address=None if knx is None else str(knx.individual_address),
+            is_secure=knx is not None and knx.is_secure,
+            knx_since_s=None if since_s is None else now_s - since_s,
+            clock_source=None if clock is None else clock.source.name.lower(),
+            panel=PanelFacts(
+                programming=shown.programming,
+                app=shown.app,
+                com=shown.com,
+                meaning=meaning(panel, now_s),
+            ),
+        )
+
+    @property
+    def _panel(self) -> PanelState:
         knx, application = self._knx, self.application
-        state = PanelState(
+        return PanelState(
             phase=self._phase,
             knx_connected=self.knx_is_up,
             knx_lost_s=knx.lost_s if knx else None,
             telegram_s=knx.telegram_s if knx else None,
             fault_flashes=application.station.fault_flashes if application else 0,
         )
-        return leds(state, self._loop.time())
 
     @property
     def _phase(self) -> Phase:
@@ -172,17 +195,10 @@ class Gateway:
             return Phase.NOT_CONFIGURED
         return Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING
 
-    def explain(self, exchange: Exchange) -> RequestWords:
-        """Return a Modbus request in words; safe from any thread."""
-        application, request = self.application, exchange.request
-        driver = None
-        if application is not None:
-            driver = application.buses.driver_of(DeviceId(exchange.device))
-        if not isinstance(request, Read | Write):
-            raise TypeError(request)
-        if driver is None:
-            return explain(request, exchange.registers, None)
-        return explain(request, exchange.registers, driver.model, driver.register_offset)
+    def act(self, point: int, action: Action, setpoint_ma: int | None) -> None:
+        """Hand the station what a person does at a charging point; safe from any thread."""
+        event = command_of(action, PointNumber(point), setpoint_ma)
+        self._loop.call_soon_threadsafe(self.command, event)
 
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
@@ -358,17 +374,17 @@ class Gateway:
         aside, self._database.put_aside = self._database.put_aside, None
         if aside is not None:
             log.warning(
-                "the state file was damaged and was renamed to %s; a new one was created", aside
+                "the state file was damaged and was put aside as %s; a new one was begun", aside
             )
             scopes = [point_scope(point.number) for point in configuration.points]
             records = {scope: {} for scope in (DEVICE, *scopes)} | records
         for scope, names in unknown_in(configuration, records).items():
             what = "grid-supporting control" if scope == DEVICE else scope
             log.warning(
-                "%s: stored state cannot be read (%s); what may have held it back still does, "
-                "until a telegram changes it",
+                "%s: what was stored cannot be read (%s); what may have held it back does, "
+                "until it is told otherwise",
                 what,
-                "all of it" if "schema" in names else ", ".join(names),
+                "nothing of it" if "schema" in names else ", ".join(names),
             )
         return records
 

@@ -21,6 +21,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.gateway import KEEP_LINK, Gateway, World
+from knxgw.host.clock import system_clock
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import (
     Judgement,
@@ -68,8 +69,7 @@ class Stop:
         if not self.ending.done():
             self.ending.set_result(None)
             log.info(
-                "%s: the gateway ends and sends the chargers their offers for the time without it",
-                number.name,
+                "%s: the gateway ends, the chargers are told what holds without it", number.name
             )
         self.asked.set()
 
@@ -99,8 +99,12 @@ def open_store(directory: Path) -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def running(configuration: Configuration, state: Path) -> AsyncIterator[Gateway]:
+async def running(
+    configuration: Configuration, state: Path, *, password: str | None = None
+) -> AsyncIterator[Gateway]:
     """Run a gateway and its website for as long as the block lasts; a failure ends the block.
+
+    `password` takes the place of the initial one of a new state directory: a demonstration shows it.
 
     Raises: ConfigError, GatewayError before anything is written to a charger.
     """
@@ -117,6 +121,8 @@ async def running(configuration: Configuration, state: Path) -> AsyncIterator[Ga
         prepared = Prepared(configuration=configuration, link=link, listener=listener)
         with open_store(state) as store:
             async with _living(prepared, store) as living:
+                if password is not None:
+                    await asyncio.to_thread(_take_password, living.accounts, password)
                 yield living.gateway
     finally:
         listener.close()
@@ -128,7 +134,7 @@ class _Living:
     def __init__(self, prepared: Prepared, store: Store, group: asyncio.TaskGroup) -> None:
         world = World(link=prepared.link, database=store.database, executor=store.executor)
         self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
-        accounts = Accounts(
+        self.accounts = accounts = Accounts(
             gateway.account_store,
             store.database.directory,
             now=gateway.valid_now,
@@ -137,9 +143,12 @@ class _Living:
         _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,
-            accounts=accounts,
+            facts=gateway.facts,
             is_ready=lambda: gateway.is_ready,
-            knx_is_up=lambda: gateway.knx_is_up,
+            act=gateway.act,
+            accounts=accounts,
+            now_s=asyncio.get_running_loop().time,
+            utc_now=system_clock,
             identity=identity(prepared.file),
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
@@ -227,7 +236,7 @@ async def serve_configurations(
     log.info("ended")
 
 
-_TAKEN_BACK = "the new configuration does not run; the previous one is used again"
+_TAKEN_BACK = "the new configuration does not run, the one before is taken again"
 
 
 class _Life:
@@ -261,7 +270,7 @@ class _Life:
             return
         self.before, self.prepared = self.prepared, following
         self._taken_at = asyncio.get_running_loop().time()
-        log.info("the configuration was read again and is in use")
+        log.info("the configuration was read again and is taken")
         _announce(following)
 
     async def _next(self, stop: Stop) -> Prepared | None:
@@ -278,9 +287,7 @@ class _Life:
                 return None
             if following is not None:
                 return following
-            log.error(
-                "the configuration was read again and is not used; the previous one stays in force"
-            )
+            log.error("the configuration was read again and is not taken; the one before runs on")
 
     async def _judged(self, stop: Stop) -> Prepared | None:
         """Return what the file asks for, or None; the end waits for no file and no name server."""
@@ -297,7 +304,7 @@ class _Life:
         try:
             judgement = judging.result()
         except Exception:
-            log.exception("the configuration cannot be checked: please report this")
+            log.exception("the configuration cannot be judged: please report this")
             return None
         report(judgement.findings)
         return judgement.prepared
@@ -309,6 +316,15 @@ class _Life:
         late = judging.result().prepared
         if late is not None:
             late.release(self.prepared)
+
+
+def _take_password(accounts: Accounts, password: str) -> None:
+    """Do what the owner does after the start: log in with the initial password, and change it."""
+    initial, here = accounts.made_initial, "127.0.0.1"
+    if initial is not None:
+        token = accounts.log_in(initial, address=here).token
+        accounts.change_password(token, "", password, address=here)
+        accounts.log_off(token, address=here)
 
 
 def _show_initial_password(accounts: Accounts) -> None:

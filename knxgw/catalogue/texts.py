@@ -47,37 +47,10 @@ class Messages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusTexts:
-    """Words of the status page."""
+    """What stands in the place of a state that is not there."""
 
-    ready: Text
-    starting: Text
-    knx_connected: Text
-    knx_not_connected: Text
-    grid_control_on: Text
-    grid_control_off: Text
-    no_fault: Text
-    cause: Text
-    remedy: Text
-    load_management: Text  # {state}
-    limit: Text  # {current}
-    smart_meter_age: Text  # {seconds}
-    measured: Text
-    building: Text
-    available: Text
-    allocated: Text
-    age_of_values: Text  # {seconds}
-    age: Text  # {seconds}
     state_not_read_yet: Text
     state_not_known: Text
-    offer: Text
-    reason: Text
-    setpoint: Text
-    phase_currents: Text
-    power: Text
-    energy: Text
-    session: Text
-    last_fault: Text
-    not_for_billing: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

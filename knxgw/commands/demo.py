@@ -31,6 +31,7 @@ from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import first_free_port, quiet_group
 from knxgw.sim.site import SimulatedSite
 
+PASSWORD = "knxgw-demo"  # noqa: S105 - the site is simulated, and reached from this computer only
 TABLE_S = 0.5
 LINES_S = 5.0
 
@@ -64,7 +65,7 @@ async def _demo(
                 if meter is not None:
                     actors.append(group.create_task(live_in(site.house, seed)))
                     actors.append(group.create_task(meter.run()))
-                async with running(configuration, Path(state)) as gateway:
+                async with running(configuration, Path(state), password=PASSWORD) as gateway:
                     await _show(
                         gateway, _head(configuration), stop, seconds=seconds, show_log=show_log
                     )
@@ -104,7 +105,10 @@ def _head(configuration: Configuration) -> tuple[str, str]:
     web = f"http://{configuration.website_host}:{configuration.website_port}/"
     group = configuration.knx.multicast_group
     why = "" if group == USUAL_GROUP else f" ({USUAL_GROUP} is in use on this computer)"
-    return f"status page {web} · Ctrl-C ends", f"KNX on {group}, interface 127.0.0.1{why}"
+    return (
+        f"website {web}, password {PASSWORD} · Ctrl-C ends",
+        f"KNX on {group}, interface 127.0.0.1{why}",
+    )
 
 
 async def _show_table(

@@ -35,7 +35,6 @@ class PanelState:
 
     phase: Phase
     programming: bool = False
-    restores_password: bool = False  # releasing the programming button now restores it
     knx_connected: bool = False
     knx_lost_s: float | None = None  # when the connection went; None: it never was there
     telegram_s: float | None = None  # when the last telegram came or went
@@ -102,8 +101,6 @@ def patterns(state: PanelState, now_s: float) -> Patterns:
         every = _ALL[state.phase]
         return Patterns(programming=every, app=every, com=every)
     programming = Led.ON if state.programming else Led.OFF
-    if state.restores_password:
-        programming = Led.RAPID
     if state.phase in _APP_AND_COM:
         app, com = _APP_AND_COM[state.phase]
     else:
@@ -127,7 +124,6 @@ class Meaning(Enum):
     FIRMWARE_REVERTING = "firmware_reverting"
     RESET_ARMED = "reset_armed"
     RESET_READY = "reset_ready"
-    RESTORES_PASSWORD = "restores_password"  # noqa: S105 - no password
 
 
 _OF_PHASE: Mapping[Phase, Meaning] = {
@@ -144,8 +140,6 @@ def meaning(state: PanelState, now_s: float) -> Meaning:
     """Return what the LEDs say together at a moment [monotonic s]."""
     if state.phase in _OF_PHASE:
         return _OF_PHASE[state.phase]
-    if state.restores_password:
-        return Meaning.RESTORES_PASSWORD
     shown = patterns(state, now_s)
     if shown.app is Led.SLOW5:
         return Meaning.SERIOUS_FAULT

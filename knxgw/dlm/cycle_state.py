@@ -11,7 +11,6 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PhaseState
-from knxgw.dlm.trial import forget_trials
 from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
@@ -83,7 +82,6 @@ class CycleState:
         """Give a newcomer its minimum."""
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
-        forget_trials(participant)
 
     def find_room(self) -> None:
         """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
@@ -160,7 +158,7 @@ class CycleState:
                 held_ma[index] += own_ma
         return held_ma
 
-    def is_awaiting_release(self, participant: Participant) -> bool:
+    def _is_awaiting_release(self, participant: Participant) -> bool:
         """Tell whether the smart meter has not been read since a participant without measurement was lowered.
 
         Only the meter shows what such a charger has released.
@@ -270,7 +268,7 @@ class CycleState:
             or not self.is_at_target
         ):
             return now_s
-        if any(map(self.is_awaiting_release, self.participants.values())):
+        if any(map(self._is_awaiting_release, self.participants.values())):
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)
@@ -310,8 +308,6 @@ class CycleState:
                 continue
             participant.unchanged_until = next_change_at(participant, self.settings, now_s)
             soonest_at = min(soonest_at, participant.unchanged_until)
-            if participant.try_again_at > now_s:
-                soonest_at = min(soonest_at, participant.try_again_at)
             if participant.was_shed:
                 soonest_at = min(soonest_at, max(now_s, queues.may_return_at(participant, now_s)))
         return soonest_at

@@ -27,7 +27,6 @@ from knxgw.dlm.settings import (
     SMALL_RAISE_S,
 )
 from knxgw.dlm.state import PhaseState, Turn
-from knxgw.dlm.trial import may_try, note_failure, note_trial
 
 CLOCK_SLACK_S = 1e-6
 METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
@@ -46,7 +45,6 @@ def share_out(cycle: CycleState) -> None:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
         _rotate_if_due(cycle, running, waiting)
         admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
-        _note_failures(cycle, running, waiting, admitted)
     requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *admitted)}
     others_ma = _committed_by_others_ma(cycle, requests)
     down_ma = _allocated(cycle.room_now_ma, others_ma, requests)
@@ -66,8 +64,6 @@ def share_out(cycle: CycleState) -> None:
             )
         if cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
-        else:
-            note_trial(participant, running, cycle.now_s)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
     explain(cycle, running, waiting, up_ma)
     for participant in eligible:
@@ -224,8 +220,6 @@ def _admit(
     admitted = []
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
-        if not may_try(participant, cycle.now_s):
-            continue
         if _try_to_readmit(cycle, participant, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in participant.phases
         ):
@@ -233,21 +227,6 @@ def _admit(
             for index in participant.phases:
                 minimums[index] += need_ma
     return admitted
-
-
-def _note_failures(
-    cycle: CycleState,
-    running: list[Participant],
-    waiting: list[Participant],
-    admitted: list[Participant],
-) -> None:
-    """Note for whom others gave way in vain: the meter shows that its minimum does not fit."""
-    tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
-    if tried:
-        hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
-        for one in tried:
-            if one not in hopeful:
-                note_failure(one, cycle.now_s)
 
 
 def _targets_beside_hopeful(
@@ -508,8 +487,6 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
-    if cycle.is_awaiting_release(participant):
-        return False  # a raise would hide that its last reduction has freed nothing
     meter = cycle.state.meter
     sets = meter.sets
     just_complete = sets.completed_at == cycle.now_s

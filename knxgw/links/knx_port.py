@@ -106,11 +106,17 @@ class KnxPort:
         self._check_s = 0.0  # when the link is to be checked [monotonic s]
         self._link_log = LinkLog("KNX", log)
         self.is_up = False
+        self.up_since_s: float | None = None  # when the link came up last [monotonic s]
         self.lost_s: float | None = None  # when the link went [monotonic s]
         self.telegram_s: float | None = None  # when the last frame came or went [monotonic s]
         self.received = 0
         self.sent = 0
         self.unclaimed = 0  # frames to somebody else, or of a kind that nobody has registered for
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether a keyring secures group telegrams."""
+        return self._data_secure is not None
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -167,7 +173,7 @@ class KnxPort:
             if self._data_secure is not None:
                 await self._data_secure.begin()
             await self._link.open(self._on_frame, self._note_lost)
-            self.is_up = True
+            self.is_up, self.up_since_s = True, loop.time()
             self._link_log.up(loop.time(), f"individual address {self.individual_address}")
             for receiver in self._all_receivers():
                 receiver.link_up()

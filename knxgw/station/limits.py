@@ -1,7 +1,7 @@
 """Everything that limits a charging point now, for "why 10 A?". Pure.
 
 It is made from what the decision is made from (`charging/precedence.py`), so that the two cannot
-differ. Source: load-management 6; website 0.
+differ. Source: load-management 6; website 20.
 """
 
 from dataclasses import dataclass

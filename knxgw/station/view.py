@@ -27,7 +27,7 @@ class FaultView:
 class LimitView:
     """One limit of a charging point, in words."""
 
-    reason: int  # as GO 511 has it
+    reason: int  # value of the reason object
     words: str
     cap_ma: int | None  # what the point would get if this were the only limit
     is_effective: bool
@@ -98,7 +98,7 @@ class PointView:
     fault_infos: tuple[str, ...]
     faults: tuple[FaultView, ...] = ()  # present ones, the most severe first
     ages_s: Mapping[str, int] = field(default_factory=dict)  # of what was read, by its name
-    reason_code: int | None = None  # value of GO 511
+    reason_code: int | None = None  # as the reason object has it
     is_charging: bool = False
     limits: tuple[LimitView, ...] = ()  # what limits it now, the effective one first
     actions: tuple[Action, ...] = ()  # what a person may do now
@@ -136,7 +136,7 @@ class LoadManagementView:
     limit_ma: int
     meter_age_s: float | None
     phases: tuple[PhaseView, ...]
-    state: int = 1  # value of GO 504
+    state: int = 1  # value of the object of load management
     fuse_ma: int | None = None  # None: a static limit without a fuse
     reserve_ma: int = 0
     high_power_s: int | None = None  # left of the window of a large consumer

@@ -1,38 +1,92 @@
-"""The first plain pages: status for people, `/health` for the service manager."""
+"""The web application: puts security, pages and interfaces together."""
 
-from flask import Flask, Response, render_template
+from typing import Any
+
+from flask import Flask, g, render_template, request
+from flask_babel import Babel
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw import __version__
-from knxgw.catalogue.codes import NO_ERROR
-from knxgw.catalogue.load import catalogue
+from knxgw.website import assets
+from knxgw.website.access.answers import SessionView
+from knxgw.website.access.roles import Right
+from knxgw.website.api import events, plot
 from knxgw.website.bridge import Bridge
-from knxgw.website.page_language import Figures, words
+from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
+from knxgw.website.live import Live
+from knxgw.website.pages import account, common, more, point, status
+from knxgw.website.publisher import Publisher
+from knxgw.website.security import Gate
 
 
-def create_app(bridge: Bridge) -> Flask:
-    """Return the web application."""
-    app = Flask(__name__)
-    texts = catalogue().product.texts.status
-
-    @app.get("/")
-    def status() -> str:
-        site = bridge.view()
-        return render_template(
-            "status.html",
-            site=site,
-            words=words(texts, site.language),
-            figures=Figures(site.language),
-            no_error=NO_ERROR,
-            ready=bridge.is_ready(),
-            knx=bridge.knx_is_up(),
-            version=__version__,
-        )
-
-    @app.get("/health")
-    def health() -> Response:
-        ready = bridge.is_ready()
-        text = "ready\n" if ready else "starting\n"
-        status = 200 if ready else 503
-        return Response(text, status, bridge.identity, mimetype="text/plain")
-
+def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
+    """Return the web application of a device."""
+    app = Flask(__name__, static_folder=None)
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
+    Babel(app, default_locale=FALLBACK, locale_selector=lambda: language_code(bridge))
+    gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names())
+    live = Live(bridge, publisher)
+    gate.guard(app)
+    app.extensions["knxgw"] = common.Site(bridge=bridge, gate=gate, live=live)
+    for blueprint in (
+        common.pages,
+        account.pages,
+        status.pages,
+        point.pages,
+        more.pages,
+        events.api,
+        plot.api,
+    ):
+        app.register_blueprint(blueprint)
+    app.context_processor(lambda: _surroundings(bridge))
+    app.register_error_handler(HTTPException, _error)
     return app
+
+
+def language_code(bridge: Bridge) -> str:
+    """Return the language of this request."""
+    accepted = request.accept_languages.best_match(list(LANGUAGES))
+    return choose(None, request.cookies.get(common.LANGUAGE_COOKIE), accepted, bridge.language())
+
+
+def _surroundings(bridge: Bridge) -> dict[str, Any]:
+    """Return what every template may use."""
+    session: SessionView | None = g.get("session")
+    language = common.language()
+    theme = request.cookies.get(common.THEME_COOKIE, "auto")
+    is_in = session is not None and not session.must_change
+    return {
+        "language": language,
+        "languages": LANGUAGES,
+        "theme": theme if theme in common.THEMES else "auto",
+        "site_name": bridge.name() if is_in else "knxgw",
+        "account": session if is_in else None,
+        "version": __version__,
+        "menu": common.menu(session, language) if is_in else (),
+        "here": request.path,
+        "asset": assets.address_of,
+        "csrf": lambda: _csrf(session),
+        "may": lambda right: session is not None and session.may(Right(right)),
+        "may_charge": lambda number: session is not None and session.may_charge(number),
+        "notices": common.notices(bridge, session),
+        "script_words": common.script_words(language),
+        "is_secure": request.is_secure,
+    }
+
+
+def _csrf(session: SessionView | None) -> Markup:
+    """Return the hidden field that a form of this session carries."""
+    field = Markup('<input type="hidden" name="csrf" value="{}">')
+    return field.format("" if session is None else session.csrf)
+
+
+def _error(error: HTTPException) -> AnyResponse | tuple[str, int]:
+    """Return an error as a page, or as problem details where a program asked."""
+    if isinstance(error.response, AnyResponse):
+        return error.response
+    if request.path.startswith("/api/"):
+        return common.problem(error.code or 500, error.name, error.description or "")
+    words = common.error_words(error.code or 500, common.language())
+    return render_template("error.html", words=words, code=error.code), error.code or 500

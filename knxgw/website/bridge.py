@@ -1,21 +1,41 @@
-"""What pages may ask of the gateway."""
+"""What pages may ask of the gateway: plain callables, safe from any thread."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
 from knxgw.website.access.accounts import Accounts
+from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.recordings import ReadPlot, Telegrams, no_plot, no_telegrams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge:
-    """Frozen snapshots, safe from any thread."""
+    """Frozen snapshots, and the few things that a page may ask the gateway to do."""
 
-    view: Callable[[], SiteView]
+    view: Callable[[str | None], SiteView]  # words in a language; None: that of the device
+    facts: Callable[[], DeviceFacts]
     is_ready: Callable[[], bool]
-    knx_is_up: Callable[[], bool]
+    act: Callable[[int, Action, int | None], None]  # what a person does at a point, once checked
+    accounts: Accounts
+    now_s: Callable[[], float]  # monotonic
+    utc_now: Callable[[], datetime]
+    host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
+    cookie: str = "knxgw"  # name of the session cookie
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
     plot: ReadPlot = no_plot
     telegrams: Telegrams = field(default_factory=no_telegrams)
-    accounts: Accounts | None = None  # None: pages that nobody logs in to, in tests
+
+    def name(self) -> str:
+        """Return what the device is called."""
+        return self.view(None).name
+
+    def language(self) -> str:
+        """Return the language of the device."""
+        return self.view(None).language
+
+    def time_zone(self) -> str:
+        """Return the time zone of the device, as IANA names it."""
+        return self.view(None).time_zone

@@ -1,7 +1,8 @@
 """Serves the website in threads of its own; the event loop is never touched from there."""
 
+import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import sleep
 from typing import Any
@@ -14,11 +15,22 @@ from waitress.trigger import trigger
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.listener import Listener
+from knxgw.website.publisher import Publisher
+from knxgw.website.security import LARGEST_BODY
 
 SHUTDOWN_S = 0.7  # for pages that are being made
 FLUSH_S, POLL_S = 0.2, 0.01  # for answers on their way out
 JOIN_S = 1.0
-THREADS = 64  # each live view will hold one
+THREADS = 80  # each live page holds one (see `publisher.MOST_STREAMS`), the others make pages
+SETTINGS: Mapping[str, Any] = {
+    "ident": "knxgw",
+    "channel_request_lookahead": 1,  # a browser that is gone is noticed before the next write
+    "connection_limit": 400,
+    "outbuf_high_watermark": 131_072,  # of a reader that is slow; the default is 16 MiB
+    "max_request_header_size": 16_384,
+    "max_request_body_size": LARGEST_BODY,
+    "channel_timeout": 30,
+}
 
 
 class WebsiteServer:
@@ -37,7 +49,8 @@ class WebsiteServer:
         self._on_end = on_end
         self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
         self._dispatcher = ThreadedTaskDispatcher()
-        app = create_app(bridge)
+        self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
+        app = create_app(bridge, self._publisher)
         sockets = listener.copies()
         try:
             create_server(
@@ -45,7 +58,7 @@ class WebsiteServer:
                 map=self._places,
                 _dispatcher=self._dispatcher,
                 sockets=sockets,
-                ident="knxgw",
+                **SETTINGS,
             )
         except BaseException:
             for one in sockets:
@@ -65,6 +78,7 @@ class WebsiteServer:
 
         Whatever waitress has is closed in its own thread: nothing is pulled away under it.
         """
+        self._publisher.stop("restarting")
         self._in_thread(self._stop_listening)
         self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
         for _ in range(round(FLUSH_S / POLL_S)):

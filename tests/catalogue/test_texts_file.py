@@ -93,10 +93,22 @@ def test_the_shipped_file_is_without_findings() -> None:
         ("bus_de: Kein Fahrzeug", "bus_de: Gar kein Fahrzeug", "has 17 characters; at most 14 fit"),
         ("bus_de: Kein Fahrzeug", "bus_de: kein 🚗", "has a character that the bus does not know"),
         ("bus_de: Kein Fahrzeug", "buss: x", "reasons.no_vehicle.buss: unknown key"),
-        ("de: Angebot}", "de: ''}", "status.offer.de: is empty"),
-        ("de: Angebot}", "de: Angebot, fr: Offre}", "status.offer.fr: unknown key"),
-        ('de: "{seconds} s alt"', 'de: "{s} s alt"', "status.age.de: has other names in braces"),
-        ("  cause: {en", "  causes: {en", "status: key 'cause' is missing"),
+        ("de: nicht bekannt}", "de: ''}", "status.state_not_known.de: is empty"),
+        (
+            "de: nicht bekannt}",
+            "de: unbekannt, fr: inconnu}",
+            "status.state_not_known.fr: unknown key",
+        ),
+        (
+            'de: "Ladepunkt {number}"',
+            'de: "Ladepunkt {n}"',
+            "charging_point.de: has other names in braces",
+        ),
+        (
+            "  smart_meter_power: {en",
+            "  smart_meter_watt: {en",
+            "names: key 'smart_meter_power' is missing",
+        ),
         ("conditions:\n", "condition:\n", "condition: unknown key; did you mean 'conditions'?"),
     ],
 )

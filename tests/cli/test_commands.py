@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
 from knxgw.commands.listing import model_lines, model_rows, object_lines, object_rows
 from tests.support.processes import GOOD, free_port, health, process
+from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
 
 
@@ -169,7 +168,7 @@ def test_check_lists_every_mistake_at_once_with_line_key_and_remedy(tmp_path: Pa
     assert f"{path}:7: error:" in output
     assert "goe_charger" in output
     assert output.count(f"{path}:8: error:") == 2
-    assert "errors, the file must be corrected" in output
+    assert "errors, the file must be mended" in output
 
 
 def test_check_of_a_missing_file_is_status_1_and_of_no_file_2(tmp_path: Path) -> None:
@@ -204,10 +203,10 @@ def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) ->
         demo.wait_to_say("http://127.0.0.1:")
         port = int(demo.said.split("http://127.0.0.1:")[1].split("/")[0])
         wait_until(lambda: health(port) == 200, 20.0, "the demo to be healthy")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-            page = answer.read().decode()
+        assert "password knxgw-demo" in demo.said
+        page = Visitor(port).log_in("knxgw-demo")
         assert "Demo garage" in page
-        assert page.count('class="point"') == 5
+        assert page.count('class="card point"') == 5
         demo.end(signal.SIGINT, 2.0)
         assert demo.process.returncode == 0
         assert "Traceback" not in demo.said

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -25,6 +24,7 @@ from knxgw.run import Stop, open_store, run_to_end, serve_configurations
 from knxgw.website.listener import Address, Listener
 from tests.support.knx_line import MemoryLine
 from tests.support.processes import GOOD, free_port, health
+from tests.support.visitor import Visitor
 from tests.support.waiting import until
 
 
@@ -116,16 +116,15 @@ async def test_a_device_that_is_not_configured_takes_the_file_that_somebody_writ
     port = listener.address.port
     unconfigured = Prepared(configuration=None, link=None, listener=listener)
 
-    def page() -> str:
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-            return str(answer.read().decode())
+    visitor = Visitor(port)
 
     async def drive() -> None:
         await until(lambda: health(port) == 200, 10, "the website")
-        assert "Not configured" in await asyncio.to_thread(page)
+        await asyncio.to_thread(visitor.first_log_in, tmp_path / "state")
+        assert "Not configured" in await asyncio.to_thread(visitor.page)
         file.write_text(GOOD.format(web=port, port=free_port()), encoding="utf-8")
         os.kill(os.getpid(), signal.SIGHUP)
-        await until(lambda: "Not configured" not in page(), 10, "the site")
+        await until(lambda: "Not configured" not in visitor.page(), 10, "the site")
         os.kill(os.getpid(), signal.SIGTERM)
 
     with open_store(tmp_path / "state") as store:
@@ -143,10 +142,14 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
     first: Prepared, tmp_path: Path
 ) -> None:
     assert first.file is not None
-    browser = HTTPConnection("127.0.0.1", first.listener.address.port, timeout=5)
+    port = first.listener.address.port
+    browser, visitor = HTTPConnection("127.0.0.1", port, timeout=5), Visitor(port)
 
     def page() -> str:
-        browser.request("GET", "/")
+        if not list(visitor.cookies):
+            visitor.first_log_in(tmp_path / "state")
+        cookies = "; ".join(f"{one.name}={one.value}" for one in visitor.cookies)
+        browser.request("GET", "/", headers={"Cookie": cookies})
         return browser.getresponse().read().decode()
 
     async def drive() -> None:
@@ -157,7 +160,7 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
         first.file.write_text(text, encoding="utf-8")  # type: ignore[union-attr]
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "Renamed" in page(), 10, "the other name")
-        assert browser.sock is used, "no connection was made again"
+        assert browser.sock is used, "no connection was made anew"
         os.kill(os.getpid(), signal.SIGTERM)
 
     with open_store(tmp_path / "state") as store:
@@ -203,7 +206,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
         for number in range(2):
             await until(is_ready, 10, "the first one")
             os.kill(os.getpid(), signal.SIGHUP)
-            told = partial(has_said, caplog, "is used again", number + 1)
+            told = partial(has_said, caplog, "is taken again", number + 1)
             await until(told, 10, "the way back")
         await until(is_ready, 10, "the first one again")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -214,7 +217,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
             await asyncio.sleep(0.1)  # the signals are its business from now on
             group.create_task(drive())
     assert asked == [first, first], "the one before ran on each time"
-    assert caplog.text.count("is used again") == 2
+    assert caplog.text.count("is taken again") == 2
     assert first.listener.is_open is False
     caplog.clear()  # the two ERRORs were meant
     with socket.create_server(("127.0.0.1", first.listener.address.port)):

@@ -69,12 +69,14 @@ def _repeated(sections: Iterable[Section]) -> list[str]:
 def anchor_of(row: str) -> str:
     """Return the anchor of the rule in `docs/rules/` that a row is about.
 
-    The row of rule 9.4e of load management is D9.4e, that of rule 51 of operation H.51; the others
-    are those of the product.
+    The row of rule 9.4e of load management is D9.4e, that of rule 51 of operation H.51, that of rule
+    23 of the website W23; the others are those of the product.
     """
     number = row.lower().replace(".", "-")
     if row.startswith("D"):
         return f"lm-{number[1:]}"
+    if row.startswith("W"):
+        return f"website-{number[1:]}"
     return f"operation-{number[2:]}" if row.startswith("H") else f"product-{number}"
 
 

@@ -11,7 +11,12 @@ import re
 import tokenize
 from collections.abc import Collection, Iterator
 
-PREFIXES = {"product": "product", "load-management": "lm", "operation": "operation"}
+PREFIXES = {
+    "product": "product",
+    "load-management": "lm",
+    "operation": "operation",
+    "website": "website",
+}
 _NUMBER = r"(?:\d+(?:\.\d+)*[a-z]?|S\d+[a-z]?)"
 _NUMBERS = rf"{_NUMBER}(?: \([^)]*\))?(?:(?:,| to) {_NUMBER}(?: \([^)]*\))?)*"
 _RULES = re.compile(rf"({'|'.join(PREFIXES)}) ({_NUMBERS})")

@@ -1,21 +1,22 @@
-"""The first plain pages."""
+"""What the Status page and the page of a charging point say."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from knxgw.station.actions import Action
 from knxgw.station.view import LoadManagementView, PhaseView, PointView, SiteView
-from knxgw.website.app import create_app
-from knxgw.website.bridge import Bridge
+from tests.support.website import website
 
 POINT = PointView(
     number=1, name="Left", model="KEBA KeContact P30", state=8, state_words="Charge", connected=True,
-    condition="good", offer_ma=16_000, reason="maximum current", setpoint_ma=16_000,
+    condition="good", offer_ma=16_000, reason="maximum current", reason_code=15, setpoint_ma=16_000,
     phases_ma=(15_900, None, 0), current_ma=15_900, power_w=3657, energy_wh=1_234_560,
     session_wh=None, interruption=False, complete=False, fault="No error", fault_present=False,
-    fault_infos=(),
+    fault_infos=(), is_charging=True, actions=(Action.STOP, Action.INTERRUPT),
 )  # fmt: skip
-SHARING = LoadManagementView(
+SHARED = LoadManagementView(
     state_words="normal",
     limit_ma=32_000,
     meter_age_s=1.4,
@@ -32,23 +33,34 @@ SITE = SiteView(
 )  # fmt: skip
 
 
-def page(site: SiteView, *, ready: bool = True) -> str:
-    bridge = Bridge(view=lambda: site, is_ready=lambda: ready, knx_is_up=lambda: True)
-    answer = create_app(bridge).test_client().get("/")
-    assert answer.status_code == 200
-    return answer.get_data(as_text=True)
+def page(site: SiteView, path: str = "/", language: str = "en") -> str:
+    with website(lambda _language: site) as found:
+        return found.get(path, language)
+
+
+def text_of(html: str) -> str:
+    """Return what a page says, without its tags and what only scripts use."""
+    html = re.sub(
+        r"<template>.*?</template>|<script.*?</script>|<svg.*?</svg>", "", html, flags=re.DOTALL
+    )
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\u202f", " ").split())
 
 
 @pytest.mark.proves("3.13", "3.58", "5.15")
 def test_the_status_shows_state_current_and_reason() -> None:
-    text = page(SITE)
+    text = text_of(page(SITE))
     assert "Charge (8)" in text
-    assert "maximum current" in text
-    assert "16.0 A" in text
-    assert "15.9 / - / 0.0 A" in text
-    assert "1234.56 kWh" in text
+    assert "16.0 A because of: maximum current." in text
+    assert "offered 16.0 A" in text
+    assert "L1 15.9 A L2 – L3 0.0 A" in text
     assert "No fault" in text
     assert "not suitable for billing" in text
+
+
+def test_the_page_of_a_point_shows_its_details() -> None:
+    text = text_of(page(SITE, "/points/1"))
+    assert "Meter reading 1,234.56 kWh" in text
+    assert "Why 16.0 A?" in text
 
 
 def test_names_are_escaped() -> None:
@@ -56,22 +68,52 @@ def test_names_are_escaped() -> None:
 
 
 def test_a_fault_and_its_code_are_shown() -> None:
-    point = replace(POINT, fault="ChargerError", fault_present=True, fault_infos=("0x0008",))
-    text = page(replace(SITE, points=(point,), messages=("CP 2 uses the address of CP 1",)))
+    point = replace(POINT, fault="ChargerError 0x0008", fault_present=True)
+    text = text_of(
+        page(replace(SITE, points=(point,), messages=("CP 2 uses the address of CP 1",)))
+    )
     assert "ChargerError 0x0008" in text
     assert "CP 2 uses the address of CP 1" in text
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
 def test_health_is_503_until_the_gateway_is_ready(ready: bool, status: int) -> None:  # noqa: FBT001
-    bridge = Bridge(view=lambda: SITE, is_ready=lambda: ready, knx_is_up=lambda: ready)
-    assert create_app(bridge).test_client().get("/health").status_code == status
+    with website(lambda _language: SITE, is_ready=lambda: ready) as found:
+        assert found.browser.get("/health").status_code == status
 
 
 def test_the_page_shows_how_the_mains_connection_is_shared() -> None:
-    assert "Load management" not in page(SITE)
-    shown = page(replace(SITE, load_management=SHARING))
-    assert "Load management: normal" in shown
-    assert "limit 32.0 A per phase, smart meter 1 s ago" in shown
-    for cell in ("20.1 A", "-0.4 A", "31.0 A", "12.0 A"):
-        assert f"<td>{cell}</td>" in shown
+    assert "Load management is off." in text_of(page(SITE))
+    text = text_of(page(replace(SITE, load_management=SHARED)))
+    assert "20.1 / 32.0 A" in text
+    assert "Smart meter 1 s ago" in text
+    assert "L1 20.1 A -0.4 A 31.0 A 12.0 A" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"state": 5, "reason_code": 27, "offer_ma": 0}, "No vehicle is plugged in."),
+        ({"current_ma": 0}, "The vehicle draws nothing: 16.0 A are offered."),
+        ({"offer_ma": 0, "reason": "interruption", "reason_code": 4}, "No current: interruption."),
+    ],
+)
+def test_what_a_vehicle_gets_is_explained(change: dict[str, object], sentence: str) -> None:
+    point = replace(POINT, **change)  # type: ignore[arg-type]
+    assert sentence in text_of(page(replace(SITE, points=(point,))))
+
+
+def test_what_the_page_shows_first_is_what_its_stream_shows() -> None:
+    shared = replace(SITE, load_management=SHARED)
+    with website(lambda _language: shared) as found:
+        html = found.get("/")
+        state = found.browser.get("/api/v1/page").get_json()
+    bound = re.findall(r'data-bind="text:([^";*]+)[";][^>]*>([^<]*)<', html)
+    assert len(bound) > 30
+    for path, shown in bound:
+        node = state
+        for key in path.split("."):
+            node = node.get(key, {}) if isinstance(node, dict) else {}
+        assert shown == ("" if node == {} else str(node)).replace("<", "&lt;").replace(
+            ">", "&gt;"
+        ), path

@@ -7,7 +7,10 @@ import threading
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 import pytest
 from waitress import wasyncore
@@ -18,15 +21,18 @@ from knxgw.website.server import WebsiteServer
 from knxgw.website.serving import serve
 from tests.support.processes import free_port
 from tests.support.waiting import until
+from tests.support.website import bridge_of
 from tests.website.test_pages import SITE
 
 pytestmark = pytest.mark.real
-BRIDGE = Bridge(
-    view=lambda: SITE,
-    is_ready=lambda: True,
-    knx_is_up=lambda: True,
-    identity={"X-Knxgw-Process": "7"},
-)
+_STATE = TemporaryDirectory()  # of all websites here, until the process ends
+
+
+def pages(**given: Any) -> Bridge:
+    return bridge_of(Path(_STATE.name), perf_counter, view=lambda _language: SITE, **given)
+
+
+BRIDGE = pages(identity={"X-Knxgw-Process": "7"})
 RETRY_S, STEADY_S = 0.05, 0.3
 
 
@@ -51,7 +57,7 @@ async def test_a_listener_is_taken_before_it_is_served_and_outlives_who_serves_i
     listener.open()
     port = listener.address.port
     with socket.create_connection(("127.0.0.1", port)) as early:
-        early.sendall(b"GET /health HTTP/1.1\r\nHost: early\r\nConnection: close\r\n\r\n")
+        early.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         async with served(listener):
             await until(lambda: asked(port) == "7", 5, "an answer")
             early.settimeout(2)
@@ -186,13 +192,13 @@ def test_a_page_that_is_being_made_is_finished_before_the_end() -> None:
         go_on.wait(5)
         return True
 
-    bridge = Bridge(view=lambda: SITE, is_ready=slow, knx_is_up=lambda: True)
+    bridge = pages(is_ready=slow)
     listener = Listener(Address("127.0.0.1", free_port()))
     listener.open()
     server = WebsiteServer(bridge, listener)
     server.start()
     with socket.create_connection(("127.0.0.1", listener.address.port)) as page:
-        page.sendall(b"GET /health HTTP/1.1\r\nHost: slow\r\n\r\n")
+        page.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert begun.wait(5)
         stopping = threading.Thread(target=server.stop)
         stopping.start()
@@ -212,13 +218,13 @@ def test_a_page_that_never_ends_does_not_hold_up_the_end(caplog: pytest.LogCaptu
         begun.set()
         return go_on.wait(10)
 
-    bridge = Bridge(view=lambda: SITE, is_ready=endless, knx_is_up=lambda: True)
+    bridge = pages(is_ready=endless)
     listener = Listener(Address("127.0.0.1", free_port()))
     listener.open()
     server = WebsiteServer(bridge, listener)
     server.start()
     with socket.create_connection(("127.0.0.1", listener.address.port)) as page:
-        page.sendall(b"GET /health HTTP/1.1\r\nHost: endless\r\n\r\n")
+        page.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert begun.wait(5)
         start_s = perf_counter()
         server.stop()

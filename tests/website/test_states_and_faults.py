@@ -1,24 +1,21 @@
 """What the status page says of states and faults, from the station to the page."""
 
 import re
-from dataclasses import fields
-from pathlib import Path
+from dataclasses import replace
+from html import unescape
 
 import pytest
-from markupsafe import escape
 
 from knxgw.catalogue.codes import ChargingState, FaultCode
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.texts import StatusTexts
 from knxgw.charging.events import ChargerConditionChanged, LinkCondition
 from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import charger_id
 from knxgw.station.model import Event, Started, StateLost, Station
 from knxgw.station.show import view
-from knxgw.website import app
-from knxgw.website.app import create_app
-from knxgw.website.bridge import Bridge
 from tests.station.sites import CP1, CP2, LEFT, after, charger, new_station
+from tests.support.website import website
+from tests.website.test_pages import text_of
 
 # Words of GO 50 as product 3 has them.
 WORDS = (
@@ -28,14 +25,15 @@ WORDS = (
 )  # fmt: skip
 
 
-def page(station: Station) -> str:
-    bridge = Bridge(view=lambda: view(station, 1.0), is_ready=lambda: True, knx_is_up=lambda: True)
-    return create_app(bridge).test_client().get("/").get_data(as_text=True)
+def page(station: Station, language: str = "en") -> str:
+    """Return what the Status page says of a station."""
+    with website(lambda code: view(station, 1.0, code or "en")) as found:
+        return text_of(found.get("/", language))
 
 
 def parts(station: Station) -> tuple[str, str, str]:
     """Return what stands above the charging points, at the first, and at the second."""
-    above, first, second = page(station).split('<section class="point">')
+    above, first, second = re.split(r"1 Charging point 1|2 Charging point 2", page(station))
     return above, first, second
 
 
@@ -68,12 +66,13 @@ def test_before_the_first_fault_the_page_says_no_fault_everywhere() -> None:
 def test_a_fault_of_a_charging_point_stands_at_it_and_stays_when_it_is_gone() -> None:
     gone = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
     good = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.GOOD)
-    for station, marked in ((site(gone), True), (site(gone, good), False)):
-        above, first, second = parts(station)
-        assert "No fault" in above
-        assert "No fault" in first
-        assert "NotReachable" in second
-        assert ('class="fault">NotReachable' in second) is marked
+    above, first, second = parts(site(gone))
+    assert "NotReachable" in above, "the banner"
+    assert "No fault" in first
+    assert "NotReachable" in second
+    above, first, second = parts(site(gone, good))
+    assert "NotReachable" not in above
+    assert "None now; last: NotReachable" in second
 
 
 @pytest.mark.proves("7.10")
@@ -86,71 +85,15 @@ def test_a_general_fault_stands_above_the_charging_points_with_its_message() -> 
     assert "Conf Charger" in second
 
 
-# --- the language of the device ------------------------------------------------------------------
-
-TEMPLATE = Path(app.__file__).parent / "templates" / "status.html"
-GERMAN = "device: {language: de}\n"
-DYNAMIC = """\
-load_management: {mode: dynamic, fuse_a: 63, reserve_a: 3, smart_meter: {source: knx, phases: 3}}
-group_objects: {10: [1/0/10], 11: [1/0/11], 12: [1/0/12]}
-"""
-
-
-def test_the_page_asks_for_texts_that_exist_only() -> None:
-    asked = set(re.findall(r"\bwords\.(\w+)", TEMPLATE.read_text(encoding="utf-8")))
-    own_states = {"state_not_read_yet", "state_not_known"}  # the view asks for those
-    assert asked == {field.name for field in fields(StatusTexts)} - own_states
-
-
-def in_both_languages(more: str, *events: Event) -> tuple[str, str]:
-    """Return the page of one site in English and in German."""
-    pages = []
-    for language in ("", GERMAN):
-        station = after(new_station(more=more + language), Started(), *events)[0]
-        bridge = Bridge(
-            view=lambda station=station: view(  # type: ignore[misc]
-                station, 1.0, station.configuration.device.language
-            ),
-            is_ready=lambda: True,
-            knx_is_up=lambda: False,
-        )
-        pages.append(create_app(bridge).test_client().get("/").get_data(as_text=True))
-    return pages[0], pages[1]
-
-
-def test_a_german_device_has_no_english_word_on_its_page() -> None:
-    values = {
-        Quantity.STATE: ChargingState.CHARGE,
-        Quantity.CONNECTED: 1,
-        Quantity.CURRENT_L1: 15_900,
-        Quantity.ENERGY: 1_234_560_000,
-    }
-    lost = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
-    events = (charger(values), lost, StateLost())
-    english, german = in_both_languages(DYNAMIC, *events)
-    texts = catalogue().product.texts.status
-    for field in fields(StatusTexts):
-        text = getattr(texts, field.name)
-        en, de = (re.split(r"\{\w+\}", words)[0].strip() for words in (text.en, text.de))
-        if en and f">{en}" in english and en != de:
-            assert f">{en}" not in german, field.name
-            assert f">{de}" in german, field.name
-    assert '<html lang="de">' in german
-    assert "15,9 / - / - A" in german
-    assert "15.9 / - / - A" in english
-    assert "1234,56 kWh" in german
-
-
 @pytest.mark.proves("7.12")
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_a_present_fault_says_why_and_what_helps(language: str) -> None:
     lost = ChargerConditionChanged(device=charger_id(CP2), condition=LinkCondition.NOT_REACHABLE)
-    shown = in_both_languages("", lost, StateLost())[("en", "de").index(language)]
-    above, _, second = shown.split('<section class="point">')
+    shown = page(site(lost, StateLost()), language)
     faults = catalogue().product.faults.definitions
-    for part, code in ((above, FaultCode.STATE_LOST), (second, FaultCode.NOT_REACHABLE)):
+    for code in (FaultCode.STATE_LOST, FaultCode.NOT_REACHABLE):
         for text in (faults[code].title, faults[code].cause, faults[code].remedy):
-            assert str(escape(text.in_language(language))) in part
+            assert text.in_language(language) in unescape(shown)
 
 
 def test_a_fault_that_is_gone_needs_no_help() -> None:
@@ -159,6 +102,22 @@ def test_a_fault_that_is_gone_needs_no_help() -> None:
     title = catalogue().product.faults.definitions[FaultCode.NOT_REACHABLE].title.en
     assert title in page(site(gone))
     assert title not in page(site(gone, good))
+
+
+@pytest.mark.parametrize("code", catalogue().product.faults.charging_point)
+def test_every_fault_of_a_charging_point_is_named_with_its_severity(code: FaultCode) -> None:
+    station = site()
+    point = station.points[CP2]
+    faulty = replace(point, faults=point.faults.set(code, is_present=True))
+    shown = page(replace(station, points={**station.points, CP2: faulty}))
+    definition = catalogue().product.faults
+    assert definition.definitions[code].title.en in unescape(shown)
+    assert f"Severity {definition.charging_point[code]}" in shown
+
+
+# --- the language of the device ------------------------------------------------------------------
+
+GERMAN = "device: {language: de}\n"
 
 
 def test_a_fault_of_the_configuration_is_explained_in_the_language_of_the_device() -> None:

@@ -1,0 +1,34 @@
+"""What the website knows of the device itself: facts, no words."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from knxgw.device.panel import Led, Meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelFacts:
+    """The three LEDs as patterns."""
+
+    programming: Led = Led.OFF
+    app: Led = Led.OFF
+    com: Led = Led.OFF
+    meaning: Meaning = Meaning.STARTING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """The device: what its sticker, its clock, its network and its KNX link say."""
+
+    version: str = ""
+    serial: str | None = None
+    started_at: datetime | None = None  # aware UTC; None: the time was not valid
+    up_s: float = 0.0
+    knx_link: str | None = None  # as the configuration names it; None: not configured
+    individual_address: str | None = None
+    is_secure: bool = False
+    knx_since_s: float | None = None  # how long it has been connected; None: it is not
+    addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
+    clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
+    panel: PanelFacts = field(default_factory=PanelFacts)
+    warnings: tuple[str, ...] = ()  # what `check` says of the running configuration

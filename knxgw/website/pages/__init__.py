@@ -1,0 +1,1 @@
+"""The pages: thin, they ask the bridge and fill templates."""

@@ -1,0 +1,220 @@
+"""What pages share, and the few that belong to all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, current_app, g, redirect, request
+from flask_babel import get_locale
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.website import assets
+from knxgw.website.access.answers import SessionView
+from knxgw.website.access.roles import Right
+from knxgw.website.bridge import Bridge
+from knxgw.website.language import FALLBACK, LANGUAGES, Language
+from knxgw.website.live import Live
+from knxgw.website.security import Gate, local_target, public
+
+pages = Blueprint("common", __name__)
+FOR_GOOD = "public, max-age=31536000, immutable"
+YEAR_S = 365 * 86_400
+THEMES = ("auto", "light", "dark")
+LANGUAGE_COOKIE, THEME_COOKIE = "knxgw_language", "knxgw_theme"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the pages of one application work with."""
+
+    bridge: Bridge
+    gate: Gate
+    live: Live
+
+
+def site() -> Site:
+    """Return what this application works with."""
+    found = current_app.extensions["knxgw"]
+    assert isinstance(found, Site)  # noqa: S101 - create_app put it there
+    return found
+
+
+def language() -> Language:
+    """Return the language of this request."""
+    locale = get_locale()
+    code = FALLBACK if locale is None else str(locale.language)
+    return Language(code, site().bridge.time_zone())
+
+
+def session() -> SessionView:
+    """Return who asks; only for views that are not public."""
+    found = g.session
+    assert isinstance(found, SessionView)  # noqa: S101 - the gate lets nobody else in
+    return found
+
+
+def address() -> str:
+    """Return from where a request comes."""
+    return request.remote_addr or "?"
+
+
+class MenuItem(NamedTuple):
+    """One entry of the menu; those with an icon stand in the bottom bar of a phone."""
+
+    path: str
+    words: str
+    icon: str
+    is_current: bool
+
+
+def menu(whose: SessionView | None, words: Language) -> tuple[MenuItem, ...]:
+    """Return the menu of somebody who is logged in."""
+    entries = (
+        ("/", words.text("Status"), "status", Right.SEE),
+        ("/history", words.text("History"), "history", Right.SEE),
+        ("/diagnostics", words.text("Diagnostics"), "diagnostics", Right.DIAGNOSTICS),
+        ("/config", words.text("Configuration"), "", Right.CONFIGURATION),
+        ("/settings", words.text("Settings"), "", Right.OWN_PASSWORD),
+        ("/support", words.text("Support"), "", Right.SUPPORT),
+        ("/help", words.text("Help"), "", Right.SEE),
+    )
+    here = request.path
+    return tuple(
+        MenuItem(path, name, icon, here == path or (path != "/" and here.startswith(f"{path}/")))
+        for path, name, icon, right in entries
+        if whose is not None and whose.may(right)
+    )
+
+
+def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, str]]:
+    """Yield what the page says at its head: (tone, text)."""
+    words = language()
+    yield from _said(words)
+    if whose is None or whose.must_change:
+        return
+    notice = bridge.accounts.notice()
+    if notice.restored_for_s is not None:
+        yield (
+            "warning",
+            words.text(
+                "The programming button was held: for {time} the owner can log in with the initial password.",
+                time=words.duration(notice.restored_for_s),
+            ),
+        )
+    if notice.not_stored is not None:
+        yield "bad", notice.not_stored.problem(words.code)
+    if whose.is_ending and not whose.stays:
+        yield (
+            "warning",
+            words.text(
+                "You will be logged off in {time} unless you open a page.",
+                time=words.duration(whose.ends_in_s),
+            ),
+        )
+
+
+SAYINGS = {  # what an address may have a page say after something was done; no text in an address
+    "done": ("good", "Done."),
+    "sent": ("good", "The command was given to the charging point."),
+    "password": ("good", "The password was changed; other sessions were ended."),
+    "ended": ("good", "The sessions were ended."),
+    "too_late": ("bad", "Not possible any more: the charging point is in another state."),
+    "bad_number": ("bad", "Not saved: that is no current in ampere. Nothing was changed."),
+}
+
+
+def _said(words: Language) -> Iterator[tuple[str, str]]:
+    saying = SAYINGS.get(request.args.get("said", ""))
+    if saying is not None:
+        yield saying[0], words.text(saying[1])
+    failed = request.args.get("failed", "")
+    if failed.isdecimal() and len(failed) < 7:
+        yield (
+            "warning",
+            words.text("{count} failed attempts to log in since your last log-in.", count=failed),
+        )
+
+
+def script_words(words: Language) -> dict[str, str]:
+    """Return the few words that scripts put together with a number."""
+    return {
+        "live": words.text("Live"),
+        "polling": words.text("Live (every 5 s)"),
+        "old": words.text("{s} s old", s="{s}"),
+        "disconnected": words.text("Disconnected for {s} s, trying again", s="{s}"),
+        "restarting": words.text("The device restarts …"),
+    }
+
+
+ERRORS = {
+    400: "The request cannot be understood.",
+    401: "Please log in.",
+    403: "Not allowed. Go back, load the page again and repeat it, or ask the owner for the right.",
+    404: "There is no such page.",
+    405: "That cannot be done here.",
+    409: "Not possible now.",
+    413: "That is too large.",
+    421: "This device does not answer to that name. Use its IP address, or add the name to website.host_names.",
+    429: "Too many tries. Please wait.",
+    503: "The device has too much to do. Please try again.",
+}
+
+
+def error_words(code: int, words: Language) -> str:
+    """Return what a page says of an error, with what helps."""
+    return words.text(ERRORS.get(code, "Something went wrong; the log says what."))
+
+
+def problem(code: int, title: str, detail: str = "") -> Response:
+    """Return an error for a program. Source: [rfc-9457]."""
+    body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
+    text = current_app.json.dumps(body)
+    return Response(text, status=code, mimetype="application/problem+json")
+
+
+# --- pages of all
+
+
+@pages.get("/static/<digest>/<path:name>")
+@public
+def static(digest: str, name: str) -> Response:
+    """Serve a file of the table, packed where the browser can take it."""
+    found = assets.assets().get(name)
+    if found is None or digest != assets.digest():
+        abort(404)
+    headers = {"Cache-Control": FOR_GOOD, "Vary": "Accept-Encoding"}
+    content = found.content
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        content, headers["Content-Encoding"] = found.packed, "gzip"
+    return Response(content, headers=headers, content_type=found.mime_type)
+
+
+@pages.get("/health")
+@public
+def health() -> Response:
+    """Tell the service manager whether the device works."""
+    bridge = site().bridge
+    ready = bridge.is_ready()
+    text = "ready\n" if ready else "starting\n"
+    return Response(text, 200 if ready else 503, dict(bridge.identity), mimetype="text/plain")
+
+
+@pages.post("/language")
+@public
+def choose_language() -> AnyResponse:
+    """Keep the language in a cookie, and go back."""
+    wanted = request.form.get("language", "")
+    answer = redirect(local_target(request.form.get("next")), 303)
+    if wanted in LANGUAGES:
+        answer.set_cookie(LANGUAGE_COOKIE, wanted, max_age=YEAR_S, samesite="Lax", httponly=True)
+    return answer
+
+
+@pages.post("/theme")
+def choose_theme() -> AnyResponse:
+    """Keep the theme in a cookie, and go back."""
+    wanted = request.form.get("theme", "")
+    answer = redirect(local_target(request.form.get("next")), 303)
+    if wanted in THEMES:
+        answer.set_cookie(THEME_COOKIE, wanted, max_age=YEAR_S, samesite="Lax", httponly=True)
+    return answer

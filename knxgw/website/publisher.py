@@ -1,0 +1,224 @@
+"""Compares what pages show twice a second and hands the differences to whoever listens.
+
+One thread makes each topic once, whatever the number of listeners; without listeners it makes
+nothing. A listener that is slow loses no state: it gets a snapshot when the differences it missed
+are not kept any more. Source: website 21 to 26.
+"""
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from knxgw.website.merge_patch import difference
+
+log = logging.getLogger(__name__)
+ROUND_S = 0.5
+BEAT_S = 5.0
+KEPT_DELTAS = 120
+MOST_STREAMS = 56  # of the 80 threads; the others make pages
+MOST_STREAMS_OF_SESSION = 4
+
+Make = Callable[[], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One event of a stream: its kind, its id and what it carries as JSON text."""
+
+    kind: str  # snapshot, delta, beat, bye
+    id: str
+    data: str
+
+    def encoded(self) -> bytes:
+        """Return it as `text/event-stream` has it."""
+        return f"event: {self.kind}\nid: {self.id}\ndata: {self.data}\n\n".encode()
+
+
+@dataclass(slots=True)
+class _Topic:
+    make: Make
+    value: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0  # of the newest delta; 0: nothing was made yet
+    deltas: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_DELTAS))
+    listeners: int = 0
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+
+class TooManyStreamsError(Exception):
+    """No more streams can be served: the page asks for the values itself."""
+
+
+class Publisher:
+    """Makes topics and differences for the streams of live pages."""
+
+    def __init__(
+        self, boot: str, now: Callable[[], float], utc_now: Callable[[], datetime]
+    ) -> None:
+        """Begin without topics; `boot` tells the ids of this start from those of others.
+
+        `now` is monotonic [s], `utc_now` the wall clock.
+        """
+        self._boot, self._now, self._utc_now = boot, now, utc_now
+        self._topics: dict[str, _Topic] = {}
+        self._changed = threading.Condition()
+        self._owners: dict[str, int] = {}  # how many streams each session has
+        self._thread: threading.Thread | None = None
+        self._bye: str | None = None
+
+    def add_topic(self, name: str, make: Make) -> None:
+        """Name a topic and what makes its value; `make` is called from a thread of this publisher."""
+        self._topics[name] = _Topic(make)
+
+    @property
+    def streams(self) -> int:
+        """Return how many streams are being served."""
+        return sum(self._owners.values())
+
+    def stop(self, why: str) -> None:
+        """End all streams, with a reason that their pages show."""
+        with self._changed:
+            self._bye = why
+            self._changed.notify_all()
+
+    def open_stream(
+        self, topic: str, owner: str, after: str | None, is_allowed: Callable[[], bool]
+    ) -> Iterator[bytes]:
+        """Return the encoded messages of a topic, for a session, from the id `after` on.
+
+        `is_allowed` is asked at each beat: a session that has ended ends its streams.
+        Raises: KeyError, TooManyStreamsError.
+        """
+        found = self._topics[topic]
+        with self._changed:
+            mine = self._owners.get(owner, 0)
+            if self._bye or self.streams >= MOST_STREAMS or mine >= MOST_STREAMS_OF_SESSION:
+                raise TooManyStreamsError
+            self._owners[owner] = mine + 1
+            found.listeners += 1
+            was_idle = found.listeners == 1
+            self._begin()
+        if was_idle:
+            self._look(found)  # what is kept may be old
+        return _Stream(self._messages(found, after, is_allowed), lambda: self._left(found, owner))
+
+    def _left(self, topic: _Topic, owner: str) -> None:
+        with self._changed:
+            topic.listeners -= 1
+            self._owners[owner] -= 1
+            if not self._owners[owner]:
+                del self._owners[owner]
+
+    def _messages(
+        self, topic: _Topic, after: str | None, is_allowed: Callable[[], bool]
+    ) -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        seen, checked_at = self._number_of(after), self._now() - BEAT_S
+        while True:
+            if self._now() - checked_at >= BEAT_S:
+                if not is_allowed():
+                    yield self._message("bye", seen, {"why": "logged_off"}).encoded()
+                    return
+                checked_at = self._now()
+            with self._changed:
+                news = self._since(topic, seen)
+                if not news and not self._bye:
+                    self._wait_for_news(topic, seen)
+                    news = self._since(topic, seen)
+                bye, seen = self._bye, topic.number
+            for one in news:
+                yield one.encoded()
+            if bye:
+                yield self._message("bye", seen, {"why": bye}).encoded()
+                return
+            if not news:
+                yield self._message("beat", seen, {"at": self._utc_now().isoformat()}).encoded()
+
+    def _wait_for_news(self, topic: _Topic, seen: int) -> None:
+        """Wait until there is something that a listener has not seen; called with the lock."""
+        self._changed.wait_for(lambda: topic.number != seen or bool(self._bye), BEAT_S)
+
+    def _since(self, topic: _Topic, seen: int) -> list[Message]:
+        """Return what a listener has to get that has seen a number; called with the lock."""
+        if seen == topic.number or not topic.number:
+            return []
+        missing = topic.number - seen
+        if 0 < missing <= len(topic.deltas) and seen > 0:
+            return list(topic.deltas)[-missing:]
+        return [self._message("snapshot", topic.number, topic.value)]
+
+    def _message(self, kind: str, number: int, value: Mapping[str, Any]) -> Message:
+        return Message(kind, f"{self._boot}-{number}", _json(value))
+
+    def _number_of(self, after: str | None) -> int:
+        """Return the number of an id of this start; 0 for another one."""
+        boot, _, number = (after or "").rpartition("-")
+        return int(number) if boot == self._boot and number.isdecimal() else 0
+
+    # --- the thread
+
+    def _begin(self) -> None:
+        """Start the thread, if there is none; called with the lock."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="live pages", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            for topic in list(self._topics.values()):
+                self._look(topic)
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._bye), ROUND_S)
+                if self._bye or not any(one.listeners for one in self._topics.values()):
+                    self._thread = None
+                    return
+
+    def _look(self, topic: _Topic) -> None:
+        if not topic.listeners:
+            return
+        with topic.making:
+            try:
+                value = topic.make()
+            except Exception:  # a page that cannot be made now must not end the others
+                log.exception("a live page could not be made: please report this")
+                return
+            patch = difference(topic.value, value)
+            if not patch and topic.number:
+                return
+            with self._changed:
+                topic.number += 1
+                topic.value = value
+                topic.deltas.append(self._message("delta", topic.number, patch))
+                self._changed.notify_all()
+
+
+class _Stream(Iterator[bytes]):
+    """An iterator that tells its end, also where nobody reads it to the end."""
+
+    def __init__(self, messages: Iterator[bytes], on_end: Callable[[], None]) -> None:
+        self._messages = messages
+        self._on_end: Callable[[], None] | None = on_end
+
+    def __iter__(self) -> "_Stream":
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._messages)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Tell the end once; a server calls this for whatever reason a stream ends."""
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,170 @@
+"""What every request passes before a page sees it, and every answer before it leaves.
+
+Nothing answers without a log-in but what is named here. Source: website 01 to 14.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, g, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.website.access.accounts import Accounts
+from knxgw.website.access.answers import SessionView
+from knxgw.website.access.roles import Right
+
+PUBLIC = "is_public"
+NEEDS = "needs_right"
+LARGEST_BODY = 1 << 20  # the server takes no more either
+COOKIE_DAYS = 90
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer forms send Origin: null
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
+}
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Mark a view that answers without a log-in."""
+    setattr(view, PUBLIC, True)
+    return view
+
+
+def needs(right: Right) -> Callable[[View], View]:
+    """Mark a view with the right that it asks for; without a mark it is `Right.SEE`."""
+
+    def marked(view: View) -> View:
+        setattr(view, NEEDS, right)
+        return view
+
+    return marked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Who is let in, and under which names the device answers."""
+
+    accounts: Accounts
+    cookie: str  # cookies ignore ports: two devices behind one host must not share one
+    host_names: frozenset[str] = frozenset()  # lower case, beside addresses and localhost
+
+    def guard(self, app: Flask) -> None:
+        """Let every request and answer of an application pass here."""
+        app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+        app.before_request(self._check)
+        app.after_request(protect)
+
+    def token(self) -> str | None:
+        """Return the session token that the browser sent."""
+        return request.cookies.get(self.cookie)
+
+    def keep(self, answer: AnyResponse, token: str, *, stays: bool) -> None:
+        """Let the browser keep a session token."""
+        answer.set_cookie(
+            self.cookie,
+            token,
+            max_age=COOKIE_DAYS * 86_400 if stays else None,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure,
+            path="/",
+        )
+
+    def forget(self, answer: AnyResponse) -> None:
+        """Let the browser forget its session token."""
+        answer.delete_cookie(self.cookie, path="/", httponly=True, samesite="Lax")
+
+    def is_ours(self, host: str) -> bool:
+        """Tell whether a `Host` names this device: an address cannot be bound to another one."""
+        name = _without_port(host).lower().rstrip(".")
+        if name in ("localhost", *self.host_names):
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _check(self) -> AnyResponse | None:
+        if not self.is_ours(request.host):
+            abort(421)
+        view = current_app.view_functions.get(request.endpoint or "")
+        by_hand = not request.path.startswith("/api/")
+        g.session = self.accounts.session_of(self.token(), by_hand=by_hand)
+        if request.method in UNSAFE:
+            self._check_origin()
+        if getattr(view, PUBLIC, False):
+            return None
+        session: SessionView | None = g.session
+        if session is None:
+            return self._ask_to_log_in()
+        if request.method in UNSAFE:
+            self._check_form(session)
+        return self._check_right(session, getattr(view, NEEDS, Right.SEE))
+
+    def _check_right(self, session: SessionView, right: Right) -> AnyResponse | None:
+        if session.must_change and right is not Right.OWN_PASSWORD:
+            if request.path.startswith("/api/"):
+                abort(403)
+            return redirect("/password", 303)
+        if not session.may(right):
+            abort(403)
+        if request.endpoint is None:
+            return None  # it is not there: 404 for those who are logged in only
+        if session.asks_password(right) and not request.path.startswith("/api/"):
+            return redirect(f"/password/again?next={request.path}", 303)
+        return None
+
+    def _ask_to_log_in(self) -> AnyResponse:
+        if request.path.startswith("/api/") or request.method in UNSAFE:
+            abort(401)
+        target = request.full_path.rstrip("?") if request.endpoint else "/"
+        return redirect("/login" if target == "/" else f"/login?next={target}", 303)
+
+    def _check_origin(self) -> None:
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.partition("://")[2] != request.host:
+            abort(403)
+
+    def _check_form(self, session: SessionView) -> None:
+        given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+        if not session.csrf or not _is_same(given, session.csrf):
+            abort(403)
+
+
+def protect(answer: Response) -> Response:
+    """Give an answer the headers that every answer has."""
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
+
+
+def local_target(wanted: str | None) -> str:
+    """Return where to go after a log-in: a page of this device, else the first one."""
+    if wanted and wanted.startswith("/") and not wanted.startswith(("//", "/\\")):
+        return "".join(one for one in wanted if one.isprintable() and one not in "\\\r\n")
+    return "/"
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _is_same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())

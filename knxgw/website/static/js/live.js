@@ -1,0 +1,180 @@
+// Keeps a page as fresh as the device: one event stream while the page is visible. It puts the values
+// of the server into the elements that name them; it knows no words and no formats of its own.
+
+const WORDS = JSON.parse(document.getElementById("words").textContent);
+const OLD_MS = 7000, LOST_MS = 15000, HIDDEN_MS = 10000, POLL_MS = 5000, RETRY_STREAM_MS = 60000;
+const WAITS_S = [1, 2, 4, 8, 15, 30];
+const ATTRIBUTES = new Set(["x", "width", "x1", "x2"]);
+
+let state = null, lastId = "", heardAt = 0, source = null, failures = 0;
+let mode = "live", hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
+
+function lookUp(path) {
+  return path.split(".").reduce((node, key) => (node == null ? undefined : node[key]), state);
+}
+
+function merge(target, patch) {
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete target[key];
+    else if (typeof value === "object") target[key] = merge(target[key] && typeof target[key] === "object" ? target[key] : {}, value);
+    else target[key] = value;
+  }
+  return target;
+}
+
+function bind(element) {
+  for (const part of element.dataset.bind.split(";")) {
+    const [what, path] = part.split(":");
+    const value = lookUp(path);
+    if (what === "text") {
+      const text = value === undefined ? "" : String(value);
+      if (element.textContent !== text) element.textContent = text;
+    } else if (what === "show") {
+      element.hidden = !value;
+    } else if (what === "icon") {
+      element.setAttribute("href", `#i-${value}`);
+    } else if (what === "link") {
+      element.setAttribute("href", /^\/[\w/-]*$/.test(value ?? "") ? value : "#");
+    } else if (ATTRIBUTES.has(what)) {
+      element.setAttribute(what, value ?? 0);
+    } else if (String(element.dataset[what]) !== String(value)) {
+      element.dataset[what] = value ?? "";
+    }
+  }
+}
+
+function fill(list) {
+  const entries = lookUp(list.dataset.each) ?? {};
+  const template = list.querySelector(":scope > template");
+  const present = new Map([...list.children].filter((one) => one.dataset.key).map((one) => [one.dataset.key, one]));
+  for (const [key, element] of present) if (!(key in entries)) element.remove();
+  for (const key of Object.keys(entries).sort()) {
+    let element = present.get(key);
+    if (!element) {
+      element = template.content.firstElementChild.cloneNode(true);
+      element.dataset.key = key;
+      for (const one of [element, ...element.querySelectorAll("[data-bind]")])
+        if (one.dataset.bind) one.dataset.bind = one.dataset.bind.replaceAll(".*", `.${key}`);
+    }
+    if (element !== list.lastElementChild) list.append(element);
+  }
+}
+
+function show() {
+  for (const list of document.querySelectorAll("[data-each]")) fill(list);
+  for (const element of document.querySelectorAll("[data-bind]")) bind(element);
+  document.dispatchEvent(new CustomEvent("knxgw:state", { detail: state }));
+}
+
+function take(next) {
+  const layout = document.body.dataset.layout;
+  if (layout !== undefined && next.layout !== layout) { location.reload(); return; }
+  state = next;
+  show();
+}
+
+function heard() {
+  heardAt = performance.now();
+  failures = 0;
+  tell();
+}
+
+function tell() {
+  const age = performance.now() - heardAt;
+  const seconds = Math.round(age / 1000);
+  const connection = document.getElementById("connection");
+  let tone = "good", text = mode === "polling" ? WORDS.polling : WORDS.live, now = "live";
+  if (mode === "restarting") [tone, text, now] = ["warning", WORDS.restarting, "disconnected"];
+  else if (age > LOST_MS) [tone, text, now] = ["bad", WORDS.disconnected.replace("{s}", seconds), "disconnected"];
+  else if (age > OLD_MS) [tone, text, now] = ["warning", WORDS.old.replace("{s}", seconds), "old"];
+  document.documentElement.dataset.connection = now;
+  connection.dataset.tone = tone;
+  const label = connection.querySelector(".words");
+  if (label.textContent !== text) label.textContent = text;
+  for (const control of document.querySelectorAll("[data-needs-device]")) control.disabled = now === "disconnected";
+}
+
+// --- the stream
+
+function open() {
+  close();
+  if (document.hidden) return;
+  const topics = document.body.dataset.topics;
+  if (!topics) return;
+  source = new EventSource(`/api/v1/events?topics=${topics}&after=${encodeURIComponent(lastId)}`);
+  source.addEventListener("snapshot", (event) => { note(event); take(JSON.parse(event.data)); });
+  source.addEventListener("delta", (event) => {
+    note(event);
+    if (state === null) { lastId = ""; open(); return; }
+    take(merge(structuredClone(state), JSON.parse(event.data)));
+  });
+  source.addEventListener("beat", note);
+  for (const name of ["telegram", "request", "line"])
+    source.addEventListener(name, (event) => {
+      heard();
+      document.dispatchEvent(new CustomEvent(`knxgw:${name}`, { detail: JSON.parse(event.data) }));
+    });
+  source.addEventListener("bye", (event) => ended(JSON.parse(event.data).why));
+  source.onerror = () => { if (source?.readyState === EventSource.CLOSED) refused(); };
+}
+
+function note(event) {
+  if (event.lastEventId) lastId = event.lastEventId;
+  mode = "live";
+  heard();
+}
+
+function close() {
+  source?.close();
+  source = null;
+  clearTimeout(retryTimer);
+  clearTimeout(pollTimer);
+}
+
+function ended(why) {
+  close();
+  if (why === "logged_off") location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  else if (why === "too_many") poll();
+  else { mode = "restarting"; tell(); waitForDevice(); }
+}
+
+async function refused() {
+  close();
+  const wait = WAITS_S[Math.min(failures++, WAITS_S.length - 1)] * (0.8 + 0.4 * Math.random());
+  let status = 0;
+  try { status = (await fetch("/api/v1/page", { headers: { "If-None-Match": etag } })).status; } catch { /* the device is away */ }
+  if (status === 401) ended("logged_off");
+  else if (status === 200 || status === 304) poll();
+  else retryTimer = setTimeout(open, wait * 1000);
+}
+
+async function poll(since = performance.now()) {
+  mode = "polling";
+  try {
+    const answer = await fetch("/api/v1/page", { headers: { "If-None-Match": etag } });
+    if (answer.status === 401) { ended("logged_off"); return; }
+    if (answer.ok) { etag = answer.headers.get("ETag") ?? ""; take(await answer.json()); }
+    if (answer.ok || answer.status === 304) heard();
+  } catch { /* said by its age */ }
+  if (performance.now() - since > RETRY_STREAM_MS) open();
+  else pollTimer = setTimeout(poll, POLL_MS, since);
+}
+
+async function waitForDevice() {
+  try {
+    if ((await fetch("/health", { cache: "no-store" })).status < 500) { location.reload(); return; }
+  } catch { /* not yet */ }
+  retryTimer = setTimeout(waitForDevice, 2000);
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) hiddenTimer = setTimeout(close, HIDDEN_MS);
+  else if (!source) open();
+});
+addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+addEventListener("pagehide", close);
+
+heardAt = performance.now();
+setInterval(tell, 1000);
+open();

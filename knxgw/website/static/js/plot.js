@@ -1,0 +1,193 @@
+// The plot of a phase: building and charging points stacked, what the meter measured as a line, the
+// limit dashed, gaps hatched. Drawn in real pixels, so that its words stay readable on a phone.
+
+const NS = "http://www.w3.org/2000/svg";
+const HEIGHT = 220, LEFT = 44, RIGHT = 8, TOP = 10, BOTTOM = 24, MOST_COLUMNS = 600, EVERY_MS = 2000;
+const root = document.getElementById("plot");
+const svg = root.querySelector("svg.plot");
+const readout = root.querySelector(".readout");
+const words = root.dataset;
+const language = document.documentElement.lang;
+const number = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: words.zone });
+const hours = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", timeZone: words.zone });
+
+let data = null, range = "1h", phase = "1", cursor = null, timer = 0;
+
+function make(name, attributes, text) {
+  const element = document.createElementNS(NS, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// --- values
+
+async function load() {
+  clearTimeout(timer);
+  if (!document.hidden) {
+    const after = data ? `&after=${data.last}` : "";
+    try {
+      const answer = await fetch(`/api/v1/plot?range=${range}&phase=${phase}${after}`);
+      if (answer.ok) take(await answer.json());
+    } catch { /* the connection line says that the device is away */ }
+  }
+  timer = setTimeout(load, range === "1h" ? EVERY_MS : 60000);
+}
+
+function take(next) {
+  const count = { "1h": 1800, "24h": 1440 }[range];
+  if (data && next.first === data.last + 1) {
+    const fresh = next.last - next.first + 1;
+    for (const key of new Set([...Object.keys(data.values), ...Object.keys(next.values)])) {
+      const old = data.values[key] ?? new Array(data.last - data.first + 1).fill(null);
+      data.values[key] = old.concat(next.values[key] ?? new Array(fresh).fill(null)).slice(-count);
+    }
+    const shift = Math.max(0, next.last - data.first + 1 - count);
+    data.first += shift;
+    data.last = next.last;
+    data.startMs = Date.parse(next.first_at) - (next.first - data.first) * data.step_s * 1000;
+  } else {
+    data = next;
+    data.startMs = Date.parse(next.first_at);
+  }
+  draw();
+}
+
+// --- drawing
+
+function layers() {
+  const points = Object.keys(data.values).filter((key) => key.startsWith("point")).sort();
+  return ["base", ...points].filter((key) => data.values[key]);
+}
+
+function columns(width) {
+  const steps = data.last - data.first + 1, count = Math.min(MOST_COLUMNS, Math.floor(width), steps);
+  return Array.from({ length: count }, (_, n) => [Math.floor((n * steps) / count), Math.max(1, Math.floor(((n + 1) * steps) / count) - Math.floor((n * steps) / count))]);
+}
+
+function highest(values, [start, length]) {
+  let found = null;
+  for (let n = start; n < start + length; n++) if (values?.[n] != null && (found === null || values[n] > found)) found = values[n];
+  return found;
+}
+
+function draw() {
+  if (!data) return;
+  const width = Math.max(260, svg.clientWidth), inner = width - LEFT - RIGHT, bottom = HEIGHT - BOTTOM;
+  svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  const slots = columns(inner), known = layers();
+  const stacked = slots.map((slot) => known.map((key) => Math.max(0, highest(data.values[key], slot) ?? 0)));
+  const limit = slots.map((slot) => highest(data.values.limit, slot));
+  const measured = slots.map((slot) => highest(data.values.measured, slot));
+  const isGap = slots.map((slot) => Object.keys(data.values).every((key) => key === "limit" || highest(data.values[key], slot) === null));
+  const top = Math.max(8000, ...limit.map((one) => one ?? 0), ...measured.map((one) => one ?? 0), ...stacked.map((one) => one.reduce((a, b) => a + b, 0))) * 1.08;
+  const x = (n) => LEFT + (n / slots.length) * inner, y = (ma) => bottom - (ma / top) * (bottom - TOP);
+  const parts = [hatch(), ...grid(top, y, width), ...times(x, slots.length, bottom)];
+  gaps(isGap).forEach(([from, to]) => parts.push(make("rect", { x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP, class: "gap", fill: "url(#gap)" })));
+  known.forEach((key, layer) => parts.push(make("path", { d: area(stacked, layer, isGap, x, y), class: key === "base" ? "base" : `p${((Number(key.slice(5)) - 1) % 5) + 1}` })));
+  parts.push(make("path", { d: line(measured, x, y), class: "measured" }), make("path", { d: line(limit, x, y), class: "limit" }));
+  const lastLimit = limit.findLast((one) => one !== null);
+  if (lastLimit) parts.push(make("text", { x: width - RIGHT, y: y(lastLimit) - 4, class: "label end" }, `${words.limit} ${number.format(lastLimit / 1000)} A`));
+  if (cursor !== null) parts.push(make("line", { x1: x(place(slots)), x2: x(place(slots)), y1: TOP, y2: bottom, class: "cursor" }));
+  svg.replaceChildren(...parts);
+  tell();
+}
+
+function hatch() {
+  const pattern = make("pattern", { id: "gap", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+  pattern.append(make("line", { x1: 0, y1: 0, x2: 0, y2: 8, class: "hatch" }));
+  return pattern;
+}
+
+function grid(top, y, width) {
+  const step = [2000, 5000, 10000, 20000, 50000].find((one) => top / one <= 6) ?? 100000, found = [];
+  for (let ma = 0; ma <= top; ma += step) found.push(make("line", { x1: LEFT, x2: width - RIGHT, y1: y(ma), y2: y(ma), class: "grid" }), make("text", { x: LEFT - 6, y: y(ma) + 4, class: "label end" }, `${ma / 1000} A`));
+  return found;
+}
+
+function times(x, count, bottom) {
+  return [0, 0.25, 0.5, 0.75, 1].map((part) => make("text", { x: x(part * count), y: bottom + 17, class: `label ${["start", "middle", "end"][part === 0 ? 0 : part === 1 ? 2 : 1]}` }, hours.format(data.startMs + part * (data.last - data.first + 1) * data.step_s * 1000)));
+}
+
+function gaps(isGap) {
+  const found = [];
+  isGap.forEach((gap, n) => { if (gap) { if (found.at(-1)?.[1] === n) found.at(-1)[1] = n + 1; else found.push([n, n + 1]); } });
+  return found;
+}
+
+function area(stacked, layer, isGap, x, y) {
+  let path = "", open = false, lower = [];
+  const end = () => { if (open) path += lower.reverse().join("") + "Z"; open = false; lower = []; };
+  stacked.forEach((values, n) => {
+    if (isGap[n]) { end(); return; }
+    const below = values.slice(0, layer).reduce((a, b) => a + b, 0), above = below + values[layer];
+    path += `${open ? "L" : "M"}${x(n)} ${y(above)}L${x(n + 1)} ${y(above)}`;
+    lower.push(`L${x(n + 1)} ${y(below)}L${x(n)} ${y(below)}`);
+    open = true;
+  });
+  end();
+  return path;
+}
+
+function line(values, x, y) {
+  let path = "", open = false;
+  values.forEach((ma, n) => {
+    if (ma !== null) path += `${open ? "L" : "M"}${x(n)} ${y(ma)}L${x(n + 1)} ${y(ma)}`;
+    open = ma !== null;
+  });
+  return path;
+}
+
+// --- the cursor
+
+function place(slots) {
+  const step = Math.min(Math.max(0, cursor - data.first), data.last - data.first);
+  return slots.findIndex(([start, length]) => step >= start && step < start + length) + 0.5;
+}
+
+function tell() {
+  if (cursor === null) { readout.textContent = words.hint; return; }
+  const step = Math.min(Math.max(0, cursor - data.first), data.last - data.first);
+  const say = (key, name) => (data.values[key]?.[step] == null ? [] : [`${name} ${number.format(data.values[key][step] / 1000)} A`]);
+  const points = layers().filter((key) => key !== "base").flatMap((key) => say(key, key.slice(5)));
+  const parts = [...say("measured", words.measured), ...say("base", words.base), ...points, ...say("limit", words.limit)];
+  readout.textContent = `${clock.format(data.startMs + step * data.step_s * 1000)}: ${parts.join(" · ") || words.gap}`;
+}
+
+function move(step) {
+  if (!data) return;
+  cursor = Math.min(Math.max(data.first, step), data.last);
+  draw();
+}
+
+svg.addEventListener("keydown", (event) => {
+  if (!data) return;
+  const at = cursor ?? data.last, page = Math.round((data.last - data.first) / 10);
+  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, PageUp: at - page, PageDown: at + page, Home: data.first, End: data.last }[event.key];
+  if (event.key === "Escape") { cursor = null; draw(); }
+  if (to === undefined) return;
+  event.preventDefault();
+  move(to);
+});
+svg.addEventListener("pointermove", (event) => {
+  if (!data) return;
+  const box = svg.getBoundingClientRect(), part = (event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT);
+  move(data.first + Math.round(part * (data.last - data.first)));
+});
+svg.addEventListener("pointerleave", () => { cursor = null; draw(); });
+
+for (const button of root.querySelectorAll("button[data-range], button[data-phase]")) {
+  button.addEventListener("click", () => {
+    if (button.dataset.range) range = button.dataset.range; else phase = button.dataset.phase;
+    for (const one of root.querySelectorAll("button[aria-pressed]")) one.setAttribute("aria-pressed", String(one.dataset.range === range || one.dataset.phase === phase));
+    const table = root.querySelector("a.csv");
+    table.setAttribute("href", `/api/v1/plot.csv?range=${range}&phase=${phase}`);
+    data = cursor = null;
+    load();
+  });
+}
+new ResizeObserver(draw).observe(svg);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
+root.hidden = false;
+load();

@@ -1,0 +1,41 @@
+"""Somebody who visits the website of a real process."""
+
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+
+from knxgw.store import initial_password
+
+PASSWORD = "a visitor's sentence"  # noqa: S105 - of the tests
+
+
+class Visitor:
+    """A browser without scripts, with the cookies of one log-in."""
+
+    def __init__(self, port: int) -> None:
+        self._base = f"http://127.0.0.1:{port}"
+        self.cookies = CookieJar()
+        self._browser: OpenerDirector = build_opener(HTTPCookieProcessor(self.cookies))
+
+    def first_log_in(self, state: Path) -> None:
+        """Log in with the initial password of a state directory, and change it."""
+        initial = initial_password.read(state)
+        assert initial is not None
+        self.log_in(initial)
+        form = self.page("/password")
+        token = form.split('name="csrf" value="')[1].split('"')[0]
+        self._send("/password", csrf=token, new=PASSWORD, repeated=PASSWORD)
+
+    def log_in(self, password: str = PASSWORD) -> str:
+        """Log in, and return the page that comes then."""
+        return self._send("/login", password=password)
+
+    def page(self, path: str = "/") -> str:
+        """Return a page."""
+        with self._browser.open(self._base + path, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def _send(self, path: str, **form: str) -> str:
+        with self._browser.open(self._base + path, urlencode(form).encode(), timeout=5) as answer:
+            return str(answer.read().decode())

@@ -1,0 +1,112 @@
+"""The website over a station or a view, with somebody who is logged in, without a server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from knxgw.station.actions import Action
+from knxgw.station.view import SiteView
+from knxgw.store.accounts import AccountStore
+from knxgw.store.database import Database
+from knxgw.website.access.accounts import Accounts
+from knxgw.website.app import create_app
+from knxgw.website.bridge import Bridge
+from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.publisher import Publisher
+from tests.support.virtual_time import InlineExecutor
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+PASSWORD = "a sentence of our own"  # noqa: S105 - of the tests
+FACTS = DeviceFacts(version="1.0", knx_since_s=10.0, knx_link="routing", clock_source="ntp")
+
+
+class Clock:
+    """Time that tests move."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def bridge_of(directory: Path, clock: Callable[[], float], **given: Any) -> Bridge:
+    """Return a bridge whose accounts are stored in a directory; `given` are other fields of it."""
+    store = AccountStore(Database(directory), InlineExecutor(), lambda _why, _number: None)
+    bridge = Bridge(
+        view=given.pop("view"),
+        facts=lambda: FACTS,
+        is_ready=lambda: True,
+        act=lambda _point, _action, _setpoint_ma: None,
+        accounts=Accounts(store, directory, now=lambda: NOON, now_s=clock),
+        now_s=clock,
+        utc_now=lambda: NOON,
+    )
+    return replace(bridge, **given)
+
+
+class Website:
+    """A website and one browser."""
+
+    def __init__(self, directory: Path, **given: Any) -> None:
+        self.clock = Clock()
+        self.acted: list[tuple[int, Action, int | None]] = []
+
+        def act(point: int, action: Action, setpoint_ma: int | None) -> None:
+            self.acted.append((point, action, setpoint_ma))
+
+        self.bridge = bridge_of(directory, self.clock, **{"act": act, **given})
+        self.accounts = self.bridge.accounts
+        self.publisher = Publisher("boot", self.clock, lambda: NOON)
+        self.app = create_app(self.bridge, self.publisher)
+        self.browser: FlaskClient = self.app.test_client()
+        self.initial = (directory / "knxgw.initial-password").read_text("ascii").strip()
+
+    def close(self) -> None:
+        self.publisher.stop("restarting")
+
+    def log_in(self, password: str | None = None, **form: str) -> TestResponse:
+        """Log in as the owner, or with the fields of the form."""
+        return self.browser.post("/login", data={"password": password or self.initial, **form})
+
+    def become_owner(self) -> None:
+        """Log in as the owner for the first time, and change the password."""
+        assert self.log_in().headers["Location"] == "/password"
+        answer = self.post("/password", new=PASSWORD, repeated=PASSWORD)
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+
+    @property
+    def csrf(self) -> str:
+        """Return what the forms of this browser's session carry."""
+        cookie = self.browser.get_cookie(self.bridge.cookie)
+        session = None if cookie is None else self.accounts.session_of(cookie.value)
+        return "" if session is None else session.csrf
+
+    def get(self, path: str, language: str = "en") -> str:
+        """Return a page that must be there."""
+        answer = self.browser.get(path, headers={"Accept-Language": language})
+        assert answer.status_code == 200, (answer.status_code, answer.headers.get("Location"))
+        return answer.get_data(as_text=True)
+
+    def post(self, path: str, **form: str) -> TestResponse:
+        """Send a form of this session."""
+        return self.browser.post(path, data={"csrf": self.csrf, **form})
+
+
+@contextmanager
+def website(view: Callable[[str | None], SiteView], **given: Any) -> Iterator[Website]:
+    """Give a website to whose owner its browser belongs."""
+    with TemporaryDirectory() as directory:
+        found = Website(Path(directory), view=view, **given)
+        try:
+            found.become_owner()
+            yield found
+        finally:
+            found.close()

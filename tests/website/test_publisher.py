@@ -1,0 +1,166 @@
+"""Live pages get differences, whatever they have missed."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knxgw.website.merge_patch import difference, patched
+from knxgw.website.publisher import (
+    KEPT_DELTAS,
+    MOST_STREAMS,
+    MOST_STREAMS_OF_SESSION,
+    Publisher,
+    TooManyStreamsError,
+)
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+leaves = st.integers(0, 3) | st.booleans() | st.text("ab", max_size=2)
+trees = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), leaves, max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), leaves | inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(trees, trees)
+def test_a_patch_makes_the_one_of_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert patched(before, difference(before, after)) == after
+    assert json.dumps(patched(before, difference(before, after)), sort_keys=True) == json.dumps(
+        after, sort_keys=True
+    ), "true is not 1"
+
+
+@given(trees)
+def test_what_is_equal_needs_no_patch(tree: dict[str, Any]) -> None:
+    assert difference(tree, tree) == {}
+
+
+class Source:
+    """A topic whose value tests change."""
+
+    def __init__(self) -> None:
+        self.value: dict[str, Any] = {"a": 1}
+        self.allowed, self.fails = True, False
+        self.now_s = 0.0
+        self.publisher = Publisher("boot", lambda: self.now_s, lambda: NOON)
+        self.publisher.add_topic("page", self.make)
+
+    def make(self) -> dict[str, Any]:
+        if self.fails:
+            raise RuntimeError("a bug")
+        return self.value
+
+    def stream(self, owner: str = "me", after: str | None = None) -> Any:
+        return self.publisher.open_stream("page", owner, after, lambda: self.allowed)
+
+    def look(self) -> None:
+        """Do what the publisher's thread does each half second."""
+        self.publisher._look(self.publisher._topics["page"])
+
+
+def read(stream: Any) -> tuple[str, str, Any]:
+    text = next(stream).decode()
+    found = dict(line.split(": ", 1) for line in text.strip().split("\n"))
+    return found["event"], found["id"], json.loads(found["data"])
+
+
+@pytest.fixture
+def source() -> Iterator[Source]:
+    found = Source()
+    yield found
+    found.publisher.stop("restarting")
+
+
+def test_a_stream_begins_with_a_snapshot_and_goes_on_with_differences(source: Source) -> None:
+    stream = source.stream()
+    assert next(stream) == b"retry: 2000\n\n"
+    assert read(stream) == ("snapshot", "boot-1", {"a": 1})
+    source.value = {"a": 1, "b": {"c": 2}}
+    source.look()
+    assert read(stream) == ("delta", "boot-2", {"b": {"c": 2}})
+    stream.close()
+
+
+@pytest.mark.proves("W23")
+def test_whoever_comes_back_soon_gets_what_it_missed(source: Source) -> None:
+    keeping = source.stream("other")
+    for number in range(5):
+        source.value = {"a": number}
+        source.look()
+    stream = source.stream(after="boot-3")
+    next(stream)
+    assert read(stream)[:2] == ("delta", "boot-4")
+    stream.close()
+    keeping.close()
+
+
+@pytest.mark.proves("W23")
+def test_whoever_comes_back_late_gets_a_snapshot(source: Source) -> None:
+    keeping = source.stream("other")
+    for number in range(KEPT_DELTAS + 3):
+        source.value = {"a": number}
+        source.look()
+    for after in ("boot-1", "another-5", "boot-99999", "nonsense", ""):
+        stream = source.stream(after=after)
+        next(stream)
+        kind, _, value = read(stream)
+        assert (kind, value) == ("snapshot", source.value), after
+        stream.close()
+    keeping.close()
+
+
+@pytest.mark.proves("W26")
+def test_there_is_an_end_to_streams(source: Source) -> None:
+    mine = [source.stream() for _ in range(MOST_STREAMS_OF_SESSION)]
+    with pytest.raises(TooManyStreamsError):
+        source.stream()
+    others = [source.stream(f"s{n}") for n in range(MOST_STREAMS - MOST_STREAMS_OF_SESSION)]
+    with pytest.raises(TooManyStreamsError):
+        source.stream("one more")
+    for stream in (*mine, *others):
+        stream.close()
+    assert source.publisher.streams == 0
+    source.stream().close()
+
+
+@pytest.mark.proves("W04")
+def test_a_session_that_has_ended_ends_its_stream(source: Source) -> None:
+    stream = source.stream()
+    next(stream)
+    read(stream)
+    source.allowed = False
+    source.now_s += 5.0
+    assert read(stream)[0::2] == ("bye", {"why": "logged_off"})
+    with pytest.raises(StopIteration):
+        next(stream)
+    assert source.publisher.streams == 0
+
+
+def test_an_end_of_the_website_is_told_to_every_stream(source: Source) -> None:
+    stream = source.stream()
+    next(stream)
+    read(stream)
+    source.publisher.stop("restarting")
+    assert read(stream)[0::2] == ("bye", {"why": "restarting"})
+
+
+def test_a_page_that_cannot_be_made_ends_no_stream(
+    source: Source, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = source.stream()
+    next(stream)
+    read(stream)
+    source.fails = True
+    source.look()
+    source.fails = False
+    assert "could not be made" in caplog.text
+    caplog.clear()
+    source.value = {"a": 2}
+    source.look()
+    assert read(stream)[0::2] == ("delta", {"a": 2})
+    stream.close()

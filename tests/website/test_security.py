@@ -1,0 +1,204 @@
+"""Nothing answers without a log-in, and nothing is changed from elsewhere."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from knxgw.station.actions import Action
+from knxgw.website import assets
+from knxgw.website.access.roles import Role
+from knxgw.website.security import HEADERS
+from tests.support.website import PASSWORD, Website, website
+from tests.website.test_pages import SITE
+
+OPEN = {"/login", "/health", "/language", "/static/<digest>/<path:name>"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Website]:
+    with website(lambda _language: SITE) as found:
+        yield found
+
+
+def filled(rule: str) -> str:
+    return re.sub(r"<[^>]+>", "1", rule)
+
+
+def routes(found: Website) -> list[tuple[str, str]]:
+    """Return (method, path) of every route."""
+    return [
+        (method, rule.rule)
+        for rule in found.app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+@pytest.mark.proves("W01")
+def test_without_a_log_in_only_what_is_named_here_answers(shared: Website) -> None:
+    stranger = shared.app.test_client()
+    for method, rule in routes(shared):
+        answer = stranger.open(filled(rule), method=method)
+        if rule in OPEN:
+            assert answer.status_code not in (401, 421), rule
+        elif method == "GET" and not rule.startswith("/api/"):
+            assert answer.status_code == 303, rule
+            assert answer.headers["Location"].startswith("/login"), rule
+        else:
+            assert answer.status_code == 401, (method, rule)
+            assert b"Garage" not in answer.data
+
+
+def test_what_is_not_there_cannot_be_told_from_what_is(shared: Website) -> None:
+    stranger = shared.app.test_client()
+    assert stranger.get("/no/such/page").status_code == 303
+    assert shared.browser.get("/no/such/page").status_code == 404
+
+
+@pytest.mark.proves("W02")
+def test_the_initial_password_leads_to_a_change_and_is_refused_afterwards() -> None:
+    with website(lambda _language: SITE) as found:
+        found.clock.now_s += 100
+        other = found.app.test_client()
+        answer = other.post("/login", data={"password": found.initial})
+        assert answer.status_code == 403
+        assert other.post("/login", data={"password": PASSWORD}).headers["Location"] == "/?failed=1"
+
+
+def test_before_the_password_is_changed_nothing_else_opens(tmp_path: object) -> None:
+    with website(lambda _language: SITE) as found:
+        found.accounts.restore_by_button()
+        other = found.app.test_client()
+        other.post("/login", data={"password": found.initial})
+        for _, rule in (one for one in routes(found) if one[0] == "GET"):
+            if rule in OPEN or rule.startswith("/password"):
+                continue
+            answer = other.get(filled(rule))
+            assert answer.status_code in (303, 403), rule
+            assert answer.headers.get("Location", "/password") == "/password", rule
+
+
+@pytest.mark.proves("W06")
+@pytest.mark.parametrize("token", ["", "0" * 64, None])
+def test_a_change_without_the_token_of_the_session_changes_nothing(
+    shared: Website, token: str | None
+) -> None:
+    data = {} if token is None else {"csrf": token}
+    for method, rule in routes(shared):
+        if method == "GET" or rule in OPEN:
+            continue
+        answer = shared.browser.open(filled(rule), method=method, data=data)
+        assert answer.status_code == 403, rule
+    assert shared.acted == []
+
+
+@pytest.mark.proves("W06")
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://localhost:1"])
+def test_a_change_from_a_foreign_page_is_refused(shared: Website, origin: str) -> None:
+    for method, rule in routes(shared):
+        if method == "GET":
+            continue
+        answer = shared.browser.open(
+            filled(rule), method=method, data={"csrf": shared.csrf}, headers={"Origin": origin}
+        )
+        assert answer.status_code == 403, rule
+    assert shared.acted == []
+
+
+@pytest.mark.proves("W07")
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.168.1.5:8080", 200),
+        ("[fe80::1]:8080", 200),
+        ("localhost", 200),
+        ("garage.local", 200),
+        ("GARAGE.LOCAL.", 200),
+        ("evil.example", 421),
+        ("192.168.1.5.evil.example", 421),
+        ("", 421),
+    ],
+)
+def test_the_device_answers_to_its_own_names_only(host: str, status: int) -> None:
+    names = frozenset({"garage.local"})
+    with website(lambda _language: SITE, host_names=lambda: names) as found:
+        answer = found.browser.get("/health", headers={"Host": host})
+        assert answer.status_code == status
+        assert found.browser.get("/login", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.proves("W08")
+def test_every_answer_has_the_headers_that_protect_it(shared: Website) -> None:
+    paths = [filled(rule) for method, rule in routes(shared) if method == "GET"]
+    for client in (shared.browser, shared.app.test_client()):
+        for path in [*paths, "/none", assets.address_of("js/live.js")]:
+            if path == "/api/v1/events":
+                continue
+            answer = client.get(path)
+            for name, value in HEADERS.items():
+                assert answer.headers[name] == value, (path, name)
+            wanted = "immutable" if path.startswith(f"/static/{assets.digest()}") else "no-store"
+            assert wanted in answer.headers["Cache-Control"], path
+
+
+@pytest.mark.proves("W10")
+def test_a_body_that_is_too_large_is_refused(shared: Website) -> None:
+    answer = shared.browser.post("/login", data={"password": "x" * (1 << 20)})
+    assert answer.status_code == 413
+
+
+@pytest.mark.proves("W12", "W31")
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.USER, Role.ADMINISTRATOR])
+def test_who_may_act_at_a_charging_point(role: Role) -> None:
+    with website(lambda _language: SITE) as found:
+        token = found.browser.get_cookie(found.bridge.cookie)
+        assert token is not None
+        made = found.accounts.manage.create(token.value, "guest", role, address="192.168.1.9")
+        guest = Website.__new__(Website)
+        guest.__dict__.update(found.__dict__, browser=found.app.test_client())
+        guest.log_in(made.password, name="guest")
+        guest.post("/password", new="another sentence", repeated="another sentence")
+        answer = guest.post("/points/1/interrupt")
+        may = role is not Role.VIEWER
+        assert answer.status_code == (303 if may else 403)
+        assert found.acted == ([(1, Action.INTERRUPT, None)] if may else [])
+        assert ("/points/1/interrupt" in guest.get("/points/1")) is may
+
+
+def test_what_is_not_possible_now_is_refused_with_words(shared: Website) -> None:
+    answer = shared.post("/points/1/unlock")
+    assert answer.headers["Location"] == "/points/1?said=too_late"
+    assert "in another state" in shared.get("/points/1?said=too_late")
+    assert shared.acted == []
+
+
+def test_a_stop_asks_once(shared: Website) -> None:
+    assert "Are you sure" in shared.post("/points/1/stop").get_data(as_text=True)
+    assert shared.acted == []
+    assert shared.post("/points/1/stop", confirmed="1").status_code == 303
+    assert shared.acted.pop() == (1, Action.STOP, None)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "https://evil.example", "/\\evil", "javascript:1", "/x\r\nSet-Cookie: a=b"],
+)
+def test_a_log_in_leads_to_pages_of_this_device_only(target: str) -> None:
+    with website(lambda _language: SITE) as found:
+        found.clock.now_s += 100
+        answer = found.app.test_client().post("/login", data={"password": PASSWORD, "next": target})
+        location = answer.headers["Location"]
+        assert location.startswith("/")
+        assert not location.startswith("//")
+        assert "evil" not in location or location == "/\\evil"[:0] + "/"
+        assert "a=b" not in str(answer.headers.getlist("Set-Cookie"))
+
+
+def test_the_cookie_cannot_be_read_by_scripts_and_stays_on_this_site(shared: Website) -> None:
+    shared.clock.now_s += 100
+    answer = shared.app.test_client().post("/login", data={"password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/" in cookie
+    assert "Max-Age" not in cookie, "owners do not stay signed in"
