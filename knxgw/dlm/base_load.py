@@ -30,10 +30,10 @@ from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
 
 UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
-UNREPORTED_MA = 500  # a meter that tells changes only may not tell so little
+UNREPORTED_MA = 500  # a change that a meter which sends changes only may not report
 AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
-LATE_READING_S = 1.0  # beyond its period; a reading that is later than that is waited for no more
+LATE_READING_S = 1.0  # beyond its period; no sample waits longer for a reading
 
 
 class BaseEstimate(NamedTuple):
@@ -46,42 +46,54 @@ class BaseEstimate(NamedTuple):
 
 
 def add_sample(
-    one: PhaseState,
+    phase_state: PhaseState,
     phase: int,
     sample: Sample,
     participants: Iterable[Participant],
     settings: Settings,
 ) -> None:
-    """Take a new value of the meter; the participants know when they were read last."""
+    """Update the base load of a phase by a new sample of the meter.
+
+    `phase`: its index (0 to 2). Until the chargers were read after the sample it is kept, to be examined
+    again. Source: load-management 7.2.
+    """
     counted = [
         participant
         for participant in participants
         if participant.has_valid_currents and participant.is_reachable
     ]
-    estimate = _estimate(one.base_ma, phase, sample, counted, settings)
-    one.reported_ma, one.possible_base_ma = sample.current_ma, (estimate.least_ma, estimate.most_ma)
-    if one.base_ma is None or _is_covered_by_readings(sample, counted):
+    estimate = _estimate(phase_state.base_ma, phase, sample, counted, settings)
+    phase_state.reported_ma, phase_state.possible_base_ma = (
+        sample.current_ma,
+        (estimate.least_ma, estimate.most_ma),
+    )
+    if phase_state.base_ma is None or _is_covered_by_readings(sample, counted):
         _set_base_load(
-            one,
+            phase_state,
             estimate.base_ma,
             _highest_base_ma(estimate, estimate.base_ma, sample, counted),
             waiting=(),
         )
         return
     base_ma, most_ma = (
-        _believed_base_ma(estimate.base_ma, one.base_ma, sample, settings),
+        _believed_base_ma(estimate.base_ma, phase_state.base_ma, sample, settings),
         estimate.most_ma,
     )
-    is_news = (base_ma, most_ma) != (one.base_ma, one.base_ma) or bool(one.pending_samples)
+    is_news = (base_ma, most_ma) != (phase_state.base_ma, phase_state.base_ma) or bool(
+        phase_state.pending_samples
+    )
     if _is_next_sample_better(sample, counted) and _are_all_read_since(counted, sample.sampled_at):
         # what the configured delay leaves open keeps nobody from rising; what it says does
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
-    waiting = (*one.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
-    _set_base_load(one, base_ma, most_ma, waiting=waiting)
+    waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
+    _set_base_load(phase_state, base_ma, most_ma, waiting=waiting)
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
-    """Count a draw [mA] per grid phase as the building's, now and in the past."""
+    """Count a draw [mA] per grid phase as the building's, now and in the past.
+
+    Source: load-management 7.2c.
+    """
     for phase, added_ma in zip(phases, draw_ma, strict=False):
         if phase.base_ma is not None and added_ma:
             phase.base_ma += added_ma
@@ -95,33 +107,40 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
 def _highest_base_ma(
     estimate: BaseEstimate, base_ma: int, sample: Sample, counted: list[Participant]
 ) -> int:
-    """Return how high the load may be by a sample that is proved; the next one may tell soon."""
+    """Return how high the base load [mA] may be by a sample that later readings cover.
+
+    Where a better sample comes soon, only what is likely counts.
+    """
     if not _is_next_sample_better(sample, counted):
         return estimate.most_ma
     return max(base_ma, _likely_base_ma(estimate, base_ma, sample))
 
 
 def _is_next_sample_better(sample: Sample, counted: list[Participant]) -> bool:
-    """Tell whether the next sample and the next readings come before much can be made of this one."""
+    """Tell whether the next sample and readings come before a raise could rest on this one."""
     return not sample.is_from_slow_meter and all(map(is_read_often, counted))
 
 
 def _likely_base_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
-    """Return what a sample most likely says, without what readings of moving vehicles may mislead."""
+    """Return the base load [mA] that a sample most likely means.
+
+    A difference that a moving vehicle may have feigned is no change: then it is `base_ma`.
+    """
     unrest_ma = SELDOM_UNREST_MA if sample.is_from_slow_meter else UNREST_MA
     return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
 
 
 def reexamine(
-    one: PhaseState,
+    phase_state: PhaseState,
     phase: int,
     participants: Iterable[Participant],
     settings: Settings,
     now_s: float,
 ) -> None:
-    """Look once more at samples that readings had not reached, once they have, or come no more.
+    """Examine samples again that had to wait for readings of the chargers.
 
-    The newest that is proved tells what was so then; those after it, what may be so since.
+    The newest one that readings cover by now, or that has waited for long enough, gives the base load;
+    those after it what it may have become since. Source: load-management 7.2f.
     """
     counted = [
         participant
@@ -129,92 +148,101 @@ def reexamine(
         if participant.has_valid_currents and participant.is_reachable
     ]
     patience_s = _longest_wait_s(counted)
-    for place in range(len(one.pending_samples) - 1, -1, -1):
-        sample = one.pending_samples[place]
+    for place in range(len(phase_state.pending_samples) - 1, -1, -1):
+        sample = phase_state.pending_samples[place]
         if _is_covered_by_readings(sample, counted) or now_s >= sample.arrived_at + patience_s:
             break
     else:
         return
-    estimate = _estimate(one.base_ma, phase, sample, counted, settings)
+    estimate = _estimate(phase_state.base_ma, phase, sample, counted, settings)
     base_ma, newest = estimate.base_ma, sample
-    later = one.pending_samples[place + 1 :]
+    later = phase_state.pending_samples[place + 1 :]
     for newest in later:
         estimate = _estimate(base_ma, phase, newest, counted, settings)
         base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest, settings)
-    one.possible_base_ma = estimate.least_ma, estimate.most_ma
+    phase_state.possible_base_ma = estimate.least_ma, estimate.most_ma
     _set_base_load(
-        one, base_ma, _highest_base_ma(estimate, base_ma, newest, counted), waiting=later
+        phase_state, base_ma, _highest_base_ma(estimate, base_ma, newest, counted), waiting=later
     )
 
 
 def examine_at_rest(
-    one: PhaseState,
+    phase_state: PhaseState,
     phase: int,
     participants: Iterable[Participant],
     *,
     since: float,
     long_since: float,
 ) -> None:
-    """Look at a value that is in force while nothing moves, where a meter tells changes only.
+    """Narrow the estimate by a value that is in force while no charger moves.
 
-    What the last sample left open is known when nothing has moved since `since`: the line still
-    carries what was report, or as little more as such a meter does not tell. Less than was taken is
-    believed only when nothing has since `long_since`, because a telegram may have been lost; and
-    never more or less than that sample allowed.
+    A meter that sends changes only still measures. If no draw has moved since `since`, the line carries
+    what was reported, or as little more as such a meter does not report. Less than was taken is believed
+    only if none has moved since `long_since`, because a telegram may have been lost; and never more or
+    less than the last sample allowed. Both are monotonic seconds. Source: load-management 7.2g.
     """
     if (
-        one.pending_samples
-        or one.base_ma is None
-        or one.possible_base_ma[0] == one.possible_base_ma[1]
+        phase_state.pending_samples
+        or phase_state.base_ma is None
+        or phase_state.possible_base_ma[0] == phase_state.possible_base_ma[1]
     ):
         return
     drawn_ma = 0
-    is_late = True
+    was_long_steady = True
     for participant in participants:
         if participant.has_valid_currents and participant.is_reachable:
             steady = steady_draw_about(participant, since)
             if steady is None:
                 return
             drawn_ma += steady[phase]
-            is_late = is_late and steady_draw_about(participant, long_since) is not None
-    least_ma, most_ma = one.possible_base_ma
-    told_ma = one.reported_ma - drawn_ma
-    if told_ma < one.base_ma:
-        told_ma = min(told_ma + UNREPORTED_MA, one.base_ma)
-    base_ma = min(max(told_ma, least_ma), most_ma)
-    if base_ma > one.base_ma or is_late:
-        one.possible_base_ma = base_ma, base_ma
-        _set_base_load(one, base_ma, base_ma, waiting=())
+            was_long_steady = (
+                was_long_steady and steady_draw_about(participant, long_since) is not None
+            )
+    least_ma, most_ma = phase_state.possible_base_ma
+    shown_ma = phase_state.reported_ma - drawn_ma
+    if shown_ma < phase_state.base_ma:
+        shown_ma = min(shown_ma + UNREPORTED_MA, phase_state.base_ma)
+    base_ma = min(max(shown_ma, least_ma), most_ma)
+    if base_ma > phase_state.base_ma or was_long_steady:
+        phase_state.possible_base_ma = base_ma, base_ma
+        _set_base_load(phase_state, base_ma, base_ma, waiting=())
 
 
 def _believed_base_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
-    """Return what is believed of a sample that is not proved: a higher load only in danger."""
+    """Return what is believed of a sample that no reading covers yet: no higher base load.
+
+    Except in danger: if the line carries more than its limit, somebody must be lowered at once.
+    Source: load-management 7.2e.
+    """
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
         return base_ma
     return min(base_ma, before_ma)
 
 
-def note_base_load(one: PhaseState, now_s: float, window_s: float) -> None:
-    """Note which base load is in force from now on.
+def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
+    """Note in the history which base load is in force from now on.
 
-    A lower one from before can never be the peak of any window again, nor can one that ended before
-    the longest window.
+    A lower one from before can never be the peak of a window again, and one that ended before the longest
+    window is forgotten. Source: load-management 7.3.
     """
     forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
-    base_ma = one.base_ma or 0
-    if one.history and base_ma > one.history[-1][1] + SAME_LEVEL_MA:
-        one.level_absent_s = _level_absent_s(one.history, base_ma, now_s)
-        if one.level_absent_s is not None and one.level_absent_s <= window_s * 2**one.back_off:
-            one.back_off_useful_at = now_s  # the window kept it in mind, and was right
-    ended: BaseHistory = tuple((min(until, now_s), ma) for until, ma in one.history)
+    base_ma = phase_state.base_ma or 0
+    if phase_state.history and base_ma > phase_state.history[-1][1] + SAME_LEVEL_MA:
+        phase_state.level_absent_s = _level_absent_s(phase_state.history, base_ma, now_s)
+        if (
+            phase_state.level_absent_s is not None
+            and phase_state.level_absent_s <= window_s * 2**phase_state.back_off
+        ):
+            phase_state.back_off_useful_at = now_s  # the window kept it in mind, and was right
+    ended: BaseHistory = tuple((min(until, now_s), ma) for until, ma in phase_state.history)
     kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_until]
-    one.history = (*kept, (IN_FORCE, base_ma))
+    phase_state.history = (*kept, (IN_FORCE, base_ma))
 
 
 def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
-    """Return how long ago [s] the load was last as high as it is again, None: longer than is known.
+    """Return how long ago [s] the load was last as high as it is again; None: longer than is known.
 
-    A sample that is not proved may say more than there is: three quarters of the rise are enough.
+    A sample that no reading covers may say more than there is: three quarters of the rise are enough.
     """
     before_ma = history[-1][1]
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
@@ -223,9 +251,14 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
 
 
 def _set_base_load(
-    one: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]
+    phase_state: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]
 ) -> None:
-    one.base_ma, one.uncertainty_ma, one.pending_samples = base_ma, most_ma - base_ma, waiting
+    """Set the base load of a phase, how high it may be at most, and the samples that wait."""
+    phase_state.base_ma, phase_state.uncertainty_ma, phase_state.pending_samples = (
+        base_ma,
+        most_ma - base_ma,
+        waiting,
+    )
 
 
 def _estimate(
@@ -235,11 +268,11 @@ def _estimate(
     counted: list[Participant],
     settings: Settings,
 ) -> BaseEstimate:
-    """Return the load of the building, and between what it may lie.
+    """Return what a sample says of the base load of a phase; `before_ma`: the one until now.
 
-    The base changes only as much as the measurement demands. What certainly rose is the building's
-    load; when that is more than the tolerance, what the chargers most likely drew counts, because
-    the least that is possible would be too little.
+    It changes only as much as the measurement demands. What certainly rose is the building's load; if that
+    is more than the tolerance, the chargers' most likely draw counts, because the least that is possible
+    would be too little. Source: load-management 7.2d.
     """
     drawn_ma = low_ma = high_ma = early_ma = 0
     for participant in counted:
@@ -266,7 +299,7 @@ def _estimate(
 def _draw_range_ma(
     participant: Participant, phase: int, sample: Sample, settings: Settings
 ) -> tuple[int, int, int]:
-    """Return the least, the most likely and the highest draw [mA] at a sample."""
+    """Return the least, the most likely and the highest draw [mA] of a charger at a sample."""
     follows = _may_have_followed(participant, sample, settings)
     steady = None if follows else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
@@ -276,15 +309,15 @@ def _draw_range_ma(
     if follows and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
-            told_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
-            least_ma, most_ma = min(least_ma, *told_ma), max(most_ma, *told_ma)
+            earlier_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
+            least_ma, most_ma = min(least_ma, *earlier_ma), max(most_ma, *earlier_ma)
     return least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
-    """Tell whether it may have followed a new offer by the sample, though no reading shows it yet.
+    """Tell whether a vehicle may have followed a new offer by the sample, which no reading shows yet.
 
-    What a charger without measurement draws is not read at all: it is known when it must have obeyed.
+    What a charger without measurement draws is never read: it is known from when on it must have obeyed.
     """
     until = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
@@ -296,7 +329,10 @@ def _may_have_followed(participant: Participant, sample: Sample, settings: Setti
 
 
 def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
-    """Return the upper bound [mA] of a draw that rose and fell between two readings."""
+    """Return the highest draw [mA] that may have risen and fallen between two readings; 0: none.
+
+    A vehicle that was raised and soon lowered again may have drawn what it was raised to.
+    """
     turned = (
         participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
     )
@@ -304,14 +340,14 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
 
 def _is_covered_by_readings(sample: Sample, counted: list[Participant]) -> bool:
-    """Tell whether every vehicle's current was read after the sample, however late that was taken."""
+    """Tell whether all currents were read after a sample, however late that was taken."""
     return _are_all_read_since(counted, sample.arrived_at)
 
 
 def _are_all_read_since(counted: list[Participant], since: float) -> bool:
-    """Tell whether every vehicle's current was read at a moment or after it.
+    """Tell whether all currents were read at an instant or after it [monotonic s].
 
-    What a charger without measurement is taken to draw is known at any time.
+    Nothing flows where no vehicle is connected, and an assumed draw is known at any time.
     """
     return not any(
         participant.is_connected
@@ -322,7 +358,7 @@ def _are_all_read_since(counted: list[Participant], since: float) -> bool:
 
 
 def _longest_wait_s(counted: list[Participant]) -> float:
-    """Return for how long a reading is waited for: the longest period there is, and a little."""
+    """Return how long [s] a sample waits for readings: the longest period of a charger, and a little."""
     periods_s = [
         participant.observation.period_s
         for participant in counted

@@ -48,7 +48,7 @@ from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.observe import note_reading_time, observe, says_nothing_new
-from knxgw.dlm.overcurrent import Load
+from knxgw.dlm.overcurrent import PhaseLoad
 from knxgw.dlm.participant import Observation, Participant, Phases
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.share_out import share_out
@@ -341,12 +341,12 @@ def _may_be_overcurrent(cycle: CycleState) -> bool:
     return False
 
 
-def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> Load:
+def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
     participants = cycle.participants.values()
     running = [m for m in participants if m.takes_part and m.offer_ma and index in m.phases]
     at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
-    return Load(
+    return PhaseLoad(
         phase=index,
         carried_ma=_carried_ma(cycle, index, minimums_ma),
         base_ma=cycle.phases[index].base_ma or 0,

@@ -13,14 +13,20 @@ OFTEN_S = 2.0  # about as often as a cycle runs
 
 
 def is_read_often(participant: Participant) -> bool:
-    """Tell whether its current is read about as often as a cycle runs."""
+    """Tell whether its draw is known about as often as a cycle runs.
+
+    Without measurement it is known only while no vehicle is connected: then it is 0.
+    """
     if not participant.settings.measures_current:
         return not participant.is_connected
     return participant.observation is None or participant.observation.period_s <= OFTEN_S
 
 
 def last_read_at(participant: Participant) -> float | None:
-    """Return when it was read last; a reading that showed nothing new is not in its history yet."""
+    """Return when its currents were read last [monotonic s], None: never.
+
+    A reading that showed nothing new is not in its history yet.
+    """
     if not participant.history:
         return None
     last_at = participant.history[-1][0]
@@ -28,7 +34,10 @@ def last_read_at(participant: Participant) -> float | None:
 
 
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
-    """Return from when on the last offer must have been obeyed: T_ev after the charger took it."""
+    """Return from when on its vehicle must have followed the last offer [monotonic s].
+
+    That is T_ev after the charger acknowledged it, or after it was made where nothing is acknowledged.
+    """
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None
     )
@@ -41,7 +50,10 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what it drew all around a moment, None: that has changed about then."""
+    """Return what it drew per grid phase [mA] all around an instant; None: it was not steady then.
+
+    Steady: the last two readings are equal, and the older one is from before the instant.
+    """
     history = participant.history
     if len(history) < 2 or history[-2][0] > moment_at - EARLY_S:
         return None
@@ -49,7 +61,10 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
 
 
 def draw_at(participant: Participant, moment_at: float) -> Phases:
-    """Return what it drew at a moment of the last minute, by straight lines between readings."""
+    """Return what it drew per grid phase [mA] at an instant of the last minute.
+
+    Between two readings its draw is taken to lie on a straight line.
+    """
     history = participant.history
     later: tuple[float, Phases] | None = None
     for entry in reversed(history):
@@ -70,10 +85,10 @@ def draw_at(participant: Participant, moment_at: float) -> Phases:
 def draw_range_about(
     participant: Participant, begin_at: float, end_at: float, phase: int
 ) -> tuple[int, int]:
-    """Return between which currents [mA] it drew about a moment that lies between two others.
+    """Return the least and the highest draw [mA] on a phase between two instants.
 
-    Between two readings a current may have jumped at any time: from the last reading well before the
-    earlier moment to the first one at the later moment or after it.
+    Between two readings a current may have jumped at any time. So each reading counts from the last one
+    well before `begin_at` to the first one at `end_at` or after it.
     """
     low_ma = high_ma = None
     for at, currents in reversed(participant.history):

@@ -7,11 +7,11 @@ M = B + S. With the current transformer of the phase the wrong way round it is M
 that repeats its last value, or that measures another cable, stays where it is.
 
 *Steps.* A level is steady when no reading has moved for as long as a telegram may be late, and
-some telegrams have report it since. Between two such levels that are 3 A or more apart, each telegram is
+some telegrams have reported it since. Between two such levels that are 3 A or more apart, each telegram is
 held against the three answers there can be: the median of M before, and +1, 0 or -1 times what S has
 moved since. An answer counts when every telegram from one level to the other lies within 1 A (and a
 tenth of the step, the errors of both devices) of it. If none does, the building has stepped as well,
-and the step says nothing. This is how a step of the building is report from a meter that is wrong: its
+and the step says nothing. This is how a step of the building is told apart from a meter that is wrong: its
 load is never computed from M - S, because with transformers the wrong way round that jumps by twice the
 current of every charger. A staircase of raises is one step: every stair is examined.
 
@@ -26,7 +26,7 @@ so by themselves, while steps in between may be answers to what the building doe
 it is (this gateway holds it at the limit, another one at zero). It is not believed while the phases add up
 to zero before and after, where a battery holds them there; nor that a value stands still when it moved
 shortly before, because a meter may be quicker or later than the readings of a charger. A wrong sign is
-believed only of a phase that has report export at some time: a meter without a sign tells the load the wrong
+believed only of a phase that has reported export at some time: a meter without a sign tells the load the wrong
 way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
 carries import, it tells export. Chargers whose phases are not all measured are no signal: while their
 assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
@@ -90,8 +90,8 @@ class PairedReport(NamedTuple):
     low_ma: int  # all chargers together, at least
     high_ma: int
     assumed_ma: int = 0  # those whose draw is assumed
-    measured_bits: int = 0  # whose draw is known: a bit for each number
-    drawing_bits: int = 0  # whose vehicle draws
+    measured_bits: int = 0  # which chargers' draw is known: bit n for charging point n
+    drawing_bits: int = 0  # at which of them a vehicle draws
 
 
 class Level(NamedTuple):
@@ -105,13 +105,13 @@ class Level(NamedTuple):
 
 
 class RestingChargers(NamedTuple):
-    """Chargers that do not move."""
+    """Chargers whose draw on a phase has not moved since the last step was judged."""
 
     drawn_ma: int  # all together, what is assumed as well
     known_count: int  # of how many that is known
 
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
-        """Tell whether they still do not."""
+        """Tell whether the same number of chargers still draws the same, within 0.5 A."""
         drawn_ma = known = 0
         for participant in participants:
             if participant.has_valid_currents and participant.is_reachable:
@@ -156,7 +156,7 @@ class FollowCheck:
     present: PresentLevel = NOWHERE
     step: Step = NO_STEP
     answers: tuple[Answer, ...] = ()  # to the last steps
-    has_reported_export: bool = False  # it has reported export at some time
+    has_reported_export: bool = False  # so it has a sign, and a wrong one can be seen
     finding: Answer | None = None  # what is wrong with it
 
 
@@ -197,7 +197,7 @@ def add_report(
 
 
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
-    """Return since when the meter has reported about the same, and the very same."""
+    """Return since when the meter has reported about the same value, and exactly the same."""
     still, same = trail.nearly_constant_since, trail.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
         same = report
@@ -209,7 +209,10 @@ def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
 def _resting_chargers(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
 ) -> "RestingChargers | None":
-    """Return the chargers as they are, if the next step can only begin from where they are."""
+    """Return the chargers at rest on a phase; None: they are still moving, or a step is not judged yet.
+
+    While they rest, values of the meter need not be examined.
+    """
     before, last = check.step.began_at, check.last_sample
     if before is None or last is None or before.reached_at != last.arrived_at:
         return None
@@ -221,7 +224,10 @@ def _resting_chargers(
 
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
-    """Look at a telegram; `spacing_s`: how often the meter tells."""
+    """Examine a value of the meter against what the chargers drew; `spacing_s`: how often values come.
+
+    It may confirm or rule out answers to the present step, end the step, and begin the next one.
+    """
     before, possible, away_since = check.step
     if before is not None and _has_unseen_move(check, before, paired):
         before = None
@@ -248,7 +254,10 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
 
 
 def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
-    """Tell whether nothing can be said about what came before, because somebody unseen moved."""
+    """Tell whether a step cannot be judged any more, because chargers moved that are not measured.
+
+    Or one came or went, or the step takes too long.
+    """
     last = check.last_sample
     return last is not None and (
         paired.measured_bits != last.measured_bits
@@ -258,7 +267,7 @@ def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) ->
 
 
 def _away_since(since: float | None, before: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers have been a step away from the last level."""
+    """Return since when the chargers have been 3 A or more away from the level the step began at."""
     is_away = (
         paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
     )
@@ -268,7 +277,10 @@ def _away_since(since: float | None, before: Level, paired: PairedReport) -> flo
 def _answers_still_possible(
     answers: Iterable[Answer], before: Level, paired: PairedReport
 ) -> tuple[Answer, ...]:
-    """Return which answers a telegram still allows: those that leave the building standing still."""
+    """Return which answers a value still allows: those by which the building has hardly moved.
+
+    By 1 A at most, and a tenth of the step for the errors of both devices.
+    """
     least_ma, most_ma = paired.low_ma - before.drawn_ma, paired.high_ma - before.drawn_ma
     moved_ma = paired.current_ma - before.current_ma
     slack_ma = BUILDING_MA + max(abs(least_ma), abs(most_ma)) // 10
@@ -286,7 +298,10 @@ def _answers_still_possible(
 
 
 def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
-    """Return the level that the chargers are at: the one of before while they stay there."""
+    """Return the level at which the chargers are [mA], None: they move.
+
+    The level before (`before_ma`) is kept while they stay within 0.5 A of it.
+    """
     if paired.high_ma - paired.low_ma > STEADY_MA:
         return None
     now_ma = (paired.low_ma + paired.high_ma) // 2
@@ -296,7 +311,7 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 
 
 def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Note the answer to a step where the chargers are steady; the next one begins there."""
+    """Return the check after the chargers were seen steady: the answer to a step, and the next one begun."""
     now_s = paired.arrived_at
     before, possible, away_since = check.step
     if before is not None and away_since is not None and possible:
@@ -314,11 +329,12 @@ def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) ->
 
 
 def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer: Answer) -> bool:
-    """Tell whether an answer may have another cause than a meter that is wrong.
+    """Tell whether an answer may have another cause than a wrong meter.
 
     Whoever holds the line at some value, this gateway at its limit or a battery at zero, moves when the
-    building does, and the meter does not. Vehicles come and go by themselves; only then somebody who
-    holds the line at zero is left, and a reading of a charger that is later than the meter.
+    building does, and the meter does not. Vehicles come and go by themselves; then only a system that
+    holds the line at zero can deceive, and a charger that is read later than the meter.
+    Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
         return False
@@ -342,16 +358,21 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
 def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
+    """Return the check with a new step that begins at this level of the chargers."""
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))
 
 
 def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
+    """Return the check with one more answer of the meter to a step."""
     return _with_finding(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 
 def _with_finding(check: FollowCheck) -> FollowCheck:
-    """Find what is wrong with the meter; that lasts until five steps in a row say something else."""
+    """Return the check with what five equal answers in a row say of the meter.
+
+    A finding lasts until five other answers in a row. Source: load-management 13.5.
+    """
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
         return check
@@ -364,7 +385,10 @@ def _with_finding(check: FollowCheck) -> FollowCheck:
 def _with_draws(
     phase: int, report: Report, participants: Iterable[Participant]
 ) -> PairedReport | None:
-    """Return a telegram with what the chargers drew about then; None: a reading is missing yet."""
+    """Return a value of the meter with the range of what the chargers drew then [mA].
+
+    None: a charger has not been read since. `phase`: 0 to 2.
+    """
     at, current_ma, total_ma = report
     low_ma = high_ma = others_ma = measured = drawing = 0
     for participant in participants:

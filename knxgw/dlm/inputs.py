@@ -54,7 +54,7 @@ from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
-    """Return load management as it is before anything was measured: an emergency."""
+    """Return load management as it starts: without a meter value, so in an emergency."""
     static = settings.static_limit_ma is not None
     return LoadManagement(
         participants={
@@ -78,7 +78,10 @@ def after_meter_value(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Take a telegram of the smart meter; `observations`: the last ones of the chargers."""
+    """Return the state after a value of one phase of the smart meter.
+
+    `observations`: the last ones of the charging points, by number. Source: load-management 3.1, 7.
+    """
     sets_before = state.meter.sets.count
     meter, plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not plausible:
@@ -114,7 +117,10 @@ def after_meter_value(
 
 
 def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
-    """Return a participant with the time of a reading that showed nothing new, so that it had no cycle."""
+    """Return a participant with the instant of its last reading, where that showed nothing new.
+
+    Such a reading has no cycle, but the draw is known up to it.
+    """
     known = participant.observation
     if (
         observation is None
@@ -131,6 +137,10 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 
 
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
+    """Return the state after a complete set has ended the emergency; raising waits as after a reduction.
+
+    Not at a start: then nothing has been wrong. Source: load-management 11.2.
+    """
     phases = [phase.clone() for phase in state.phases]
     was_raised = not state.outcome.faults.isdisjoint(METER_FAULTS)
     for phase in phases:
@@ -145,9 +155,10 @@ def after_in_operation(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Take an In-operation telegram of the smart meter; after a silence its values are read.
+    """Return the state after an In-operation telegram of the smart meter.
 
-    The values it reported last are in force: whether they follow the chargers is checked as well.
+    The values it reported last are in force: whether they follow the chargers is checked as well. After a
+    silence they are read from the bus. Source: load-management 3.2, 11.6.
     """
     meter = meters.with_in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
@@ -160,7 +171,7 @@ def after_in_operation(
 def _values_confirmed(
     state: LoadManagement, settings: Settings, now_s: float, observations: Mapping[int, Observation]
 ) -> LoadManagement:
-    """Return the state after the meter said that the values it reported last are in force."""
+    """Return the state after the meter said that the values it reported last are still in force."""
     if settings.monitoring is Monitoring.VALUES:
         return state
     participants = [
@@ -183,7 +194,11 @@ def _values_confirmed(
 
 
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
-    """Take the message that a large consumer starts: every participant to its minimum for a while."""
+    """Return the state after the message that a large consumer starts: it begins a high-power window.
+
+    All are held at the minimum until it ends, and peaks from before are forgotten.
+    Source: load-management 10.
+    """
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
@@ -194,7 +209,10 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Take a reading of a charging point; None: a whole cycle is needed, because its part changed."""
+    """Return the state after a reading of a charging point; None: only a whole cycle can take it.
+
+    A cycle is needed where its part in the allocation changed, beside what it draws.
+    """
     before = state.participants[number]
     participant = before.clone()
     lost = observe(participant, observation, settings, now_s)
@@ -208,7 +226,7 @@ def observe_charger(
 def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return what decides which part a charging point has, beside what it draws."""
+    """Return what decides which part a charging point has in the allocation, beside its draw."""
     return (
         participant.wants_to_charge,
         participant.is_interrupting,
@@ -222,22 +240,26 @@ def _part_in_allocation(
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
-    """Tell whether a new value of a phase must be acted on at once.
+    """Tell whether a new value of a phase (0 to 2) must be acted on at once.
 
-    A phase on which everybody's offer fits, and on which nothing is counted, can wait for the
-    regular cycle: raising is never urgent.
+    If all commitments fit on the phase, and no excess is timed on it, it can wait for the regular cycle:
+    raising is never urgent. Source: load-management 9.1.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
         return True
-    over = value.is_over_range or value.current_ma > settings.limit_ma
-    if over or state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None:
+    is_excess = value.is_over_range or value.current_ma > settings.limit_ma
+    if (
+        is_excess
+        or state.overcurrent.needs_supervision
+        or state.phases[phase].excess_since is not None
+    ):
         return True
-    held_ma = minimums_ma = 0
+    committed_ma = minimums_ma = 0
     claims = Claims()
     for participant in state.participants.values():
-        held_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
+        committed_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
         claims.add(participant, phase)
         minimums_ma += participant.settings.minimum_ma
-    severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
-    return severe or held_ma > claims.room_ma(settings, base_ma)
+    is_severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
+    return is_severe or committed_ma > claims.room_ma(settings, base_ma)

@@ -70,30 +70,36 @@ class Meter:
 
     @property
     def total_ma(self) -> int:
-        """Return what the phases carry together, as they were reported last; negative: export."""
+        """Return the sum of the last values of all phases [mA]; negative: export."""
         return sum([value.current_ma for value in self.values if value])
 
     @property
     def phases_arrive_apart(self) -> bool:
-        """Tell whether the phases came at different moments: then only the last one makes a set."""
+        """Tell whether the last values of the phases came at different instants.
+
+        Then only the last one of a round completes a set.
+        """
         times = {value.arrived_at for value in self.values if value}
         return len(times) > 1
 
 
 def window_s(meter: Meter) -> float:
-    """Return W: how long a peak of the base load is remembered."""
+    """Return W, the window of the peak-hold [s]. Source: load-management 7.3."""
     return max(PEAK_HOLD_S, 1.5 * meter.spacing_s)
 
 
 def current_of_power(settings: Settings, power_w: float) -> float:
-    """Return the current [mA] of a power [W]; the sign is kept."""
+    """Return the current [mA] that a power [W] means, with its sign. Source: load-management 3.1e."""
     return power_w * 1000 / (settings.voltage_v * settings.power_factor)
 
 
 def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> tuple[Meter, bool]:
-    """Take a reading; return the meter and whether the value was plausible."""
+    """Return the meter with a value of one phase, and whether the value was plausible.
+
+    An implausible value changes nothing but its counter. Source: load-management 3.1.
+    """
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
     plausible = math.isfinite(current_ma) and (
@@ -122,10 +128,10 @@ def with_reading(
 
 
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
-    """Return the phases that came since the last set and belong to one with what comes now.
+    """Return the phases (0 to 2) that came since the last set and can belong to one with the next value.
 
-    After a telegram was lost the other phases of its round wait for the next one of that phase: they
-    would make a set with it, each time, of which all but one value are a whole spacing old.
+    After a telegram was lost the other phases of its round would wait for the next one of that phase, and
+    make a set with it, each time, of which all but one value are a whole spacing old.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
@@ -142,9 +148,9 @@ def _updated_sets(
     settings: Settings,
     now_s: float,
 ) -> CompleteSets:
-    """Return the sets with the phases that have come since the last one.
+    """Return the sets with the phases that have come since the last complete one (`fresh`).
 
-    A new set is complete when every phase has come, none of them too long ago.
+    A set is complete when every phase has come, none too long ago. Source: load-management 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     if len(fresh) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
@@ -165,9 +171,9 @@ def _updated_sets(
 
 
 def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether every phase has reported a value not long ago: what is older raises nobody.
+    """Tell whether each phase has a value that is recent enough to raise offers on it.
 
-    Source: load-management 3.1.
+    Source: load-management 3.1h.
     """
     return _are_recent(meter.values, meter.spacing_s, settings, now_s)
 
@@ -181,7 +187,7 @@ def _are_recent(
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Take an In-operation telegram."""
+    """Return the meter after an In-operation telegram, by which it says that it is alive."""
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
     since = now_s if before is None or has_gap else before.since
@@ -189,15 +195,15 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Note that the values of some phases are read from the bus now."""
+    """Return the meter after the values of some phases (0 to 2) were read from the bus."""
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
     return replace(meter, requested_at=tuple(times))
 
 
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
-    """Return the phases to read from the bus: those whose telegram alone was lost, once each.
+    """Return the phases (0 to 2) to read from the bus: those whose telegram alone was lost, once each.
 
-    Source: load-management 11.
+    Source: load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
         return []
@@ -215,10 +221,10 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
 
 
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether the last values may be believed again, since the meter says that it is alive.
+    """Tell whether the last values may be believed again after a silence, by In-operation telegrams.
 
-    Values that come on change only stay valid; 10 to 12 were read when it came back.
-    Source: load-management 3.1, 11.
+    A meter that sends changes only need not send its values again; they were read when it came back.
+    Source: load-management 3.1i, 11.6.
     """
     signs = meter.in_operation
     if settings.monitoring is Monitoring.VALUES or signs is None or meter.sets.count == 0:
@@ -228,7 +234,10 @@ def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bo
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
-    """Return when the meter was last known to be alive; None before its first complete set."""
+    """Return when the meter was last known to be alive [monotonic s]; None: not yet.
+
+    By the oldest value, or with In operation by the newest sign of life. Source: load-management 3.2.
+    """
     times = [value.arrived_at for value in meter.values[: settings.phases] if value]
     completed_at = meter.sets.completed_at
     if completed_at is None or len(times) < settings.phases:
@@ -239,12 +248,13 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
-    """Return the age of the oldest phase value, None before the first complete set."""
+    """Return the age of the oldest phase value [s], None until each phase has one."""
     return _oldest_age_s(meter.values, settings, now_s)
 
 
 def _oldest_age_s(
     values: Sequence[PhaseValue | None], settings: Settings, now_s: float
 ) -> float | None:
+    """Return the age of the oldest of these values [s], None while one is missing."""
     times = [value.arrived_at for value in values[: settings.phases] if value]
     return now_s - min(times) if len(times) == settings.phases else None

@@ -22,13 +22,15 @@ CHARGES_CLEARLY_MA = 3000
 UNUSED_BELOW_MA = 1000  # a phase that stays below it while the vehicle charges clearly is not used
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
+LOWEST_PLAUSIBLE_MA = -1000
 BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be offered more
 
 
 def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
     """Tell whether neither an observation nor the time says anything new about a participant.
 
-    Then this cycle need not observe it again. The assumed draw of a charger without measurement changes with time.
+    Then this cycle need not observe it again. One without measurement always changes with time: its
+    assumed draw does.
     """
     known = participant.observation
     if (
@@ -53,11 +55,12 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
 def observe(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases | None:
-    """Update from an observation; return the draw that now counts as building load, None: nothing.
+    """Update a participant from an observation.
 
-    A charging point whose draw cannot be known any more moves, with its last draw, into the base. So
-    does what one without measurement was taken to draw until it stopped: the meter has to show that
-    it is there.
+    Return the draw per grid phase [mA] that counts as the building's from now on; None: none does. That
+    is the last draw of a charging point whose draw cannot be known any more, and what one without
+    measurement was assumed to draw until it stopped: the meter has to show that it is gone.
+    Source: load-management 7.2, 13.1, 13.2.
     """
     if observation.is_reachable and not (
         participant.observation is not None and participant.observation.is_reachable
@@ -108,12 +111,16 @@ def observe(
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether one whose currents cannot be believed was offered 0 A and reports that it does not charge."""
+    """Tell whether a charger that is offered 0 A reports a state in which no vehicle charges.
+
+    Then nothing flows, also where its currents cannot be believed.
+    """
     is_charging = observation.state is not None and observation.state.is_charging
     return participant.offer_ma == 0 and observation.state is not None and not is_charging
 
 
 def _forget_vehicle(participant: Participant) -> None:
+    """Forget what was learnt about the vehicle, which has been unplugged. Source: load-management 4.5."""
     participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
@@ -125,9 +132,11 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Reserve what an unreachable charger may take, beside its draw that the meter shows.
+    """Update whether it can be reached; hold back what it may take once it cannot be.
 
-    Without a meter nothing shows it: then all of it is reserved.
+    It may take its offer, its last acknowledged offer or its fallback, whichever is highest. The meter
+    shows what it draws of that; with a static limit there is no meter, and all of it is held back.
+    Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
@@ -144,10 +153,10 @@ def _update_reachability(
 def _is_first_reading_awaited(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether one that answers again has still to tell what it draws.
+    """Tell whether it answers again, but its currents have not been read yet.
 
-    Its last draw counts as the building's until then: with its offer it would count twice, and
-    everybody would be lowered for nothing.
+    Its last draw counts as the building's until then. With its offer it would count twice, and all
+    others would be lowered for nothing.
     """
     if (
         participant.is_reachable
@@ -163,7 +172,7 @@ def _is_first_reading_awaited(
 def _has_no_recent_currents(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether there is no reading of its currents, or one from long before."""
+    """Tell whether its currents were never read, or so long ago that they are stale."""
     if observation.read_at is None or observation.currents_ma is None:
         return True
     return now_s - observation.read_at > stale_after_s(participant)
@@ -172,9 +181,10 @@ def _has_no_recent_currents(
 def _held_back_until_acknowledged_ma(
     participant: Participant, observation: Observation, now_s: float
 ) -> Phases:
-    """Return what a charger may take that should have taken a lower offer by now, and did not.
+    """Return what a charger may still take per grid phase [mA] beyond its lowered offer.
 
-    Source: load-management 9.3.
+    That is its acknowledged offer, if it should have taken the lower one by now and has not.
+    Source: load-management 9.3i.
     """
     acknowledged_ma = observation.acknowledged_ma
     if (
@@ -190,6 +200,7 @@ def _held_back_until_acknowledged_ma(
 
 
 def _on_phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:
+    """Return a value [mA] for each grid phase: `value(phase)` for those that are used, else 0."""
     return (
         value(0) if 0 in used else 0,
         value(1) if 1 in used else 0,
@@ -200,6 +211,11 @@ def _on_phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:
 def _update_currents(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
+    """Take its currents, if they can be believed, into draw, history and phases.
+
+    Stale or implausible currents make it invalid, except shortly after it has come back: then they
+    will be read in a moment. Source: load-management 3.3, 13.1.
+    """
     if not participant.is_reachable:
         participant.plausible_since = None
         return
@@ -224,11 +240,13 @@ def _update_currents(
                     participant, now_s
                 )  # what time alone tells does not wait for a reading
             return
-        same = participant.has_valid_currents and observation.currents_ma is participant.currents_ma
+        is_same = (
+            participant.has_valid_currents and observation.currents_ma is participant.currents_ma
+        )
         participant.read_at, participant.currents_ma = observation.read_at, observation.currents_ma
-        if not same:
+        if not is_same:
             _update_validity(participant, observation.currents_ma, now_s)
-        if participant.has_valid_currents and not same:
+        if participant.has_valid_currents and not is_same:
             participant.draw_ma = _in_grid_phases(
                 participant.settings.wired_phases, observation.currents_ma
             )
@@ -245,7 +263,10 @@ def _update_currents(
 def _with_reading(
     history: tuple[tuple[float, Phases], ...], at: float, actual: Phases
 ) -> tuple[tuple[float, Phases], ...]:
-    """Return the history with one more reading; of equal ones in a row the ends are enough."""
+    """Return the history of a draw with one reading more, without what is older than a minute.
+
+    Of equal readings in a row only the first and the last are kept.
+    """
     if len(history) >= 2 and history[-1][1] == actual == history[-2][1]:
         return (*history[:-1], (at, actual))
     start = 1 if history and len(history) > 1 and history[1][0] < at - HISTORY_S else 0
@@ -255,9 +276,10 @@ def _with_reading(
 def _is_draw_of_earlier_offer(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
-    """Tell whether one that has just come into sight still draws what it was offered before.
+    """Tell whether a charger that was found a moment ago draws more than it may be offered at all.
 
-    That may have been by another configuration; what it draws is not believed, nor called impossible.
+    An earlier configuration may have allowed that. Its currents are not believed until they become
+    plausible, but they are no fault yet.
     """
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
@@ -268,10 +290,16 @@ def _is_draw_of_earlier_offer(
 def _update_validity(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> None:
-    """Note whether the values can be believed; after bad ones only when they are good for a while."""
+    """Note whether its currents can be believed: plausible, and after implausible ones for 5 s.
+
+    Source: load-management 3.3c, 13.1d.
+    """
     highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
-    good = all(current is not None and -1000 <= current <= highest_ma for current in currents_ma)
-    if not good:
+    is_plausible = all(
+        current is not None and LOWEST_PLAUSIBLE_MA <= current <= highest_ma
+        for current in currents_ma
+    )
+    if not is_plausible:
         participant.has_valid_currents, participant.plausible_since = False, None
     elif not participant.has_valid_currents:
         participant.plausible_since = (
@@ -281,6 +309,7 @@ def _update_validity(
 
 
 def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
+    """Return currents at the terminals as currents per grid phase [mA]; a negative one counts as 0."""
     result = [0, 0, 0]
     for phase, current_ma in zip(wired, currents_ma, strict=False):
         result[phase] += max(0, current_ma or 0)
@@ -290,9 +319,10 @@ def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...])
 def _assumed_draw_ma(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases:
-    """Return what a charger without measurement is taken to draw: its setpoint while it charges.
+    """Return what a charger without measurement is assumed to draw per grid phase [mA].
 
-    After a change the vehicle follows within a while: a straight line instead of a jump.
+    That is its offer while it reports that a vehicle charges. After a change the vehicle follows within
+    T_ev, along a straight line. Source: load-management 3.3b.
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
@@ -305,7 +335,10 @@ def _assumed_draw_ma(
 
 
 def _update_phases(participant: Participant, now_s: float) -> None:
-    """Let unused phases leave, and used ones join at once."""
+    """Update which phases it counts for: one that is used joins at once, an unused one leaves later.
+
+    Source: load-management 4.3, 4.4.
+    """
     actual = participant.draw_ma
     if max(actual) < CHARGES_CLEARLY_MA:
         participant.charges_clearly_since = None
@@ -335,6 +368,7 @@ def _update_phases(participant: Participant, now_s: float) -> None:
 
 
 def _wants_to_charge(observation: Observation) -> bool:
+    """Tell whether a vehicle is connected that charges or may begin to. Source: load-management 5."""
     if not observation.is_connected or observation.state is None:
         return False
     return observation.state in _WANTING

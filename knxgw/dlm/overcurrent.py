@@ -1,4 +1,4 @@
-"""Overcurrent although everybody is at the minimum: confirm it, interrupt all, restart. Pure.
+"""Overcurrent though all are at the minimum: confirm it, interrupt all, restart. Pure.
 
 Source: load-management 12.
 """
@@ -16,15 +16,15 @@ SEVERE_SAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """One phase as the supervision sees it [mA]."""
+class PhaseLoad:
+    """What the supervision must know of a phase in one cycle [mA]."""
 
     phase: int
-    carried_ma: int  # M_p
+    carried_ma: int  # M_p, but no more than the vehicles will leave once they have obeyed
     base_ma: int  # B_p
-    minimums_ma: int  # sum of the minima of all who charge on it
-    are_all_at_minimum: bool  # all participants on it are there, and there is at least one
-    is_new: bool  # the value came since the last cycle
+    minimums_ma: int  # the sum of the minima of all participants that charge on it
+    are_all_at_minimum: bool  # there is a participant on it, and none has more
+    is_new: bool  # the meter has measured it since the last cycle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ NO_EXCESS = Excess()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOut:
-    """A lock-out that lasts: whom it interrupted, and how far its end is; instants are monotonic."""
+    """A lock-out that lasts: which points it interrupted, and how far its end is [monotonic s]."""
 
     locked_at: float  # when it began
     interrupted: frozenset[int] = frozenset()  # numbers of the points that charged until then
@@ -67,29 +67,27 @@ class Overcurrent:
 
     @property
     def is_locked_out(self) -> bool:
-        """Tell whether no charging point may charge, because of an overcurrent."""
+        """Tell whether an overcurrent was confirmed, and no charging point may charge."""
         return self.lock_out is not None
 
     @property
     def needs_supervision(self) -> bool:
-        """Tell whether an overcurrent is being confirmed, or has led to the lock-out.
-
-        While that is so, each cycle has to supervise it.
-        """
+        """Tell whether each cycle has to supervise it: an excess is being confirmed, or a lock-out lasts."""
         return self.lock_out is not None or self.excess.is_present
 
 
 def supervise(
     known: Overcurrent,
     settings: Settings,
-    loads: Sequence[Load],
+    loads: Sequence[PhaseLoad],
     now_s: float,
     *,
     may_restart: bool,
 ) -> Overcurrent:
-    """Return what is known after a cycle; `loads` are of the phases whose value is fresh.
+    """Return what is known of an overcurrent after a cycle. Source: load-management 12.
 
-    `may_restart`: at least one of those that were interrupted fits again.
+    `loads`: of each phase whose value is fresh. `may_restart`: the minimum of at least one participant
+    that was interrupted fits again.
     """
     if known.lock_out is not None:
         return _continue_lock_out(known, known.lock_out, now_s, may_restart=may_restart)
@@ -97,7 +95,11 @@ def supervise(
 
 
 def without_silent_phases(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
-    """Return what is known while some phases are silent: nothing is counted on them, nor to restart."""
+    """Return what is known while the meter is silent on some phases (0 to 2).
+
+    An excess on them is not confirmed any further, and the time until a restart begins again.
+    Source: load-management 12.2e, 12.4b.
+    """
 
     def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
         return tuple(None if phase in silent else at for phase, at in enumerate(times_s))
@@ -118,8 +120,13 @@ def without_silent_phases(known: Overcurrent, silent: Sequence[int]) -> Overcurr
 
 
 def _confirm(
-    known: Overcurrent, settings: Settings, loads: Sequence[Load], now_s: float
+    known: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
+    """Time an excess on each phase, and lock charging out once one is confirmed.
+
+    It is confirmed above the fuse for T_och, above the limit for T_ocs, or far above the fuse in two samples.
+    Source: load-management 12.2.
+    """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
     before = known.excess
@@ -159,10 +166,11 @@ def _confirm(
     return replace(known, excess=excess)
 
 
-def _is_helpless_excess(load: Load, most_ma: int, *, is_counting: bool) -> bool:
-    """Tell whether lowering does not help: all are at the minimum, or that would be too much, too.
+def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
+    """Tell whether a phase carries more than `most_ma`, and lowering offers does not help.
 
-    One that comes back with more than its minimum does not restart the time.
+    That is so if all are at the minimum. Once it is being confirmed (`is_counting`), a participant that
+    rises again does not restart the time: it is enough that the minima alone would be too much.
     """
     helpless = load.are_all_at_minimum or (
         is_counting and load.base_ma + load.minimums_ma > most_ma
@@ -171,6 +179,10 @@ def _is_helpless_excess(load: Load, most_ma: int, *, is_counting: bool) -> bool:
 
 
 def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
+    """Begin a lock-out. After one that ended within the last 10 min a restart takes twice as long.
+
+    Source: load-management 12.3, 12.4c.
+    """
     after_s = settings.restart_s
     if now_s - known.restarted_at <= RECURS_S:
         after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
@@ -186,8 +198,8 @@ def _continue_lock_out(
 ) -> Overcurrent:
     """Return what is known after a cycle in the lock-out.
 
-    The lock-out ends when a restart has been possible for `restart_after_s`, the shortest lock-out is
-    over, and the meter has shown what the line carries without the chargers.
+    It ends when a restart has been possible for `restart_after_s`, the shortest lock-out is over, and
+    the meter has shown what the line carries without the chargers. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:

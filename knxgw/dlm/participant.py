@@ -30,9 +30,7 @@ class ParticipantSettings:
     minimum_ma: int  # that the charger can express
     maximum_ma: int
     resolution_ma: int
-    wired_phases: tuple[
-        int, ...
-    ]  # grid phases by wiring and rotation, in the order of the terminals
+    wired_phases: tuple[int, ...]  # grid phases by wiring and rotation, by terminal
     measures_current: bool  # false: the setpoint counts as the current while it charges
     fallback_ma: int  # what it may take without the gateway
     measures_every_phase: bool = True  # false: of some phases its current is assumed
@@ -55,24 +53,27 @@ class Observation:
 
     @property
     def period_s(self) -> float:
-        """Return how long it may take at most until the next reading, as far as that is known."""
+        """Return the longest time [s] between two readings of the charger, as far as it is known."""
         return self.fresh_s / FRESH_PERIODS
 
     @property
     def may_charge(self) -> bool:
-        """Tell whether nobody but load management keeps it from charging."""
+        """Tell whether no constraint from outside load management holds it at 0 A."""
         return all(one.cap_ma for one in self.constraints)
 
     @property
     def external_cap(self) -> Constraint | None:
-        """Return the smallest cap that lets it charge, of equal ones the highest rank."""
+        """Return the constraint from outside load management with the smallest cap above 0 A.
+
+        Of equal caps the one with the highest rank; None: nothing caps its current.
+        """
         caps = [one for one in self.constraints if one.cap_ma]
         return min(caps, key=lambda one: one.cap_ma, default=None)
 
     def read_again(self, read_at: float | None) -> "Observation":
-        """Return the same with other currents of the same value: read at another instant.
+        """Return the observation with the same values, read again at another instant [monotonic s].
 
-        Once per second and charger this is all that happens, so it is built directly.
+        Most readings are of this kind, so it is built directly: five times as fast as `replace`.
         """
         return Observation(
             state=self.state,
@@ -88,7 +89,7 @@ class Observation:
         )
 
     def differs_only_in_age(self, other: "Observation") -> bool:
-        """Tell whether the other one differs only in its age."""
+        """Tell whether another observation has the same values, whenever they were read."""
         return (
             self.currents_ma == other.currents_ma
             and self.fresh_s == other.fresh_s
@@ -108,7 +109,7 @@ class Participant:
 
     settings: ParticipantSettings
     offer_ma: int = 0  # s_i
-    phases: tuple[int, ...] = ()  # it counts for
+    phases: tuple[int, ...] = ()  # grid phases it counts for
     draw_ma: Phases = NO_CURRENT  # a_i
     history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
     currents_ma: tuple[int | None, ...] | None = None  # as they were read
@@ -120,10 +121,10 @@ class Participant:
     reachable_since: float = -1e9  # since when it answers
     has_valid_currents: bool = True
     plausible_since: float | None = None  # since when its values are valid again
-    wants_to_charge: bool = False
+    wants_to_charge: bool = False  # a vehicle is connected and has not finished
     is_interrupting: bool = False  # the charger itself does
-    may_charge: bool = False
-    external_cap: Constraint | None = None  # of those that are not load management
+    may_charge: bool = False  # nothing but load management keeps it at 0 A
+    external_cap: Constraint | None = None  # the smallest cap from outside load management
     energy_mwh: int = 0
     charges_clearly_since: float | None = None  # since when it charges clearly
     # phase -> since when it is not used
@@ -145,8 +146,8 @@ class Participant:
     small_raise_possible_since: float | None = None
     short_since: float | None = None  # since when it lacks what others have above their share
     under_use_since: float | None = None  # since when it draws less than allowed
-    use_cap_ma: int | None = None
-    draw_at_cap_ma: int = 0  # what it took of more when it got this cap
+    use_cap_ma: int | None = None  # what a vehicle that takes less than its offer is offered
+    draw_at_cap_ma: int = 0  # what it drew when it got this cap
     has_narrow_headroom: bool = False  # the cap leaves it hardly any headroom
     headroom_changed_at: float = -1e9  # when its headroom changed last
     scarce_since: float | None = None  # since when others on its phases lack what it does not use
@@ -155,11 +156,11 @@ class Participant:
     waiting_since: float | None = None  # since when it wants to charge and has nothing
     idle_since: float | None = None  # since when it has not drawn
     has_charged: bool = False
-    is_idle: bool = False  # counts for nothing until it draws again
-    was_shed: bool = False  # it had to go for too much current (queue)
+    is_idle: bool = False  # it draws nothing for so long that its offer is not reserved
+    was_shed: bool = False  # it was stopped because the minima did not fit (queue)
     room_since: float | None = None  # since when there has been room for it again
-    room_needed_s: float = 0.0  # how long that must last
-    returned_at: float = -1e9  # when it came back the last time
+    room_needed_s: float = 0.0  # how long there must be room before it may start again
+    returned_at: float = -1e9  # when it was last admitted again after it was shed
     stopped_at: tuple[float, ...] = ()  # instants of its last stops (queue)
 
     def clone(self) -> "Participant":
@@ -170,7 +171,10 @@ class Participant:
 
     @property
     def takes_part(self) -> bool:
-        """Tell whether it takes part in the allocation (K)."""
+        """Tell whether it takes part in the allocation (K): it wants to charge, may, and can be controlled.
+
+        Source: load-management 5.
+        """
         return (
             self.wants_to_charge
             and self.may_charge
@@ -180,17 +184,26 @@ class Participant:
 
     @property
     def draws_while_interrupting(self) -> bool:
-        """Tell whether it still draws although its charger interrupts: its commitment stays."""
+        """Tell whether its vehicle still draws although the charger itself has interrupted charging.
+
+        It takes no part any more, but its offer stays reserved until the draw ends.
+        """
         return self.is_interrupting and self.offer_ma > 0 and self.highest_draw_ma >= DRAWS_FROM_MA
 
     @property
     def holds_offer(self) -> bool:
-        """Tell whether its offer counts, drawn or not."""
+        """Tell whether its whole offer is reserved, even where its vehicle draws less.
+
+        An idle vehicle and one that takes no part hold only what they draw. Source: load-management 14.2.
+        """
         return (self.takes_part and not self.is_idle) or self.draws_while_interrupting
 
     @property
     def has_claims_beside_offer(self) -> bool:
-        """Tell whether it takes anything of a phase beside its offer."""
+        """Tell whether current is reserved for it beside its offer: held back, overdrawn, or not read.
+
+        The room on its phases is smaller by that (`room.Claims`).
+        """
         return not (
             self.held_back_ma is NO_CURRENT
             and self.overdraw_ma is NO_CURRENT
@@ -198,25 +211,24 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return what it holds of a phase: the larger of offer and draw if its offer is held, else the draw.
+        """Return its commitment on a grid phase [mA]: the larger of offer and draw.
 
-        What it overdraws is subtracted from what there is, and so counts once.
-
-        Source: load-management 7.1, 9.2.
+        Without `holds_offer` only the draw counts. What it draws above its offer is not part of it: the
+        room is smaller by that already. Source: load-management 7.1, 9.2.
         """
-        actual_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
-        if holds_offer and self.offer_ma > actual_ma and phase in self.phases:
+        draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
+        if holds_offer and self.offer_ma > draw_ma and phase in self.phases:
             return self.offer_ma
-        return actual_ma
+        return draw_ma
 
     @property
     def highest_draw_ma(self) -> int:
-        """Return the highest phase current."""
+        """Return its draw [mA] on the phase that carries most."""
         return max(self.draw_ma)
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the smallest cap that holds for it."""
+        """Return the highest offer it may get [mA]: the smallest of its maximum and its caps."""
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
             cap_ma = min(cap_ma, self.external_cap.cap_ma)
@@ -224,7 +236,10 @@ class Participant:
 
 
 def age_counts_from(participant: Participant) -> float:
-    """Return from when on the age of its currents counts: their last reading, or its return."""
+    """Return the instant [monotonic s] from which the age of its currents counts.
+
+    That is their last reading, or its return when it could not be reached since.
+    """
     read_at = participant.read_at
     return (
         participant.reachable_since
@@ -234,7 +249,7 @@ def age_counts_from(participant: Participant) -> float:
 
 
 def stale_after_s(participant: Participant) -> float:
-    """Return after how long [s] a reading is none any more. Source: load-management 3.3."""
+    """Return the age [s] from which its currents are stale. Source: load-management 3.3."""
     return (
         CURRENT_STALE_AFTER_S
         if participant.observation is None

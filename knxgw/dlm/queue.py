@@ -28,11 +28,12 @@ def participant_to_yield(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return which one yields to the first that waits, None: none.
+    """Return which running participant gives its place to `first`, the one that has waited longest.
 
-    The one with the most energy in this session, if it was served for a turn and the other one
-    can be served in its place; of equal ones who was served longest, then the lowest number. One
-    that was stopped often in this hour only if there is no other.
+    None: nobody has had a full turn whose minimum, freed, would let `first` start. Of those that have, the
+    one with the most energy in its session yields, of equal ones the one that was served longest. One
+    that was stopped often in the last hour yields only if there is no other.
+    `room_ma`: what the minima may add up to per phase. Source: load-management 18.1.
     """
     turned = [
         participant
@@ -53,7 +54,10 @@ def participant_to_yield(
 def participants_to_shed(
     running: Sequence[Participant], room_ma: Sequence[int], settings: Settings, now_s: float
 ) -> list[Participant]:
-    """Return which ones must go so that the minima of the others fit on every phase."""
+    """Return which running participants must stop so that the minima of the others fit on each phase.
+
+    `room_ma`: what the minima may add up to per phase. The prioritised one is never shed.
+    """
     leaving: list[Participant] = []
     staying = list(running)
     order = sorted(running, key=lambda one: (was_stopped_often(one, now_s), *_shed_order(one)))
@@ -71,9 +75,10 @@ def participants_to_shed(
 
 
 def note_shed(participant: Participant, now_s: float) -> None:
-    """Remember that it had to go; one that has to go again soon waits twice as long.
+    """Note that it was shed: it may start again after there has been room for it for some time.
 
-    The same as after an overcurrent that interrupts all. Source: load-management 12.4.
+    That is 60 s, and twice as long as the last time if it has to stop again soon after its return.
+    Source: load-management 18.1.
     """
     again = now_s - participant.returned_at <= RECURS_S
     after_s = min(2 * participant.room_needed_s, LONGEST_RESTART_S) if again else ROOM_S
@@ -82,17 +87,20 @@ def note_shed(participant: Participant, now_s: float) -> None:
 
 
 def note_stop(participant: Participant, now_s: float) -> None:
-    """Remember that it was taken its current."""
+    """Note that it was stopped by the queue, to count its stops in an hour."""
     participant.stopped_at = (*participant.stopped_at[1 - MOST_STOPS :], now_s)
 
 
 def was_stopped_often(participant: Participant, now_s: float) -> bool:
-    """Tell whether another stop would be one too many in an hour."""
+    """Tell whether it was stopped four times in the last hour: one stop more is one too many."""
     return len(participant.stopped_at) == MOST_STOPS and now_s - participant.stopped_at[0] <= HOUR_S
 
 
 def may_return_at(participant: Participant, now_s: float) -> float:
-    """Return when time alone may bring back one that was shed; infinite: only more room can."""
+    """Return from when on one that was shed may start again by time alone [monotonic s].
+
+    Infinite: there is no room for it yet.
+    """
     if was_stopped_often(participant, now_s):
         return participant.stopped_at[0] + HOUR_S
     return (
@@ -103,15 +111,17 @@ def may_return_at(participant: Participant, now_s: float) -> float:
 
 
 def do_minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
-    """Tell whether the minima of these fit on every phase."""
+    """Tell whether the minima of these participants fit into the room [mA] on every phase."""
     return all(minimums_ma(participants, phase) <= ma for phase, ma in enumerate(room_ma))
 
 
 def _shed_order(participant: Participant) -> tuple[int, float, int]:
+    """Return the sort key for shedding: most energy first, then the one served longest."""
     return (-participant.energy_mwh, *_served_order(participant))
 
 
 def _served_order(participant: Participant) -> tuple[float, int]:
+    """Return the sort key that puts the participant first that was served longest."""
     served_since = (
         participant.offered_since if participant.offered_since is not None else float("inf")
     )
@@ -124,11 +134,12 @@ def _can_be_replaced(
     next_one: Participant,
     room_ma: Sequence[int],
 ) -> bool:
+    """Tell whether the minimum of another participant fits on its phases once this one has stopped."""
     others = [participant for participant in running if participant is not leaving]
     need_ma = next_one.settings.minimum_ma
     return all(minimums_ma(others, phase) + need_ma <= room_ma[phase] for phase in next_one.phases)
 
 
 def minimums_ma(participants: Sequence[Participant], phase: int) -> int:
-    """Return the sum of the minima on a phase."""
+    """Return the sum of the minima [mA] of those participants that use a phase."""
     return sum(m.settings.minimum_ma for m in participants if phase in m.phases)

@@ -1,4 +1,4 @@
-"""Why a participant has no more than its offer. Pure.
+"""The reason that is shown for each offer: what keeps it from being higher. Pure.
 
 Source: load-management 6.
 """
@@ -16,19 +16,27 @@ def explain(
     cycle: CycleState,
     running: list[Participant],
     waiting: list[Participant],
-    up_ma: Mapping[int, int],
+    target_ma: Mapping[int, int],
 ) -> None:
-    """Note the reason of every participant that takes part in the allocation."""
+    """Note the reason of every participant that runs or waits.
+
+    `target_ma`: to what each may rise by the allocation. Source: load-management 6.
+    """
     for participant in running:
-        cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, up_ma)
+        cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, target_ma)
     for participant in waiting:
         started = participant.offer_ma > 0
-        reason = _reason_of(cycle, participant, up_ma) if started else Reason.WAITING_FOR_CURRENT
+        reason = (
+            _reason_of(cycle, participant, target_ma) if started else Reason.WAITING_FOR_CURRENT
+        )
         cycle.reasons[participant.settings.number] = reason
 
 
-def _reason_of(cycle: CycleState, participant: Participant, up_ma: Mapping[int, int]) -> Reason:
-    """Return what keeps a running participant from having more."""
+def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[int, int]) -> Reason:
+    """Return what keeps the offer of a running participant from being higher.
+
+    In this order: maximum, another constraint, its own use, the ramp, the prioritised point, a phase.
+    """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:
         return Reason.MAXIMUM
@@ -39,7 +47,7 @@ def _reason_of(cycle: CycleState, participant: Participant, up_ma: Mapping[int, 
         return participant.external_cap.reason
     if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
         return Reason.UNDER_USE
-    if up_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
+    if target_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
         return Reason.RAISING
     priority = cycle.settings.priority
     if priority is not None and priority != one.number:

@@ -1,4 +1,4 @@
-"""What a charging point makes of its offer: too much, less than it may, or nothing at all. Pure.
+"""Use: whether a vehicle draws more than its offer, less, or nothing. Pure.
 
 Source: load-management 13.4, 14.
 """
@@ -25,7 +25,10 @@ NEVER = float("inf")
 
 
 def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s: float) -> None:
-    """Give it another offer."""
+    """Change the offer of a participant to `offer_ma`, and note what follows from the change.
+
+    That is: by when its vehicle must obey, until when it may ramp up, and what it was offered before.
+    """
     if offer_ma == participant.offer_ma:
         return
     if offer_ma < participant.offer_ma and max(participant.overdraw_ma) <= OVERDRAW_FROM_MA:
@@ -49,9 +52,9 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Learn from what it draws: more than offered, less than offered, or nothing at all.
+    """Update what its draw says: whether it overdraws, is idle, or uses less than its offer.
 
-    One that measures nothing is taken to draw its offer while it charges, else nothing.
+    One without measurement is assumed to draw its offer while it charges, so it never uses less.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
@@ -70,9 +73,11 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
 
 
 def _update_overdraw(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Follow what it draws above its offer when it must have obeyed; on the way to another one it is known.
+    """Update what it draws above its offer per grid phase [mA] (D_i).
 
-    One that draws much more has not begun to obey, whatever it is report since.
+    It counts once the vehicle must have obeyed: on the way to a new offer it is known what it may draw. A
+    vehicle that draws much more has not begun to obey, whatever it has been offered since.
+    Source: load-management 13.4.
     """
     if (
         not participant.has_valid_currents
@@ -98,10 +103,9 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
 
 
 def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float) -> bool:
-    """Tell whether what it draws was read when it must have followed its offer, a raise or a lowering.
+    """Tell whether its draw was read after the vehicle must have followed its last offer.
 
-    Until then a slow charger and a slow vehicle overdraw nothing.
-    Source: load-management 13.4.
+    Until then a slow charger or a slow vehicle overdraws nothing. Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -118,6 +122,10 @@ def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
+    """Update whether it is idle: for T_idle its vehicle has drawn nothing, or never began within T_wait.
+
+    Source: load-management 14.2.
+    """
     if participant.highest_draw_ma > DRAWS_FROM_MA:
         participant.has_charged = True
         participant.idle_since = None
@@ -132,7 +140,10 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Keep little more for a vehicle than it takes; give it more as soon as it takes some of that."""
+    """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more.
+
+    Source: load-management 14.1.
+    """
     if not participant.settings.measures_current or participant.is_idle:
         return
     cap_ma = participant.use_cap_ma
@@ -158,9 +169,10 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 
 
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
-    """Give it more, step by step until there is no cap any more.
+    """Raise the cap of a vehicle that uses it by 3 A, at most once in 10 s, until none is needed.
 
-    Some vehicles stay a little below any offer: half of the headroom is enough to tell.
+    It need not reach the cap: some vehicles always stay a little below their offer.
+    Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
@@ -174,7 +186,7 @@ def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
 def _set_use_cap(
     participant: Participant, headroom_ma: int, now_s: float, *, is_narrow: bool = False
 ) -> None:
-    """Keep so much more for it than it takes."""
+    """Cap its offer at its draw and a headroom [mA] by which it can show that it wants more."""
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
         None,
@@ -187,10 +199,10 @@ def _set_use_cap(
 
 
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Take most of its headroom from a vehicle that does not use it, while others want it.
+    """Narrow the headroom of a vehicle that does not use it while others lack current, and widen it again.
 
-    One that stays a little below any offer would never show that it uses a small one: so all of it is
-    offered again now and then.
+    A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So from
+    time to time it is offered the whole headroom again.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return
@@ -210,7 +222,10 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
 
 
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
-    """Return until when nothing is learned about it by waiting; `now_s`: something is."""
+    """Return from when on time alone may change something about a participant [monotonic s].
+
+    `now_s`: something may change at any moment. Until then a cycle need not look at it again.
+    """
     if not participant.is_reachable:
         is_awaited = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
@@ -229,7 +244,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return when something that is being waited for will be known."""
+    """Return all instants [monotonic s] at which time alone ends something about it."""
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
@@ -251,6 +266,7 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_headroom_change(participant: Participant) -> list[float]:
+    """Return the instants [monotonic s] at which time alone may change its headroom."""
     moments = [participant.cap_raised_at + CAP_STEP_S]
     if participant.has_narrow_headroom:
         moments.append(participant.headroom_changed_at + WIDE_EACH_S)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.dlm.overcurrent import Load, Overcurrent, supervise, without_silent_phases
+from knxgw.dlm.overcurrent import Overcurrent, PhaseLoad, supervise, without_silent_phases
 from knxgw.dlm.settings import Settings
 from tests.dlm.houses import House, participant, slow_cars
 
 HOUSE = Settings(fuse_ma=35_000)
-CALM = Load(
+CALM = PhaseLoad(
     phase=1,
     carried_ma=20_000,
     base_ma=8000,
@@ -27,7 +27,7 @@ OTHERS = (replace(CALM, phase=0), replace(CALM, phase=2))
 
 def watched(
     known: Overcurrent,
-    load: Load,
+    load: PhaseLoad,
     start_s: int,
     end_s: int,
     settings: Settings = HOUSE,
@@ -61,7 +61,7 @@ def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
 @pytest.mark.parametrize(
     "good", [CALM, replace(ABOVE_FUSE, are_all_at_minimum=False, base_ma=20_000)]
 )
-def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: Load) -> None:
+def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: PhaseLoad) -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
     known = watched(known, good, 7, 7)
     assert not watched(known, ABOVE_FUSE, 8, 13).is_locked_out
