@@ -16,17 +16,17 @@ MAINS = (Constraint("L1"), Constraint("L2"), Constraint("L3"))  # phases of the 
 
 @cache
 def on_mains(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
-    """Return the constraints of some phases of the mains connection (0 to 2)."""
+    """Return the constraints by name that a participant on these phases (0 to 2) of the mains has."""
     return tuple(MAINS[phase] for phase in phases)
 
 
 def of_mains(available_ma: Sequence[int]) -> dict[Constraint, int]:
-    """Return what is available [mA] on each phase of the mains connection, by constraint."""
+    """Return the room [mA] on each phase of the mains connection, by name of the constraint."""
     return dict(zip(MAINS[: len(available_ma)], available_ma, strict=True))
 
 
 class AllocationRequest(NamedTuple):
-    """One participant: its limits [mA] and the constraints it counts for."""
+    """What one participant asks of an allocation: its limits [mA], and which constraints it loads."""
 
     minimum_ma: int
     cap_ma: int
@@ -40,9 +40,10 @@ class AllocationRequest(NamedTuple):
 def solve(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> list[int]:
-    """Return the current [mA] of each request, in their order, before rounding.
+    """Return the allocated current [mA] of each request, in their order, before rounding.
 
-    A request on a constraint that not even the minima fit into stays at its minimum.
+    `available_ma`: the room on each constraint. A request stays at its minimum where not even the minima
+    fit. Source: load-management 8.
     """
     result = [request.minimum_ma for request in requests]
     rest = _available_by_users(available_ma, requests)
@@ -71,9 +72,10 @@ def solve(
 def _available_by_users(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> dict[int, int]:
-    """Return what is available to every set of requests, as bits: the tightest of their constraints.
+    """Return the room [mA] by the set of requests that share it: bit n stands for request n.
 
-    Mostly all vehicles use the same phases; then one constraint says it all.
+    Of several constraints with the same users only the tightest matters. Mostly all vehicles use the same
+    phases; then one entry is left.
     """
     users = dict.fromkeys(available_ma, 0)
     for number, request in enumerate(requests):
@@ -90,7 +92,10 @@ def _available_by_users(
 def _raise_equally(
     rest: dict[int, int], requests: Sequence[AllocationRequest], free: int, result: list[int]
 ) -> None:
-    """Raise all free requests by equal increments until caps and constraints end it."""
+    """Raise the free requests (bits) by equal increments, each until its cap or a constraint ends it.
+
+    `rest` and `result` [mA] are changed.
+    """
     numbers = [number for number in range(len(requests)) if free >> number & 1]
     while numbers:
         step_ma = min([requests[number].cap_ma - result[number] for number in numbers])
@@ -118,10 +123,11 @@ def rounded(
     requests: Sequence[AllocationRequest],
     exact_ma: Sequence[int],
 ) -> list[int]:
-    """Return currents the chargers can express: rounded down, whole left-over steps given away.
+    """Return exact currents [mA] rounded down to what the chargers can express.
 
-    Only chargers with a coarse resolution get a left-over step, in the order: prioritised, who
-    holds it now, least energy in this session, first of the list.
+    A whole step that is left goes to a charger with a coarse resolution, in this order: prioritised, the
+    one that has such a step now, least energy in its session, first of the list.
+    Source: load-management 8.1.
     """
     result = [
         max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
@@ -155,5 +161,6 @@ FINE_MA = 100
 def _order_of_extra_steps(
     number: int, request: AllocationRequest, floor_ma: int
 ) -> tuple[bool, bool, int, int]:
+    """Return the sort key of a request for a step that is left; `floor_ma`: what it has without it."""
     holds = request.offer_ma >= floor_ma + request.resolution_ma
     return not request.is_prioritised, not holds, request.energy_mwh, number

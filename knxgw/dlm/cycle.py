@@ -64,7 +64,11 @@ def cycle(
     *,
     new_phases: Sequence[int] = (),
 ) -> LoadManagement:
-    """Return the state with the offers that hold now; `new_phases` have a new meter value."""
+    """Return the state after a cycle, with the offers that hold now. Pure.
+
+    `observations`: the present one of each charging point, by number. `new_phases`: those (0 to 2) with a
+    meter value that no cycle has taken yet. Source: load-management 9.1.
+    """
     cycle = CycleState(state, settings, now_s)
     _observe(cycle, observations)
     _reexamine_reports(cycle)
@@ -86,18 +90,18 @@ def cycle(
 
 
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
-    """Update every participant from its observation."""
-    invalid = False
+    """Update every participant from its observation, and move draws into or out of the base load."""
+    has_invalid = False
     for number, participant in cycle.participants.items():
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
             continue  # one that is invalid never is
-        was_member, was_counted = (
+        took_part, was_counted = (
             participant.takes_part,
             participant.has_valid_currents and participant.is_reachable,
         )
         moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
-        if not was_member and participant.takes_part:  # what it had while it stood by is its start
+        if not took_part and participant.takes_part:  # what it had while it stood by is its start
             participant.raised_at, participant.raised_in_set = (
                 cycle.now_s,
                 cycle.state.meter.sets.count,
@@ -107,12 +111,17 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         elif not was_counted and participant.has_valid_currents and participant.is_reachable:
             _take_from_base_load(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
-        invalid = invalid or (participant.is_reachable and not participant.has_valid_currents)
-    cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, invalid)
+        has_invalid = has_invalid or (
+            participant.is_reachable and not participant.has_valid_currents
+        )
+    cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, has_invalid)
 
 
 def _reexamine_reports(cycle: CycleState) -> None:
-    """Re-examine samples of the meter that readings have reached by now, or that are in force."""
+    """Examine samples of the meter again that readings cover by now.
+
+    Where a meter sends changes only, a value in force says more once no charger moves any more.
+    """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
         before_ma = phase.base_ma
@@ -127,14 +136,17 @@ def _reexamine_reports(cycle: CycleState) -> None:
 
 
 def _add_to_base_load(cycle: CycleState, moved: Phases) -> None:
-    """Count a draw that is no longer known as building load, now and in the past."""
+    """Count a draw that is not known any more as the building's, now and in the past."""
     if cycle.is_static:  # there is no building in it; the reserve stands for all of it
         return
     add_draw(cycle.phases, moved)
 
 
 def _take_from_base_load(cycle: CycleState, known: Phases) -> None:
-    """Take a draw that is known again out of the building load; its peaks stay for raising."""
+    """Take a draw that is known again out of the base load; `known`: per grid phase [mA].
+
+    Its peaks stay in the history, so nothing is raised on it at once.
+    """
     if cycle.is_static:
         return
     for index, phase in enumerate(cycle.phases):
@@ -150,17 +162,17 @@ def _take_from_base_load(cycle: CycleState, known: Phases) -> None:
 
 
 def _supervise_meter_age(cycle: CycleState) -> None:
-    """Begin the emergency when the meter has been silent for too long, end it when its values hold again.
+    """Begin the emergency when the meter has been silent for too long; end it when its values hold again.
 
     Also note which phases are to be read from the bus, and set or clear the fault of the silent meter.
-    With a static limit there is no meter, and nothing to supervise.
+    With a static limit there is no meter to supervise. Source: load-management 3.2, 11.
     """
     if cycle.is_static:
         return
     alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
     last_at = cycle.state.meter.supervised_since if alive_at is None else alive_at
-    silent = cycle.now_s - last_at >= cycle.settings.timeout_s
-    if silent:
+    is_silent = cycle.now_s - last_at >= cycle.settings.timeout_s
+    if is_silent:
         cycle.is_emergency = True
     elif cycle.is_emergency and meters.are_values_valid_again(
         cycle.meter, cycle.settings, cycle.now_s
@@ -172,13 +184,13 @@ def _supervise_meter_age(cycle: CycleState) -> None:
     fault_lasts = (
         cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
     )  # until a full set
-    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, silent or fault_lasts)
+    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or fault_lasts)
 
 
 def _check_meter_follows(cycle: CycleState) -> None:
-    """Begin the emergency when the meter does not follow the chargers; a complete set is none then.
+    """Begin the emergency when the meter does not follow the chargers.
 
-    Source: load-management 13.5.
+    A complete set does not end it then. Source: load-management 13.5.
     """
     found = {phase.follow_check.finding for phase in cycle.phases}
     cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
@@ -191,9 +203,9 @@ _NOTHING_WRONG = {None}
 
 
 def _limit_by_absolute_value(cycle: CycleState) -> None:
-    """Count the absolute value of a meter that does not follow as building load.
+    """Count the absolute value of a meter that does not follow the chargers as base load.
 
-    That is never less than the building draws if only the sign is wrong, and somebody must be able to
+    That is never less than the building draws if only the sign is wrong. And some vehicle must be able to
     start: without steps of the chargers nobody would ever see that the meter is right again.
     """
     for index, phase in enumerate(cycle.phases):
@@ -204,9 +216,10 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 
 
 def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
-    """Watch whether the minima alone are too much, and whether some fit again.
+    """Supervise the phases for an overcurrent, and the lock-out for its end.
 
-    While a phase is silent, the others are watched all the same; restarts wait for all of them.
+    While the meter is silent on a phase, the others are supervised all the same; a restart waits for all
+    of them. Source: load-management 12.
     """
     if cycle.is_static:
         return
@@ -221,11 +234,11 @@ def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None
             for index in range(len(cycle.phases))
             if index not in silent
         ]
-        good = not cycle.is_emergency and _is_restart_possible(cycle)
+        may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
         _note_whether_released(cycle)
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
-            before, cycle.settings, loads, cycle.now_s, may_restart=good
+            before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
         )
         if cycle.overcurrent.is_locked_out and not before.is_locked_out:
             _interrupt_all(cycle)
@@ -233,7 +246,7 @@ def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None
 
 
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
-    """Tell whether the value of a phase is not older than the meter may be silent, nor wrong."""
+    """Tell whether the value of a phase (0 to 2) is neither stale nor of a meter that is wrong."""
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
         return False
@@ -241,10 +254,10 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 
 
 def _interrupt_all(cycle: CycleState) -> None:
-    """Interrupt after an overcurrent, and note which participants that concerns.
+    """Interrupt charging after an overcurrent was confirmed, and note which participants that concerns.
 
-    With the queue, those whose minimum does not fit are shed, and mostly that is enough. Otherwise all
-    that charge are interrupted; a restart counts from the earliest instant from which one fits.
+    With the queue those are shed whose minimum does not fit, and mostly that is enough. Otherwise all are
+    interrupted; the time until a restart may lie before. Source: load-management 12.3, 12.4d.
     """
     running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
     if cycle.settings.queue:
@@ -262,10 +275,9 @@ def _interrupt_all(cycle: CycleState) -> None:
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
-    """Return the instant since which a participant's minimum would have fitted alone [monotonic s].
+    """Return since when a participant's minimum would have fitted alone [monotonic s].
 
-    It includes the room that a restart needs. If there was room for as long as is remembered, the
-    instant is long ago.
+    With the room that a restart needs. An instant long ago: as long as peaks are remembered.
     """
     since = LONG_AGO
     for index in participant.phases:
@@ -280,7 +292,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
 def _note_whether_released(cycle: CycleState) -> None:
     """Note whether the meter has measured the line since the interrupted vehicles stopped.
 
-    One that does not stop is waited for no longer than a restart takes anyhow.
+    A vehicle that does not stop is waited for no longer than a restart takes anyhow.
     """
     lock_out = cycle.overcurrent.lock_out
     if lock_out is None:
@@ -309,9 +321,9 @@ def _note_whether_released(cycle: CycleState) -> None:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether one of those that were interrupted, or of those that want, would fit again.
+    """Tell whether the minimum of an interrupted participant that still wants to charge fits again.
 
-    One that only waited before delays no restart. Source: load-management 12.4.
+    One that was only waiting before delays no restart. Source: load-management 12.4a.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
@@ -327,7 +339,10 @@ def _is_restart_possible(cycle: CycleState) -> bool:
 
 
 def _may_be_overcurrent(cycle: CycleState) -> bool:
-    """Tell whether there is anything to watch: mostly the line carries less than it may."""
+    """Tell whether a phase may carry too much, so that it must be supervised in this cycle.
+
+    Mostly the line carries less than its limit, and nothing is to be done.
+    """
     settings, values = cycle.settings, cycle.state.meter.values
     spare_ma = settings.severe_factor * settings.fuse_ma
     for participant in cycle.participants.values():
@@ -342,6 +357,7 @@ def _may_be_overcurrent(cycle: CycleState) -> bool:
 
 
 def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
+    """Return what the supervision must know of a phase (0 to 2); `is_new`: it was just measured."""
     participants = cycle.participants.values()
     running = [m for m in participants if m.takes_part and m.offer_ma and index in m.phases]
     at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
@@ -357,9 +373,10 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what the line carries; while vehicles still obey, no more than it will when they have.
+    """Return what a phase carries [mA], as the supervision counts it.
 
-    An older value shows what has been acted on already.
+    While vehicles still obey, no more than they will leave: an older value shows what has been acted on.
+    Source: load-management 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:
@@ -371,7 +388,10 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Shed participants that do not fit instead of interrupting all."""
+    """Stop the participants whose minimum does not fit, instead of interrupting all.
+
+    If the others fit then, the lock-out ends at once. Source: load-management 18.1.
+    """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
         cycle.set_offer(participant, 0)
@@ -387,22 +407,33 @@ def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
 
 
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
-    """Offer 0 A at once to every participant that may not charge."""
-    locked = cycle.overcurrent.is_locked_out
+    """Offer 0 A at once where nothing may flow: lock-out, constraint, invalid currents, cap too low.
+
+    Source: load-management 6.
+    """
+    is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
         if not participant.is_reachable:
             cycle.reasons[number] = Reason.NOT_REACHABLE
-        too_low = participant.highest_offer_ma < participant.settings.minimum_ma
-        if locked or not participant.may_charge or not participant.has_valid_currents or too_low:
+        is_cap_too_low = participant.highest_offer_ma < participant.settings.minimum_ma
+        if (
+            is_locked_out
+            or not participant.may_charge
+            or not participant.has_valid_currents
+            or is_cap_too_low
+        ):
             cycle.set_offer(participant, 0)
             if not participant.has_valid_currents:
                 cycle.reasons[number] = Reason.INVALID_CURRENT
-            elif locked:
+            elif is_locked_out:
                 cycle.reasons[number] = Reason.LOCK_OUT
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Hold every participant at its minimum: the available current is unknown, or soon will be."""
+    """Hold every participant at its minimum, in an emergency or a high-power window.
+
+    What is available is not known then, or will soon be less. Source: load-management 10, 11.
+    """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
     room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.room_now_ma
     for participant in cycle.eligible:
@@ -420,11 +451,10 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 
 
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
-    """Tell whether one that has 0 A may have its minimum.
+    """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last set.
 
-    An emergency adds no current to a line that nobody sees: what the last complete set left, its
-    peaks included, decides. Before the first set everybody has the minimum, but nobody is started
-    any more once the meter should have spoken. Source: load-management 11.
+    An emergency adds no current to a line that is not measured. Before the first set all have the minimum,
+    but none starts once the meter should have sent a value. Source: load-management 11.3, 11.4.
     """
     if cycle.is_emergency and not cycle.is_base_known:
         return FaultCode.SMART_METER_TIMEOUT not in cycle.faults
@@ -432,9 +462,10 @@ def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
 
 
 def _offer_to_free_points(cycle: CycleState) -> None:
-    """Offer free charging points what a newcomer would get at once.
+    """Offer each free charging point what a newcomer would get there at once: its minimum, or 0 A.
 
-    The minimum of one is not available to the next: two may plug in at the same moment.
+    The minimum of one is not available to the next: two vehicles may be plugged in at the same moment.
+    Source: load-management 5.5.
     """
     available_ma = (
         cycle.room_now_ma

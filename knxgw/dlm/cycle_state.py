@@ -15,15 +15,15 @@ from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
 def _peak(history: BaseHistory, begin_at: float) -> tuple[int, float]:
-    """Return the highest base load [mA] in force since a moment, and until when it was.
+    """Return the highest base load [mA] that was in force after `begin_at`, and until when it was.
 
-    The history is falling, so it is the first one that was in force after that moment.
+    The history is falling, so it is the first one that was still in force then.
     """
     return next(((ma, until) for until, ma in history if until > begin_at), (0, IN_FORCE))
 
 
 class CycleState:
-    """State that a cycle may change; lives as long as the cycle."""
+    """What one cycle reads and changes: a copy of the state, and the room on each phase."""
 
     def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
         self.state = state
@@ -39,8 +39,8 @@ class CycleState:
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
         self.turn = state.turn
-        self.is_at_target = True  # nobody waits for more
-        # for which offers without a vehicle are taken back
+        self.is_at_target = True  # no participant could get more by waiting a moment
+        # per phase, by newcomers for which offers to free charging points are withdrawn
         self.claimed_ma = [0] * len(self.phases)
         count = len(self.phases)
         self.room_now_ma = [0] * count  # A_now
@@ -54,12 +54,12 @@ class CycleState:
 
     @property
     def is_held_at_minimum(self) -> bool:
-        """Tell whether nobody may have more than the minimum."""
+        """Tell whether no participant may have more than its minimum: emergency, or high-power window."""
         return self.is_emergency or self.is_in_high_power_window
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return the participants of the allocation."""
+        """Return the participants that may have their minimum at least: those the allocation is for."""
         if self.overcurrent.is_locked_out:
             return []
         return [
@@ -70,21 +70,24 @@ class CycleState:
         ]
 
     def set_fault(self, code: FaultCode, is_present: bool) -> None:  # noqa: FBT001 - a finding
-        """Note whether a general fault is there."""
+        """Note whether a fault of the whole device is present."""
         if is_present != (code in self.faults):
             self.faults = self.faults | {code} if is_present else self.faults - {code}
 
     def set_offer(self, participant: Participant, offer_ma: int) -> None:
-        """Give a participant another offer."""
+        """Change the offer of a participant from this instant on [mA]."""
         set_offer(participant, offer_ma, self.settings, self.now_s)
 
     def start(self, participant: Participant) -> None:
-        """Give a newcomer its minimum."""
+        """Offer a newcomer its minimum; it is not raised before the next complete set of the meter."""
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
 
     def find_room(self) -> None:
-        """Find what is available per phase, for lowering (now) and for raising (peak-hold)."""
+        """Find the room on each phase [mA]: for lowering by the latest base load, for raising by its peak.
+
+        Source: load-management 7.3.
+        """
         window = meters.window_s(self.state.meter)
         claims = self._claims()
         counted_until = self._peaks_count_until()
@@ -107,9 +110,9 @@ class CycleState:
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window: float) -> int:
-        """Return how much higher the base load may be.
+        """Return how much higher the base load of a phase may be [mA]; `window` in s.
 
-        The next sample tells; a meter with nothing new to tell for a whole window resolves it as well.
+        The next sample resolves it. So does a meter that has nothing new to report for a whole window.
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -120,12 +123,15 @@ class CycleState:
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:
-        """Return the time from which peaks are forgotten: it stands still while the meter is silent."""
+        """Return the instant from which the windows of the peak-hold reach back [monotonic s].
+
+        It stands still while the meter is silent, so that no peak is forgotten then.
+        """
         times = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(times) if self.is_emergency and times else self.now_s
 
     def _claims(self) -> list[Claims]:
-        """Return what charging points take of each phase beside their offers."""
+        """Return what is reserved on each phase for charging points beside their offers."""
         claims = [Claims() for _ in self.phases]
         for participant in self.participants.values():
             if participant.has_claims_beside_offer:
@@ -134,10 +140,11 @@ class CycleState:
         return claims
 
     def committed_ma(self, *, without: Participant | None = None) -> list[int]:
-        """Return what participants hold of each phase, all together: the larger of offer and draw.
+        """Return the sum of all commitments on each phase [mA], of all participants or all but one.
 
-        One that was raised a moment ago may still rise to that, though it was lowered since. What
-        lowering one without measurement has released is what the meter has shown since.
+        A participant that was raised a moment ago may still draw what it was raised to, though it was lowered
+        since. One without measurement that was lowered counts with its earlier draw until the meter has
+        measured the phase. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -159,7 +166,7 @@ class CycleState:
         return held_ma
 
     def _is_awaiting_release(self, participant: Participant) -> bool:
-        """Tell whether the smart meter has not been read since a participant without measurement was lowered.
+        """Tell whether a participant without measurement was lowered, and the meter has not been read since.
 
         Only the meter shows what such a charger has released.
         """
@@ -173,9 +180,9 @@ class CycleState:
         )
 
     def _is_meter_unread_since_change(self, participant: Participant, phase: int) -> bool:
-        """Tell whether the meter has not measured a phase since a participant had to obey its last offer.
+        """Tell whether a phase was not measured since a participant had to obey its last offer.
 
-        A meter that reports on change is read by its silence.
+        A meter that sends changes only is read by its silence.
         """
         if phase not in participant.phases or self.is_static:
             return False
@@ -188,16 +195,17 @@ class CycleState:
         )
 
     def has_room(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Tell whether the minimum of a newcomer fits beside what everybody holds."""
+        """Tell whether the minimum of a newcomer fits beside the commitments of all others."""
         held_ma = self.committed_ma(without=participant)
         need_ma = participant.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
 
     def try_to_claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Claim the minimum of a newcomer; true: it may start now.
+        """Claim the minimum of a newcomer, and tell whether it may start now.
 
-        Where no vehicle is connected, an offer is withdrawn first if there is not enough for both:
-        a vehicle may have been plugged in there since the last reading.
+        If there is not enough for it and for the offers where no vehicle is connected, such an offer is
+        withdrawn first: a vehicle may have been plugged in there since the last reading.
+        Source: load-management 9.2c.
         """
         held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
         spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
@@ -212,7 +220,7 @@ class CycleState:
         return False
 
     def _offered_without_vehicle_ma(self) -> list[int]:
-        """Return what those without a vehicle are offered, or were until a moment ago."""
+        """Return per phase [mA] what free charging points are offered, or were until a moment ago."""
         standing_ma = [0] * len(self.phases)
         for participant in self.participants.values():
             if participant.takes_part or not (
@@ -232,12 +240,12 @@ class CycleState:
         return standing_ma
 
     def has_room_for_commitments(self, participant: Participant) -> bool:
-        """Tell whether what everybody holds is there on the phases of this one."""
+        """Tell whether all commitments fit on the phases of a participant."""
         held_ma = self.committed_ma()
         return all(held_ma[index] <= self.room_now_ma[index] for index in participant.phases)
 
     def finish(self) -> LoadManagement:
-        """Return the state that this cycle leaves."""
+        """Return the state that this cycle leaves, and when the next one is due."""
         known = not self.is_emergency and self.is_base_known
         padded = (*self.room_now_ma, 0, 0)
         return LoadManagement(
@@ -257,7 +265,7 @@ class CycleState:
         )
 
     def _next_due_at(self) -> float:
-        """Return until when time alone changes nothing: then the next cycle is due at latest."""
+        """Return until when time alone changes nothing: the next cycle is due then [monotonic s]."""
         now_s = self.now_s
         due_at = self._note_unchanged_until()
         waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
@@ -292,11 +300,11 @@ class CycleState:
         return min(due_at, self._next_turn_at())
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
-        """Tell whether a value that is in force says more when nothing moves any more."""
+        """Tell whether the base load is a range, and a value in force will narrow it once all is at rest."""
         return self.has_meter_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
 
     def _note_unchanged_until(self) -> float:
-        """Note for each participant until when nothing about it changes; return the first of these.
+        """Note for each participant from when on time alone changes something; return the first instant.
 
         After a new offer that is now: the next cycle sees what follows from it.
         """
@@ -313,7 +321,7 @@ class CycleState:
         return soonest_at
 
     def _next_turn_at(self) -> float:
-        """Return when a participant that charges may have to yield to one that waits."""
+        """Return when a participant that charges may have to yield to one that waits [monotonic s]."""
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]

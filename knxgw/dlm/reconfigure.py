@@ -28,9 +28,8 @@ def reconfigured(
 ) -> LoadManagement:
     """Return load management with other settings and participants.
 
-    `same_measurement`: the values of the smart meter are still those of this line. Otherwise it
-    begins as at a start, with an emergency until the first complete set, and nobody has more than
-    before.
+    `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise it begins
+    as at a start, with an emergency until the first complete set, and no participant has more than before.
     """
     wanted = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -60,7 +59,7 @@ def reconfigured(
 
 
 def newcomer(settings: ParticipantSettings) -> Participant:
-    """Return a participant that has nothing yet."""
+    """Return a participant that has no offer yet."""
     return Participant(settings=settings, phases=settings.wired_phases)
 
 
@@ -87,7 +86,7 @@ def _restarted(
 
 
 def _had_before(before: Participant | None, begun: Participant) -> bool:
-    """Tell whether a participant had, on each of its phases, what it begins with."""
+    """Tell whether a participant had, on each of its phases, at least what it begins with."""
     return (
         before is not None
         and before.offer_ma >= begun.offer_ma

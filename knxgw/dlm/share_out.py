@@ -29,12 +29,15 @@ from knxgw.dlm.settings import (
 from knxgw.dlm.state import PhaseState, Turn
 
 CLOCK_SLACK_S = 1e-6
-METER_STEP_MA = 50  # 9.021 tells no less at 60 A: that is no excess
+METER_STEP_MA = 50  # the resolution of 9.021 at 60 A: no excess
 OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 
 
 def share_out(cycle: CycleState) -> None:
-    """Admit, lower, start and raise."""
+    """Allocate the room: admit newcomers, lower, start, raise, and note the reason of each offer.
+
+    Source: load-management 8, 9.
+    """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
@@ -48,14 +51,14 @@ def share_out(cycle: CycleState) -> None:
     requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *admitted)}
     others_ma = _committed_by_others_ma(cycle, requests)
     down_ma = _allocated(cycle.room_now_ma, others_ma, requests)
-    up_ma = (
+    target_ma = (
         down_ma
         if cycle.room_to_raise_ma == cycle.room_now_ma
         else _allocated(cycle.room_to_raise_ma, others_ma, requests)
     )
-    _update_scarcity(cycle, running, up_ma)
+    _update_scarcity(cycle, running, target_ma)
     _lower(cycle, running, down_ma)
-    least_ma = {number: min(ma, down_ma[number]) for number, ma in up_ma.items()}
+    least_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
@@ -65,7 +68,7 @@ def share_out(cycle: CycleState) -> None:
         if cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
-    explain(cycle, running, waiting, up_ma)
+    explain(cycle, running, waiting, target_ma)
     for participant in eligible:
         if participant.is_idle:
             cycle.set_offer(participant, participant.settings.minimum_ma)
@@ -73,6 +76,7 @@ def share_out(cycle: CycleState) -> None:
 
 
 def _allocation_request(cycle: CycleState, participant: Participant) -> AllocationRequest:
+    """Return what a participant asks of the allocation."""
     one = participant.settings
     return AllocationRequest(
         one.minimum_ma,
@@ -86,11 +90,11 @@ def _allocation_request(cycle: CycleState, participant: Participant) -> Allocati
 
 
 def _committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
-    """Return per phase what participants hold that are not in `numbers` [mA].
+    """Return the commitments per phase [mA] of the participants that are not in `numbers`.
 
     One that was just offered 0 A is left out until it must have obeyed: its current is about to be
-    released, and a raise waits for the meter anyway. One whose charger interrupts although its
-    vehicle still draws (`draws_while_interrupting`) holds its offer, the others what they draw.
+    released, and a raise waits for the meter anyway. One whose charger interrupts although its vehicle
+    still draws holds its offer, the others hold what they draw.
     """
     held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
@@ -107,6 +111,7 @@ def _committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[
 def _allocated(
     room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
 ) -> dict[int, int]:
+    """Return the allocation [mA] by number, in the room per phase beside what others hold (`others_ma`)."""
     if not requests:
         return {}
     room_ma = [free - held for free, held in zip(room_ma, others_ma, strict=True)]
@@ -116,15 +121,18 @@ def _allocated(
 
 
 def _update_scarcity(
-    cycle: CycleState, running: Sequence[Participant], up_ma: Mapping[int, int]
+    cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note since when what a capped participant does not use is lacking elsewhere on its phases."""
+    """Note since when others on the same phases lack what a vehicle with a cap by use does not use.
+
+    Then its headroom is narrowed. Source: load-management 14.1.
+    """
     if all(participant.use_cap_ma is None for participant in running):
         return
     short = {
         index
         for participant in running
-        if up_ma[participant.settings.number]
+        if target_ma[participant.settings.number]
         < participant.highest_offer_ma - cycle.settings.raise_from_ma
         for index in participant.phases
     }
@@ -141,9 +149,10 @@ def _update_scarcity(
 def _admission_order(
     cycle: CycleState, participant: Participant
 ) -> tuple[bool, bool, int, float, int]:
-    """Return the order of admission; with the queue the longest wait counts too.
+    """Return the sort key of admission: prioritised first, then least energy in the session.
 
-    The participant a rotation made room for is admitted first.
+    With the queue the one that another one has yielded to comes before, and of equal energies the one that
+    has waited longest. Source: load-management 9.2a, 18.1l.
     """
     number = participant.settings.number
     since = (
@@ -157,7 +166,7 @@ def _admission_order(
 
 
 def _end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
-    """Wait no longer for the participant that another one has yielded to, once that is in vain.
+    """End the wait for the participant that another one has yielded to, once it is over or in vain.
 
     It has its current, does not want to charge any more, or there is no room for it after all.
     """
@@ -172,7 +181,10 @@ def _end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
 def _rotate_if_due(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> None:
-    """Let one that charged for a turn yield to the one that has waited longest, if that was a turn, too."""
+    """Stop a participant that has had its turn, for the one that has waited for a turn or longer.
+
+    Not if that one can be admitted without. Source: load-management 18.1g.
+    """
     settings = cycle.settings
     if not settings.queue or cycle.turn is not None:
         return
@@ -199,7 +211,7 @@ def _room_beside_others_ma(
     running: list[Participant],
     waiting: list[Participant],
 ) -> list[int]:
-    """Return what there is for these participants, beside what others draw."""
+    """Return the room per phase [mA] for these participants: what is available less what others hold."""
     others_ma = _committed_by_others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
@@ -210,7 +222,10 @@ def _admit(
     waiting: list[Participant],
     available_ma: Sequence[int],
 ) -> list[Participant]:
-    """Return the waiting participants whose minimum fits into `available_ma` when the others make room."""
+    """Return the waiting participants whose minimum fits into `available_ma` if the others make room.
+
+    In their order, each beside the minima of those before it. Source: load-management 9.2b.
+    """
     minimums = [
         sum(m.settings.minimum_ma for m in running if index in m.phases)
         for index in range(len(cycle.phases))
@@ -236,9 +251,10 @@ def _targets_beside_hopeful(
     admitted: list[Participant],
     least_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
-    """Return what each may rise to: not into what one that waits would get but for the uncertainty.
+    """Return to what each may rise [mA] without taking what one that waits is about to get.
 
-    It ends within seconds; one raised meanwhile would have to give way at once.
+    That one is kept from starting by the uncertainty of the base load alone. It ends within seconds, and
+    one that was raised meanwhile would have to give way at once.
     """
     if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
         return least_ma
@@ -251,10 +267,10 @@ def _targets_beside_hopeful(
 def _try_to_readmit(
     cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
 ) -> bool:
-    """Readmit one that was shed once there has been room for long enough; false: not yet.
+    """Readmit one that was shed, once there has been room for it for long enough; false: not yet.
 
-    What there is at each moment counts: that it lasts is what the time is for. One that was
-    stopped often in this hour waits for the hour to end: its contactor and its vehicle wear.
+    The room at each moment counts, not the peak: that it lasts is what the time is for. One that was
+    stopped often waits for the hour to end: contactor and vehicle wear. Source: load-management 18.1f.
     """
     if not participant.was_shed:
         return True
@@ -276,7 +292,10 @@ def _try_to_readmit(
 
 
 def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
-    """Lower offers that are too high, at once; note it where the line was in danger."""
+    """Lower the offers that are too high, at once; note it where the line was in danger.
+
+    Source: load-management 9.3.
+    """
     settings = cycle.settings
     danger = _update_dangers(cycle, running)
     again, still_over = _phases_in_danger_again(cycle, danger), _phases_still_over_range(cycle)
@@ -289,14 +308,14 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
         )
         if is_blind or not still_over.isdisjoint(participant.phases):
             target_ma = participant.settings.minimum_ma
-        safety = any(danger[index] is not Danger.NONE for index in participant.phases)
+        is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
         step_ma = max(settings.lower_from_ma, participant.settings.resolution_ma)
-        shrunk = participant.offer_ma - target_ma > step_ma
-        capped = participant.highest_offer_ma < participant.offer_ma
-        if safety or shrunk or capped:
+        has_shrunk = participant.offer_ma - target_ma > step_ma
+        is_capped = participant.highest_offer_ma < participant.offer_ma
+        if is_safety or has_shrunk or is_capped:
             cycle.set_offer(
                 participant,
-                _without_raise_in_flight(participant, target_ma) if safety else target_ma,
+                _without_raise_in_flight(participant, target_ma) if is_safety else target_ma,
             )
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
@@ -304,9 +323,9 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
 
 
 def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
-    """Return no more than what a charger has taken: a raise it had not taken yet is taken back.
+    """Return a lower target [mA] that takes a raise back which its charger has not acknowledged yet.
 
-    It would be raised while the others have not obeyed yet.
+    Otherwise it would rise while the others have not obeyed yet.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma
@@ -317,10 +336,10 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 
 
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
-    """Return the phases on which a reduction for safety has not helped.
+    """Return the phases (0 to 2) on which a safety reduction has not helped.
 
-    A vehicle that takes less than it is report frees nothing when that is lowered, and without
-    measurement nobody knows which one does: then only the minimum is certain.
+    A vehicle that draws less than its offer releases nothing when that is lowered, and without measurement
+    nobody knows which one does: then only the minimum is certain. Source: load-management 9.3j.
     """
     soon_s = (
         cycle.settings.obey_s + 2 * cycle.state.meter.spacing_s + cycle.settings.meter_delay_s + 1.0
@@ -333,7 +352,10 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
 
 
 def _phases_still_over_range(cycle: CycleState) -> set[int]:
-    """Return the phases over range although a reduction was obeyed: by how much too high, nobody knows."""
+    """Return the phases (0 to 2) on which the meter is over range after a reduction was obeyed.
+
+    By how much they carry too much is not known, so all on them go to the minimum.
+    """
     found = set()
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
@@ -350,7 +372,10 @@ def _lower_for_newcomer(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower participants that leave a newcomer no room, by however little. Source: load-management 9.3c."""
+    """Lower running participants to their allocation where a newcomer needs room, by however little.
+
+    Source: load-management 9.3c.
+    """
     for participant in running:
         target_ma = allocated_ma[participant.settings.number]
         if target_ma < participant.offer_ma and not set(participant.phases).isdisjoint(
@@ -360,7 +385,7 @@ def _lower_for_newcomer(
 
 
 class Danger(Enum):
-    """How much too much the offers on a phase are."""
+    """How much the offers on a phase exceed its room."""
 
     NONE = "not"
     SMALL = "a little, but for a while"
@@ -368,7 +393,7 @@ class Danger(Enum):
 
 
 def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
-    """Return for each phase whether the offers are too much."""
+    """Return for each phase how much its offers exceed the room; time how long they do."""
     room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
     numbers = {participant.settings.number for participant in running}
@@ -387,6 +412,10 @@ def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Dange
 
 
 def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
+    """Return how much the offers on one phase exceed its room [mA]; note since when they do.
+
+    Source: load-management 9.3a, 9.3b.
+    """
     if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
         phase.excess_since = None
         return Danger.NONE
@@ -398,10 +427,10 @@ def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_m
 
 
 def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
-    """Remember a reduction for safety; a load that comes and goes makes the next raise wait longer.
+    """Note a safety reduction; if the same load came back after a raise, back off.
 
-    Waiting longer is of use only where the building had as much not long ago: then a longer window
-    would have kept that in mind, and nobody had been raised.
+    Waiting longer is of use only where the building drew as much not long ago: then a longer window would
+    have remembered that, and nothing would have been raised. Source: load-management 9.4e.
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:
@@ -418,9 +447,12 @@ def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
 # --- raise ---------------------------------------------------------------------------------------
 
 
-def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]) -> None:
-    """Raise offers by what has been released."""
-    requests_ma = _collect_raise_requests(cycle, running, up_ma)
+def _raise(cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]) -> None:
+    """Raise offers as far as room has been released, by the ramp at most.
+
+    `target_ma`: to what each may rise. Source: load-management 9.4.
+    """
+    requests_ma = _collect_raise_requests(cycle, running, target_ma)
     if not requests_ma:
         return
     held_ma = cycle.committed_ma()
@@ -449,13 +481,15 @@ def _raise(cycle: CycleState, running: list[Participant], up_ma: Mapping[int, in
 
 
 def _collect_raise_requests(
-    cycle: CycleState, running: list[Participant], up_ma: Mapping[int, int]
+    cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> list[tuple[Participant, int]]:
     """Return which participants may rise now, and by how much at most [mA]."""
     settings = cycle.settings
     requests_ma: list[tuple[Participant, int]] = []
     for participant in running:
-        want_ma = min(up_ma[participant.settings.number] - participant.offer_ma, settings.raise_ma)
+        want_ma = min(
+            target_ma[participant.settings.number] - participant.offer_ma, settings.raise_ma
+        )
         step_ma = max(settings.raise_from_ma, participant.settings.resolution_ma)
         if want_ma < step_ma:
             _time_small_raise(participant, want_ma, cycle.now_s)
@@ -468,7 +502,7 @@ def _collect_raise_requests(
 
 
 def _time_small_raise(participant: Participant, want_ma: int, now_s: float) -> None:
-    """Note since when a small raise has been possible."""
+    """Note since when a raise has been possible that is too small to be made at once."""
     if want_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None
     elif participant.small_raise_possible_since is None:
@@ -479,25 +513,36 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
     """Tell whether a small raise has been possible for so long that it is worth a write.
 
     Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
+    Source: load-management 9.4g.
     """
     since = participant.small_raise_possible_since
     return since is not None and now_s - since >= SMALL_RAISE_S
 
 
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether a participant may be raised now: spacing, a complete set of the meter, and the hold.
+
+    Source: load-management 9.4a, 9.4d.
+    """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     meter = cycle.state.meter
     sets = meter.sets
-    just_complete = sets.completed_at == cycle.now_s
-    complete = sets.count > participant.raised_in_set and (just_complete or not sets.fresh_phases)
-    recent = complete and are_values_recent(meter, cycle.settings, cycle.now_s)
-    is_measured = cycle.has_meter_on_change or cycle.is_static or recent
+    is_just_complete = sets.completed_at == cycle.now_s
+    is_complete = sets.count > participant.raised_in_set and (
+        is_just_complete or not sets.fresh_phases
+    )
+    is_recent = is_complete and are_values_recent(meter, cycle.settings, cycle.now_s)
+    is_measured = cycle.has_meter_on_change or cycle.is_static or is_recent
     return is_measured and all(
         _may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases
     )
 
 
 def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
+    """Tell whether T_hold has passed since the last safety reduction on a phase.
+
+    Source: load-management 9.4b.
+    """
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
