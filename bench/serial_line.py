@@ -102,7 +102,7 @@ def models() -> dict[str, DeviceModel]:
     box = chargers["abb_terra_ac"]
     return {
         "ABB Terra AC": box,
-        "the same, value by value": replace(box, read=replace(box.read, single=True)),
+        "the same, value by value": replace(box, read=replace(box.read, is_single=True)),
         "Heidelberg, 100 ms of silence": chargers["heidelberg_energy_control"],
     }
 

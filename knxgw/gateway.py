@@ -183,9 +183,9 @@ class Gateway:
         knx, application = self._knx, self.application
         return PanelState(
             phase=self._phase,
-            knx_connected=self.knx_is_up,
-            knx_lost_s=knx.lost_s if knx else None,
-            telegram_s=knx.telegram_s if knx else None,
+            is_knx_connected=self.knx_is_up,
+            knx_lost_at=knx.lost_s if knx else None,
+            telegram_at=knx.telegram_s if knx else None,
             fault_flashes=application.station.fault_flashes if application else 0,
         )
 

@@ -137,7 +137,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     A gateway that runs with this very file has its address and its state directory: that is no
     mistake of the file. `offline`: without what this machine must have or be.
     """
-    loaded = load_configuration(path, catalogue(), offline=offline)
+    loaded = load_configuration(path, catalogue(), is_offline=offline)
     if loaded.configuration is None or offline:
         left_out = _MACHINE if offline and loaded.configuration else ()
         return Judgement(findings=loaded.findings, left_out=left_out)

@@ -57,7 +57,7 @@ def test_every_group_object_stands_in_the_objects_page() -> None:
         assert f"| {one.function.de} |" in row
         assert f"`{one.flags}`" in row
         assert all(dpt in row for dpt in one.dpts)
-        if one.per_point:
+        if one.is_per_point:
             assert f"| {one.number_of(2)} | {one.number_of(3)} |" in row
 
 

@@ -56,6 +56,7 @@ def check_model(model: DeviceModel, root: Node) -> None:
 
 
 def _check_numbers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
+    """Report codes that no register can show, a scale of 0, and a unit that the name contradicts."""
     for point in model.points.values():
         if any(not codes or codes.stop > 1 << 16 * point.count for codes in point.invalid):
             nodes[point.name].mapping()["invalid"].report(
@@ -77,7 +78,7 @@ def _check_numbers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
 def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
     """Report two points on one register, unless one is the read-back of the other."""
     for first, second in itertools.combinations(model.points.values(), 2):
-        if _overlap(first, second) and not _may_share(first, second):
+        if _is_overlapping(first, second) and not _may_share_registers(first, second):
             nodes[second.name].report(
                 f"register {max(first.address, second.address)} belongs to {first.name!r} already",
                 f"check the addresses and types of both (`{first.name}` has {first.count} from "
@@ -85,19 +86,25 @@ def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
             )
 
 
-def _overlap(one: Point, other: Point) -> bool:
-    same = (one.table, one.unit_id, one.relative) == (other.table, other.unit_id, other.relative)
+def _is_overlapping(one: Point, other: Point) -> bool:
+    """Tell whether two points have a register in common."""
+    same = (one.table, one.unit_id, one.is_relative) == (
+        other.table,
+        other.unit_id,
+        other.is_relative,
+    )
     ends = one.address + one.count, other.address + other.count
     return same and one.address < ends[1] and other.address < ends[0]
 
 
-def _may_share(one: Point, other: Point) -> bool:
+def _may_share_registers(one: Point, other: Point) -> bool:
+    """Tell whether two points may have a register in common: other bits of it, or a read-back."""
     if _VIEWS.get(one.type, "number") != _VIEWS.get(other.type, "number"):
         return True
     if one.extract is not None and other.extract is not None:
         return not one.extract.mask << one.extract.shift & other.extract.mask << other.extract.shift
     same = (one.address, one.count, one.type) == (other.address, other.count, other.type)
-    return same and one.writable != other.writable
+    return same and one.is_writable != other.is_writable
 
 
 def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
@@ -105,7 +112,7 @@ def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
     for name in ("current", "power", "energy_total", "voltage"):
         phases = [p for n in (1, 2, 3) if (p := model.points.get(f"{name}_l{n}"))]
         for phase in phases[1:]:
-            if _shape(phase) != _shape(phases[0]):
+            if _encoding(phase) != _encoding(phases[0]):
                 nodes[phase.name].report(
                     f"counts otherwise than {phases[0].name!r}",
                     "give it the same type, scale, orders and invalid codes, or check both",
@@ -123,14 +130,15 @@ def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
             )
 
 
-def _shape(point: Point) -> tuple[object, ...]:
+def _encoding(point: Point) -> tuple[object, ...]:
+    """Return everything that says how the registers of a point are read as a number."""
     orders = point.word_order, point.byte_order
     return (
         point.type,
         point.scale,
         point.scale_from,
         point.add,
-        point.times,
+        point.ratio_points,
         orders,
         point.invalid,
     )
@@ -159,7 +167,7 @@ def _check_steps(model: DeviceModel, control: Control, root: Node) -> None:
                     )
             value = watchdog.timeout_s if watchdog and step.value is StepValue.WATCHDOG else None
             value = step.value if isinstance(step.value, float) else value
-            if value is not None and not _takes(point, value):
+            if value is not None and not _is_in_range(point, value):
                 item.report(
                     f"{value:g} is outside of what {point.name!r} takes",
                     f"{_range(point)}; correct the step, or `low` and `high` of the point",
@@ -169,17 +177,20 @@ def _check_steps(model: DeviceModel, control: Control, root: Node) -> None:
 def _step_lists(
     control: Control, watchdog: Watchdog | None
 ) -> Iterable[tuple[str, str, tuple[WriteStep, ...]]]:
+    """Yield section, key and steps of every list of steps in a model file."""
     yield from (("control", name, getattr(control, name)) for name in ("offer", "pause", "unlock"))
     if watchdog is not None:
         yield from (("watchdog", name, getattr(watchdog, name)) for name in ("arm", "refresh"))
 
 
-def _takes(point: Point, value: float) -> bool:
+def _is_in_range(point: Point, value: float) -> bool:
+    """Tell whether a value is within `low` and `high` of a point."""
     too_low = point.low is not None and value < point.low
     return not too_low and (point.high is None or value <= point.high)
 
 
 def _range(point: Point) -> str:
+    """Return in words which values a point takes."""
     low = "" if point.low is None else f"from {point.low:g} "
     return f"it takes {low}" + ("on" if point.high is None else f"to {point.high:g}")
 
@@ -189,7 +200,7 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
     if control.zero is ZeroMeaning.PAUSES:
         return
     what = "unlimited" if control.zero is ZeroMeaning.UNLIMITED else "not taken"
-    carriers = {step.point for step in control.offer if step.carries_offer}
+    carriers = {step.point for step in control.offer if step.is_offer}
     for name in sorted(carriers):
         low = model.points[name].low
         if low is None or low <= 0:
@@ -201,7 +212,7 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
         if name == "refresh" and by_offer:  # repeated during an offer only
             continue
         for step in steps:
-            is_offer = step.carries_offer and name != "offer"  # which is 0 during a pause
+            is_offer = step.is_offer and name != "offer"  # which is 0 during a pause
             if step.point in carriers and (step.value == 0 or is_offer):
                 root.mapping()[section].mapping()[name].report(
                     f"writes 0 to {step.point!r} while the charging point pauses, where 0 is {what}",
@@ -210,6 +221,7 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
 
 
 def _check_feeding(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
+    """Report a watchdog that may not be fed in time."""
     if watchdog.trigger is WatchdogTrigger.NONE:
         return
     latest_s = watchdog.refresh_s + FEED_LATE_SPACINGS * model.write.min_interval_s

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.points import Comparison
 from knxgw.catalogue.rules import PlugRule, StateRule
@@ -47,6 +47,7 @@ def _check_codes(model: DeviceModel, root: Node) -> None:
 
 
 def _check_shown(model: DeviceModel, shown: Shown, node: Node) -> None:
+    """Report a value of a simulated state that the code table of its point does not know."""
     for name, raw in shown.items():
         point = model.points.get(name)
         if point and point.codes and raw not in point.codes:
@@ -70,11 +71,11 @@ def _check_rules(model: DeviceModel, state: SimulatedState, shown: Shown, node: 
             f"add a rule below `plug_rules`, with connected: {str(is_connected).lower()}",
         )
     elif (
-        rule.connected != is_connected
+        rule.is_connected != is_connected
         and {comparison.point for comparison in rule.comparisons} <= shown.keys()
     ):
         node.report(
-            f"the plug rules say connected: {str(rule.connected).lower()}",
+            f"the plug rules say connected: {str(rule.is_connected).lower()}",
             "correct what is shown, or the first of `plug_rules` that holds",
         )
 
@@ -87,7 +88,7 @@ def _first(rules: Sequence[Rule], shown: Shown) -> Rule | None:
 def _may_hold(comparisons: Sequence[Comparison], shown: Shown) -> bool:
     """Tell whether comparisons may hold: points that are not shown can have any value."""
     return all(
-        holds(comparison, shown[comparison.point])
+        is_met(comparison, shown[comparison.point])
         for comparison in comparisons
         if comparison.point in shown
     )

@@ -5,7 +5,7 @@ from knxgw.catalogue.points import Comparison, Operator
 _Raw = int | float | str  # the number, or the text, that rules compare
 
 
-def holds(comparison: Comparison, raw: _Raw | None) -> bool:
+def is_met(comparison: Comparison, raw: _Raw | None) -> bool:
     """Tell whether one comparison of a rule holds for a raw value."""
     if comparison.operator is Operator.ANY:
         return True
@@ -15,10 +15,11 @@ def holds(comparison: Comparison, raw: _Raw | None) -> bool:
         return raw in comparison.values
     if comparison.operator is Operator.NOT:
         return raw != comparison.values[0]
-    return _holds_number(comparison, raw)
+    return _is_met_by_number(comparison, raw)
 
 
-def _holds_number(comparison: Comparison, raw: _Raw) -> bool:
+def _is_met_by_number(comparison: Comparison, raw: _Raw) -> bool:
+    """Tell whether a comparison with a number holds; it never does for a text."""
     value = comparison.values[0]
     if isinstance(raw, str) or isinstance(value, str):
         return False

@@ -22,7 +22,7 @@ class WriteStep:
     read_back: str | None = None  # point that reports what was written; None: nothing does
 
     @property
-    def carries_offer(self) -> bool:
+    def is_offer(self) -> bool:
         """Tell whether it writes the offer, as a current or as a power."""
         return self.value in (StepValue.OFFER, StepValue.OFFER_POWER)
 
@@ -46,13 +46,13 @@ class Control:
     offer: tuple[WriteStep, ...]
     pause: tuple[WriteStep, ...]
     unlock: tuple[WriteStep, ...]
-    start_stop: bool  # the device can hold a process until it is started (GO 54)
+    has_start_stop: bool  # the device can hold a process until it is started (GO 54)
     read_back: str | None  # point that reports the written offer
 
     @property
     def offer_step(self) -> WriteStep | None:
         """Return the step that carries the offer, as a current or as a power."""
-        return next((step for step in self.offer if step.carries_offer), None)
+        return next((step for step in self.offer if step.is_offer), None)
 
     def read_back_of(self, step: WriteStep) -> str | None:
         """Return the point that reports the value of a step of an offer or a pause."""

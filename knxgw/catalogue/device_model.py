@@ -73,7 +73,7 @@ class SunSpecChain:
 class ReadRules:
     """Limits of one read request."""
 
-    single: bool  # one point per request, never a block
+    is_single: bool  # one point per request, never a block
     max_registers: int
     gap_registers: int  # unmapped registers a block may bridge
     min_interval_s: float  # between two reads of this unit
@@ -140,7 +140,7 @@ class DeviceModel:
     model: str
     variants: tuple[str, ...]
     sources: tuple[str, ...]
-    confirmed: bool  # two independent sources agree
+    is_confirmed: bool  # two independent sources agree
     transports: tuple[Transport, ...]
     port: int
     unit_id: int

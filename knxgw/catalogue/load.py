@@ -84,6 +84,7 @@ def read_description(description: Mapping[str, object], kind: DeviceKind) -> Dev
 
 
 def _sound(found: T | None, problems: Problems) -> T:
+    """Return what was read. Raises: ConfigError, if there was a mistake."""
     problems.raise_if_errors()
     if found is None:
         raise ConfigError(problems.findings)
@@ -112,10 +113,12 @@ def _without_models(directory: Path, problems: Problems) -> Catalogue | None:
 
 
 def _read(path: Path, problems: Problems) -> Node | None:
+    """Return the root of a file; None: it could not be read, which is reported."""
     return read_tree(path, problems, name=f"{path.parent.name}/{path.name}")
 
 
 def _read_model(path: Path, kind: DeviceKind, problems: Problems) -> DeviceModel | None:
+    """Return the model of a file; its id must be the file's name."""
     node = _read(path, problems)
     model = read_model(node, kind) if node else None
     if node and model and model.id != path.stem:
@@ -124,6 +127,7 @@ def _read_model(path: Path, kind: DeviceKind, problems: Problems) -> DeviceModel
 
 
 def _read_models(directory: Path, kind: DeviceKind, problems: Problems) -> dict[str, DeviceModel]:
+    """Return the models of all files in a directory, by id."""
     models: dict[str, DeviceModel] = {}
     ets_ids: dict[int, str] = {}
     for path in sorted(directory.glob("*.yaml")):

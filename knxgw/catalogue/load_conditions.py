@@ -21,6 +21,7 @@ def read_comparisons(node: Node, points: Mapping[str, Point]) -> tuple[Compariso
 
 
 def _read_comparison(name: str, node: Node) -> Comparison:
+    """Return one comparison, see `read_comparisons`."""
     if node.is_list:
         values = tuple(_value(item.text()) for item in node.items())
         return Comparison(point=name, operator=Operator.ANY_OF, values=values)
@@ -41,6 +42,7 @@ def _read_comparison(name: str, node: Node) -> Comparison:
 
 
 def _value(text: str) -> int | float | str:
+    """Return a whole number, decimal or hexadecimal, or else the text."""
     try:
         return int(text, 0)
     except ValueError:

@@ -56,7 +56,7 @@ def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
         offer=_read_steps(node, "offer", points),
         pause=_read_steps(node, "pause", points),
         unlock=_read_steps(node, "unlock", points),
-        start_stop=flag_of(node, "start_stop"),
+        has_start_stop=flag_of(node, "start_stop"),
         read_back=_point_name(node, "read_back", points),
     )
     if not control.offer:
@@ -69,6 +69,7 @@ def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
 
 
 def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[WriteStep, ...]:
+    """Return a list of write steps; what cannot be written or read back is reported."""
     child = node.get(name)
     steps: list[WriteStep] = []
     for item in child.items() if child else ():
@@ -78,9 +79,9 @@ def _read_steps(node: Node, name: str, points: Mapping[str, Point]) -> tuple[Wri
         value_node = item.require("value")
         if point is None or value_node is None:
             continue
-        if read_back is not None and not points[read_back].readable:
+        if read_back is not None and not points[read_back].is_readable:
             item.report(f"point {read_back!r} cannot be read back", "give it `access: rw` or `ro`")
-        if not points[point].writable:
+        if not points[point].is_writable:
             item.report(f"point {point!r} is read only", "give it `access: rw` or `wo`")
         word = value_node.text()
         if word == StepValue.OFFER_POWER and points[point].unit != "W":
@@ -116,6 +117,7 @@ def read_watchdog(root: Node, points: Mapping[str, Point]) -> Watchdog | None:
 
 
 def _point_name(node: Node, name: str, points: Mapping[str, Point]) -> str | None:
+    """Return the name of an existing point; None: the key is missing."""
     child = node.get(name)
     if child is None:
         return None

@@ -53,6 +53,7 @@ def read_faults(root: Node) -> Faults | None:
 
 
 def _read_code(node: Node, seen: set[FaultCode]) -> FaultCode | None:
+    """Return the code of a fault that has not been defined before."""
     child = node.require("code")
     word = child.choice([code.value for code in FaultCode]) if child else None
     if child is None or word is None:
@@ -66,6 +67,7 @@ def _read_code(node: Node, seen: set[FaultCode]) -> FaultCode | None:
 
 
 def _read_definition(node: Node, code: FaultCode) -> FaultDefinition | None:
+    """Return title, cause and remedy of a fault; None: one of them is missing."""
     title, cause = read_text(node, "title"), read_text(node, "cause")
     remedy = read_text(node, "remedy")
     if not (title and cause and remedy):
@@ -74,6 +76,7 @@ def _read_definition(node: Node, code: FaultCode) -> FaultDefinition | None:
 
 
 def _read_severities(node: Node) -> Mapping[str, int]:
+    """Return the severity of a fault by the scopes that can have it."""
     child = node.require("severity")
     if child is None:
         return {}

@@ -124,7 +124,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
     computed = read_computed(points_node, points)
     chain = _read_chain(root)
     if chain:
-        points = _within(chain, points, points_node)
+        points = _at_model(chain, points, points_node)
     read = _read_read_rules(root)
     _check_spans(points, read, points_node)
     control = read_control(root, points) if kind is DeviceKind.CHARGER else None
@@ -137,7 +137,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
         model=text_of(root, "model"),
         variants=texts_of(root, "variants"),
         sources=texts_of(root, "sources"),
-        confirmed=flag_of(root, "confirmed"),
+        is_confirmed=flag_of(root, "confirmed"),
         transports=_read_transports(interface),
         port=int(number_of(interface, "port", 502, low=0)),
         unit_id=int(number_of(interface, "unit_id", 1, low=0)),
@@ -172,6 +172,7 @@ def read_model(root: Node, kind: DeviceKind) -> DeviceModel | None:
 
 
 def _read_wake_after(interface: Node) -> float | None:
+    """Return after how long without a request [s] the device sleeps; None: it never does."""
     wake_after_s = optional_number(interface, "wake_after_s", low=0)
     timeout_s = number_of(interface, "response_timeout_s", 2.0, low=0)
     if wake_after_s is not None and wake_after_s <= timeout_s:
@@ -186,7 +187,7 @@ def _read_transformers(root: Node, points: Mapping[str, Point]) -> Transformers:
     """Return where a ratio is applied; it is read exactly where values are multiplied by it."""
     node = root.get("transformers")
     word = (node.choice(tuple(Transformers)) if node else None) or Transformers.NONE
-    is_read = any(point.times for point in points.values())
+    is_read = any(point.ratio_points for point in points.values())
     if is_read != (word == Transformers.READ):
         (node or root).report(
             f"transformers is {word}, but {'some' if is_read else 'no'} point has `times`",
@@ -198,16 +199,18 @@ def _read_transformers(root: Node, points: Mapping[str, Point]) -> Transformers:
 def _capabilities(
     points: Mapping[str, Point], computed: Mapping[str, Computed], control: Control | None
 ) -> frozenset[str]:
-    readable = {name for name, point in points.items() if point.readable} | computed.keys()
+    """Return what a device can do, from the points it has."""
+    readable = {name for name, point in points.items() if point.is_readable} | computed.keys()
     found = {name for name, needed in _CAPABILITIES.items() if readable.intersection(needed)}
     if control and control.unlock:
         found.add("unlock")
-    if control and control.start_stop:
+    if control and control.has_start_stop:
         found.add("start_stop")
     return frozenset(found)
 
 
 def _read_chain(root: Node) -> SunSpecChain | None:
+    """Return where a SunSpec device keeps its registers; None: it is no such device."""
     node = root.get("sunspec")
     if node is None:
         return None
@@ -223,7 +226,7 @@ def _read_chain(root: Node) -> SunSpecChain | None:
     )
 
 
-def _within(chain: SunSpecChain, points: Mapping[str, Point], node: Node) -> Mapping[str, Point]:
+def _at_model(chain: SunSpecChain, points: Mapping[str, Point], node: Node) -> Mapping[str, Point]:
     """Return the points, whose addresses count from the model that will be found."""
     if not (chain.bases and chain.models):
         node.report("nothing says where the model is", "name bases and models of `sunspec`")
@@ -233,16 +236,18 @@ def _within(chain: SunSpecChain, points: Mapping[str, Point], node: Node) -> Map
             node.mapping()[name].report("is not in the model's table", f"write {chain.table}")
         elif not SUNSPEC_HEADER <= point.address < end <= SUNSPEC_HEADER + chain.length:
             node.mapping()[name].report("is outside the model", "count from the model's id")
-    return MappingProxyType({name: replace(p, relative=True) for name, p in points.items()})
+    return MappingProxyType({name: replace(p, is_relative=True) for name, p in points.items()})
 
 
 def _read_transports(interface: Node) -> tuple[Transport, ...]:
+    """Return how the device can be reached."""
     node = interface.require("transports")
     words = [item.choice([t.value for t in Transport]) for item in node.items()] if node else []
     return tuple(Transport(word) for word in words if word)
 
 
 def _read_serial(interface: Node) -> SerialDefaults | None:
+    """Return the factory settings of the serial line; None: not known."""
     node = interface.get("serial")
     if node is None:
         return None
@@ -256,6 +261,7 @@ def _read_serial(interface: Node) -> SerialDefaults | None:
 
 
 def _read_connectors(root: Node) -> tuple[Connector, ...]:
+    """Return the connectors of a charger; one that names none has a single one."""
     node = root.get("connectors")
     if node is None:
         return (Connector(number=1, unit_id=None, address_offset=0, port_offset=0),)
@@ -274,15 +280,16 @@ def _read_connectors(root: Node) -> tuple[Connector, ...]:
 
 
 def _read_read_rules(root: Node) -> ReadRules:
+    """Return the limits of a read request; without any, everything may be read at once."""
     node = root.get("read")
     if node is None:
         return ReadRules(
-            single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0
+            is_single=False, max_registers=MAX_REGISTERS, gap_registers=0, min_interval_s=0.0
         )
     node.only_keys(("block", "blocks", "max_registers", "gap_registers", "min_interval_s"))
     block = node.get("block")
     return ReadRules(
-        single=block is not None and block.choice(("single", "merged")) == "single",
+        is_single=block is not None and block.choice(("single", "merged")) == "single",
         max_registers=int(number_of(node, "max_registers", MAX_REGISTERS, low=0)),
         gap_registers=int(number_of(node, "gap_registers", 0, low=0)),
         min_interval_s=number_of(node, "min_interval_s", 0.0, low=0),
@@ -291,6 +298,7 @@ def _read_read_rules(root: Node) -> ReadRules:
 
 
 def _read_fixed_blocks(node: Node) -> tuple[FixedBlock, ...]:
+    """Return the blocks of registers that the device gives only all at once."""
     child = node.get("blocks")
     blocks: list[FixedBlock] = []
     for item in child.items() if child else ():
@@ -318,13 +326,14 @@ def _check_spans(points: Mapping[str, Point], read: ReadRules, node: Node) -> No
             continue
         start = min(point.address, exponent.address)
         end = max(point.address + point.count, exponent.address + exponent.count)
-        if read.single or end - start > read.max_registers:
+        if read.is_single or end - start > read.max_registers:
             node.mapping()[name].report(
                 f"cannot be read together with {exponent.name!r}", "see `read` of this file"
             )
 
 
 def _read_write_rules(root: Node) -> WriteRules:
+    """Return how the device is written to."""
     node = root.get("write")
     if node is None:
         return WriteRules(functions=(), min_interval_s=0.0)

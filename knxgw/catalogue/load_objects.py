@@ -51,6 +51,7 @@ def read_objects(root: Node, texts: Texts) -> tuple[ObjectDefinition, ...]:
 
 
 def _read_object(node: Node, offset: int, texts: Texts) -> ObjectDefinition | None:
+    """Return a group object; `offset` is the distance between charging points, 0: of the device."""
     node.only_keys(_KEYS)
     needed = [node.require(key) for key in ("number", "key", "en", "de", "flags", "kind")]
     number_node, key, en, de, flags_node, kind_node = needed
@@ -77,9 +78,9 @@ def _read_object(node: Node, offset: int, texts: Texts) -> ObjectDefinition | No
         flags=flags,
         priority=Priority(priority),
         kind=ObjectKind(kind),
-        per_point=offset > 0,
+        is_per_point=offset > 0,
         offset=offset,
-        model_dependent=bool(model_dependent and model_dependent.boolean()),
+        is_model_dependent=bool(model_dependent and model_dependent.boolean()),
         needs=_one_of(node, "needs", texts.needs),
         only_with=_one_of(node, "only_with", texts.conditions),
         table=table.integer(1, 99) if table else None,
@@ -87,6 +88,7 @@ def _read_object(node: Node, offset: int, texts: Texts) -> ObjectDefinition | No
 
 
 def _read_dpts(node: Node) -> tuple[str, ...]:
+    """Return the datapoint types of an object, the default first."""
     child = node.get("dpts")
     if child is None:
         return ()
@@ -101,10 +103,12 @@ def _read_dpts(node: Node) -> tuple[str, ...]:
 
 
 def _optional_text(node: Node, name: str) -> str | None:
+    """Return a text; None: the key is missing."""
     child = node.get(name)
     return child.text() if child else None
 
 
 def _one_of(node: Node, name: str, words: Collection[str]) -> str | None:
+    """Return one of `words`; None: the key is missing."""
     child = node.get(name)
     return child.choice(words) if child else None

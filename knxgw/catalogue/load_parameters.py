@@ -52,6 +52,7 @@ def read_retired(root: Node) -> Mapping[str, Text]:
 
 
 def _read_parameter(node: Node) -> ParameterDefinition | None:
+    """Return a parameter; None: something essential is missing, which is reported."""
     node.only_keys(_KEYS)
     names = ("key", "ets_id", "type", "en", "de", "help_en", "help_de")
     required = [node.require(name) for name in names]
@@ -71,7 +72,7 @@ def _read_parameter(node: Node) -> ParameterDefinition | None:
         low=low.number() if low else None,
         high=high.number() if high else None,
         default=default.text() if default else None,
-        required=bool(needed and needed.boolean()),
+        is_required=bool(needed and needed.boolean()),
         choices=_read_choices(node),
         text=Text(en=en.text(), de=de.text()),
         help=Text(en=help_en.text(), de=help_de.text()),
@@ -79,6 +80,7 @@ def _read_parameter(node: Node) -> ParameterDefinition | None:
 
 
 def _read_choices(node: Node) -> tuple[Choice, ...]:
+    """Return the values of a choice parameter."""
     choices: list[Choice] = []
     child = node.get("choices")
     for item in child.items() if child else ():

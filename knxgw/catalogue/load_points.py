@@ -106,17 +106,19 @@ def read_computed(root: Node, points: Mapping[str, Point]) -> Mapping[str, Compu
 
 
 def _is_computed(node: Node) -> bool:
+    """Tell whether a point is computed from others and not read."""
     return node.is_mapping and not {"plus", "minus"}.isdisjoint(node.mapping())
 
 
 def _read_parts(node: Node, key: str, points: Mapping[str, Point]) -> tuple[str, ...]:
+    """Return the names of the numeric points that a computed value adds or subtracts."""
     child = node.get(key)
     parts = []
     for item in child.items() if child else ():
         point = points.get(item.text())
         if point is None:
             item.report(f"point {item.text()!r} does not exist", "name a point of this file")
-        elif not point.readable or point.type in _TEXTS:
+        elif not point.is_readable or point.type in _TEXTS:
             item.report(f"point {point.name!r} is no number that is read", "name another point")
         else:
             parts.append(point.name)
@@ -131,25 +133,27 @@ def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> 
     where = node.mapping()["scale_from"]
     if exponent is None:
         where.report(f"point {point.scale_from!r} does not exist", "name a point of this file")
-    elif (exponent.type, exponent.readable) != (RegisterType.I16, True):
+    elif (exponent.type, exponent.is_readable) != (RegisterType.I16, True):
         where.report(f"{exponent.name!r} is no exponent", "name a point of type i16 that is read")
-    elif (exponent.table, exponent.unit_id, exponent.relative) != (
+    elif (exponent.table, exponent.unit_id, exponent.is_relative) != (
         point.table,
         point.unit_id,
-        point.relative,
+        point.is_relative,
     ):
         where.report(f"{exponent.name!r} is not in the same table", "name one beside the value")
 
 
 def _check_times(point: Point, points: Mapping[str, Point], root: Node) -> None:
     """Report a ratio that is none."""
-    for name in point.times:
+    for name in point.ratio_points:
         ratio, where = points.get(name), root.mapping()[point.name].mapping()["times"]
         if ratio is None:
             where.report(f"point {name!r} does not exist", "name a point of this file")
-        elif not ratio.readable or ratio.type in _TEXTS or ratio.times or ratio.scale_from:
+        elif (
+            not ratio.is_readable or ratio.type in _TEXTS or ratio.ratio_points or ratio.scale_from
+        ):
             where.report(f"{name!r} is no ratio", "name a plain number that is read")
-        elif not ratio.required or ratio.poll is PollClass.NEVER:
+        elif not ratio.is_required or ratio.poll is PollClass.NEVER:
             where.report(
                 f"nothing is told as long as {name!r} is not known",
                 "give it `required: true`, and a `poll` such as slow",
@@ -159,6 +163,7 @@ def _check_times(point: Point, points: Mapping[str, Point], root: Node) -> None:
 
 
 def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | None:
+    """Return a point; what its entry leaves out is taken from `defaults` of the model."""
     node.only_keys(_KEYS)
     address = node.require("address")
     table_node = node.require("table")
@@ -182,11 +187,13 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         type=RegisterType(kind),
         scale=number_of(node, "scale", 1.0),
         scale_from=scale_from.text() if (scale_from := node.get("scale_from")) else None,
-        times=tuple(item.text() for item in times.items()) if (times := node.get("times")) else (),
+        ratio_points=tuple(item.text() for item in times.items())
+        if (times := node.get("times"))
+        else (),
         add=number_of(node, "add", 0.0),
         unit=choice_of(node, "unit", _UNITS, "") or None,
-        readable=access != "wo",
-        writable=access != "ro",
+        is_readable=access != "wo",
+        is_writable=access != "ro",
         write_function=function.integer(5, 16) if function else None,
         extract=_read_extract(node),
         codes=read_codes(node),
@@ -194,14 +201,14 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
         byte_order=Order(byte_order),
         string_order=Order(choice_of(node, "string_order", tuple(Order), byte_order)),
         unit_id=unit_id.integer(0, 255) if unit_id else None,
-        relative=flag_of(node, "relative"),
+        is_relative=flag_of(node, "relative"),
         low=optional_number(node, "low"),
         high=optional_number(node, "high"),
         invalid=read_invalid(node, name, kind),
         zero=read_raws(node, "zero"),
-        optional=flag_of(node, "optional"),
-        required=flag_of(node, "required"),
-        poll=_read_poll(name, node, readable=access != "wo"),
+        is_optional=flag_of(node, "optional"),
+        is_required=flag_of(node, "required"),
+        poll=_read_poll(name, node, is_readable=access != "wo"),
         format=TextFormat(choice_of(node, "format", tuple(TextFormat), "plain")),
         confidence=choice_of(node, "confidence", ("high", "medium", "low"), "medium"),
         note=child.text() if (child := node.get("note")) else "",
@@ -209,6 +216,7 @@ def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | N
 
 
 def _read_count(node: Node, kind: str) -> int:
+    """Return how many registers a point has: most types know it themselves."""
     child = node.get("count")
     fixed = _COUNTS.get(kind)
     if child is None:
@@ -222,6 +230,7 @@ def _read_count(node: Node, kind: str) -> int:
 
 
 def _read_extract(node: Node) -> Extract | None:
+    """Return which bits of the raw value count; None: all of them."""
     child = node.get("extract")
     if child is None:
         return None
@@ -233,11 +242,12 @@ def _read_extract(node: Node) -> Extract | None:
     return Extract(shift=shift or 0, mask=mask or 0xFFFF)
 
 
-def _read_poll(name: str, node: Node, *, readable: bool) -> PollClass:
+def _read_poll(name: str, node: Node, *, is_readable: bool) -> PollClass:
+    """Return how often a point is read: as the file says, else by its name."""
     child = node.get("poll")
     if child and (word := child.choice(tuple(PollClass))):
         return PollClass(word)
-    if not readable or re.fullmatch(_UNUSED, name):
+    if not is_readable or re.fullmatch(_UNUSED, name):
         return PollClass.NEVER
     for poll, pattern in _POLL.items():
         if re.fullmatch(pattern, name):

@@ -38,7 +38,7 @@ def read_plug_rules(root: Node, points: Mapping[str, Point]) -> tuple[PlugRule, 
         connected = item.require("connected")
         value = connected.boolean() if connected else None
         if value is not None:
-            rules.append(PlugRule(comparisons=comparisons, connected=value))
+            rules.append(PlugRule(comparisons=comparisons, is_connected=value))
     return tuple(rules)
 
 
@@ -51,7 +51,7 @@ def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule
         tests_node, ours = item.require("if"), item.require("ours")
         comparisons = read_comparisons(children["if"], points) if tests_node else ()
         for comparison in comparisons:
-            if not points[comparison.point].readable:
+            if not points[comparison.point].is_readable:
                 item.report(f"point {comparison.point!r} cannot be read", "test one that can")
         value = ours.boolean() if ours else None
         if comparisons and value is not None:
@@ -93,7 +93,7 @@ def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
         constants=constants,
         enabled_if=enabled_if,
         readable=_read_ranges(node),
-        same_tables=flag_of(node, "same_tables"),
+        has_shared_tables=flag_of(node, "same_tables"),
     )
 
 
@@ -113,7 +113,7 @@ def _read_ranges(node: Node) -> tuple[ReadableRange, ...]:
                 address=address.integer(0, HIGHEST_REGISTER) or 0,
                 count=count.integer(1, HIGHEST_REGISTER + 1) or 1,
                 gap=(gap.integer(0, HIGHEST_REGISTER) if gap else None) or 0,
-                relative=flag_of(item, "relative"),
+                is_relative=flag_of(item, "relative"),
                 max_registers=(most.integer(1, MAX_REGISTERS) if most else None) or MAX_REGISTERS,
             )
         )
@@ -121,11 +121,13 @@ def _read_ranges(node: Node) -> tuple[ReadableRange, ...]:
 
 
 def _is_text(point: Point | None) -> bool:
+    """Tell whether the value of a point is a text."""
     words = ("str", "strw", "char_lo", "char_hi", "bytes")
     return point is not None and point.type in words
 
 
 def _scalar(node: Node) -> int | float | str:
+    """Return a whole number, a number, or else the text."""
     text = node.text()
     for convert in (lambda word: int(word, 0), float):
         try:

@@ -66,17 +66,20 @@ def read_text(node: Node, prefix: str = "") -> Text | None:
 
 
 def _read_plain(node: Node) -> Text | None:
+    """Return a text in every language; None: one is missing."""
     node.only_keys(("en", "de"))
     return read_text(node)
 
 
 def _read_state(node: Node) -> StateTexts | None:
+    """Return the name of a state, and when it is shown."""
     node.only_keys(("en", "de", "when_en", "when_de"))
     name, when = read_text(node), read_text(node, "when")
     return StateTexts(name=name, when=when) if name and when else None
 
 
 def _read_reason(node: Node) -> ReasonTexts | None:
+    """Return the words of a reason, and those for the bus, which must fit there."""
     node.only_keys(("en", "de", "bus_en", "bus_de"))
     words, bus = read_text(node), read_text(node, "bus")
     if not (words and bus):
@@ -114,6 +117,7 @@ def _by_member(node: Node, members: type[E], read: Callable[[Node], T | None]) -
 
 
 def _by_key(node: Node) -> Mapping[str, Text]:
+    """Return a text for each key, whatever the keys are."""
     texts = {name: _read_plain(child) for name, child in node.mapping().items()}
     return {name: text for name, text in texts.items() if text}
 

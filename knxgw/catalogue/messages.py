@@ -53,6 +53,7 @@ class Message:
         return self.problem()
 
     def _text(self, part: str, language: str, *, in_file: bool) -> str:
+        """Return the text of the message, or of its remedy, with its arguments filled in."""
         texts = message_texts()[self.id]
         text = texts.get(f"{part}{language}", "")
         if in_file:

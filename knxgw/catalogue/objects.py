@@ -36,13 +36,13 @@ class ObjectDefinition:
     flags: str  # "CR-T--"; what a link has unless ETS says otherwise
     priority: Priority  # likewise
     kind: ObjectKind
-    per_point: bool
+    is_per_point: bool
     offset: int  # distance between charging points
-    model_dependent: bool  # the manual's mark "depends on the model"
+    is_model_dependent: bool  # the manual's mark "depends on the model"
     needs: str | None  # capability the charger or its meter must have
     only_with: str | None  # condition on the load management
     table: int | None  # table of the manual that defines it
 
     def number_of(self, point: int) -> int:
         """Return the number this object has at charging point `point` (1…5)."""
-        return self.number + self.offset * (point - 1) if self.per_point else self.number
+        return self.number + self.offset * (point - 1) if self.is_per_point else self.number

@@ -42,7 +42,7 @@ class ParameterDefinition:
     low: float | None
     high: float | None
     default: str | None  # as written in the file; None: no default
-    required: bool
+    is_required: bool
     choices: tuple[Choice, ...]
     text: Text
     help: Text

@@ -108,8 +108,8 @@ class Point:
     scale_from: str | None  # point that holds the decimal exponent
     add: float
     unit: str | None
-    readable: bool
-    writable: bool
+    is_readable: bool
+    is_writable: bool
     write_function: int | None
     extract: Extract | None
     codes: Mapping[int | str, Code]
@@ -117,18 +117,18 @@ class Point:
     byte_order: Order
     string_order: Order
     unit_id: int | None  # another unit of the same endpoint (station of a double charger)
-    relative: bool  # the address belongs to connector 1
+    is_relative: bool  # the address belongs to connector 1
     low: float | None
     high: float | None
     invalid: tuple[range, ...]  # the bits of all registers that mean "not available"
-    optional: bool  # an exception means "empty", written: "not there"; it is no fault
-    required: bool  # an exception answer is a fault, also where others may be left out
+    is_optional: bool  # an exception means "empty", written: "not there"; it is no fault
+    is_required: bool  # an exception answer is a fault, also where others may be left out
     poll: PollClass
     format: TextFormat
     confidence: str
     note: str
     zero: tuple[int, ...] = ()  # raw values that stand for 0; the first one is written for it
-    times: tuple[str, ...] = ()  # points that hold a ratio of transformers
+    ratio_points: tuple[str, ...] = ()  # points that hold a ratio of transformers
     valid_if: tuple["Comparison", ...] = ()  # without all of these the value is not available
 
     def is_invalid(self, bits: int) -> bool:

@@ -18,7 +18,7 @@ class PlugRule:
     """First match wins; no match leaves the plug unchanged."""
 
     comparisons: tuple[Comparison, ...]
-    connected: bool
+    is_connected: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ LEAST_SHARE = 0.5  # a proposed model explains more than this of the letters of 
 def having_words(models: Iterable[DeviceModel], words: Sequence[str]) -> tuple[DeviceModel, ...]:
     """Return the models in whose names every word begins, in any spelling: `goe`, `go-e`, `Go E`."""
     wanted = ["".join(_WORD.findall(word.casefold())) for word in words]
-    return tuple(model for model in models if all(_begins(word, model) for word in wanted))
+    return tuple(model for model in models if all(_has_word(word, model) for word in wanted))
 
 
 def closest_models(
@@ -20,14 +20,14 @@ def closest_models(
 ) -> tuple[DeviceModel, ...]:
     """Return the models that a product's name most likely means, the best first; perhaps none."""
     words = list(dict.fromkeys(_WORD.findall(name.casefold())))
-    letters = [(sum(len(w) for w in words if _begins(w, model)), model) for model in models]
+    letters = [(sum(len(w) for w in words if _has_word(w, model)), model) for model in models]
     most = max((explained for explained, _ in letters), default=0)
     if most <= LEAST_SHARE * sum(map(len, words)):
         return ()
     return tuple(model for explained, model in letters if explained == most)[:count]
 
 
-def _begins(word: str, model: DeviceModel) -> bool:
+def _has_word(word: str, model: DeviceModel) -> bool:
     """Tell whether `word` stands at the beginning of a word of a model's names, or of several."""
     names = (model.id, model.manufacturer, model.model, *model.variants)
     words = _WORD.findall(" ".join(names).casefold())

@@ -26,7 +26,7 @@ class ReadableRange:
     address: int
     count: int
     gap: int  # what a register shows that no point describes
-    relative: bool  # the address belongs to connector 1
+    is_relative: bool  # the address belongs to connector 1
     max_registers: int  # in one request
 
     def covers(self, table: Table, address: int, count: int) -> bool:
@@ -43,4 +43,4 @@ class Simulation:
     constants: Mapping[str, int | float | str]
     enabled_if: tuple[Comparison, ...]  # all must hold for current to flow; empty: always
     readable: tuple[ReadableRange, ...] = ()
-    same_tables: bool = False  # functions 3 and 4 give the same registers
+    has_shared_tables: bool = False  # functions 3 and 4 give the same registers

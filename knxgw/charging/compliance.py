@@ -47,7 +47,7 @@ NEW = LimitCompliance()
 def updated(
     known: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Take the decided offer and the measured current [mA], None: not known."""
+    """Return the state after an offer was decided and a current measured [mA]; None: not known."""
     if current_ma is not None and _exceeds_previous_offer(known, current_ma, now_s):
         known = _keep_timing(known, offer_ma, now_s)
     known = _with_offer(known, offer_ma, now_s)
@@ -59,7 +59,7 @@ def updated(
 
 
 def _exceeds_previous_offer(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
-    """Tell whether it draws clearly more than what it was offered until now."""
+    """Tell whether the vehicle draws clearly more than the offer that held until now."""
     offer_ma = known.offer_ma
     if known.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < known.obey_by_at:
         return False
@@ -67,7 +67,7 @@ def _exceeds_previous_offer(known: LimitCompliance, current_ma: int, now_s: floa
 
 
 def _keep_timing(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Go on counting when others are given room by lowering one that does not follow anyway."""
+    """Keep timing a violation although the offer is lowered further: that is no new chance."""
     if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
         return known
     over_since = now_s if known.over_since is None else known.over_since
@@ -75,7 +75,7 @@ def _keep_timing(known: LimitCompliance, offer_ma: int | None, now_s: float) -> 
 
 
 def _with_offer(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Note a changed offer: the vehicle has time to obey a lower one."""
+    """Return the state with a changed offer; a lower one must be obeyed after `OBEY_S`."""
     if offer_ma == known.offer_ma:
         return known
     lowered = offer_ma is not None and (known.offer_ma is None or offer_ma < known.offer_ma)
@@ -86,6 +86,7 @@ def _with_offer(known: LimitCompliance, offer_ma: int | None, now_s: float) -> L
 def _while_following(
     known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
 ) -> LimitCompliance:
+    """Return the state of a vehicle that has kept to its limit: a violation is timed, then a fault."""
     if now_s < known.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
         return known if known.over_since is None else replace(known, over_since=None)
     if known.over_since is None:
@@ -102,7 +103,7 @@ def _while_following(
 
 
 def _while_violating(known: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
-    """Follow what the vehicle makes of the 0 A it is offered for not following."""
+    """Return the state of a vehicle that is offered 0 A for not following: has it stopped?"""
     if current_ma > DRAWS_FROM_MA:
         late = now_s - known.fault_at >= STOP_S
         return replace(

@@ -1,10 +1,15 @@
-"""Counts energy from readings that may be nonsense: no more than power and time allow.
+"""Counts energy from readings that may be wrong: no more than power and time allow. Pure.
 
-A register that peaks once, or says 0 for a moment, must not move a total for good. A reading that
-does not fit the one before is doubted: it is believed when it lasts, and what it means then depends. One
-that power and time allow is a register that was late; any other is another meter, or one that began
-anew. While a reading is doubted, what it grows by counts: if it is another meter, it has
-been that since it was first seen.
+A register that peaks once, or shows 0 for a moment, must not move a total for good. So a reading that
+does not fit the one before is doubted, and accepted only when it lasts:
+
+| a doubted reading that lasts | means | is counted |
+|---|---|---|
+| power and time allow it | the register was late | its whole rise |
+| the register may restart (a session's) | it began again at 0 | what it shows, if that can have flowed |
+| any other | another meter | what it grew by while it was doubted |
+
+While a reading is doubted, its growth is counted in advance; that is never counted twice.
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,9 +23,9 @@ MWH_PER_WS = 1000 / 3600  # mWh in one watt second
 MAX_GAP_S = 60.0
 MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
 SLACK_MWH = 2_000_000  # meters that count in whole kWh jump
-JITTER_MWH = 10_000  # by so much a sum of registers may fall although nothing was taken away
-LAG_S = 60.0  # so late a register may show what has flowed
-LOWEST_CORRECTION = 0.9  # of what it showed: a register that falls less far has not begun anew
+JITTER_MWH = 10_000  # a sum of registers may fall by this although no energy was taken away
+LAG_S = 60.0  # how late a register may show what has flowed
+LOWEST_CORRECTION = 0.9  # of what it showed: a register that falls less far has not restarted
 MOST_V = 260  # of one phase: more is no mains any more
 COARSEST_WH = 1000  # how coarse a register may be whose scale the device tells
 CONFIRMING_READINGS = 3
@@ -28,15 +33,13 @@ CONFIRMING_S = 20.0
 
 
 class Doubt(NamedTuple):
-    """Readings that do not fit the one before, but each other."""
+    """Readings that fit each other, but not the one before."""
 
     began_at: float  # when they began [monotonic s]
     reading_mwh: int  # the last of them
     read_at: float
     has_fallen: bool  # the first of them was lower than the one before
-    may_have_restarted: bool = (
-        False  # the first of them may have been counted since a new beginning
-    )
+    may_have_restarted: bool = False  # what the first one shows may have flowed since then
     reading_count: int = 1
     counted_mwh: int = 0  # in advance
     always_rises: bool = (
@@ -48,21 +51,21 @@ class Doubt(NamedTuple):
 class Register:
     """What is known of a register that counts energy before it is read."""
 
-    most_w: int = MOST_W  # no more power flows through it
-    slack_mwh: int = SLACK_MWH  # by so much more than that it may rise
-    jitter_mwh: int = JITTER_MWH  # by so much it may fall: one step of it at least
-    may_restart: bool = False  # it may start at 0 again: what stands in it then counts
+    most_w: int = MOST_W  # the highest power that it can measure
+    slack_mwh: int = SLACK_MWH  # how much more than that power allows it may rise
+    jitter_mwh: int = JITTER_MWH  # how much it may fall: one step of it at least
+    may_restart: bool = False  # it may start at 0 again: what it shows then counts
 
     def most_mwh_in(self, seconds: float) -> int:
-        """Return what can flow in so long."""
+        """Return the most energy [mWh] that can flow in some seconds."""
         return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
 
 
 class Reading(NamedTuple):
-    """The last reading of a register that was believed."""
+    """The last reading of a register that was accepted."""
 
     mwh: int
-    since: float | None = None  # it has stood there [monotonic s]; None: unknown
+    since: float | None = None  # since when the register shows it [monotonic s]; None: unknown
     is_unconfirmed: bool = False  # no other has confirmed it yet: it may be nonsense
 
 
@@ -93,21 +96,21 @@ class PowerCounter:
 class EnergyCounter:
     """Adds up energy from meter readings.
 
-    It never adds more than `most_w` could deliver since the start, and one slack. In a register that
-    begins anew, the charger's own for a session, what can have flowed since it was last read counts.
+    It never adds more than `most_w` could deliver since the start, and one slack. Of a register that may
+    restart, the charger's own for a session, what can have flowed since it was last read counts.
     """
 
     register: Register = field(default_factory=Register)
     reading: Reading | None = None
     read_at: float | None = None  # when it was read last [monotonic s]
-    left_mwh: int | None = None  # what it might have grown by then and had not; None: all slack
-    counted_ahead_mwh: int = 0  # counted in advance of a doubt that proved to be none
-    dropped_mwh: int | None = None  # reading of the meter before this one
+    unused_mwh: int | None = None  # what could have flowed by then and did not; None: all slack
+    counted_ahead_mwh: int = 0  # counted during a doubt that proved to be none
+    previous_meter_mwh: int | None = None  # reading of the meter before this one
     doubt: Doubt | None = None
 
     @property
     def reading_mwh(self) -> int | None:
-        """Return the last reading that was believed."""
+        """Return the last reading [mWh] that was accepted."""
         return None if self.reading is None else self.reading.mwh
 
     @property
@@ -118,7 +121,7 @@ class EnergyCounter:
     def add_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
         """Take a meter reading; return the counter and the energy to be added [mWh].
 
-        As long as `doubt` is set, `reading_mwh` is the reading of before.
+        As long as `doubt` is set, `reading_mwh` stays the last reading that was accepted.
         """
         if self.reading is None:
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
@@ -130,36 +133,36 @@ class EnergyCounter:
             return _unchanged(self, now_s), 0
         gap_s = 0.0 if self.read_at is None else now_s - self.read_at
         most_mwh = self.register.most_mwh_in(gap_s)
-        may_be_before = not 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
-        if self.dropped_mwh is not None and may_be_before:
-            since_mwh = reading_mwh - self.dropped_mwh
-            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is the meter of before
-                return _with_growth(self, self.dropped_mwh, reading_mwh, now_s)
+        may_be_previous_meter = not 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
+        if self.previous_meter_mwh is not None and may_be_previous_meter:
+            since_mwh = reading_mwh - self.previous_meter_mwh
+            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is back
+                return _with_growth(self, self.previous_meter_mwh, reading_mwh, now_s)
         if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
             return _with_growth(self, self.reading.mwh, reading_mwh, now_s)
         return _doubting(self, reading_mwh, now_s)
 
     def _is_unchanged(self, rise_mwh: int) -> bool:
-        """Tell whether a reading says that nothing has flowed, but for jitter."""
+        """Tell whether a reading that rose by `rise_mwh` shows that nothing has flowed."""
         falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
-        may_begin = self.register.may_restart and (falls_to_zero or self.doubt is not None)
-        jitter_mwh = JITTER_MWH if may_begin else self.register.jitter_mwh
+        may_have_restarted = self.register.may_restart and (falls_to_zero or self.doubt is not None)
+        jitter_mwh = JITTER_MWH if may_have_restarted else self.register.jitter_mwh
         return -jitter_mwh <= rise_mwh <= 0
 
     def read_unchanged(self, read_at: float | None) -> "EnergyCounter":
-        """Return the counter after the reading was found unchanged [monotonic s]."""
+        """Return the counter after its register was read at `read_at` [monotonic s], unchanged."""
         if read_at is None or (self.read_at is not None and read_at <= self.read_at):
             return self
         return replace(self, read_at=read_at)
 
     @property
     def counted_mwh(self) -> int:
-        """Return what was counted in advance while a reading is doubted."""
+        """Return what was counted in advance [mWh] while the present reading is doubted."""
         return 0 if self.doubt is None else self.doubt.counted_mwh
 
     def allowed_mwh(self, now_s: float) -> int:
-        """Return what may have flowed since the reading moved and is not counted yet."""
-        left_mwh = self.register.slack_mwh if self.left_mwh is None else self.left_mwh
+        """Return the most that can have flowed [mWh] since the accepted reading last moved."""
+        left_mwh = self.register.slack_mwh if self.unused_mwh is None else self.unused_mwh
         since = None if self.reading is None else self.reading.since
         return left_mwh + self.register.most_mwh_in(now_s - (now_s if since is None else since))
 
@@ -168,7 +171,7 @@ Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
 
 
 def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
-    """Return the counter after a reading as before; what was counted in advance stays counted."""
+    """Return the counter after the same reading; what was counted in advance stays counted."""
     known = counter.reading
     since = now_s if known is None or known.since is None else known.since
     return replace(
@@ -183,29 +186,29 @@ def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
 def _at_reading(
     counter: EnergyCounter, reading_mwh: int, flowed_mwh: int, now_s: float
 ) -> EnergyCounter:
-    """Return the counter at another reading, to which so much has flowed."""
+    """Return the counter at another accepted reading; `flowed_mwh` has flowed since the last one."""
     return replace(
         counter,
         reading=Reading(reading_mwh, since=now_s),
         read_at=now_s,
-        left_mwh=min(counter.register.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
+        unused_mwh=min(counter.register.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
         doubt=None,
     )
 
 
 def _with_growth(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
-    """Believe a reading; what was counted in advance is not counted again."""
+    """Accept a higher reading; what was counted in advance is not counted again."""
     ahead_mwh = counter.counted_ahead_mwh + counter.counted_mwh
     flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
-    if from_mwh == counter.dropped_mwh:
-        counter = replace(counter, dropped_mwh=None)
+    if from_mwh == counter.previous_meter_mwh:
+        counter = replace(counter, previous_meter_mwh=None)
     moved = _at_reading(counter, to_mwh, flowed_mwh, now_s)
     moved = replace(moved, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
     return moved, max(0, flowed_mwh - ahead_mwh)
 
 
 def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
-    """Take a reading that does not fit the one before; believe it once it has lasted."""
+    """Take a reading that does not fit the one before; accept it once it has lasted."""
     before_mwh = counter.reading_mwh or 0
     doubt, rise_mwh = _next_doubt(counter, reading_mwh, now_s)
     free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
@@ -223,11 +226,11 @@ def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted
         counter, more_mwh = _with_growth(counter, before_mwh, reading_mwh, now_s)
         return counter, counted_mwh + more_mwh
     moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)  # another meter
-    return replace(moved, dropped_mwh=before_mwh), counted_mwh
+    return replace(moved, previous_meter_mwh=before_mwh), counted_mwh
 
 
 def _after_restart(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Believe a register that may begin anew, once it has lasted; count what can have flowed."""
+    """Accept a doubted reading of a register that may restart; count what can have flowed."""
     before_mwh, reading_mwh = counter.reading_mwh or 0, doubt.reading_mwh
     content_mwh = reading_mwh if doubt.has_fallen else reading_mwh - before_mwh
     may_count = (
@@ -235,22 +238,24 @@ def _after_restart(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counte
     )
     if may_count or doubt.always_rises:  # what counts with each reading counts, however fast
         moved = _at_reading(counter, reading_mwh, max(0, content_mwh), now_s)
-        moved = replace(moved, dropped_mwh=before_mwh if doubt.has_fallen else counter.dropped_mwh)
+        moved = replace(
+            moved, previous_meter_mwh=before_mwh if doubt.has_fallen else counter.previous_meter_mwh
+        )
         return moved, max(0, content_mwh - doubt.counted_mwh)
     moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)
     if _is_corrected(before_mwh, reading_mwh):  # that is counted already
         ahead_mwh = counter.counted_ahead_mwh + before_mwh + doubt.counted_mwh - reading_mwh
         return replace(moved, counted_ahead_mwh=max(0, ahead_mwh)), 0
-    return replace(moved, dropped_mwh=before_mwh), 0
+    return replace(moved, previous_meter_mwh=before_mwh), 0
 
 
 def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
-    """Tell whether a register has fallen by so little that it has not begun anew."""
+    """Tell whether a register has fallen so little that it was corrected and not restarted."""
     return LOWEST_CORRECTION * before_mwh < reading_mwh <= before_mwh
 
 
 def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a register that fell can have counted what it shows since it was last read."""
+    """Tell whether a register that fell can have counted all it shows since it was last read."""
     if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
     if counter.read_at is None:
@@ -260,7 +265,7 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
 
 
 def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a register that began anew has only reached again what it showed before."""
+    """Tell whether a register that seemed to restart only reached again what it showed before."""
     known = counter.doubt
     if known is None or not (counter.register.may_restart and known.has_fallen):
         return False
@@ -271,20 +276,24 @@ def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bo
 
 
 def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
-    """Return the doubt with one more reading, and by how much it has grown [mWh]."""
-    known, fell = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
-    if known is not None:
-        rise_mwh = reading_mwh - known.reading_mwh
-        most_mwh = counter.register.most_mwh_in(now_s - known.read_at) + counter.register.slack_mwh
-        is_back = known.has_fallen and not fell  # what fell for a moment only
-        grows = counter.register.may_restart and rise_mwh >= 0 and not is_back
-        if -counter.register.jitter_mwh <= rise_mwh <= most_mwh or grows:
-            more = known.reading_count + 1
-            followed = known._replace(reading_mwh=reading_mwh, read_at=now_s, reading_count=more)
-            return followed._replace(always_rises=known.always_rises and rise_mwh > 0), rise_mwh
-    anew = fell and _may_have_restarted(counter, reading_mwh, now_s)
-    counts = anew and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
-    return Doubt(now_s, reading_mwh, now_s, fell, anew), reading_mwh if counts else 0
+    """Return the doubt with one more reading, and what has flowed by that [mWh]."""
+    before, has_fallen = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
+    if before is not None:
+        rise_mwh = reading_mwh - before.reading_mwh
+        most_mwh = counter.register.most_mwh_in(now_s - before.read_at) + counter.register.slack_mwh
+        is_back = before.has_fallen and not has_fallen  # what fell for a moment only
+        has_grown = counter.register.may_restart and rise_mwh >= 0 and not is_back
+        if -counter.register.jitter_mwh <= rise_mwh <= most_mwh or has_grown:
+            reading_count = before.reading_count + 1
+            followed = before._replace(
+                reading_mwh=reading_mwh, read_at=now_s, reading_count=reading_count
+            )
+            return followed._replace(always_rises=before.always_rises and rise_mwh > 0), rise_mwh
+    may_have_restarted = has_fallen and _may_have_restarted(counter, reading_mwh, now_s)
+    is_counted = may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
+    return Doubt(
+        now_s, reading_mwh, now_s, has_fallen, may_have_restarted
+    ), reading_mwh if is_counted else 0
 
 
 # --- what can flow at a charging point -----------------------------------------------------------
@@ -301,6 +310,7 @@ _NO_QUANTITY: frozenset[Quantity] = frozenset()
 
 @cache  # asked at each reading; not kept in the point, which is copied at each reading
 def _quantities_of(capabilities: frozenset[str]) -> frozenset[Quantity]:
+    """Return the quantities that a meter with these capabilities supplies."""
     kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
     return frozenset(quantity for kind in kinds for quantity in kind)
 
@@ -309,9 +319,9 @@ _ENERGY_POINTS = {Quantity.ENERGY: "energy_total", Quantity.SESSION_ENERGY: "ene
 
 
 def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
-    """Return a new counter of an energy: what can flow, and how coarse its register is.
+    """Return a new counter of an energy: what can flow there, and how coarse its register is.
 
-    What the charger can do counts, not what it is allowed: without the gateway it may do that.
+    The most that can flow is what the charger can do, for without the gateway it may do that.
     """
     control = settings.model.control
     supplier = settings.model
@@ -322,7 +332,7 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     one = supplier.points.get(name)
     coarse_wh = step_wh = 0.0
     if one is not None:
-        tells_scale = one.scale_from or one.times
+        tells_scale = one.scale_from or one.ratio_points
         coarse_wh = max(one.scale, COARSEST_WH) if tells_scale else one.scale
         step_wh = 0.0 if tells_scale else one.scale
     register = Register(

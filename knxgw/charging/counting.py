@@ -1,7 +1,7 @@
-"""What the counters of charger and meter add to the session and to the life of a point. Pure.
+"""What the counters of charger and meter add to the session and to the total of a point. Pure.
 
-Every register that counts energy is believed only as far as its counter does: what is doubted is
-neither counted for good nor told, until it has lasted.
+Each register has an `EnergyCounter`. A reading that the counter doubts is neither added nor shown
+until it has lasted.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
 from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 
 COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)
-OWN_ENERGY_AFTER_S = 10  # then a charger's register of the session is of this one
+SESSION_VALUES_AFTER_S = 10  # then a charger's register of the session is of this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedReading:
-    """What of a reading is believed, and what flowed by that since the one before [mWh]."""
+    """The values of a reading without those that are doubted, and what has flowed [mWh]."""
 
     energy: EnergyState
     values: Mapping[Quantity, Value]
@@ -28,40 +28,37 @@ class CountedReading:
 def filter_energies(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> CountedReading:
-    """Have the counters judge a reading; a doubted one is left out."""
+    """Have the counters judge the energies of a reading; one that is doubted is left out."""
     energy = point.energy
     counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
     if not counted:
         return CountedReading(energy=energy, values=values, added_mwh={})
-    taken, added_mwh = dict(values), dict.fromkeys(counted, 0)
+    accepted, added_mwh = dict(values), dict.fromkeys(counted, 0)
     moved_at = energy.moved_at
     for quantity in counted:
         before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
         if after.doubt is not None or after.reading_mwh is None:
-            del taken[quantity]
+            del accepted[quantity]
         else:
-            taken[quantity] = after.reading_mwh
+            accepted[quantity] = after.reading_mwh
         if after.reading_mwh != before.reading_mwh:
             moved_at = now
         energy = _with_counter(energy, quantity, after)
     if moved_at is not energy.moved_at:
         energy = replace(energy, moved_at=moved_at)
-    return CountedReading(energy=energy, values=taken, added_mwh=added_mwh)
+    return CountedReading(energy=energy, values=accepted, added_mwh=added_mwh)
 
 
 def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounter) -> EnergyState:
-    """Return the counters with another state of one of them."""
+    """Return the counters with one of them replaced."""
     if quantity is Quantity.ENERGY:
         return replace(energy, lifetime_counter=counter)
     return replace(energy, counters={**energy.counters, quantity: counter})
 
 
 def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) -> ChargingPoint:
-    """Return the point with what was believed, and with what flowed since the last reading.
-
-    That is added to the session and to the total of the charging point.
-    """
+    """Return the point with the energy that has flowed added to its session and to its total."""
     energy, added_mwh = believed.energy, believed.added_mwh
     flowed_mwh = 0
     if energy.is_register_adopted:
@@ -94,11 +91,12 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     return replace(
         energy,
         lifetime_mwh=max(0, counter.reading_mwh or 0),
-        lifetime_counter=replace(counter, dropped_mwh=None),  # unconfirmed: that is no meter
+        lifetime_counter=replace(counter, previous_meter_mwh=None),  # unconfirmed: that is no meter
     )
 
 
 def _with_energy(known: SessionState, added_mwh: int) -> SessionState:
+    """Return the session with more energy, if one is open."""
     session = known.latest
     if session is None or not session.is_open or added_mwh == 0:
         return known
@@ -109,7 +107,7 @@ def _with_energy(known: SessionState, added_mwh: int) -> SessionState:
 
 
 def start_session_register(point: ChargingPoint) -> EnergyState:
-    """Begin to follow the charger's register of the session: a new session has begun."""
+    """Return the counters at the start of a session: the charger's own register starts as read."""
     reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY
     reading = None if reading_mwh is None else Reading(reading_mwh)
@@ -118,12 +116,11 @@ def start_session_register(point: ChargingPoint) -> EnergyState:
 
 
 def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Take what stands in the charger's register as the energy of the running session.
+    """Take what the charger's session register shows as the energy of the running session.
 
-    From then on what it grows by counts, and where it begins anew with each start command what
-    stands in it then: a pause and a resume belong to one session. A register that still shows what
-    it showed before the vehicle came is of the session before; where that is not known, it is given
-    a while.
+    From then on its growth counts. Where it restarts with each start command, what it shows then counts
+    too: a pause and a resume belong to one session. A register that still shows what it showed before
+    plug-in is of the session before; if that is not known, `SESSION_VALUES_AFTER_S` decide.
     """
     energy = point.energy
     if energy.is_register_adopted or not point.session.is_open:
@@ -146,10 +143,10 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
 
 
 def is_of_this_session(session: SessionState, now_s: float) -> bool:
-    """Tell whether what the charger counts is of the running session and not of the one before.
+    """Tell whether the charger's session values can only be those of the running session.
 
-    The time since its start counts, also while the gateway was off.
+    They are, some time after its start; the time in which the gateway was off counts.
     """
     if not session.is_open or session.began_at is None:
         return False
-    return now_s - session.began_at >= OWN_ENERGY_AFTER_S
+    return now_s - session.began_at >= SESSION_VALUES_AFTER_S

@@ -1,8 +1,8 @@
-"""Why a charging point gets what it gets, where the rule that decided says too little. Pure.
+"""The reason that people are shown for an offer, where the deciding rule says too little. Pure.
 
-What holds a point back is told as it is. Where nothing does, people want to know first whether
-anybody is there: a charger that was never heard, or is silent, and a vehicle. What the charger
-itself limits shows in the setpoint that it reports.
+A reason that holds a point back is shown as it is. Where nothing does, it is more useful to know that the
+charger has not been heard or is silent, that there is no vehicle, or that the charger limits itself,
+which the setpoint that it reports tells.
 Source: product 5.
 """
 
@@ -13,7 +13,7 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 
-APPLIED_AFTER_S = 5.0  # so long a charger may report the setpoint of before
+APPLIED_AFTER_S = 5.0  # until then a charger may still report its last setpoint
 
 _REPLACEABLE = frozenset(
     (
@@ -37,7 +37,7 @@ _REPLACEABLE = frozenset(
 def with_shown_reason(
     point: ChargingPoint, decision: Decision, now_s: float, *, is_load_managed: bool
 ) -> Decision:
-    """Return the decision with the reason that is told; `managed`: load management is on."""
+    """Return the decision with the reason to show; `is_load_managed`: load management is on."""
     reason = decision.reason
     if reason not in _REPLACEABLE:
         return decision
@@ -53,7 +53,7 @@ def with_shown_reason(
 def _silent_charger_reason(
     point: ChargingPoint, reason: Reason, *, is_load_managed: bool
 ) -> Reason:
-    """Return the reason at a charger whose state is not known."""
+    """Return the reason to show for a charger whose state is not known."""
     is_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
     if not is_lost and not point.link.was_heard:
         return Reason.NOT_READ_YET
@@ -63,7 +63,7 @@ def _silent_charger_reason(
 
 
 def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
-    """Tell whether the charger reports a lower setpoint than the one it has taken."""
+    """Tell whether the charger reports a lower setpoint than the offer it acknowledged."""
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
     if (
         not isinstance(reported_ma, int)

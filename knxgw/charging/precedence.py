@@ -137,6 +137,7 @@ def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:
+    """Return how an offer that only the setpoint decides is explained."""
     if offer_ma == limits.maximum_ma:
         return Reason.MAXIMUM
     return Reason.MINIMUM if offer_ma == limits.minimum_ma else Reason.SETPOINT

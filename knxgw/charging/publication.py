@@ -54,6 +54,7 @@ Fresh = Mapping[Quantity, Value]  # values that are not stale
 
 
 def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
+    """Return the values of the offer and of its reason."""
     decision = point.control.decision
     if decision is None:
         return {"offer": None, "reason": None, "reason_text": None}
@@ -69,6 +70,7 @@ def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
 def _states(
     point: ChargingPoint, fresh: Fresh, now_s: float, *, is_site_paused: bool
 ) -> dict[str, Published]:
+    """Return the values of state, plug, interruption, temperature warning and card."""
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
     known = Quantity.CONNECTED in fresh or state is not None
     return {
@@ -91,6 +93,7 @@ def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
 
 
 def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
+    """Return the values of the current or last session."""
     session = point.session.latest
     is_known = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
@@ -103,7 +106,7 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
 
 
 def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
-    """Tell whether the meter is heard: a reading that is doubted leaves the total as it is."""
+    """Tell whether the total may be shown: its meter was read lately, if only a doubted value."""
     doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
     return Quantity.ENERGY in fresh or doubted
 
@@ -111,8 +114,8 @@ def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
 def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Published:
     """Return the energy of the current or last session, by the charger's register where it has one.
 
-    Chargers that go back to zero on unplugging, or with each start command, do not make us forget
-    what came before. While the charger does not say how an open session goes on, nothing is told.
+    A register that goes back to 0 on unplugging, or with each start command, does not matter here. While
+    the charger does not report how an open session goes on (`is_known`), there is no value.
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
@@ -125,6 +128,7 @@ def _has_known_end(point: ChargingPoint, session: Session) -> bool:
 
 
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
+    """Return the values of the faults; none before the charger was tried for the first time."""
     known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {
         "point_fault": point.faults.is_present if known else None,

@@ -120,7 +120,7 @@ def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> Chargi
     point = point.with_readings(readings.with_times(readings.read_at, readings.spacings_s, None))
     if session.latest is None or session.began_at is None:
         return follow_session(point, repeated_at, now)
-    since = session.began_at + counting.OWN_ENERGY_AFTER_S
+    since = session.began_at + counting.SESSION_VALUES_AFTER_S
     reported = {
         quantity: readings.values[quantity]
         for quantity, read_at in readings.read_at.items()

@@ -66,6 +66,7 @@ class RecordReader:
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
     def _note_if_unknown(self, name: str, is_known: bool, is_optional: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
+        """Return whether a field is known; note it if not, unless it may be missing and is."""
         if is_known:
             return True
         if not (is_optional and name not in self._values and self._values):
@@ -74,6 +75,7 @@ class RecordReader:
 
 
 def _moment(value: object) -> datetime | None:
+    """Return a stored time [aware UTC]; None for anything that is no plausible time with a zone."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -39,7 +39,7 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "complete": point.process.is_complete,
         "lifetime_mwh": point.energy.lifetime_mwh,
         "reading_mwh": point.energy.lifetime_counter.reading_mwh,
-        "dropped_mwh": point.energy.lifetime_counter.dropped_mwh,
+        "dropped_mwh": point.energy.lifetime_counter.previous_meter_mwh,
         "session_untold": point.session.is_unreported,
         "counters": _counters_record(point),
         "session": _session_record(point.session.latest),
@@ -71,9 +71,9 @@ def restored(
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
-    A given setpoint is clamped anew, because limits may have changed meanwhile; one that was never
-    given stays the maximum. `linked` are those of `HOLDING_KEYS` that have an address: what no object can
-    have held back, and none could let go, is not held back because it is not known.
+    A given setpoint is clamped again, because limits may have changed meanwhile; one that was never
+    given stays the maximum. `linked_keys` are those of `HOLDING_KEYS` that have a group address: only a
+    command that can have come, and can be taken back, is assumed where the record does not say.
     """
     stored = read_record(record)
     session = stored.session
@@ -114,7 +114,7 @@ def restored(
 def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
-    """Return the counters as they were; what may have flowed since is known by the clock only."""
+    """Return the counters as they were; how much can have flowed since then, only the clock tells."""
     moved_at = stored.counters.moved_at
     off_s, heard_at = UNKNOWN_OFF_S, None
     if now is not None and moved_at is not None:
@@ -122,6 +122,7 @@ def _restored_energy(
         heard_at = now_s - off_s
 
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
+        """Return a counter at a stored reading, last read before the gateway went off."""
         reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - off_s)
         return replace(counter, reading=reading, read_at=heard_at)
 
@@ -129,7 +130,7 @@ def _restored_energy(
     return replace(
         point.energy,
         lifetime_mwh=stored.lifetime_mwh,
-        lifetime_counter=replace(lifetime, dropped_mwh=stored.dropped_mwh),
+        lifetime_counter=replace(lifetime, previous_meter_mwh=stored.dropped_mwh),
         counters={
             quantity: as_it_was(new_counter(point.settings, quantity), reading_mwh)
             for quantity, reading_mwh in stored.counters.readings_mwh.items()
@@ -143,7 +144,7 @@ def _restored_energy(
 def _restored_process(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> ChargingProcess:
-    """Return how far the process was, and whether a vehicle is there."""
+    """Return the charging process as far as the record tells; `has_start_object`: see `restored`."""
     stage, connected = _restored_stage(point, stored, has_start_object=has_start_object)
     return replace(
         point.process,
@@ -160,8 +161,8 @@ def _restored_stage(
 ) -> tuple[Process, bool | None]:
     """Return the stage of the process, and whether a vehicle is there.
 
-    The way a process starts may have been configured anew. One that may have been cancelled waits
-    for a start, or until the vehicle is plugged in anew.
+    Manual or automatic start may have been configured since. A process that may have been cancelled
+    waits for a start command, or until the vehicle is plugged in again.
     """
     known = stored.is_connected is not None or "connected" not in stored.unknown_fields
     is_known = known and stored.is_cancelled is not None
@@ -255,6 +256,7 @@ def _session(reader: RecordReader) -> Session | None:
 
 
 def _stored_counters(reader: RecordReader) -> StoredCounters:
+    """Return the counters of a record; earlier builds did not store them."""
     part = reader.part("counters", is_optional=True)
     if part is None:
         return StoredCounters()
@@ -271,6 +273,7 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
 
 
 def _counters_record(point: ChargingPoint) -> dict[str, Any]:
+    """Return the plain data of the counters beside the one of the total."""
     return {
         **{quantity.value: one.reading_mwh for quantity, one in point.energy.counters.items()},
         "moved_at": point.energy.moved_at.isoformat() if point.energy.moved_at else None,
@@ -280,6 +283,7 @@ def _counters_record(point: ChargingPoint) -> dict[str, Any]:
 
 
 def _session_record(session: Session | None) -> dict[str, Any] | None:
+    """Return the plain data of a session; None: there was none yet."""
     if session is None:
         return None
     return {

@@ -135,7 +135,7 @@ def _extended(
     charger_counts = (
         point.number(Quantity.SESSION_DURATION) is not None
         and not point.session.has_duration_restarted
-        and lasted_s >= counting.OWN_ENERGY_AFTER_S
+        and lasted_s >= counting.SESSION_VALUES_AFTER_S
     )
     return sessions.extended(session, now, session.duration_s if charger_counts else lasted_s)
 

@@ -86,14 +86,14 @@ def _object_has(row: dict[str, Any], word: str) -> bool:
 
 def _map_rows(catalogue: Catalogue) -> Iterable[dict[str, Any]]:
     for definition in catalogue.objects:
-        for point in POINTS if definition.per_point else (0,):
+        for point in POINTS if definition.is_per_point else (0,):
             yield {
                 "number": definition.number_of(point),
                 "charging_point": point,
                 "function": definition.function.en,
                 "dpts": list(definition.dpts),
                 "flags": definition.flags,
-                "model_dependent": definition.model_dependent,
+                "model_dependent": definition.is_model_dependent,
                 "addresses": [],
             }
 
@@ -106,7 +106,7 @@ def _existing_rows(existing: Sequence[ExistingObject]) -> Iterable[dict[str, Any
             "function": one.function.en,
             "dpts": [one.dpt] if one.dpt else [],
             "flags": str(one.link.flags) if one.link else one.definition.flags,
-            "model_dependent": one.definition.model_dependent,
+            "model_dependent": one.definition.is_model_dependent,
             "addresses": list(one.addresses),
         }
 
@@ -123,7 +123,7 @@ def model_rows(
             "manufacturer": model.manufacturer,
             "model": model.model,
             "transports": [transport.value for transport in model.transports],
-            "confirmed": model.confirmed,
+            "confirmed": model.is_confirmed,
         }
         for model in having_words(catalogue.models, words)
         if wanted is None or model.kind is wanted

@@ -70,7 +70,7 @@ async def _probe(
     found = Found(candidates=(), line=None, has_heard=False, in_time=True)
     for attempt in tries(target, catalogue().models, units):
         probing = Probing(
-            attempt.models, attempt.units, timeout_s=timeout_s, every_unit=units is not None
+            attempt.models, attempt.units, timeout_s=timeout_s, must_probe_all=units is not None
         )
         left_s = ends_s - asyncio.get_running_loop().time()
         in_time, trouble = True, ""

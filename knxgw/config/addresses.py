@@ -70,6 +70,7 @@ def parse_individual_address(text: str) -> str:
 
 
 def _parts(text: str, separator: str) -> tuple[int, ...]:
+    """Return the numbers of an address; empty: something in it is no number."""
     words = text.strip().split(separator)
     if not all(_NUMBER.fullmatch(word) for word in words):
         return ()
@@ -77,6 +78,7 @@ def _parts(text: str, separator: str) -> tuple[int, ...]:
 
 
 def _raw(parts: tuple[int, ...]) -> int:
+    """Return a group address as the 16 bits that the bus has, from one to three levels."""
     if len(parts) == 3:
         return parts[0] << 11 | parts[1] << 8 | parts[2]
     return parts[0] << 11 | parts[1] if len(parts) == 2 else parts[0]

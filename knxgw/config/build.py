@@ -69,6 +69,7 @@ def build_draft(
 
 
 def _device(values: Values) -> DeviceSettings:
+    """Return the settings of the device itself."""
     return DeviceSettings(
         name=values.text("name"),
         time_zone=values.text("time_zone"),
@@ -78,6 +79,7 @@ def _device(values: Values) -> DeviceSettings:
 
 
 def _knx(values: Values, report: Report) -> KnxSettings:
+    """Return the settings of the KNX link; what it needs and lacks is reported."""
     link = KnxLinkKind(values.text("link"))
     if link is KnxLinkKind.TPUART:
         report.error(values.key_of("link"), "tpuart_not_available")
@@ -99,6 +101,7 @@ def _knx(values: Values, report: Report) -> KnxSettings:
 
 
 def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> str | None:
+    """Return the individual address; with routing, one that is missing is assumed and reported."""
     address = values.optional_text("individual_address")
     if address is not None or values.is_given("individual_address"):
         return address
@@ -110,12 +113,14 @@ def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> st
 
 
 def _check_local_ip(values: Values, report: Report) -> None:
+    """Report a local address that is no IPv4 address."""
     text = values.optional_text("local_ip")
     if text is not None and _ipv4(text) is None:
         report.error(values.key_of("local_ip"), "local_ip_not_an_address", text=repr(text))
 
 
 def _ipv4(text: str) -> ipaddress.IPv4Address | None:
+    """Return an IPv4 address; None: the text is none."""
     try:
         return ipaddress.IPv4Address(text)
     except ValueError:
@@ -123,6 +128,7 @@ def _ipv4(text: str) -> ipaddress.IPv4Address | None:
 
 
 def _check_multicast(values: Values, report: Report) -> None:
+    """Report a group that is no multicast address."""
     text = values.text("multicast_group")
     address = _ipv4(text)
     if address is None or not address.is_multicast:
@@ -130,13 +136,15 @@ def _check_multicast(values: Values, report: Report) -> None:
 
 
 def _password_file(values: Values, report: Report) -> str | None:
+    """Return the file with the keyring's password; a keyring without one is reported."""
     if values.is_given("keyring") and not values.is_given("keyring_password_file"):
         report.warning(values.key_of("keyring_password_file"), "keyring_password_missing")
     return values.optional_text("keyring_password_file")
 
 
 def _serial(values: Values) -> SerialLine | None:
-    if not values.given:
+    """Return the settings of the serial line; None: there is none."""
+    if not values.is_present:
         return None
     return SerialLine(
         port=values.optional_text("port") or "",
@@ -149,6 +157,7 @@ def _serial(values: Values) -> SerialLine | None:
 
 
 def _check_serial(configuration: Configuration, found: PointList, report: Report) -> None:
+    """Report devices on a serial line that does not exist, and RTU without 8 data bits."""
     if configuration.serial is not None:
         if configuration.serial.protocol == "rtu" and configuration.serial.data_bits != 8:
             report.error("serial.data_bits", "rtu_needs_8_bits")
@@ -165,4 +174,5 @@ def _check_serial(configuration: Configuration, found: PointList, report: Report
 
 
 def _is_serial(kind: ConnectionKind) -> bool:
+    """Tell whether a connection is one on the serial line."""
     return kind is ConnectionKind.SERIAL

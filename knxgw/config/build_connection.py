@@ -54,6 +54,7 @@ def build_connection(
 def _on_the_line(
     values: Values, unit: int | None, connector: Connector, report: Report
 ) -> Connection | Disabled | None:
+    """Return the place of a device on the serial line; None if its address was wrong."""
     if values.is_wrong("unit"):
         return None
     if not unit:
@@ -72,6 +73,7 @@ def _on_the_line(
 def _check_transport(
     values: Values, kind: ConnectionKind, model: DeviceModel, report: Report
 ) -> None:
+    """Report a connection of a kind that the model does not speak."""
     if _NEEDED[kind].intersection(model.transports):
         return
     offered = Listed(tuple(transport.value for transport in model.transports))
@@ -92,6 +94,7 @@ def _check_transport(
 
 
 def _connector(values: Values, model: DeviceModel, report: Report) -> Connector:
+    """Return the chosen connector; one that the model does not have is reported."""
     number = values.integer("connector")
     for connector in model.connectors:
         if connector.number == number:

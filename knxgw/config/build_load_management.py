@@ -28,7 +28,7 @@ def build_load_management(
     _check_limits(values, mode, report)
     meter = values.sections["smart_meter"]
     is_dynamic = mode is LoadManagementMode.DYNAMIC
-    if meter.given and not is_dynamic and not values.is_wrong("mode"):
+    if meter.is_present and not is_dynamic and not values.is_wrong("mode"):
         report.warning(meter.key, "smart_meter_without_effect", mode=mode.value)
     return LoadManagementSettings(
         mode=mode,
@@ -37,7 +37,7 @@ def build_load_management(
         priority=values.optional_integer("priority"),
         static_limit_ma=values.optional_thousandths("static_limit_a"),
         high_power_wait_s=values.number("high_power_wait_s"),
-        queue=values.text("queue") == "on",
+        has_queue=values.text("queue") == "on",
         smart_meter=_smart_meter(meter, catalogue, report) if is_dynamic else None,
     )
 
@@ -51,6 +51,7 @@ def check_priority(values: Values, keys: Mapping[int, str], report: Report) -> N
 
 
 def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> None:
+    """Report a limit that the mode needs and lacks, and a reserve that leaves too little of the fuse."""
     needed = {LoadManagementMode.DYNAMIC: "fuse_a", LoadManagementMode.STATIC: "static_limit_a"}
     name = needed.get(mode)
     if name and values.optional_number(name) is None and not values.is_wrong(name):
@@ -68,6 +69,7 @@ def _check_limits(values: Values, mode: LoadManagementMode, report: Report) -> N
 
 
 def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartMeterSettings:
+    """Return the settings of the smart meter."""
     source = values.text("source")
     measurement = Measurement(values.text("measurement"))
     if source != "modbus" and values.is_given("ratio"):
@@ -106,16 +108,17 @@ def _dpt(values: Values, measurement: Measurement, catalogue: Catalogue, report:
 
 
 def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> MeterSettings | None:
+    """Return the smart meter that is read over Modbus; None: it cannot be, which is reported."""
     model = meter_model(values, 1, report)
     if model is None:
-        if not (values.sections["manual"].given or values.is_wrong("model")):
+        if not (values.sections["manual"].is_present or values.is_wrong("model")):
             report.error(values.key_of("model"), "smart_meter_missing_model")
         return None
     per_phase = {f"{measurement.value}_l{phase}" for phase in (1, 2, 3)}
     needed = per_phase if values.text("phases") == "3" else {measurement.value}
     if not needed <= model.capabilities:
         missing = Listed(tuple(sorted(needed - model.capabilities)), "and")
-        named = "manual" if values.sections["manual"].given else "model"
+        named = "manual" if values.sections["manual"].is_present else "model"
         report.error(values.key_of(named), "smart_meter_lacks", model=model.id, missing=missing)
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):

@@ -62,6 +62,7 @@ def build_points(entries: Iterable[Values], unnamed: str, report: Report) -> Poi
 def _build_point(
     number: int, values: Values, unnamed: str, report: Report
 ) -> PointSettings | Disabled | None:
+    """Return a charging point, or why it is switched off; None: a mistake was reported."""
     model = values.model("model")
     if model is None:
         return None if values.is_wrong("model") else Disabled(message("no_model_given"))
@@ -83,6 +84,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - the parts of one charging point
     meter: MeterSettings | None,
     start: ChargingStart,
 ) -> PointSettings:
+    """Return the settings of a charging point from its parts."""
     dpt, complete = values.sections["dpt"], values.sections["complete"]
     return PointSettings(
         number=number,
@@ -113,11 +115,12 @@ def _added_by(meter: MeterSettings | None) -> frozenset[str]:
 
 
 def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings | None:
-    if not values.given:
+    """Return the electricity meter of a charging point; None: it has none that can be read."""
+    if not values.is_present:
         return None
     model = meter_model(values, phases, report)
     if model is None:
-        if not (values.sections["manual"].given or values.is_wrong("model")):
+        if not (values.sections["manual"].is_present or values.is_wrong("model")):
             report.error(values.key_of("model"), "meter_missing_model")
         return None
     connection = build_connection(values.sections["connection"], model, report)
@@ -128,6 +131,7 @@ def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings |
 
 
 def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
+    """Report currents that contradict each other or the model."""
     minimum, maximum = values.thousandths("minimum_a"), values.thousandths("maximum_a")
     if minimum > maximum:
         report.error(
@@ -157,6 +161,7 @@ def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
 
 
 def _sending(values: Values) -> Sending:
+    """Return when the objects of a charging point send."""
     current, power = values.sections["current"], values.sections["power"]
     energy = values.sections["energy"]
     return Sending(
@@ -168,6 +173,7 @@ def _sending(values: Values) -> Sending:
 
 
 def _rule(values: Values, min_change: int) -> SendingRule:
+    """Return when a moving value is sent; `min_change` in the unit of the value."""
     return SendingRule(
         min_change=min_change,
         min_interval_s=values.number("min_interval_s"),
@@ -176,6 +182,7 @@ def _rule(values: Values, min_change: int) -> SendingRule:
 
 
 def _temperature(values: Values) -> TemperatureSettings:
+    """Return when the temperature is sent, and from where on it warns."""
     return TemperatureSettings(
         sending=TemperatureSending(values.text("sending")),
         change_k=values.number("change_k"),

@@ -34,6 +34,7 @@ def check_draft(
 
 
 def _no_charger(draft: Draft, report: Report) -> list[ConfigurationFault]:
+    """Return the fault of a configuration without a charging point, if it has none."""
     if draft.configuration.points:
         return []
     what = message("no_charger_configured")
@@ -51,6 +52,7 @@ def _no_charger(draft: Draft, report: Report) -> list[ConfigurationFault]:
 
 
 def _check_surroundings(draft: Draft, report: Report) -> None:
+    """Warn about points that are switched off, and a website that others can reach."""
     for number, reason in draft.disabled.items():
         report.warning(draft.keys[number], "point_disabled", number=number, reason=reason)
     for point in draft.configuration.points:
@@ -61,6 +63,7 @@ def _check_surroundings(draft: Draft, report: Report) -> None:
 
 
 def _check_point(point: PointSettings, key: str, report: Report) -> None:
+    """Warn about a meter or a manual start that has no effect."""
     if point.meter and point.model.capabilities >= _MEASURES_ITSELF:
         report.warning(f"{key}.meter", "meter_not_needed", model=point.model.id)
     if point.start is ChargingStart.MANUAL and "start_stop" not in point.capabilities:

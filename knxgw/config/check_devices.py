@@ -27,14 +27,15 @@ def device_faults(draft: Draft, report: Report) -> list[ConfigurationFault]:
 def _devices(draft: Draft) -> list[Device]:
     """Return every device as findings name it, that of load management first."""
     found = [
-        _named(one, draft)
+        _as_device(one, draft)
         for one in configured.devices(draft.configuration)
         if one.role is not DeviceRole.SUBMETER  # no source names one yet
     ]
     return sorted(found, key=lambda one: one.point is not None)
 
 
-def _named(device: configured.Device, draft: Draft) -> Device:
+def _as_device(device: configured.Device, draft: Draft) -> Device:
+    """Return a device with its name in messages, and the key of its section."""
     name, key = message("device_smart_meter"), "load_management.smart_meter"
     if device.point is not None:
         name, key = message("device_point", number=device.point), draft.keys[device.point]
@@ -46,6 +47,7 @@ def _named(device: configured.Device, draft: Draft) -> Device:
 
 
 def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFault]:
+    """Return the faults of devices that share an address with an earlier one."""
     faults = []
     first: dict[tuple[str, int, int, int], Device] = {}
     for device in devices:
@@ -57,6 +59,7 @@ def _used_twice(devices: list[Device], report: Report) -> list[ConfigurationFaul
 
 
 def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationFault:
+    """Report two devices at one address; return the fault."""
     kinds = {earlier.model.kind, later.model.kind}
     code = FaultCode.CONF_E_METER if kinds == {DeviceKind.METER} else FaultCode.CONF_CHARGER
     what = message("has_same_address", device=later.name, earlier=earlier.name)
@@ -71,6 +74,7 @@ def _collision(earlier: Device, later: Device, report: Report) -> ConfigurationF
 
 
 def _fault(code: FaultCode, marked: Device, other: Device, what: Message) -> ConfigurationFault:
+    """Return a fault that blocks the charging points of both devices."""
     points = {device.point for device in (marked, other) if device.point is not None}
     return ConfigurationFault(
         code=code, point=marked.point, blocked_points=frozenset(points), message=what.as_text
@@ -92,7 +96,7 @@ def _mixed_line(
             for d in chargers
             if d.model.id != chargers[0].model.id
         ),
-        *(_other_protocol(d, protocol, report) for d in on_line if not _speaks(d, protocol)),
+        *(_other_protocol(d, protocol, report) for d in on_line if not _has_protocol(d, protocol)),
         *(
             _other_framing(on_line[0], d, report)
             for d in on_line
@@ -101,11 +105,13 @@ def _mixed_line(
     ]
 
 
-def _speaks(device: Device, protocol: str) -> bool:
+def _has_protocol(device: Device, protocol: str) -> bool:
+    """Tell whether a device speaks the protocol of the line."""
     return any(transport.value == protocol for transport in device.model.transports)
 
 
 def _two_models(first: Device, device: Device, report: Report) -> ConfigurationFault:
+    """Report a charger that is of another model than the first one on the line."""
     what = message(
         "two_models_on_line",
         device=device.name,
@@ -117,6 +123,7 @@ def _two_models(first: Device, device: Device, report: Report) -> ConfigurationF
 
 
 def _other_protocol(device: Device, protocol: str, report: Report) -> ConfigurationFault:
+    """Report a device that does not speak the protocol of the line."""
     what = message(
         "other_protocol_on_line",
         device=device.name,
@@ -128,6 +135,7 @@ def _other_protocol(device: Device, protocol: str, report: Report) -> Configurat
 
 
 def _other_framing(first: Device, device: Device, report: Report) -> ConfigurationFault:
+    """Report a device whose frames differ from those of the first device on the line."""
     what = message(
         "other_framing_on_line",
         device=device.name,
@@ -141,11 +149,13 @@ def _other_framing(first: Device, device: Device, report: Report) -> Configurati
 def _on_line(  # noqa: PLR0913, PLR0917 - a fault, and how it is said
     key: str, device: Device, other: Device, what: Message, remedy: Message, report: Report
 ) -> ConfigurationFault:
+    """Report a fault of a device on the serial line, and return it."""
     report.error(key, "fault", remedy=remedy, code=FaultCode.CONF_CHARGER, what=what)
     return _fault(FaultCode.CONF_CHARGER, device, other, what)
 
 
 def _priority(draft: Draft, report: Report) -> list[ConfigurationFault]:
+    """Return the fault of a priority for a charging point that is switched off, if it is."""
     priority = draft.configuration.load_management.priority
     if priority is None or priority not in draft.disabled:
         return []

@@ -52,6 +52,7 @@ def fallback_ma(point: PointSettings) -> int | None:
 def _phase_sums(
     points: tuple[PointSettings, ...], current_ma: Callable[[PointSettings], int]
 ) -> tuple[int, int, int]:
+    """Return what the points may draw together on each phase of the mains [mA]."""
     sums = [0, 0, 0]
     for point in points:
         for phase in point.phase_rotation[: point.phases]:
@@ -95,6 +96,7 @@ def _check_fallbacks(
 
 
 def _named(points: Iterable[PointSettings]) -> Listed:
+    """Return charging points with their models, for a message."""
     return Listed(
         tuple(message("point_and_model", number=p.number, model=p.model.id) for p in points)
     )
@@ -113,6 +115,7 @@ def _above(sums: tuple[int, int, int], limit_ma: int) -> Listed | None:
 def _check_minimums(
     settings: LoadManagementSettings, points: tuple[PointSettings, ...], report: Report
 ) -> None:
+    """Warn where the minima together reach the limit: then nothing is left to distribute."""
     limit = _limit(settings)
     if limit is None:
         return
@@ -131,6 +134,7 @@ def _limit(settings: LoadManagementSettings) -> tuple[str, int] | None:
 
 
 def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None:
+    """Warn about a datapoint type that cannot show the limit."""
     meter, limit_ma = settings.smart_meter, settings.fuse_limit_ma
     if meter is None or limit_ma is None or meter.source != "knx":
         return

@@ -54,6 +54,7 @@ def _warn_about_mixed_settings(on_line: list[Device], report: Report) -> None:
 
 
 def _warn_about_settings(device: Device, line: SerialLine, report: Report) -> None:
+    """Warn about a device that is delivered with other settings than those of the line."""
     delivered = device.model.serial
     if delivered is None:
         return
@@ -75,6 +76,7 @@ def _warn_about_settings(device: Device, line: SerialLine, report: Report) -> No
 
 
 def _warn_about_other_clients(device: Device, report: Report) -> None:
+    """Warn that a device accepts a single client only."""
     single = device.model.max_clients == 1 and Transport.TCP in device.model.transports
     if single and not device.is_on_line:
         report.warning(

@@ -62,7 +62,7 @@ def _needed(configuration: Configuration) -> tuple[str, ...]:
 def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
     """Warn about links to objects this site does not have and about shared sending addresses."""
     for definition in catalogue.objects:
-        for point in POINTS if definition.per_point else (None,):
+        for point in POINTS if definition.is_per_point else (None,):
             number = definition.number_of(point or 1)
             if number in draft.configuration.group_objects:
                 _check_link(draft, definition, number, point, report)
@@ -74,6 +74,7 @@ def check_links(draft: Draft, catalogue: Catalogue, report: Report) -> None:
 def _check_link(
     draft: Draft, definition: ObjectDefinition, number: int, point: int | None, report: Report
 ) -> None:
+    """Warn about a link to an object that this site does not have, and say why."""
     reason = _why_absent(draft, definition, point)
     if reason:
         report.warning(
@@ -88,6 +89,7 @@ def _check_link(
 def _why_absent(
     draft: Draft, definition: ObjectDefinition, point: int | None
 ) -> Message | Text | None:
+    """Return why the site has no such object; None: it has."""
     configuration = draft.configuration
     if point is None:
         return _missing(configuration, definition, None)
@@ -101,11 +103,13 @@ def _why_absent(
 def _missing(
     configuration: Configuration, definition: ObjectDefinition, point: PointSettings | None
 ) -> Text | None:
+    """Return why an object is missing by the settings or the model; None: it is not."""
     texts, load_management = configuration.product.texts, configuration.load_management
     return why_missing(definition, load_management, point, texts)
 
 
 def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:
+    """Warn about two objects that send on one address."""
     senders: dict[GroupAddress, int] = {}
     for existing in objects:
         link = existing.link
@@ -144,4 +148,5 @@ def _check_types(objects: Iterable[ExistingObject], report: Report) -> None:
 
 
 def _main_type(existing: ExistingObject) -> str | None:
+    """Return the main number of a datapoint type; None: one byte without a type."""
     return existing.dpt.split(".")[0] if existing.dpt else None

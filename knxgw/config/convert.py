@@ -49,6 +49,7 @@ def convert(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> 
 
 
 def _number_or_word(parameter: ParameterDefinition, text: str) -> Value:
+    """Return a number within the range; None for a word that stands for one. Raises: NotAllowedError."""
     words = [choice.value for choice in parameter.choices]
     if text in words:
         return None
@@ -74,6 +75,7 @@ def _no_number(parameter: ParameterDefinition, text: str) -> NotAllowedError:
 
 
 def _choice(parameter: ParameterDefinition, text: str) -> Value:
+    """Return one of the words of a choice. Raises: NotAllowedError."""
     words = tuple(choice.value for choice in parameter.choices)
     if text in words:
         return text
@@ -83,6 +85,7 @@ def _choice(parameter: ParameterDefinition, text: str) -> Value:
 
 
 def _text(parameter: ParameterDefinition, text: str) -> Value:
+    """Return a printable text of an allowed length. Raises: NotAllowedError."""
     low, high = parameter.low, parameter.high
     if not text.isprintable():
         raise NotAllowedError("unprintable_characters")
@@ -92,18 +95,21 @@ def _text(parameter: ParameterDefinition, text: str) -> Value:
 
 
 def _boolean(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return a truth value. Raises: NotAllowedError."""
     if text.lower() in BOOLEANS:
         return BOOLEANS[text.lower()]
     raise NotAllowedError("expected_boolean", text=shown(text))
 
 
 def _path(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return the name of a file. Raises: NotAllowedError."""
     if not text or "\0" in text:
         raise NotAllowedError("expected_file_name")
     return text
 
 
 def _host(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return an IPv4 address or host name. Raises: NotAllowedError."""
     return host_name(text)
 
 
@@ -120,6 +126,7 @@ def host_name(text: str) -> str:
 
 
 def _endpoint(parameter: ParameterDefinition, text: str) -> Value:
+    """Return host and port, either of which may be left out. Raises: NotAllowedError."""
     host, colon, port = text.rpartition(":")
     if not colon:
         host, port = text, ""
@@ -132,10 +139,12 @@ def _endpoint(parameter: ParameterDefinition, text: str) -> Value:
 
 
 def _individual_address(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return an individual address. Raises: NotAllowedError."""
     return parse_individual_address(text)
 
 
 def _time_zone(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return the name of a time zone that exists. Raises: NotAllowedError."""
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -147,6 +156,7 @@ def _time_zone(_parameter: ParameterDefinition, text: str) -> Value:
 
 
 def _model(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> Value:
+    """Return the charger or meter model of that id. Raises: NotAllowedError."""
     is_meter = "meter" in parameter.key
     models = catalogue.meters if is_meter else catalogue.chargers
     if text in models:
@@ -161,6 +171,7 @@ def _model(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> V
 
 
 def _no_meter(text: str, catalogue: Catalogue) -> NotAllowedError:
+    """Return what is wrong with the id of a meter model that does not exist."""
     if text == MANUAL_METER:
         return NotAllowedError("manual_as_model")
     if text in catalogue.chargers:

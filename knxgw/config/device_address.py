@@ -36,6 +36,7 @@ def device_address(connection: Connection, model: DeviceModel) -> DeviceAddress:
 
 
 def _connector(connection: Connection, model: DeviceModel) -> Connector:
+    """Return the connector of a connection; an unknown one was reported: the first stands in."""
     for connector in model.connectors:
         if connector.number == connection.connector:
             return connector

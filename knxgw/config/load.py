@@ -42,17 +42,17 @@ class LoadedConfiguration:
 
 
 def load_configuration(
-    path: Path, catalogue: Catalogue, *, offline: bool = False
+    path: Path, catalogue: Catalogue, *, is_offline: bool = False
 ) -> LoadedConfiguration:
     """Read a configuration file; anything wrong with it becomes a finding.
 
     `offline`: the files it names may be on another machine.
     """
-    return read_configuration(path, catalogue, offline=offline)[1]
+    return read_configuration(path, catalogue, is_offline=is_offline)[1]
 
 
 def read_configuration(
-    path: Path, catalogue: Catalogue, *, offline: bool = False
+    path: Path, catalogue: Catalogue, *, is_offline: bool = False
 ) -> tuple[str, LoadedConfiguration]:
     """Return the text of a configuration file, and what it says."""
     try:
@@ -67,7 +67,7 @@ def read_configuration(
     if text is None:
         return "", _unreadable(path, message("file_too_large"))
     loaded = parse_configuration(
-        text, catalogue, name=str(path), directory=path.parent, offline=offline
+        text, catalogue, name=str(path), directory=path.parent, is_offline=is_offline
     )
     return text, loaded
 
@@ -78,7 +78,7 @@ def parse_configuration(
     *,
     name: str = "configuration",
     directory: Path | None = None,
-    offline: bool = False,
+    is_offline: bool = False,
 ) -> LoadedConfiguration:
     """Read the text of a configuration file; relative paths in it start at `directory`.
 
@@ -99,7 +99,7 @@ def parse_configuration(
     )
     values = read_values(schema, YamlSection(file, schema, root), catalogue, report)
     links = read_group_objects(root.get(GROUP_OBJECTS), file)
-    if not offline:
+    if not is_offline:
         check_files(file.named_files, report)
     warn_about_readers(file.named_files, report)
     configuration = assemble(values, links, catalogue, report, source=ConfigurationSource.FILE)
@@ -143,6 +143,7 @@ def _is_too_deep(text: str) -> bool:
 
 
 def _unreadable(path: Path, words: Message, line: int = 1) -> LoadedConfiguration:
+    """Return the result for a file that cannot be read as a configuration."""
     finding = Finding(place=FileLine(str(path), line, ""), words=words)
     return LoadedConfiguration(
         configuration=None, findings=(finding,), places=YamlPlaces(file=str(path))

@@ -51,8 +51,9 @@ def meter_model(values: Values, phases: int, report: Report) -> DeviceModel | No
 
 
 def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
+    """Return the model of a meter, by name or by registers; None: neither, or both."""
     manual = values.sections["manual"]
-    if not manual.given:
+    if not manual.is_present:
         return values.model("model")
     if values.is_given("model"):
         report.error(manual.key, "model_and_manual")
@@ -61,34 +62,41 @@ def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
 
 
 def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
+    """Return a model of the registers entered by hand; None: a mistake in them was reported."""
     if not _is_complete(values, phases, report):
         return None
     registers = list(_registers(values))
-    good = [_ends_within(one, report) for one in registers]
-    good += [_fits_a_request(registers, values, report), _are_apart(registers, report)]
-    if not all(good):
+    are_valid = [_is_within_device(one, report) for one in registers]
+    are_valid += [
+        _is_within_request(registers, values, report),
+        _is_free_of_overlaps(registers, report),
+    ]
+    if not all(are_valid):
         return None
     return read_description(_description(values, registers), DeviceKind.METER)
 
 
 def _is_complete(values: Values, phases: int, report: Report) -> bool:
     """Tell whether everything is given that belongs together; what is missing is reported."""
-    quantities = {name: section for name, section in values.sections.items() if section.given}
+    quantities = {name: section for name, section in values.sections.items() if section.is_present}
     if not quantities.keys() & {"current", "power"}:
         report.error(values.key, "nothing_measured")
         return False
-    is_good = not any(section.has_wrong for section in (values, *quantities.values()))
-    is_good &= values.optional_text("function") is not None
+    is_complete = not any(section.has_wrong for section in (values, *quantities.values()))
+    is_complete &= values.optional_text("function") is not None
     for name, section in quantities.items():
-        is_good &= section.optional_text("type") is not None
+        is_complete &= section.optional_text("type") is not None
         if name == "fault":
-            is_good &= section.optional_integer("register") is not None
+            is_complete &= section.optional_integer("register") is not None
         else:
-            is_good &= _has_scale(section, report) and _has_phases(name, section, phases, report)
-    return is_good
+            is_complete &= _has_scale(section, report) and _has_phases(
+                name, section, phases, report
+            )
+    return is_complete
 
 
 def _has_scale(values: Values, report: Report) -> bool:
+    """Tell whether the scale is not 0; report it if it is."""
     if values.number("scale") != 0:
         return True
     report.error(values.key_of("scale"), "scale_is_zero")
@@ -127,9 +135,10 @@ def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
 
 
 def _registers(values: Values) -> Iterator[_Register]:
+    """Yield the registers that were entered, each with its point and its scale."""
     for quantity, unit in _UNITS.items():
         section = values.sections.get(quantity)
-        if section is None or not section.given:
+        if section is None or not section.is_present:
             continue
         for name in (*_PHASES, "sum") if quantity == "energy" else _PHASES:
             address = section.optional_integer(name)
@@ -145,7 +154,7 @@ def _registers(values: Values) -> Iterator[_Register]:
                 unit=unit,
             )
     fault = values.sections.get("fault")
-    if fault is not None and fault.given:
+    if fault is not None and fault.is_present:
         yield _Register(
             point="error_1",
             key=fault.key_of("register"),
@@ -156,7 +165,8 @@ def _registers(values: Values) -> Iterator[_Register]:
         )
 
 
-def _ends_within(one: _Register, report: Report) -> bool:
+def _is_within_device(one: _Register, report: Report) -> bool:
+    """Tell whether a value ends at an existing register; report it if not."""
     if one.end - 1 <= LAST_REGISTER:
         return True
     report.error(
@@ -169,7 +179,8 @@ def _ends_within(one: _Register, report: Report) -> bool:
     return False
 
 
-def _fits_a_request(registers: list[_Register], values: Values, report: Report) -> bool:
+def _is_within_request(registers: list[_Register], values: Values, report: Report) -> bool:
+    """Tell whether the largest value fits into one request; report it if not."""
     largest = max(registers, key=lambda one: _REGISTERS[one.type])
     count, most = _REGISTERS[largest.type], values.integer("max_registers")
     if count <= most:
@@ -184,7 +195,7 @@ def _fits_a_request(registers: list[_Register], values: Values, report: Report) 
     return False
 
 
-def _are_apart(registers: list[_Register], report: Report) -> bool:
+def _is_free_of_overlaps(registers: list[_Register], report: Report) -> bool:
     """Tell whether no two values share a register: else an address or a type is wrong."""
     in_order = sorted(registers, key=lambda one: one.address)
     overlapping = [

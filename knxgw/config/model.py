@@ -167,7 +167,7 @@ class LoadManagementSettings:
     priority: int | None
     static_limit_ma: int | None
     high_power_wait_s: float
-    queue: bool  # charging points take turns when not all minima fit
+    has_queue: bool  # charging points take turns when not all minima fit
     smart_meter: SmartMeterSettings | None
 
     @property

@@ -77,6 +77,7 @@ def is_out_of_range(parameter: ParameterDefinition, value: float) -> bool:
 
 
 def _finite(text: str) -> float | None:
+    """Return the finite number that a text is; None: it is none."""
     try:
         value = float(text.replace("_", "?"))
     except ValueError:

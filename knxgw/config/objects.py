@@ -56,7 +56,7 @@ def existing_objects(
             ),
         )
         for definition in catalogue.objects
-        for point in (configuration.points if definition.per_point else (None,))
+        for point in (configuration.points if definition.is_per_point else (None,))
         if why_missing(definition, configuration.load_management, point, texts) is None
     ]
     return tuple(sorted(found, key=lambda existing: existing.number))
@@ -95,10 +95,12 @@ def why_missing(
 
 
 def _is_off(settings: LoadManagementSettings) -> bool:
+    """Tell whether load management is off."""
     return settings.mode is LoadManagementMode.OFF
 
 
 def _is_dynamic(settings: LoadManagementSettings) -> bool:
+    """Tell whether load management follows a smart meter."""
     return settings.mode is LoadManagementMode.DYNAMIC
 
 
@@ -109,15 +111,18 @@ def smart_meter_on_knx(settings: LoadManagementSettings) -> SmartMeterSettings |
 
 
 def _is_on_knx(settings: LoadManagementSettings) -> bool:
+    """Tell whether the values of the smart meter come over KNX."""
     return smart_meter_on_knx(settings) is not None
 
 
 def _has_three_phases(settings: LoadManagementSettings) -> bool:
+    """Tell whether three phases come over KNX from the smart meter."""
     meter = smart_meter_on_knx(settings)
     return meter is not None and meter.phases == 3
 
 
-def _watches_operation(settings: LoadManagementSettings) -> bool:
+def _has_operation_monitoring(settings: LoadManagementSettings) -> bool:
+    """Tell whether the smart meter also sends a sign of life, which is monitored."""
     meter = smart_meter_on_knx(settings)
     return meter is not None and meter.monitoring is Monitoring.VALUES_AND_IN_OPERATION
 
@@ -127,13 +132,14 @@ CONDITIONS: Mapping[str, Callable[[LoadManagementSettings], bool]] = {  # by `on
     "dynamic": _is_dynamic,
     "smart_meter_knx": _is_on_knx,
     "smart_meter_knx_3_phase": _has_three_phases,
-    "in_operation": _watches_operation,
+    "in_operation": _has_operation_monitoring,
 }
 
 
 def _chosen_dpt(
     definition: ObjectDefinition, settings: LoadManagementSettings, point: PointSettings | None
 ) -> str | None:
+    """Return the datapoint type of an object: the chosen one, else its default."""
     chosen: str | None = None
     if definition.dpt_choice == "smart_meter" and settings.smart_meter:
         chosen = settings.smart_meter.dpt

@@ -39,6 +39,7 @@ def summary(configuration: Configuration) -> Iterator[str]:
 
 
 def _knx(settings: KnxSettings) -> str:
+    """Return the KNX link in words."""
     match settings.link:
         case KnxLinkKind.NONE:
             return "no link"
@@ -50,7 +51,8 @@ def _knx(settings: KnxSettings) -> str:
 
 
 def _load_management(settings: LoadManagementSettings) -> str:
-    turns = ", queue" if settings.queue else ""
+    """Return mode and limit of load management in words."""
+    turns = ", queue" if settings.has_queue else ""
     match settings.mode:
         case LoadManagementMode.OFF:
             return "off"
@@ -62,6 +64,7 @@ def _load_management(settings: LoadManagementSettings) -> str:
 
 
 def _smart_meter(settings: SmartMeterSettings | None) -> str:
+    """Return the smart meter in words."""
     if settings is None:
         return "none"
     if settings.meter is not None:
@@ -71,18 +74,22 @@ def _smart_meter(settings: SmartMeterSettings | None) -> str:
 
 
 def _meter(settings: MeterSettings) -> str:
+    """Return an electricity meter in words."""
     return _device(settings.model, settings.connection)
 
 
 def _device(model: DeviceModel, connection: Connection) -> str:
+    """Return model and place of a device in words."""
     host, port, unit, _ = device_address(connection, model)
     at = "on the serial line" if connection.kind is ConnectionKind.SERIAL else f"at {host}:{port}"
     return f"{model.manufacturer} {model.model} {at}, unit {unit}"
 
 
 def _currents(point: PointSettings) -> str:
+    """Return the range of currents of a charging point in words."""
     return f"{point.minimum_ma / 1000:g} to {_ampere(point.maximum_ma)}"
 
 
 def _ampere(current_ma: int | None) -> str:
+    """Return a current in ampere."""
     return f"{(current_ma or 0) / 1000:g} A"

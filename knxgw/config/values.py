@@ -36,7 +36,7 @@ class SectionSource(Protocol):
     def entries(self, section: Section) -> "Sequence[tuple[str, SectionSource]]":
         """Return key and content of each entry of a list."""
 
-    def gives(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Tell whether a parameter is given; else its default holds."""
 
     def value(self, name: str, parameter: ParameterDefinition) -> Value:
@@ -46,9 +46,9 @@ class SectionSource(Protocol):
 class Values:
     """The values of one section. A wrong value was reported and counts as its default."""
 
-    def __init__(self, key: str, section: Section, *, given: bool) -> None:
+    def __init__(self, key: str, section: Section, *, is_present: bool) -> None:
         self.key = key
-        self.given = given  # the source says something about this section
+        self.is_present = is_present  # the source says something about this section
         self._given_names: set[str] = set()
         self._wrong_names: set[str] = set()
         self.sections: dict[str, Values] = {}
@@ -166,7 +166,8 @@ class _Reader:
         self._report = report
 
     def read(self, section: Section, source: SectionSource | None, key: str) -> Values:
-        values = Values(key, section, given=source is not None)
+        """Return the values of a section and of all sections below it."""
+        values = Values(key, section, is_present=source is not None)
         for name, parameter in section.parameters.items():
             self._read_parameter(values, name, parameter, source)
         for name, below in section.sections.items():
@@ -185,10 +186,11 @@ class _Reader:
         parameter: ParameterDefinition,
         source: SectionSource | None,
     ) -> None:
+        """Store the value of a parameter, or its default if it is missing or wrong."""
         default = self._default(parameter)
         values.put(name, default)
-        if source is None or not source.gives(name):
-            if parameter.required and values.given:
+        if source is None or not source.has_value(name):
+            if parameter.is_required and values.is_present:
                 self._report.error(values.key_of(name), "missing", name=name)
             return
         values.note_given(name)
@@ -200,6 +202,7 @@ class _Reader:
             values.note_wrong(name)
 
     def _default(self, parameter: ParameterDefinition) -> Value:
+        """Return the default of a parameter; None: it has none."""
         if parameter.default is None:
             return None
         return convert(parameter, parameter.default, self._catalogue)

@@ -37,6 +37,7 @@ def read_group_objects(node: Node | None, file: YamlFile) -> dict[int, GroupObje
 
 
 def _addresses(node: Node, file: YamlFile) -> tuple[GroupAddress, ...]:
+    """Return the group addresses of an object, the sending one first; mistakes are reported."""
     if is_empty(node):
         return ()
     items = node.items() if node.is_list or node.is_mapping else [node]
@@ -52,6 +53,7 @@ def _addresses(node: Node, file: YamlFile) -> tuple[GroupAddress, ...]:
 
 
 def _address(node: Node, report: Report) -> GroupAddress | None:
+    """Return a group address; None: it was none, which is reported."""
     if node.is_list or node.is_mapping:
         report.error(node.key, "expected_group_address", remedy=message("write_group_address"))
         return None
@@ -63,6 +65,7 @@ def _address(node: Node, report: Report) -> GroupAddress | None:
 
 
 def _near(number: int, known: tuple[int, ...]) -> Listed:
+    """Return the numbers of objects next to one that does not exist."""
     below = [other for other in known if other < number][-2:]
     above = [other for other in known if other > number][:2]
     return Listed((*below, *above))

@@ -54,7 +54,7 @@ class YamlSection:
         self._file.places.lines.update({item.key: item.line for item in items})
         return [(item.key, YamlSection(self._file, section, item)) for item in items]
 
-    def gives(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Tell whether something stands behind a key."""
         return name in self._children
 
@@ -69,6 +69,7 @@ class YamlSection:
         return value
 
     def _report_unknown(self, name: str, node: Node, known: Sequence[str]) -> None:
+        """Report a key that is not known, with what may be meant, or what has replaced it."""
         retired = self._file.catalogue.retired.get(parameter_and_entry(node.key)[0])
         remedy = retired or closest(name, known)
         self._file.report.error(node.key, "unknown_key", remedy=remedy)

@@ -44,15 +44,15 @@ class Button:
     """The programming button and since when it is in its stage [monotonic s]."""
 
     stage: Stage = Stage.IDLE
-    since_s: float = 0.0
+    since: float = 0.0
 
     @property
-    def flashes_slowly(self) -> bool:
+    def is_flashing_slowly(self) -> bool:
         """Tell whether all LEDs flash slowly: the button may be released."""
         return self.stage in (Stage.ARMED, Stage.RELEASED, Stage.HELD_AGAIN)
 
     @property
-    def flashes_rapidly(self) -> bool:
+    def is_flashing_rapidly(self) -> bool:
         """Tell whether all LEDs flash rapidly: releasing the button resets the device."""
         return self.stage is Stage.READY
 
@@ -75,18 +75,18 @@ _BY_RELEASE = {
 }
 
 
-def power_on(*, pressed: bool, now_s: float) -> Button:
+def power_on(*, is_pressed: bool, now_s: float) -> Button:
     """Return the button as it is when power comes."""
-    return Button(stage=Stage.HELD_FROM_POWER if pressed else Stage.IDLE, since_s=now_s)
+    return Button(stage=Stage.HELD_FROM_POWER if is_pressed else Stage.IDLE, since=now_s)
 
 
 def tick(button: Button, now_s: float) -> Button:
     """Let time pass; call it often enough to see the stages (every 0.1 s or so)."""
     while button.stage in _BY_TIME:
         lasts_s, following = _BY_TIME[button.stage]
-        if now_s - button.since_s < lasts_s:
+        if now_s - button.since < lasts_s:
             break
-        button = Button(stage=following, since_s=button.since_s + lasts_s)
+        button = Button(stage=following, since=button.since + lasts_s)
     return button
 
 
@@ -94,7 +94,7 @@ def press(button: Button, now_s: float) -> Button:
     """Take a press; one while it is pressed already changes nothing."""
     button = tick(button, now_s)
     following = _BY_PRESS.get(button.stage)
-    return button if following is None else Button(stage=following, since_s=now_s)
+    return button if following is None else Button(stage=following, since=now_s)
 
 
 def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
@@ -106,6 +106,6 @@ def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
     outcome = Outcome.NOTHING
     if button.stage is Stage.READY:
         outcome = Outcome.FACTORY_RESET
-    elif button.stage is Stage.PRESSED and now_s - button.since_s <= SHORT_S:
+    elif button.stage is Stage.PRESSED and now_s - button.since <= SHORT_S:
         outcome = Outcome.TOGGLE_PROGRAMMING
-    return replace(button, stage=following, since_s=now_s), outcome
+    return replace(button, stage=following, since=now_s), outcome

@@ -34,10 +34,10 @@ class PanelState:
     """What the LEDs are made from; times are monotonic seconds."""
 
     phase: Phase
-    programming: bool = False
-    knx_connected: bool = False
-    knx_lost_s: float | None = None  # when the connection went; None: it never was there
-    telegram_s: float | None = None  # when the last telegram came or went
+    is_programming: bool = False
+    is_knx_connected: bool = False
+    knx_lost_at: float | None = None  # when the connection went; None: it never was there
+    telegram_at: float | None = None  # when the last telegram came or went
     fault_flashes: int = 0  # of the APP LED, for the most severe present fault; 0: none shows
 
 
@@ -100,7 +100,7 @@ def patterns(state: PanelState, now_s: float) -> Patterns:
     if state.phase in _ALL:
         every = _ALL[state.phase]
         return Patterns(programming=every, app=every, com=every)
-    programming = Led.ON if state.programming else Led.OFF
+    programming = Led.ON if state.is_programming else Led.OFF
     if state.phase in _APP_AND_COM:
         app, com = _APP_AND_COM[state.phase]
     else:
@@ -151,10 +151,11 @@ def meaning(state: PanelState, now_s: float) -> Meaning:
 
 
 def _com(state: PanelState, now_s: float) -> Led:
-    if not state.knx_connected:
-        is_short = state.knx_lost_s is not None and now_s - state.knx_lost_s < GAP_S
+    """Return how the COM LED is lit: KNX connection and traffic."""
+    if not state.is_knx_connected:
+        is_short = state.knx_lost_at is not None and now_s - state.knx_lost_at < GAP_S
         return Led.ON if is_short else Led.OFF
-    busy = state.telegram_s is not None and now_s - state.telegram_s < TRAFFIC_S
+    busy = state.telegram_at is not None and now_s - state.telegram_at < TRAFFIC_S
     return Led.RAPID if busy else Led.ON
 
 

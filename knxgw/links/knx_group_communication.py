@@ -10,7 +10,7 @@ from xknx.telegram.tpci import TDataGroup
 from knxgw.catalogue.flags import Priority
 from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security
 from knxgw.links.knx_port import KnxPort
-from knxgw.objects.outbox import Due
+from knxgw.objects.outbox import OutgoingTelegram
 from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command
 
@@ -26,7 +26,7 @@ class GroupCommunication:
         self._port = port
         self._server = server
         self._on_command = on_command
-        self._sending: tuple[Due, APCI] | None = None
+        self._sending: tuple[OutgoingTelegram, APCI] | None = None
         self._has_joined = False
 
     def join(self) -> None:
@@ -68,12 +68,12 @@ class GroupCommunication:
 
     def due(self, now_s: float, *, requested_only: bool) -> CEMIPriority | None:
         """Return the priority of the telegram that may be sent now."""
-        priority = self._server.next_priority(now_s, answers_only=requested_only)
+        priority = self._server.next_priority(now_s, must_be_answer=requested_only)
         return None if priority is None else CEMI_PRIORITY[priority]
 
     def next_frame(self, now_s: float, *, requested_only: bool) -> Outgoing | None:
         """Return the telegram that is sent now."""
-        self._sending = self._server.next_telegram(now_s, answers_only=requested_only)
+        self._sending = self._server.next_telegram(now_s, must_be_answer=requested_only)
         if self._sending is None:
             return None
         due, apci = self._sending

@@ -108,7 +108,7 @@ class ModbusBuses:
     def is_polled(self) -> bool:
         """Tell whether the first poll of every device that can be reached is done."""
         return all(
-            driver.first_cycle_done or driver.condition in NOT_POLLED for driver in self.drivers
+            driver.is_first_cycle_done or driver.condition in NOT_POLLED for driver in self.drivers
         )
 
     @property

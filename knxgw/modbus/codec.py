@@ -7,6 +7,7 @@ or the stripped text. A *scaled* value is in the unit of the point.
 import math
 import struct
 from collections.abc import Sequence
+from typing import Literal
 
 from knxgw.catalogue.points import Order, Point, RegisterType, TextFormat
 from knxgw.errors import DecodeError, EncodeError
@@ -55,6 +56,7 @@ def decode(point: Point, registers: Sequence[int]) -> Raw | None:
 
 
 def _decode_number(point: Point, data: bytes) -> int | float | None:
+    """Return the number in bytes, most significant first; None: no finite number."""
     if point.type in _LARGEST_MANTISSA:
         return _decode_measured(point, data)
     if point.type is RegisterType.U48:
@@ -80,7 +82,7 @@ def encode(point: Point, raw: Raw) -> list[int]:
         return ordered_registers(point, data)
     if isinstance(raw, str):
         raise EncodeError(f"{point.name}: {raw!r} is not a number")
-    return ordered_registers(point, _pack(point, raw))
+    return ordered_registers(point, _packed(point, raw))
 
 
 def scaled(point: Point, raw: Raw, exponent: Raw = 0) -> float:
@@ -134,23 +136,27 @@ def fault_text(point: Point, raw: Raw) -> str:
     return f"0x{int(raw):0{4 * point.count}X}" if raw else ""
 
 
+def _byte_order(order: Order) -> Literal["big", "little"]:
+    """Return what Python calls a byte order."""
+    return "big" if order is Order.BIG else "little"
+
+
 def _ordered_bytes(point: Point, registers: Sequence[int]) -> bytes:
+    """Return the bytes of registers, most significant first."""
     words = registers if point.word_order is Order.BIG else registers[::-1]
-    order = "big" if point.byte_order is Order.BIG else "little"
-    return b"".join(word.to_bytes(2, "big" if order == "big" else "little") for word in words)
+    order = _byte_order(point.byte_order)
+    return b"".join(word.to_bytes(2, order) for word in words)
 
 
 def ordered_registers(point: Point, data: bytes) -> list[int]:
     """Return bytes, the most significant first, in the order the device has them."""
-    order = point.byte_order
-    words = [
-        int.from_bytes(data[i : i + 2], "big" if order is Order.BIG else "little")
-        for i in range(0, len(data), 2)
-    ]
+    order = _byte_order(point.byte_order)
+    words = [int.from_bytes(data[i : i + 2], order) for i in range(0, len(data), 2)]
     return words if point.word_order is Order.BIG else words[::-1]
 
 
-def _pack(point: Point, raw: float) -> bytes:
+def _packed(point: Point, raw: float) -> bytes:
+    """Return the bytes of a number, most significant first. Raises: EncodeError."""
     try:
         if point.type is RegisterType.BCD_HMS32:
             seconds = int(raw)
@@ -191,6 +197,7 @@ def _pack_measured(point: Point, raw: float) -> bytes:
 
 
 def _decode_bcd_hms(point: Point, data: bytes) -> int:
+    """Return the seconds of a time written as decimal digits, hhhhmmss. Raises: DecodeError."""
     digits = data.hex()
     if not digits.isdecimal() or len(digits) != 8:
         raise DecodeError(f"{point.name}: {digits} is not a BCD time")
@@ -198,6 +205,7 @@ def _decode_bcd_hms(point: Point, data: bytes) -> int:
 
 
 def _decode_text(point: Point, registers: Sequence[int]) -> str:
+    """Return the text in registers, without its padding."""
     if point.type is RegisterType.CHAR_LO:
         data = bytes(register & 0xFF for register in registers)
     elif point.type is RegisterType.CHAR_HI:
@@ -205,27 +213,25 @@ def _decode_text(point: Point, registers: Sequence[int]) -> str:
     elif point.type is RegisterType.STRW:
         data = bytes(register & 0xFF for register in registers)
     else:
-        order = "big" if point.string_order is Order.BIG else "little"
-        data = b"".join(r.to_bytes(2, "big" if order == "big" else "little") for r in registers)
+        order = _byte_order(point.string_order)
+        data = b"".join(register.to_bytes(2, order) for register in registers)
     text = data.split(b"\x00", 1)[0].decode("latin-1")
     return text.strip(_PADDING)
 
 
 def _encode_text(point: Point, text: str) -> list[int]:
+    """Return the registers of a text, padded with zeros. Raises: EncodeError."""
     try:
         data = text.encode("latin-1")
     except UnicodeEncodeError as err:
         raise EncodeError(f"{point.name}: {text!r} has characters outside ISO 8859-1") from err
     if point.type is RegisterType.STR:
-        order = "big" if point.string_order is Order.BIG else "little"
+        order = _byte_order(point.string_order)
         padded = data.ljust(2 * point.count, b"\x00")
         size = 2 * point.count
         if len(padded) > size:
             raise EncodeError(f"{point.name}: {text!r} is longer than {size} characters")
-        return [
-            int.from_bytes(padded[i : i + 2], "big" if order == "big" else "little")
-            for i in range(0, size, 2)
-        ]
+        return [int.from_bytes(padded[i : i + 2], order) for i in range(0, size, 2)]
     if len(data) > point.count:
         raise EncodeError(f"{point.name}: {text!r} is longer than {point.count} characters")
     shift = 8 if point.type is RegisterType.CHAR_HI else 0

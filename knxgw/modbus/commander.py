@@ -75,7 +75,7 @@ from knxgw.modbus.compliance import (
 from knxgw.modbus.fail_safe import FailSafe
 from knxgw.modbus.phases import PhaseCount
 from knxgw.modbus.release import Release
-from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
+from knxgw.modbus.write_order import NeededWrite, Spacing, WriteKind
 from knxgw.modbus.write_plan import WritePlan
 from knxgw.modbus.writing import StepWriter, Write
 
@@ -141,19 +141,19 @@ class Commander:
             return
         starts_or_ends_pause = not (previous and offer_ma)
         for step in (*self._control.offer, *self._control.pause):
-            if starts_or_ends_pause or step.carries_offer:  # the refusal concerned another value
+            if starts_or_ends_pause or step.is_offer:  # the refusal concerned another value
                 self._content.retry_at.pop(step.point, None)
         self._silent_until = -math.inf
         if previous == 0:  # the charger may have lost its setpoint: write it before enabling
             self._content.forget(step.point for step in self._control.offer)
         self._plan.starts_at_minimum = offer_ma > 0 and (
-            self._plan.starts_at_minimum or self._falls_while_enabling(previous, offer_ma)
+            self._plan.starts_at_minimum or self._is_falling_while_enabling(previous, offer_ma)
         )
         self._plan.wanted_ma = offer_ma
         self._acknowledged_ma = None
         self._mark_unacknowledged()
 
-    def _falls_while_enabling(self, previous_ma: int | None, offer_ma: int) -> bool:
+    def _is_falling_while_enabling(self, previous_ma: int | None, offer_ma: int) -> bool:
         """Tell whether an offer falls after its setpoint was written, but before it was enabled."""
         is_lower = previous_ma is not None and offer_ma < previous_ma
         setpoint = self._control.offer_step
@@ -204,14 +204,14 @@ class Commander:
         chosen = self._spacing.pick(self._plan.needed_writes(), now_s)
         if chosen is None:
             return None
-        if chosen.kind in (Kind.RELEASE, Kind.RELEASE_ON):
+        if chosen.kind in (WriteKind.RELEASE, WriteKind.RELEASE_ON):
             self._release.has_begun = True
             self._plan.invalidate()
         elif self._plan.wanted_ma and chosen.step in self._control.offer:
-            self._plan.has_raised |= self._plan.is_paused or chosen.kind is Kind.FIRST_RAISE
+            self._plan.has_raised |= self._plan.is_paused or chosen.kind is WriteKind.FIRST_RAISE
             self._plan.is_paused = False  # from here on a current may flow
             self._plan.invalidate()
-        return self._writer.write(chosen.step, chosen.registers, urgent=chosen.is_urgent)
+        return self._writer.write(chosen.step, chosen.registers, is_urgent=chosen.is_urgent)
 
     def acknowledged(self, write: Write, now_s: float) -> int | None:
         """Note an acknowledged write; return the offer [mA] if this write completes it."""
@@ -266,7 +266,7 @@ class Commander:
         self._silent_until = now_s + RETRY_S
         self._mark_unacknowledged()
 
-    def still_needs(self, write: Write) -> bool:
+    def is_still_needed(self, write: Write) -> bool:
         """Tell whether the point of a write is still to be written, now or regularly."""
         return any(needed.step.point == write.point for needed in self._plan.needed_writes())
 
@@ -288,7 +288,7 @@ class Commander:
         written = WrittenValue(
             value=self._writer.value(step.point, self._content.registers[step.point]),
             age_s=now_s - self._content.changed_at,
-            pausing=self._plan.wanted_ma == 0,
+            is_pause=self._plan.wanted_ma == 0,
         )
         match self._read_back_check.compare(name, raw, written, now_s):
             case ReadBackResult.MATCHES | ReadBackResult.DIFFERS:
@@ -319,7 +319,7 @@ class Commander:
         written = WrittenValue(
             value=self._writer.value(step.point, self._content.registers[step.point]),
             age_s=now_s - self._content.changed_at,
-            arming=True,
+            is_arming=True,
         )
         comparison = self._read_back_check.compare(name, raw, written, now_s)
         if comparison is ReadBackResult.FORGOTTEN and self._control.read_back is None:
@@ -354,7 +354,7 @@ class Commander:
             age_s = now_s - self._acknowledged_at
             if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
                 suspect = self._names_of_read_backs(self._plan.wanted_steps)
-            if self._draw_check.find_violation(
+            if self._draw_check.has_violation(
                 values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
             ):
                 self._content.forget(step.point for step in self._plan.wanted_steps)
@@ -405,9 +405,10 @@ class Commander:
 
 
 def _phase_count(model: DeviceModel, control: Control, lowest_ma: int, phases: int) -> PhaseCount:
+    """Return the counter of the phases in use at a charger that is controlled in W."""
     return PhaseCount(
         configured=phases,
         minimum_ma=lowest_ma,
         maximum_ma=control.maximum_ma,
-        measures_currents="current_l1" in model.capabilities,
+        has_currents="current_l1" in model.capabilities,
     )

@@ -30,7 +30,7 @@ ARM_AGAIN_S = 3600.0  # a rejected fail-safe setting: it may be stored in memory
 LIMITED_REWRITE_S = 60.0  # the charger allows less than the offer: no hurry
 MOST_REWRITES = 3  # in a row, then at longer intervals
 LOG_AGAIN_S = 3600.0  # between two log lines about the same violation
-_CHARGES = (
+_CHARGING_STATES = (
     ChargingState.CHARGE,
     ChargingState.CHARGE_REDUCED,
     ChargingState.CHARGE_VENTILATION,
@@ -54,8 +54,8 @@ class WrittenValue:
 
     value: float  # in the unit of the point
     age_s: float
-    pausing: bool = False  # it is part of a pause
-    arming: bool = False  # it is part of a fail-safe
+    is_pause: bool = False  # it is part of a pause
+    is_arming: bool = False  # it is part of a fail-safe
 
 
 @dataclass(slots=True)
@@ -96,13 +96,13 @@ class ReadBackCheck:
         """Compare the point `name` with what was written to the point it reports."""
         streak = self._streaks.setdefault(name, _Streak())
         difference = scaled(self._model.points[name], raw) - written.value
-        if abs(difference) < 1e-9 or self._within_resolution(name, difference):
+        if abs(difference) < 1e-9 or self._is_within_resolution(name, difference):
             streak.mismatches = streak.repeats = 0
             return ReadBackResult.MATCHES
         if written.age_s < REWRITE_AFTER_S:
             return ReadBackResult.TOO_EARLY
-        less, lost = self._less_or_lost(name, raw, difference, written)
-        if written.age_s < _patience_s(written, streak.repeats, less=less, lost=lost):
+        is_lower, is_lost = self._is_lower_or_lost(name, raw, difference, written)
+        if written.age_s < _patience_s(written, streak.repeats, is_lower=is_lower, is_lost=is_lost):
             return ReadBackResult.DIFFERS
         streak.mismatches += 1
         if streak.mismatches < 2:
@@ -110,32 +110,34 @@ class ReadBackCheck:
         streak.mismatches = 0
         streak.repeats += 1
         self._violations.log(name, f"charger reports {name} = {raw}", now_s)
-        return ReadBackResult.LOWER if less and not lost else ReadBackResult.FORGOTTEN
+        return ReadBackResult.LOWER if is_lower and not is_lost else ReadBackResult.FORGOTTEN
 
-    def _less_or_lost(
+    def _is_lower_or_lost(
         self, name: str, raw: Raw, difference: float, written: WrittenValue
     ) -> tuple[bool, bool]:
         """Return whether a charger allows less than was written, and whether it lost the value."""
-        if written.arming:
+        if written.is_arming:
             return True, True
         if name in self._amounts:
             return difference < 0, self._is_zero(name, raw)
-        return not written.pausing, False  # a switch: wrong while paused it lets a current flow
+        return not written.is_pause, False  # a switch: wrong while paused it lets a current flow
 
     @property
     def _amounts(self) -> set[str]:
         """Return the points that report a current or a power."""
         own = self._control.read_back
-        named = {step.read_back for step in self._control.offer if step.carries_offer}
+        named = {step.read_back for step in self._control.offer if step.is_offer}
         return {name for name in (own, *named) if name is not None}
 
-    def _within_resolution(self, name: str, difference: float) -> bool:
+    def _is_within_resolution(self, name: str, difference: float) -> bool:
+        """Tell whether a reported current or power differs by less than the charger can express."""
         if name not in self._amounts:
             return False
         tolerance_ma = max(self._control.resolution_ma, 100)
         return self._one_phase_ma(name, abs(difference)) < tolerance_ma
 
     def _is_zero(self, name: str, raw: Raw) -> bool:
+        """Tell whether a reported current or power is below the charger's minimum: the value is lost."""
         reported = scaled(self._model.points[name], raw)
         return self._one_phase_ma(name, reported) < self._control.minimum_ma
 
@@ -145,15 +147,15 @@ class ReadBackCheck:
         return value * 1000 / NOMINAL_V if watts else value * 1000
 
 
-def _patience_s(written: WrittenValue, repeats: int, *, less: bool, lost: bool) -> float:
+def _patience_s(written: WrittenValue, repeats: int, *, is_lower: bool, is_lost: bool) -> float:
     """Return the age [s] at which a written value is written once more."""
-    if less and not lost:
+    if is_lower and not is_lost:
         return LIMITED_REWRITE_S
     if repeats < MOST_REWRITES:
         return REWRITE_AFTER_S
-    if written.arming:
+    if written.is_arming:
         return ARM_AGAIN_S
-    return LIMITED_REWRITE_S if less else REPEAT_S
+    return LIMITED_REWRITE_S if is_lower else REPEAT_S
 
 
 class DrawCheck:
@@ -165,7 +167,7 @@ class DrawCheck:
         self._shows_pause = all(control.read_back_of(step) for step in control.pause)
         self._violations = violations
 
-    def find_violation(
+    def has_violation(
         self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float, now_s: float
     ) -> bool:
         """Check an offer that was acknowledged `age_s` ago; true: it must be written again. Log it.
@@ -188,9 +190,13 @@ class DrawCheck:
 
     def _excess(self, values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
         """Return the observation that the draw exceeds the offer; None: it does not."""
-        return _overdraws(values, acknowledged_ma) if acknowledged_ma else self._draws(values)
+        return (
+            _overdraw(values, acknowledged_ma)
+            if acknowledged_ma
+            else self._draw_during_pause(values)
+        )
 
-    def _draws(self, values: Mapping[Quantity, Value]) -> str | None:
+    def _draw_during_pause(self, values: Mapping[Quantity, Value]) -> str | None:
         """Return the observation that the vehicle charges during a pause; None: it does not."""
         for quantity in (*PHASE_CURRENTS, Quantity.CURRENT):
             current_ma = values.get(quantity)
@@ -202,12 +208,13 @@ class DrawCheck:
         if isinstance(power_w, int) and power_w > DRAWS_FROM_W:
             return f"draws {power_w} W"
         by_state = not self._measures and not self._shows_pause
-        if by_state and values.get(Quantity.STATE) in _CHARGES:
+        if by_state and values.get(Quantity.STATE) in _CHARGING_STATES:
             return "says that it charges"
         return None
 
 
-def _overdraws(values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
+def _overdraw(values: Mapping[Quantity, Value], acknowledged_ma: int) -> str | None:
+    """Return the observation that a phase draws more than complies with the offer; None: none does."""
     for phase in PHASE_CURRENTS:
         current_ma = values.get(phase)
         if isinstance(current_ma, int) and current_ma > highest_obedient_ma(acknowledged_ma):

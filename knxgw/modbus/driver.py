@@ -117,13 +117,13 @@ class Driver:
         return self._health.condition
 
     @property
-    def first_cycle_done(self) -> bool:
+    def is_first_cycle_done(self) -> bool:
         """Tell whether state and currents were requested once since the connection came up."""
         if self._reader.is_searching:
-            return self._health.last_request_failed  # but not found
+            return self._health.has_last_request_failed  # but not found
         is_mismatch = self._model_check is not None and self._model_check.is_mismatch
         is_wrong = self.condition is LinkCondition.COMM
-        return is_mismatch or is_wrong or self._reader.schedule.first_cycle_done
+        return is_mismatch or is_wrong or self._reader.schedule.is_first_cycle_done
 
     # --- commands of the station
 
@@ -201,6 +201,7 @@ class Driver:
     def _handle_answer(
         self, request: Read, registers: Sequence[int], now_s: float
     ) -> list[DeviceEvent]:
+        """Return the events of an answer; the points of it go to all parts that follow them."""
         block = request.block
         self._reader.schedule.mark_requested(block, now_s)
         if len(registers) != block.count:
@@ -239,6 +240,7 @@ class Driver:
         return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 
     def _offer_acknowledged(self, offer_ma: int | None) -> list[DeviceEvent]:
+        """Return the event for an acknowledged offer [mA]; None: no offer was completed."""
         return (
             [] if offer_ma is None else [OfferAcknowledged(device=self.device, offer_ma=offer_ma)]
         )
@@ -246,6 +248,7 @@ class Driver:
     def _handle_failure(
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
+        """Return the events of a request that failed, by the kind of its failure."""
         if isinstance(request, Read):
             self._reader.schedule.mark_requested(request.block, now_s)
             self._note_failure(request.block, error)
@@ -271,7 +274,9 @@ class Driver:
         """Handle a refusal that is no fault; return None when it is one."""
         if isinstance(request, Read):
             return self._handle_read_refusal(request, error, now_s)
-        is_unsupported = error.code in NO_SUCH_POINT and self.model.points[request.point].optional
+        is_unsupported = (
+            error.code in NO_SUCH_POINT and self.model.points[request.point].is_optional
+        )
         if not is_unsupported or self._commander is None:
             return None
         self._health.log_refusal(request, error)
@@ -343,6 +348,7 @@ class Driver:
         return [] if is_right else self._set_condition(LinkCondition.COMM)
 
     def _observed(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
+        """Return the event for new readings; the commander compares them with the offer."""
         if self._commander is not None:
             self._interpreter.assumed_phases = self._commander.assumed_phases
         values, unavailable = self._interpreter.update(raws), self._interpreter.unavailable
@@ -371,11 +377,12 @@ class Driver:
     def _handle_read_refusal(
         self, request: Read, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
+        """Return the events of a refused read that is no fault; None when it is one."""
         block = request.block
         if self._reader.is_search_read(block):
             return self._continue_search(None, now_s)
         self._reader.check_header(now_s)
-        if block.optional:
+        if block.is_optional:
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
             return [*self._answered(), *self._observed(empty, now_s)]
         match self._reader.note_refusal(request, error):
@@ -387,10 +394,14 @@ class Driver:
                 return self._answered()
 
     def _answered(self) -> list[DeviceEvent]:
-        condition = self._health.answered(self._commander.still_needs if self._commander else None)
+        """Return the event for a good answer, if it changes the condition of the link."""
+        condition = self._health.answered(
+            self._commander.is_still_needed if self._commander else None
+        )
         return self._set_condition(condition) if self._is_model_confirmed else []
 
     def _handle_silence(self, request: Request, now_s: float) -> list[DeviceEvent]:
+        """Return the events of a request without an answer; the device is asked less often then."""
         is_gone = self._health.unanswered()
         if is_gone:
             self._reader.note_unreachable()

@@ -65,7 +65,7 @@ class Health:
         self._wrong_reads.clear()
 
     @property
-    def last_request_failed(self) -> bool:
+    def has_last_request_failed(self) -> bool:
         """Tell whether the last request failed."""
         return self.silent_count + self.wrong_count > 0
 
@@ -115,7 +115,7 @@ class Health:
         if self._refused is None or request.point == self._refused.point:
             self._refused_writes = 0
 
-    def answered(self, still_needs: Callable[[Write], bool] | None) -> LinkCondition:
+    def answered(self, is_still_needed: Callable[[Write], bool] | None) -> LinkCondition:
         """Note a good answer; return the condition of the link.
 
         `still_needs` tells whether the point of a write is still to be written.
@@ -123,7 +123,7 @@ class Health:
         self._has_answered = True
         self.silent_count = self.wrong_count = 0
         self._count_answer()
-        if self._refused and still_needs and not still_needs(self._refused):
+        if self._refused and is_still_needed and not is_still_needed(self._refused):
             self._refused, self._refused_writes = None, 0  # that write is no longer needed
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
@@ -167,9 +167,11 @@ class Health:
 
     @property
     def _is_wrong_somewhere(self) -> bool:
+        """Tell whether one request, or writes, are answered wrongly again and again."""
         return max(self._refused_writes, *self._wrong_reads.values(), 0) >= COMM_LIMIT
 
     def _count_answer(self) -> None:
+        """Count an answer, good or wrong, and follow whether answers have become unsteady."""
         self._answers += 1
         if self._is_unsteady:
             self._is_unsteady = self._answers - self._relapses[-1] <= WINDOW
@@ -215,4 +217,5 @@ def doubled_s(times: int, *, first_s: float, last_s: float) -> float:
 
 
 def _back_off_s(times: int, last_s: float) -> float:
+    """Return how long to wait [s] after so many failures in a row."""
     return doubled_s(times, first_s=BACK_OFF_FIRST_S, last_s=last_s)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.points import Comparison, Point
 from knxgw.charging.limits import NOMINAL_V
@@ -68,7 +68,7 @@ class Interpreter:
         """Interpret a device; only the first `phases` of its phases are wired."""
         self._name = name
         self._model = model
-        self._wired = phases
+        self._wired_phases = phases
         self._raws: dict[str, Raw | None] = {}
         self._missing: set[str] = set()  # points that the device lacks
         self._sums = list(_sums_of(model, self._missing, phases))
@@ -77,7 +77,7 @@ class Interpreter:
         self._computed = [value for value in model.computed.values() if value.name in _MEASURED]
         self._parts: dict[str, dict[str, float | None]] = {}  # read since the last value
         is_charger = model.kind is DeviceKind.CHARGER
-        self._sum_check = SumCheck(name, consumes_only=is_charger)
+        self._sum_check = SumCheck(name, is_consumer=is_charger)
         self._rule_points = rule_points(model)
         if any(rule.state is None for rule in model.state_rules):
             self._rule_points.add("state")
@@ -95,14 +95,14 @@ class Interpreter:
         if self._setpoint:
             names.add(self._setpoint)
         points = self._model.points
-        read = {name for name in names if name in points and points[name].readable}
-        read |= {ratio for name in read for ratio in points[name].times}
+        read = {name for name in names if name in points and points[name].is_readable}
+        read |= {ratio for name in read for ratio in points[name].ratio_points}
         return read | {comparison.point for name in read for comparison in points[name].valid_if}
 
     @property
     def ratio_points(self) -> tuple[str, ...]:
         """Return the names of the points that others are multiplied by: they are read first."""
-        names = (ratio for point in self._model.points.values() for ratio in point.times)
+        names = (ratio for point in self._model.points.values() for ratio in point.ratio_points)
         return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:
@@ -116,12 +116,12 @@ class Interpreter:
     def mark_missing(self, names: Iterable[str]) -> None:
         """Expect no more values of these points: the device lacks them."""
         self._missing.update(names)
-        self._sums = list(_sums_of(self._model, self._missing, self._wired))
+        self._sums = list(_sums_of(self._model, self._missing, self._wired_phases))
 
     def expect_all(self) -> None:
         """Expect values of every point of the model, as with a new plan."""
         self._missing.clear()
-        self._sums = list(_sums_of(self._model, self._missing, self._wired))
+        self._sums = list(_sums_of(self._model, self._missing, self._wired_phases))
 
     def update(self, raws: Mapping[str, Raw | None]) -> dict[Quantity, Value]:
         """Update from raw values of some points; return the quantities that result.
@@ -135,9 +135,9 @@ class Interpreter:
         unavailable: set[Quantity] = set()
         for name, raw in raws.items():
             point = self._model.points[name]
-            if raw is not None and self._holds(point.valid_if):
+            if raw is not None and self._do_all_hold(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
-            needs = (*point.times, *(comparison.point for comparison in point.valid_if))
+            needs = (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
             if all(needed in self._raws for needed in needs):  # else it is not decided yet
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
@@ -180,6 +180,7 @@ class Interpreter:
     def _quantity(
         self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]
     ) -> Iterable[tuple[Quantity, Value]]:
+        """Yield what a raw value gives: a quantity, and for the setpoint's point that one as well."""
         name = point.name
         if name in _MEASURED:
             quantity, factor = _MEASURED[name]
@@ -197,7 +198,7 @@ class Interpreter:
     def _amount(self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
         """Return a value in the unit of its point, None while its scale is unknown."""
         exponent = _exponent(point, raws)
-        ratios = [self._ratio(name) for name in point.times]
+        ratios = [self._ratio(name) for name in point.ratio_points]
         if exponent is None or any(ratio <= 0 for ratio in ratios):
             return None
         return scaled(point, raw, exponent) * math.prod(ratios)
@@ -262,23 +263,25 @@ class Interpreter:
             if not phases or not all(phase in self._of_phases for phase in phases):
                 continue
             parts = {phase: self._of_phases.pop(phase) for phase in phases}
-            wired = [phase for phase in phases if _terminal(phase) <= self._wired]
+            wired = [phase for phase in phases if _terminal(phase) <= self._wired_phases]
             if not wired or any(parts[phase] is None for phase in wired):
                 unavailable.add(total)
             else:
                 fresh[total] = sum(part for part in parts.values() if isinstance(part, int))
 
     def _add_state(self, fresh: dict[Quantity, Value]) -> None:
+        """Add state and plug, once every point that their rules use was read."""
         if not all(name in self._raws for name in self._rule_points):
             return
         for plug_rule in self._model.plug_rules:
-            if self._holds(plug_rule.comparisons):
-                fresh[Quantity.CONNECTED] = int(plug_rule.connected)
+            if self._do_all_hold(plug_rule.comparisons):
+                fresh[Quantity.CONNECTED] = int(plug_rule.is_connected)
                 break
         if self._model.state_rules:
             fresh[Quantity.STATE] = self._state()
 
     def _state(self) -> ChargingState:
+        """Return the state by the rules of the model file; illegal if no rule knows it."""
         state = state_of(self._model, self._raws)
         if state is not None:
             return state
@@ -286,15 +289,17 @@ class Interpreter:
         return ChargingState.ILLEGAL
 
     def _note_unknown(self) -> None:
+        """Log a state code that the model file does not know, once each."""
         raw = self._raws.get("state")
         key = "none" if raw is None else raw
         if key not in self._unknown_codes:
             self._unknown_codes.add(key)
             log.warning("%s: unknown state code %r, shown as 0 (illegal)", self._name, raw)
 
-    def _holds(self, comparisons: Iterable[Comparison]) -> bool:
+    def _do_all_hold(self, comparisons: Iterable[Comparison]) -> bool:
+        """Tell whether all comparisons hold for what was read last."""
         return all(
-            holds(comparison, self._raws.get(comparison.point)) for comparison in comparisons
+            is_met(comparison, self._raws.get(comparison.point)) for comparison in comparisons
         )
 
 
@@ -326,7 +331,8 @@ def _sums_of(
 
 
 def _is_measured(name: str, point: Point) -> bool:
-    return name in _MEASURED and point.readable
+    """Tell whether a point is a measured value that can be read."""
+    return name in _MEASURED and point.is_readable
 
 
 def _terminal(phase: Quantity) -> int:

@@ -64,6 +64,7 @@ class MissingReads:
     def _read_seldom(
         self, block: Block, poll: PollClass, schedule: PollSchedule, missing: _Missing
     ) -> None:
+        """Read a missing block as often as `poll` says, for the first time a whole period from now."""
         seldom = replace(block, poll=poll)
         self._missing[seldom] = missing
         schedule.replace_block(block, [seldom])

@@ -126,6 +126,7 @@ class ModelCheck:
     def _confirm(
         self, passed_on: tuple[DeviceEvent, ...], shown: LinkCondition, *, is_wrong: bool
     ) -> CheckResult:
+        """Return that the model is confirmed: the events that were held until now are released."""
         self.is_confirmed, self._mismatches = True, 0
         if shown is LinkCondition.WRONG_MODEL:
             log.warning("%s: a %s answers again", self._name, self._model.id)

@@ -8,7 +8,7 @@ together with a physically impossible value. In doubt the model is taken to be r
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.points import Point, PollClass
 from knxgw.errors import DecodeError
@@ -17,7 +17,7 @@ from knxgw.modbus.rules import core_points, rule_points, state_of
 
 LEAST_REFUSED = 2  # one refused register may be missing in a firmware
 # What no charger on a low voltage mains can report, by the unit of a point.
-SENSE = {
+PLAUSIBLE_RANGES = {
     "A": (-100.0, 1_000.0),
     "V": (-1.0, 1_000.0),
     "W": (-500_000.0, 500_000.0),
@@ -84,27 +84,28 @@ class ModelEvidence:
             return ModelVerdict.PENDING
         for rule in self._model.identity:
             if all(
-                holds(comparison, self._raws.get(comparison.point))
+                is_met(comparison, self._raws.get(comparison.point))
                 for comparison in rule.comparisons
             ):
                 return ModelVerdict.MATCH if rule.is_this_model else ModelVerdict.OTHER_MODEL
-        if self._state_is_known():
+        if self._is_state_known():
             return ModelVerdict.MATCH
         if not self._core <= self._requested:
             return ModelVerdict.PENDING
-        is_implausible = self._lacks_all() or self._reports_nonsense()
+        is_implausible = self._is_without_core() or self._is_reporting_nonsense()
         return ModelVerdict.IMPLAUSIBLE if is_implausible else ModelVerdict.MATCH
 
     @property
     def reason(self) -> str:
         """Return the evidence against the configured model, for the log."""
         shown_points = self.points & self._raws.keys()
-        if self._lacks_all() and not shown_points:
+        if self._is_without_core() and not shown_points:
             return f"it has no {', '.join(sorted(self._core))}"
         shown = sorted(shown_points or {"state", *self._implausible_points()} & self._raws.keys())
         return ", ".join(f"{name} is {self._raws[name]!r}" for name in shown)
 
-    def _state_is_known(self) -> bool:
+    def _is_state_known(self) -> bool:
+        """Tell whether the device reports a state that the model file knows."""
         point, raw = self._model.points.get("state"), self._raws.get("state")
         if point is not None and point.codes:
             return raw is not None and raw in point.codes
@@ -112,40 +113,42 @@ class ModelEvidence:
             return False
         return state_of(self._model, self._raws) is not None
 
-    def _lacks_all(self) -> bool:
+    def _is_without_core(self) -> bool:
         """Tell whether all core points are missing: refused, or all bits set as in a gap."""
         points = self._model.points
         gaps = {name for name, raw in self._raws.items() if is_all_ones(points[name], raw)}
         many = len(self._core) >= LEAST_REFUSED
         return many and self._core <= self._refused | gaps and bool(self._core & self._refused)
 
-    def _reports_nonsense(self) -> bool:
+    def _is_reporting_nonsense(self) -> bool:
+        """Tell whether values are physically impossible, beside a state that is no placeholder."""
         state = self._raws.get("state")
-        if state is None or _is_blank(self._model.points["state"], state):
+        if state is None or _is_all_or_none(self._model.points["state"], state):
             return False
         return bool(self._implausible_points())
 
     def _implausible_points(self) -> list[str]:
+        """Return the names of the points whose values are physically impossible."""
         points = self._model.points
         return [
             name
             for name, raw in self._raws.items()
-            if name != "state" and raw is not None and not makes_sense(points[name], raw)
+            if name != "state" and raw is not None and not is_plausible(points[name], raw)
         ]
 
 
-def makes_sense(point: Point, raw: Raw) -> bool:
+def is_plausible(point: Point, raw: Raw) -> bool:
     """Tell whether a value is physically possible; one without a unit always is."""
-    if point.unit not in SENSE or isinstance(raw, str) or _is_blank(point, raw):
+    if point.unit not in PLAUSIBLE_RANGES or isinstance(raw, str) or _is_all_or_none(point, raw):
         return True
-    low, high = SENSE[point.unit]
+    low, high = PLAUSIBLE_RANGES[point.unit]
     try:
         return low <= scaled(point, raw) <= high
     except DecodeError:
         return True
 
 
-def _is_blank(point: Point, raw: Raw) -> bool:
+def _is_all_or_none(point: Point, raw: Raw) -> bool:
     """Tell whether all bits are set or none: a value that the device does not know yet."""
     return raw in {0, ""} or is_all_ones(point, raw)
 
@@ -172,7 +175,7 @@ def _core(model: DeviceModel, read: Collection[str]) -> frozenset[str]:
     own = {
         name
         for name, point in points.items()
-        if name in read and point.unit_id is None and not point.optional
+        if name in read and point.unit_id is None and not point.is_optional
     }
     core = own & core_points(model)
     if len(core) < LEAST_REFUSED:

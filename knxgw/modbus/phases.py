@@ -48,13 +48,13 @@ class PhaseCount:
     """The number of phases that the vehicle at one charging point uses."""
 
     def __init__(
-        self, *, configured: int, minimum_ma: int, maximum_ma: int, measures_currents: bool
+        self, *, configured: int, minimum_ma: int, maximum_ma: int, has_currents: bool
     ) -> None:
         """Start with an unknown count; the charger accepts offers of `minimum_ma` to `maximum_ma`."""
         self._configured = configured
         self._minimum_ma = minimum_ma
         self._impossible_ma = highest_plausible_ma(maximum_ma)
-        self._measures_currents = measures_currents
+        self._has_currents = has_currents
         self._state: Value | None = None
         self._currents: dict[Quantity, tuple[float, int]] = {}
         self._written_w = 0
@@ -80,7 +80,7 @@ class PhaseCount:
         """Reset the count to unknown, as for the next vehicle."""
         self._count: int | None = 1 if self._configured == 1 else None
         self._tried = 1
-        self._checks = (
+        self._is_checking_fewer = (
             False  # less was written to a power-only charger, to see whether the vehicle stops
         )
         self._idle_since: float | None = None  # since when no current flows although it could
@@ -108,13 +108,14 @@ class PhaseCount:
             self._idle_since = self._fewer_since = None
         if offer_ma <= 0 or not is_acknowledged:
             return
-        if self._measures_currents:
+        if self._has_currents:
             if not values.keys().isdisjoint(PHASE_CURRENTS):
                 self._update_from_currents(offer_ma, now_s)
         elif isinstance(power := values.get(Quantity.POWER), int):
             self._update_from_power(power, offer_ma, now_s)
 
     def _store_reading(self, values: Mapping[Quantity, Value], now_s: float) -> None:
+        """Keep the state and each phase current with its time."""
         self._state = values.get(Quantity.STATE, self._state)
         for phase in PHASE_CURRENTS:
             current_ma = values.get(phase)
@@ -122,30 +123,32 @@ class PhaseCount:
                 self._currents[phase] = (now_s, current_ma)
 
     def _update_from_currents(self, offer_ma: int, now_s: float) -> None:
-        fresh = [ma for at, ma in self._currents.values() if now_s - at <= FRESH_S]
-        if max(fresh) > self._impossible_ma:
+        """Update the count from fresh phase currents, as the table above says."""
+        fresh_ma = [ma for at, ma in self._currents.values() if now_s - at <= FRESH_S]
+        if max(fresh_ma) > self._impossible_ma:
             self.forget()
             return
-        used = min(sum(ma > DRAWS_FROM_MA for ma in fresh), self._configured)
-        too_much = max(fresh) > offer_ma * EXCESS
-        if used == 0:
+        phases_in_use = min(sum(ma > DRAWS_FROM_MA for ma in fresh_ma), self._configured)
+        is_over_offer = max(fresh_ma) > offer_ma * EXCESS
+        if phases_in_use == 0:
             self._update_without_current(offer_ma, now_s)
-        elif self._count is None or used > self._count:
-            self._set_count(used)
-        elif used < self._count:
+        elif self._count is None or phases_in_use > self._count:
+            self._set_count(phases_in_use)
+        elif phases_in_use < self._count:
             since = now_s if self._fewer_since is None else self._fewer_since
             self._idle_since, self._fewer_since = None, since
-            if too_much or now_s - since >= AGAIN_S:
-                self._set_count(used)
+            if is_over_offer or now_s - since >= AGAIN_S:
+                self._set_count(phases_in_use)
         else:
             self._idle_since = self._fewer_since = None
-            if too_much and now_s - self._written_since >= FOLLOW_S:
+            if is_over_offer and now_s - self._written_since >= FOLLOW_S:
                 self.forget()
 
     def _update_from_power(self, power_w: int, offer_ma: int, now_s: float) -> None:
+        """Update the count where only power is measured: see the end of the module's description."""
         written_for_s = now_s - self._written_since
         if power_w <= DRAWS_FROM_W:
-            if self._checks:  # it has stopped, as a vehicle with more phases must
+            if self._is_checking_fewer:  # it has stopped, as a vehicle with more phases must
                 self._set_count(self._tried + 1)
             else:
                 self._update_without_current(offer_ma, now_s)
@@ -154,15 +157,16 @@ class PhaseCount:
         if self._count is not None:
             if power_w > self._written_w * EXCESS and written_for_s >= FOLLOW_S:
                 self.forget()
-        elif (self._checks or self._tried == 1) and written_for_s < STOPS_S:
+        elif (self._is_checking_fewer or self._tried == 1) and written_for_s < STOPS_S:
             return  # it may be a vehicle with more phases that has not stopped yet
         elif self._tried == 1:
             self._set_count(1)
         else:
-            self._checks = True
+            self._is_checking_fewer = True
             self._tried -= 1
 
     def _set_count(self, phases: int) -> None:
+        """Take a number of phases as the count; what was being tried is over."""
         self.forget()
         self._count = phases
 
@@ -188,7 +192,7 @@ class PhaseCount:
         A number in between is skipped if the offer allows a vehicle with that many phases the whole
         power, because its currents then show the count.
         """
-        if not self._measures_currents:
+        if not self._has_currents:
             return min(self._tried + 1, self._configured)
         for phases in range(self._configured, self._tried + 1, -1):
             whole_ma = phases * self._minimum_ma

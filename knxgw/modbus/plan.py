@@ -36,13 +36,13 @@ class Block:
     is_fixed: bool = False  # the device returns these registers only together
 
     @property
-    def optional(self) -> bool:
+    def is_optional(self) -> bool:
         """Tell whether an exception response means "empty" rather than a fault."""
-        return all(point.optional for point in self.points)
+        return all(point.is_optional for point in self.points)
 
     def registers_of(self, point: Point, offset: int, registers: Sequence[int]) -> Sequence[int]:
         """Return the part of this block's answer that belongs to a point."""
-        start = point.address + (offset if point.relative else 0) - self.address
+        start = point.address + (offset if point.is_relative else 0) - self.address
         return registers[start : start + point.count]
 
 
@@ -55,12 +55,12 @@ def plan_blocks(
     for name in wanted:
         point = model.points[name]
         unit = unit_id if point.unit_id is None else point.unit_id
-        block = _block_of(point, model.points, unit, address_offset, _rate(point))
+        block = _block_of(point, model.points, unit, address_offset, _poll_class(point))
         if whole := model.read.block_of(point.table, block.address, block.count):
             fixed.setdefault((unit, whole), []).extend(block.points)
         else:
             groups.setdefault((unit, point.table), []).append(block)
-    blocks = [_whole(unit, whole, points) for (unit, whole), points in fixed.items()]
+    blocks = [_fixed_block(unit, whole, points) for (unit, whole), points in fixed.items()]
     for members in groups.values():
         blocks.extend(_merge(model, sorted(members, key=lambda member: member.address)))
     return tuple(sorted(blocks, key=lambda block: _PRIORITIES[block.poll]))
@@ -76,26 +76,27 @@ def _block_of(
     return Block(
         unit_id=unit,
         table=point.table,
-        address=start + (offset if point.relative else 0),
+        address=start + (offset if point.is_relative else 0),
         count=max(member.address + member.count for member in members) - start,
         points=members,
         poll=poll,
     )
 
 
-def _rate(point: Point) -> PollClass:
+def _poll_class(point: Point) -> PollClass:
     """Return how often a wanted point is read."""
     return PollClass.FAST if point.poll is PollClass.NEVER else point.poll
 
 
-def _whole(unit: int, block: FixedBlock, points: Sequence[Point]) -> Block:
+def _fixed_block(unit: int, block: FixedBlock, points: Sequence[Point]) -> Block:
+    """Return the block that reads points of registers that the device returns only together."""
     return Block(
         unit_id=unit,
         table=block.table,
         address=block.address,
         count=block.count,
         points=tuple(points),
-        poll=min((_rate(point) for point in points), key=_PRIORITIES.__getitem__),
+        poll=min((_poll_class(point) for point in points), key=_PRIORITIES.__getitem__),
         is_fixed=True,
     )
 
@@ -108,7 +109,9 @@ def split(block: Block, offset: int) -> tuple[Block, ...]:
     points = {point.name: point for point in block.points}
     exponents = {point.scale_from for point in block.points}
     if block.is_fixed:
-        return tuple(replace(block, points=(point,), poll=_rate(point)) for point in block.points)
+        return tuple(
+            replace(block, points=(point,), poll=_poll_class(point)) for point in block.points
+        )
     return tuple(
         _block_of(
             point,
@@ -123,6 +126,7 @@ def split(block: Block, offset: int) -> tuple[Block, ...]:
 
 
 def _merge(model: DeviceModel, members: Sequence[Block]) -> Iterable[Block]:
+    """Yield fewer, larger blocks where the rules of the model allow to read neighbours together."""
     rules = model.read
     current: Block | None = None
     for fresh in members:
@@ -132,7 +136,7 @@ def _merge(model: DeviceModel, members: Sequence[Block]) -> Iterable[Block]:
         end = max(current.address + current.count, fresh.address + fresh.count)
         fits = end - current.address <= rules.max_registers
         near = fresh.address - (current.address + current.count) <= rules.gap_registers
-        if fits and near and not rules.single:
+        if fits and near and not rules.is_single:
             current = replace(
                 current,
                 count=end - current.address,
@@ -175,7 +179,7 @@ class PollSchedule:
         self._soonest_at: float | None = None  # of all blocks; None: to be determined again
 
     @property
-    def first_cycle_done(self) -> bool:
+    def is_first_cycle_done(self) -> bool:
         """Tell whether every block of state and currents was requested at least once."""
         return all(b in self._requested_at for b in self.blocks if b.poll is PollClass.FAST)
 
@@ -256,6 +260,7 @@ class PollSchedule:
         return max(due, key=lambda block: self._urgency(block, now_s))
 
     def _block_due_at(self, block: Block) -> float:
+        """Return when a block is due [monotonic s]; minus infinity: it was never read."""
         requested_at = self._requested_at.get(block)
         if requested_at is None:
             return float("-inf")
@@ -264,6 +269,7 @@ class PollSchedule:
         )
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
+        """Return the sort key of a due block: first reads, then expedited ones, then the most overdue."""
         requested_at = self._requested_at.get(block)
         expedited_at = self._expedited_at.get(block, float("inf"))
         first = max((self._first.get(p.name, 0) for p in block.points), default=0)

@@ -19,10 +19,10 @@ LASTING = 20  # sums in a row: two requests may differ while a vehicle starts
 class SumCheck:
     """Checks the phases of one device against their sum."""
 
-    def __init__(self, name: str, *, consumes_only: bool) -> None:
+    def __init__(self, name: str, *, is_consumer: bool) -> None:
         """Check a device; if it consumes only, its phases cannot cancel each other out."""
         self._name = name
-        self._consumes_only = consumes_only
+        self._is_consumer = is_consumer
         self._latest: dict[Quantity, float] = {}
         self._misfits: dict[str, int] = {}  # in a row, by what was compared
         self._logged: set[str] = set()
@@ -37,25 +37,27 @@ class SumCheck:
         if Quantity.POWER not in fresh or Quantity.POWER not in self._latest:
             return
         power_w = abs(self._latest[Quantity.POWER])
-        phases_w = self._sum(PHASE_POWERS, signed=True)
+        phases_w = self._sum(PHASE_POWERS, is_signed=True)
         if phases_w is not None:
-            is_odd = not _fits(abs(phases_w), power_w)
-            self._judge("the powers of the phases", abs(phases_w), power_w, fits_badly=is_odd)
-        currents_ma = self._sum(PHASE_CURRENTS, signed=False)
+            is_odd = not _are_close(abs(phases_w), power_w)
+            self._judge("the powers of the phases", abs(phases_w), power_w, is_misfit=is_odd)
+        currents_ma = self._sum(PHASE_CURRENTS, is_signed=False)
         if currents_ma is not None:
             apparent_w = currents_ma / 1000 * NOMINAL_V
-            too_little = power_w > apparent_w and not _fits(apparent_w, power_w)
-            too_much = self._consumes_only and not _fits(apparent_w, power_w)
-            self._judge("the currents", apparent_w, power_w, fits_badly=too_little or too_much)
+            too_little = power_w > apparent_w and not _are_close(apparent_w, power_w)
+            too_much = self._is_consumer and not _are_close(apparent_w, power_w)
+            self._judge("the currents", apparent_w, power_w, is_misfit=too_little or too_much)
 
-    def _sum(self, phases: Collection[Quantity], *, signed: bool) -> float | None:
+    def _sum(self, phases: Collection[Quantity], *, is_signed: bool) -> float | None:
+        """Return the sum of the latest values of the phases, None while one is not known."""
         if any(phase not in self._latest for phase in phases):
             return None
         values = [self._latest[phase] for phase in phases]
-        return sum(values) if signed else sum(map(abs, values))
+        return sum(values) if is_signed else sum(map(abs, values))
 
-    def _judge(self, what: str, sum_w: float, power_w: float, *, fits_badly: bool) -> None:
-        self._misfits[what] = self._misfits.get(what, 0) + 1 if fits_badly else 0
+    def _judge(self, what: str, sum_w: float, power_w: float, *, is_misfit: bool) -> None:
+        """Count a comparison that fits or does not; log the first lasting misfit of its kind."""
+        self._misfits[what] = self._misfits.get(what, 0) + 1 if is_misfit else 0
         if self._misfits[what] < LASTING or what in self._logged:
             return
         self._logged.add(what)
@@ -69,6 +71,7 @@ class SumCheck:
         )
 
 
-def _fits(sum_w: float, power_w: float) -> bool:
+def _are_close(sum_w: float, power_w: float) -> bool:
+    """Tell whether two powers may be the same: small ones always are."""
     smaller, larger = sorted((sum_w, power_w))
     return larger < LEAST_W or larger <= FACTOR * smaller

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel, ModelId
 from knxgw.catalogue.points import Point, PollClass
 from knxgw.charging.events import DeviceEvent
@@ -64,6 +64,7 @@ class _Tally:
     reasons: list[str] = field(default_factory=list)
 
     def add(self, answer: AnswerScore) -> None:
+        """Add the score of one more answer."""
         self.wrong += answer.score < 0
         self.right += answer.score > 0
         self.score += answer.score
@@ -80,6 +81,7 @@ class _Tally:
 
     @property
     def is_convincing(self) -> bool:
+        """Tell whether the answers fit so well that hardly another model is meant."""
         fraction = self.score / (self.maximum or 1.0)
         return fraction >= LEAST_SHARE and self.evidence >= 2 * CONVINCING
 
@@ -107,7 +109,7 @@ class Probing:
         units: Sequence[int],
         *,
         timeout_s: float,
-        every_unit: bool = False,
+        must_probe_all: bool = False,
     ) -> None:
         """Probe `units` in this order, until one is recognised or, with `every_unit`, all of them.
 
@@ -115,7 +117,7 @@ class Probing:
         """
         self._models = tuple(model for model in models if model.chain is None)
         self._timeout_s = timeout_s
-        self._every_unit = every_unit
+        self._must_probe_all = must_probe_all
         self._units = [_Unit(number=number) for number in dict.fromkeys(units)]
         self._position = 0
         self._free_at = -math.inf
@@ -244,6 +246,7 @@ class Probing:
     # --- inside
 
     def _note(self, request: Read, answer: Answer, now_s: float) -> None:
+        """Note the answer to a question for every model that asks it, and how soon the next may follow."""
         block, unit = request.block, self._units[self._position]
         question = Question(block.unit_id, block.table, block.address, block.count)
         self.asked += 1
@@ -260,13 +263,14 @@ class Probing:
         self._free_at = now_s + (GAP_S if slowest is None else _gap_s(slowest))
 
     def _next_question(self) -> Question | None:
+        """Return the next question; units without one are done, and so is the probe in the end."""
         while not self.is_done:
             unit = self._units[self._position]
-            question = None if _is_gone(unit) else self._open_question(unit)
+            question = None if _is_given_up(unit) else self._open_question(unit)
             if question is not None:
                 return question
             self._position += 1
-            recognised = not self._every_unit and any(c.is_likely for c in self.candidates)
+            recognised = not self._must_probe_all and any(c.is_likely for c in self.candidates)
             if recognised or self._position == len(self._units):
                 self.is_done = True
         return None
@@ -280,7 +284,7 @@ class Probing:
             if tally.is_hopeless(limit):
                 continue
             for _, asked in self._questions[model.id][tally.position :]:
-                question = _of_unit(asked, unit)
+                question = _addressed_to(asked, unit)
                 if question not in unit.answers:
                     best = (
                         (tally.position, question)
@@ -292,8 +296,9 @@ class Probing:
         return best[1] if best else None
 
     def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
+        """Return what speaks for a model at a unit; None: it is ruled out, or nothing does."""
         tally = unit.tallies[model.id]
-        is_named = _identity(model, self._raws(unit, model))
+        is_named = _identified_as(model, self._raws(unit, model))
         if is_named is False or not tally.right:
             return None
         score = tally.score + (3.0 if is_named else 0.0)
@@ -308,44 +313,48 @@ class Probing:
             fraction=fraction,
             is_likely=evidence >= CONVINCING
             and fraction >= LEAST_SHARE
-            and self._varies(unit, model),
+            and self._has_varied_answers(unit, model),
             reasons=tuple(reasons),
         )
 
-    def _varies(self, unit: _Unit, model: DeviceModel) -> bool:
+    def _has_varied_answers(self, unit: _Unit, model: DeviceModel) -> bool:
         """Tell whether answers differ; a device without meaningful registers repeats one value."""
         answers = [
-            unit.answers.get(_of_unit(asked, unit)) for _, asked in self._questions[model.id]
+            unit.answers.get(_addressed_to(asked, unit)) for _, asked in self._questions[model.id]
         ]
         shown = {register for answer in answers for register in answer or ()}
         return len(shown) >= LEAST_DIFFERENT
 
     def _raws(self, unit: _Unit, model: DeviceModel) -> dict[str, Raw | None]:
+        """Return the raw values of a model's points in the answers of a unit."""
         raws: dict[str, Raw | None] = {}
         for point, asked in self._questions[model.id]:
-            answer = unit.answers.get(_of_unit(asked, unit))
+            answer = unit.answers.get(_addressed_to(asked, unit))
             if answer is not None:
                 raws[point.name] = decoded(point, part(model, point, answer))
         return raws
 
 
-def _of_unit(asked: Question, unit: _Unit) -> Question:
+def _addressed_to(asked: Question, unit: _Unit) -> Question:
+    """Return a question with the number of the unit that is probed, unless it names one itself."""
     return asked._replace(unit=unit.number) if asked.unit == PROBED else asked
 
 
-def _identity(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
+def _identified_as(model: DeviceModel, raws: dict[str, Raw | None]) -> bool | None:
     """Return what the identity rules of the model say; None: nothing."""
     for rule in model.identity:
-        if all(holds(comparison, raws.get(comparison.point)) for comparison in rule.comparisons):
+        if all(is_met(comparison, raws.get(comparison.point)) for comparison in rule.comparisons):
             return rule.is_this_model
     return None
 
 
 def _gap_s(model: DeviceModel) -> float:
+    """Return the pause [s] that a model needs between two questions."""
     return max(GAP_S, model.request_gap_s, model.read.min_interval_s)
 
 
-def _is_gone(unit: _Unit) -> bool:
+def _is_given_up(unit: _Unit) -> bool:
+    """Tell whether a unit has been silent for so long that nothing more is asked there."""
     return not unit.has_answered and unit.silent >= SILENT_LIMIT
 
 

@@ -196,7 +196,7 @@ class Reader:
     def is_required(self, block: Block) -> bool:
         """Tell whether the device is useless without a block."""
         core = core_points(self._model).difference(PHASE_POINTS)
-        if any(point.required or point.name in core for point in block.points):
+        if any(point.is_required or point.name in core for point in block.points):
             return True
         present = (planned for planned in self.schedule.blocks if planned not in self._missing)
         is_last = not any(other.points for other in present if other is not block)

@@ -69,5 +69,6 @@ def describe(request: Request) -> str:
 
 
 def _registers(table: Table, address: int, count: int) -> str:
+    """Return registers in words, such as "holding registers 5 to 7"."""
     kind = _KINDS[table]
     return f"{kind} {address}" if count == 1 else f"{kind}s {address} to {address + count - 1}"

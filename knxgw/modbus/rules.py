@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.modbus.codec import Raw
 
@@ -12,7 +12,7 @@ def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingStat
     """Return the state that raw values stand for; None: no rule or code matches."""
     for rule in model.state_rules:
         if not all(
-            holds(comparison, raws.get(comparison.point)) for comparison in rule.comparisons
+            is_met(comparison, raws.get(comparison.point)) for comparison in rule.comparisons
         ):
             continue
         if rule.state is not None:

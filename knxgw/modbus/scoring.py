@@ -75,7 +75,7 @@ def score_answer(model: DeviceModel, point: Point, answer: Answer) -> AnswerScor
     """Return the score of an answer for a model."""
     maximum = 2.0
     if answer is None:
-        if point.optional:
+        if point.is_optional:
             return AnswerScore(score=0.0, maximum=0.0)
         return AnswerScore(score=-1.5, maximum=maximum, reason=f"no {point.name}")
     raw = decoded(point, part(model, point, answer))
@@ -89,6 +89,7 @@ def score_answer(model: DeviceModel, point: Point, answer: Answer) -> AnswerScor
 
 
 def _score_code(model: DeviceModel, point: Point, raw: Raw) -> AnswerScore:
+    """Return the score of a value that has a code table."""
     if raw in point.codes:
         meaning = point.codes[raw].meaning if isinstance(raw, int | str) else ""
         score = 0.5 if raw == 0 else 2.0
@@ -100,6 +101,7 @@ def _score_code(model: DeviceModel, point: Point, raw: Raw) -> AnswerScore:
 
 
 def _score_text(point: Point, raw: Raw) -> AnswerScore:
+    """Return the score of a text: printable characters speak for the model."""
     text = str(raw)
     if not text.strip("0 "):
         return AnswerScore(score=0.0, maximum=2.0)
@@ -111,6 +113,7 @@ def _score_text(point: Point, raw: Raw) -> AnswerScore:
 
 
 def _score_number(point: Point, raw: Raw) -> AnswerScore:
+    """Return the score of a number: one that is plausible in its unit speaks for the model."""
     try:
         value = scaled(point, raw)
     except DecodeError:
@@ -138,7 +141,7 @@ def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
 
 def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
     """Return the questions about a model, those with the most evidence first."""
-    points = {name: point for name, point in model.points.items() if point.readable}
+    points = {name: point for name, point in model.points.items() if point.is_readable}
     identifying = {comparison.point for rule in model.identity for comparison in rule.comparisons}
     names = [*sorted(identifying), *_ORDER, *sorted(rule_points(model)), *points]
     chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]

@@ -69,12 +69,14 @@ class ChainWalk:
             self.failure = f"the chain of models breaks off at {self._address}"
 
     def _look_for_marker(self, registers: Sequence[int]) -> None:
+        """Take an answer where the marker may be: the chain begins behind it."""
         if tuple(registers) == MARKER:
             self._address = self._chain.bases[self._base] + len(MARKER)
         else:
             self._try_next_base()
 
     def _try_next_base(self) -> None:
+        """Look for the marker at the next address; after the last one the search has failed."""
         self._base += 1
         if self._base == len(self._chain.bases):
             self._base = 0
@@ -82,6 +84,7 @@ class ChainWalk:
             self.failure = f'no marker "SunS" at {places}: is SunSpec switched on in the device?'
 
     def _pass(self, address: int, model: int, length: int) -> None:
+        """Take the header of a model: it is the wanted one, the end of the chain, or one to pass over."""
         self._matches += model in self._chain.models
         if model in self._chain.models and self._matches > self._passed_over:
             if length >= self._chain.length:

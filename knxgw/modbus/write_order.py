@@ -36,7 +36,7 @@ from enum import IntEnum, auto
 from knxgw.catalogue.control import WriteStep
 
 
-class Kind(IntEnum):
+class WriteKind(IntEnum):
     """The purpose of a write, the most urgent first."""
 
     PAUSE = auto()
@@ -51,14 +51,14 @@ class Kind(IntEnum):
     RAISE = auto()
 
 
-URGENT = frozenset({Kind.PAUSE, Kind.LOWER})
+URGENT = frozenset({WriteKind.PAUSE, WriteKind.LOWER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededWrite:
     """One needed write, due from `due_at` [monotonic s] on."""
 
-    kind: Kind
+    kind: WriteKind
     step: WriteStep
     registers: tuple[int, ...]
     due_at: float = -math.inf

@@ -13,7 +13,7 @@ from knxgw.catalogue.control import Control, StepValue, WriteStep
 from knxgw.modbus.fail_safe import FailSafe
 from knxgw.modbus.phases import PhaseCount
 from knxgw.modbus.release import Release
-from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
+from knxgw.modbus.write_order import NeededWrite, Spacing, WriteKind
 from knxgw.modbus.writing import StepWriter, Write
 
 
@@ -95,30 +95,32 @@ class WritePlan:
     def enabling_steps(self) -> tuple[WriteStep, ...]:
         """Return the steps after the setpoint, which make the charger apply it."""
         steps = self._control.offer
-        first = next((place for place, step in enumerate(steps) if step.carries_offer), len(steps))
-        return tuple(step for step in steps[first:] if not step.carries_offer)
+        first = next((place for place, step in enumerate(steps) if step.is_offer), len(steps))
+        return tuple(step for step in steps[first:] if not step.is_offer)
 
     def _offer_writes(self) -> Iterator[NeededWrite]:
         """Yield the writes that bring the charger to the wanted offer, or to a pause."""
         if self.wanted_ma == 0:
             yield from (
-                self._needed_write(Kind.PAUSE, s) for s in self.wanted_steps if self.is_unwritten(s)
+                self._needed_write(WriteKind.PAUSE, s)
+                for s in self.wanted_steps
+                if self.is_unwritten(s)
             )
             return
         enabling = self.enabling_steps
-        first = next(filter(self._goes_first, self.wanted_steps), None)
+        first = next(filter(self._must_go_first, self.wanted_steps), None)
         if first is not None and first not in enabling:
-            yield self._needed_write(Kind.RAISE if self.is_paused else Kind.LOWER, first)
+            yield self._needed_write(WriteKind.RAISE if self.is_paused else WriteKind.LOWER, first)
             return
-        raising = Kind.RAISE if self.has_raised else Kind.FIRST_RAISE
+        raising = WriteKind.RAISE if self.has_raised else WriteKind.FIRST_RAISE
         for step in self.wanted_steps:
             if self.is_unwritten(step):
-                yield self._needed_write(Kind.ENABLE if step in enabling else raising, step)
+                yield self._needed_write(WriteKind.ENABLE if step in enabling else raising, step)
 
-    def _goes_first(self, step: WriteStep) -> bool:
+    def _must_go_first(self, step: WriteStep) -> bool:
         """Tell whether a step is written before all others: it differs, and is no raise."""
         written = self.content.registers.get(step.point)
-        if written is None or not step.carries_offer:
+        if written is None or not step.is_offer:
             return written != self.registers(step)
         return self._allows(step, written) > self._allows(step, self.registers(step))
 
@@ -126,7 +128,7 @@ class WritePlan:
         """Yield the next write that arms the watchdog."""
         steps = self._fail_safe.arming(self.content.registers) if self.wanted_ma is not None else ()
         for step in steps[:1]:
-            yield self._needed_write(Kind.ARM, step)
+            yield self._needed_write(WriteKind.ARM, step)
 
     def _feeding_writes(self, *, is_lowering: bool) -> Iterator[NeededWrite]:
         """Yield the writes that feed the watchdog, except for points that are pending anyway.
@@ -145,29 +147,30 @@ class WritePlan:
             due_at = self._fail_safe.feed_due_at(fed_at, early_s=self._spacing.interval_s)
             is_late = self._spacing.last_at >= due_at > -math.inf
             registers = self.content.registers.get(step.point) or self.registers(step)
-            kind = Kind.LATE_FEED if is_late else Kind.FEED
+            kind = WriteKind.LATE_FEED if is_late else WriteKind.FEED
             yield self._needed_write(kind, step, registers=registers, due_at=due_at)
 
     def _is_pending(self, step: WriteStep) -> bool:
         """Tell whether a step has to be written for the offer, unless it was refused."""
         is_refused = step.point in self.content.retry_at
-        return self._goes_first(step) or (self.is_unwritten(step) and not is_refused)
+        return self._must_go_first(step) or (self.is_unwritten(step) and not is_refused)
 
     def _release_writes(self) -> Iterator[NeededWrite]:
         """Yield the next write that releases the cable."""
         if (step := self._release.step) is not None:
             yield self._needed_write(
-                Kind.RELEASE_ON if self._release.has_begun else Kind.RELEASE, step
+                WriteKind.RELEASE_ON if self._release.has_begun else WriteKind.RELEASE, step
             )
 
     def _needed_write(
         self,
-        kind: Kind,
+        kind: WriteKind,
         step: WriteStep,
         *,
         registers: tuple[int, ...] | None = None,
         due_at: float = -math.inf,
     ) -> NeededWrite:
+        """Return a needed write; one that was refused is not due before its retry."""
         return NeededWrite(
             kind=kind,
             step=step,
@@ -180,6 +183,7 @@ class WritePlan:
         return self.content.registers.get(step.point) != self.registers(step)
 
     def _allows(self, step: WriteStep, registers: tuple[int, ...]) -> float:
+        """Return the current or power that registers of a setpoint allow, in the unit of the point."""
         return self._writer.value(step.point, registers)
 
     def registers(self, step: WriteStep) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ class Write:
     registers: tuple[int, ...]
     function: int
     point: str
-    urgent: bool
+    is_urgent: bool
 
 
 class StepWriter:
@@ -59,20 +59,21 @@ class StepWriter:
         definition = self._model.points[point]
         return tuple(encode(definition, unscaled(definition, value)))
 
-    def write(self, step: WriteStep, registers: tuple[int, ...], *, urgent: bool) -> Write:
+    def write(self, step: WriteStep, registers: tuple[int, ...], *, is_urgent: bool) -> Write:
         """Return the request."""
         point = self._model.points[step.point]
         return Write(
             unit_id=self._unit_id if point.unit_id is None else point.unit_id,
             table=point.table,
-            address=point.address + (self._offset if point.relative else 0),
+            address=point.address + (self._offset if point.is_relative else 0),
             registers=registers,
             function=_function(self._model, point, len(registers)),
             point=step.point,
-            urgent=urgent,
+            is_urgent=is_urgent,
         )
 
     def _raw(self, step: WriteStep, amount: float) -> Raw:
+        """Return the raw value of a step; currents and powers are rounded down."""
         point = self._model.points[step.point]
         match step.value:
             case StepValue.OFFER:

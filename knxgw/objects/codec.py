@@ -27,10 +27,12 @@ _ABSOLUTE_ZERO_C = -273.0  # lower end of DPT 9.001
 
 
 def _clamp_i32(value: int) -> int:
+    """Return a whole number within what 4 signed bytes hold."""
     return min(max(value, -_I32_MAX), _I32_MAX)
 
 
 def _clamp_f16(value: float) -> float:
+    """Return a number within what a 2-byte float holds."""
     return min(max(value, -_F16_MAX), _F16_MAX)
 
 
@@ -55,7 +57,7 @@ def encode(dpt: str | None, value: Published, zone: tzinfo) -> Payload:
     Raises: EncodeError.
     """
     if value is None:
-        return _unfit(dpt, value)
+        return _refuse(dpt, value)
     try:
         return _encode_byte(value) if dpt is None else _encode_as(dpt, value, zone)
     except (ConversionError, KeyError, ValueError, OverflowError) as err:
@@ -63,6 +65,7 @@ def encode(dpt: str | None, value: Published, zone: tzinfo) -> Payload:
 
 
 def _encode_as(dpt: str, value: Published, zone: tzinfo) -> Payload:
+    """Return the payload of a value as its datapoint type has it. Raises: EncodeError."""
     main = dpt.partition(".")[0]
     if main == "1":
         return DPTBinary(int(bool(value)))
@@ -72,7 +75,7 @@ def _encode_as(dpt: str, value: Published, zone: tzinfo) -> Payload:
         return _encode_time(value, zone)
     if isinstance(value, int):
         return _transcoder(dpt).to_knx(_NUMBERS[dpt](min(max(value, -_BOUND), _BOUND)))
-    return _unfit(dpt, value)
+    return _refuse(dpt, value)
 
 
 def check_payload(dpt: str | None, payload: Payload) -> None:
@@ -209,14 +212,16 @@ def _transcoder(dpt: str) -> type[DPTBase]:
 
 
 def _encode_byte(value: Published) -> Payload:
+    """Return one byte of a number from 0 to 255. Raises: EncodeError."""
     if isinstance(value, int) and 0 <= value <= 255:
         return DPTArray((int(value),))
-    return _unfit(None, value)
+    return _refuse(None, value)
 
 
 def _encode_time(value: Published, zone: tzinfo) -> Payload:
+    """Return weekday and local time of a moment (DPT 10.001). Raises: EncodeError."""
     if not isinstance(value, datetime):
-        return _unfit("10.001", value)
+        return _refuse("10.001", value)
     local = value.astimezone(zone)
     day = KNXDay(local.isoweekday())  # 1 = Monday, as KNX counts
     return DPTTime.to_knx(
@@ -224,11 +229,13 @@ def _encode_time(value: Published, zone: tzinfo) -> Payload:
     )
 
 
-def _unfit(dpt: str | None, value: Any) -> Payload:  # noqa: ANN401 - names whatever came
+def _refuse(dpt: str | None, value: Any) -> Payload:  # noqa: ANN401 - names whatever came
+    """Raise EncodeError: the value does not fit its datapoint type."""
     raise EncodeError(f"{value!r} does not fit datapoint type {dpt}")
 
 
 def _described(payload: Payload) -> str:
+    """Return the length of a payload in words."""
     if isinstance(payload, DPTBinary):
         return f"{payload.value} within 6 bits"
     return f"{len(payload.value)} bytes"

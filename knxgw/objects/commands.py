@@ -42,27 +42,33 @@ from knxgw.station.model import (
 
 
 def _grid_control(payload: Payload) -> Command:
+    """Return the command of object 1: grid-supporting control on or off."""
     return GridControlCommanded(active=decode_flag(payload))
 
 
 def _interruption(point: PointNumber, payload: Payload) -> Command:
+    """Return the command of object 55: interrupt the charging point, or end that."""
     return InterruptionCommanded(point=point, active=decode_flag(payload))
 
 
 def _start_stop(point: PointNumber, payload: Payload) -> Command:
+    """Return the command of object 54: start or cancel the charging process."""
     return StartStopCommanded(point=point, start=decode_flag(payload))
 
 
 def _unlock(point: PointNumber, payload: Payload) -> Command:
+    """Return the command to release the cable."""
     decode_flag(payload)  # both values trigger, but it must be one bit
     return UnlockCommanded(point=point)
 
 
 def _setpoint(point: PointNumber, payload: Payload) -> Command:
+    """Return the command of object 60: a new setpoint [mA]."""
     return SetpointCommanded(point=point, setpoint_ma=decode_current_ma(payload))
 
 
 def _smart_meter(one: GroupObject, payload: Payload) -> Command:
+    """Return the reading of one phase of the mains connection."""
     dpt = one.dpt or ""
     value, is_power = decode_meter_value(dpt, payload)
     return GridMeterReading(
@@ -74,10 +80,12 @@ def _smart_meter(one: GroupObject, payload: Payload) -> Command:
 
 
 def _high_power(payload: Payload) -> Command | None:
+    """Return that a large load starts; 0 means nothing."""
     return HighPowerStarted() if decode_flag(payload) else None
 
 
 def _in_operation(payload: Payload) -> Command:
+    """Return the sign of life of the smart meter."""
     decode_flag(payload)  # both values trigger, but it must be one bit
     return InOperationSeen()
 

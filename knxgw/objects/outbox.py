@@ -34,7 +34,7 @@ class ResponseLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class OutgoingTelegram:
     """The next telegram: an answer, a value, or a read at start-up."""
 
     group_object: GroupObject
@@ -53,13 +53,14 @@ class _Lane:
     """What waits with one priority."""
 
     priority: Priority
-    responses: deque[Due] = field(default_factory=deque)
+    responses: deque[OutgoingTelegram] = field(default_factory=deque)
     reads: dict[GroupObject, None] = field(default_factory=dict)
     states: dict[GroupObject, None] = field(default_factory=dict)
     moving: dict[GroupObject, None] = field(default_factory=dict)
 
     @property
     def has_spontaneous(self) -> bool:
+        """Tell whether anything but answers waits with this priority."""
         return bool(self.reads or self.states or self.moving)
 
     def keep_only(self, objects: Collection[GroupObject]) -> None:
@@ -69,13 +70,15 @@ class _Lane:
             for gone in [one for one in queue if one not in objects]:
                 del queue[gone]
 
-    def next_spontaneous(self) -> Due:
+    def next_spontaneous(self) -> OutgoingTelegram:
         """Take what goes first of what nobody asked for; there must be something."""
         queue = self.reads or self.states or self.moving
         group_object = next(iter(queue))
         is_read = queue is self.reads
         del queue[group_object]
-        return Due(group_object, group_object.sending_address, is_response=False, is_read=is_read)
+        return OutgoingTelegram(
+            group_object, group_object.sending_address, is_response=False, is_read=is_read
+        )
 
 
 class Outbox:
@@ -89,7 +92,7 @@ class Outbox:
         self._waiting: dict[int, int] = {}  # raw group address -> answers waiting
         self._lanes: list[_Lane] = []  # of the priorities that have been used, the highest first
         self._tokens = SPONTANEOUS_BURST
-        self._filled_s = 0.0
+        self._filled_at = 0.0
 
     def add_response(self, group_object: GroupObject, address: GroupAddress) -> bool:
         """Queue an answer; False when it was merged with a waiting one or dropped."""
@@ -102,15 +105,15 @@ class Outbox:
             return False
         self._waiting[address.raw] = waiting + 1
         self.waiting_responses += 1
-        due = Due(group_object, address, is_response=True, is_read=False)
+        due = OutgoingTelegram(group_object, address, is_response=True, is_read=False)
         self._lane(group_object).responses.append(due)
         return True
 
     def add_value(self, group_object: GroupObject) -> None:
         """Have an object send its value; states go before moving values."""
         lane = self._lane(group_object)
-        states = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
-        (lane.states if states else lane.moving)[group_object] = None
+        is_state = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
+        (lane.states if is_state else lane.moving)[group_object] = None
 
     def add_read(self, group_object: GroupObject) -> None:
         """Have an object read its value from the bus."""
@@ -141,14 +144,14 @@ class Outbox:
         """Tell whether anything but answers waits."""
         return any(lane.has_spontaneous for lane in self._lanes)
 
-    def next_priority(self, now_s: float, *, answers_only: bool = False) -> Priority | None:
+    def next_priority(self, now_s: float, *, must_be_answer: bool = False) -> Priority | None:
         """Return the priority of the telegram that may be sent now, None without one."""
-        lane = self._next_lane(now_s, answers_only=answers_only)
+        lane = self._next_lane(now_s, must_be_answer=must_be_answer)
         return None if lane is None else lane.priority
 
-    def next_due(self, now_s: float, *, answers_only: bool = False) -> Due | None:
+    def next_due(self, now_s: float, *, must_be_answer: bool = False) -> OutgoingTelegram | None:
         """Take the telegram that may be sent now."""
-        lane = self._next_lane(now_s, answers_only=answers_only)
+        lane = self._next_lane(now_s, must_be_answer=must_be_answer)
         if lane is None:
             return None
         if lane.responses:
@@ -156,12 +159,12 @@ class Outbox:
         self._tokens -= 1.0
         return lane.next_spontaneous()
 
-    def _next_lane(self, now_s: float, *, answers_only: bool) -> _Lane | None:
+    def _next_lane(self, now_s: float, *, must_be_answer: bool) -> _Lane | None:
         """Return the highest priority with something that may be sent now."""
         for lane in self._lanes:
             if lane.responses:
                 return lane
-            if not answers_only and lane.has_spontaneous and self._has_token(now_s):
+            if not must_be_answer and lane.has_spontaneous and self._has_token(now_s):
                 return lane
         return None
 
@@ -177,7 +180,8 @@ class Outbox:
         self._lanes.sort(key=lambda one: order.index(one.priority))
         return lane
 
-    def _next_response(self, lane: _Lane) -> Due:
+    def _next_response(self, lane: _Lane) -> OutgoingTelegram:
+        """Take the oldest waiting answer."""
         due = lane.responses.popleft()
         self.waiting_responses -= 1
         left = self._waiting[due.address.raw] - 1
@@ -195,10 +199,12 @@ class Outbox:
         return max(0.0, (1.0 - self._tokens) / SPONTANEOUS_PER_S)
 
     def _has_token(self, now_s: float) -> bool:
+        """Tell whether a spontaneous telegram may be sent now."""
         self._fill(now_s)
         return self._tokens >= 1.0 - 1e-9
 
     def _fill(self, now_s: float) -> None:
-        gained = max(0.0, now_s - self._filled_s) * SPONTANEOUS_PER_S
+        """Refill the token bucket up to now."""
+        gained = max(0.0, now_s - self._filled_at) * SPONTANEOUS_PER_S
         self._tokens = min(SPONTANEOUS_BURST, self._tokens + gained)
-        self._filled_s = now_s
+        self._filled_at = now_s

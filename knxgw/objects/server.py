@@ -23,7 +23,7 @@ from knxgw.monitoring.telegrams import Payload as RawPayload
 from knxgw.objects.codec import Payload, encode
 from knxgw.objects.commands import to_command
 from knxgw.objects.meaning import meaning_of
-from knxgw.objects.outbox import Due, Outbox, ResponseLimits
+from knxgw.objects.outbox import Outbox, OutgoingTelegram, ResponseLimits
 from knxgw.objects.table import CYCLE_ONLY, GroupObject
 from knxgw.station.model import Command
 
@@ -74,12 +74,13 @@ class ObjectServer:
                 if one.flags.communication and one.flags.read:
                     self._readers.setdefault(address.raw, one)
         kept = set(self.objects)
-        self._timers = {one: due_s for one, due_s in self._timers.items() if one in kept}
+        self._timers = {one: due_at for one, due_at in self._timers.items() if one in kept}
         self.outbox.keep_only(kept)
         if self._has_been_ready:
             self._read_from_bus(kept.difference(before.values()))
 
     def _read_from_bus(self, objects: Iterable[GroupObject]) -> None:
+        """Queue a read for each object with the I flag."""
         for one in objects:
             if one.flags.communication and one.flags.read_on_init:
                 self.outbox.add_read(one)
@@ -109,9 +110,9 @@ class ObjectServer:
             self._withdraw(one)
             return
         if payload != one.payload:
-            one.changed_s = now_s
+            one.changed_at = now_s
         one.value, one.payload = value, payload
-        self._consider(one, now_s)
+        self._schedule(one, now_s)
 
     def _withdraw(self, one: GroupObject) -> None:
         """Neither send nor answer until there is a value again."""
@@ -124,50 +125,52 @@ class ObjectServer:
         try:
             return encode(one.dpt, value, self._zone)
         except EncodeError:
-            one.unsayable_values += 1
-            if one.unsayable_values == 1:  # once; the count tells the rest
+            one.unencodable_values += 1
+            if one.unencodable_values == 1:  # once; the count tells the rest
                 log.exception("GO %d (%s): value dropped", one.number, one.name)
             return None
 
-    def _consider(self, one: GroupObject, now_s: float) -> None:
+    def _schedule(self, one: GroupObject, now_s: float) -> None:
         """Send now, later, or not at all, as the object's rule says."""
         if not (one.flags.communication and one.flags.transmit and one.may_send):
             return
-        if one.sent_s is None:
+        if one.sent_at is None:
             self.outbox.add_value(one)
             return
         if one.payload == one.sent_payload:
             self.outbox.withdraw(one)
-            self._set_timer(one, None if one.cycle_s is None else one.sent_s + one.cycle_s)
+            self._set_timer(one, None if one.cycle_s is None else one.sent_at + one.cycle_s)
             return
         if one.rule is None:
             self.outbox.add_value(one)
             return
-        self._consider_moving(one, one.rule.min_change, one.rule.min_interval_s, now_s)
+        self._schedule_moving(one, one.rule.min_change, one.rule.min_interval_s, now_s)
 
-    def _consider_moving(
+    def _schedule_moving(
         self, one: GroupObject, min_change: int, min_interval_s: float, now_s: float
     ) -> None:
-        sent_s = one.sent_s or 0.0
+        """Send a moving value now or later: by its change, its shortest interval and its cycle."""
+        sent_at = one.sent_at or 0.0
         if _distance(one.value, one.sent_value) >= min_change:
-            due_s = sent_s + min_interval_s
+            due_at = sent_at + min_interval_s
         elif one.kind is ObjectKind.TEMPERATURE:  # on the chosen change, or cyclically, only
-            due_s = float("inf")
+            due_at = float("inf")
         else:
-            due_s = max(one.changed_s + SETTLE_S, sent_s + min_interval_s)
+            due_at = max(one.changed_at + SETTLE_S, sent_at + min_interval_s)
         if one.cycle_s is not None:
-            due_s = min(due_s, sent_s + one.cycle_s)
-        if due_s <= now_s:
+            due_at = min(due_at, sent_at + one.cycle_s)
+        if due_at <= now_s:
             self.outbox.add_value(one)
         else:
             self.outbox.withdraw(one)
-            self._set_timer(one, due_s)
+            self._set_timer(one, due_at)
 
-    def _set_timer(self, one: GroupObject, due_s: float | None) -> None:
-        if due_s is None or due_s == float("inf"):
+    def _set_timer(self, one: GroupObject, due_at: float | None) -> None:
+        """Have the value of an object sent at `due_at` [monotonic s]; None: no timer."""
+        if due_at is None or due_at == float("inf"):
             self._timers.pop(one, None)
         else:
-            self._timers[one] = due_s
+            self._timers[one] = due_at
 
     # --- from the bus
 
@@ -184,11 +187,12 @@ class ObjectServer:
 
     def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
         """Take a group telegram; return the commands it means and queue the answer it wants."""
-        return self._take(address, apci, sender=None)
+        return self._handle(address, apci, sender=None)
 
-    def _take(
+    def _handle(
         self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
     ) -> list[Command]:
+        """Return the commands of a telegram of the bus, or of our own object `sender`; queue an answer."""
         if not isinstance(apci, GroupValueRead):
             return self._deliver(address, apci, sender=sender)
         one = self._readers.get(address.raw)
@@ -199,6 +203,7 @@ class ObjectServer:
     def _deliver(
         self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
     ) -> list[Command]:
+        """Return the commands of a write or response; our own `sender` does not hear itself."""
         if isinstance(apci, GroupValueWrite):
             is_write = True
         elif isinstance(apci, GroupValueResponse):
@@ -207,12 +212,13 @@ class ObjectServer:
             return []
         commands: list[Command] = []
         for one in self._by_address.get(address.raw, ()):
-            takes = one.flags.write if is_write else one.flags.update
-            if one is not sender and one.flags.communication and takes:
-                commands.extend(self._accept(one, apci.value))
+            is_receiver = one.flags.write if is_write else one.flags.update
+            if one is not sender and one.flags.communication and is_receiver:
+                commands.extend(self._commands_of(one, apci.value))
         return commands
 
-    def _accept(self, one: GroupObject, payload: Payload) -> list[Command]:
+    def _commands_of(self, one: GroupObject, payload: Payload) -> list[Command]:
+        """Return the command of a payload, if any; a wrong one is counted and logged once."""
         try:
             command = to_command(one, payload, self._zone)
         except DecodeError as err:
@@ -225,15 +231,17 @@ class ObjectServer:
 
     # --- to the bus
 
-    def next_priority(self, now_s: float, *, answers_only: bool = False) -> Priority | None:
+    def next_priority(self, now_s: float, *, must_be_answer: bool = False) -> Priority | None:
         """Return the priority of the telegram that may be sent now, None without one."""
         self._run_timers(now_s)
-        return self.outbox.next_priority(now_s, answers_only=answers_only)
+        return self.outbox.next_priority(now_s, must_be_answer=must_be_answer)
 
-    def next_telegram(self, now_s: float, *, answers_only: bool = False) -> tuple[Due, APCI] | None:
-        """Return the telegram that may be sent now; `answers_only` while the medium is full."""
+    def next_telegram(
+        self, now_s: float, *, must_be_answer: bool = False
+    ) -> tuple[OutgoingTelegram, APCI] | None:
+        """Return the telegram that may be sent now; `must_be_answer` while the medium is full."""
         self._run_timers(now_s)
-        while (due := self.outbox.next_due(now_s, answers_only=answers_only)) is not None:
+        while (due := self.outbox.next_due(now_s, must_be_answer=must_be_answer)) is not None:
             if due.is_read:
                 return due, GroupValueRead()
             payload = due.group_object.payload
@@ -245,37 +253,39 @@ class ObjectServer:
             return due, GroupValueWrite(payload)
         return None
 
-    def sent(self, due: Due, apci: APCI) -> list[Command]:
+    def sent(self, due: OutgoingTelegram, apci: APCI) -> list[Command]:
         """Let a telegram that was sent reach our own other objects on its address."""
-        return self._take(due.address, apci, sender=due.group_object)
+        return self._handle(due.address, apci, sender=due.group_object)
 
-    def unsent(self, due: Due) -> None:
+    def unsent(self, due: OutgoingTelegram) -> None:
         """Take back a telegram the link could not carry; a newer value may replace it."""
         one = due.group_object
         if due.is_read:
             self.outbox.add_read(one)
         elif not due.is_response:  # as if it was never sent: nobody knows who heard it
-            one.sent_value = one.sent_payload = one.sent_s = None
+            one.sent_value = one.sent_payload = one.sent_at = None
             self._timers.pop(one, None)
             if one.payload is not None:
                 self.outbox.add_value(one)
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until something may have to be sent [s]."""
-        timer_s = min(self._timers.values(), default=float("inf"))
-        return max(0.0, min(self.outbox.wait_s(now_s), timer_s - now_s))
+        timer_at = min(self._timers.values(), default=float("inf"))
+        return max(0.0, min(self.outbox.wait_s(now_s), timer_at - now_s))
 
     def _run_timers(self, now_s: float) -> None:
+        """Queue the values whose time has come."""
         if not self._timers:
             return
-        for one in [one for one, due_s in self._timers.items() if due_s <= now_s]:
+        for one in [one for one, due_at in self._timers.items() if due_at <= now_s]:
             del self._timers[one]
             self.outbox.add_value(one)
 
     def _note_sent(self, one: GroupObject, payload: Payload, now_s: float) -> None:
+        """Note what an object has sent; its cycle begins again."""
         one.sent_payload = payload
         one.sent_value = one.value
-        one.sent_s = now_s
+        one.sent_at = now_s
         self._set_timer(one, None if one.cycle_s is None else now_s + one.cycle_s)
 
 

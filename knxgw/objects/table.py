@@ -47,10 +47,10 @@ class GroupObject:
     payload: Payload | None = None
     sent_value: Published = None
     sent_payload: Payload | None = None
-    sent_s: float | None = field(default=None)
-    changed_s: float = 0.0
+    sent_at: float | None = field(default=None)
+    changed_at: float = 0.0
     wrong_telegrams: int = 0
-    unsayable_values: int = 0
+    unencodable_values: int = 0
 
     @property
     def definition(self) -> tuple[object, ...]:
@@ -74,9 +74,9 @@ class GroupObject:
         """Take the value, and what was sent of it, from the same object with other settings."""
         if (self.dpt, self.addresses) != (before.dpt, before.addresses):
             return
-        self.value, self.payload, self.changed_s = before.value, before.payload, before.changed_s
+        self.value, self.payload, self.changed_at = before.value, before.payload, before.changed_at
         self.sent_value, self.sent_payload = before.sent_value, before.sent_payload
-        self.sent_s = before.sent_s
+        self.sent_at = before.sent_at
 
     @property
     def scope(self) -> Scope:
@@ -103,6 +103,7 @@ def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[Gro
 def _group_object(
     configuration: Configuration, existing: ExistingObject, link: GroupObjectLink, language: str
 ) -> GroupObject:
+    """Return the running object for one that this site has and that is linked."""
     definition = existing.definition
     settings = None if existing.point is None else configuration.point(existing.point)
     function = existing.function.in_language(language)
@@ -152,6 +153,7 @@ def _sending(
 
 
 def _temperature_rule(settings: PointSettings) -> tuple[SendingRule, float | None]:
+    """Return when a temperature is sent: on the chosen change, or in cycles only."""
     temperature = settings.temperature
     cyclic = temperature.sending is TemperatureSending.CYCLIC
     change = CYCLE_ONLY if cyclic else round(temperature.change_k * 100)

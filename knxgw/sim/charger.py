@@ -7,7 +7,7 @@ the power was meant for: a wrong count of phases shows as too much current.
 from collections.abc import Callable
 from functools import partial
 
-from knxgw.catalogue.conditions import holds
+from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.control import Watchdog, WatchdogTrigger
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.points import Point
@@ -208,14 +208,14 @@ class SimulatedCharger(RegisterImage):
 
     def _card(self, point: Point) -> Raw | None:
         if self.card is None:
-            return None if point.optional and self.model.read.single else _nothing(point)
+            return None if point.is_optional and self.model.read.is_single else _nothing(point)
         return self.card if point.count <= 4 and point.type != "bytes" else f"{self.card:08X}"
 
     def _enabled(self) -> bool:
         simulation = self.model.simulation
         for test in simulation.enabled_if:
             raw = self._written.get(test.point, simulation.constants.get(test.point))
-            if not holds(test, raw):
+            if not is_met(test, raw):
                 return False
         return True
 

@@ -87,7 +87,7 @@ class _Covered:
 
 
 def _moved(one: ReadableRange, offset: int) -> ReadableRange:
-    return replace(one, address=one.address + offset) if one.relative else one
+    return replace(one, address=one.address + offset) if one.is_relative else one
 
 
 class RegisterImage(ABC):
@@ -119,9 +119,9 @@ class RegisterImage(ABC):
             places = self._places.setdefault((unit, point.table), {})
             start = self._address(point)
             for index in range(point.count):
-                if point.readable or start + index not in places:
+                if point.is_readable or start + index not in places:
                     places[start + index] = (point, index)
-        if model.simulation.same_tables:
+        if model.simulation.has_shared_tables:
             for unit in {unit for unit, _ in self._places}:
                 pair = [(unit, table) for table in (Table.HOLDING, Table.INPUT)]
                 both = self._places.get(pair[0], {}) | self._places.get(pair[1], {})
@@ -135,7 +135,7 @@ class RegisterImage(ABC):
                 self._address(point),
             ): point
             for point in model.points.values()
-            if point.writable
+            if point.is_writable
         }
 
     def _shown(self, point: Point) -> Sequence[int] | None:
@@ -157,7 +157,7 @@ class RegisterImage(ABC):
 
     def raw_of(self, point: Point, value: float) -> Raw:
         """Return the raw value that stands for `value` [unit of the point] at the scale in force."""
-        for name in point.times:
+        for name in point.ratio_points:
             ratio = self.model.points[name]
             raw = self._raw_now(ratio)
             value /= scaled(ratio, 1 if raw is None else raw)
@@ -199,7 +199,7 @@ class RegisterImage(ABC):
                 registers.extend(around)
                 continue
             shown = self._shown(point)
-            if shown is None and point.optional and covered.range is None:
+            if shown is None and point.is_optional and covered.range is None:
                 raise PeerRefusedError("nothing there now", ILLEGAL_ADDRESS)
             registers += [gap] * (behind - first) if shown is None else shown[first:behind]
         return registers
@@ -224,12 +224,12 @@ class RegisterImage(ABC):
         whole = next((one for one in self._ranges if one.covers(table, address, count)), None)
         if whole is not None and count > whole.max_registers:
             raise PeerRefusedError("too many registers", ILLEGAL_VALUE)
-        single = self.model.read.single and whole is None
+        single = self.model.read.is_single and whole is None
         may_be_empty = whole is not None or self._check_block(table, address, count)
         runs: list[tuple[Point | None, int, int]] = []
         for here in range(address, address + count):
             place = places.get(here)
-            if place is None or not place[0].readable:
+            if place is None or not place[0].is_readable:
                 if not may_be_empty:
                     self._check_beside(places, here, place)
                 point, index = None, here
@@ -298,4 +298,4 @@ class RegisterImage(ABC):
             raise PeerRefusedError(f"{point.name}: {value:g} out of range", ILLEGAL_VALUE)
 
     def _address(self, point: Point) -> int:
-        return point.address + (self._offset if point.relative else 0)
+        return point.address + (self._offset if point.is_relative else 0)

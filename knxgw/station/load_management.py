@@ -55,13 +55,13 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
             reserve_ma=given.reserve_ma,
             static_limit_ma=limit_ma,
             priority=given.priority,
-            queue=given.queue,
+            queue=given.has_queue,
         )
     settings = Settings(
         fuse_ma=given.fuse_ma or NO_FUSE_MA,
         reserve_ma=given.reserve_ma,
         priority=given.priority,
-        queue=given.queue,
+        queue=given.has_queue,
         high_power_s=given.high_power_wait_s,
     )
     meter = given.smart_meter

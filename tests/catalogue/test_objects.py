@@ -109,7 +109,7 @@ def test_the_manuals_own_text_agrees(catalogue: Catalogue) -> None:
             flags.group(1).ljust(6, "-"),  # tables 20 and 21 print five characters
             "This group object depends on the model." in table,
         )
-    ours = {d.number: (list(d.dpts), d.flags, d.model_dependent) for d in catalogue.objects}
+    ours = {d.number: (list(d.dpts), d.flags, d.is_model_dependent) for d in catalogue.objects}
     assert seen == {number: entry for number, entry in ours.items() if number < 500}
 
 

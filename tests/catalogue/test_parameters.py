@@ -59,7 +59,7 @@ def test_numbers_for_ets_keep_their_meaning() -> None:
 
 @every_parameter
 def test_required_parameters_have_no_default(parameter: ParameterDefinition) -> None:
-    assert not (parameter.required and parameter.default is not None)
+    assert not (parameter.is_required and parameter.default is not None)
 
 
 @pytest.mark.parametrize("quantity", ["current", "power", "energy"])

@@ -84,7 +84,7 @@ def quiet_station() -> Station:
 def app(severity: int) -> str:
     """Say what APP shows."""
     flashes = catalogue().product.faults.flashes(severity)
-    state = PanelState(phase=Phase.RUNNING, knx_connected=True, fault_flashes=flashes)
+    state = PanelState(phase=Phase.RUNNING, is_knx_connected=True, fault_flashes=flashes)
     return in_words(watched(state), "app")
 
 

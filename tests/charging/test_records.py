@@ -56,7 +56,7 @@ def test_a_record_says_everything_that_must_survive(
         energy=replace(
             new.energy,
             lifetime_mwh=77,
-            lifetime_counter=EnergyCounter(reading=Reading(50), dropped_mwh=60),
+            lifetime_counter=EnergyCounter(reading=Reading(50), previous_meter_mwh=60),
         ),
         control=replace(
             new.control,

@@ -126,7 +126,7 @@ def test_every_look_up_names_a_parameter_of_its_type(monkeypatch: pytest.MonkeyP
 
 def test_a_name_that_is_no_parameter_and_a_wrong_type_are_errors() -> None:
     section = build_schema(catalogue().parameters).sections["load_management"]
-    values = Values("load_management", section, given=False)
+    values = Values("load_management", section, is_present=False)
     for look_up in (values.optional_number, values.optional_text, values.is_given, values.key_of):
         with pytest.raises(KeyError):
             look_up("reserve")

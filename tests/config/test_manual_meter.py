@@ -63,7 +63,7 @@ def test_registers_entered_by_hand_are_a_model_like_any_other() -> None:
         "energy_total": (40, u64, 4, 10, normal),
         "error_1": (80, u16, 1, 1, fast),
     }
-    assert all(p.required for p in meter.points.values()), "somebody has named each of them"
+    assert all(p.is_required for p in meter.points.values()), "somebody has named each of them"
 
 
 def test_a_meter_entered_by_hand_goes_with_every_connection() -> None:

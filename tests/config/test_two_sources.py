@@ -34,7 +34,7 @@ del TEXTS["an address given twice"]  # a table of ETS has each once
 
 def from_file(text: str) -> tuple[Configuration | None, tuple[Finding, ...]]:
     """Return what the reader of files makes of a text."""
-    loaded = parse_configuration(text, catalogue(), offline=True)
+    loaded = parse_configuration(text, catalogue(), is_offline=True)
     return loaded.configuration, loaded.findings
 
 

@@ -30,8 +30,8 @@ class Player:
             self.now_s = min(end_s, self.now_s + LOOK_S)
             self.button = tick(self.button, self.now_s)
             for rhythm, flashes in (
-                ("slowly", self.button.flashes_slowly),
-                ("rapidly", self.button.flashes_rapidly),
+                ("slowly", self.button.is_flashing_slowly),
+                ("rapidly", self.button.is_flashing_rapidly),
             ):
                 if flashes:
                     self.asked.setdefault(rhythm, self.now_s)
@@ -51,7 +51,7 @@ class Player:
 
 
 def powered(*, pressed: bool) -> Player:
-    return Player(power_on(pressed=pressed, now_s=0.0))
+    return Player(power_on(is_pressed=pressed, now_s=0.0))
 
 
 def after(held_s: float, pause_s: float | None = None) -> Player:
@@ -96,13 +96,13 @@ def test_a_release_without_a_press_does_nothing() -> None:
 def test_whatever_is_pressed_in_operation_the_device_is_not_reset(
     presses: list[tuple[float, float]],
 ) -> None:
-    button, now_s, outcomes = power_on(pressed=False, now_s=0.0), 0.0, []
+    button, now_s, outcomes = power_on(is_pressed=False, now_s=0.0), 0.0, []
     for pause_s, held_s in presses:
         now_s += pause_s
         button = press(button, now_s)
         now_s += held_s
-        assert not tick(button, now_s).flashes_slowly
-        assert not tick(button, now_s).flashes_rapidly
+        assert not tick(button, now_s).is_flashing_slowly
+        assert not tick(button, now_s).is_flashing_rapidly
         button, outcome = release(button, now_s)
         outcomes.append(outcome)
     short = [held_s for _, held_s in presses if held_s <= 1.5]
@@ -137,7 +137,7 @@ def test_the_whole_sequence_resets_the_device() -> None:
 @pytest.mark.proves("8.21", "8.22")
 def test_the_leds_of_the_sequence_are_all_three_and_tell_its_steps_apart() -> None:
     def seen(player: Player) -> list[Leds]:
-        armed, ready = player.button.flashes_slowly, player.button.flashes_rapidly
+        armed, ready = player.button.is_flashing_slowly, player.button.is_flashing_rapidly
         assert armed != ready
         state = PanelState(phase=Phase.RESET_ARMED if armed else Phase.RESET_READY)
         return [leds(state, player.now_s + n * 0.01) for n in range(1000)]
@@ -237,7 +237,7 @@ def test_only_the_sequence_of_the_manual_resets_the_device(
 @settings(max_examples=100)
 @given(st.floats(0.0, 200.0), st.integers(1, 50))
 def test_it_does_not_matter_how_often_time_is_looked_at(end_s: float, looks: int) -> None:
-    button = power_on(pressed=True, now_s=0.0)
+    button = power_on(is_pressed=True, now_s=0.0)
     often = button
     for n in range(1, looks + 1):
         often = tick(often, end_s * n / looks)

@@ -10,16 +10,16 @@ from knxgw.catalogue.load import catalogue
 from knxgw.device.panel import GAP_S, Meaning, PanelState, Phase, leds, meaning
 from tests.device.watching import LOOK_S, WATCH_S, in_words, watched
 
-RUNNING = PanelState(phase=Phase.RUNNING, knx_connected=True)
+RUNNING = PanelState(phase=Phase.RUNNING, is_knx_connected=True)
 FAULTS = catalogue().product.faults
 moments = st.none() | st.floats(0, 2000)
 states = st.builds(
     PanelState,
     phase=st.sampled_from(Phase),
-    programming=st.booleans(),
-    knx_connected=st.booleans(),
-    knx_lost_s=moments,
-    telegram_s=moments,
+    is_programming=st.booleans(),
+    is_knx_connected=st.booleans(),
+    knx_lost_at=moments,
+    telegram_at=moments,
     fault_flashes=st.sampled_from([0, *(band.flashes for band in FAULTS.bands)]),
 )
 
@@ -41,21 +41,21 @@ def test_started_and_ready_both_are_on() -> None:
 
 @pytest.mark.proves("8.5")
 def test_not_configured_app_flashes_slowly_and_com_is_on() -> None:
-    state = PanelState(phase=Phase.NOT_CONFIGURED, knx_connected=True)
+    state = PanelState(phase=Phase.NOT_CONFIGURED, is_knx_connected=True)
     assert shown(state) == ("slow flash", "on")
 
 
 @pytest.mark.proves("8.6")
 def test_not_configured_and_without_knx_com_is_off() -> None:
     assert shown(PanelState(phase=Phase.NOT_CONFIGURED)) == ("slow flash", "off")
-    lost = PanelState(phase=Phase.NOT_CONFIGURED, knx_lost_s=900.0)
+    lost = PanelState(phase=Phase.NOT_CONFIGURED, knx_lost_at=900.0)
     assert shown(lost) == ("slow flash", "off")
 
 
 @pytest.mark.proves("8.7")
 def test_a_firmware_that_cannot_start_flashes_app_rapidly() -> None:
     assert shown(PanelState(phase=Phase.FIRMWARE_BROKEN)) == ("rapid flash", "off")
-    assert shown(PanelState(phase=Phase.FIRMWARE_BROKEN, knx_connected=True))[1] == "off"
+    assert shown(PanelState(phase=Phase.FIRMWARE_BROKEN, is_knx_connected=True))[1] == "off"
 
 
 @pytest.mark.proves("8.8")
@@ -79,7 +79,7 @@ def test_going_back_to_the_firmware_before_both_flash_slowly_in_turn() -> None:
 def test_a_fault_is_shown_by_as_many_flashes_as_it_is_severe(severity: int, app: str) -> None:
     present = replace(RUNNING, fault_flashes=FAULTS.flashes(severity))
     assert shown(present) == (app, "on")
-    gone = replace(present, knx_connected=False)
+    gone = replace(present, is_knx_connected=False)
     assert shown(gone) == (app, "off"), "APP and COM say different things"
 
 
@@ -90,17 +90,17 @@ def test_traffic_makes_com_flash_rapidly_for_as_long_as_there_is_some() -> None:
     for n in range(round(WATCH_S / LOOK_S)):
         now_s = 1000.0 + n * LOOK_S
         last_s = max(at_s for at_s in telegrams if at_s <= now_s)
-        seen.append(leds(replace(RUNNING, telegram_s=last_s), now_s))
+        seen.append(leds(replace(RUNNING, telegram_at=last_s), now_s))
     assert in_words(seen, "com") == "rapid flash"
     assert in_words(seen, "app") == "on"
-    later = watched(replace(RUNNING, telegram_s=1000.0), start_s=1002.0)
+    later = watched(replace(RUNNING, telegram_at=1000.0), start_s=1002.0)
     assert in_words(later, "com") == "on"
 
 
 @settings(max_examples=100)
 @given(st.floats(0, 10_000))
 def test_a_single_telegram_can_be_seen_whenever_it_comes(at_s: float) -> None:
-    seen = watched(replace(RUNNING, telegram_s=at_s), start_s=at_s, seconds=2.0)
+    seen = watched(replace(RUNNING, telegram_at=at_s), start_s=at_s, seconds=2.0)
     dark = [not one.com for one in seen]
     assert 0.1 <= sum(dark) * LOOK_S <= 0.5
     assert not any(dark[50:]), "a second later it is over"
@@ -111,7 +111,9 @@ def test_a_brief_gap_of_the_connection_is_not_shown_and_a_longer_one_is() -> Non
     def com(now_s: float, *gaps: tuple[float, float]) -> bool:
         lost = [start for start, end in gaps if start <= now_s < end]
         begun = [start for start, _ in gaps if start <= now_s]
-        state = replace(RUNNING, knx_connected=not lost, knx_lost_s=max(begun) if begun else None)
+        state = replace(
+            RUNNING, is_knx_connected=not lost, knx_lost_at=max(begun) if begun else None
+        )
         return leds(state, now_s).com
 
     looks = [n * LOOK_S for n in range(3000)]
@@ -124,13 +126,13 @@ def test_a_brief_gap_of_the_connection_is_not_shown_and_a_longer_one_is() -> Non
 
 
 def test_a_connection_that_never_was_is_off_at_once() -> None:
-    assert not leds(replace(RUNNING, knx_connected=False), 0.0).com
+    assert not leds(replace(RUNNING, is_knx_connected=False), 0.0).com
 
 
 @pytest.mark.proves("8.15")
 def test_out_of_operation_app_is_off_whatever_is_wrong() -> None:
     for flashes in (0, 3, 5):
-        state = PanelState(phase=Phase.OFF, knx_connected=True, fault_flashes=flashes)
+        state = PanelState(phase=Phase.OFF, is_knx_connected=True, fault_flashes=flashes)
         assert shown(state)[0] == "off"
 
 
@@ -141,7 +143,7 @@ def test_programming_is_on_in_programming_mode_only_whatever_else_happens(
     state: PanelState, now_s: float
 ) -> None:
     if state.phase not in (Phase.RESET_ARMED, Phase.RESET_READY):
-        assert leds(state, now_s).programming == state.programming
+        assert leds(state, now_s).programming == state.is_programming
 
 
 @pytest.mark.proves("8.21", "8.22")
@@ -151,7 +153,7 @@ def test_programming_is_on_in_programming_mode_only_whatever_else_happens(
 def test_on_the_way_to_a_factory_reset_all_three_flash_at_the_same_time(
     phase: Phase, word: str
 ) -> None:
-    state = PanelState(phase=phase, programming=True, knx_connected=True, fault_flashes=5)
+    state = PanelState(phase=phase, is_programming=True, is_knx_connected=True, fault_flashes=5)
     seen = watched(state)
     assert [in_words(seen, led) for led in ("programming", "app", "com")] == [word] * 3
     assert all(one.programming == one.app == one.com for one in seen)
@@ -162,7 +164,7 @@ def test_on_the_way_to_a_factory_reset_all_three_flash_at_the_same_time(
 def test_what_is_shown_does_not_depend_on_when_one_begins_to_look(
     state: PanelState, start_s: float
 ) -> None:
-    state = replace(state, telegram_s=None, knx_lost_s=None)
+    state = replace(state, telegram_at=None, knx_lost_at=None)
     usual, later = watched(state), watched(state, start_s)
     for led in ("programming", "app", "com"):
         assert in_words(later, led) == in_words(usual, led)
@@ -173,11 +175,11 @@ def test_what_is_shown_does_not_depend_on_when_one_begins_to_look(
     [
         (RUNNING, Meaning.RUNNING),
         (replace(RUNNING, fault_flashes=3), Meaning.TEMPORARY_FAULT),
-        (replace(RUNNING, fault_flashes=5, knx_connected=False), Meaning.SERIOUS_FAULT),
-        (replace(RUNNING, knx_connected=False), Meaning.KNX_LOST),
-        (replace(RUNNING, knx_connected=False, knx_lost_s=100 - GAP_S / 2), Meaning.RUNNING),
+        (replace(RUNNING, fault_flashes=5, is_knx_connected=False), Meaning.SERIOUS_FAULT),
+        (replace(RUNNING, is_knx_connected=False), Meaning.KNX_LOST),
+        (replace(RUNNING, is_knx_connected=False, knx_lost_at=100 - GAP_S / 2), Meaning.RUNNING),
         (PanelState(phase=Phase.STARTING), Meaning.STARTING),
-        (PanelState(phase=Phase.NOT_CONFIGURED, knx_connected=True), Meaning.NOT_CONFIGURED),
+        (PanelState(phase=Phase.NOT_CONFIGURED, is_knx_connected=True), Meaning.NOT_CONFIGURED),
         (PanelState(phase=Phase.RESET_READY), Meaning.RESET_READY),
     ],
 )

@@ -27,7 +27,7 @@ def switch_on(charger: SimulatedCharger, current_a: int = 16) -> None:
     assert model.control is not None
     writer = StepWriter(model, unit_id=charger.unit_id, address_offset=0, minimum_ma=6000)
     for step in model.control.offer:
-        write = writer.write(step, writer.registers(step, current_a * 1000), urgent=False)
+        write = writer.write(step, writer.registers(step, current_a * 1000), is_urgent=False)
         place = write.unit_id, write.table, write.address, write.function
         charger.write(*place, write.registers)
 

@@ -20,7 +20,7 @@ UNITS = range(1, 6)
 
 def slow(model: DeviceModel) -> DeviceModel:
     """Return a model read value by value with 0.1 s of silence: five of them are too much."""
-    return replace(model, read=replace(model.read, single=True), request_gap_s=0.1)
+    return replace(model, read=replace(model.read, is_single=True), request_gap_s=0.1)
 
 
 class _Noting(Driver):

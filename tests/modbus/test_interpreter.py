@@ -221,7 +221,7 @@ def test_sums_of_every_kind_wait_for_all_phases(catalogue: Catalogue) -> None:
             if own in model.points or own in model.computed or len(names) < 2:
                 continue
             points = [model.points[name] for name in names]
-            if any(one.scale_from or one.valid_if or one.times for one in points):
+            if any(one.scale_from or one.valid_if or one.ratio_points for one in points):
                 continue
             interpreter, total = Interpreter("x", model), Quantity(kind.removesuffix("_total"))
             told = [interpreter.update({name: 7}).get(total) for name in names]

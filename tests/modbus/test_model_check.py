@@ -63,7 +63,7 @@ def test_no_state_of_a_charger_makes_it_another_model(model_id: str) -> None:
 @pytest.mark.parametrize("model_id", CHARGERS)
 def test_one_register_that_a_firmware_does_not_have_makes_no_other_model(model_id: str) -> None:
     points = model_of(model_id).points.values()
-    for missing in sorted({point.address for point in points if point.readable}):
+    for missing in sorted({point.address for point in points if point.is_readable}):
         talk = talk_of(model_id, model_id)
         talk.refuses = lambda address, missing=missing: 2 if address == missing else None  # type: ignore[misc]
         talk.until(SOON_S)

@@ -86,7 +86,7 @@ def test_a_register_that_must_be_there_is_a_wrong_answer_while_others_are_good(
     it.refuse = refuse
     assert it.run(30)[Quantity.CURRENT_L1] == 10_000
     assert it.condition() is LinkCondition.GOOD, "some meters do without it"
-    points = {**sdm.points, "energy_total": replace(energy, required=True)}
+    points = {**sdm.points, "energy_total": replace(energy, is_required=True)}
     it = drive(replace(sdm, points=points))
     it.refuse = refuse
     assert it.run(30)[Quantity.CURRENT_L1] == 10_000

@@ -23,7 +23,7 @@ class Bench:
             configured=configured,
             minimum_ma=6000,
             maximum_ma=32_000,
-            measures_currents=measures_currents,
+            has_currents=measures_currents,
         )
         self.offer_ma = offer_ma
         self.now_s = 100.0

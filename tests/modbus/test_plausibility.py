@@ -27,7 +27,7 @@ def warnings(
     caplog: pytest.LogCaptureFixture, told: Values, times: int, *, charger: bool = True
 ) -> list[str]:
     """Return what is said when the same is read again and again."""
-    check = SumCheck("cp1", consumes_only=charger)
+    check = SumCheck("cp1", is_consumer=charger)
     for _ in range(times):
         check.update(told, ())
     return [record.getMessage() for record in caplog.records]
@@ -65,7 +65,7 @@ def test_what_can_be_of_one_device_is_not_said(
 
 
 def test_a_moment_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
-    check = SumCheck("cp1", consumes_only=True)
+    check = SumCheck("cp1", is_consumer=True)
     for _ in range(10):
         for _ in range(LASTING - 1):
             check.update(values(11_000, (0, 0, 0)), ())
@@ -76,7 +76,7 @@ def test_a_moment_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_phase_that_is_not_available_leaves_nothing_to_compare(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    check = SumCheck("cp1", consumes_only=True)
+    check = SumCheck("cp1", is_consumer=True)
     check.update(values(7500, (2_499_840,) * 3), ())
     for _ in range(1000):
         check.update({Quantity.POWER: 7500}, {Quantity.POWER_L3})

@@ -28,7 +28,7 @@ def device_of(model: DeviceModel, unit: int) -> RegisterImage:
 
 def probe(device: RegisterImage, units: list[int], *, every_unit: bool = False) -> Probing:
     """Let a probe ask a device until it is done; it must only read."""
-    probing = Probing(MODELS, units, timeout_s=1.0, every_unit=every_unit)
+    probing = Probing(MODELS, units, timeout_s=1.0, must_probe_all=every_unit)
     now_s = 0.0
     while not probing.is_done:
         now_s = max(now_s, probing.due_at(now_s))
@@ -52,7 +52,7 @@ def probe(device: RegisterImage, units: list[int], *, every_unit: bool = False) 
 
 def registers_of(model: DeviceModel) -> set[tuple[object, ...]]:
     """Return where a model has what it measures, and how it is encoded."""
-    return {(p.table, p.address, p.type, p.scale) for p in model.points.values() if p.readable}
+    return {(p.table, p.address, p.type, p.scale) for p in model.points.values() if p.is_readable}
 
 
 def best_of(probing: Probing) -> list[Candidate]:

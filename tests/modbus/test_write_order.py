@@ -13,7 +13,7 @@ from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.product import Catalogue
 from knxgw.modbus.commander import Commander
-from knxgw.modbus.write_order import Kind, NeededWrite, Spacing
+from knxgw.modbus.write_order import NeededWrite, Spacing, WriteKind
 from knxgw.modbus.writing import Write
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
@@ -39,7 +39,7 @@ def shape_of(model: DeviceModel) -> tuple[object, ...]:
     """Return what the order of writes of a model depends on."""
     control, watchdog = model.control, model.watchdog
     assert control is not None
-    kinds = tuple("offer" if step.carries_offer else step.point for step in control.offer)
+    kinds = tuple("offer" if step.is_offer else step.point for step in control.offer)
     pause = tuple(step.point for step in control.pause)
     trigger = watchdog.trigger if watchdog else None
     return kinds, pause, trigger, bool(watchdog and watchdog.arm), control.is_power
@@ -109,7 +109,7 @@ def keba(catalogue: Catalogue) -> Life:
 
 def test_of_what_may_be_written_the_most_urgent_kind_goes_first() -> None:
     step = WriteStep(point="x", value=1.0)
-    every = [NeededWrite(kind=kind, step=step, registers=(1,)) for kind in reversed(Kind)]
+    every = [NeededWrite(kind=kind, step=step, registers=(1,)) for kind in reversed(WriteKind)]
     spacing, order = Spacing(5.0), []
     now_s = 0.0
     while every:
@@ -123,10 +123,10 @@ def test_of_what_may_be_written_the_most_urgent_kind_goes_first() -> None:
     assert (
         [kind for kind, _ in order]
         == [
-            Kind.PAUSE,
-            Kind.LOWER,  # it may break the spacing, a feeding may not
-            Kind.LATE_FEED,
-            *list(Kind)[3:],
+            WriteKind.PAUSE,
+            WriteKind.LOWER,  # it may break the spacing, a feeding may not
+            WriteKind.LATE_FEED,
+            *list(WriteKind)[3:],
         ]
     )
     assert [at_s for _, at_s in order] == [0.0, 0.0, *(5.0 * n for n in range(1, 9))]
@@ -286,7 +286,7 @@ def check(life: Life, spacing_s: float) -> None:
     for at_s, box_ma in life.offers:
         assert box_ma <= life.highest_ma(at_s - spacing_s - SLACK_S, at_s)
     for (before_s, _), (at_s, write) in pairwise(life.writes):
-        if not write.urgent:
+        if not write.is_urgent:
             assert at_s >= before_s + spacing_s - 1e-6, "only what lowers may break the spacing"
     check_enabling(life, spacing_s)
     watchdog = life.model.watchdog
@@ -307,7 +307,7 @@ def check_enabling(life: Life, spacing_s: float) -> None:
     """
     control = life.model.control
     assert control is not None
-    carriers = [step.point for step in control.offer if step.carries_offer]
+    carriers = [step.point for step in control.offer if step.is_offer]
     enabling = [step.point for step in control.offer if step.point not in carriers][-1:]
     for (_, paused_ma), (wanted_s, wanted_ma) in pairwise(life.wants):
         if paused_ma or not wanted_ma or not enabling or control.offer[-1].point != enabling[0]:

@@ -396,7 +396,7 @@ def ends_of_range(point: Point) -> list[int]:
 def test_a_full_register_is_no_measurement(model: DeviceModel) -> None:
     measured = re.compile(r"(power|voltage|energy)(_\w+)?|current_(l[123]|sum)|temperature|serial")
     for point in model.points.values():
-        if measured.fullmatch(point.name) and point.readable and point.type in WHOLE:
+        if measured.fullmatch(point.name) and point.is_readable and point.type in WHOLE:
             for raw in ends_of_range(point):
                 assert decode(point, encode(point, raw)) is None, (
                     f"{model.id}: {point.name} takes {raw} for a measurement"

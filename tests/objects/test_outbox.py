@@ -4,7 +4,13 @@ import pytest
 from xknx.telegram.address import GroupAddress
 
 from knxgw.catalogue.objects import ObjectKind
-from knxgw.objects.outbox import SPONTANEOUS_BURST, SPONTANEOUS_PER_S, Due, Outbox, ResponseLimits
+from knxgw.objects.outbox import (
+    SPONTANEOUS_BURST,
+    SPONTANEOUS_PER_S,
+    Outbox,
+    OutgoingTelegram,
+    ResponseLimits,
+)
 from tests.objects.objects import group_object
 
 A, B = GroupAddress("1/1/1"), GroupAddress("1/1/2")
@@ -13,7 +19,7 @@ MANY = [group_object(50 + n, "state", f"1/1/{n}") for n in range(100)]
 MOVING = group_object(62, "current", "1/1/62", kind=ObjectKind.CURRENT)
 
 
-def all_due(outbox: Outbox, now_s: float) -> list[Due]:
+def all_due(outbox: Outbox, now_s: float) -> list[OutgoingTelegram]:
     found = []
     while (due := outbox.next_due(now_s)) is not None:
         found.append(due)

@@ -29,7 +29,7 @@ def test_every_readable_point_of_every_model_answers_at_its_address(catalogue: C
         one = SimulatedCharger(model, model.unit_id)
         one.card = 0x04A1B2C3
         for point in model.points.values():
-            if not point.readable:
+            if not point.is_readable:
                 continue
             unit = model.unit_id if point.unit_id is None else point.unit_id
             block = model.read.block_of(point.table, point.address, point.count)

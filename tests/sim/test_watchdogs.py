@@ -24,9 +24,9 @@ SETTABLE = [
     for model in catalogue().chargers.values()
     if model.watchdog is not None
     and (name := model.watchdog.timeout_point) is not None
-    and model.points[name].writable
+    and model.points[name].is_writable
     and (fallback := model.watchdog.fallback_point) is not None
-    and model.points[fallback].writable
+    and model.points[fallback].is_writable
 ]
 
 

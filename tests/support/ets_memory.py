@@ -92,7 +92,7 @@ class EtsSection:
         keys = sorted(heads, key=lambda head: int(head.split("[")[1][:-1]))
         return [(one, EtsSection(self.values, self.catalogue, one)) for one in keys]
 
-    def gives(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Tell whether a parameter is set."""
         return self._key_of(name) in self.values
 

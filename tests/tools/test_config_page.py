@@ -29,7 +29,11 @@ def test_the_smart_meter_entered_by_hand_has_the_keys_of_another_meter() -> None
         assert (one.type, one.unit, one.low, one.high, one.default) == (
             (twin.type, twin.unit, twin.low, twin.high, twin.default)
         )
-        assert (one.required, one.choices, one.help) == (twin.required, twin.choices, twin.help)
+        assert (one.is_required, one.choices, one.help) == (
+            twin.is_required,
+            twin.choices,
+            twin.help,
+        )
 
 
 @pytest.mark.parametrize("key", [parameter.key for parameter in catalogue().parameters])

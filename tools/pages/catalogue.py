@@ -98,8 +98,8 @@ def objects_page(catalogue: Catalogue) -> str:
     """Return the reference of group objects as Markdown."""
     texts, numbers = catalogue.product.texts, numbers_of(catalogue.product)
     own = [one for one in catalogue.objects if one.table is None]  # not in the manual
-    general = [one for one in catalogue.objects if not one.per_point and one not in own]
-    per_point = [one for one in catalogue.objects if one.per_point and one not in own]
+    general = [one for one in catalogue.objects if not one.is_per_point and one not in own]
+    per_point = [one for one in catalogue.objects if one.is_per_point and one not in own]
     parts = [
         _GENERATED,
         _OBJECTS_INTRODUCTION,
@@ -108,9 +108,9 @@ def objects_page(catalogue: Catalogue) -> str:
         "\n## Objects of a charging point\n",
         *_point_table(per_point, texts),
         "\n" + _OWN.format(**numbers),
-        *_general_table((one for one in own if not one.per_point), texts),
+        *_general_table((one for one in own if not one.is_per_point), texts),
         "",
-        *_point_table((one for one in own if one.per_point), texts),
+        *_point_table((one for one in own if one.is_per_point), texts),
         "\n" + _BEHAVIOUR.format(**numbers),
         "## Charging point state ({state})\n".format(**numbers),
         *_state_table(texts),
@@ -150,7 +150,7 @@ def _point_table(objects: Iterable[ObjectDefinition], texts: Texts) -> Iterable[
             one.function.de,
             _dpts(one),
             f"`{one.flags}`",
-            "M" if one.model_dependent else "",
+            "M" if one.is_model_dependent else "",
             _condition(one, texts) or _needs(one, texts),
             str(one.table or ""),
         )
@@ -279,7 +279,7 @@ def _models_page(catalogue: Catalogue, introduction: str, models: Collection[Dev
 
 def _always(objects: Iterable[ObjectDefinition]) -> list[int]:
     """Return the numbers of the manual's objects of a charging point that no model can lack."""
-    of_points = (one for one in objects if one.per_point and one.table is not None)
+    of_points = (one for one in objects if one.is_per_point and one.table is not None)
     return [one.number for one in of_points if one.needs is None]
 
 
@@ -308,7 +308,7 @@ def _overview(models: Iterable[DeviceModel]) -> Iterable[str]:
             model.manufacturer,
             model.model,
             ", ".join(transport.value.upper() for transport in model.transports),
-            "yes" if model.confirmed else "no",
+            "yes" if model.is_confirmed else "no",
         )
 
 

@@ -98,7 +98,7 @@ def _row(name: str, parameter: ParameterDefinition) -> str:
     cells = (
         f"`{name}`",
         _values(parameter),
-        "required" if parameter.required else default,
+        "required" if parameter.is_required else default,
         f"**{parameter.text.en}.** {parameter.help.en}",
     )
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -135,7 +135,7 @@ class Link:
         return self._change(LinkCondition.GOOD)
 
     def _answered(self) -> list[DeviceEvent]:
-        return self._change(self._health.answered(self._commander.still_needs))
+        return self._change(self._health.answered(self._commander.is_still_needed))
 
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
         if offer_ma is None:
