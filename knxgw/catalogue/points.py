@@ -96,7 +96,7 @@ class Point:
 
     value = ((raw >> shift) & mask) * 10 ** exponent * scale + add, in `unit` (A, W, Wh, V, s, °C,
     Hz, %); the exponent is 0, or the raw value of the point `scale_from` in the same answer. All of
-    it is multiplied by the values of the points `times`, which are read now and then.
+    it is multiplied by the values of the points `ratio_points`, which are read now and then.
     """
 
     name: str

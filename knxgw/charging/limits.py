@@ -1,6 +1,6 @@
 """Numbers about chargers and vehicles that several rooms use, each of them once.
 
-Compliance with the limit (`compliance`), the echo of our own pause (`point`), load management (`dlm`)
+Compliance with the limit (`compliance`), the echo of our own pause (`shown_state`), load management (`dlm`)
 and the driver (`modbus`) all derive theirs from these. What only one room uses stands there.
 Currents are mA, times are seconds.
 """

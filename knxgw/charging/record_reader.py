@@ -24,9 +24,9 @@ class RecordReader:
     def flag(
         self, name: str, *, is_null_allowed: bool = False, is_optional: bool = False
     ) -> bool | None:
-        """Return a flag, None if it is not known; `empty`: null is a value, too.
+        """Return a flag, None if it is not known; `is_null_allowed`: null is a value, too.
 
-        `left_out`: earlier builds did not store it.
+        `is_optional`: earlier builds did not store it.
         """
         value = self._values.get(name)
         is_known = isinstance(value, bool) or (

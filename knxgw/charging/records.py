@@ -181,7 +181,7 @@ def _restored_stage(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a record says; `unknown` names what cannot be read of it."""
+    """What a record says; `unknown_fields` names what cannot be read of it."""
 
     is_interrupted: bool | None
     is_cancelled: bool | None

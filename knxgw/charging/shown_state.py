@@ -21,7 +21,7 @@ def shown_state(
 ) -> ChargingState | None:
     """Return the value of GO 50, None while the charger's state is not known.
 
-    `paused_all`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
     """
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):

@@ -87,7 +87,7 @@ def advance(process: Process, process_input: ProcessInput) -> Process | None:
 def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -> Hold:
     """Return the strongest reason why a charging point may not charge now.
 
-    `interrupted`: by group object 55, grid control or a lock-out; `paused`: its offer is 0 A.
+    `is_interrupted`: by group object 55, grid control or a lock-out; `is_paused`: its offer is 0 A.
     """
     if is_interrupted:
         return Hold.INTERRUPTION

@@ -46,7 +46,7 @@ def load_configuration(
 ) -> LoadedConfiguration:
     """Read a configuration file; anything wrong with it becomes a finding.
 
-    `offline`: the files it names may be on another machine.
+    `is_offline`: the files it names may be on another machine.
     """
     return read_configuration(path, catalogue, is_offline=is_offline)[1]
 
@@ -82,7 +82,7 @@ def parse_configuration(
 ) -> LoadedConfiguration:
     """Read the text of a configuration file; relative paths in it start at `directory`.
 
-    `offline`: the files it names may be on another machine.
+    `is_offline`: the files it names may be on another machine.
     """
     places = YamlPlaces(file=name)
     report = Report(places.place)

@@ -118,7 +118,7 @@ class Health:
     def answered(self, is_still_needed: Callable[[Write], bool] | None) -> LinkCondition:
         """Note a good answer; return the condition of the link.
 
-        `still_needs` tells whether the point of a write is still to be written.
+        `is_still_needed` tells whether the point of a write is still to be written.
         """
         self._has_answered = True
         self.silent_count = self.wrong_count = 0

@@ -111,7 +111,7 @@ class Probing:
         timeout_s: float,
         must_probe_all: bool = False,
     ) -> None:
-        """Probe `units` in this order, until one is recognised or, with `every_unit`, all of them.
+        """Probe `units` in this order, until one is recognised or, with `must_probe_all`, all of them.
 
         Models whose registers must be searched for (SunSpec) are left out.
         """
