@@ -76,22 +76,21 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     """Update what it draws above its offer per grid phase [mA] (D_i).
 
     It counts once the vehicle must have obeyed: on the way to a new offer it is known what it may draw. A
-    vehicle that draws much more has not begun to obey, whatever it has been offered since.
+    vehicle that draws much more has not begun to obey, whatever it has been offered since. A little more is
+    what this vehicle takes: that is remembered while it does not draw, until it leaves.
     Source: load-management 13.4.
     """
-    if (
-        not participant.has_valid_currents
-        or not participant.takes_part
-        or participant.offer_ma == 0
-    ):
-        participant.overdraw_ma = NO_CURRENT
-        return
     offer_ma, actual = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
+    if not participant.takes_part or offer_ma == 0:
+        if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
+            participant.overdraw_ma = NO_CURRENT
+        return
     if not ignores_offer and not _must_have_obeyed(participant, settings, now_s):
         return
     if max(actual) <= offer_ma:
-        participant.overdraw_ma = NO_CURRENT
+        if ignores_offer or max(actual) > DRAWS_FROM_MA:
+            participant.overdraw_ma = NO_CURRENT
         return
     found = (
         max(0, actual[0] - offer_ma),

@@ -337,6 +337,42 @@ def test_what_a_car_takes_beyond_its_offer_the_others_leave_to_it() -> None:
     assert house.participant(1).overdraw_ma == (0, 0, 0)
 
 
+@pytest.mark.proves("D13.4b")
+def test_what_a_car_takes_beyond_its_offer_is_remembered_while_it_is_stopped_until_it_leaves() -> (
+    None
+):
+    house = House(participant(1), base_a=8)
+    house.cars[1].cap_ma = 8000
+    house.live(30)
+    house.cars[1].read_ma = 8300
+    house.live(10, base_a=8.3)
+    assert house.participant().overdraw_ma == (300, 300, 300)
+    house.cars[1].allowed, house.cars[1].read_ma = False, 0
+    house.live(10)
+    assert house.offers_ma == [0]
+    assert house.participant().overdraw_ma == (300, 300, 300)
+    house.cars[1].allowed = True
+    house.live(20)
+    assert house.offers_ma == [8000]
+    assert house.participant().overdraw_ma == (300, 300, 300), "it has not begun to draw"
+    house.cars[1].connected = False
+    house.live(1)
+    assert house.participant().overdraw_ma == (0, 0, 0)
+
+
+@pytest.mark.proves("D13.4b")
+def test_how_far_a_car_ignored_its_offer_is_not_remembered_when_it_has_stopped() -> None:
+    house = House(participant(1), base_a=8)
+    house.cars[1].cap_ma = 8000
+    house.live(30)
+    house.cars[1].read_ma = 12_000
+    house.live(10, base_a=12)
+    assert house.participant().overdraw_ma == (4000, 4000, 4000)
+    house.cars[1].allowed, house.cars[1].read_ma = False, 0
+    house.live(2)
+    assert house.participant().overdraw_ma == (0, 0, 0)
+
+
 # --- use of the offer ----------------------------------------------------------------------------
 
 

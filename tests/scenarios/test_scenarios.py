@@ -113,6 +113,7 @@ CATALOGUE = [
     pytest.param("restart-on-change-after-slow-readings", marks=pytest.mark.proves("D12.4d")),
     pytest.param("two-plug-in-at-once", marks=pytest.mark.proves("D5.5")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
+    pytest.param("overdraw-is-remembered-through-a-stop", marks=pytest.mark.proves("D13.4b")),
     pytest.param("unmeasured-late-chargers"),
     pytest.param("unmeasured-newcomer-gets-what-was-seen-to-be-free"),
     pytest.param("quick-meter-seldom-polls"),
