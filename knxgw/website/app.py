@@ -16,7 +16,8 @@ from knxgw.website.api import events, plot
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
-from knxgw.website.pages import account, common, more, point, status
+from knxgw.website.pages import account, common, help_pages, more, point, status
+from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
 
@@ -36,6 +37,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         status.pages,
         point.pages,
         more.pages,
+        help_pages.pages,
         events.api,
         plot.api,
     ):
@@ -73,6 +75,7 @@ def _surroundings(bridge: Bridge) -> dict[str, Any]:
         "notices": common.notices(bridge, session),
         "script_words": common.script_words(language),
         "is_secure": request.is_secure,
+        "pattern_words": lambda led: pattern_words(led, language),
     }
 
 

@@ -1,0 +1,56 @@
+"""Frequent questions and their answers; English is the key of the translations.
+
+Source: [reference-manual] 11.4.
+"""
+
+from typing import NamedTuple
+
+
+class Question(NamedTuple):
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+QUESTIONS = (
+    Question(
+        "How do I find the IP address of the device?",
+        "On the Status page, under Device. Without the page: in the list of your router, or in ETS, "
+        "which shows the device under its name.",
+    ),
+    Question(
+        "Why does a charging point not react?",
+        "Look at the banner of the Status page first: a fault says its cause and what helps. Without a "
+        "fault, the sentence on the card of the charging point says what holds it back; its page lists "
+        "everything that limits it.",
+    ),
+    Question(
+        "Why does a vehicle charge so slowly?",
+        'The card says what limits the current. "Fuse and reserve" means that the building uses the '
+        'rest; "the vehicle takes no more" means that the vehicle itself decides. A session that has '
+        "just begun is raised step by step.",
+    ),
+    Question(
+        "Why is a group object missing?",
+        "Some objects exist only where the charger or its meter supplies the value, or with or without "
+        "load management. Diagnostics, Objects, lists the missing ones with the reason.",
+    ),
+    Question(
+        'Why is "Conf NoCharger" shown?',
+        "No charging point has both a model and an address. Complete at least one in the configuration.",
+    ),
+    Question(
+        "Why does everybody charge at the minimum?",
+        "The smart meter is silent or measures something wrong, or the device has just started and does "
+        "not know the mains connection yet. The banner says which.",
+    ),
+    Question(
+        "Can chargers on the network and on RS485 be mixed?",
+        "Yes. On the RS485 line all chargers must be of one model.",
+    ),
+    Question(
+        "Can the measured values be used for billing?",
+        "No. Use a calibrated meter for that.",
+    ),
+)
