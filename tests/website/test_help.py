@@ -39,7 +39,7 @@ def test_every_fault_has_a_page_with_cause_and_remedy() -> None:
 def test_help_shows_the_pattern_of_every_meaning(
     phase: Phase, flashes: int, *, connected: bool
 ) -> None:
-    state = PanelState(phase=phase, knx_connected=connected, fault_flashes=flashes)
+    state = PanelState(phase=phase, is_knx_connected=connected, fault_flashes=flashes)
     means, shown = meaning(state, 100.0), patterns(state, 100.0)
     app, com, programming = LEDS[means]
     assert app is shown.app or means is Meaning.KNX_LOST
