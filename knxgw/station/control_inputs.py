@@ -15,7 +15,10 @@ from knxgw.station.model import Station
 
 
 def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, ...]:
-    """Return what limits a charging point now, beside its setpoint or its share."""
+    """Return what limits a charging point now, highest rank first: caps [mA] and sources of 0 A.
+
+    Its setpoint, or what load management allocates, is none of them. Source: load-management 6.
+    """
     managed = station.load_management is not None
     inputs = ControlInputs(
         is_misconfigured=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
@@ -34,14 +37,14 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
 
 
 def requested(station: Station, point: ChargingPoint) -> Decision:
-    """Return what a charging point would have without constraints: its share, or its setpoint."""
+    """Return the offer a charging point gets if no constraint is lower: its allocation, or its setpoint."""
     if station.load_management is None:
         return requested_by_setpoint(point.limits, point.control.setpoint_ma)
     return station.load_management.decision_of(point.settings.number)
 
 
 def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
-    """Return why no point gets more than the minimum, None: each may."""
+    """Return why no charging point gets more than its minimum now, None: each may get more."""
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
     if station.operation.is_stopping and managed:
@@ -50,6 +53,6 @@ def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
 
 
 def is_site_paused(station: Station) -> bool:
-    """Tell whether everybody shows an interruption: grid control with 0 A, or the lock-out."""
+    """Tell whether all charging points show an interruption: grid control with 0 A, or the lock-out."""
     grid_pause = station.operation.grid_control and station.configuration.grid_setpoint_ma == 0
     return grid_pause or station.is_locked_out

@@ -80,10 +80,10 @@ EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, device=True, everything=True)
 def derive(
     before: Station, changed: Station, dirty: Dirty, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station with everything that follows from a change, and the effects of that.
+    """Return the station with all that follows from a change, and the effects of that.
 
-    `changed` is the station after the event; it has no decision yet. The precedence of what limits
-    a charging point is worked out once for load management, and once for the decision.
+    `before` is the station before the event, `changed` the one after it, which has no decision yet. What
+    limits a charging point is worked out once for load management, and once for the decision.
     """
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
@@ -121,13 +121,13 @@ def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s
 def _points_to_decide(
     before: Station, station: Station, dirty: Collection[PointNumber]
 ) -> tuple[PointNumber, ...]:
-    """Return the points that have to be decided: dirty ones, and those with another share."""
+    """Return the charging points that need a decision: dirty ones, and those with another allocation."""
     shared = _points_with_new_allocation(before, station)
     return tuple(number for number in station.points if number in dirty or number in shared)
 
 
 def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
-    """Give the values of the smart meter that load management wants to be read from the bus."""
+    """Yield a read request for each value of the smart meter that load management asks for."""
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
         return
@@ -139,7 +139,7 @@ def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
 
 
 def _points_with_new_allocation(before: Station, station: Station) -> tuple[PointNumber, ...]:
-    """Return the points for which load management decided something else than before."""
+    """Return the charging points with another offer or reason of load management than before."""
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
         return ()
@@ -157,7 +157,7 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
 def _derive_device(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Derive what concerns the whole device: its faults and its objects."""
+    """Derive what follows for the whole device: its faults and its group objects."""
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
@@ -178,7 +178,10 @@ def _derive_point(
     now_s: float,
     effects: list[Effect],
 ) -> Station:
-    """Decide, offer, publish, remember: everything that follows from a changed point."""
+    """Derive what follows for one charging point: decision, offer, group objects, what is stored.
+
+    `before` is the point before the event; effects are appended to `effects`.
+    """
     first, scope = len(effects), point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
     checked = update_compliance(point, now_s)
@@ -209,7 +212,7 @@ def _with_session_reported(
     point: ChargingPoint,
     effects: list[Effect],
 ) -> ChargingPoint:
-    """Hand a session that is over to the store, once its times are known.
+    """Hand a session that has ended to the store, once its wall-clock times are known.
 
     Without a clock it waits for one, at most until the next session or the end of the gateway.
     """
@@ -229,6 +232,10 @@ def _with_session_reported(
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
+    """Return a charging point with the decision that holds now; offer another current to its charger.
+
+    A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
+    """
     decision = decide(point.limits, constraints_of(station, point), requested(station, point))
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
@@ -253,6 +260,11 @@ def _faults_changed(
     at: datetime | None,
     own: str = "",
 ) -> Iterable[FaultChanged]:
+    """Yield an effect for each fault that has come or gone; `own`: the charger's own code for it.
+
+    A fault for information only comes and goes at once. `at` [aware UTC]: None without a valid clock.
+    """
+
     def changed(code: FaultCode, *, present: bool) -> FaultChanged:
         own_code = own if present and code is FaultCode.CHARGER_ERROR else ""
         return FaultChanged(scope=scope, code=code, present=present, at=at, own_code=own_code)
@@ -271,6 +283,7 @@ def _faults_changed(
 
 
 def _device_values(station: Station, now_s: float) -> dict[str, Published]:
+    """Return the values of the group objects of the whole device, by key."""
     return {
         **load_management.published(station, now_s),
         "grid_supporting_control_state": station.operation.grid_control,
@@ -286,11 +299,11 @@ def _publish(
     values: Mapping[str, Published],
     effects: list[Effect],
 ) -> Mapping[Scope, Mapping[str, Published]]:
-    """Say what is new, and return what has been said."""
-    told = station.output.published.get(scope, _NOTHING)
-    if values == told:
+    """Publish the values of a scope that have changed, and return all that is published."""
+    known = station.output.published.get(scope, _NOTHING)
+    if values == known:
         return station.output.published
-    changed = {key: value for key, value in values.items() if told.get(key) != value}
+    changed = {key: value for key, value in values.items() if known.get(key) != value}
     effects.extend(Publish(scope=scope, key=key, value=value) for key, value in changed.items())
     return {**station.output.published, scope: values}
 
@@ -305,7 +318,10 @@ def _remember_point(
     now_s: float,
     effects: list[Effect],
 ) -> Mapping[Scope, Remembered]:
-    """Hand to the store what changed of a point: decisions at once, counters now and then."""
+    """Hand to the store what changed of a charging point, and return what the store has.
+
+    Urgent values at once, energies and durations at most every 10 s.
+    """
     last, decided = station.output.remembered.get(scope), urgent_values(point)
     unchanged = last is not None and last.decisions == decided
     if (
@@ -321,7 +337,7 @@ def _remember_point(
 def _remember(
     station: Station, scope: Scope, new: Remembered, effects: list[Effect]
 ) -> Mapping[Scope, Remembered]:
-    """Hand a record to the store, unless it has it; return what the store has."""
+    """Hand a record to the store, unless the store has it already; return what the store has."""
     last = station.output.remembered.get(scope)
     if last is not None and last.record == new.record:
         return station.output.remembered

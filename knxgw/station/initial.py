@@ -82,7 +82,7 @@ def stored_point(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point as it was stored, or as it is new."""
+    """Return a charging point with what was stored of it; `new` where nothing was."""
     number = PointNumber(new.settings.number)
     record = records.get(point_scope(number))
     if record is None:
@@ -94,7 +94,7 @@ def stored_point(
 def unknown_in(
     configuration: Configuration, records: Mapping[Scope, Mapping[str, Any]]
 ) -> Mapping[Scope, tuple[str, ...]]:
-    """Return by scope what of the stored records cannot be read."""
+    """Return which names of the stored records cannot be read, by scope."""
     unknown = {
         scope: read_record(records[scope]).unknown_fields
         for scope in (point_scope(point.number) for point in configuration.points)
@@ -122,12 +122,15 @@ def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset
 
 
 def state_lost(station: Station) -> Station:
-    """Return the station with the fault that what was stored cannot be used, or not all of it."""
+    """Return the station with the fault that what was stored could not be used, or not all of it."""
     return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, is_present=True))
 
 
 def without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
-    """Return the point without a hold whose group object has no address any more."""
+    """Return a charging point without an interruption or a setpoint of 0 A that nothing can end.
+
+    Its group object has no address any more.
+    """
     linked = linked_holds(configuration, PointNumber(point.settings.number))
     if INTERRUPTION not in linked:
         point = replace(point, control=replace(point.control, is_interrupted=False))

@@ -44,7 +44,7 @@ NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that 
 
 
 def load_management_settings(configuration: Configuration) -> Settings | None:
-    """Return the numbers of load management, None when it is off."""
+    """Return the named numbers of load management by the configuration, None: it is off."""
     given = configuration.load_management
     if given.mode is LoadManagementMode.OFF:
         return None
@@ -80,7 +80,7 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
 def participant_settings(point: PointSettings, limits: Limits, phases: int) -> ParticipantSettings:
     """Return what load management must know of a charging point.
 
-    A connection with one phase carries every charging point on it.
+    `phases`: of the mains connection. One with a single phase carries all charging points on it.
     """
     terminals = point.phase_rotation[: point.phases]
     wired = tuple(int(phase) - 1 for phase in terminals) if phases > 1 else (0,)
@@ -97,7 +97,7 @@ def participant_settings(point: PointSettings, limits: Limits, phases: int) -> P
 
 
 def _measures_each(point: PointSettings) -> bool:
-    """Tell whether the current of each terminal is measured, none is a part of a sum or assumed."""
+    """Tell whether the current of each terminal is measured, none is taken from a sum or assumed."""
     if point.phases == 1 and "current" in point.capabilities:
         return True
     terminals = range(1, point.phases + 1)
@@ -105,9 +105,9 @@ def _measures_each(point: PointSettings) -> bool:
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
-    """Return what the charger falls back to [mA], whatever it was offered last.
+    """Return the current [mA] that a charger falls back to without the gateway, whatever it was offered.
 
-    A current that is set in the charger should be the minimum, as its model's page says.
+    It is 0 where the charger keeps its last offer. Source: load-management 13.2b.
     """
     keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
     return 0 if keeps_offer else limits.lowest_ma
@@ -116,7 +116,7 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
 def observation_of(
     point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float
 ) -> Observation:
-    """Return what load management sees of a charging point."""
+    """Return a charging point as load management sees it now; `constraints`: from outside of it."""
     state = intrinsic_state(point, now_s)
     session = point.session.latest
     return Observation(
@@ -136,9 +136,9 @@ def observation_of(
 
 
 def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
-    """Return the currents at the terminals [mA], None while they were not read.
+    """Return the currents at the terminals [mA], None: not all of them were read yet.
 
-    One that the charger says it does not have is None, too. A sum is split evenly; an unmeasured
+    A current is None where the charger says that it has none. A sum is split evenly; an unmeasured
     terminal is taken to carry what L1 carries.
     """
     settings = point.settings
@@ -154,7 +154,10 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
 
 
 def _read_at(point: ChargingPoint) -> float | None:
-    """Return when the oldest of the currents was read [monotonic s], also in vain."""
+    """Return when the oldest of the currents was read [monotonic s], None: never.
+
+    A reading without a value counts, too: then it is known that there is none.
+    """
     read_at = point.readings.read_at
     times = [read_at[quantity] for quantity in point.measured_currents if quantity in read_at]
     return min(times) if times else read_at.get(Quantity.CURRENT)
@@ -166,7 +169,7 @@ def _read_at(point: ChargingPoint) -> float | None:
 def start(
     settings: Settings, points: Mapping[PointNumber, ChargingPoint], now_s: float
 ) -> LoadManagement:
-    """Return load management as it is when the gateway starts."""
+    """Return load management as it starts, with a participant for each charging point."""
     participants = [
         participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
@@ -175,7 +178,7 @@ def start(
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
-    """Take what the smart meter or a large consumer says."""
+    """Return the station after load management has taken an event of the smart meter or a large consumer."""
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
@@ -197,12 +200,12 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
 def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
 ) -> tuple[Station, tuple[int, ...]]:
-    """Take fresh values of a smart meter on Modbus; return the phases they are of."""
+    """Return the station after values of a smart meter on Modbus, and the phases (0 to 2) they are of."""
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
     quantities: tuple[Quantity, ...] = PHASE_POWERS if is_power else PHASE_CURRENTS
     if meter is not None and meter.phases == 1 and quantities[0] not in values:
-        quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)  # it tells the sum only
+        quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)  # it reports the sum only
     phases = []
     for phase, quantity in enumerate(quantities):
         value = values.get(quantity)
@@ -216,7 +219,11 @@ def apply_grid_meter(
 def may_wait_for_tick(
     before: Station, station: Station, phases: Iterable[int], now_s: float
 ) -> bool:
-    """Tell whether new values of some phases need nothing to be done before the next tick."""
+    """Tell whether new values of some phases can wait until the next tick, at most a second.
+
+    `before`: the station without them. What ends an emergency, leaves too little room or completes a set of
+    values that come apart cannot wait. Source: load-management 9.1.
+    """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
         return True
@@ -256,7 +263,10 @@ def _observations(station: Station) -> Mapping[int, Observation]:
 
 
 def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
-    """Return the station after a change of one charging point: with a cycle where it matters."""
+    """Return the station after a change of one charging point.
+
+    Only its draw has changed: it is noted. Its part in the allocation has changed: a cycle runs.
+    """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
@@ -284,8 +294,8 @@ def run_cycle(
 ) -> Station:
     """Return the station after a cycle of load management: offers, reasons, faults.
 
-    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has seen yet; `changed`:
-    the charging points that have changed since the last cycle, None: any may have.
+    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has taken yet; `changed`: the
+    charging points that have changed since the last cycle, None: any may have.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -313,7 +323,7 @@ def run_cycle(
 
 
 def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[PointNumber]:
-    """Return the points with an outdated reading: silent, or only without currents."""
+    """Return the charging points whose currents are stale: the charger is silent, or gives no currents."""
     return [
         PointNumber(number)
         for number, one in observations.items()
@@ -322,7 +332,7 @@ def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[Poi
 
 
 def run_cycle_if_due(station: Station, now_s: float) -> Station:
-    """Return the station after a cycle, if one could change anything now."""
+    """Return the station after a cycle, if time alone may have changed something."""
     load_management = station.load_management
     if load_management is None or (station.observations and now_s < load_management.due_at):
         return station
@@ -330,6 +340,7 @@ def run_cycle_if_due(station: Station, now_s: float) -> Station:
 
 
 def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
+    """Return a charging point as load management sees it, with what limits it from outside."""
     outside = [
         one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT
     ]  # that one is load management's own
@@ -341,7 +352,7 @@ def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Obs
 def _with_invalid_points(
     points: Mapping[PointNumber, ChargingPoint], load_management: LoadManagement
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the points with the fault of those that give invalid currents."""
+    """Return the charging points with the fault set where currents are invalid, else cleared."""
     for number, point in points.items():
         participant = load_management.participants[number]
         invalid = participant.is_reachable and not participant.has_valid_currents
@@ -355,7 +366,7 @@ def _with_invalid_points(
 
 
 def load_management_state(station: Station, now_s: float) -> LoadManagementState:
-    """Return what load management is doing."""
+    """Return the state of load management that group object 500 shows."""
     load_management = station.load_management
     if load_management is None:
         return LoadManagementState.OFF
@@ -370,14 +381,16 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
 
 
 def published(station: Station, now_s: float) -> dict[str, Published]:
-    """Return the values of our own objects 500 to 505."""
+    """Return the values of group objects 500 to 505, by key."""
     load_management, settings = station.load_management, station.load_management_settings
     values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
     if load_management is None or settings is None:
         return values
-    known = load_management.outcome.available_ma
+    available_ma = load_management.outcome.available_ma
     for phase in range(settings.phases):
-        values[f"available_l{phase + 1}"] = None if known is None else max(0, known[phase])
+        values[f"available_l{phase + 1}"] = (
+            None if available_ma is None else max(0, available_ma[phase])
+        )
     age = age_s(load_management.meter, settings, now_s)
     values["limit"] = settings.limit_ma
     values["smart_meter_age"] = None if age is None else round(age)

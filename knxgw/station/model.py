@@ -54,7 +54,7 @@ class ClockSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusAsked:
-    """The KNX link is up, and what must be read from the bus is being read."""
+    """The KNX link is up: what the station must know at the start is being read from the bus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class StateLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChanged:
-    """The site is configured in another way: the station goes on with that."""
+    """The site has another configuration: the station goes on with it."""
 
     configuration: Configuration
     records: Mapping[Scope, Mapping[str, Any]] = field(default_factory=dict)
@@ -256,7 +256,7 @@ class WallClock:
 
 
 class LineAllowance(NamedTuple):
-    """How many lines a scope may still have in the log."""
+    """How many lines of a level a scope may still have in the log, before the rest are details."""
 
     lines_left: float
     counted_at: float  # when that was so [monotonic s]
@@ -336,7 +336,7 @@ class Station:
     def with_points(self, points: Mapping[PointNumber, ChargingPoint]) -> "Station":
         """Return the station with other charging points, five times as fast as `replace` does it.
 
-        Once per second and charger this is all that happens.
+        After most readings this is all that happens.
         """
         return Station(
             site=self.site,
@@ -356,7 +356,7 @@ class Station:
     def with_load_management(
         self, load_management: LoadManagement, observations: Mapping[int, Observation]
     ) -> "Station":
-        """Return the station with load management in another state; as fast, for each telegram."""
+        """Return the station with another state of load management; as fast, for each meter value."""
         return Station(
             site=self.site,
             points=self.points,
@@ -375,7 +375,7 @@ class Station:
 
     @property
     def is_locked_out(self) -> bool:
-        """Tell whether load management interrupts everybody after an overcurrent."""
+        """Tell whether charging is locked out after an overcurrent."""
         return self.load_management is not None and self.load_management.overcurrent.is_locked_out
 
     @property

@@ -45,7 +45,10 @@ _BITS = (RegisterType.BITS16, RegisterType.BITS32)
 
 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
-    """Return the line about a changed offer: news where something limits it; the states say the rest."""
+    """Return the line about another offer: news if a limit begins or ends, else a detail.
+
+    The states and sessions of the charging point tell the rest.
+    """
     before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
     is_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
@@ -57,14 +60,14 @@ def offer_note(point: ChargingPoint, decision: Decision) -> Note:
 
 
 def notes_of(
-    before: ChargingPoint, point: ChargingPoint, told: Published, now: Published
+    before: ChargingPoint, point: ChargingPoint, was: Published, now: Published
 ) -> Iterable[Note]:
-    """Yield the lines about a changed point; `told`, `now`: the published states then and now."""
+    """Yield the lines about a changed charging point; `was`, `now`: the published state before and after."""
     number, decision = PointNumber(point.settings.number), point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
-    if told != now:
+    if was != now:
         why = decision.reason.name.lower() if decision else "-"
-        text = f"cp{number}: state {_shown(point, told)} -> {_shown(point, now)}, {offer} ({why})"
+        text = f"cp{number}: state {_shown(point, was)} -> {_shown(point, now)}, {offer} ({why})"
         yield Note(text=text)
     old, new = before.session.latest, point.session.latest
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
@@ -81,6 +84,7 @@ def notes_of(
 
 
 def _summary(point: ChargingPoint, session: Session) -> str:
+    """Return energy and duration of a session in words."""
     minutes, seconds = divmod(session.duration_s, 60)
     lasted = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
     lasted = lasted if minutes else f"{seconds} s"
@@ -90,6 +94,7 @@ def _summary(point: ChargingPoint, session: Session) -> str:
 
 
 def _shown(point: ChargingPoint, state: Published) -> str:
+    """Return a published charging state with its number and name; "unknown" where it is none."""
     if not isinstance(state, int):
         return "unknown"
     name = point.installation.product.texts.states[ChargingState(state)].name.en
@@ -100,7 +105,7 @@ def _shown(point: ChargingPoint, state: Published) -> str:
 
 
 def own_code(point: ChargingPoint) -> str:
-    """Return what the charger itself says of its fault, in words where its model has them."""
+    """Return the error codes of the charger itself, with their meaning where its model says it."""
     points, parts = point.settings.model.points, []
     for part, quantity in enumerate(FAULT_INFOS, 1):
         text, one = point.value(quantity), points.get(f"error_{part}")
@@ -111,7 +116,7 @@ def own_code(point: ChargingPoint) -> str:
 
 
 def _meanings(one: Point, text: str) -> Iterable[str]:
-    """Yield what a code means by the table of its model."""
+    """Yield the meaning of a code by the table of the charger's model; of bits, each that is set."""
     raw: int | str = int(text, 16) if text.startswith("0x") else text
     keys: Iterable[int | str] = (raw,)
     if one.type in _BITS and isinstance(raw, int):
@@ -127,7 +132,10 @@ def _meanings(one: Point, text: str) -> Iterable[str]:
 def with_lines_rationed(
     allowances: Allowances, scope: Scope, effects: list[Effect], begin: int, now_s: float
 ) -> Allowances:
-    """Make details of the lines that are too many, from `first` on; return what is left."""
+    """Turn lines that are too many for the log into details, and return what is left of each allowance.
+
+    `effects` is changed from index `begin` on.
+    """
     for index in range(begin, len(effects)):
         effect = effects[index]
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:

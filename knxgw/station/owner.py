@@ -100,7 +100,7 @@ class Owner:
 
     @contextmanager
     def _guarded(self, event: Event, now_s: float) -> Iterator[None]:
-        """Say once what failed in the block, and give no point more than the minimum from then on."""
+        """Log what fails in the block, once of each kind; then hold all points at their minimum."""
         try:
             yield
         except Exception as error:
@@ -113,10 +113,12 @@ class Owner:
             self.handle(InternalErrorFound(), now_s)
 
     def _apply(self, prepared: Prepared) -> None:
+        """Take the station that an event leads to, and hand out its effects."""
         self.station, effects = prepared
         self._hand_out(effects)
 
     def _hand_out(self, effects: tuple[Effect, ...]) -> None:
+        """Carry out all effects; raise the first failure only after the others."""
         failed: Exception | None = None
         for effect in effects:  # one that fails must not keep an offer from its charger
             try:

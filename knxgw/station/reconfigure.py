@@ -57,7 +57,7 @@ METER_OBJECTS = (*SMART_METER, IN_OPERATION)
 def reconfigure(
     before: Station, event: ConfigurationChanged, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station with another configuration, and what is wanted now."""
+    """Return the station with another configuration, and the effects of the change."""
     configuration = event.configuration
     station = _with_configuration(before, event, now_s)
     if unknown_in(configuration, event.records):
@@ -71,7 +71,10 @@ def reconfigure(
 
 
 def _compared(before: Station, station: Station) -> Mapping[PointNumber, ChargingPoint]:
-    """Return what each charging point was before; a new one has reported no fault yet."""
+    """Return the charging points to compare with: as they were before the change.
+
+    One that is new has no fault yet, so that those of the configuration are reported.
+    """
     return {
         number: before.points.get(number)
         or replace(point, faults=replace(point.faults, present=()))
@@ -80,7 +83,7 @@ def _compared(before: Station, station: Station) -> Mapping[PointNumber, Chargin
 
 
 def _with_configuration(before: Station, event: ConfigurationChanged, now_s: float) -> Station:
-    """Return the station with what another configuration says, before anything is decided."""
+    """Return the station with the values of another configuration, before anything is decided."""
     configuration = event.configuration
     points: dict[PointNumber, ChargingPoint] = {}
     for settings in configuration.points:
@@ -159,7 +162,7 @@ def _carried_on(
     new: ChargingPoint,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point that was there before, as it goes on."""
+    """Return a charging point that there was before, with its new settings."""
     number = PointNumber(new.settings.number)
     linked, now = linked_holds(configuration, number), before.now(now_s)
     restored = _restored(old, new, linked, now, now_s)
@@ -200,7 +203,7 @@ def _restored(
 
 
 def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
-    """Return a charging point whose charger is known: only its settings are other ones."""
+    """Return a charging point whose charger stays: all that is known of it, with its new settings."""
     process = old.process.stage
     if process is Process.WAITING and not new.is_started_manually:
         process = Process.FREE
@@ -241,6 +244,7 @@ def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
 
 
 def _without_meter_faults(point: ChargingPoint) -> FaultRegister:
+    """Return the faults of a charging point without those of its meter, which is another one now."""
     faults = point.faults
     for code in (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR):
         faults = faults.set(code, is_present=False)
@@ -257,7 +261,7 @@ def _load_management(
     points: Mapping[PointNumber, ChargingPoint],
     now_s: float,
 ) -> LoadManagement | None:
-    """Return load management with the new settings, None: it is off."""
+    """Return load management with the new settings and charging points, None: it is off."""
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
         return None
@@ -286,7 +290,7 @@ def _measures_alike(old: Settings, new: Settings) -> bool:
 
 
 def _has_same_meter(old: Configuration, new: Configuration) -> bool:
-    """Tell whether the values of the mains connection come from where they came from."""
+    """Tell whether the values of the mains connection have the same source as before."""
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:
         return False
@@ -297,7 +301,7 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 
 
 def _left_behind(before: Station, after: Station) -> list[Effect]:
-    """Return what chargers are left with that are not asked any more."""
+    """Return the last offer of each charger that the gateway does not control any more."""
     stopping = replace(before, operation=replace(before.operation, is_stopping=True))
     effects: list[Effect] = []
     for number, point in before.points.items():
@@ -315,7 +319,7 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
 
 
 def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
-    """Return what is reported and stored of charging points that are gone."""
+    """Return what is reported and stored of charging points that there are no more."""
     at = before.now(now_s)
     effects: list[Effect] = []
     for number, point in before.points.items():

@@ -99,7 +99,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
 
 
 def _infos(station: Station, number: PointNumber) -> list[str]:
-    """Return the charger's own error codes, those that it tells."""
+    """Return the error codes that the charger itself reports."""
     infos = [
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
     ]
@@ -147,6 +147,7 @@ def _wrong_meter(station: Station, language: str) -> list[str]:
 
 
 def _load_management_view(look: _Look) -> LoadManagementView | None:
+    """Return what is shown of load management, None: it is off."""
     station, now_s, language = look.station, look.now_s, look.language
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -170,6 +171,7 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 
 
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
+    """Return what is shown of a phase (0 to 2) of the mains connection."""
     value = load_management.meter.values[index]
     available = load_management.outcome.available_ma
     participants = load_management.participants.values()
@@ -198,6 +200,7 @@ def _drawn_ma(
 
 
 def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
+    """Return what is shown of a charging point."""
     station, now_s, language = look.station, look.now_s, look.language
     texts = point.installation.product.texts
     state = _published(station, number, "state")
@@ -249,6 +252,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
 
 
 def _installed(station: Station, point: ChargingPoint) -> InstalledView:
+    """Return what is shown of its installation: limits, meter, address."""
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
     return InstalledView(
@@ -269,6 +273,7 @@ def _address(point: ChargingPoint) -> str:
 
 
 def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
+    """Return what is shown of a charging point on request: powers, energies, identity."""
     scope, settings = point_scope(number), point.settings
     hundredths = _published(station, number, "temperature")
     is_hot = station.last_published(scope, "temperature_warning")
@@ -288,6 +293,7 @@ def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> Deta
 
 
 def _session(station: Station, number: PointNumber, point: ChargingPoint) -> SessionView | None:
+    """Return its current session or its last one, None: there was none yet."""
     session = point.session.latest
     if session is None:
         return None
@@ -301,11 +307,13 @@ def _session(station: Station, number: PointNumber, point: ChargingPoint) -> Ses
 
 
 def _text(station: Station, scope: Scope, key: str) -> str | None:
+    """Return a text that is published for a key, None: none is, or it is empty."""
     value = station.last_published(scope, key)
     return value if isinstance(value, str) and value else None
 
 
 def _state_text(point: ChargingPoint, state: int | None) -> Text:
+    """Return the words for a charging state; for none, whether it was never read or is lost."""
     texts = point.installation.product.texts
     if state is not None:
         return texts.states[ChargingState(state)].name
@@ -314,9 +322,11 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:
+    """Return a number that is published for a key, None: none is."""
     value = station.last_published(point_scope(number), key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _wh(energy_mwh: int | None) -> int | None:
+    """Return an energy in mWh as Wh, None stays None."""
     return None if energy_mwh is None else round(energy_mwh / 1000)

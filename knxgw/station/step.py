@@ -64,7 +64,7 @@ Change = Callable[[ChargingPoint], ChargingPoint]
 
 
 class Applied(NamedTuple):
-    """A station after an event, before anything is decided."""
+    """A station after an event, before anything is derived; some effects do not depend on that."""
 
     station: Station
     dirty: Dirty
@@ -75,7 +75,7 @@ NOTHING = Dirty()
 
 
 def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
-    """Advance the station by one event. Pure: same arguments, same answer."""
+    """Return the station after an event, and the effects of it. Pure: same arguments, same answer."""
     if isinstance(event, ConfigurationChanged):
         return reconfigure(station, event, now_s)
     changed, dirty, said = _applied(station, event, now_s)
@@ -89,7 +89,7 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
 def _applied(  # noqa: PLR0911 - one for each kind of event
     station: Station, event: StepEvent, now_s: float
 ) -> Applied:
-    """Return the station after an event, and what that may concern."""
+    """Return the station after an event, and what must be derived again."""
     match event:
         case ChargerSeen() if event.device in station.site.devices:
             return _charger_seen(station, event, now_s)
@@ -117,7 +117,7 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 
 
 def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
-    """Take what the bus tells load management; what is not urgent waits for the next tick."""
+    """Return the station after an event of load management; what is not urgent waits for the tick."""
     fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
     taken = load_management.apply_event(station, event, now_s)
     return _after_meter_values(
@@ -128,7 +128,10 @@ def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: floa
 def _after_meter_values(
     before: Station, taken: Station, fresh: tuple[int, ...], now_s: float, *, urgent: bool = False
 ) -> Applied:
-    """Share after new values of some phases, unless that can wait for the next tick."""
+    """Return the station with new values of some phases, and whether a cycle must run at once.
+
+    `before`: the station without them.
+    """
     if not urgent and load_management.may_wait_for_tick(before, taken, fresh, now_s):
         return Applied(taken, NOTHING)
     return Applied(taken, Dirty(new_phases=fresh, cycle=CycleRequest.NOW, device=True))
@@ -164,7 +167,7 @@ def _with_operation(station: Station, operation: Operation) -> Station:
 
 
 def _after_tick(before: Station, now_s: float) -> Applied:
-    """Let time pass: for load management, and for those charging points it means something to."""
+    """Return the station after time has passed; due are the points for which that means something."""
     station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
     if station.operation.restore_until != before.operation.restore_until:
         return Applied(station, EVERYTHING)
@@ -200,14 +203,17 @@ _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported wit
 
 
 def _with_restore_ended(station: Station, now_s: float) -> Station:
-    """Return the station after the bus had time to answer: what was stored holds."""
+    """Return the station, without waiting any longer for the bus once its time is over."""
     if station.operation.restore_until is None or now_s < station.operation.restore_until:
         return station
     return _with_operation(station, replace(station.operation, restore_until=None))
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
-    """Take a time unless a better source has set it before; running sessions follow a correction."""
+    """Return the station with another wall-clock time, unless a better source has set it.
+
+    After a correction running sessions get their times again.
+    """
     old = station.operation.clock
     if old is not None and event.source < old.source:
         return station
@@ -225,7 +231,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
 
 
 def _with_transient_faults_cleared(station: Station) -> Station:
-    """Return the station with faults for information reset: they were shown."""
+    """Return the station without faults that are shown for a moment only."""
     calm = {
         number: replace(point, faults=point.faults.clear_transient())
         for number, point in station.points.items()
@@ -235,7 +241,7 @@ def _with_transient_faults_cleared(station: Station) -> Station:
 
 
 def _change(station: Station, event: PointEvent, now_s: float) -> Change:
-    """Return what an event does to its charging point."""
+    """Return the function that applies an event to its charging point."""
     now = station.now(now_s)
     match event:
         case ChargerSeen(values=values, unavailable=lacking):
@@ -269,7 +275,7 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
 
 
 def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
-    """Take a reading of a charger; mostly it shows nothing new."""
+    """Return the station after a reading of a charger, which mostly shows nothing new."""
     number = station.point_of(event.device)
     renewed = None
     if number is not None:
@@ -283,9 +289,9 @@ def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied
 
 
 def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Take what a device says: for its charging point, or for the mains connection.
+    """Return the station after an event of a device on Modbus, by the role of the device.
 
-    One that is not configured any more may still have said something.
+    One that is not configured any more may still have an event on its way.
     """
     if event.device not in station.site.devices:
         return Applied(station, NOTHING)
@@ -300,7 +306,7 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
 def _after_point_event(
     station: Station, number: PointNumber, event: PointEvent, now_s: float
 ) -> Applied:
-    """Change one charging point."""
+    """Return the station after an event of one charging point."""
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     said = tuple(_notes_on_refusal(event, before, after))
@@ -308,7 +314,7 @@ def _after_point_event(
 
 
 def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Take what the meter at the mains connection shows, or that it cannot be talked to."""
+    """Return the station after a reading, or a change of the link, of the meter at the mains connection."""
     match event:
         case MeterSeen(values=values):
             taken, fresh = load_management.apply_grid_meter(station, values, now_s)
@@ -320,7 +326,7 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
 
 
 def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Keep what a submeter shows, as long as it can be talked to."""
+    """Return the station with the last values of a submeter, none while it cannot be reached."""
     known = station.submeters.get(event.device, MeterState())
     match event:
         case MeterSeen(values=values, unavailable=lacking):
@@ -343,7 +349,7 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
 
 
 def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
-    """Say in the log what became of the link to a meter that belongs to no charging point."""
+    """Return the station after the link to a meter without a charging point changed, with a line of the log."""
     name = station.site.devices[event.device].name
     said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
     allowances = with_lines_rationed(station.output.line_allowances, DEVICE, said, 0, now_s)
@@ -357,7 +363,7 @@ def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s:
 def _notes_on_refusal(
     event: PointEvent, before: ChargingPoint, after: ChargingPoint
 ) -> Iterable[Note]:
-    """Say in the log which command was not, or not exactly, followed."""
+    """Yield a line of the log where a command was ignored, or followed with another value."""
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
         if before.process.stage is after.process.stage:
@@ -373,6 +379,7 @@ def _notes_on_refusal(
 
 
 def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
+    """Return the effects of an unlock command: it is passed on, or the log says why not."""
     point = station.points[number]
     if point.installation.is_blocked:
         return (Note(text=f"cp{number}: unlock ignored, the configuration is faulty"),)

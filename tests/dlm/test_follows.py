@@ -14,7 +14,7 @@ from tests.dlm.houses import HOUSE, House, participant
 
 SPACING_S = 2.0
 BASE_MA = 4000
-Meter = Callable[[float, float], float]  # what the line carries, and when -> what is report
+Meter = Callable[[float, float], float]  # what the line carries, and when -> what is reported
 
 
 def reversed_meter(load_ma: float, _: float) -> float:
@@ -273,7 +273,7 @@ def test_a_step_proves_nothing_while_somebody_unseen_moves() -> None:
     line.live(30)
     line.others_ma = 6000
     line.live(60, drawn_ma=16_000)
-    assert not line.answers, "one that measures nothing has been report something else"
+    assert not line.answers, "one that measures nothing has reported something else"
     line.measured = 3
     line.live(60, drawn_ma=0)
     assert not line.answers, "one more can be reached"

@@ -96,7 +96,7 @@ def test_a_load_that_was_not_there_before_makes_no_later_raise_wait_longer() -> 
     house.live(60)
     house.live(4, base_a=8)
     assert house.state.phases[0].reduced_at == house.now_s - 2
-    assert house.state.phases[0].back_off == 0, "no window would have report of it"
+    assert house.state.phases[0].back_off == 0, "no window would have known of it"
     house.live(24, base_a=4)
     house.live(4, base_a=12)
     assert house.state.phases[0].back_off == 0, "and of this one neither: it is another load"

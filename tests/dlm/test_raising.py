@@ -1,4 +1,4 @@
-"""Who may have more: never more than there is, step by step, once the meter has report it all."""
+"""Who may have more: never more than there is, step by step, once the meter has reported it all."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -44,7 +44,7 @@ def about_to_rise() -> House:
 def test_a_raise_waits_until_every_phase_has_told_its_new_value() -> None:
     house = about_to_rise()
     house.live(4)
-    assert house.offers_ma == [10_000], "L3 has report nothing new"
+    assert house.offers_ma == [10_000], "L3 has reported nothing new"
     house.tell(2)
     assert house.offers_ma == [12_000]
 

@@ -84,7 +84,7 @@ def test_a_cycle_is_due_when_a_peak_leaves_the_window() -> None:
     house.cars[1].cap_ma = 6000
     house.live(60)
     house.live(3, base_a=10)
-    high_s = house.now_s  # its last sample; it is in force until the next one is report
+    high_s = house.now_s  # its last sample; it is in force until the next one is reported
     house.live(12, base_a=4)
     assert house.state.due_at == pytest.approx(high_s + 2 + 1 + 15)
     assert house.state.outcome.available_ma is not None
@@ -121,7 +121,7 @@ def test_a_cycle_is_due_when_an_under_use_ends() -> None:
 def test_one_that_was_raised_a_moment_ago_is_not_taken_for_one_that_has_released(
     moment_s: int,
 ) -> None:
-    """It follows what it was report with a delay: it may still rise when it is lowered again."""
+    """It follows what it is offered with a delay: it may still rise when it is lowered again."""
     house = House(participant(1), participant(2), base_a=19.4)
     house.cars = {1: Car(obeys_s=4), 2: Car(allowed=False)}
     house.live(6 + moment_s)
