@@ -39,12 +39,8 @@ class Installation:
     product: Product
     zone: tzinfo = UTC  # of the charger's clock
     is_blocked: bool = False  # a configuration fault: nothing is written to its charger
-    measured_currents: tuple[Quantity, ...] = field(
-        init=False
-    )  # phase currents, in order of the terminals
-    metered_quantities: frozenset[Quantity] = field(
-        init=False
-    )  # what the meter behind the point supplies
+    measured_currents: tuple[Quantity, ...] = field(init=False)  # in the order of the terminals
+    metered_quantities: frozenset[Quantity] = field(init=False)  # by the meter behind the point
 
     def __post_init__(self) -> None:
         """Derive once what every reading asks for."""

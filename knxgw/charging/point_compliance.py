@@ -17,9 +17,7 @@ def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
     if offer_ma is not None and point.link.acknowledged_ma is not None:
         offer_ma = max(offer_ma, point.link.acknowledged_ma)
-    is_implausible = (
-        FaultCode.DLM_INVALID_CURRENT in point.faults.present
-    )  # its currents are ignored
+    is_implausible = FaultCode.DLM_INVALID_CURRENT in point.faults.present
     current_ma = None if is_implausible else phase_current_ma(point, now_s)
     compliance = limit_compliance.updated(point.control.compliance, offer_ma, current_ma, now_s)
     if compliance == point.control.compliance:

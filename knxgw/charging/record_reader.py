@@ -16,9 +16,7 @@ class RecordReader:
         self._values: Mapping[str, Any] = record if isinstance(record, dict) else {}
         schema = self._values.get("schema")
         if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
-            self.unknown_fields.append(
-                "schema"
-            )  # a newer version may mean other things by the names
+            self.unknown_fields.append("schema")  # a newer version may use the names otherwise
             self._values = {}
 
     def flag(
