@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from knxgw.host.memory import return_large_blocks
 from knxgw.website.access.answers import Weakness
 from knxgw.website.access.refusals import BusyError
 
@@ -102,6 +103,7 @@ class Hasher:
     def _argon2(self) -> "PasswordHasher":
         from argon2 import PasswordHasher  # noqa: PLC0415 - not needed for charging
 
+        return_large_blocks()
         return PasswordHasher(
             time_cost=self._time_cost, memory_cost=self._memory_kib, parallelism=LANES
         )
