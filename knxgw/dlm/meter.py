@@ -4,7 +4,7 @@ Source: load-management 3.1, 3.2.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true curr
 OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9
 FEWEST_SPACINGS = 3
+APART_S = 0.5  # within this time the telegrams of one moment come
 ANSWER_S = 5.0  # for answers to reads
 # the part of the spacing in which telegrams of one round come, also where they are spread evenly
 ROUND = 0.7
@@ -167,6 +168,21 @@ def _updated_sets(
             spacing_s = sorted(spacings)[len(spacings) // 2]
     return CompleteSets(
         completed_at=now_s, count=sets.count + 1, spacings_s=spacings, spacing_s=spacing_s
+    )
+
+
+def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
+    """Tell whether these phases have a value of the last moment of which any phase has one.
+
+    The telegrams of one moment follow each other: until then a phase may carry more than it reported last.
+    Source: load-management 3.1k.
+    """
+    newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
+    if now_s - newest_at >= APART_S:
+        return True
+    return all(
+        (value := meter.values[phase]) is None or value.arrived_at > newest_at - APART_S
+        for phase in phases
     )
 
 

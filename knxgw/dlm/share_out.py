@@ -16,7 +16,7 @@ from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
-from knxgw.dlm.meter import are_values_recent, window_s
+from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.reasons import explain
 from knxgw.dlm.settings import (
@@ -65,7 +65,9 @@ def share_out(cycle: CycleState) -> None:
             _lower_for_newcomer(
                 cycle, running, participant, _allocated(cycle.certain_room_ma, others_ma, requests)
             )
-        if cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
+        if not is_moment_complete(cycle.meter, participant.phases, cycle.now_s):
+            cycle.is_at_target = False
+        elif cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
     explain(cycle, running, waiting, target_ma)
@@ -533,7 +535,9 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
         is_just_complete or not sets.fresh_phases
     )
     is_recent = is_complete and are_values_recent(meter, cycle.settings, cycle.now_s)
-    is_measured = cycle.has_meter_on_change or cycle.is_static or is_recent
+    if cycle.has_meter_on_change:  # no set is waited for, but the other telegrams of a moment are
+        is_recent = is_moment_complete(meter, participant.phases, cycle.now_s)
+    is_measured = cycle.is_static or is_recent
     return is_measured and all(
         _may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases
     )

@@ -77,6 +77,41 @@ def test_with_in_operation_the_last_values_are_enough_to_rise() -> None:
     )
 
 
+def between_two_telegrams(monitoring: Monitoring) -> House:
+    """Return a house in which something takes more on L1 and L2, and only L1 has been told yet."""
+    settings = replace(HOUSE, monitoring=monitoring)
+    house = House(participant(1), participant(2, (1,)), participant(3, (1,)), settings=settings)
+    house.cars[2].cap_ma, house.cars[3].allowed = 10_000, False
+    house.live(61, base_a=(20, 4, 4))
+    assert house.offers_ma == [12_000, 10_000, 0]
+    house.cars[2].cap_ma, house.cars[3].allowed = 16_000, True
+    house.tell_that(0, 36_000)
+    return house
+
+
+@pytest.mark.proves("D3.1k")
+@pytest.mark.parametrize("monitoring", list(Monitoring))
+def test_between_the_telegrams_of_one_moment_nothing_is_started_or_raised(
+    monitoring: Monitoring,
+) -> None:
+    house = between_two_telegrams(monitoring)
+    assert house.offers_ma == [8000, 10_000, 0]
+    house.tell_that(1, 42_000)  # 20 A more
+    assert house.offers_ma == [6000, 6000, 0], "12 A are left"
+
+
+@pytest.mark.proves("D3.1k")
+@pytest.mark.parametrize("monitoring", list(Monitoring))
+def test_a_phase_that_tells_nothing_new_delays_a_start_for_a_second_at_most(
+    monitoring: Monitoring,
+) -> None:
+    house = between_two_telegrams(monitoring)
+    house.meter_s = 0
+    house.base_ma[0] = 24_000
+    house.live(1)
+    assert house.offers_ma[2] == 6000
+
+
 @pytest.mark.proves("D9.4a")
 def test_a_raise_is_2_a_at_most_and_5_s_after_the_one_before() -> None:
     house = House(participant(1))
