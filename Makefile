@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test peers pythons scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test browser peers pythons scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -30,7 +30,10 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 
 # Python may keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 -m "not browser" $(ARGS)
+
+browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
+	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)
 
 peers: $(STAMP) ## client libraries that tests read the simulators with, in .venv-peers
 	@$(BIN)/python -m tests.peers.environments

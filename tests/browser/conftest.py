@@ -1,0 +1,82 @@
+"""A real browser, a real gateway with the demo's site, and page objects.
+
+Debian's Chromium is driven by Playwright. The tests wait for what a page shows, never for time. Whatever
+a page writes to its console, reports against its policy or asks of a foreign host fails the test.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+
+from tests.browser.site import ARGUMENTS, CHROMIUM, COOKIE, DemoSite, Visit, visit
+from tests.support.processes import process
+
+ARTEFACTS = Path(os.environ.get("KNXGW_SCREENSHOTS", "build/screenshots"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test here, and say why it cannot run."""
+    for item in items:
+        if "tests/browser" not in item.nodeid.replace(os.sep, "/"):
+            continue
+        item.add_marker(pytest.mark.browser)
+        if not CHROMIUM.exists() and "KNXGW_REQUIRE_PEERS" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason="needs Debian's chromium"))
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Give Playwright for the whole run."""
+    with sync_playwright() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Give one browser for the whole run."""
+    found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    """Give a running demo, which all tests of the run share: they leave it as it was."""
+    folder = tmp_path_factory.mktemp("demo")
+    with process(folder / "demo.log", "demo", "--seed", "7", "--verbose") as running:
+        found = DemoSite.of(running)
+        yield found
+        running.end(signal.SIGINT, 5.0)
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, demo: DemoSite) -> str:
+    """Give the cookie of one log-in of the demo's owner."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{demo.base}/login")
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{demo.base}/")
+    (cookie,) = [one for one in context.cookies() if one["name"] == COOKIE]
+    context.close()
+    return str(cookie["value"])
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Give a fresh browser window of a phone, in English, that is not logged in."""
+    found = browser.new_context(viewport={"width": 360, "height": 740}, locale="en-GB")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def owner(browser: Browser, demo: DemoSite, signed_in: str) -> Iterator[Visit]:
+    """Give a window of the demo's owner, 1280 px wide, in English."""
+    with visit(browser, demo, signed_in, width=1280) as found:
+        yield found

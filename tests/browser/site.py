@@ -1,0 +1,107 @@
+"""The demo as the browser tests see it, and one visit to it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from tests.support.processes import Running, health
+from tests.support.waiting import wait_until
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox",  # the tests run as root in a container
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+COOKIE = "knxgw"  # of a session
+HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 800}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSite:
+    """Where the demo answers, and its password."""
+
+    base: str
+    password: str
+    running: Running
+
+    @classmethod
+    def of(cls, running: Running) -> Self:
+        """Return the demo of a process, once it is ready."""
+        running.wait_to_say("Ctrl-C ends")
+        said = running.said
+        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", said).group(1))  # type: ignore[union-attr]
+        password = re.search(r"/, password (\S+)", said).group(1)  # type: ignore[union-attr]
+        wait_until(lambda: health(port) == 200, 30.0, "the demo to be ready")
+        return cls(f"http://127.0.0.1:{port}", password, running)
+
+
+@dataclass  # no slots: Playwright keeps a note at whose methods it calls
+class Visit:
+    """One window, and what went wrong in it."""
+
+    page: Page
+    base: str
+    wrong: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)  # parts of messages that a test provokes
+
+    def open(self, path: str) -> Page:
+        """Open a page of the device."""
+        self.page.goto(f"{self.base}{path}")
+        return self.page
+
+    def note(self, message: ConsoleMessage) -> None:
+        """Take what a page writes to its console."""
+        if message.type in ("error", "warning"):
+            self.wrong.append(message.text)
+
+    def look(self, request: Request) -> None:
+        """Take what a page asks for: nothing may come from elsewhere."""
+        if not request.url.startswith((f"{self.base}/", "data:", "blob:")):
+            self.wrong.append(f"asked a foreign host: {request.url}")
+
+    @property
+    def unexpected(self) -> list[str]:
+        """Return what went wrong and was not provoked."""
+        return [one for one in self.wrong if not any(part in one for part in self.expected)]
+
+
+@contextmanager
+def visit(
+    browser: Browser,
+    site: DemoSite,
+    session: str | None,
+    *,
+    width: int = 360,
+    theme: str = "light",
+    language: str = "en-GB",
+) -> Iterator[Visit]:
+    """Give a window, logged in with the cookie of a session; at its end nothing may have gone wrong."""
+    context = browser.new_context(
+        viewport={"width": width, "height": HEIGHTS.get(width, 800)},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale=language,
+        timezone_id="Europe/Berlin",
+        reduced_motion="reduce",
+    )
+    if session is not None:
+        context.add_cookies([{"name": COOKIE, "value": session, "url": site.base}])
+    page = context.new_page()
+    found = Visit(page, site.base)
+    page.on("console", found.note)
+    page.on("request", found.look)
+    page.on("pageerror", lambda error: found.wrong.append(str(error)))
+    try:
+        yield found
+        assert found.unexpected == []
+    finally:
+        context.close()

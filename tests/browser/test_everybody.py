@@ -1,0 +1,105 @@
+"""Every page for everybody: no finding of axe-core, nothing cut off, in each width, theme and language."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import ARTEFACTS
+from tests.browser.site import DemoSite, visit
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+PAGES = {
+    "login": "/login",
+    "status": "/",
+    "point": "/points/1",
+    "help": "/help",
+    "fault": "/help/NotReachable",
+    "more": "/more",
+    "configuration": "/config",
+    "licences": "/licences",
+    "password": "/password",
+}
+LANGUAGES = {"en": "en-GB", "de": "de-DE"}
+
+
+class Look(NamedTuple):
+    """How somebody looks at the pages."""
+
+    width: int
+    theme: str
+    language: str
+
+
+MATRIX = [
+    Look(width, theme, language)
+    for width in (360, 768, 1280)
+    for theme in ("light", "dark")
+    for language in LANGUAGES
+]
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe-core finds on a page."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['help']} at {node['html'][:120]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return what is wider than the window, or hides a part of its text."""
+    return list(
+        page.evaluate(
+            """() => {
+                const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+                const hidden = [...document.querySelectorAll("body *")].filter((one) =>
+                    one.children.length === 0 && one.textContent.trim() && one.offsetWidth
+                    && one.scrollWidth > one.clientWidth + 1
+                    && getComputedStyle(one).overflowX === "hidden");
+                return [...(wide > 0 ? [`page: ${wide} px too wide`] : []),
+                        ...hidden.map((one) => one.textContent.trim().slice(0, 60))];
+            }"""
+        )
+    )
+
+
+@pytest.mark.proves("W52")
+@pytest.mark.parametrize("look", MATRIX, ids=lambda one: "-".join(map(str, one)))
+def test_no_page_keeps_anybody_out(
+    browser: Browser, demo: DemoSite, signed_in: str, look: Look
+) -> None:
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    wrong = []
+    for name, path in PAGES.items():
+        session = None if name == "login" else signed_in
+        with visit(
+            browser,
+            demo,
+            session,
+            width=look.width,
+            theme=look.theme,
+            language=LANGUAGES[look.language],
+        ) as seen:
+            page = seen.open(path)
+            page.wait_for_load_state("load")
+            wrong += [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
+            page.screenshot(
+                path=ARTEFACTS / f"{name}-{look.width}-{look.theme}-{look.language}.png",
+                full_page=True,
+            )
+    assert wrong == []
+
+
+@pytest.mark.proves("W54")
+@pytest.mark.parametrize("path", PAGES.values())
+def test_nothing_is_cut_off_at_320_pixels(
+    browser: Browser, demo: DemoSite, signed_in: str, path: str
+) -> None:
+    with visit(browser, demo, signed_in, width=320) as seen:
+        assert cut_off(seen.open(path)) == []
