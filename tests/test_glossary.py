@@ -11,7 +11,9 @@ import pytest
 from tests.support.pages import DOCS, ROOT, RULES
 
 PAGE = (DOCS / "glossary.md").read_text(encoding="utf-8")
-TERMS, UNUSED = PAGE.split("## Words that are not used")
+TERMS, UNUSED, UNUSED_IN_RULES = re.split(
+    r"## Words that are not used|\| not used in rules \|", PAGE
+)
 PROGRAM = sorted((ROOT / "knxgw").rglob("*.py"))
 
 
@@ -60,6 +62,16 @@ def test_every_term_of_the_glossary_is_used(term: str) -> None:
 def test_no_term_of_the_glossary_stands_twice() -> None:
     terms = first_cells(TERMS)
     assert len(terms) == len(set(terms)) > 0
+
+
+@pytest.mark.parametrize("room", ["charging", "dlm", "station"])
+def test_no_identifier_of_the_rules_is_a_private_word(room: str) -> None:
+    unused = re.findall(r"`(\w+)`", " ".join(first_cells(UNUSED_IN_RULES)))
+    assert {"settled", "told", "said"} <= set(unused)
+    modules = sorted((ROOT / "knxgw" / room).rglob("*.py"))
+    assert modules
+    found = {path.name: private_names(path.read_text("utf-8"), unused) for path in modules}
+    assert {name: names for name, names in found.items() if names} == {}
 
 
 @pytest.mark.parametrize("path", PROGRAM, ids=lambda path: str(path.relative_to(ROOT)))

@@ -83,7 +83,7 @@ def add_sample(
         phase_state.pending_samples
     )
     if _is_next_sample_better(sample, counted) and _are_all_read_since(counted, sample.sampled_at):
-        # what the configured delay leaves open keeps nobody from rising; what it says does
+        # only what is likely keeps others from rising, not all that the configured delay leaves open
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
     waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _set_base_load(phase_state, base_ma, most_ma, waiting=waiting)
@@ -147,10 +147,10 @@ def reexamine(
         for participant in participants
         if participant.has_valid_currents and participant.is_reachable
     ]
-    patience_s = _longest_wait_s(counted)
+    longest_wait_s = _longest_wait_s(counted)
     for place in range(len(phase_state.pending_samples) - 1, -1, -1):
         sample = phase_state.pending_samples[place]
-        if _is_covered_by_readings(sample, counted) or now_s >= sample.arrived_at + patience_s:
+        if _is_covered_by_readings(sample, counted) or now_s >= sample.arrived_at + longest_wait_s:
             break
     else:
         return
@@ -299,14 +299,14 @@ def _estimate(
 def _draw_range_ma(
     participant: Participant, phase: int, sample: Sample, settings: Settings
 ) -> tuple[int, int, int]:
-    """Return the least, the most likely and the highest draw [mA] of a charger at a sample."""
-    follows = _may_have_followed(participant, sample, settings)
-    steady = None if follows else steady_draw_about(participant, sample.sampled_at)
+    """Return the least, the most likely and the highest draw [mA] on a phase when a sample was taken."""
+    may_have_followed = _may_have_followed(participant, sample, settings)
+    steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
         return steady[phase], steady[phase], steady[phase]
     least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
     most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
-    if follows and phase in participant.phases:
+    if may_have_followed and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
             earlier_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)

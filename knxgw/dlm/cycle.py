@@ -29,7 +29,7 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     only a meter that does not follow the chargers lowers `room_to_raise_ma` again.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
  6. *Stop* participants that may not charge.
- 7. *Share out* (`share_out`), or hold everybody at the minimum in an emergency or a high-power window.
+ 7. *Share out* (`share_out`), or hold all at the minimum in an emergency or a high-power window.
  8. *Stand by*: offer a free charging point what a newcomer would get at once.
  9. *Finish*: the new state, and when the next cycle is due.
 
@@ -96,7 +96,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
             continue  # one that is invalid never is
-        took_part, was_counted = (
+        took_part, was_measured = (
             participant.takes_part,
             participant.has_valid_currents and participant.is_reachable,
         )
@@ -108,7 +108,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
             )
         if moved is not None:
             _add_to_base_load(cycle, moved)
-        elif not was_counted and participant.has_valid_currents and participant.is_reachable:
+        elif not was_measured and participant.has_valid_currents and participant.is_reachable:
             _take_from_base_load(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
         has_invalid = has_invalid or (
@@ -241,7 +241,7 @@ def _supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None
             before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
         )
         if cycle.overcurrent.is_locked_out and not before.is_locked_out:
-            _interrupt_all(cycle)
+            _begin_lock_out(cycle)
     cycle.set_fault(FaultCode.OVER_CURRENT, cycle.overcurrent.is_locked_out)
 
 
@@ -253,13 +253,17 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
     return cycle.now_s - value.arrived_at < cycle.settings.timeout_s
 
 
-def _interrupt_all(cycle: CycleState) -> None:
+def _begin_lock_out(cycle: CycleState) -> None:
     """Interrupt charging after an overcurrent was confirmed, and note which participants that concerns.
 
     With the queue those are shed whose minimum does not fit, and mostly that is enough. Otherwise all are
     interrupted; the time until a restart may lie before. Source: load-management 12.3, 12.4d.
     """
-    running = [m for m in cycle.participants.values() if m.takes_part and m.offer_ma > 0]
+    running = [
+        participant
+        for participant in cycle.participants.values()
+        if participant.takes_part and participant.offer_ma > 0
+    ]
     if cycle.settings.queue:
         _shed_some(cycle, running)  # ends the lock-out if the others fit
     lock_out = cycle.overcurrent.lock_out
@@ -290,7 +294,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
 
 
 def _note_whether_released(cycle: CycleState) -> None:
-    """Note whether the meter has measured the line since the interrupted vehicles stopped.
+    """Note in a lock-out whether the meter has measured the line without the interrupted vehicles.
 
     A vehicle that does not stop is waited for no longer than a restart takes anyhow.
     """
@@ -309,12 +313,12 @@ def _note_whether_released(cycle: CycleState) -> None:
     if stopped_since is None:
         is_released = cycle.now_s - lock_out.locked_at >= cycle.overcurrent.restart_after_s
     else:
-        looked_at = min(
+        measured_at = min(
             (value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s
         )
-        if cycle.has_meter_on_change:  # one that has nothing new to tell says so by its silence
-            looked_at = cycle.now_s - AT_REST_S
-        is_released = looked_at - cycle.settings.meter_delay_s >= stopped_since
+        if cycle.has_meter_on_change:  # one that has nothing new to report is read by its silence
+            measured_at = cycle.now_s - AT_REST_S
+        is_released = measured_at - cycle.settings.meter_delay_s >= stopped_since
     if (stopped_since, is_released) != (lock_out.stopped_since, lock_out.is_released):
         updated = replace(lock_out, stopped_since=stopped_since, is_released=is_released)
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=updated)
@@ -328,7 +332,9 @@ def _is_restart_possible(cycle: CycleState) -> bool:
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
     interrupted = lock_out.interrupted if lock_out is not None else ()
-    candidates = [m for m in wanting if m.settings.number in interrupted] or wanting
+    candidates = [
+        participant for participant in wanting if participant.settings.number in interrupted
+    ] or wanting
     room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
     if not candidates:
         return min(room_ma) >= 0
@@ -359,8 +365,14 @@ def _may_be_overcurrent(cycle: CycleState) -> bool:
 def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
     """Return what the supervision must know of a phase (0 to 2); `is_new`: it was just measured."""
     participants = cycle.participants.values()
-    running = [m for m in participants if m.takes_part and m.offer_ma and index in m.phases]
-    at_minimum = all(m.offer_ma <= m.settings.minimum_ma for m in running)
+    running = [
+        participant
+        for participant in participants
+        if participant.takes_part and participant.offer_ma and index in participant.phases
+    ]
+    at_minimum = all(
+        participant.offer_ma <= participant.settings.minimum_ma for participant in running
+    )
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
     return PhaseLoad(
         phase=index,
@@ -430,9 +442,10 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Hold every participant at its minimum, in an emergency or a high-power window.
+    """Hold every participant at its minimum, and start one with 0 A only where that fits.
 
-    What is available is not known then, or will soon be less. Source: load-management 10, 11.
+    In an emergency, or a high-power window: the room is not known then, or will soon be less.
+    Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
     room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.room_now_ma

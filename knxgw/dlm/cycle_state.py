@@ -106,7 +106,7 @@ class CycleState:
             self.certain_room_ma[index] = claims[index].room_ma(
                 self.settings, max(base_ma, held_ma)
             )
-            if value is not None and value.is_over_range:  # nobody knows how much more it is
+            if value is not None and value.is_over_range:  # how much more it is is not known
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window: float) -> int:
@@ -143,24 +143,30 @@ class CycleState:
         """Return the sum of all commitments on each phase [mA], of all participants or all but one.
 
         A participant that was raised a moment ago may still draw what it was raised to, though it was lowered
-        since. One without measurement that was lowered counts with its earlier draw until the meter has
+        since. One without measurement that was lowered holds_offer with its earlier draw until the meter has
         measured the phase. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
             if participant is without:
                 continue
-            counts = participant.holds_offer
-            rises = counts and self.now_s < participant.rises_until
-            falls = (
+            holds_offer = participant.holds_offer
+            may_still_rise = holds_offer and self.now_s < participant.rises_until
+            was_lowered_unmeasured = (
                 not participant.settings.measures_current
                 and participant.draw_at_change_ma > participant.offer_ma
             )
             for index in range(len(held_ma)):
-                own_ma = participant.committed_ma(index, holds_offer=counts)
-                if rises and participant.raised_to_ma > own_ma and index in participant.phases:
+                own_ma = participant.committed_ma(index, holds_offer=holds_offer)
+                if (
+                    may_still_rise
+                    and participant.raised_to_ma > own_ma
+                    and index in participant.phases
+                ):
                     own_ma = participant.raised_to_ma
-                if falls and self._is_meter_unread_since_change(participant, index):
+                if was_lowered_unmeasured and self._is_meter_unread_since_change(
+                    participant, index
+                ):
                     own_ma = max(own_ma, participant.draw_at_change_ma)
                 held_ma[index] += own_ma
         return held_ma

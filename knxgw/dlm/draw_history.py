@@ -1,6 +1,6 @@
 """What a charging point drew at a moment of the last minute: questions about its history. Pure.
 
-A charger is read every second or every ten; the smart meter tells what the line carried at some moment
+A charger is read every second or every ten; the smart meter reports what the line carried at some moment
 in between. So all questions are about a moment, and the answer may be a range.
 Source: load-management 7.2.
 """

@@ -1,6 +1,6 @@
 """Who keeps a little more than its share gives it back when another one is short by as much. Pure.
 
-A share that shrinks by a step at most lowers nobody, else whole-ampere chargers would lose an ampere to
+A share that shrinks by a step at most lowers none, else whole-ampere chargers would lose an ampere to
 each flicker of the building. But many small surpluses are one large lack: three chargers that each keep
 an ampere leave the prioritised one three amperes short, for hours.
 
@@ -37,7 +37,7 @@ def even_out(
     held_ma = cycle.committed_ma() if above else []
     for participant in running:
         lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
-        if not above or not _is_much(cycle, participant, lacked_ma):
+        if not above or not _is_worth_lowering_others(cycle, participant, lacked_ma):
             participant.short_since = None
             continue
         spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
@@ -45,7 +45,9 @@ def even_out(
             sum(surplus_ma[one.settings.number] for one in above if index in one.phases)
             for index in participant.phases
         ]
-        is_held_back = min(spare_ma) < participant.settings.resolution_ma and _is_much(
+        is_held_back = min(
+            spare_ma
+        ) < participant.settings.resolution_ma and _is_worth_lowering_others(
             cycle,
             participant,
             min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True)),
@@ -63,7 +65,7 @@ def even_out(
             return
 
 
-def _is_much(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
+def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
     """Tell whether a current is worth it that others are lowered: a step of the charger, and above delta_dn."""
     return (
         current_ma > cycle.settings.lower_from_ma

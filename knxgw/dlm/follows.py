@@ -16,7 +16,7 @@ load is never computed from M - S, because with transformers the wrong way round
 current of every charger. A staircase of raises is one step: every stair is examined.
 
 *Five in a row*, because one or two may be chance: a load that is switched at the very moment, a lost
-telegram of a meter that tells changes only. Steps that say nothing are left out, one other answer begins
+telegram of a meter that sends changes only. Steps that say nothing are left out, one other answer begins
 a new row. Within 1 A and a tenth of steps of at least 3 A, five wrong answers have a correlation
 below -0.9.
 
@@ -26,13 +26,13 @@ so by themselves, while steps in between may be answers to what the building doe
 it is (this gateway holds it at the limit, another one at zero). It is not believed while the phases add up
 to zero before and after, where a battery holds them there; nor that a value stands still when it moved
 shortly before, because a meter may be quicker or later than the readings of a charger. A wrong sign is
-believed only of a phase that has reported export at some time: a meter without a sign tells the load the wrong
+believed only of a phase that has reported export at some time: a meter without a sign reports the load the wrong
 way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
-carries import, it tells export. Chargers whose phases are not all measured are no signal: while their
+carries import, it reports export. Chargers whose phases are not all measured are no signal: while their
 assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
 
 *What can deceive it.* A load that is switched against a charger each time, to the ampere and between two
-looks of a slow meter: it looks like a frozen meter, and everybody charges at the minimum. So does a
+looks of a slow meter: it looks like a frozen meter, and all charge at the minimum. So does a
 charging point whose phases are not the ones that were configured, rightly. A transformer with the wrong
 ratio fits no answer. Single-phase vehicles test their phase only.
 
@@ -173,7 +173,7 @@ def add_report(
     """Take a value of the meter, and examine those that readings of the chargers have reached.
 
     While the chargers rest there is nothing to examine: the last values are kept, and examined when
-    one of them moves. `spacing_s`: how often the meter tells.
+    one of them moves. `spacing_s`: how often its values come.
     """
     still, same = unchanged_since(check.trail, report)
     if check.rest is not None:
@@ -290,8 +290,8 @@ def _answers_still_possible(
         if answer is Answer.STILL:
             is_possible = -STILL_MA <= moved_ma <= STILL_MA
         else:
-            seen_ma = moved_ma if answer is Answer.FOLLOWS else -moved_ma
-            is_possible = lowest_ma <= seen_ma <= highest_ma
+            shown_ma = moved_ma if answer is Answer.FOLLOWS else -moved_ma
+            is_possible = lowest_ma <= shown_ma <= highest_ma
         if is_possible:
             kept.append(answer)
     return tuple(kept)
@@ -318,7 +318,7 @@ def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) ->
         answer = possible[0]
         if answer is Answer.STILL and now_s < away_since + STILL_S:
             return check
-        if not _is_doubtful(check, before, paired, answer):
+        if not _may_have_other_cause(check, before, paired, answer):
             return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
     if now_s < check.present.values[0][0] + STEADY_S:
         return check
@@ -328,7 +328,9 @@ def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) ->
     return _with_step_from(check, drawn_ma, paired, report[len(report) // 2])
 
 
-def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer: Answer) -> bool:
+def _may_have_other_cause(
+    check: FollowCheck, before: Level, paired: PairedReport, answer: Answer
+) -> bool:
     """Tell whether an answer may have another cause than a wrong meter.
 
     Whoever holds the line at some value, this gateway at its limit or a battery at zero, moves when the
@@ -339,12 +341,12 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     if answer is Answer.FOLLOWS:
         return False
     away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
-    calm_until = away_since - LATE_S - STILL_S
+    still_until = away_since - LATE_S - STILL_S
     constant_since = check.trail.constant_since
     if (
         answer is Answer.STILL
         and constant_since is not None
-        and constant_since.arrived_at <= calm_until
+        and constant_since.arrived_at <= still_until
     ):
         return False  # nothing that is alive repeats itself to the milliampere
     if paired.drawing_bits == before.drawing_bits:
@@ -352,7 +354,9 @@ def _is_doubtful(check: FollowCheck, before: Level, paired: PairedReport, answer
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True
     nearly_since = check.trail.nearly_constant_since
-    return answer is Answer.STILL and (nearly_since is None or nearly_since.arrived_at > calm_until)
+    return answer is Answer.STILL and (
+        nearly_since is None or nearly_since.arrived_at > still_until
+    )
 
 
 def _with_step_from(

@@ -17,7 +17,7 @@ Details: `base_load`.
 load that comes and goes is not answered with a raise each time.
 
 *A participant whose draw is not known any more* moves into the base load, with its last draw
-(`unread_draw_ma`), and moves out when it is read again. The sum stays right, and nobody is lowered
+(`unread_draw_ma`), and moves out when it is read again. The sum stays right, and none is lowered
 because a cable was pulled.
 
 *Sets.* A value of each phase, close together, is a complete set (`meter`). Raises need one, and it ends an
@@ -215,8 +215,10 @@ def observe_charger(
     """
     before = state.participants[number]
     participant = before.clone()
-    lost = observe(participant, observation, settings, now_s)
-    if lost is not None or _part_in_allocation(participant) != _part_in_allocation(before):
+    moved_to_base_ma = observe(participant, observation, settings, now_s)
+    if moved_to_base_ma is not None or _part_in_allocation(participant) != _part_in_allocation(
+        before
+    ):
         return None
     moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}

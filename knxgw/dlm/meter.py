@@ -28,7 +28,7 @@ class PhaseValue:
 
     current_ma: int  # negative: export
     arrived_at: float  # when the telegram came
-    is_over_range: bool = False  # the true current is higher, nobody knows how much
+    is_over_range: bool = False  # the true current is higher, by how much is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,8 +143,8 @@ def _confirm(
         above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if limit else None
         if load.is_new:
-            too_much = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
-            severe[phase] = severe[phase] + 1 if too_much else 0
+            is_severe = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
+            severe[phase] = severe[phase] + 1 if is_severe else 0
     confirmed = (
         any(now_s - since >= settings.overcurrent_fuse_s for since in above_fuse if since)
         or any(now_s - since >= settings.overcurrent_limit_s for since in above_limit if since)

@@ -15,7 +15,7 @@ SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
 NEARLY = 0.98  # energies that differ less are equal
 ROOM_S = 60.0  # room for a participant that was shed must last this long
 ROOM_MA = 1000  # and be this much more than its minimum
-# after that nobody waits any longer for one whose turn came and who has no room
+# after that a charging point whose turn came and that has no room is passed over
 NEXT_WAITS_S = 120.0
 HOUR_S = 3600.0
 MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
@@ -43,11 +43,13 @@ def participant_to_yield(
         and participant.settings.number != settings.priority
         and _can_be_replaced(running, participant, first, room_ma)
     ]
-    calm = [
+    rarely_stopped = [
         participant for participant in turned if not was_stopped_often(participant, now_s)
     ] or turned
-    most_mwh = max((participant.energy_mwh for participant in calm), default=0)
-    equals = [participant for participant in calm if participant.energy_mwh >= most_mwh * NEARLY]
+    most_mwh = max((participant.energy_mwh for participant in rarely_stopped), default=0)
+    equals = [
+        participant for participant in rarely_stopped if participant.energy_mwh >= most_mwh * NEARLY
+    ]
     return min(equals, key=_served_order, default=None)
 
 
@@ -142,4 +144,8 @@ def _can_be_replaced(
 
 def minimums_ma(participants: Sequence[Participant], phase: int) -> int:
     """Return the sum of the minima [mA] of those participants that use a phase."""
-    return sum(m.settings.minimum_ma for m in participants if phase in m.phases)
+    return sum(
+        participant.settings.minimum_ma
+        for participant in participants
+        if phase in participant.phases
+    )

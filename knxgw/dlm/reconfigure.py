@@ -71,7 +71,7 @@ def _restarted(
 ) -> LoadManagement:
     """Return load management as at a start, but no participant has more than before on any phase."""
     begun = initial_state(settings, wanted.values(), now_s)
-    lock_out = state.overcurrent.lock_out  # while it lasts nobody has what it had before
+    lock_out = state.overcurrent.lock_out  # while it lasts none has what it had before
     participants = {
         number: participant
         if lock_out is None and _had_before(state.participants.get(number), participant)

@@ -39,7 +39,7 @@ class Settings:
     observe_s: float = 30.0  # T_obs
     idle_s: float = 60.0  # T_idle
     wait_s: float = 300.0  # T_wait
-    queue: bool = False  # rotation instead of interrupting everybody
+    queue: bool = False  # take turns instead of interrupting all
     rotation_s: float = 900.0  # T_rot
 
     @property

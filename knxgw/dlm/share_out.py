@@ -48,7 +48,10 @@ def share_out(cycle: CycleState) -> None:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
         _rotate_if_due(cycle, running, waiting)
         admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
-    requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *admitted)}
+    requests = {
+        participant.settings.number: _allocation_request(cycle, participant)
+        for participant in (*running, *admitted)
+    }
     others_ma = _committed_by_others_ma(cycle, requests)
     down_ma = _allocated(cycle.room_now_ma, others_ma, requests)
     target_ma = (
@@ -195,7 +198,7 @@ def _rotate_if_due(
     if (next_one.waiting_since or cycle.now_s) > before or _admit(
         cycle, running, [next_one], cycle.room_to_raise_ma
     ):
-        return  # nobody has waited for a turn, or it fits without
+        return  # none has waited for a turn, or it fits without
     room = _room_beside_others_ma(cycle, cycle.room_to_raise_ma, running, waiting)
     leaving = queues.participant_to_yield(running, next_one, room, settings, cycle.now_s)
     if leaving is not None:
@@ -214,7 +217,9 @@ def _room_beside_others_ma(
     waiting: list[Participant],
 ) -> list[int]:
     """Return the room per phase [mA] for these participants: what is available less what others hold."""
-    others_ma = _committed_by_others_ma(cycle, {m.settings.number for m in (*running, *waiting)})
+    others_ma = _committed_by_others_ma(
+        cycle, {participant.settings.number for participant in (*running, *waiting)}
+    )
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
 
@@ -229,7 +234,11 @@ def _admit(
     In their order, each beside the minima of those before it. Source: load-management 9.2b.
     """
     minimums = [
-        sum(m.settings.minimum_ma for m in running if index in m.phases)
+        sum(
+            participant.settings.minimum_ma
+            for participant in running
+            if index in participant.phases
+        )
         for index in range(len(cycle.phases))
     ]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -261,7 +270,10 @@ def _targets_beside_hopeful(
     if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
         return least_ma
     hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
-    requests = {m.settings.number: _allocation_request(cycle, m) for m in (*running, *hopeful)}
+    requests = {
+        participant.settings.number: _allocation_request(cycle, participant)
+        for participant in (*running, *hopeful)
+    }
     clear_ma = _allocated(cycle.certain_room_ma, _committed_by_others_ma(cycle, requests), requests)
     return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
 
@@ -458,7 +470,7 @@ def _raise(cycle: CycleState, running: list[Participant], target_ma: Mapping[int
     if not requests_ma:
         return
     held_ma = cycle.committed_ma()
-    head = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
+    room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
     requests = [
         AllocationRequest(
             minimum_ma=0,
@@ -468,7 +480,7 @@ def _raise(cycle: CycleState, running: list[Participant], target_ma: Mapping[int
         )
         for participant, want_ma in requests_ma
     ]
-    for (participant, _), grant_ma in zip(requests_ma, solve(head, requests), strict=True):
+    for (participant, _), grant_ma in zip(requests_ma, solve(room, requests), strict=True):
         step_ma = participant.settings.resolution_ma
         granted_ma = grant_ma // step_ma * step_ma
         if granted_ma > 0:

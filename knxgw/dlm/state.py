@@ -12,7 +12,7 @@ from knxgw.dlm.participant import Participant, Phases
 
 LONG_AGO = -1e9
 IN_FORCE = float("inf")
-METER_FAULTS = frozenset(  # while one of them is there, nobody knows what the line carries
+METER_FAULTS = frozenset(  # while one is present, what the line carries is not known
     {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}
 )
 BaseHistory = tuple[
@@ -83,7 +83,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """For which charging point another one has just yielded (queue)."""
+    """Whose turn it is: the charging point for which another one has just yielded (queue)."""
 
     number: int
     since: float  # when that was [monotonic s]
@@ -99,7 +99,7 @@ class LoadManagement:
     is_emergency: bool = True  # until the first complete set
     high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
-    turn: Turn | None = None  # None: nobody is waited for
+    turn: Turn | None = None  # None: no turn was given
     outcome: Outcome = field(default_factory=Outcome)
     due_at: float = LONG_AGO  # until then the next cycle would change nothing (see below)
 

@@ -37,7 +37,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         participant.waiting_since = now_s
-    if now_s > participant.offer_changed_at:  # else nobody has heard of the offer in between
+    if now_s > participant.offer_changed_at:  # else the offer in between was never sent
         is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
         participant.second_last_offer_ma = (
             participant.offer_ma if is_obeyed else participant.previous_offer_ma
@@ -229,7 +229,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
         is_awaited = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
-        return now_s  # it may overdraw, and a reading that shows nothing else tells
+        return now_s  # it may overdraw, which a reading without news shows as well
     if (
         not participant.settings.measures_current
         and now_s < participant.offer_changed_at + settings.obey_s

@@ -41,11 +41,11 @@ def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tu
     start = (
         ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
     )
-    can_be_told = "start_stop" in capabilities and bool(point.process.is_connected)
+    is_controllable = "start_stop" in capabilities and bool(point.process.is_connected)
     is_interrupted = point.control.is_interrupted
     found = {
-        Action.START: can_be_told and advance(stage, start) is not None,
-        Action.STOP: can_be_told and advance(stage, ProcessInput.STOP) is not None,
+        Action.START: is_controllable and advance(stage, start) is not None,
+        Action.STOP: is_controllable and advance(stage, ProcessInput.STOP) is not None,
         Action.UNLOCK: "unlock" in capabilities and may_unlock(point, now_s),
         Action.INTERRUPT: not is_interrupted,
         Action.RESUME: is_interrupted,

@@ -31,7 +31,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
         is_locked_out=station.is_locked_out,
         is_cancelled=point.process.stage is Process.CANCELLED,
         is_waiting_for_start=point.is_waiting_for_start,
-        minimum_reason=_minimum_because(station, managed=managed),
+        minimum_reason=_minimum_reason(station, managed=managed),
     )
     return constraints_by_rank(point.limits, inputs)
 
@@ -43,7 +43,7 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
     return station.load_management.decision_of(point.settings.number)
 
 
-def _minimum_because(station: Station, *, managed: bool) -> Reason | None:
+def _minimum_reason(station: Station, *, managed: bool) -> Reason | None:
     """Return why no charging point gets more than its minimum now, None: each may get more."""
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR

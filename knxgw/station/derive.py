@@ -3,7 +3,7 @@
 There is one way from an event to its effects. The event changes the station (`station/step.py`) and
 says what that may concern (`Dirty`). Then `derive` does, in this order:
 
-1. *Share.* Load management looks at what is dirty. It takes the constraints of each charging point
+1. *Allocate.* Load management looks at what is dirty. It takes the constraints of each charging point
    (a cap and its reason) and returns an allocation with its reason. Mostly nothing that matters has
    changed; then there is no cycle.
 2. *Decide.* At each dirty point, and at each with another allocation, the constraints are applied

@@ -260,7 +260,7 @@ class LineAllowance(NamedTuple):
 
     lines_left: float
     counted_at: float  # when that was so [monotonic s]
-    is_cut: bool = False  # it was said that there are too many
+    is_cut: bool = False  # the log says that there were too many
 
 
 class Remembered(NamedTuple):

@@ -141,9 +141,11 @@ def with_lines_rationed(
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
             continue
         most, line_s = MOST_LINES[effect.level]
-        talk = allowances.get((scope, effect.level), LineAllowance(most, now_s))
-        left = refilled(talk.lines_left, now_s - talk.counted_at, most=most, every_s=line_s)
-        is_cut = talk.is_cut and left < most / 2
+        allowance = allowances.get((scope, effect.level), LineAllowance(most, now_s))
+        left = refilled(
+            allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
+        )
+        is_cut = allowance.is_cut and left < most / 2
         if left > ALMOST_ONE:
             left = max(0.0, left - 1.0)
         else:

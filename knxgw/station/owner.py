@@ -50,7 +50,7 @@ class Owner:
         self.station = station
         self._inbox = inbox
         self._carry_out = carry_out
-        self._said: set[tuple[type[Event], type[Exception]]] = set()
+        self._logged_kinds: set[tuple[type[Event], type[Exception]]] = set()
 
     async def run(self) -> NoReturn:
         """Take events one by one, and a tick each second."""
@@ -107,8 +107,8 @@ class Owner:
             if isinstance(event, InternalErrorFound):
                 raise
             kind = (type(event), type(error))
-            if kind not in self._said:
-                self._said.add(kind)
+            if kind not in self._logged_kinds:
+                self._logged_kinds.add(kind)
                 log.exception("internal error, the event is dropped: %s", event)
             self.handle(InternalErrorFound(), now_s)
 

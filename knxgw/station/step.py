@@ -78,12 +78,12 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
     """Return the station after an event, and the effects of it. Pure: same arguments, same answer."""
     if isinstance(event, ConfigurationChanged):
         return reconfigure(station, event, now_s)
-    changed, dirty, said = _applied(station, event, now_s)
+    changed, dirty, notes = _applied(station, event, now_s)
     if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
-        return changed, said
+        return changed, notes
     reference = _as_if_faults_were_unreported(station) if isinstance(event, Started) else station
     derived, effects = derive(reference, changed, dirty, now_s)
-    return derived, (*said, *effects)
+    return derived, (*notes, *effects)
 
 
 def _applied(  # noqa: PLR0911 - one for each kind of event
@@ -118,23 +118,28 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 
 def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
     """Return the station after an event of load management; what is not urgent waits for the tick."""
-    fresh = (event.phase,) if isinstance(event, GridMeterReading) else ()
-    taken = load_management.apply_event(station, event, now_s)
+    new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
+    updated = load_management.apply_event(station, event, now_s)
     return _after_meter_values(
-        station, taken, fresh, now_s, urgent=isinstance(event, HighPowerStarted)
+        station, updated, new_phases, now_s, is_urgent=isinstance(event, HighPowerStarted)
     )
 
 
 def _after_meter_values(
-    before: Station, taken: Station, fresh: tuple[int, ...], now_s: float, *, urgent: bool = False
+    before: Station,
+    updated: Station,
+    new_phases: tuple[int, ...],
+    now_s: float,
+    *,
+    is_urgent: bool = False,
 ) -> Applied:
     """Return the station with new values of some phases, and whether a cycle must run at once.
 
     `before`: the station without them.
     """
-    if not urgent and load_management.may_wait_for_tick(before, taken, fresh, now_s):
-        return Applied(taken, NOTHING)
-    return Applied(taken, Dirty(new_phases=fresh, cycle=CycleRequest.NOW, device=True))
+    if not is_urgent and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
+        return Applied(updated, NOTHING)
+    return Applied(updated, Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, device=True))
 
 
 def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Station:
@@ -185,12 +190,12 @@ def _after_tick(before: Station, now_s: float) -> Applied:
 
 def _as_if_faults_were_unreported(station: Station) -> Station:
     """Return the station as if the faults of its configuration had not been reported yet."""
-    unsaid = replace(station, faults=_without_faults_of_start(station.faults))
+    unreported = replace(station, faults=_without_faults_of_start(station.faults))
     for number, point in station.points.items():
-        unsaid = unsaid.with_point(
+        unreported = unreported.with_point(
             number, replace(point, faults=_without_faults_of_start(point.faults))
         )
-    return unsaid
+    return unreported
 
 
 def _without_faults_of_start(faults: FaultRegister) -> FaultRegister:
@@ -232,12 +237,12 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
 
 def _with_transient_faults_cleared(station: Station) -> Station:
     """Return the station without faults that are shown for a moment only."""
-    calm = {
+    cleared = {
         number: replace(point, faults=point.faults.clear_transient())
         for number, point in station.points.items()
         if point.faults.shown_transient is not None
     }
-    return replace(station, points={**station.points, **calm}) if calm else station
+    return replace(station, points={**station.points, **cleared}) if cleared else station
 
 
 def _change(station: Station, event: PointEvent, now_s: float) -> Change:
@@ -309,16 +314,16 @@ def _after_point_event(
     """Return the station after an event of one charging point."""
     before = station.points[number]
     after = _change(station, event, now_s)(before)
-    said = tuple(_notes_on_refusal(event, before, after))
-    return Applied(station.with_point(number, after), Dirty(points=(number,)), said)
+    notes = tuple(_notes_on_refusal(event, before, after))
+    return Applied(station.with_point(number, after), Dirty(points=(number,)), notes)
 
 
 def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
     """Return the station after a reading, or a change of the link, of the meter at the mains connection."""
     match event:
         case MeterSeen(values=values):
-            taken, fresh = load_management.apply_grid_meter(station, values, now_s)
-            return _after_meter_values(station, taken, fresh, now_s)
+            updated, new_phases = load_management.apply_grid_meter(station, values, now_s)
+            return _after_meter_values(station, updated, new_phases, now_s)
         case MeterConditionChanged():
             return _with_condition_noted(station, event, now_s)
         case _:
@@ -351,12 +356,12 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
 def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
     """Return the station after the link to a meter without a charging point changed, with a line of the log."""
     name = station.site.devices[event.device].name
-    said: list[Effect] = [Note(text=f"{name}: {event.condition}")]
-    allowances = with_lines_rationed(station.output.line_allowances, DEVICE, said, 0, now_s)
+    notes: list[Effect] = [Note(text=f"{name}: {event.condition}")]
+    allowances = with_lines_rationed(station.output.line_allowances, DEVICE, notes, 0, now_s)
     return Applied(
         replace(station, output=replace(station.output, line_allowances=allowances)),
         NOTHING,
-        tuple(said),
+        tuple(notes),
     )
 
 
