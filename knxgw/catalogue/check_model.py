@@ -145,7 +145,7 @@ def _encoding(point: Point) -> tuple[object, ...]:
 
 
 def _most_times(total: Point, phase: Point) -> float:
-    """Return how far steps of a sum and of its phase may lie apart; floats have none."""
+    """Return the largest factor between the step of a sum and that of a phase; 1 for floats."""
     floats = (RegisterType.F32, RegisterType.F64)
     return 1 if total.type in floats and phase.type in floats else LARGEST_STEP
 

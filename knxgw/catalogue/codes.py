@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 
 
 class ChargingState(IntEnum):
-    """Value of GO 50.
+    """Value of object 50.
 
     Source: [reference-manual] 10.3, table 23.
     """
@@ -78,7 +78,7 @@ class Reason(IntEnum):
 
 
 class LoadManagementState(IntEnum):
-    """Value of GO 504: what load management does. Source: product 16."""
+    """Value of object 504: what load management does. Source: product 16."""
 
     OFF = 0
     NORMAL = 1
@@ -89,7 +89,7 @@ class LoadManagementState(IntEnum):
 
 
 class FaultCode(StrEnum):
-    """Code texts of GO 9 and 95, at most 14 characters, exactly as they stand on the bus.
+    """Code texts of object 9 and 95, at most 14 characters, exactly as they stand on the bus.
 
     Source: [reference-manual] 11.1, tables 62 and 63. `NotStopping`,
     `NotFollowing`, `StateLost`, `CTDirection` and `MeterFrozen` are ours.
@@ -119,5 +119,5 @@ class FaultCode(StrEnum):
     E_METER_ERROR = "EMeter Error"
 
 
-NO_ERROR = "No error"  # what GO 9 and 95 say before the first fault
+NO_ERROR = "No error"  # what object 9 and 95 say before the first fault
 BUS_TEXT_LENGTH = 14  # characters of DPT 16.001, ISO 8859-1

@@ -46,7 +46,7 @@ class Control:
     offer: tuple[WriteStep, ...]
     pause: tuple[WriteStep, ...]
     unlock: tuple[WriteStep, ...]
-    has_start_stop: bool  # the device can hold a process until it is started (GO 54)
+    has_start_stop: bool  # the device can hold a process until it is started (object 54)
     read_back: str | None  # point that reports the written offer
 
     @property

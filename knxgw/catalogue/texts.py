@@ -9,7 +9,7 @@ from knxgw.catalogue.text import Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateTexts:
-    """A value of GO 50 in words."""
+    """A value of object 50 in words."""
 
     name: Text
     when: Text
@@ -17,7 +17,7 @@ class StateTexts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonTexts:
-    """A value of GO 511 as a text, and as the text of GO 512 [at most 14 characters]."""
+    """A value of object 511 as a text, and as the text of object 512 [at most 14 characters]."""
 
     words: Text
     bus: Text

@@ -45,56 +45,56 @@ NEW = LimitCompliance()
 
 
 def updated(
-    known: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
+    state: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> LimitCompliance:
     """Return the state after an offer was decided and a current measured [mA]; None: not known."""
-    if current_ma is not None and _exceeds_previous_offer(known, current_ma, now_s):
-        known = _keep_timing(known, offer_ma, now_s)
-    known = _with_offer(known, offer_ma, now_s)
+    if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
+        state = _keep_timing(state, offer_ma, now_s)
+    state = _with_offer(state, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
-        return replace(known, over_since=None, not_drawing_since=None)
-    if known.verdict is Compliance.FOLLOWS:
-        return _while_following(known, offer_ma, current_ma, now_s)
-    return _while_violating(known, current_ma, now_s)
+        return replace(state, over_since=None, not_drawing_since=None)
+    if state.verdict is Compliance.FOLLOWS:
+        return _while_following(state, offer_ma, current_ma, now_s)
+    return _while_violating(state, current_ma, now_s)
 
 
-def _exceeds_previous_offer(known: LimitCompliance, current_ma: int, now_s: float) -> bool:
+def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: float) -> bool:
     """Tell whether the vehicle draws clearly more than the offer that held until now."""
-    offer_ma = known.offer_ma
-    if known.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < known.obey_by_at:
+    offer_ma = state.offer_ma
+    if state.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < state.obey_by_at:
         return False
     return current_ma > highest_obedient_ma(offer_ma)
 
 
-def _keep_timing(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
+def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Keep timing a violation although the offer is lowered further: that is no new chance."""
-    if offer_ma is None or known.offer_ma is None or offer_ma >= known.offer_ma:
-        return known
-    over_since = now_s if known.over_since is None else known.over_since
-    return replace(known, offer_ma=offer_ma, over_since=over_since)
+    if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
+        return state
+    over_since = now_s if state.over_since is None else state.over_since
+    return replace(state, offer_ma=offer_ma, over_since=over_since)
 
 
-def _with_offer(known: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
+def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
     """Return the state with a changed offer; a lower one must be obeyed after `OBEY_S`."""
-    if offer_ma == known.offer_ma:
-        return known
-    lowered = offer_ma is not None and (known.offer_ma is None or offer_ma < known.offer_ma)
-    obey_by_at = now_s + OBEY_S if lowered else known.obey_by_at
-    return replace(known, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
+    if offer_ma == state.offer_ma:
+        return state
+    lowered = offer_ma is not None and (state.offer_ma is None or offer_ma < state.offer_ma)
+    obey_by_at = now_s + OBEY_S if lowered else state.obey_by_at
+    return replace(state, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
 
 
 def _while_following(
-    known: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
+    state: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
 ) -> LimitCompliance:
     """Return the state of a vehicle that has kept to its limit: a violation is timed, then a fault."""
-    if now_s < known.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
-        return known if known.over_since is None else replace(known, over_since=None)
-    if known.over_since is None:
-        return replace(known, over_since=now_s)
-    if now_s - known.over_since < OVER_S:
-        return known
+    if now_s < state.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
+        return state if state.over_since is None else replace(state, over_since=None)
+    if state.over_since is None:
+        return replace(state, over_since=now_s)
+    if now_s - state.over_since < OVER_S:
+        return state
     return replace(
-        known,
+        state,
         verdict=Compliance.EXCEEDS_OFFER,
         over_since=None,
         fault_at=now_s,
@@ -102,15 +102,15 @@ def _while_following(
     )
 
 
-def _while_violating(known: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
+def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
     """Return the state of a vehicle that is offered 0 A for not following: has it stopped?"""
     if current_ma > DRAWS_FROM_MA:
-        late = now_s - known.fault_at >= STOP_S
+        late = now_s - state.fault_at >= STOP_S
         return replace(
-            known,
-            verdict=Compliance.DOES_NOT_STOP if late else known.verdict,
+            state,
+            verdict=Compliance.DOES_NOT_STOP if late else state.verdict,
             not_drawing_since=None,
         )
-    if known.not_drawing_since is None:  # it stopped at last
-        return replace(known, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
-    return NEW if now_s - known.not_drawing_since >= RETRY_S else known
+    if state.not_drawing_since is None:  # it stopped at last
+        return replace(state, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
+    return NEW if now_s - state.not_drawing_since >= RETRY_S else state

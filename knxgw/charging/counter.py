@@ -172,8 +172,8 @@ Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
 
 def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
     """Return the counter after the same reading; what was counted in advance stays counted."""
-    known = counter.reading
-    since = now_s if known is None or known.since is None else known.since
+    reading = counter.reading
+    since = now_s if reading is None or reading.since is None else reading.since
     return replace(
         counter,
         reading=Reading(counter.reading_mwh or 0, since=since),
@@ -266,13 +266,13 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
 
 def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that seemed to restart only reached again what it showed before."""
-    known = counter.doubt
-    if known is None or not (counter.register.may_restart and known.has_fallen):
+    doubt = counter.doubt
+    if doubt is None or not (counter.register.may_restart and doubt.has_fallen):
         return False
-    if known.reading_count < CONFIRMING_READINGS - 1:
+    if doubt.reading_count < CONFIRMING_READINGS - 1:
         return False
-    rise_mwh = reading_mwh - known.reading_mwh
-    return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - known.read_at) + JITTER_MWH
+    rise_mwh = reading_mwh - doubt.reading_mwh
+    return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - doubt.read_at) + JITTER_MWH
 
 
 def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:

@@ -95,12 +95,12 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     )
 
 
-def _with_energy(known: SessionState, added_mwh: int) -> SessionState:
+def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
     """Return the session with more energy, if one is open."""
-    session = known.latest
+    session = state.latest
     if session is None or not session.is_open or added_mwh == 0:
-        return known
-    return replace(known, latest=replace(session, energy_mwh=session.energy_mwh + added_mwh))
+        return state
+    return replace(state, latest=replace(session, energy_mwh=session.energy_mwh + added_mwh))
 
 
 # --- a charger that counts the session itself ----------------------------------------------------
@@ -145,7 +145,7 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
 def is_of_this_session(session: SessionState, now_s: float) -> bool:
     """Tell whether the charger's session values can only be those of the running session.
 
-    They are, some time after its start; the time in which the gateway was off counts.
+    That is so from `SESSION_VALUES_AFTER_S` after its start on, also if the gateway was off meanwhile.
     """
     if not session.is_open or session.began_at is None:
         return False

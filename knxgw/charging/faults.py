@@ -42,7 +42,7 @@ class FaultRegister:
 
     @property
     def text(self) -> str:
-        """Return the text of GO 9 / 95: the last or current fault."""
+        """Return the text of object 9 / 95: the last or current fault."""
         shown = self.current or self.last
         if (
             self.shown_transient is not None

@@ -145,7 +145,7 @@ class Control:
 
     is_interrupted: bool = False
     setpoint_ma: int = 0
-    is_setpoint_given: bool = False  # by GO 60; else the setpoint is the maximum
+    is_setpoint_given: bool = False  # by object 60; else the setpoint is the maximum
     decision: Decision | None = None
     compliance: LimitCompliance = limit_compliance.NEW
     wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
@@ -284,7 +284,7 @@ class ChargingPoint:
 
     @property
     def is_started_manually(self) -> bool:
-        """Tell whether a charging process begins only by a start command (GO 54)."""
+        """Tell whether a charging process begins only by a start command (object 54)."""
         settings = self.settings
         return settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
 

@@ -32,20 +32,20 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     its stored start, and its duration gets the time that the gateway was off: that was missing while
     nobody knew the time. A session that has ended since is dated, too.
     """
-    known = point.session
-    session, began_at = known.latest, known.began_at
+    state = point.session
+    session, began_at = state.latest, state.began_at
     if session is None or began_at is None:
         return point
-    drew_at = None if known.drew_at is None else now - timedelta(seconds=now_s - known.drew_at)
-    if not known.is_restored or session.started_at is None:
+    drew_at = None if state.drew_at is None else now - timedelta(seconds=now_s - state.drew_at)
+    if not state.is_restored or session.started_at is None:
         started_at = now - timedelta(seconds=now_s - began_at)
         dated = replace(session, started_at=started_at, ended_at=drew_at or session.ended_at)
-        return replace(point, session=replace(known, latest=dated))
+        return replace(point, session=replace(state, latest=dated))
     lasted_s = max(0.0, (now - session.started_at).total_seconds())
-    known = replace(known, began_at=now_s - lasted_s)
+    state = replace(state, began_at=now_s - lasted_s)
     if drew_at is not None and drew_at >= session.started_at:
         duration_s = session.duration_s
-        if point.number(Quantity.SESSION_DURATION) is None or known.has_duration_restarted:
+        if point.number(Quantity.SESSION_DURATION) is None or state.has_duration_restarted:
             duration_s = max(duration_s, round((drew_at - session.started_at).total_seconds()))
         session = replace(session, ended_at=drew_at, duration_s=duration_s)
-    return replace(point, session=replace(known, latest=session))
+    return replace(point, session=replace(state, latest=session))

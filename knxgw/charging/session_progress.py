@@ -33,16 +33,16 @@ def adopt_session_times(
 
     Until this session has lasted a while, they may be those of the session before.
     """
-    session, known = point.session.latest, point.session
-    if session is None or not counting.is_of_this_session(known, now_s):
+    session, state = point.session.latest, point.session
+    if session is None or not counting.is_of_this_session(state, now_s):
         return point
     duration = values.get(Quantity.SESSION_DURATION)
     if isinstance(duration, int) and duration > 0:
         if duration < session.duration_s - EARLY_S:  # it began again with a start command
-            lasted_s = round(now_s - (known.began_at or now_s))
+            lasted_s = round(now_s - (state.began_at or now_s))
             session = replace(session, duration_s=min(session.duration_s, lasted_s))
-            known = replace(known, has_duration_restarted=True)
-        elif not known.has_duration_restarted:
+            state = replace(state, has_duration_restarted=True)
+        elif not state.has_duration_restarted:
             session = replace(session, duration_s=duration)
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     zone = point.installation.zone
@@ -54,9 +54,9 @@ def adopt_session_times(
     if now is not None and isinstance(end, int) and end > 0:
         near = session.ended_at or now
         session = replace(session, ended_at=sessions.moment_near(near, end, zone))
-    if session is known.latest:
+    if session is state.latest:
         return point
-    return replace(point, session=replace(known, latest=session))
+    return replace(point, session=replace(state, latest=session))
 
 
 EARLY_S = 30  # by which a charger's own duration may be shorter than ours
@@ -94,23 +94,23 @@ def _timed(
     point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
     """Return the session with its start, if that was not known; if current flows, it ends now."""
-    known = point.session
-    session = known.latest
+    state = point.session
+    session = state.latest
     if session is None:
-        return known
+        return state
     if session.is_open:
-        session = with_start_time(session, known.began_at, now_s, now)
-    if is_drawing and known.began_at is not None:
-        session = _extended(point, session, now, now_s - known.began_at)
+        session = with_start_time(session, state.began_at, now_s, now)
+    if is_drawing and state.began_at is not None:
+        session = _extended(point, session, now, now_s - state.began_at)
         return SessionState(  # as `replace` would, each time that a car has drawn
             latest=session,
-            began_at=known.began_at,
+            began_at=state.began_at,
             drew_at=now_s,
-            is_restored=known.is_restored,
-            is_unreported=known.is_unreported,
-            has_duration_restarted=known.has_duration_restarted,
+            is_restored=state.is_restored,
+            is_unreported=state.is_unreported,
+            has_duration_restarted=state.has_duration_restarted,
         )
-    return known if session is known.latest else replace(known, latest=session)
+    return state if session is state.latest else replace(state, latest=session)
 
 
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:

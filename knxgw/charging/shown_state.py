@@ -19,7 +19,7 @@ POLL_S = 1.0  # how often a charger is read where its line is not slow
 def shown_state(
     point: ChargingPoint, now_s: float, *, is_site_paused: bool = False
 ) -> ChargingState | None:
-    """Return the value of GO 50, None while the charger's state is not known.
+    """Return the state to show (object 50), None while the charger's state is not known.
 
     `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
     """

@@ -1,7 +1,7 @@
 """The state machine of a charging point, as two complete tables.
 
 What the gateway itself knows of a charging process (`Process`) changes by `PROCESS_TABLE`:
-process, input → process. What GO 50 shows follows from what the charger reports and the
+process, input → process. What object 50 shows follows from what the charger reports and the
 strongest hold on the charging point by `SHOWN_TABLE`: reported state, hold → shown state. When a
 hold ends, the state that holds then is simply the next column; nothing has to be restored.
 Source: [reference-manual] 10.3, tables 23, 27 and 28; load-management 5, 6, 16.
@@ -56,7 +56,7 @@ class Hold(StrEnum):
     PAUSE = "our own 0 A, or its echo"  # setpoint, load management; the charger may lag behind
     WAITING = "waits for start"
     CANCELLED = "cancelled"
-    INTERRUPTION = "interruption"  # GO 55, grid control with 0 A, overcurrent lock-out
+    INTERRUPTION = "interruption"  # object 55, grid control with 0 A, overcurrent lock-out
 
 
 SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
@@ -101,5 +101,5 @@ def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -
 
 
 def shown_state_of(reported: ChargingState, hold: Hold) -> ChargingState:
-    """Return the state to show (GO 50) for the one that the charger reports."""
+    """Return the state to show (object 50) for the one that the charger reports."""
     return SHOWN_TABLE[reported][hold]

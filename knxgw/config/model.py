@@ -53,7 +53,7 @@ class LoadManagementMode(StrEnum):
 
 
 class ChargingStart(StrEnum):
-    """Whether a process starts by itself or waits for GO 54."""
+    """Whether a process starts by itself or waits for object 54."""
 
     AUTOMATIC = "automatic"
     MANUAL = "manual"
@@ -88,7 +88,7 @@ class DeviceSettings:
     name: str
     time_zone: str  # IANA name
     language: str  # of texts on the bus and on pages: en, de
-    alive_cycle_s: float  # GO 507
+    alive_cycle_s: float  # object 507
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,7 +235,7 @@ class Driver:
         self._health.write_acknowledged(request)
         read_at = now_s + READ_AFTER_WRITE_S
         self._reader.schedule.expedite(read_at)
-        if self._commander is not None:  # GO 61 follows at once, and a mismatch is found early
+        if self._commander is not None:  # object 61 follows at once, and a mismatch is found early
             self._reader.schedule.expedite_points(self._commander.read_backs_of(request), read_at)
         return [*self._answered(), *self._offer_acknowledged(offer_ma)]
 

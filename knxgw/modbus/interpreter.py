@@ -350,7 +350,7 @@ def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
 
 
 def _setpoint_name(model: DeviceModel) -> str | None:
-    """Return the point for GO 61: the read-back, else the effective current."""
+    """Return the point for object 61: the read-back, else the effective current."""
     if model.control and model.control.read_back:
         return model.control.read_back
     return "current_offered" if "current_offered" in model.points else None

@@ -67,12 +67,12 @@ def _setpoint(point: PointNumber, payload: Payload) -> Command:
     return SetpointCommanded(point=point, setpoint_ma=decode_current_ma(payload))
 
 
-def _smart_meter(one: GroupObject, payload: Payload) -> Command:
+def _smart_meter(group_object: GroupObject, payload: Payload) -> Command:
     """Return the reading of one phase of the mains connection."""
-    dpt = one.dpt or ""
+    dpt = group_object.dpt or ""
     value, is_power = decode_meter_value(dpt, payload)
     return GridMeterReading(
-        phase=SMART_METER.index(one.key),
+        phase=SMART_METER.index(group_object.key),
         value=value,
         is_power=is_power,
         may_saturate=dpt == "7.012",
@@ -105,21 +105,21 @@ _OF_THE_DEVICE: dict[str, Callable[[Payload], Command | None]] = {
 }
 
 
-def to_command(one: GroupObject, payload: Payload, zone: tzinfo) -> Command | None:
+def to_command(group_object: GroupObject, payload: Payload, zone: tzinfo) -> Command | None:
     """Return the command a payload means; None for objects no rule listens to yet.
 
     Raises: DecodeError for a payload of the wrong length, or a date that is none.
     """
-    if one.key == DATE_TIME:
+    if group_object.key == DATE_TIME:
         now = decode_date_time(payload, zone)
         if now < EARLIEST_VALID:
             raise DecodeError(f"the sender's clock was never set: it says {now:%Y-%m-%d}")
         return ClockSet(now=now, source=ClockSource.KNX)
-    if one.key in SMART_METER:
-        return _smart_meter(one, payload)
-    if one.key in _OF_THE_DEVICE:
-        return _OF_THE_DEVICE[one.key](payload)
-    if one.point is not None and one.key in _OF_A_POINT:
-        return _OF_A_POINT[one.key](one.point, payload)
-    check_payload(one.dpt, payload)
+    if group_object.key in SMART_METER:
+        return _smart_meter(group_object, payload)
+    if group_object.key in _OF_THE_DEVICE:
+        return _OF_THE_DEVICE[group_object.key](payload)
+    if group_object.point is not None and group_object.key in _OF_A_POINT:
+        return _OF_A_POINT[group_object.key](group_object.point, payload)
+    check_payload(group_object.dpt, payload)
     return None

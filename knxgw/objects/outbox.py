@@ -64,14 +64,14 @@ class _Lane:
         return bool(self.reads or self.states or self.moving)
 
     def keep_only(self, objects: Collection[GroupObject]) -> None:
-        """Forget what waits of other objects."""
-        self.responses = deque(one for one in self.responses if one.group_object in objects)
+        """Drop everything that waits for other objects."""
+        self.responses = deque(due for due in self.responses if due.group_object in objects)
         for queue in (self.reads, self.states, self.moving):
-            for gone in [one for one in queue if one not in objects]:
-                del queue[gone]
+            for other in [waiting for waiting in queue if waiting not in objects]:
+                del queue[other]
 
     def next_spontaneous(self) -> OutgoingTelegram:
-        """Take what goes first of what nobody asked for; there must be something."""
+        """Take the spontaneous telegram that goes first; there must be one."""
         queue = self.reads or self.states or self.moving
         group_object = next(iter(queue))
         is_read = queue is self.reads
@@ -133,7 +133,7 @@ class Outbox:
         self.waiting_responses = 0
 
     def keep_only(self, objects: Collection[GroupObject]) -> None:
-        """Forget what waits of other objects: nobody speaks for them any more."""
+        """Drop everything that waits for other objects: they do not exist any more."""
         for lane in self._lanes:
             lane.keep_only(objects)
         waiting = [due for lane in self._lanes for due in lane.responses]

@@ -58,32 +58,40 @@ class ObjectServer:
         An object that is defined as before stays as it is, with its value and what was sent of it. A
         new one is read from the bus where its flags say so.
         """
-        before = {one.definition: one for one in self.objects}
+        before = {group_object.definition: group_object for group_object in self.objects}
         if zone == self._zone:  # else what was encoded says something else now
-            for one in objects:
-                if (old := self._by_key.get((one.scope, one.key))) is not None:
-                    one.adopt(old)
-            objects = [before.get(one.definition, one) for one in objects]
+            for group_object in objects:
+                if (old := self._by_key.get((group_object.scope, group_object.key))) is not None:
+                    group_object.adopt(old)
+            objects = [
+                before.get(group_object.definition, group_object) for group_object in objects
+            ]
         self._zone = zone
         self.objects = tuple(objects)
-        self._by_key = {(one.scope, one.key): one for one in self.objects}
+        self._by_key = {
+            (group_object.scope, group_object.key): group_object for group_object in self.objects
+        }
         self._by_address, self._readers = {}, {}
-        for one in self.objects:
-            for address in one.addresses:
-                self._by_address.setdefault(address.raw, []).append(one)
-                if one.flags.communication and one.flags.read:
-                    self._readers.setdefault(address.raw, one)
+        for group_object in self.objects:
+            for address in group_object.addresses:
+                self._by_address.setdefault(address.raw, []).append(group_object)
+                if group_object.flags.communication and group_object.flags.read:
+                    self._readers.setdefault(address.raw, group_object)
         kept = set(self.objects)
-        self._timers = {one: due_at for one, due_at in self._timers.items() if one in kept}
+        self._timers = {
+            group_object: due_at
+            for group_object, due_at in self._timers.items()
+            if group_object in kept
+        }
         self.outbox.keep_only(kept)
         if self._has_been_ready:
             self._read_from_bus(kept.difference(before.values()))
 
     def _read_from_bus(self, objects: Iterable[GroupObject]) -> None:
         """Queue a read for each object with the I flag."""
-        for one in objects:
-            if one.flags.communication and one.flags.read_on_init:
-                self.outbox.add_read(one)
+        for group_object in objects:
+            if group_object.flags.communication and group_object.flags.read_on_init:
+                self.outbox.add_read(group_object)
 
     # --- for people who look
 
@@ -99,78 +107,91 @@ class ObjectServer:
 
     def publish(self, scope: Scope, key: str, value: Published, now_s: float) -> None:
         """Take a new value of an object; None withdraws it."""
-        one = self._by_key.get((scope, key))
-        if one is None:
+        group_object = self._by_key.get((scope, key))
+        if group_object is None:
             return
-        if one.kind is ObjectKind.EVENT and value == "":  # it is over: the next one is new
-            one.sent_payload = None
+        if group_object.kind is ObjectKind.EVENT and value == "":  # it is over: the next one is new
+            group_object.sent_payload = None
             value = None
-        payload = None if value is None else self._encoded(one, value)
+        payload = None if value is None else self._encoded(group_object, value)
         if payload is None:
-            self._withdraw(one)
+            self._withdraw(group_object)
             return
-        if payload != one.payload:
-            one.changed_at = now_s
-        one.value, one.payload = value, payload
-        self._schedule(one, now_s)
+        if payload != group_object.payload:
+            group_object.changed_at = now_s
+        group_object.value, group_object.payload = value, payload
+        self._schedule(group_object, now_s)
 
-    def _withdraw(self, one: GroupObject) -> None:
+    def _withdraw(self, group_object: GroupObject) -> None:
         """Neither send nor answer until there is a value again."""
-        one.value = one.payload = None
-        self.outbox.withdraw(one)
-        self._timers.pop(one, None)
+        group_object.value = group_object.payload = None
+        self.outbox.withdraw(group_object)
+        self._timers.pop(group_object, None)
 
-    def _encoded(self, one: GroupObject, value: Published) -> Payload | None:
-        """Return the payload of a value; None for one that cannot be said, which is our bug."""
+    def _encoded(self, group_object: GroupObject, value: Published) -> Payload | None:
+        """Return the payload of a value; None for one that cannot be encoded, which is our bug."""
         try:
-            return encode(one.dpt, value, self._zone)
+            return encode(group_object.dpt, value, self._zone)
         except EncodeError:
-            one.unencodable_values += 1
-            if one.unencodable_values == 1:  # once; the count tells the rest
-                log.exception("GO %d (%s): value dropped", one.number, one.name)
+            group_object.unencodable_values += 1
+            if group_object.unencodable_values == 1:  # once; the count tells the rest
+                log.exception("GO %d (%s): value dropped", group_object.number, group_object.name)
             return None
 
-    def _schedule(self, one: GroupObject, now_s: float) -> None:
+    def _schedule(self, group_object: GroupObject, now_s: float) -> None:
         """Send now, later, or not at all, as the object's rule says."""
-        if not (one.flags.communication and one.flags.transmit and one.may_send):
+        if not (
+            group_object.flags.communication
+            and group_object.flags.transmit
+            and group_object.may_send
+        ):
             return
-        if one.sent_at is None:
-            self.outbox.add_value(one)
+        if group_object.sent_at is None:
+            self.outbox.add_value(group_object)
             return
-        if one.payload == one.sent_payload:
-            self.outbox.withdraw(one)
-            self._set_timer(one, None if one.cycle_s is None else one.sent_at + one.cycle_s)
+        if group_object.payload == group_object.sent_payload:
+            self.outbox.withdraw(group_object)
+            self._set_timer(
+                group_object,
+                None
+                if group_object.cycle_s is None
+                else group_object.sent_at + group_object.cycle_s,
+            )
             return
-        if one.rule is None:
-            self.outbox.add_value(one)
+        if group_object.rule is None:
+            self.outbox.add_value(group_object)
             return
-        self._schedule_moving(one, one.rule.min_change, one.rule.min_interval_s, now_s)
+        self._schedule_moving(
+            group_object, group_object.rule.min_change, group_object.rule.min_interval_s, now_s
+        )
 
     def _schedule_moving(
-        self, one: GroupObject, min_change: int, min_interval_s: float, now_s: float
+        self, group_object: GroupObject, min_change: int, min_interval_s: float, now_s: float
     ) -> None:
         """Send a moving value now or later: by its change, its shortest interval and its cycle."""
-        sent_at = one.sent_at or 0.0
-        if _distance(one.value, one.sent_value) >= min_change:
+        sent_at = group_object.sent_at or 0.0
+        if _distance(group_object.value, group_object.sent_value) >= min_change:
             due_at = sent_at + min_interval_s
-        elif one.kind is ObjectKind.TEMPERATURE:  # on the chosen change, or cyclically, only
+        elif (
+            group_object.kind is ObjectKind.TEMPERATURE
+        ):  # on the chosen change, or cyclically, only
             due_at = float("inf")
         else:
-            due_at = max(one.changed_at + SETTLE_S, sent_at + min_interval_s)
-        if one.cycle_s is not None:
-            due_at = min(due_at, sent_at + one.cycle_s)
+            due_at = max(group_object.changed_at + SETTLE_S, sent_at + min_interval_s)
+        if group_object.cycle_s is not None:
+            due_at = min(due_at, sent_at + group_object.cycle_s)
         if due_at <= now_s:
-            self.outbox.add_value(one)
+            self.outbox.add_value(group_object)
         else:
-            self.outbox.withdraw(one)
-            self._set_timer(one, due_at)
+            self.outbox.withdraw(group_object)
+            self._set_timer(group_object, due_at)
 
-    def _set_timer(self, one: GroupObject, due_at: float | None) -> None:
+    def _set_timer(self, group_object: GroupObject, due_at: float | None) -> None:
         """Have the value of an object sent at `due_at` [monotonic s]; None: no timer."""
         if due_at is None or due_at == float("inf"):
-            self._timers.pop(one, None)
+            self._timers.pop(group_object, None)
         else:
-            self._timers[one] = due_at
+            self._timers[group_object] = due_at
 
     # --- from the bus
 
@@ -181,9 +202,9 @@ class ObjectServer:
 
     def ask(self, scope: Scope, key: str) -> None:
         """Read the value of an object from the bus; nothing happens where it does not exist."""
-        one = self._by_key.get((scope, key))
-        if one is not None and one.flags.communication:
-            self.outbox.add_read(one)
+        group_object = self._by_key.get((scope, key))
+        if group_object is not None and group_object.flags.communication:
+            self.outbox.add_read(group_object)
 
     def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
         """Take a group telegram; return the commands it means and queue the answer it wants."""
@@ -195,9 +216,13 @@ class ObjectServer:
         """Return the commands of a telegram of the bus, or of our own object `sender`; queue an answer."""
         if not isinstance(apci, GroupValueRead):
             return self._deliver(address, apci, sender=sender)
-        one = self._readers.get(address.raw)
-        if one is not None and one is not sender and one.payload is not None:
-            self.outbox.add_response(one, address)
+        group_object = self._readers.get(address.raw)
+        if (
+            group_object is not None
+            and group_object is not sender
+            and group_object.payload is not None
+        ):
+            self.outbox.add_response(group_object, address)
         return []
 
     def _deliver(
@@ -211,21 +236,23 @@ class ObjectServer:
         else:
             return []
         commands: list[Command] = []
-        for one in self._by_address.get(address.raw, ()):
-            is_receiver = one.flags.write if is_write else one.flags.update
-            if one is not sender and one.flags.communication and is_receiver:
-                commands.extend(self._commands_of(one, apci.value))
+        for group_object in self._by_address.get(address.raw, ()):
+            is_receiver = group_object.flags.write if is_write else group_object.flags.update
+            if group_object is not sender and group_object.flags.communication and is_receiver:
+                commands.extend(self._commands_of(group_object, apci.value))
         return commands
 
-    def _commands_of(self, one: GroupObject, payload: Payload) -> list[Command]:
+    def _commands_of(self, group_object: GroupObject, payload: Payload) -> list[Command]:
         """Return the command of a payload, if any; a wrong one is counted and logged once."""
         try:
-            command = to_command(one, payload, self._zone)
+            command = to_command(group_object, payload, self._zone)
         except DecodeError as err:
             self.wrong_telegrams += 1
-            one.wrong_telegrams += 1
-            if one.wrong_telegrams == 1:  # once; the count tells the rest
-                log.warning("GO %d (%s): telegram dropped: %s", one.number, one.name, err)
+            group_object.wrong_telegrams += 1
+            if group_object.wrong_telegrams == 1:  # once; the count tells the rest
+                log.warning(
+                    "GO %d (%s): telegram dropped: %s", group_object.number, group_object.name, err
+                )
             return []
         return [command] if command is not None else []
 
@@ -259,14 +286,14 @@ class ObjectServer:
 
     def unsent(self, due: OutgoingTelegram) -> None:
         """Take back a telegram the link could not carry; a newer value may replace it."""
-        one = due.group_object
+        group_object = due.group_object
         if due.is_read:
-            self.outbox.add_read(one)
+            self.outbox.add_read(group_object)
         elif not due.is_response:  # as if it was never sent: nobody knows who heard it
-            one.sent_value = one.sent_payload = one.sent_at = None
-            self._timers.pop(one, None)
-            if one.payload is not None:
-                self.outbox.add_value(one)
+            group_object.sent_value = group_object.sent_payload = group_object.sent_at = None
+            self._timers.pop(group_object, None)
+            if group_object.payload is not None:
+                self.outbox.add_value(group_object)
 
     def wait_s(self, now_s: float) -> float:
         """Return how long until something may have to be sent [s]."""
@@ -277,16 +304,20 @@ class ObjectServer:
         """Queue the values whose time has come."""
         if not self._timers:
             return
-        for one in [one for one, due_at in self._timers.items() if due_at <= now_s]:
-            del self._timers[one]
-            self.outbox.add_value(one)
+        for group_object in [
+            group_object for group_object, due_at in self._timers.items() if due_at <= now_s
+        ]:
+            del self._timers[group_object]
+            self.outbox.add_value(group_object)
 
-    def _note_sent(self, one: GroupObject, payload: Payload, now_s: float) -> None:
+    def _note_sent(self, group_object: GroupObject, payload: Payload, now_s: float) -> None:
         """Note what an object has sent; its cycle begins again."""
-        one.sent_payload = payload
-        one.sent_value = one.value
-        one.sent_at = now_s
-        self._set_timer(one, None if one.cycle_s is None else now_s + one.cycle_s)
+        group_object.sent_payload = payload
+        group_object.sent_value = group_object.value
+        group_object.sent_at = now_s
+        self._set_timer(
+            group_object, None if group_object.cycle_s is None else now_s + group_object.cycle_s
+        )
 
 
 def _distance(value: Published, sent: Published) -> int:

@@ -97,7 +97,7 @@ def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[Gro
         for existing in existing_objects(configuration, catalogue)
         if existing.link
     ]
-    return tuple(sorted(objects, key=lambda one: one.number))
+    return tuple(sorted(objects, key=lambda group_object: group_object.number))
 
 
 def _group_object(
