@@ -106,6 +106,7 @@ class Gateway:
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
         self._started_s, self._started_at = self._loop.time(), self.valid_now()
+        self._is_programming = False  # programming mode
         self._was_ready = False  # once: a lost KNX link is no new start
 
     # --- what others may see
@@ -183,6 +184,7 @@ class Gateway:
         knx, application = self._knx, self.application
         return PanelState(
             phase=self._phase,
+            is_programming=self._is_programming,
             is_knx_connected=self.knx_is_up,
             knx_lost_at=knx.lost_s if knx else None,
             telegram_at=knx.telegram_s if knx else None,
@@ -199,6 +201,10 @@ class Gateway:
         """Hand the station what a person does at a charging point; safe from any thread."""
         event = command_of(action, PointNumber(point), setpoint_ma)
         self._loop.call_soon_threadsafe(self.command, event)
+
+    def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
+        """Switch the programming mode, as the button does; safe from any thread."""
+        self._is_programming = is_on
 
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""

@@ -5,41 +5,36 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
 import click
 
 from knxgw import __version__
-from knxgw.catalogue.load import catalogue
 from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
-from knxgw.gateway import KEEP_LINK, Gateway, World
-from knxgw.host.clock import system_clock
+from knxgw.gateway import Gateway
+from knxgw.host.service import RESTART_STATUS, is_supervised
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import (
     Judgement,
     Prepared,
-    identity,
     judge_reload,
     judge_start,
     judge_unconfigured,
 )
 from knxgw.links.knx_factory import make_link
-from knxgw.store.database import Database
-from knxgw.website.access.accounts import Accounts
-from knxgw.website.bridge import Bridge
+from knxgw.living import Living, Store, living, open_store, take_password
+from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
-from knxgw.website.recordings import Telegrams
-from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 JUDGING_S = 30.0  # for a file and the names in it; a name server that is silent takes 20 s
 _NOT_JUDGED = (
     f"the configuration was not read within {JUDGING_S:.0f} s: a file, a disk of the network or a "
@@ -54,11 +49,23 @@ _LEVELS = {
 }
 
 
+class AfterEnd(Enum):
+    """What is to be done when a run has ended."""
+
+    NOTHING = "the program ends"
+    RESTART = "it ends with the status that asks to be started again"
+    RESET = "the same, with the device reset to its factory settings"
+
+
 class Stop:
-    """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again."""
+    """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again.
+
+    Pages may ask for a restart, too.
+    """
 
     def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        self.after = AfterEnd.NOTHING
         self.asked, self.ending = asyncio.Event(), loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
@@ -73,29 +80,27 @@ class Stop:
             )
         self.asked.set()
 
+    def control(self) -> DeviceControl:
+        """Return how pages ask for a restart; safe from any thread."""
+        return DeviceControl(
+            can_restart=is_supervised(),
+            restart=partial(self._ask, AfterEnd.RESTART),
+            reset=partial(self._ask, AfterEnd.RESET),
+        )
+
+    def _ask(self, after: AfterEnd) -> None:
+        self._loop.call_soon_threadsafe(self._end_for, after)
+
+    def _end_for(self, after: AfterEnd) -> None:
+        if not self.ending.done():
+            self.after = after
+            self.ending.set_result(None)
+            log.info("the website asked for a restart: %s", after.value)
+        self.asked.set()
+
     def is_ending(self) -> bool:
         """Tell whether the run is to end, whatever else was asked for."""
         return self.ending.done()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
-    """What is stored, and the one thread that writes it; it outlives a configuration."""
-
-    database: Database
-    executor: Executor
-
-
-@contextmanager
-def open_store(directory: Path) -> Iterator[Store]:
-    """Open the state of a directory for the length of a block. Raises: GatewayError."""
-    database = Database(directory)
-    executor = ThreadPoolExecutor(1, "store")
-    try:
-        yield Store(database=database, executor=executor)
-    finally:
-        executor.shutdown(wait=False)
-        database.close()
 
 
 @asynccontextmanager
@@ -120,77 +125,18 @@ async def running(
         link = make_link(configuration.knx)
         prepared = Prepared(configuration=configuration, link=link, listener=listener)
         with open_store(state) as store:
-            async with _living(prepared, store) as living:
+            async with living(prepared, store) as device:
                 if password is not None:
-                    await asyncio.to_thread(_take_password, living.accounts, password)
-                yield living.gateway
+                    await asyncio.to_thread(take_password, device.accounts, password)
+                yield device.gateway
     finally:
         listener.close()
 
 
-class _Living:
-    """A device that lives, and its website; both take another configuration while they do."""
-
-    def __init__(self, prepared: Prepared, store: Store, group: asyncio.TaskGroup) -> None:
-        world = World(link=prepared.link, database=store.database, executor=store.executor)
-        self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
-        self.accounts = accounts = Accounts(
-            gateway.account_store,
-            store.database.directory,
-            now=gateway.valid_now,
-            now_s=asyncio.get_running_loop().time,
-        )
-        _show_initial_password(accounts)
-        self._bridge = Bridge(
-            view=gateway.view,
-            facts=gateway.facts,
-            is_ready=lambda: gateway.is_ready,
-            act=gateway.act,
-            accounts=accounts,
-            now_s=asyncio.get_running_loop().time,
-            utc_now=system_clock,
-            identity=identity(prepared.file),
-            plot=gateway.recorder.read_plot,
-            telegrams=Telegrams(
-                kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
-            ),
-        )
-        self._group = group
-        self._running = group.create_task(gateway.run(), name="gateway")
-        self._website = self._served(prepared.listener)
-
-    def _served(self, listener: Listener) -> asyncio.Task[NoReturn]:
-        return self._group.create_task(serve(self._bridge, listener), name="website")
-
-    async def take(self, following: Prepared, current: Prepared) -> None:
-        """Go on with what was prepared; what cannot be done is raised, and nothing has changed."""
-        link = KEEP_LINK if following.link is current.link else following.link
-        await self.gateway.change(following.configuration, link)
-        if following.listener is not current.listener:
-            self._website.cancel()
-            await asyncio.wait([self._website])
-            current.listener.close()
-            self._website = self._served(following.listener)
-
-    def end(self) -> None:
-        """Let both end in order."""
-        self._running.cancel()
-        self._website.cancel()
-
-
-@asynccontextmanager
-async def _living(prepared: Prepared, store: Store) -> AsyncIterator[_Living]:
-    """Run what was prepared for as long as the block lasts."""
-    async with asyncio.TaskGroup() as group:
-        living = _Living(prepared, store, group)
-        try:
-            yield living
-        finally:
-            living.end()
-
-
 def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> None:
-    """Run the gateway of a file until SIGTERM or SIGINT. Raises: ConfigError, GatewayError.
+    """Run the gateway of a file until SIGTERM or SIGINT, or until a page asks for a restart.
+
+    Raises: ConfigError, GatewayError; SystemExit with `RESTART_STATUS`.
 
     `may_be_missing`: without the file the device runs unconfigured, until SIGHUP finds one.
     """
@@ -204,15 +150,21 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
     try:
         with open_store(state) as store:
             reload = partial(judge_reload, path)
-            run_to_end(serve_configurations(judgement.prepared, store, reload))
+            after = run_to_end(serve_configurations(judgement.prepared, store, reload))
+            if after is AfterEnd.RESET:
+                store.database.erase()
     finally:
         judgement.prepared.release()
+    if after is not AfterEnd.NOTHING:
+        sys.exit(RESTART_STATUS)
 
 
 async def serve_configurations(
     first: Prepared, store: Store, judge: Callable[[Prepared], Judgement]
-) -> None:
+) -> AfterEnd:
     """Run a device, with one configuration after the other, until it is stopped.
+
+    Returns what is to be done then.
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
     was taken gives way to the one before.
@@ -234,6 +186,7 @@ async def serve_configurations(
     finally:
         life.prepared.listener.close()
     log.info("ended")
+    return stop.after
 
 
 _TAKEN_BACK = "the new configuration does not run, the one before is taken again"
@@ -256,14 +209,14 @@ class _Life:
     async def run(self, stop: Stop, store: Store) -> None:
         """Run until the end is asked for; each configuration in between is taken while it runs."""
         _announce(self.prepared)
-        async with _living(self.prepared, store) as living:
+        async with living(self.prepared, store, stop.control()) as device:
             while (following := await self._next(stop)) is not None:
-                await self._take(living, following)
+                await self._take(device, following)
 
-    async def _take(self, living: _Living, following: Prepared) -> None:
+    async def _take(self, device: Living, following: Prepared) -> None:
         """Let the living device take what was prepared; if it cannot, nothing changes."""
         try:
-            await living.take(following, self.prepared)
+            await device.take(following, self.prepared)
         except Exception:
             log.exception(_TAKEN_BACK)
             following.release(self.prepared)
@@ -318,25 +271,6 @@ class _Life:
             late.release(self.prepared)
 
 
-def _take_password(accounts: Accounts, password: str) -> None:
-    """Do what the owner does after the start: log in with the initial password, and change it."""
-    initial, here = accounts.made_initial, "127.0.0.1"
-    if initial is not None:
-        token = accounts.log_in(initial, address=here).token
-        accounts.change_password(token, "", password, address=here)
-        accounts.log_off(token, address=here)
-
-
-def _show_initial_password(accounts: Accounts) -> None:
-    """Show the initial password once to whoever starts the gateway in a terminal, and in no log."""
-    if accounts.made_initial is not None and sys.stderr.isatty():
-        click.echo(f"initial password of the website: {accounts.made_initial}", err=True)
-    if accounts.notice().initial_holds:
-        log.info(
-            "nobody has logged in to the website yet: `knxgw password --initial` shows its password"
-        )
-
-
 def _announce(prepared: Prepared) -> None:
     """Say in the log what runs."""
     configuration = prepared.configuration
@@ -359,25 +293,23 @@ def report(findings: tuple[Finding, ...]) -> None:
         log.log(_LEVELS[finding.severity], "%s", finding)
 
 
-async def _with_loose_threads(main: Coroutine[Any, Any, None]) -> None:
+async def _with_loose_threads(main: Coroutine[Any, Any, Result]) -> Result:
     asyncio.get_running_loop().set_default_executor(LooseThreads())
-    await main
+    return await main
 
 
-def run_to_end(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine; of a group of errors of our own the first is what the person sees.
+def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine and return its result; of a group of our errors a person sees the first.
 
     No `raise` in an `except*`: Python 3.11 before 3.11.4 makes another group of it.
     """
-    ours: BaseException | None = None
     try:
-        asyncio.run(_with_loose_threads(main))
+        return asyncio.run(_with_loose_threads(main))
     except BaseExceptionGroup as group:
         _, others = group.split(GatewayError)
         if others is not None:
             raise  # a bug: all of it is of interest
-        ours = group
-    while isinstance(ours, BaseExceptionGroup):
-        ours = ours.exceptions[0]
-    if ours is not None:
-        raise ours
+        first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    raise first

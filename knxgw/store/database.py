@@ -232,6 +232,19 @@ class Database:
             self._connection.execute("BEGIN")
             do(self._connection)
 
+    def erase(self) -> None:
+        """Delete everything but the secure numbers, for a reset to the factory settings.
+
+        With the numbers gone, a recorded telegram of KNX Secure could be accepted once more.
+        Raises: sqlite3.Error; then nothing is deleted.
+        """
+        with self._connection:
+            self._connection.execute("BEGIN")
+            for table in SCHEMAS[-1]:
+                if table != "secure_numbers":
+                    self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+        self._connection.execute("VACUUM")  # what was deleted is not left in the file
+
     def load_numbers(self) -> dict[str, int]:
         """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them.
 

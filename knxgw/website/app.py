@@ -16,7 +16,7 @@ from knxgw.website.api import events, plot
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
-from knxgw.website.pages import account, common, help_pages, more, point, status
+from knxgw.website.pages import account, common, help_pages, more, point, settings, status
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
@@ -38,6 +38,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         point.pages,
         more.pages,
         help_pages.pages,
+        settings.pages,
         events.api,
         plot.api,
     ):

@@ -12,6 +12,16 @@ from knxgw.website.recordings import ReadPlot, Telegrams, no_plot, no_telegrams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceControl:
+    """What a page may have done to the device itself; each returns at once."""
+
+    can_restart: bool = False  # something starts the program again when it ends
+    restart: Callable[[], None] = lambda: None
+    reset: Callable[[], None] = lambda: None  # to the factory settings; it restarts then
+    set_programming: Callable[[bool], None] = lambda _is_on: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge:
     """Frozen snapshots, and the few things that a page may ask the gateway to do."""
 
@@ -22,6 +32,7 @@ class Bridge:
     accounts: Accounts
     now_s: Callable[[], float]  # monotonic
     utc_now: Callable[[], datetime]
+    device: DeviceControl = DeviceControl()
     host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
     cookie: str = "knxgw"  # name of the session cookie
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`

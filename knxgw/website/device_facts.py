@@ -15,6 +15,11 @@ class PanelFacts:
     com: Led = Led.OFF
     meaning: Meaning = Meaning.STARTING
 
+    @property
+    def is_programming(self) -> bool:
+        """Tell whether the device is in programming mode."""
+        return self.programming is Led.ON
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:

@@ -20,7 +20,9 @@ from knxgw.judgement import (
     judge_start,
     judge_unconfigured,
 )
-from knxgw.run import Stop, open_store, run_to_end, serve_configurations
+from knxgw.living import open_store
+from knxgw.run import AfterEnd, Stop, run_to_end, serve_configurations
+from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
 from tests.support.knx_line import MemoryLine
 from tests.support.processes import GOOD, free_port, health
@@ -222,3 +224,31 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
     caplog.clear()  # the two ERRORs were meant
     with socket.create_server(("127.0.0.1", first.listener.address.port)):
         pass
+
+
+@pytest.mark.proves("W38")
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("asked", "after"), [("restart", AfterEnd.RESTART), ("reset", AfterEnd.RESET)]
+)
+async def test_a_page_that_asks_for_a_restart_ends_the_run_in_order(
+    first: Prepared, tmp_path: Path, asked: str, after: AfterEnd
+) -> None:
+    controls: list[DeviceControl] = []
+
+    class Noting(Stop):
+        def control(self) -> DeviceControl:
+            controls.append(super().control())
+            return controls[-1]
+
+    async def drive() -> None:
+        await until(lambda: health(first.listener.address.port) == 200, 10, "the website")
+        await asyncio.to_thread(getattr(controls[0], asked))
+
+    with open_store(tmp_path / "state") as store, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("knxgw.run.Stop", Noting)
+        async with asyncio.TaskGroup() as group:
+            judge = partial(judge_reload, tmp_path / "site.yaml")
+            serving = group.create_task(serve_configurations(first, store, judge))
+            group.create_task(drive())
+    assert serving.result() is after

@@ -13,7 +13,8 @@ import pytest
 from knxgw import run as run_module
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import Judgement, Prepared, judge_start
-from knxgw.run import open_store, run_to_end, serve_configurations
+from knxgw.living import open_store
+from knxgw.run import run_to_end, serve_configurations
 from knxgw.website.listener import Address, Listener
 from tests.support.processes import GOOD, free_port, gateway, health
 from tests.support.waiting import until

@@ -74,7 +74,7 @@ def menu(whose: SessionView | None, words: Language) -> tuple[MenuItem, ...]:
         ("/history", words.text("History"), "history", Right.SEE),
         ("/diagnostics", words.text("Diagnostics"), "diagnostics", Right.DIAGNOSTICS),
         ("/config", words.text("Configuration"), "", Right.CONFIGURATION),
-        ("/settings", words.text("Settings"), "", Right.OWN_PASSWORD),
+        ("/settings", words.text("Settings"), "", Right.SEE),
         ("/support", words.text("Support"), "", Right.SUPPORT),
         ("/help", words.text("Help"), "", Right.SEE),
     )

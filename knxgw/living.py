@@ -1,0 +1,140 @@
+"""A device that lives, with its website: puts the gateway, the accounts and the pages together."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.model import Configuration
+from knxgw.gateway import KEEP_LINK, Gateway, World
+from knxgw.host.clock import system_clock
+from knxgw.judgement import Prepared, identity
+from knxgw.store.database import Database
+from knxgw.website.access.accounts import Accounts
+from knxgw.website.bridge import Bridge, DeviceControl
+from knxgw.website.listener import Listener
+from knxgw.website.recordings import Telegrams
+from knxgw.website.serving import serve
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """What is stored, and the one thread that writes it; it outlives a configuration."""
+
+    database: Database
+    executor: Executor
+
+
+@contextmanager
+def open_store(directory: Path) -> Iterator[Store]:
+    """Open the state of a directory for the length of a block. Raises: GatewayError."""
+    database = Database(directory)
+    executor = ThreadPoolExecutor(1, "store")
+    try:
+        yield Store(database=database, executor=executor)
+    finally:
+        executor.shutdown(wait=False)
+        database.close()
+
+
+class Living:
+    """A device that lives, and its website; both take another configuration while they do."""
+
+    def __init__(
+        self, prepared: Prepared, store: Store, group: asyncio.TaskGroup, device: DeviceControl
+    ) -> None:
+        world = World(link=prepared.link, database=store.database, executor=store.executor)
+        self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
+        self.accounts = accounts = Accounts(
+            gateway.account_store,
+            store.database.directory,
+            now=gateway.valid_now,
+            now_s=asyncio.get_running_loop().time,
+        )
+        _show_initial_password(accounts)
+        self._bridge = Bridge(
+            view=gateway.view,
+            facts=gateway.facts,
+            is_ready=lambda: gateway.is_ready,
+            act=gateway.act,
+            accounts=accounts,
+            now_s=asyncio.get_running_loop().time,
+            utc_now=system_clock,
+            identity=identity(prepared.file),
+            device=replace(device, set_programming=gateway.set_programming),
+            host_names=lambda: _host_names(gateway.configuration),
+            plot=gateway.recorder.read_plot,
+            telegrams=Telegrams(
+                kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
+            ),
+        )
+        self._group = group
+        self._running = group.create_task(gateway.run(), name="gateway")
+        self._website = self._served(prepared.listener)
+
+    def _served(self, listener: Listener) -> asyncio.Task[NoReturn]:
+        return self._group.create_task(serve(self._bridge, listener), name="website")
+
+    async def take(self, following: Prepared, current: Prepared) -> None:
+        """Go on with what was prepared; what cannot be done is raised, and nothing has changed."""
+        link = KEEP_LINK if following.link is current.link else following.link
+        await self.gateway.change(following.configuration, link)
+        if following.listener is not current.listener:
+            self._website.cancel()
+            await asyncio.wait([self._website])
+            current.listener.close()
+            self._website = self._served(following.listener)
+
+    def end(self) -> None:
+        """Let both end in order."""
+        self._running.cancel()
+        self._website.cancel()
+
+
+@asynccontextmanager
+async def living(
+    prepared: Prepared, store: Store, device: DeviceControl | None = None
+) -> AsyncIterator[Living]:
+    """Run what was prepared for as long as the block lasts; `device`: what pages may do to it."""
+    async with asyncio.TaskGroup() as group:
+        device_and_website = Living(prepared, store, group, device or DeviceControl())
+        try:
+            yield device_and_website
+        finally:
+            device_and_website.end()
+
+
+def _host_names(configuration: Configuration | None) -> frozenset[str]:
+    """Return the names under which the website answers, beside its addresses."""
+    own = socket.gethostname().lower()
+    return frozenset({own, f"{own.partition('.')[0]}.local"})
+
+
+def take_password(accounts: Accounts, password: str) -> None:
+    """Do what the owner does after the start: log in with the initial password, and change it."""
+    initial, here = accounts.made_initial, "127.0.0.1"
+    if initial is not None:
+        token = accounts.log_in(initial, address=here).token
+        accounts.change_password(token, "", password, address=here)
+        accounts.log_off(token, address=here)
+
+
+def _show_initial_password(accounts: Accounts) -> None:
+    """Show the initial password once to whoever starts the gateway in a terminal, and in no log."""
+    if accounts.made_initial is not None and sys.stderr.isatty():
+        click.echo(f"initial password of the website: {accounts.made_initial}", err=True)
+    if accounts.notice().initial_holds:
+        log.info(
+            "nobody has logged in to the website yet: `knxgw password --initial` shows its password"
+        )

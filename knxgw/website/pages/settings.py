@@ -1,0 +1,179 @@
+"""Settings: what this device lets people change today, and who manages the rest. Source: website 04, 12, 38, 39."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.website.access.answers import Change, Outcome
+from knxgw.website.access.roles import Right, Role
+from knxgw.website.pages.account import refusal
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.security import needs
+
+pages = Blueprint("settings", __name__)
+ROLES = (Role.ADMINISTRATOR, Role.USER, Role.VIEWER)
+RESET_WORDS = "reset"
+
+
+@pages.get("/settings")
+@needs(Right.SEE)
+def settings() -> str:
+    """Show what can be set here, by the right of whoever asks."""
+    bridge, gate = site().bridge, site().gate
+    return render_template(
+        "settings.html",
+        sessions=gate.accounts.sessions_for(gate.token() or ""),
+        host_names=sorted(bridge.host_names()),
+        is_programming=bridge.facts().panel.is_programming,
+        can_restart=bridge.device.can_restart,
+    )
+
+
+# --- one's own sessions
+
+
+@pages.post("/settings/sessions/end")
+@needs(Right.OWN_PASSWORD)
+def end_sessions() -> AnyResponse | tuple[str, int]:
+    """End the other sessions of whoever asks, or one of them."""
+    gate = site().gate
+    only = request.form.get("id") or None
+    change = gate.accounts.end_sessions(gate.token() or "", address=address(), only=only)
+    return _answer(change, "/settings?said=ended")
+
+
+# --- the device
+
+
+@pages.post("/settings/programming")
+@needs(Right.NETWORK)
+def programming() -> AnyResponse:
+    """Switch the programming mode, as the button of the device does."""
+    bridge = site().bridge
+    wanted = request.form.get("on") == "1"
+    bridge.device.set_programming(wanted)
+    bridge.accounts.note(
+        session(), "programming_mode", address=address(), after="on" if wanted else "off"
+    )
+    return redirect("/settings?said=done", 303)
+
+
+@pages.post("/settings/restart")
+@needs(Right.RESTART)
+def restart() -> AnyResponse | str:
+    """Restart the device: it ends in order, and the service manager starts it again."""
+    bridge = site().bridge
+    if not bridge.device.can_restart:
+        abort(409)
+    if not request.form.get("confirmed"):
+        return render_template("restart.html")
+    bridge.accounts.note(session(), "restart", address=address())
+    bridge.device.restart()
+    return render_template("restarting.html")
+
+
+@pages.get("/settings/reset")
+@needs(Right.FACTORY_RESET)
+def reset_page() -> str:
+    """Say what a reset of the device takes and leaves."""
+    return render_template("reset.html", can_restart=site().bridge.device.can_restart)
+
+
+@pages.post("/settings/reset")
+@needs(Right.FACTORY_RESET)
+def reset() -> AnyResponse | str:
+    """Reset the device to its factory settings."""
+    bridge = site().bridge
+    if not bridge.device.can_restart or request.form.get("confirmed") != RESET_WORDS:
+        abort(409)
+    bridge.device.reset()
+    return render_template("restarting.html")
+
+
+# --- accounts
+
+
+@pages.get("/settings/accounts")
+@needs(Right.USERS)
+def accounts() -> str:
+    """List the accounts."""
+    return _accounts_page()
+
+
+def _accounts_page(error: str = "", made: tuple[str, str] | None = None) -> str:
+    gate = site().gate
+    return render_template(
+        "accounts.html",
+        accounts=gate.accounts.accounts_for(gate.token() or ""),
+        points=[(point.number, point.name) for point in site().bridge.view(None).points],
+        roles=[
+            role
+            for role in ROLES
+            if session().may(Right.ADMINISTRATORS) or role is not Role.ADMINISTRATOR
+        ],
+        error=error,
+        made=made,
+    )
+
+
+@pages.post("/settings/accounts")
+@needs(Right.USERS)
+def create() -> AnyResponse | tuple[str, int] | str:
+    """Make an account; its first password is shown once."""
+    gate, form = site().gate, request.form
+    name = form.get("name", "")
+    change = gate.accounts.manage.create(
+        gate.token() or "", name, _role(), address=address(), points=_points()
+    )
+    return _made(change, name)
+
+
+@pages.post("/settings/accounts/change")
+@needs(Right.USERS)
+def change() -> AnyResponse | tuple[str, int] | str:
+    """Do what the pressed button says to an account."""
+    gate, form = site().gate, request.form
+    token, name = gate.token() or "", form.get("name", "")
+    manage = gate.accounts.manage
+    if form.get("do") == "password":
+        return _made(manage.renew_password(token, name, address=address()), name)
+    actions: dict[str, Callable[[], Change]] = {
+        "role": lambda: manage.change(token, name, _role(), address=address(), points=_points()),
+        "remove": lambda: manage.remove(token, name, address=address()),
+        "hand_over": lambda: manage.hand_over(token, name, address=address()),
+    }
+    do = actions.get(form.get("do", ""))
+    if do is None:
+        abort(400)
+    found = do()
+    if found.outcome is not Outcome.DONE:
+        return _accounts_page(refusal(found, language())), 400
+    return redirect("/settings/accounts?said=done", 303)
+
+
+def _role() -> Role:
+    wanted = request.form.get("role", "")
+    found = next((role for role in ROLES if role.value == wanted), None)
+    if found is None:
+        abort(400)
+    return found
+
+
+def _points() -> frozenset[int] | None:
+    """Return the charging points that were ticked; None: all of them."""
+    given = frozenset(request.form.getlist("points", type=int))
+    return given or None
+
+
+def _made(change: Change, name: str) -> tuple[str, int] | str:
+    if change.outcome is not Outcome.DONE:
+        return _accounts_page(refusal(change, language())), 400
+    return _accounts_page(made=(name, change.password))
+
+
+def _answer(change: Change, target: str) -> AnyResponse | tuple[str, int]:
+    if change.outcome is Outcome.DONE:
+        return redirect(target, 303)
+    words = refusal(change, language())
+    return render_template("error.html", words=words, code=409), 409

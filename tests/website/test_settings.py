@@ -1,0 +1,144 @@
+"""Settings, accounts, and what pages may do to the device."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from knxgw.charging.scope import DEVICE
+from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.website.bridge import DeviceControl
+from tests.support.website import PASSWORD, Website, website
+from tests.website.test_pages import SITE, text_of
+
+
+def code_of(page: str) -> str:
+    found = re.search(r"<code>([^<]+)</code>", page)
+    assert found is not None, page
+    return found.group(1)
+
+
+def another(found: Website) -> Website:
+    """Return another browser at the same website."""
+    guest = Website.__new__(Website)
+    guest.__dict__.update(found.__dict__, browser=found.app.test_client())
+    return guest
+
+
+def test_an_account_is_made_used_and_removed() -> None:
+    with website(lambda _language: SITE) as found:
+        made = found.post("/settings/accounts", name="anna", role="user", points="1")
+        password = code_of(made.get_data(as_text=True))
+        guest = another(found)
+        assert guest.log_in(password, name="anna").headers["Location"] == "/password"
+        guest.post("/password", new="a quiet evening", repeated="a quiet evening")
+        assert "Accounts" not in text_of(guest.get("/settings"))
+        assert guest.browser.get("/settings/accounts").status_code == 403
+        page = text_of(found.get("/settings/accounts"))
+        assert "anna User (1)" in page
+        found.post("/settings/accounts/change", name="anna", do="remove")
+        assert "anna" not in text_of(found.get("/settings/accounts"))
+        assert guest.browser.get("/").headers["Location"] == "/login"
+
+
+def test_what_is_refused_says_why_and_keeps_the_page() -> None:
+    with website(lambda _language: SITE) as found:
+        for name, why in (
+            ("", "1 to 32 characters"),
+            ("owner", "there is an account of that name"),
+        ):
+            answer = found.post("/settings/accounts", name=name, role="viewer")
+            assert answer.status_code == 400
+            assert why in text_of(answer.get_data(as_text=True))
+
+
+@pytest.mark.proves("W04")
+def test_other_sessions_can_be_ended() -> None:
+    with website(lambda _language: SITE) as found:
+        other = another(found)
+        found.clock.now_s += 100
+        other.log_in(PASSWORD)
+        assert other.browser.get("/").status_code == 200
+        found.post("/settings/sessions/end")
+        assert other.browser.get("/").status_code == 303
+        assert found.browser.get("/").status_code == 200
+
+
+def test_a_password_is_asked_again_before_accounts_are_changed() -> None:
+    with website(lambda _language: SITE) as found:
+        found.clock.now_s += 700
+        answer = found.browser.get("/settings/accounts")
+        assert answer.headers["Location"].startswith("/password/again")
+        done = found.post("/password/again", password=PASSWORD, next="/settings/accounts")
+        assert done.headers["Location"] == "/settings/accounts"
+        assert found.browser.get("/settings/accounts").status_code == 200
+
+
+class Device:
+    """Notes what pages do to the device."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+
+    def control(self, *, can_restart: bool = True) -> DeviceControl:
+        return DeviceControl(
+            can_restart=can_restart,
+            restart=lambda: self.did.append("restart"),
+            reset=lambda: self.did.append("reset"),
+            set_programming=lambda is_on: self.did.append(f"programming {is_on}"),
+        )
+
+
+@pytest.mark.proves("W38")
+def test_a_restart_asks_once_and_says_what_happens() -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control()) as found:
+        assert "Restart the device?" in found.post("/settings/restart").get_data(as_text=True)
+        assert device.did == []
+        page = found.post("/settings/restart", confirmed="1").get_data(as_text=True)
+        assert "The device restarts" in page
+        assert device.did == ["restart"]
+
+
+def test_without_a_service_manager_nothing_is_restarted_or_reset() -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control(can_restart=False)) as found:
+        assert "nothing would start the program again" in found.get("/settings")
+        assert found.post("/settings/restart", confirmed="1").status_code == 409
+        assert found.post("/settings/reset", confirmed="reset").status_code == 409
+        assert device.did == []
+
+
+@pytest.mark.proves("W39")
+def test_a_reset_says_what_is_lost_and_asks() -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control()) as found:
+        page = text_of(found.get("/settings/reset"))
+        assert "energy history" in page
+        assert "the initial password" in page
+        assert found.post("/settings/reset").status_code == 409
+        assert device.did == []
+        found.post("/settings/reset", confirmed="reset")
+        assert device.did == ["reset"]
+
+
+@pytest.mark.proves("W30")
+def test_programming_mode_is_switched_by_the_page() -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control()) as found:
+        found.post("/settings/programming", on="1")
+        found.post("/settings/programming", on="0")
+    assert device.did == ["programming True", "programming False"]
+
+
+@pytest.mark.proves("W39")
+def test_a_reset_erases_the_history_and_keeps_the_numbers_of_knx_secure(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=1)
+    fault = FaultRow(at=None, scope=DEVICE, code="Comm", present=True)
+    database.save({DEVICE: {"a": "planted"}}, [session], [fault], {"own": 5})
+    database.erase()
+    assert (database.load_records(), database.sessions(), database.faults()) == ({}, [], [])
+    assert database.load_numbers() == {"own": 5}
+    database.close()
+    assert b"planted" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
