@@ -143,7 +143,7 @@ class Node:
         except ValueError:
             self.report(f"expected a whole number, got {text!r}", _range_text(low, high))
             return None
-        return value if self._is_within_or_reported(value, low, high) else None
+        return value if self._within_or_reported(value, low, high) else None
 
     def number(self, low: float | None = None, high: float | None = None) -> float | None:
         """Return a finite number within the bounds; whole ones may be hexadecimal."""
@@ -155,7 +155,7 @@ class Node:
         if not math.isfinite(value):
             self.report(f"expected a number, got {text!r}", _range_text(low, high))
             return None
-        return value if self._is_within_or_reported(value, low, high) else None
+        return value if self._within_or_reported(value, low, high) else None
 
     def boolean(self) -> bool | None:
         """Return a truth value written as true/false, yes/no or on/off."""
@@ -164,7 +164,7 @@ class Node:
             self.say(message("expected_boolean", text=repr(word)))
         return BOOLEANS.get(word)
 
-    def _is_within_or_reported(self, value: float, low: float | None, high: float | None) -> bool:
+    def _within_or_reported(self, value: float, low: float | None, high: float | None) -> bool:
         """Tell whether a number is within the bounds; one that is not is reported."""
         if (low is not None and value < low) or (high is not None and value > high):
             self.report(f"{self.text()} is out of range", _range_text(low, high))

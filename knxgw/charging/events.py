@@ -65,7 +65,7 @@ class OfferAcknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridMeterReading:
-    """What one phase of the mains connection carries, told over KNX or read over Modbus."""
+    """What one phase of the mains connection carries, received over KNX or read over Modbus."""
 
     phase: int  # 0 to 2
     value: float  # mA, or W; negative: export; NaN and infinity may come from the bus

@@ -44,7 +44,7 @@ class Limits:
 
 
 class Constraint(NamedTuple):
-    """A cap on the current of a charging point, and who sets it."""
+    """A cap on the current of a charging point, and the reason for it."""
 
     cap_ma: int  # 0: it may not charge
     reason: Reason

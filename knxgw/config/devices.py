@@ -1,4 +1,4 @@
-"""Every Modbus device of a site: who it is, what it is there for, and where it answers; pure."""
+"""Every Modbus device of a site: its identity, its role, and where it answers; pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

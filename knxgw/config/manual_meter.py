@@ -66,10 +66,10 @@ def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
     if not _is_complete(values, phases, report):
         return None
     registers = list(_registers(values))
-    are_valid = [_is_within_device(one, report) for one in registers]
+    are_valid = [_check_end(one, report) for one in registers]
     are_valid += [
-        _is_within_request(registers, values, report),
-        _is_free_of_overlaps(registers, report),
+        _check_size(registers, values, report),
+        _check_overlaps(registers, report),
     ]
     if not all(are_valid):
         return None
@@ -165,7 +165,7 @@ def _registers(values: Values) -> Iterator[_Register]:
         )
 
 
-def _is_within_device(one: _Register, report: Report) -> bool:
+def _check_end(one: _Register, report: Report) -> bool:
     """Tell whether a value ends at an existing register; report it if not."""
     if one.end - 1 <= LAST_REGISTER:
         return True
@@ -179,7 +179,7 @@ def _is_within_device(one: _Register, report: Report) -> bool:
     return False
 
 
-def _is_within_request(registers: list[_Register], values: Values, report: Report) -> bool:
+def _check_size(registers: list[_Register], values: Values, report: Report) -> bool:
     """Tell whether the largest value fits into one request; report it if not."""
     largest = max(registers, key=lambda one: _REGISTERS[one.type])
     count, most = _REGISTERS[largest.type], values.integer("max_registers")
@@ -195,7 +195,7 @@ def _is_within_request(registers: list[_Register], values: Values, report: Repor
     return False
 
 
-def _is_free_of_overlaps(registers: list[_Register], report: Report) -> bool:
+def _check_overlaps(registers: list[_Register], report: Report) -> bool:
     """Tell whether no two values share a register: else an address or a type is wrong."""
     in_order = sorted(registers, key=lambda one: one.address)
     overlapping = [

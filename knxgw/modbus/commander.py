@@ -86,7 +86,7 @@ RETRY_S = 5.0
 class Commander:
     """Brings one charger to the wanted offer, and keeps its watchdog fed."""
 
-    def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
+    def __init__(  # noqa: PLR0913 - which charger, where on the bus, and how it is wired
         self,
         name: str,
         model: DeviceModel,
@@ -354,7 +354,7 @@ class Commander:
             age_s = now_s - self._acknowledged_at
             if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
                 suspect = self._names_of_read_backs(self._plan.wanted_steps)
-            if self._draw_check.has_violation(
+            if self._draw_check.find_violation(
                 values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
             ):
                 self._content.forget(step.point for step in self._plan.wanted_steps)

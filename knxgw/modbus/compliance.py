@@ -167,7 +167,7 @@ class DrawCheck:
         self._shows_pause = all(control.read_back_of(step) for step in control.pause)
         self._violations = violations
 
-    def has_violation(
+    def find_violation(
         self, values: Mapping[Quantity, Value], *, acknowledged_ma: int, age_s: float, now_s: float
     ) -> bool:
         """Check an offer that was acknowledged `age_s` ago; true: it must be written again. Log it.

@@ -60,7 +60,7 @@ READ_AFTER_WRITE_S = 0.3
 class Driver:
     """Poll plan, interpretation and, for a charger, the commands of one device."""
 
-    def __init__(  # noqa: PLR0913 - who, where on the bus, and how it is wired
+    def __init__(  # noqa: PLR0913 - which device, where on the bus, and how it is wired
         self,
         device: DeviceId,
         model: DeviceModel,
@@ -344,8 +344,8 @@ class Driver:
 
     def _continue_search(self, registers: Sequence[int] | None, now_s: float) -> list[DeviceEvent]:
         """Take the next step of the SunSpec search; None: the read was refused."""
-        is_right = self._reader.continue_search(registers, now_s)
-        return [] if is_right else self._set_condition(LinkCondition.COMM)
+        has_failed = self._reader.continue_search(registers, now_s)
+        return self._set_condition(LinkCondition.COMM) if has_failed else []
 
     def _observed(self, raws: Mapping[str, Raw | None], now_s: float) -> list[DeviceEvent]:
         """Return the event for new readings; the commander compares them with the offer."""

@@ -28,7 +28,7 @@ from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict
 
 log = logging.getLogger(__name__)
 CONFIRM_S = 5.0  # between two checks of an apparent mismatch
-PATIENCE_S = 60.0  # a device that starts up may answer implausibly for so long
+PATIENCE_S = 60.0  # how long a device that starts up may answer implausibly
 RECHECK_FIRST_S, RECHECK_LAST_S = 10.0, 300.0  # between two checks of a wrong model
 
 

@@ -354,7 +354,7 @@ def _gap_s(model: DeviceModel) -> float:
 
 
 def _is_given_up(unit: _Unit) -> bool:
-    """Tell whether a unit has been silent for so long that nothing more is asked there."""
+    """Tell whether a unit is silent: nothing more is asked there."""
     return not unit.has_answered and unit.silent >= SILENT_LIMIT
 
 

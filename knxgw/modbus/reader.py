@@ -36,7 +36,7 @@ class Refusal(Enum):
 class Reader:
     """The poll schedule of one device, the search for its registers, and what it refuses to give."""
 
-    def __init__(  # noqa: PLR0913 - what is read, where, and who is told of it
+    def __init__(  # noqa: PLR0913 - what is read, where, and the parts that follow it
         self,
         name: str,
         model: DeviceModel,
@@ -122,10 +122,10 @@ class Reader:
         return not block.points and self._search is not None
 
     def continue_search(self, registers: Sequence[int] | None, now_s: float) -> bool:
-        """Take the next step of the search; None: the read was refused. Return False if it failed."""
+        """Take the next step of the search (None: it was refused); return True when it has failed."""
         search = self._search
         if search is None:
-            return True
+            return False
         if registers is None:
             search.refused()
         else:
@@ -138,14 +138,14 @@ class Reader:
             self._interpreter.forget()
             self.restart_search()
             self.schedule.pause_until(now_s + BACK_OFF_LAST_S)
-            return False
-        if self._header is not None:  # the model is still where it was
             return True
+        if self._header is not None:  # the model is still where it was
+            return False
         if search.start is not None:
             self._offset = search.start
         self.start_over()
         self.schedule.pause_until(now_s + self._model.read.min_interval_s)
-        return True
+        return False
 
     def check_header(self, now_s: float) -> None:
         """Read the SunSpec header soon: are the registers still where they were?"""

@@ -93,7 +93,7 @@ class ObjectServer:
             if group_object.flags.communication and group_object.flags.read_on_init:
                 self.outbox.add_read(group_object)
 
-    # --- for people who look
+    # --- for people
 
     def interpret(self, address: int, payload: RawPayload) -> Meaning:
         """Return what a payload means on a raw group address, by the object that is linked first.
