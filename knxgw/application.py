@@ -173,6 +173,10 @@ class Application:
                     ended_at=session.ended_at.isoformat() if session.ended_at else None,
                     duration_s=session.duration_s,
                     energy_mwh=session.energy_mwh,
+                    highest_power_w=session.details.highest_power_w,
+                    card=session.details.card,
+                    ending=session.details.ending,
+                    held_by=session.details.held_by,
                 )
                 self._device.store_writer.add_session(row)
             case FaultChanged(scope=scope, code=code, present=present, at=moment):

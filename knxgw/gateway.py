@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from knxgw import __version__
@@ -21,7 +21,7 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError
-from knxgw.host.clock import is_synchronised, system_clock
+from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
@@ -39,6 +39,8 @@ from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database, FaultRow
+from knxgw.store.history import History
+from knxgw.store.runs import RunEnding, RunHistory
 from knxgw.store.writer import StoreWriter
 from knxgw.website.device_facts import DeviceFacts, PanelFacts
 
@@ -57,6 +59,7 @@ class World:
     database: Database  # open; it outlives the gateway, and so does the executor
     wall_clock: Callable[[], datetime] = system_clock
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
+    boot_id: Callable[[], str] = boot_id  # which start of the machine it is
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -107,6 +110,9 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
         self._started_s, self._started_at = self._loop.time(), self.valid_now()
         self._is_programming = False  # programming mode
+        self.history = History(self._database.directory)
+        self._runs = RunHistory(self._database, world.executor)
+        self.start_cause = self._runs.begin(_iso(self._started_at), __version__, world.boot_id())
         self._was_ready = False  # once: a lost KNX link is no new start
 
     # --- what others may see
@@ -225,10 +231,19 @@ class Gateway:
                 self._begin("application")
                 self._begin("knx")
                 await self._until_cancelled()
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self.note_ending(RunEnding.FAILED)
+            raise
         finally:
             self._group = None
             await self._close()
         raise GatewayError("the gateway's tasks ended")  # they never do
+
+    def note_ending(self, ending: RunEnding) -> None:
+        """Say how this run will have ended: the history, and the next start, tell it."""
+        self._runs.ending = ending
 
     async def _until_cancelled(self) -> NoReturn:
         """Wait for the end; then, while the buses still work, leave the chargers safe."""
@@ -333,9 +348,16 @@ class Gateway:
         try:
             async with asyncio.timeout(STORE_S):
                 await self._store_writer.flush()
+                await self._loop.run_in_executor(self._world.executor, self._end_run)
         except TimeoutError:
             log.exception("the state could not be stored within %.1f s", STORE_S)
         self._store_writer.hand_over()
+
+    def _end_run(self) -> None:
+        now, started = self.valid_now(), None
+        if now is not None:
+            started = now - timedelta(seconds=self._loop.time() - self._started_s)
+        self._runs.end(_iso(started), _iso(now))
 
     async def _watch_clock(self) -> NoReturn:
         """Tell the station when the wall clock was set or has jumped."""
@@ -414,3 +436,7 @@ class Gateway:
         """Return the wall-clock time, None while it is not valid; safe from any thread."""
         now = self._world.wall_clock()
         return now if now >= EARLIEST_VALID else None
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

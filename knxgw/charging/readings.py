@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from knxgw.catalogue.codes import ChargingState, FaultCode
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging import counting
 from knxgw.charging import session as sessions
 from knxgw.charging.freshness import USUAL_PERIOD_S, spacings_with
 from knxgw.charging.point import CardState, ChargingPoint, ChargingProcess
 from knxgw.charging.quantities import FAULT_INFOS, METERED, Quantity, Value
+from knxgw.charging.session import SessionEnding
 from knxgw.charging.session_progress import (
     _OF_SESSION,
     adopt_session_times,
@@ -220,7 +221,8 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
     """Return the point after the vehicle was unplugged: its session is over."""
     session, shown = point.session, str(point.value(Quantity.RFID) or "")
     if session.latest is not None and session.latest.is_open:
-        closed = sessions.close(with_start_time(session.latest, session.began_at, now_s, now))
+        timed = with_start_time(session.latest, session.began_at, now_s, now)
+        closed = sessions.close(timed, *_ending(point))
         session = replace(session, latest=closed)
     process = replace(
         _advanced(point.process, ProcessInput.UNPLUGGED),
@@ -232,6 +234,16 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
     )
     control = replace(point.control, compliance=limit_compliance.NEW)
     return replace(point, session=session, process=process, control=control)
+
+
+def _ending(point: ChargingPoint) -> tuple[SessionEnding, Reason | None]:
+    """Return how charging was when the vehicle was unplugged, and what held it back if something did."""
+    decision = point.control.decision
+    if point.process.is_complete:
+        return SessionEnding.COMPLETE, None
+    if decision is not None and decision.offer_ma == 0:
+        return SessionEnding.HELD_BACK, decision.reason
+    return SessionEnding.UNPLUGGED, None
 
 
 def _update_charger_error(point: ChargingPoint) -> ChargingPoint:

@@ -52,6 +52,11 @@ class RecordReader:
         moment = _moment(value)
         return moment if self._note_if_unknown(name, moment is not None) else None
 
+    def text(self, name: str) -> str | None:
+        """Return a text that is of no consequence, None if there is none."""
+        value = self._values.get(name)
+        return value if isinstance(value, str) else None
+
     def part(self, name: str, *, is_optional: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record, None if there is none."""
         value = self._values.get(name)

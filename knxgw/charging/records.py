@@ -10,18 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from knxgw.catalogue.codes import Reason
 from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
 from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.counting import COUNTED
 from knxgw.charging.point import ChargingPoint, ChargingProcess, EnergyState
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.record_reader import SCHEMA, RecordReader
-from knxgw.charging.session import Session
+from knxgw.charging.session import SHOWN_OF_A_CARD, Session, SessionDetails, SessionEnding
 from knxgw.charging.states import Process
 
 HOLDING_KEYS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
-MOST_MA, MOST_MWH = 1_000_000, 2**53
+MOST_MA, MOST_MWH, MOST_W = 1_000_000, 2**53, 2**31
 UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
 
 
@@ -252,6 +253,18 @@ def _session(reader: RecordReader) -> Session | None:
         duration_s=duration_s,
         energy_mwh=energy_mwh,
         is_open=is_open,
+        details=_session_details(part),
+    )
+
+
+def _session_details(part: RecordReader) -> SessionDetails:
+    """Return what the history says of a session; what cannot be read of it is left out."""
+    ending, held_by = part.text("ending"), part.number("held_by", 0, MOST_W, is_optional=True)
+    return SessionDetails(
+        highest_power_w=part.number("highest_power_w", 0, MOST_W, is_optional=True),
+        card=(part.text("card") or "")[-SHOWN_OF_A_CARD:],
+        ending=SessionEnding(ending) if ending in set(SessionEnding) else None,
+        held_by=Reason(held_by) if held_by in set(Reason) else None,
     )
 
 
@@ -292,4 +305,8 @@ def _session_record(session: Session | None) -> dict[str, Any] | None:
         "duration_s": session.duration_s,
         "energy_mwh": session.energy_mwh,
         "is_open": session.is_open,
+        "highest_power_w": session.details.highest_power_w,
+        "card": session.details.card,
+        "ending": session.details.ending,
+        "held_by": session.details.held_by,
     }

@@ -6,6 +6,33 @@ belong to the same one. Its end time is the last moment above the "complete" thr
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from knxgw.catalogue.codes import Reason
+
+SHOWN_OF_A_CARD = 4  # characters: more of it is never kept
+
+
+class SessionEnding(StrEnum):
+    """How charging was when the vehicle was unplugged."""
+
+    COMPLETE = "complete"  # the vehicle drew nothing more
+    HELD_BACK = "held back"  # the charging point was at 0 A, for a reason of its own
+    UNPLUGGED = "unplugged"  # the vehicle could still charge
+    REMOVED = "removed"  # the charging point was taken out of the configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDetails:
+    """What the history says of a session beside its energy and times."""
+
+    highest_power_w: int | None = None  # None: nobody measures it
+    card: str = ""  # the last characters of the one that enabled it
+    ending: SessionEnding | None = None  # None: it runs, or nobody knows
+    held_by: Reason | None = None  # of one that was held back
+
+
+NO_DETAILS = SessionDetails()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +44,7 @@ class Session:
     duration_s: int  # from the start to the last moment above the threshold
     energy_mwh: int
     is_open: bool
+    details: SessionDetails = NO_DETAILS
 
 
 def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
@@ -24,7 +52,9 @@ def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
     return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=energy_mwh, is_open=True)
 
 
-def extended(session: Session, now: datetime | None, duration_s: float) -> Session:
+def extended(
+    session: Session, now: datetime | None, duration_s: float, details: SessionDetails | None = None
+) -> Session:
     """Return the session after current flowed: its end moves to `now`, its duration to `duration_s`.
 
     `duration_s` counts from the start of the session; `now` is None while the clock is not set.
@@ -35,15 +65,29 @@ def extended(session: Session, now: datetime | None, duration_s: float) -> Sessi
         duration_s=max(session.duration_s, round(duration_s)),
         energy_mwh=session.energy_mwh,
         is_open=session.is_open,
+        details=session.details if details is None else details,
     )
 
 
-def close(session: Session) -> Session:
+def seen_in(details: SessionDetails, power_w: int | None, card: str | None) -> SessionDetails:
+    """Return the details of a session while it draws: its highest power, and the card."""
+    is_higher = power_w is not None and power_w > (details.highest_power_w or 0)
+    shown = (card or "")[-SHOWN_OF_A_CARD:] or details.card
+    if not is_higher and shown == details.card:
+        return details
+    highest_power_w = power_w if is_higher else details.highest_power_w
+    return replace(details, highest_power_w=highest_power_w, card=shown)
+
+
+def close(
+    session: Session, ending: SessionEnding | None = None, held_by: Reason | None = None
+) -> Session:
     """Return the session closed by unplugging; its end is where its duration ends."""
     ended_at = session.ended_at
     if ended_at is None and session.started_at is not None:
         ended_at = session.started_at + timedelta(seconds=session.duration_s)
-    return replace(session, is_open=False, ended_at=ended_at)
+    details = replace(session.details, ending=ending, held_by=held_by)
+    return replace(session, is_open=False, ended_at=ended_at, details=details)
 
 
 def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:

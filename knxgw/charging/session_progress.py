@@ -137,7 +137,10 @@ def _extended(
         and not point.session.has_duration_restarted
         and lasted_s >= counting.SESSION_VALUES_AFTER_S
     )
-    return sessions.extended(session, now, session.duration_s if charger_counts else lasted_s)
+    power_w, card = point.number(Quantity.POWER), point.process.card.enabled_by
+    details = sessions.seen_in(session.details, power_w, card)
+    duration_s = session.duration_s if charger_counts else lasted_s
+    return sessions.extended(session, now, duration_s, details)
 
 
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:

@@ -2,7 +2,9 @@
 
 import ctypes
 from datetime import UTC, datetime
+from pathlib import Path
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _TIMEX_BYTES = 512  # struct timex has 208 on 64 bit; nothing is read from it here
 
@@ -23,3 +25,14 @@ def is_synchronised() -> bool:
     except (OSError, AttributeError):  # not Linux
         return False
     return 0 <= state < _TIME_ERROR
+
+
+def boot_id() -> str:
+    """Return how the kernel names this start of the machine; "" where it does not.
+
+    Source: [linux-man] random(4), `/proc/sys/kernel/random/boot_id`.
+    """
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""

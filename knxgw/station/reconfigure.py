@@ -332,7 +332,8 @@ def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
         session = point.session.latest
         if session is None or not (session.is_open or point.session.is_unreported):
             continue
-        closed = sessions.close(session) if session.is_open else session
+        ended = sessions.close(session, sessions.SessionEnding.REMOVED)
+        closed = ended if session.is_open else session
         effects.append(SessionClosed(point=number, session=closed))
         over = replace(
             point,

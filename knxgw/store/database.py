@@ -61,6 +61,17 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY, at TEXT, account TEXT NOT NULL, address TEXT NOT NULL,
         action TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);
     """,
+    # the history: more of each session, and when the device ran
+    """
+    ALTER TABLE sessions ADD COLUMN highest_power_w INTEGER;
+    ALTER TABLE sessions ADD COLUMN card TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sessions ADD COLUMN ending TEXT;
+    ALTER TABLE sessions ADD COLUMN held_by INTEGER;
+    CREATE INDEX sessions_by_start ON sessions (coalesce(started_at, ended_at));
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, started_at TEXT, version TEXT NOT NULL, boot TEXT NOT NULL,
+        ended_at TEXT, ending TEXT);
+    """,
 )
 
 
@@ -73,6 +84,10 @@ class SessionRow:
     ended_at: str | None
     duration_s: int
     energy_mwh: int
+    highest_power_w: int | None = None
+    card: str = ""  # its last characters
+    ending: str | None = None  # a `SessionEnding`, None: not known
+    held_by: int | None = None  # a `Reason`, of one that was held back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +215,8 @@ class Database:
                 [(scope, json.dumps(record)) for scope, record in records.items()],
             )
             connection.executemany(
-                "INSERT INTO sessions (point, started_at, ended_at, duration_s, energy_mwh)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [(s.point, s.started_at, s.ended_at, s.duration_s, s.energy_mwh) for s in sessions],
+                f"INSERT INTO sessions ({_OF_A_SESSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of ours
+                [session_values(one) for one in sessions],
             )
             connection.executemany(
                 "INSERT INTO faults (at, scope, code, present) VALUES (?, ?, ?, ?)",
@@ -263,14 +277,11 @@ class Database:
     def sessions(self, point: int | None = None, *, limit: int = 100) -> list[SessionRow]:
         """Return closed sessions, the newest first."""
         rows = self.rows(
-            "SELECT point, started_at, ended_at, duration_s, energy_mwh FROM sessions"
+            f"SELECT {_OF_A_SESSION} FROM sessions"  # noqa: S608 - names of ours
             " WHERE :point IS NULL OR point = :point ORDER BY id DESC LIMIT :limit",
             {"point": point, "limit": limit},
         )
-        return [
-            SessionRow(point=p, started_at=s, ended_at=e, duration_s=d, energy_mwh=w)
-            for p, s, e, d, w in rows
-        ]
+        return [session_row(row) for row in rows]
 
     def open_faults(self) -> list[tuple[Scope, str]]:
         """Return scope and code of every fault that the history shows as still present."""
@@ -286,6 +297,30 @@ class Database:
             "SELECT at, scope, code, present FROM faults ORDER BY id DESC LIMIT ?", (limit,)
         )
         return [FaultRow(at=a, scope=s, code=c, present=bool(b)) for a, s, c, b in rows]
+
+
+SESSION_COLUMNS = (
+    "point",
+    "started_at",
+    "ended_at",
+    "duration_s",
+    "energy_mwh",
+    "highest_power_w",
+    "card",
+    "ending",
+    "held_by",
+)
+_OF_A_SESSION = ", ".join(SESSION_COLUMNS)
+
+
+def session_row(values: Sequence[Any]) -> SessionRow:
+    """Return a session of its columns."""
+    return SessionRow(**dict(zip(SESSION_COLUMNS, values, strict=True)))
+
+
+def session_values(row: SessionRow) -> tuple[Any, ...]:
+    """Return the columns of a session."""
+    return tuple(getattr(row, column) for column in SESSION_COLUMNS)
 
 
 def _trim(connection: sqlite3.Connection) -> None:

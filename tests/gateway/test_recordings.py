@@ -1,13 +1,17 @@
 """What a running gateway records: telegrams of both directions, and the plot."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from knxgw.catalogue.codes import Reason
 from knxgw.monitoring.plot_ring import DAY, HOUR
 from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point
 from knxgw.monitoring.telegrams import HIDDEN, Service, TelegramLine, lines_of
 from knxgw.sim.vehicle import Vehicle
+from knxgw.store.history import whole_wh
+from knxgw.store.runs import RunEnding, StartCause
 from tests.gateway.test_load_management import DYNAMIC, House
 from tests.support.world import World
 
@@ -116,3 +120,39 @@ async def test_a_device_without_configuration_records_telegrams_and_an_empty_plo
         assert all(row[-2] is None for row in values.values())
         await world.write("1/0/10", 1.0, "14.019")
         assert (await last_line(world, "1/0/10")).raw == "3F 80 00 00"
+
+
+async def test_the_history_tells_power_card_and_end_of_a_session(tmp_path: Path) -> None:
+    async with World(DYNAMIC, tmp_path) as world:
+        world.strict = False
+        feeding = world._group.create_task(House(world, 5.0).run())
+        world.charger(1).plug(Vehicle())
+        await world.sleep(120)
+        await world.write("1/1/55", True)
+        await world.sleep(30)
+        world.charger(1).unplug()
+        await world.sleep(10)
+        feeding.cancel()
+        (entry,) = world.gateway.history.sessions().entries
+        assert entry.row.highest_power_w is not None
+        assert 3000 < entry.row.highest_power_w < 12_000
+        assert (entry.row.ending, entry.row.held_by) == ("held back", Reason.INTERRUPTION)
+        (month,) = world.gateway.history.months(ZoneInfo("Europe/Berlin"), world.clock())
+        assert (month.sessions, month.energy_wh) == (1, whole_wh(entry.row.energy_mwh))
+
+
+async def test_a_start_knows_how_the_run_before_ended(tmp_path: Path) -> None:
+    async with World(DYNAMIC, tmp_path) as world:
+        world.strict = False
+        assert world.gateway.start_cause is StartCause.FIRST
+        world.gateway.note_ending(RunEnding.RESTARTED)
+        await world.stop_gateway()
+        world.start_gateway()
+        assert world.gateway.start_cause is StartCause.RESTARTED
+        await world.until(lambda: world.gateway.is_ready)
+        await world.stop_gateway()
+        world.start_gateway()
+        assert world.gateway.start_cause is StartCause.STOPPED
+        runs = [entry.row for entry in world.gateway.history.runs().entries]
+        assert [run.ending for run in runs] == [None, "stopped", "restarted"]
+        assert all(run.started_at for run in runs)

@@ -4,7 +4,8 @@
 one of them interrupted over KNX and then unreachable, a closed session and an open one, a setpoint,
 grid-supporting control, and secure numbers.
 
-`schema_3.sql` is the same a day later, written by a gateway whose website had no log-in yet.
+`schema_3.sql` is the same a day later, written by a gateway whose website had no log-in yet, and
+`schema_4.sql` by one with an account, which did not store cards and powers of sessions yet.
 """
 
 import json
@@ -19,11 +20,13 @@ from knxgw.charging.scope import DEVICE, Scope, point_scope
 from knxgw.errors import GatewayError
 from knxgw.store.accounts import AccountRow, AccountStore, WebsiteRows
 from knxgw.store.database import FILE_NAME, MIGRATIONS, Database, FaultRow, SessionRow
+from knxgw.store.history import History
 from tests.support.virtual_time import InlineExecutor
 
 OLD = Path(__file__).parent / "old"
 SCHEMA_2 = (OLD / "schema_2.sql").read_text(encoding="utf-8")
 SCHEMA_3 = (OLD / "schema_3.sql").read_text(encoding="utf-8")
+SCHEMA_4 = (OLD / "schema_4.sql").read_text(encoding="utf-8")
 CP1, CP3 = point_scope(1), point_scope(3)
 OWNER = AccountRow(
     name="owner", role="owner", points=None, password_hash="", must_change=True, failed=2,
@@ -91,6 +94,26 @@ def test_a_file_of_before_the_log_in_opens_and_takes_accounts(tmp_path: Path) ->
     assert AccountStore(again, InlineExecutor(), lambda *_: None).newest.accounts == (OWNER,)
     assert again.load_records() == stored_records()
     again.close()
+
+
+def test_a_file_of_before_the_history_opens_and_its_sessions_have_no_details(
+    tmp_path: Path,
+) -> None:
+    old_file(tmp_path, SCHEMA_4)
+    database = Database(tmp_path)
+    assert database.put_aside is None
+    assert database.load_records() == stored_records()
+    assert database.sessions(1) == SESSIONS
+    (session, *_) = SESSIONS
+    assert (session.highest_power_w, session.card, session.ending, session.held_by) == (
+        None, "", None, None,
+    )  # fmt: skip
+    store = AccountStore(database, InlineExecutor(), lambda *_: None)
+    assert [row.name for row in store.newest.accounts] == ["owner"]
+    assert [row.action for row in store.audit()] == ["log in"]
+    assert History(tmp_path).sessions().entries[-1].row == session
+    assert History(tmp_path).runs().entries == ()
+    database.close()
 
 
 def test_a_file_of_before_the_secure_numbers_opens(tmp_path: Path) -> None:
