@@ -172,6 +172,7 @@ class Gateway:
             version=__version__,
             started_at=self._started_at,
             up_s=now_s - self._started_s,
+            start_cause=self.start_cause.value,
             knx_link=None if configuration is None else configuration.knx.link.value,
             individual_address=None if knx is None else str(knx.individual_address),
             is_secure=knx is not None and knx.is_secure,

@@ -29,6 +29,7 @@ class DeviceFacts:
     serial: str | None = None
     started_at: datetime | None = None  # aware UTC; None: the time was not valid
     up_s: float = 0.0
+    start_cause: str = "unknown"  # why it started, a `StartCause`
     knx_link: str | None = None  # as the configuration names it; None: not configured
     individual_address: str | None = None
     is_secure: bool = False

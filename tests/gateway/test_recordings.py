@@ -144,15 +144,15 @@ async def test_the_history_tells_power_card_and_end_of_a_session(tmp_path: Path)
 async def test_a_start_knows_how_the_run_before_ended(tmp_path: Path) -> None:
     async with World(DYNAMIC, tmp_path) as world:
         world.strict = False
-        assert world.gateway.start_cause is StartCause.FIRST
+        causes = [world.gateway.start_cause]
         world.gateway.note_ending(RunEnding.RESTARTED)
-        await world.stop_gateway()
-        world.start_gateway()
-        assert world.gateway.start_cause is StartCause.RESTARTED
-        await world.until(lambda: world.gateway.is_ready)
-        await world.stop_gateway()
-        world.start_gateway()
-        assert world.gateway.start_cause is StartCause.STOPPED
+        for _ in range(2):
+            await world.stop_gateway()
+            world.start_gateway()
+            causes.append(world.gateway.start_cause)
+            await world.until(lambda: world.gateway.is_ready)
+        assert causes == [StartCause.FIRST, StartCause.RESTARTED, StartCause.STOPPED]
+        assert world.gateway.facts().start_cause == "stopped"
         runs = [entry.row for entry in world.gateway.history.runs().entries]
         assert [run.ending for run in runs] == [None, "stopped", "restarted"]
         assert all(run.started_at for run in runs)
