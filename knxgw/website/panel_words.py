@@ -7,7 +7,7 @@ from typing import Any
 
 from knxgw.device.panel import Led, Meaning
 from knxgw.website.device_facts import PanelFacts
-from knxgw.website.language import Language
+from knxgw.website.language import Language, marked
 
 
 def pattern_words(led: Led, language: Language) -> str:
@@ -16,52 +16,52 @@ def pattern_words(led: Led, language: Language) -> str:
 
 
 _PATTERNS = {
-    Led.OFF: "off",
-    Led.ON: "on",
-    Led.SLOW: "flashes slowly",
-    Led.RAPID: "flashes rapidly",
-    Led.SLOW3: "flashes three times, then pauses",
-    Led.SLOW5: "flashes five times, then pauses",
-    Led.ALTERNATE: "flashes slowly, in turn with APP",
+    Led.OFF: marked("off"),
+    Led.ON: marked("on"),
+    Led.SLOW: marked("flashes slowly"),
+    Led.RAPID: marked("flashes rapidly"),
+    Led.SLOW3: marked("flashes three times, then pauses"),
+    Led.SLOW5: marked("flashes five times, then pauses"),
+    Led.ALTERNATE: marked("flashes slowly, in turn with APP"),
 }
 
 
 MEANINGS = (  # key, meaning, remedy; English is the key of the translations
-    (Meaning.RUNNING, "Ready.", ""),
-    (Meaning.STARTING, "The device starts.", "Wait up to a minute."),
-    (Meaning.NOT_CONFIGURED, "Ready, but not configured.", "Load a configuration."),
+    (Meaning.RUNNING, marked("Ready."), ""),
+    (Meaning.STARTING, marked("The device starts."), marked("Wait up to a minute.")),
+    (Meaning.NOT_CONFIGURED, marked("Ready, but not configured."), marked("Load a configuration.")),
     (
         Meaning.SERIOUS_FAULT,
-        "Serious fault: out of use until the configuration is corrected.",
-        "Read the fault above and correct the configuration.",
+        marked("Serious fault: out of use until the configuration is corrected."),
+        marked("Read the fault above and correct the configuration."),
     ),
     (
         Meaning.TEMPORARY_FAULT,
-        "Temporary fault: one component or charging point is affected.",
-        "Read the fault above.",
+        marked("Temporary fault: one component or charging point is affected."),
+        marked("Read the fault above."),
     ),
     (
         Meaning.KNX_LOST,
-        "No connection to KNX.",
-        "Check the KNX line, the interface and its address.",
+        marked("No connection to KNX."),
+        marked("Check the KNX line, the interface and its address."),
     ),
-    (Meaning.FIRMWARE_BROKEN, "The firmware cannot be started.", "Call support."),
+    (Meaning.FIRMWARE_BROKEN, marked("The firmware cannot be started."), marked("Call support.")),
     (
         Meaning.FIRMWARE_REVERTING,
-        "The new firmware cannot be started, the one before comes back.",
-        "Wait; then read the log.",
+        marked("The new firmware cannot be started, the one before comes back."),
+        marked("Wait; then read the log."),
     ),
     (
         Meaning.RESET_ARMED,
-        "The programming button is held since power came.",
-        "Release it briefly and hold it again for a factory reset, or wait.",
+        marked("The programming button is held since power came."),
+        marked("Release it briefly and hold it again for a factory reset, or wait."),
     ),
     (
         Meaning.RESET_READY,
-        "The device will be reset when the button is released.",
-        "Release the button to reset the device.",
+        marked("The device will be reset when the button is released."),
+        marked("Release the button to reset the device."),
     ),
-    (Meaning.OFF, "Out of operation.", "Check the power supply."),
+    (Meaning.OFF, marked("Out of operation."), marked("Check the power supply.")),
 )
 
 

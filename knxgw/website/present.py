@@ -20,7 +20,7 @@ from knxgw.station.view import (
     SiteView,
 )
 from knxgw.website.device_facts import DeviceFacts
-from knxgw.website.language import UNKNOWN, Language
+from knxgw.website.language import UNKNOWN, Language, marked
 from knxgw.website.panel_words import panel_words
 
 Shown = dict[str, Any]
@@ -340,10 +340,10 @@ _LINKS = {
     "tunnelling_tcp": "KNXnet/IP tunnelling (TCP)",
 }
 _CLOCKS = {
-    "ntp": "set by a time server",
-    "knx": "set by a telegram on KNX",
-    "system": "clock of the device, without a time server",
-    None: "not set",
+    "ntp": marked("set by a time server"),
+    "knx": marked("set by a telegram on KNX"),
+    "system": marked("clock of the device, without a time server"),
+    None: marked("not set"),
 }
 
 

@@ -5,6 +5,8 @@ Source: [reference-manual] 11.4.
 
 from typing import NamedTuple
 
+from knxgw.website.language import marked
+
 
 class Question(NamedTuple):
     """A question and its answer."""
@@ -15,42 +17,54 @@ class Question(NamedTuple):
 
 QUESTIONS = (
     Question(
-        "How do I find the IP address of the device?",
-        "On the Status page, under Device. Without the page: in the list of your router, or in ETS, "
-        "which shows the device under its name.",
+        marked("How do I find the IP address of the device?"),
+        marked(
+            "On the Status page, under Device. Without the page: in the list of your router, or in ETS, "
+            "which shows the device under its name."
+        ),
     ),
     Question(
-        "Why does a charging point not react?",
-        "Look at the banner of the Status page first: a fault says its cause and what helps. Without a "
-        "fault, the sentence on the card of the charging point says what holds it back; its page lists "
-        "everything that limits it.",
+        marked("Why does a charging point not react?"),
+        marked(
+            "Look at the banner of the Status page first: a fault says its cause and what helps. Without a "
+            "fault, the sentence on the card of the charging point says what holds it back; its page lists "
+            "everything that limits it."
+        ),
     ),
     Question(
-        "Why does a vehicle charge so slowly?",
-        'The card says what limits the current. "Fuse and reserve" means that the building uses the '
-        'rest; "the vehicle takes no more" means that the vehicle itself decides. A session that has '
-        "just begun is raised step by step.",
+        marked("Why does a vehicle charge so slowly?"),
+        marked(
+            'The card says what limits the current. "Fuse and reserve" means that the building uses the '
+            'rest; "the vehicle takes no more" means that the vehicle itself decides. A session that has '
+            "just begun is raised step by step."
+        ),
     ),
     Question(
-        "Why is a group object missing?",
-        "Some objects exist only where the charger or its meter supplies the value, or with or without "
-        "load management. Diagnostics, Objects, lists the missing ones with the reason.",
+        marked("Why is a group object missing?"),
+        marked(
+            "Some objects exist only where the charger or its meter supplies the value, or with or without "
+            "load management. Diagnostics, Objects, lists the missing ones with the reason."
+        ),
     ),
     Question(
-        'Why is "Conf NoCharger" shown?',
-        "No charging point has both a model and an address. Complete at least one in the configuration.",
+        marked('Why is "Conf NoCharger" shown?'),
+        marked(
+            "No charging point has both a model and an address. Complete at least one in the configuration."
+        ),
     ),
     Question(
-        "Why does everybody charge at the minimum?",
-        "The smart meter is silent or measures something wrong, or the device has just started and does "
-        "not know the mains connection yet. The banner says which.",
+        marked("Why does everybody charge at the minimum?"),
+        marked(
+            "The smart meter is silent or measures something wrong, or the device has just started and does "
+            "not know the mains connection yet. The banner says which."
+        ),
     ),
     Question(
-        "Can chargers on the network and on RS485 be mixed?",
-        "Yes. On the RS485 line all chargers must be of one model.",
+        marked("Can chargers on the network and on RS485 be mixed?"),
+        marked("Yes. On the RS485 line all chargers must be of one model."),
     ),
     Question(
-        "Can the measured values be used for billing?",
-        "No. Use a calibrated meter for that.",
+        marked("Can the measured values be used for billing?"),
+        marked("No. Use a calibrated meter for that."),
     ),
 )

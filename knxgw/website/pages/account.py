@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.website.access.answers import Change, Outcome, Weakness
 from knxgw.website.access.roles import Right
-from knxgw.website.language import Language
+from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.security import local_target, needs, public
 
@@ -139,25 +139,25 @@ def prove() -> AnyResponse | tuple[str, int]:
 
 
 REFUSALS = {
-    Outcome.WRONG: "Not saved: the password is wrong. Nothing was changed.",
-    Outcome.BUSY: "Not saved: the device has too much to do. Please try again.",
-    Outcome.NOT_STORED: "Not saved: the disk does not take it. Nothing was changed.",
-    Outcome.NO_SESSION: "Not saved: you are not logged in any more.",
-    Outcome.MUST_CHANGE: "Not saved: change your password first.",
-    Outcome.PASSWORD_AGAIN: "Not saved: give your password once more.",
-    Outcome.NOT_ALLOWED: "Not saved: you have no right to do that.",
-    Outcome.NAME_BAD: "Not saved: a name has 1 to 32 characters that can be read.",
-    Outcome.NAME_TAKEN: "Not saved: there is an account of that name.",
-    Outcome.UNKNOWN_ACCOUNT: "Not saved: there is no such account.",
-    Outcome.TOO_MANY: "Not saved: there are too many accounts.",
+    Outcome.WRONG: marked("Not saved: the password is wrong. Nothing was changed."),
+    Outcome.BUSY: marked("Not saved: the device has too much to do. Please try again."),
+    Outcome.NOT_STORED: marked("Not saved: the disk does not take it. Nothing was changed."),
+    Outcome.NO_SESSION: marked("Not saved: you are not logged in any more."),
+    Outcome.MUST_CHANGE: marked("Not saved: change your password first."),
+    Outcome.PASSWORD_AGAIN: marked("Not saved: give your password once more."),
+    Outcome.NOT_ALLOWED: marked("Not saved: you have no right to do that."),
+    Outcome.NAME_BAD: marked("Not saved: a name has 1 to 32 characters that can be read."),
+    Outcome.NAME_TAKEN: marked("Not saved: there is an account of that name."),
+    Outcome.UNKNOWN_ACCOUNT: marked("Not saved: there is no such account."),
+    Outcome.TOO_MANY: marked("Not saved: there are too many accounts."),
 }
 WEAKNESSES = {
-    Weakness.TOO_SHORT: "Not saved: a password has at least 10 characters.",
-    Weakness.TOO_LONG: "Not saved: that is too long.",
-    Weakness.INITIAL: "Not saved: the initial password cannot be kept.",
-    Weakness.SERIAL: "Not saved: the serial number can be read on the device.",
-    Weakness.NAME: "Not saved: the name of the account is easy to guess.",
-    Weakness.COMMON: "Not saved: that is one of the most frequent passwords.",
+    Weakness.TOO_SHORT: marked("Not saved: a password has at least 10 characters."),
+    Weakness.TOO_LONG: marked("Not saved: that is too long."),
+    Weakness.INITIAL: marked("Not saved: the initial password cannot be kept."),
+    Weakness.SERIAL: marked("Not saved: the serial number can be read on the device."),
+    Weakness.NAME: marked("Not saved: the name of the account is easy to guess."),
+    Weakness.COMMON: marked("Not saved: that is one of the most frequent passwords."),
 }
 
 

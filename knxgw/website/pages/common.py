@@ -12,7 +12,7 @@ from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
-from knxgw.website.language import FALLBACK, LANGUAGES, Language
+from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
 from knxgw.website.security import Gate, local_target, public
 
@@ -114,12 +114,12 @@ def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, st
 
 
 SAYINGS = {  # what an address may have a page say after something was done; no text in an address
-    "done": ("good", "Done."),
-    "sent": ("good", "The command was given to the charging point."),
-    "password": ("good", "The password was changed; other sessions were ended."),
-    "ended": ("good", "The sessions were ended."),
-    "too_late": ("bad", "Not possible any more: the charging point is in another state."),
-    "bad_number": ("bad", "Not saved: that is no current in ampere. Nothing was changed."),
+    "done": ("good", marked("Done.")),
+    "sent": ("good", marked("The command was given to the charging point.")),
+    "password": ("good", marked("The password was changed; other sessions were ended.")),
+    "ended": ("good", marked("The sessions were ended.")),
+    "too_late": ("bad", marked("Not possible any more: the charging point is in another state.")),
+    "bad_number": ("bad", marked("Not saved: that is no current in ampere. Nothing was changed.")),
 }
 
 
@@ -147,16 +147,20 @@ def script_words(words: Language) -> dict[str, str]:
 
 
 ERRORS = {
-    400: "The request cannot be understood.",
-    401: "Please log in.",
-    403: "Not allowed. Go back, load the page again and repeat it, or ask the owner for the right.",
-    404: "There is no such page.",
-    405: "That cannot be done here.",
-    409: "Not possible now.",
-    413: "That is too large.",
-    421: "This device does not answer to that name. Use its IP address, or add the name to website.host_names.",
-    429: "Too many tries. Please wait.",
-    503: "The device has too much to do. Please try again.",
+    400: marked("The request cannot be understood."),
+    401: marked("Please log in."),
+    403: marked(
+        "Not allowed. Go back, load the page again and repeat it, or ask the owner for the right."
+    ),
+    404: marked("There is no such page."),
+    405: marked("That cannot be done here."),
+    409: marked("Not possible now."),
+    413: marked("That is too large."),
+    421: marked(
+        "This device does not answer to that name. Use its IP address, or add the name to website.host_names."
+    ),
+    429: marked("Too many tries. Please wait."),
+    503: marked("The device has too much to do. Please try again."),
 }
 
 
