@@ -11,6 +11,7 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PhaseState
+from knxgw.dlm.trial import forget_trials
 from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
@@ -82,6 +83,7 @@ class CycleState:
         """Offer a newcomer its minimum; it is not raised before the next complete set of the meter."""
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
+        forget_trials(participant)
 
     def find_room(self) -> None:
         """Find the room on each phase [mA]: for lowering by the latest base load, for raising by its peak.
@@ -171,7 +173,7 @@ class CycleState:
                 held_ma[index] += own_ma
         return held_ma
 
-    def _is_awaiting_release(self, participant: Participant) -> bool:
+    def is_awaiting_release(self, participant: Participant) -> bool:
         """Tell whether a participant without measurement was lowered, and the meter has not been read since.
 
         Only the meter shows what such a charger has released.
@@ -282,7 +284,7 @@ class CycleState:
             or not self.is_at_target
         ):
             return now_s
-        if any(map(self._is_awaiting_release, self.participants.values())):
+        if any(map(self.is_awaiting_release, self.participants.values())):
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)
@@ -322,6 +324,8 @@ class CycleState:
                 continue
             participant.unchanged_until = next_change_at(participant, self.settings, now_s)
             soonest_at = min(soonest_at, participant.unchanged_until)
+            if participant.try_again_at > now_s:
+                soonest_at = min(soonest_at, participant.try_again_at)
             if participant.was_shed:
                 soonest_at = min(soonest_at, max(now_s, queues.may_return_at(participant, now_s)))
         return soonest_at

@@ -17,6 +17,7 @@ from knxgw.dlm.participant import (
     stale_after_s,
 )
 from knxgw.dlm.settings import Settings
+from knxgw.dlm.trial import forget_trials
 
 CHARGES_CLEARLY_MA = 3000
 UNUSED_BELOW_MA = 1000  # a phase that stays below it while the vehicle charges clearly is not used
@@ -127,6 +128,7 @@ def _forget_vehicle(participant: Participant) -> None:
     participant.use_cap_ma = participant.under_use_since = participant.scarce_since = None
     participant.idle_since = participant.offered_since = None
     participant.has_charged = participant.is_idle = participant.was_shed = False
+    forget_trials(participant)
 
 
 def _update_reachability(

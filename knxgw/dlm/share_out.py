@@ -27,6 +27,7 @@ from knxgw.dlm.settings import (
     SMALL_RAISE_S,
 )
 from knxgw.dlm.state import PhaseState, Turn
+from knxgw.dlm.trial import may_try, note_failure, note_trial
 
 CLOCK_SLACK_S = 1e-6
 METER_STEP_MA = 50  # the resolution of 9.021 at 60 A: no excess
@@ -48,6 +49,7 @@ def share_out(cycle: CycleState) -> None:
         waiting.sort(key=lambda participant: _admission_order(cycle, participant))
         _rotate_if_due(cycle, running, waiting)
         admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
+        _note_failures(cycle, running, waiting, admitted)
     requests = {
         participant.settings.number: _allocation_request(cycle, participant)
         for participant in (*running, *admitted)
@@ -72,6 +74,8 @@ def share_out(cycle: CycleState) -> None:
             cycle.is_at_target = False
         elif cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
             cycle.start(participant)
+        else:
+            note_trial(participant, running, cycle.now_s)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
     explain(cycle, running, waiting, target_ma)
     for participant in eligible:
@@ -246,6 +250,8 @@ def _admit(
     admitted = []
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
+        if not may_try(participant, cycle.now_s):
+            continue
         if _try_to_readmit(cycle, participant, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in participant.phases
         ):
@@ -253,6 +259,21 @@ def _admit(
             for index in participant.phases:
                 minimums[index] += need_ma
     return admitted
+
+
+def _note_failures(
+    cycle: CycleState,
+    running: list[Participant],
+    waiting: list[Participant],
+    admitted: list[Participant],
+) -> None:
+    """Note for whom others gave way in vain: the meter shows that its minimum does not fit."""
+    tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
+    if tried:
+        hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
+        for one in tried:
+            if one not in hopeful:
+                note_failure(one, cycle.now_s)
 
 
 def _targets_beside_hopeful(
@@ -540,6 +561,8 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
+    if cycle.is_awaiting_release(participant):
+        return False  # a raise would hide that its last reduction has freed nothing
     meter = cycle.state.meter
     sets = meter.sets
     is_just_complete = sets.completed_at == cycle.now_s

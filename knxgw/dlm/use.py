@@ -58,7 +58,7 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
-        participant.waiting_since = None
+        participant.waiting_since = participant.tried_since = None
     elif participant.waiting_since is None:
         participant.waiting_since = now_s
     if not participant.takes_part or participant.offer_ma < participant.settings.minimum_ma:

@@ -115,6 +115,7 @@ CATALOGUE = [
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
     pytest.param("overdraw-is-remembered-through-a-stop", marks=pytest.mark.proves("D13.4b")),
     pytest.param("unmeasured-late-chargers"),
+    pytest.param("unmeasured-gives-way-in-vain", marks=pytest.mark.proves("D9.2e")),
     pytest.param("unmeasured-newcomer-gets-what-was-seen-to-be-free"),
     pytest.param("quick-meter-seldom-polls"),
     pytest.param("long-line-after-restart"),

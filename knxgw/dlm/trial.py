@@ -1,0 +1,46 @@
+"""When others give way for a newcomer in vain: how long until they are asked again. Pure.
+
+What a charger without measurement is offered counts as drawn, so each raise that its vehicle does not use
+seems to make the building smaller, until the minimum of one that waits seems to fit. The others are
+lowered, the meter shows that this has freed nothing, and they are raised again, for hours. So a trial that
+failed is repeated after a minute at the earliest, and each further one after twice as long.
+
+Where all chargers measure, nothing is tried: what lowering them frees is known.
+
+Source: load-management 9.2.
+"""
+
+from collections.abc import Sequence
+
+from knxgw.dlm.overcurrent import LONGEST_RESTART_S
+from knxgw.dlm.participant import Participant
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S
+
+
+def may_try(participant: Participant, now_s: float) -> bool:
+    """Tell whether others may be asked to give way for a newcomer."""
+    return now_s >= participant.try_again_at
+
+
+def note_trial(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
+    """Note that others without measurement give way for a newcomer that is admitted."""
+    if participant.tried_since is None and any(
+        not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
+        for one in running
+    ):
+        participant.tried_since = now_s
+
+
+def note_failure(participant: Participant, now_s: float) -> None:
+    """Note that they gave way and its minimum does not fit all the same."""
+    if participant.tried_since is None:
+        return
+    participant.tried_since = None
+    participant.try_after_s = min(2 * participant.try_after_s, LONGEST_WAIT_S) or FIRST_WAIT_S
+    participant.try_again_at = now_s + participant.try_after_s
+
+
+def forget_trials(participant: Participant) -> None:
+    """Forget failed trials: it has been started, or its vehicle has left."""
+    participant.tried_since, participant.try_after_s, participant.try_again_at = None, 0.0, -1e9

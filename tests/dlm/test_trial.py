@@ -1,0 +1,76 @@
+"""Chargers without measurement: what lowering them frees is seen by trying, and not over and over."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.dlm.houses import HOUSE, Car, House, participant
+
+
+def house_of_small_cars() -> House:
+    """Return a house where two cars take less than they are offered, and a third one waits."""
+    blind = [
+        participant(number, minimum_ma=minimum_ma, measures=False)
+        for number, minimum_ma in ((1, 8000), (2, 8000), (3, 6000))
+    ]
+    blind = [replace(one, maximum_ma=32_000) for one in blind]
+    house = House(*blind, settings=replace(HOUSE, priority=2), base_a=16)
+    house.cars = {1: Car(connected=False), 2: Car(most_ma=6000), 3: Car(most_ma=6000)}
+    for car in house.cars.values():
+        car.cap_ma = 32_000
+    return house
+
+
+@pytest.mark.proves("D9.2e")
+def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twice_as_long() -> None:
+    house = house_of_small_cars()
+    house.live(60)
+    house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
+    lowered_at, before_ma = [], house.offers_ma[1]
+    for _ in range(3600):
+        house.live(1)
+        offer_ma = house.offers_ma[1]
+        if offer_ma < before_ma:
+            lowered_at.append(house.now_s)
+        before_ma = offer_ma
+        assert house.offers_ma[0] == 0, "its 8 A are not there: 16 A, and twice 6 A, of 32"
+    trials = [at for n, at in enumerate(lowered_at) if not n or at - lowered_at[n - 1] > 40]
+    waits_s = [later - at for at, later in zip(trials, trials[1:], strict=False)]
+    assert len(trials) <= 9
+    assert waits_s == sorted(waits_s)
+    assert waits_s[0] >= 60
+    assert waits_s[-1] >= 900
+
+
+@pytest.mark.proves("D9.2e")
+def test_a_failed_trial_is_forgotten_when_the_vehicle_leaves() -> None:
+    house = house_of_small_cars()
+    house.live(60)
+    house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
+    while not house.participant(1).try_after_s:
+        house.live(1)
+    house.cars[1].connected = False
+    house.live(1)
+    assert house.participant(1).try_after_s == 0
+    house.cars[1].connected = True
+    house.live(60, base_a=8)
+    assert house.offers_ma[0] >= 8000, "the building has become smaller"
+
+
+@pytest.mark.proves("D9.4h")
+def test_who_was_lowered_is_not_raised_before_the_meter_has_shown_what_that_freed() -> None:
+    house = house_of_small_cars()
+    house.meter_s = 10
+    house.live(60)
+    house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
+    lowered_s, raises = -100.0, 0
+    for _ in range(600):
+        before_ma = house.offers_ma[1]
+        house.live(1)
+        if house.offers_ma[1] < before_ma:
+            lowered_s = house.now_s
+        elif house.offers_ma[1] > before_ma:
+            raises += 1
+            sampled_s = house.now_s // 10 * 10 - HOUSE.meter_delay_s
+            assert sampled_s >= lowered_s + HOUSE.obey_s
+    assert raises > 20
