@@ -1,6 +1,7 @@
 """Chargers without measurement: what lowering them frees is seen by trying, and not over and over."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twic
         before_ma = offer_ma
         assert house.offers_ma[0] == 0, "its 8 A are not there: 16 A, and twice 6 A, of 32"
     trials = [at for n, at in enumerate(lowered_at) if not n or at - lowered_at[n - 1] > 40]
-    waits_s = [later - at for at, later in zip(trials, trials[1:], strict=False)]
+    waits_s = [later - at for at, later in pairwise(trials)]
     assert len(trials) <= 9
     assert waits_s == sorted(waits_s)
     assert waits_s[0] >= 60
