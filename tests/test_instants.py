@@ -35,6 +35,7 @@ DURATIONS = {
         "fresh_s",
         "level_absent_s",
         "restart_after_s",
+        "retry_wait_s",
         "room_needed_s",
         "spacing_s",
         "spacings_s",

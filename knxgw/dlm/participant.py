@@ -155,7 +155,7 @@ class Participant:
     offered_since: float | None = None  # since when it has at least its minimum
     waiting_since: float | None = None  # since when it wants to charge and has nothing
     tried_since: float | None = None  # since when others give way for it, perhaps in vain
-    try_after_s: float = 0.0  # how long it had to wait after the last trial that failed
+    retry_wait_s: float = 0.0  # how long it had to wait after the last trial that failed
     try_again_at: float = -1e9  # before that nobody gives way for it
     idle_since: float | None = None  # since when it has not drawn
     has_charged: bool = False

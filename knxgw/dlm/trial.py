@@ -37,10 +37,10 @@ def note_failure(participant: Participant, now_s: float) -> None:
     if participant.tried_since is None:
         return
     participant.tried_since = None
-    participant.try_after_s = min(2 * participant.try_after_s, LONGEST_WAIT_S) or FIRST_WAIT_S
-    participant.try_again_at = now_s + participant.try_after_s
+    participant.retry_wait_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
+    participant.try_again_at = now_s + participant.retry_wait_s
 
 
 def forget_trials(participant: Participant) -> None:
     """Forget failed trials: it has been started, or its vehicle has left."""
-    participant.tried_since, participant.try_after_s, participant.try_again_at = None, 0.0, -1e9
+    participant.tried_since, participant.retry_wait_s, participant.try_again_at = None, 0.0, -1e9

@@ -48,11 +48,11 @@ def test_a_failed_trial_is_forgotten_when_the_vehicle_leaves() -> None:
     house = house_of_small_cars()
     house.live(60)
     house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
-    while not house.participant(1).try_after_s:
+    while not house.participant(1).retry_wait_s:
         house.live(1)
     house.cars[1].connected = False
     house.live(1)
-    assert house.participant(1).try_after_s == 0
+    assert house.participant(1).retry_wait_s == 0
     house.cars[1].connected = True
     house.live(60, base_a=8)
     assert house.offers_ma[0] >= 8000, "the building has become smaller"
