@@ -194,7 +194,7 @@ class Accounts:
                 return self._opened(session, renewed, replaces)
         except RefusedError as refused:
             change = refused.change
-            return LogIn(outcome=change.outcome, reretry_wait_s=change.reretry_wait_s)
+            return LogIn(outcome=change.outcome, retry_after_s=change.retry_after_s)
 
     def log_off(self, token: str, *, address: str) -> bool:
         """End a session at once; tells whether it stays ended after a restart."""

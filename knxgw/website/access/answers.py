@@ -14,7 +14,7 @@ class Outcome(StrEnum):
 
     DONE = "done"
     WRONG = "wrong"  # name or password
-    TOO_SOON = "too_soon"  # `reretry_wait_s` says how long to wait
+    TOO_SOON = "too_soon"  # `retry_after_s` says how long to wait
     BUSY = "busy"  # many want something at this moment
     NOT_STORED = "not_stored"  # the disk does not take it: nothing was changed
     NO_SESSION = "no_session"
@@ -107,7 +107,7 @@ class LogIn:
     """What became of a log-in."""
 
     outcome: Outcome
-    reretry_wait_s: float = 0.0
+    retry_after_s: float = 0.0
     token: str = field(default="", repr=False)  # for the cookie
     session: SessionView | None = None
     failed_before: int = 0  # log-ins of this account that failed since the last good one
@@ -119,7 +119,7 @@ class Change:
     """What became of a change."""
 
     outcome: Outcome
-    reretry_wait_s: float = 0.0
+    retry_after_s: float = 0.0
     weakness: Weakness | None = None
     not_stored: Message | None = None  # why the disk does not take it
     password: str = field(default="", repr=False)  # that was made for somebody: shown once

@@ -15,9 +15,9 @@ BUSY_S = 1.0  # after that it is worth another try
 class RefusedError(Exception):
     """Ends what was asked for; turned into a value before a page sees it."""
 
-    def __init__(self, outcome: Outcome, reretry_wait_s: float = 0.0) -> None:
+    def __init__(self, outcome: Outcome, retry_after_s: float = 0.0) -> None:
         super().__init__(str(outcome))
-        self.change = Change(outcome=outcome, reretry_wait_s=reretry_wait_s)
+        self.change = Change(outcome=outcome, retry_after_s=retry_after_s)
 
 
 class BusyError(RefusedError):

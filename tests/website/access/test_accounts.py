@@ -123,7 +123,7 @@ def test_the_fourth_wrong_try_waits_and_so_does_the_right_one(desk: Desk) -> Non
         assert desk.accounts.log_in("wrong", address=HERE).outcome is Outcome.WRONG
     refused = desk.accounts.log_in(OWN, address=HERE)
     assert refused.outcome is Outcome.TOO_SOON
-    assert refused.reretry_wait_s == pytest.approx(1.0)
+    assert refused.retry_after_s == pytest.approx(1.0)
     assert desk.accounts.log_in(OWN, address=ELSEWHERE).outcome is Outcome.DONE
     desk.now_s += 1.0
     assert desk.accounts.log_in(OWN, address=HERE).outcome is Outcome.DONE
