@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw import __version__
+from knxgw.monitoring.csv_table import plain_text
 from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
@@ -64,7 +65,7 @@ def _surroundings(bridge: Bridge) -> dict[str, Any]:
         "language": language,
         "languages": LANGUAGES,
         "theme": theme if theme in common.THEMES else "auto",
-        "site_name": bridge.name() if is_in else "knxgw",
+        "site_name": plain_text(bridge.name()) if is_in else "knxgw",
         "account": session if is_in else None,
         "version": __version__,
         "menu": common.menu(session, language) if is_in else (),
