@@ -466,11 +466,13 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
     """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last set.
 
-    An emergency adds no current to a line that is not measured. Before the first set all have the minimum,
-    but none starts once the meter should have sent a value. Source: load-management 11.3, 11.4.
+    An emergency adds no current to a line that is not measured. Before the first set after a start of
+    the gateway all have the minimum, but none starts once the meter should have sent a value. Before
+    the first set after a change of the configuration none starts. Source: load-management 11.3, 11.4,
+    11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
-        return FaultCode.SMART_METER_TIMEOUT not in cycle.faults
+        return cycle.state.starts_unmeasured and FaultCode.SMART_METER_TIMEOUT not in cycle.faults
     return has_room
 
 

@@ -261,6 +261,7 @@ class CycleState:
             meter=self.meter,
             phases=tuple(self.phases),
             is_emergency=self.is_emergency,
+            starts_unmeasured=self.state.starts_unmeasured,
             high_power_until=self.state.high_power_until,
             overcurrent=self.overcurrent,
             turn=self.turn,

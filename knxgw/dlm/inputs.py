@@ -68,6 +68,7 @@ def initial_state(
         meter=Meter(supervised_since=now_s),
         phases=tuple(PhaseState(base_ma=0 if static else None) for _ in range(settings.phases)),
         is_emergency=not static,
+        starts_unmeasured=not static,
     )
 
 

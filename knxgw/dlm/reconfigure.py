@@ -3,7 +3,8 @@
 The values of the smart meter were measured with the participants of before. Of one that leaves, the
 last draw counts as the building's from then on; a newcomer has nothing until the next cycle finds
 room for it, even if its vehicle draws already: that draw is part of the building's until the
-newcomer is read. So a change never adds current to the line by itself.
+newcomer is read. One whose minimum is higher now than its offer has nothing, too. So a change never
+adds current to the line by itself, and while nothing was measured yet nobody is started after it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -52,6 +53,7 @@ def reconfigured(
         state,
         participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
         phases=tuple(phases),
+        starts_unmeasured=state.starts_unmeasured and kept == state.participants,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),
         due_at=now_s,
@@ -82,7 +84,9 @@ def _restarted(
     if lock_out is not None and settings.static_limit_ma is None:  # another meter proves no end
         lasting = replace(lock_out, restart_possible_since=None)
         overcurrent = replace(state.overcurrent, lock_out=lasting)
-    return replace(begun, participants=participants, overcurrent=overcurrent)
+    return replace(
+        begun, participants=participants, overcurrent=overcurrent, starts_unmeasured=False
+    )
 
 
 def _had_before(before: Participant | None, begun: Participant) -> bool:

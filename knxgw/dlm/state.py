@@ -97,6 +97,7 @@ class LoadManagement:
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
     is_emergency: bool = True  # until the first complete set
+    starts_unmeasured: bool = False  # after a start of the gateway, before the first complete set
     high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
     turn: Turn | None = None  # None: no turn was given
