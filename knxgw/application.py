@@ -17,7 +17,9 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import Scope, log_name, point_scope
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError
+from knxgw.links.modbus import OnExchange
 from knxgw.links.modbus_buses import CHECK_EVERY_S, LAST_WRITES_S, ModbusBuses
+from knxgw.modbus.driver import Driver
 from knxgw.objects.server import ObjectServer
 from knxgw.objects.table import GroupObject, build_table
 from knxgw.station.initial import initial
@@ -57,6 +59,7 @@ class Surroundings:
     wake_knx: Callable[[], None]  # there may be something to send
     store_writer: StoreWriter
     now: Callable[[], datetime | None]  # None while the time is not valid
+    on_exchange: Callable[[str], OnExchange[Driver]]  # who notes the requests of a bus
 
 
 class Application:
@@ -74,7 +77,7 @@ class Application:
         self._owner = Owner(station, self.inbox, self._carry_out)
         self._fault_times: dict[tuple[Scope, FaultCode], datetime | None] = {}  # since when present
         table = _table(configuration, device.catalogue)
-        self.buses = ModbusBuses(self.inbox.put)
+        self.buses = ModbusBuses(self.inbox.put, device.on_exchange)
         self.buses.configure(configuration)
         device.objects.load(*table)  # last: a configuration that cannot be taken changes nothing
         self.inbox.put(Started())

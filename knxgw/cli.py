@@ -31,16 +31,29 @@ def main() -> None:
 
 
 @main.command(short_help="Run the gateway until SIGTERM or Ctrl-C.")
-@click.option("--config", "path", type=_FILE, default=DEFAULT_CONFIG, show_default=True)
-@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+@click.option(
+    "--config",
+    "path",
+    type=_FILE,
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="Configuration file of the site.",
+)
+@click.option(
+    "--state",
+    type=_DIRECTORY,
+    default=DEFAULT_STATE,
+    show_default=True,
+    help="Directory for what must survive a restart.",
+)
 @click.option("--verbose", "-v", count=True, help="More log lines: -v values, -vv every telegram.")
 @click.pass_context
 def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
     """Run the gateway of a configuration file until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the file again; a faulty file is reported and the running one kept. Without
-    --config and without a file at its default place, the device runs unconfigured: it controls no
-    charger, and its website says so.
+    On SIGHUP it reads the file again; if the file is faulty, it reports that and keeps the running
+    configuration. Without --config, and without a file at the default place, the device runs
+    unconfigured: it controls no charger, and its website says so.
     """
     # one that comes during the start waits until there is a gateway that it can ask (Stop)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
@@ -58,9 +71,9 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
 def demo(seconds: float | None, seed: int, verbose: int) -> None:
     """Show a gateway at work: five simulated charging points, cars that come and go.
 
-    KNX runs on multicast of the loopback interface (224.0.23.12:3671, or a group of its own where
-    another program on this computer uses that one), a status page on 127.0.0.1. The first lines say
-    where. Ctrl-C ends it.
+    KNX runs on multicast of the loopback interface (224.0.23.12:3671, or a group of its own if
+    another program on this computer uses that one), and the status page on 127.0.0.1. The first
+    lines show both addresses. Ctrl-C ends the demo.
     """
     from knxgw.commands.demo import run_demo  # noqa: PLC0415 - see `run`
 
@@ -72,7 +85,10 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
 @main.command(short_help="Simulate the chargers and meters of a site.")
 @click.option("--site", type=_FILE, help="Configuration with the devices to simulate.")
 @click.option(
-    "--write", "copy", type=_FILE, help="Write a copy of it with the simulated addresses."
+    "--write",
+    "copy",
+    type=_FILE,
+    help="Write a copy of the configuration with the simulated addresses.",
 )
 def sim(site: Path | None, copy: Path | None) -> None:
     """Simulate the chargers and meters of a site, whatever its addresses, on this computer.
@@ -81,13 +97,13 @@ def sim(site: Path | None, copy: Path | None) -> None:
         knxgw sim --site garage.yaml --write rehearsal.yaml
         knxgw run --config rehearsal.yaml --state ./rehearsal-state
 
-    Run the second command in another terminal. Hosts of the file become 127.x.x.x here, a port below
-    1024 becomes one 10000 higher, a serial adapter becomes a pseudo terminal, always the same; the
-    first lines list them. A smart meter on KNX sends on multicast of the loopback interface. Nothing
-    reaches a real device or the real bus.
+    Run the second command in another terminal. A host of the file becomes 127.x.x.x, a port below
+    1024 becomes one 10000 higher, and a serial adapter becomes a pseudo terminal; the same file
+    gives the same addresses each time, and the first lines list them. A smart meter on KNX sends on
+    multicast of the loopback interface. Nothing reaches a real device or the real bus.
 
     Commands on the standard input plug vehicles in and out, change the building's load and break
-    devices: type `help`. Without a file, the demo's site is simulated.
+    devices; `help` lists them. Without a file, the site of the demo is simulated.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.simulator import run_simulator  # noqa: PLC0415 - see `run`
 
@@ -102,11 +118,11 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
     """Run scenarios of load management in virtual time and check their expectations.
 
     A SCENARIO is a YAML file: a site (fuse, building, smart meter, charging points, cars), what
-    happens when, and what is expected. The gateway's own rules run against simulated cars; what is
-    printed are the verdict, a timeline of offers and loads, and figures such as the overcurrent
-    integral. Nothing is connected, no hardware is needed.
+    happens when, and what is expected. The gateway's own rules run against simulated cars. The
+    command prints the verdict, a timeline of offers and loads, and figures such as the overcurrent
+    integral. It connects to nothing and needs no hardware.
 
-    The smallest one, a car alone on a 35 A line that takes 16 A in the end:
+    The smallest scenario, a single car on a 35 A line that takes 16 A in the end:
 
     \b
         base_a: 4
@@ -115,8 +131,8 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
           - {by: 36, offers_a: 16}
           - {load_at_most_a: 32}
 
-    docs/bench.md explains every key; tests/scenarios/ has many examples. Exit status: 0 all is as
-    expected, 1 something is not, 2 a file is faulty.
+    docs/bench.md explains every key; tests/scenarios/ has many examples. Exit status: 0 if all
+    expectations are met, 1 if one is not, 2 if a file is faulty.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.bench import run_bench  # noqa: PLC0415 - see `run`
 
@@ -135,7 +151,7 @@ def check(file: Path, state: Path | None, *, offline: bool) -> None:
     gateway's user. On another machine, or without the keyring's password, use `--offline`, which
     lists what it did not check.
 
-    Exit status 1 when there is an error; warnings and notes alone are exit status 0.
+    Exit status: 1 if there is an error, 0 if there are only warnings and notes.
     """
     from knxgw.commands.check import check_file  # noqa: PLC0415 - see `run`
 
@@ -155,21 +171,21 @@ def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
         knxgw objects                      the whole map
         knxgw objects --config FILE        those of a site, with their addresses
         knxgw objects 55                   one number
-        knxgw objects energy 13.010        every word must fit
+        knxgw objects energy 13.010        every word must match
 
-    M marks objects that exist where the charger or its meter supplies them.
-    Exit status: 1 when no object fits.
+    M marks objects that exist only if the charger or its meter supplies them.
+    Exit status: 1 if no object matches.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.listing import list_objects  # noqa: PLC0415 - see `run`
 
     _end(is_good=list_objects(words, path, as_json=shape == "json"))
 
 
-@main.command(short_help="Print the charger and meter models the gateway knows.")
+@main.command(short_help="Print the charger and meter models that the gateway knows.")
 @click.argument("words", nargs=-1, metavar="[chargers|meters] [WORD]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def models(words: tuple[str, ...], *, as_json: bool) -> None:
-    """Print the charger and meter models the gateway knows.
+    """Print the charger and meter models that the gateway knows.
 
     \b
         knxgw models                 all of them
@@ -177,8 +193,8 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
         knxgw models keba            manufacturer, product or id with this word
         knxgw models chargers amtron professional
 
-    The first column is the `model` in a configuration file.
-    Exit status: 1 when no model fits.
+    The first column is what `model` takes in a configuration file.
+    Exit status: 1 if no model matches.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.listing import list_models  # noqa: PLC0415 - see `run`
 
@@ -187,7 +203,9 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
 
 @main.command(short_help="Find out which known model answers at an address.")
 @click.argument("address")
-@click.option("--units", help="Units to query, such as 1-10 or 1,2,255; all are queried.")
+@click.option(
+    "--units", help="Units to query, such as 1-10 or 1,2,255; every one of them is queried."
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
@@ -197,7 +215,7 @@ def models(words: tuple[str, ...], *, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> None:
-    """Find out which known charger or meter answers at an ADDRESS; only reads.
+    """Find out which known charger or meter answers at an ADDRESS, without writing to it.
 
     \b
         knxgw probe tcp://192.168.1.31         port 502, the usual units
@@ -207,16 +225,16 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
         knxgw probe serial:/dev/ttyUSB0        settings as delivered
         knxgw probe 'serial:/dev/ttyUSB0?baud=9600&parity=N' --units 1-30
 
-    It reads one value at a time, no faster than the device allows: most devices
-    answer within seconds, a KEBA accepts two requests a second and needs 50 s.
+    It reads one value at a time, no faster than the device allows. Most devices take a few seconds;
+    a KEBA accepts two requests a second and takes 50 s.
 
-    Each candidate is listed with its evidence, the best one with the lines for the site's file.
-    Models of one family have the same registers: compare with the type plate.
+    The result lists each candidate with its evidence, and the lines for the configuration file for
+    the best one. Models of one family have the same registers: compare with the type plate.
 
-    Stop the gateway first: a serial line has one master, and a device that accepts one client would
-    lose it. Give the unit if you know it: that is quicker and disturbs less.
+    Stop the gateway first: a serial line has one master, and a device that accepts only one client
+    would drop it. Give the unit if you know it: that is quicker and causes less traffic.
 
-    Exit status: 0 something was recognised, 1 nothing was, 2 the address is faulty.
+    Exit status: 0 if a device was recognised, 1 if not, 2 if the address is faulty.
     """  # noqa: D301 - click wants the character itself
     from knxgw.commands.probe import probe_address  # noqa: PLC0415 - see `run`
 

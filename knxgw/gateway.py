@@ -18,6 +18,7 @@ from knxgw import __version__
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
+from knxgw.config.devices import DeviceId
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError
@@ -28,9 +29,14 @@ from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
+from knxgw.links.modbus_request_tap import RequestTap
+from knxgw.modbus.explain import explain
+from knxgw.modbus.requests import Read
+from knxgw.modbus.writing import Write
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
+from knxgw.monitoring.requests import Exchange, RequestWords
 from knxgw.objects.server import ObjectServer
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
@@ -96,6 +102,7 @@ class Gateway:
             wake_knx=self._wake_knx,
             store_writer=self._store_writer,
             now=self.valid_now,
+            on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
         )
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
@@ -212,6 +219,18 @@ class Gateway:
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
         self._is_programming = is_on
+
+    def explain(self, exchange: Exchange) -> RequestWords:
+        """Return a Modbus request in words; safe from any thread."""
+        application, request = self.application, exchange.request
+        driver = None
+        if application is not None:
+            driver = application.buses.driver_of(DeviceId(exchange.device))
+        if not isinstance(request, Read | Write):
+            raise TypeError(request)
+        if driver is None:
+            return explain(request, exchange.registers, None)
+        return explain(request, exchange.registers, driver.model, driver.register_offset)
 
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
@@ -403,17 +422,17 @@ class Gateway:
         aside, self._database.put_aside = self._database.put_aside, None
         if aside is not None:
             log.warning(
-                "the state file was damaged and was put aside as %s; a new one was begun", aside
+                "the state file was damaged and was renamed to %s; a new one was created", aside
             )
             scopes = [point_scope(point.number) for point in configuration.points]
             records = {scope: {} for scope in (DEVICE, *scopes)} | records
         for scope, names in unknown_in(configuration, records).items():
             what = "grid-supporting control" if scope == DEVICE else scope
             log.warning(
-                "%s: what was stored cannot be read (%s); what may have held it back does, "
-                "until it is told otherwise",
+                "%s: stored state cannot be read (%s); what may have held it back still does, "
+                "until a telegram changes it",
                 what,
-                "nothing of it" if "schema" in names else ", ".join(names),
+                "all of it" if "schema" in names else ", ".join(names),
             )
         return records
 

@@ -76,7 +76,8 @@ class Stop:
         if not self.ending.done():
             self.ending.set_result(None)
             log.info(
-                "%s: the gateway ends, the chargers are told what holds without it", number.name
+                "%s: the gateway ends and sends the chargers their offers for the time without it",
+                number.name,
             )
         self.asked.set()
 
@@ -189,7 +190,7 @@ async def serve_configurations(
     return stop.after
 
 
-_TAKEN_BACK = "the new configuration does not run, the one before is taken again"
+_TAKEN_BACK = "the new configuration does not run; the previous one is used again"
 
 
 class _Life:
@@ -223,7 +224,7 @@ class _Life:
             return
         self.before, self.prepared = self.prepared, following
         self._taken_at = asyncio.get_running_loop().time()
-        log.info("the configuration was read again and is taken")
+        log.info("the configuration was read again and is in use")
         _announce(following)
 
     async def _next(self, stop: Stop) -> Prepared | None:
@@ -240,7 +241,9 @@ class _Life:
                 return None
             if following is not None:
                 return following
-            log.error("the configuration was read again and is not taken; the one before runs on")
+            log.error(
+                "the configuration was read again and is not used; the previous one stays in force"
+            )
 
     async def _judged(self, stop: Stop) -> Prepared | None:
         """Return what the file asks for, or None; the end waits for no file and no name server."""
@@ -257,7 +260,7 @@ class _Life:
         try:
             judgement = judging.result()
         except Exception:
-            log.exception("the configuration cannot be judged: please report this")
+            log.exception("the configuration cannot be checked: please report this")
             return None
         report(judgement.findings)
         return judgement.prepared

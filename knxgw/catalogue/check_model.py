@@ -80,7 +80,7 @@ def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
     for first, second in itertools.combinations(model.points.values(), 2):
         if _is_overlapping(first, second) and not _may_share_registers(first, second):
             nodes[second.name].report(
-                f"register {max(first.address, second.address)} belongs to {first.name!r} already",
+                f"register {max(first.address, second.address)} already belongs to {first.name!r}",
                 f"check the addresses and types of both (`{first.name}` has {first.count} from "
                 f"{first.address} on)",
             )
@@ -114,7 +114,7 @@ def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
         for phase in phases[1:]:
             if _encoding(phase) != _encoding(phases[0]):
                 nodes[phase.name].report(
-                    f"counts otherwise than {phases[0].name!r}",
+                    f"counts differently from {phases[0].name!r}",
                     "give it the same type, scale, orders and invalid codes, or check both",
                 )
         total = model.points.get(name)
@@ -234,7 +234,7 @@ def _check_feeding(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
     _check_refresh(model, watchdog, node)
     if watchdog.refresh_s >= watchdog.timeout_s / 2:
         (node.get("refresh_s") or node).report(
-            f"fed every {watchdog.refresh_s:g} s, a watchdog of {watchdog.timeout_s:g} s bites "
+            f"fed every {watchdog.refresh_s:g} s, a watchdog of {watchdog.timeout_s:g} s trips "
             "when one telegram is late",
             f"write less than half of the timeout: refresh_s below {watchdog.timeout_s / 2:g}",
         )
@@ -248,7 +248,7 @@ def _check_refresh(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:
     for step in watchdog.refresh:
         if watchdog.trigger is WatchdogTrigger.OFFER and step.point not in offered:
             node.mapping()["refresh"].report(
-                f"{step.point!r} is no step of `offer`, and so not repeated with it",
+                f"{step.point!r} is not a step of `offer`, so it is not repeated with it",
                 "name a step of `offer`, or write `trigger: steps`",
             )
         if watchdog.trigger is WatchdogTrigger.ANY_REQUEST:

@@ -108,6 +108,6 @@ class Watchdog:
 class WithoutGateway(Enum):
     """The current of a charger without the gateway."""
 
-    KEEPS_OFFER = "it has no watchdog: the last offer stays for ever"
-    MINIMUM = "it falls back to the minimum, which arming its watchdog has set"
+    KEEPS_OFFER = "it has no watchdog: the last offer stays in force indefinitely"
+    MINIMUM = "it falls back to the minimum, which was set when its watchdog was armed"
     SET_IN_CHARGER = "it falls back to a current that is set in the charger itself"

@@ -20,7 +20,7 @@ def read_codes(node: Node) -> Mapping[int | str, Code]:
     for key, value in child.mapping().items() if child else ():
         code = int(key, 0) if re.fullmatch(r"\d+|0x[0-9a-fA-F]+", key) else key
         if code in codes:
-            value.report(f"{key} is {code}, which has a meaning already", "remove one of them")
+            value.report(f"{key} is {code}, which already has a meaning", "remove one of them")
         if value.is_mapping:
             children = value.only_keys(("meaning", "state"))
             state = children["state"].integer(0, 11) if "state" in children else None
@@ -46,7 +46,7 @@ def _named_invalid(node: Node) -> tuple[range, ...]:
             low = int(first, 0)
             found.append(range(low, (int(last, 0) if dots else low) + 1))
         except ValueError:
-            item.report(f"{item.text()!r} is no number", "write 0x8000, or 0x7FF0..0x7FFF")
+            item.report(f"{item.text()!r} is not a number", "write 0x8000, or 0x7FF0..0x7FFF")
     return tuple(found)
 
 

@@ -62,7 +62,7 @@ def read_control(root: Node, points: Mapping[str, Point]) -> Control | None:
     if not control.offer:
         node.report("no write offers a current", "add `offer: [{point: …, value: offer}]`")
     if control.is_power and control.read_back and points[control.read_back].unit != "W":
-        node.report("what is told as a power must be read back as one", "give it `unit: W`")
+        node.report("what is written as a power must be read back as one", "give it `unit: W`")
     if not control.pause:
         node.report("nothing says how to pause", "add `pause: [{point: …, value: 0}]`")
     return control

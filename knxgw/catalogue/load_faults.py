@@ -86,7 +86,7 @@ def _read_severities(node: Node) -> Mapping[str, int]:
         if severity is not None:
             found[scope] = severity
     if not child.mapping():
-        child.report("says nobody who can have the fault", f"add one of {', '.join(_SCOPES)}")
+        child.report("does not say who can have the fault", f"add one of {', '.join(_SCOPES)}")
     return found
 
 

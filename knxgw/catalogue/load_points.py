@@ -119,7 +119,7 @@ def _read_parts(node: Node, key: str, points: Mapping[str, Point]) -> tuple[str,
         if point is None:
             item.report(f"point {item.text()!r} does not exist", "name a point of this file")
         elif not point.is_readable or point.type in _TEXTS:
-            item.report(f"point {point.name!r} is no number that is read", "name another point")
+            item.report(f"point {point.name!r} is not a number that is read", "name another point")
         else:
             parts.append(point.name)
     return tuple(parts)
@@ -134,7 +134,9 @@ def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> 
     if exponent is None:
         where.report(f"point {point.scale_from!r} does not exist", "name a point of this file")
     elif (exponent.type, exponent.is_readable) != (RegisterType.I16, True):
-        where.report(f"{exponent.name!r} is no exponent", "name a point of type i16 that is read")
+        where.report(
+            f"{exponent.name!r} is not an exponent", "name a point of type i16 that is read"
+        )
     elif (exponent.table, exponent.unit_id, exponent.is_relative) != (
         point.table,
         point.unit_id,
@@ -155,11 +157,11 @@ def _check_times(point: Point, points: Mapping[str, Point], root: Node) -> None:
             where.report(f"{name!r} is no ratio", "name a plain number that is read")
         elif not ratio.is_required or ratio.poll is PollClass.NEVER:
             where.report(
-                f"nothing is told as long as {name!r} is not known",
+                f"nothing is reported as long as {name!r} is not known",
                 "give it `required: true`, and a `poll` such as slow",
             )
         elif point.add:
-            where.report("a multiple of something with an offset means nothing", "leave `add` out")
+            where.report("a multiple of something with an offset has no meaning", "leave `add` out")
 
 
 def _read_point(name: str, node: Node, defaults: Mapping[str, str]) -> Point | None:

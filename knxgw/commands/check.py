@@ -14,11 +14,11 @@ def check_file(file: Path, state: Path | None, *, offline: bool) -> bool:
     for finding in judgement.findings:
         click.echo(str(finding))
     for what in judgement.left_out:
-        click.echo(f"not looked at (--offline): {what}")
+        click.echo(f"not checked (--offline): {what}")
     found = [finding.severity for finding in judgement.findings]
     errors = found.count(Severity.ERROR)
     if errors:
-        click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be mended")
+        click.echo(f"{errors} error{'s' if errors > 1 else ''}, the file must be corrected")
         return False
     click.echo("good, with warnings" if Severity.WARNING in found else "good")
     return True

@@ -184,17 +184,17 @@ def show(target: Target, found: Found) -> None:
         )
         click.echo(f"   {'; '.join(one.reasons[:SHOWN])}")
     if likely:
-        click.echo("\nFor the site's file (then run `knxgw check` on it):\n")
+        click.echo("\nFor the configuration file (then run `knxgw check` on it):\n")
         click.echo(configuration_of(target, likely[0], found.line).rstrip())
         return
     if found.candidates:
-        click.echo("nothing that fits well enough: see `knxgw models` and the device's own pages")
+        click.echo("no model fits well enough: see `knxgw models` and the device's own web page")
     elif found.has_heard:
-        click.echo("somebody answers, but like no model that is known here")
+        click.echo("a device answers, but like no model that the gateway knows")
     else:
         click.echo(
-            "nobody answers: is Modbus switched on in the device, is the unit id another "
-            "(--units 1-50), does another program hold its only connection?"
+            "no device answers: switch Modbus on in the device, try other unit ids (--units 1-50), "
+            "or end the program that holds its only connection"
         )
     if not found.in_time:
-        click.echo("the time was over before all was tried: give more with --seconds")
+        click.echo("the time was over before everything was tried: allow more with --seconds")

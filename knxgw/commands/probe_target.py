@@ -45,7 +45,7 @@ def parse_target(text: str) -> Target:
     scheme, colon, rest = text.partition(":")
     kind = _KINDS.get(scheme)
     if kind is None or not colon:
-        raise AddressError(f"{text!r} is no address of a device; {EXAMPLES}")
+        raise AddressError(f"{text!r} is not the address of a device; {EXAMPLES}")
     if kind is ConnectionKind.SERIAL:
         path, _, query = rest.partition("?")
         return _serial_target(path, dict(parse_qsl(query)))
@@ -73,7 +73,7 @@ def _serial_target(path: str, given: dict[str, str]) -> Target:
             raise AddressError(f"{key}: expected one of {', '.join(allowed)}, got {given[key]!r}")
     numeric = {key: given[key] for key in ("baud", "data_bits", "stop_bits") if key in given}
     if not all(re.fullmatch(r"[1-9][0-9]{0,6}", number) for number in numeric.values()):
-        raise AddressError("baud, data_bits and stop_bits are numbers from 1 on")
+        raise AddressError("baud, data_bits and stop_bits must be whole numbers of 1 or more")
     numbers = {key: int(number) for key, number in numeric.items()}
     return Target(
         kind=ConnectionKind.SERIAL,
@@ -89,7 +89,7 @@ def _serial_target(path: str, given: dict[str, str]) -> Target:
 
 def _unit(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > HIGHEST_UNIT:
-        raise AddressError(f"{text!r} is no unit id; allowed: 0 to {HIGHEST_UNIT}")
+        raise AddressError(f"{text!r} is not a unit id; allowed: 0 to {HIGHEST_UNIT}")
     return int(text)
 
 

@@ -26,7 +26,7 @@ DEEPEST_NESTING = 50  # levels; a site needs six
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfiguration:
-    """What a file says. `configuration` is None if the file must be mended before a start."""
+    """What a file says. `configuration` is None if the file must be corrected before a start."""
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]  # by line; faults of the configuration are errors here too

@@ -43,7 +43,7 @@ def number(parameter: ParameterDefinition, text: str) -> float | None:
 
 
 def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
-    """Return what to write in place of a text that is no number: a value, or what is allowed."""
+    """Return what to write in place of a text that is not a number: a value, or what is allowed."""
     text = text.strip()
     if (other := _reading(text)) is not None:
         return _write(parameter, other) or allowed_range(parameter)

@@ -32,7 +32,9 @@ def summary(configuration: Configuration) -> Iterator[str]:
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     for point in configuration.points:
         where = _device(point.model, point.connection)
-        left_alone = ", left alone: the configuration is faulty" if point.number in blocked else ""
+        left_alone = (
+            ", not controlled: the configuration is faulty" if point.number in blocked else ""
+        )
         yield f"cp{point.number} {point.name}: {where}, {_currents(point)}{left_alone}"
         if point.meter is not None:
             yield f"cp{point.number} meter: {_meter(point.meter)}"

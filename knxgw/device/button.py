@@ -1,6 +1,7 @@
-"""The programming button: programming mode, and the press sequence of a factory reset. Pure.
+"""The programming button: programming mode, a lost password, the sequence of a factory reset. Pure.
 
-A short press toggles programming mode. The factory reset begins with the button held while power
+A short press toggles programming mode. One of ten to twenty seconds restores the initial password of
+the website (ours); the Programming LED flashes rapidly while releasing it would do that. The factory reset begins with the button held while power
 comes, so that nobody does it by chance: hold until all LEDs flash slowly, release briefly, hold
 again until all flash rapidly, release. A button that is stuck gives the sequence up, so that the
 LEDs show again how the device is. Whoever reads the contact takes its bouncing away.
@@ -15,7 +16,9 @@ ARM_S = 30.0  # held since power came, until all LEDs flash slowly
 RELEASE_S = 10.0  # "release briefly": longer is giving up
 CONFIRM_S = 5.0  # held again, until all LEDs flash rapidly
 STUCK_S = 60.0  # nobody holds it that long once the LEDs ask for its release
-SHORT_S = 2.0  # a longer press in operation means nothing
+SHORT_S = 2.0  # a longer press in operation means nothing until
+RESTORE_S = 10.0  # releasing it restores the initial password,
+TOO_LONG_S = 20.0  # for so long
 
 
 class Stage(Enum):
@@ -23,6 +26,7 @@ class Stage(Enum):
 
     IDLE = "not pressed"
     PRESSED = "pressed in operation"
+    RESTORING = "held in operation until the Programming LED flashes rapidly"
     HELD_FROM_POWER = "held since power came"
     ARMED = "held until all LEDs flash slowly"
     RELEASED = "released briefly"
@@ -36,6 +40,7 @@ class Outcome(Enum):
 
     NOTHING = "nothing"
     TOGGLE_PROGRAMMING = "programming mode is toggled"
+    RESTORE_PASSWORD = "the initial password of the website is restored"  # noqa: S105 - no password
     FACTORY_RESET = "the device is reset to its factory settings"
 
 
@@ -45,6 +50,11 @@ class Button:
 
     stage: Stage = Stage.IDLE
     since: float = 0.0
+
+    @property
+    def restores_password(self) -> bool:
+        """Tell whether the Programming LED flashes rapidly: a release restores the password."""
+        return self.stage is Stage.RESTORING
 
     @property
     def is_flashing_slowly(self) -> bool:
@@ -58,6 +68,8 @@ class Button:
 
 
 _BY_TIME = {  # stage -> (after how long, the next one)
+    Stage.PRESSED: (RESTORE_S, Stage.RESTORING),
+    Stage.RESTORING: (TOO_LONG_S - RESTORE_S, Stage.STUCK),
     Stage.HELD_FROM_POWER: (ARM_S, Stage.ARMED),
     Stage.ARMED: (STUCK_S, Stage.STUCK),
     Stage.RELEASED: (RELEASE_S, Stage.IDLE),
@@ -67,6 +79,7 @@ _BY_TIME = {  # stage -> (after how long, the next one)
 _BY_PRESS = {Stage.IDLE: Stage.PRESSED, Stage.RELEASED: Stage.HELD_AGAIN}
 _BY_RELEASE = {
     Stage.PRESSED: Stage.IDLE,
+    Stage.RESTORING: Stage.IDLE,
     Stage.HELD_FROM_POWER: Stage.IDLE,
     Stage.ARMED: Stage.RELEASED,
     Stage.HELD_AGAIN: Stage.IDLE,  # given up
@@ -106,6 +119,8 @@ def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
     outcome = Outcome.NOTHING
     if button.stage is Stage.READY:
         outcome = Outcome.FACTORY_RESET
+    elif button.stage is Stage.RESTORING:
+        outcome = Outcome.RESTORE_PASSWORD
     elif button.stage is Stage.PRESSED and now_s - button.since <= SHORT_S:
         outcome = Outcome.TOGGLE_PROGRAMMING
     return replace(button, stage=following, since=now_s), outcome

@@ -35,6 +35,7 @@ class PanelState:
 
     phase: Phase
     is_programming: bool = False
+    restores_password: bool = False  # releasing the programming button now restores it
     is_knx_connected: bool = False
     knx_lost_at: float | None = None  # when the connection went; None: it never was there
     telegram_at: float | None = None  # when the last telegram came or went
@@ -101,6 +102,8 @@ def patterns(state: PanelState, now_s: float) -> Patterns:
         every = _ALL[state.phase]
         return Patterns(programming=every, app=every, com=every)
     programming = Led.ON if state.is_programming else Led.OFF
+    if state.restores_password:
+        programming = Led.RAPID
     if state.phase in _APP_AND_COM:
         app, com = _APP_AND_COM[state.phase]
     else:
@@ -124,6 +127,7 @@ class Meaning(Enum):
     FIRMWARE_REVERTING = "firmware_reverting"
     RESET_ARMED = "reset_armed"
     RESET_READY = "reset_ready"
+    RESTORES_PASSWORD = "restores_password"  # noqa: S105 - no password
 
 
 _OF_PHASE: Mapping[Phase, Meaning] = {
@@ -140,6 +144,8 @@ def meaning(state: PanelState, now_s: float) -> Meaning:
     """Return what the LEDs say together at a moment [monotonic s]."""
     if state.phase in _OF_PHASE:
         return _OF_PHASE[state.phase]
+    if state.restores_password:
+        return Meaning.RESTORES_PASSWORD
     shown = patterns(state, now_s)
     if shown.app is Led.SLOW5:
         return Meaning.SERIOUS_FAULT

@@ -205,8 +205,10 @@ class XknxLink(ABC):
     def _stranger(self, raw: bytes) -> None:
         self.strangers += 1
         if self.strangers == 1:
-            log.warning("frame of a stranger in our tunnel dropped (further ones are only counted)")
-        wire.debug("of a stranger: %s", raw.hex())
+            log.warning(
+                "frame of an unknown sender in our tunnel dropped (further ones are only counted)"
+            )
+        wire.debug("of an unknown sender: %s", raw.hex())
 
     def _malformed(self, raw: bytes) -> None:
         self.malformed += 1

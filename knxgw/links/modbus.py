@@ -9,11 +9,11 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Generic, NoReturn, Protocol, TypeVar
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.events import DeviceEvent
-from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
+from knxgw.errors import GatewayError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_log import LinkLog
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
@@ -85,6 +85,17 @@ class Pollable(Protocol):
 D = TypeVar("D", bound=Pollable)
 
 
+class Came(NamedTuple):
+    """What came of a request."""
+
+    registers: Sequence[int]
+    took_s: float
+    error: str = ""  # "": it was answered
+
+
+OnExchange = Callable[[D, Request, Came], None]  # hears of a device and its request
+
+
 def needs_of(drivers: Sequence[Pollable]) -> ConnectionNeeds:
     """Return the strictest needs of the devices behind one endpoint."""
     models = [driver.model for driver in drivers]
@@ -106,12 +117,15 @@ class ModbusBus(Generic[D]):
         *,
         drivers: Sequence[D],
         on_event: Callable[[DeviceEvent], None],
+        on_exchange: OnExchange[D] | None = None,
     ) -> None:
+        """Serve devices; `on_exchange` hears of every request and only notes it."""
         self.name = endpoint.name
         self.drivers = tuple(drivers)
         self.requests = 0
         self._endpoint = endpoint
         self._on_event = on_event
+        self._on_exchange = on_exchange
         self._wake = asyncio.Event()
         self._stale_answers = StaleAnswerGuard(numbered=endpoint.numbers_answers)
         self._is_numbered = endpoint.numbers_answers
@@ -348,15 +362,31 @@ class ModbusBus(Generic[D]):
         """Return what was read; repeat a request that a sleeping device may have missed."""
         unit_id, wake_after_s = request.unit_id, driver.model.wake_after_s
         if wake_after_s is None:
-            return await self._send(request)
+            return await self._send_noted(driver, request)
         idle_s = self._stale_answers.idle_s(unit_id, loop.time())
         try:
-            return await self._send(request)
+            return await self._send_noted(driver, request)
         except LinkTimeoutError:
             if idle_s < wake_after_s or not self._endpoint.is_serial:
                 raise
         await self.connection.wait_for_silence()
-        return await self._send(request, repeated=True)
+        return await self._send_noted(driver, request, repeated=True)
+
+    async def _send_noted(
+        self, driver: D, request: Request, *, repeated: bool = False
+    ) -> Sequence[int]:
+        """Send a request, and let whoever listens note it with what came back."""
+        if self._on_exchange is None:
+            return await self._send(request, repeated=repeated)
+        now_s = asyncio.get_running_loop().time
+        begun_at = now_s()
+        try:
+            registers = await self._send(request, repeated=repeated)
+        except GatewayError as err:
+            self._on_exchange(driver, request, Came((), now_s() - begun_at, str(err)))
+            raise
+        self._on_exchange(driver, request, Came(registers, now_s() - begun_at))
+        return registers
 
     async def _send(self, request: Request, *, repeated: bool = False) -> Sequence[int]:
         self.requests += 1

@@ -7,24 +7,28 @@ offer: its driver goes on for a moment, but its events are dropped.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from knxgw.catalogue.points import Table
 from knxgw.charging.events import DeviceEvent, LinkCondition
 from knxgw.charging.scope import PointNumber
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceId, DeviceRole, devices
 from knxgw.config.model import Configuration, ConnectionKind
+from knxgw.errors import LinkError, LinkTimeoutError, PeerError, RejectedError
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.modbus import ModbusBus
+from knxgw.links.modbus import ModbusBus, OnExchange
 from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint, framing_of
 from knxgw.modbus.driver import Driver
+from knxgw.modbus.spare_reads import Answer
 
 log = logging.getLogger(__name__)
 LAST_DELAY_S = 15.0  # between two tries to reach an endpoint
 LAST_WRITES_S = 0.8  # for the last writes to a charger
 CHECK_EVERY_S = 0.02  # how often their end is checked
+READ_ONCE_S = 15.0  # that a person waits for registers
 NOT_POLLED = (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
 MOST_TURNS = 7
 
@@ -83,8 +87,14 @@ class _Served:
 class ModbusBuses:
     """All buses of a site. Use `configure`, then `run`; `configure` again at any time."""
 
-    def __init__(self, on_event: Callable[[DeviceEvent], None]) -> None:
+    def __init__(
+        self,
+        on_event: Callable[[DeviceEvent], None],
+        on_exchange: Callable[[str], OnExchange[Driver]] | None = None,
+    ) -> None:
+        """Pass on events; `on_exchange` returns who notes the requests of the bus of that name."""
         self._on_event = on_event
+        self._on_exchange = on_exchange
         self._buses: dict[ModbusEndpoint, ModbusBus[Driver]] = {}
         self._served: dict[tuple[ModbusEndpoint, DeviceId], _Served] = {}
         self._chargers: dict[PointNumber, _Served] = {}
@@ -165,7 +175,10 @@ class ModbusBuses:
     def _serve(self, endpoint: ModbusEndpoint, drivers: list[Driver]) -> None:
         bus = self._buses.get(endpoint)
         if bus is None:
-            self._buses[endpoint] = ModbusBus(endpoint, drivers=drivers, on_event=self._on_event)
+            note = None if self._on_exchange is None else self._on_exchange(endpoint.name)
+            self._buses[endpoint] = ModbusBus(
+                endpoint, drivers=drivers, on_event=self._on_event, on_exchange=note
+            )
             self._start(endpoint)
             return
         leaving = [driver for of, driver in self._leaving.values() if of is bus]
@@ -197,6 +210,41 @@ class ModbusBuses:
         if served is not None:
             served.driver.unlock()
             self._buses[served.endpoint].wake()
+
+    # --- what a person asks
+
+    def driver_of(self, device: DeviceId) -> Driver | None:
+        """Return the driver of a device, None: there is none of it; safe from any thread."""
+        served = tuple(self._served.values())
+        return next((one.driver for one in served if one.device.id == device), None)
+
+    async def read_once(
+        self, device: DeviceId, table: Table, address: int, count: int
+    ) -> Sequence[int]:
+        """Read registers of a device once, behind all of its polls.
+
+        Raises: RejectedError, it cannot be asked so; PeerError, LinkError, what came instead.
+        """
+        served = next((one for one in self._served.values() if one.device.id == device), None)
+        if served is None:
+            raise RejectedError("there is no such device")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+
+        def done(what: Answer) -> None:
+            if not answer.done():
+                answer.set_result(what)
+
+        served.driver.read_spare(table, address, count, done, loop.time())
+        self._buses[served.endpoint].wake()
+        try:
+            async with asyncio.timeout(READ_ONCE_S):
+                what = await answer
+        except TimeoutError as err:
+            raise LinkTimeoutError("the bus was too busy to read that") from err
+        if isinstance(what, PeerError | LinkError):
+            raise what
+        return what
 
     # --- tasks
 

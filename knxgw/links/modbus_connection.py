@@ -94,7 +94,7 @@ class Connection:
 
     async def reopen(self) -> bool:
         """Renew the connection; return True if it was refused meanwhile. Raises: as `open`."""
-        wire.debug("%s: connection made anew", self._endpoint.name)
+        wire.debug("%s: new connection made", self._endpoint.name)
         self.close()  # first: the device may take one client only
         loop = asyncio.get_running_loop()
         spacing_s = SPACING_S if self._is_used else UNUSED_S

@@ -83,7 +83,7 @@ async def _write(client: ModbusClient, request: Write, *, numbered: bool) -> Non
             f"wrote register {request.address}, {answer.address} was acknowledged"
         )
     if not _acknowledges(answer, request):
-        raise DecodeError(f"wrote {values} to register {request.address}, not acknowledged so")
+        raise DecodeError(f"wrote {values} to register {request.address}, acknowledged otherwise")
 
 
 async def _answer(
@@ -102,7 +102,7 @@ async def _answer(
         client.ctx.timed_out()
         is_over = isinstance(err, ModbusIOException)
         if client.ctx.has_received:
-            why = "what came is no answer to it"
+            why = "what arrived is not an answer to it"
             raise WrongAnswerError(why if is_over else f"{why}, and {_ENDED}") from err
         if not is_over:
             raise EndedError(_ENDED) from err

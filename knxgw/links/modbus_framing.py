@@ -62,7 +62,7 @@ class SocketFramer(_Listening, FramerSocket):
         rest = data[used : used + 2]
         heads = {number.to_bytes(2, "big")[: len(rest)] for number in self.awaited}
         if content and rest and heads and rest not in heads:
-            raise ModbusException("what follows is no late answer")
+            raise ModbusException("what follows is not a late answer")
         return used, unit_id, number, content
 
 

@@ -93,7 +93,7 @@ def scaled(point: Point, raw: Raw, exponent: Raw = 0) -> float:
     if isinstance(raw, str):
         raise DecodeError(f"{point.name}: {raw!r} is not a number")
     if not isinstance(exponent, int) or abs(exponent) > LARGEST_EXPONENT:
-        raise DecodeError(f"{point.name}: {exponent!r} is no exponent of a scale")
+        raise DecodeError(f"{point.name}: {exponent!r} is not an exponent of a scale")
     if raw in point.zero:
         return 0.0
     return _power_of_ten(raw, exponent) * point.scale + point.add

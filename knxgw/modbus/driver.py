@@ -30,7 +30,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
-from knxgw.catalogue.points import TextFormat
+from knxgw.catalogue.points import Table, TextFormat
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -42,7 +42,7 @@ from knxgw.charging.events import (
 )
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import DeviceId
-from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError
+from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError, RejectedError
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
 from knxgw.modbus.health import BACK_OFF_FIRST_S, Health
@@ -51,6 +51,7 @@ from knxgw.modbus.model_check import ModelCheck
 from knxgw.modbus.plan import Block
 from knxgw.modbus.reader import Reader, Refusal
 from knxgw.modbus.requests import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Read, Request
+from knxgw.modbus.spare_reads import Done, SpareReads, spare_block
 from knxgw.modbus.writing import Write
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class Driver:
             else None
         )
         self._starts_up = False
+        self._spare_reads = SpareReads()
 
     @property
     def condition(self) -> LinkCondition:
@@ -143,6 +145,29 @@ class Driver:
         if self._commander is not None:
             self._commander.unlock()
 
+    # --- what a person asks
+
+    @property
+    def register_offset(self) -> int:
+        """Return what is added to the addresses that belong to a connector, or to a SunSpec model."""
+        return self._reader.register_offset
+
+    def read_spare(self, table: Table, address: int, count: int, done: Done, now_s: float) -> None:
+        """Read registers once, behind all polls; `done` hears what comes back.
+
+        Raises: RejectedError, there is nothing to read so, or the device cannot be asked now.
+        """
+        if self.condition is not LinkCondition.GOOD:
+            raise RejectedError("the device cannot be reached")
+        block = spare_block(
+            unit_id=self.unit_id,
+            table=table,
+            address=address,
+            count=count,
+            most=self.model.read.max_registers,
+        )
+        self._spare_reads.ask(block, done, now_s)
+
     # --- the bus asks
 
     def opened(self) -> None:
@@ -157,14 +182,14 @@ class Driver:
         """Return when the next request is due [monotonic s]."""
         commander = self._active_commander
         write_at = commander.due_at(now_s) if commander else math.inf
-        return min(write_at, self._reader.schedule.due_at())
+        return min(write_at, self._spare_reads.due_at(self._reader.schedule))
 
     def next_request(self, now_s: float) -> Request | None:
         """Return the request that is due now; writes come before reads."""
         commander = self._active_commander
         if commander is not None and (write := commander.next_write(now_s)):
             return write
-        block = self._reader.schedule.next_block(now_s)
+        block = self._spare_reads.next_block(self._reader.schedule, now_s)
         return Read(block=block) if block else None
 
     def priority(self, now_s: float) -> int:
@@ -190,12 +215,18 @@ class Driver:
 
     def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take the registers of an answer; return the resulting events."""
+        if self._spare_reads.take(request.block, registers):
+            self._reader.schedule.note_other_read(now_s)
+            return []
         return self._checked(self._handle_answer(request, registers, now_s), now_s)
 
     def failed(
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
         """Take a failed request: silence, a refusal or a wrong answer."""
+        if isinstance(request, Read) and self._spare_reads.take(request.block, error):
+            self._reader.schedule.note_other_read(now_s)
+            return []  # what nobody polls says nothing about the device
         return self._checked(self._handle_failure(request, error, now_s), now_s)
 
     def _handle_answer(
@@ -439,6 +470,8 @@ class Driver:
             return []
         was_away = self.condition in (LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL)
         self._health.condition = condition
+        if condition is not LinkCondition.GOOD:
+            self._spare_reads.drop(LinkError("the device cannot be reached"))
         if condition is LinkCondition.NOT_REACHABLE:
             if self._model_check is not None:
                 self._model_check.lost()

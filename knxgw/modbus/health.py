@@ -128,7 +128,11 @@ class Health:
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
         if self._is_logged:
-            log.info("%s: answers are right again, after %d wrong", self._name, self._trouble_count)
+            log.info(
+                "%s: answers are correct again, after %d wrong ones",
+                self._name,
+                self._trouble_count,
+            )
         self._trouble_count, self._is_logged = 0, False
         return LinkCondition.GOOD
 
@@ -199,7 +203,7 @@ class Health:
         if (what := (kind, address, error.code)) not in self._logged:
             self._logged.add(what)
             why = exception_text(error.code)
-            log.warning("%s: %s: refused, %s (said once)", self._name, describe(request), why)
+            log.warning("%s: %s: refused, %s (reported once)", self._name, describe(request), why)
 
     def log_silence(self, now_s: float) -> None:
         """Log that the device does not answer although there is a connection."""

@@ -155,7 +155,7 @@ class ModelCheck:
         is_new = shown is not LinkCondition.WRONG_MODEL
         self._rechecks = 0 if is_new else self._rechecks + 1
         if is_new:
-            text = "%s: what answers is no %s (%s): nothing is written to it"
+            text = "%s: the device that answers is not a %s (%s): nothing is written to it"
             log.warning(text, self._name, self._model.id, self._evidence.reason)
         recheck_after_s = doubled_s(
             self._rechecks + 1, first_s=RECHECK_FIRST_S, last_s=RECHECK_LAST_S

@@ -188,6 +188,15 @@ class PollSchedule:
         """Return the time of the last request [monotonic s]."""
         return self._last_request_at
 
+    @property
+    def allowed_at(self) -> float:
+        """Return when the device may be read again, whatever is due [monotonic s]."""
+        return max(self._last_request_at + self._min_interval_s, self._paused_until)
+
+    def note_other_read(self, now_s: float) -> None:
+        """Note a read of this device that is not planned here."""
+        self._last_request_at = now_s
+
     def pause_until(self, until: float) -> None:
         """Make no request before `until` [monotonic s]."""
         self._paused_until = until
@@ -247,8 +256,7 @@ class PollSchedule:
         """Return when the next read is due [monotonic s]."""
         if self._soonest_at is None:
             self._soonest_at = min(map(self._block_due_at, self.blocks), default=float("inf"))
-        allowed_at = max(self._last_request_at + self._min_interval_s, self._paused_until)
-        return max(allowed_at, self._soonest_at)
+        return max(self.allowed_at, self._soonest_at)
 
     def next_block(self, now_s: float) -> Block | None:
         """Return the block to read now: the most overdue in proportion to its period."""

@@ -62,8 +62,8 @@ class SumCheck:
             return
         self._logged.add(what)
         log.warning(
-            "%s: %s (%.0f W together) do not fit the power (%.0f W): one of them counts otherwise "
-            "than the model file says; compare with a display, and report model and firmware",
+            "%s: %s (%.0f W together) do not fit the power (%.0f W): one of them does not count as "
+            "the model file says; compare with a display, and report model and firmware",
             self._name,
             what,
             sum_w,

@@ -140,7 +140,7 @@ class Probing:
         """Return a text about the pause between two questions, "" if there is none."""
         if self.slowest is None:
             return ""
-        return f"one in {_gap_s(self.slowest):g} s, as {self.slowest.manufacturer} wants it"
+        return f"one in {_gap_s(self.slowest):g} s, as {self.slowest.manufacturer} requires"
 
     @property
     def unit(self) -> int | None:
@@ -304,7 +304,7 @@ class Probing:
         score = tally.score + (3.0 if is_named else 0.0)
         evidence = tally.evidence + (3.0 if is_named else 0.0)
         fraction = max(0.0, min(1.0, score / (tally.maximum or 1.0)))
-        reasons = ["says itself that it is this model"] if is_named else []
+        reasons = ["identifies itself as this model"] if is_named else []
         reasons += tally.reasons
         return Candidate(
             model=model,

@@ -65,6 +65,11 @@ class Reader:
         self.schedule = self._new_schedule()
 
     @property
+    def register_offset(self) -> int:
+        """Return what is added to the addresses of a connector, or of the SunSpec model found."""
+        return self._offset
+
+    @property
     def is_searching(self) -> bool:
         """Tell whether the registers of a SunSpec device have not been found yet."""
         return self._search is not None and self._search.start is None

@@ -49,7 +49,7 @@ Request = Read | Write
 
 def exception_text(code: int) -> str:
     """Return the text for an exception code."""
-    return f"exception {code}, {_MEANINGS.get(code, 'which no standard names')}"
+    return f"exception {code}, {_MEANINGS.get(code, 'which no standard defines')}"
 
 
 def describe(request: Request) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from knxgw.monitoring.plot_ring import PlotData, PlotRing, Span
+from knxgw.monitoring.requests import RequestRing
 from knxgw.monitoring.telegrams import TelegramRing
 
 
@@ -22,6 +23,7 @@ class Recorder:
     def __init__(self, wall_clock: Callable[[], datetime], now_s: Callable[[], float]) -> None:
         self.plot = PlotRing()
         self.telegrams = TelegramRing()
+        self.requests = RequestRing()
         self._wall_clock = wall_clock
         self._now_s = now_s
 

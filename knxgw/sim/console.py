@@ -109,7 +109,7 @@ def _number_in(word: str, *, low: float, high: float) -> float:
     try:
         value = float(word)
     except ValueError:
-        raise RejectedError(f"{word[:LONGEST_WORD]!r} is no number") from None
+        raise RejectedError(f"{word[:LONGEST_WORD]!r} is not a number") from None
     if not low <= value <= high:
         raise RejectedError(f"{word[:LONGEST_WORD]} is not possible: {low:g} to {high:g}")
     return value
@@ -145,7 +145,7 @@ def _obey_point(site: SimulatedSite, words: list[str]) -> str:
 def _vehicle(words: list[str]) -> Vehicle:
     phases = words[0] if words else "3"
     if phases not in ("1", "2", "3"):
-        raise RejectedError(f"{phases[:LONGEST_WORD]!r} is no number of phases: 1, 2 or 3")
+        raise RejectedError(f"{phases[:LONGEST_WORD]!r} is not a number of phases: 1, 2 or 3")
     maximum_a = _number_in(words[1], low=1, high=MOST_CAR_A) if len(words) > 1 else 16.0
     return Vehicle(phases=int(phases), maximum_ma=round(maximum_a * 1000))
 

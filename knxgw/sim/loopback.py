@@ -159,5 +159,5 @@ def line_directory() -> Path:
     except OSError as err:
         raise GatewayError(f"{path} cannot be used for serial lines: {err.strerror}") from err
     if path.is_symlink() or status.st_uid != os.getuid():
-        raise GatewayError(f"{path} belongs to somebody else: remove it, or set TMPDIR")
+        raise GatewayError(f"{path} belongs to another user: remove it, or set TMPDIR")
     return path

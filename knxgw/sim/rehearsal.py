@@ -100,7 +100,7 @@ def rehearse(
         real = f"{configuration.website_host}:{configuration.website_port}"
         notes.append(f"status page: {website_edits[0].value} in place of {real}")
     if any(edit.key[-1] != "port" for edit in line_edits):
-        notes.append("serial line: 8 data bits, no parity: a pseudo terminal knows nothing else")
+        notes.append("serial line: 8 data bits, no parity: a pseudo terminal supports nothing else")
     return Rehearsal(
         configuration=replace(
             _with_connections(configuration, moved),

@@ -50,7 +50,7 @@ def write_copy(path: Path, text: str) -> None:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(
             MARK
         ):
-            raise GatewayError(f"{path} exists and is no copy for rehearsals: name another file")
+            raise GatewayError(f"{path} exists and is not a copy for rehearsals: name another file")
         path.write_text(text, encoding="utf-8")
     except OSError as err:
         raise GatewayError(f"{path} cannot be written: {err.strerror}") from err

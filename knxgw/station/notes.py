@@ -72,7 +72,7 @@ def notes_of(
     old, new = before.session.latest, point.session.latest
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
     if is_open and not was_open:
-        text = f"cp{number}: session begun, state {_shown(point, now)}, {offer}"
+        text = f"cp{number}: session started, state {_shown(point, now)}, {offer}"
         yield Note(text=text, level=NoteLevel.EVENT)
     elif was_open and new is not None and not is_open:
         text = f"cp{number}: session ended: {_summary(point, new)}"

@@ -377,7 +377,7 @@ def _notes_on_refusal(
     elif isinstance(event, SetpointCommanded):
         wanted_ma = event.setpoint_ma
         if wanted_ma is None:
-            yield Note(text=f"cp{number}: setpoint ignored, it is no current")
+            yield Note(text=f"cp{number}: setpoint ignored, it is not a current")
         elif not before.limits.allows_setpoint(wanted_ma):
             kept_a = after.control.setpoint_ma / 1000
             yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {kept_a:g} A")

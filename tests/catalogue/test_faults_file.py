@@ -83,7 +83,7 @@ def test_a_code_that_is_there_twice_is_refused() -> None:
     [
         ("severity: {general: 130}", "severity: {general: 131}", "131 is out of range"),
         ("severity: {general: 130}", "severity: {device: 130}", "severity.device: unknown key"),
-        ("severity: {general: 130}", "severity: {}", "says nobody who can have the fault"),
+        ("severity: {general: 130}", "severity: {}", "does not say who can have the fault"),
         ("severity: {general: 130}", "severe: 130", "severe: unknown key; did you mean 'severity'"),
         ("title_de: Schwerer interner Fehler", "", "key 'title_de' is missing"),
         ("title_de: Schwerer interner Fehler", "title_de: ' '", "title_de: is empty"),

@@ -70,7 +70,7 @@ MISTAKES = [
     (SUNSPEC, "4, table: holding, type: i16, scale_from: sf_current",
      "4, table: holding, type: i16, scale_from: sf_cur", "point 'sf_cur' does not exist"),
     (SUNSPEC, "4, table: holding, type: i16, scale_from: sf_current",
-     "4, table: holding, type: i16, scale_from: energy_total", "'energy_total' is no exponent"),
+     "4, table: holding, type: i16, scale_from: energy_total", "'energy_total' is not an exponent"),
     (SUNSPEC, "max_registers: 107", "max_registers: 3", "cannot be read together with"),
     (SUNSPEC, "block: merged", "block: single", "cannot be read together with"),
     (SUNSPEC, "address: 54,", "address: 107,", "is outside the model"),
@@ -122,7 +122,7 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "60 s; make `refresh_s` and 3 times `write.min_interval_s` less"),
     ("foxess_evc", "refresh: [{point: setpoint_write, value: offer}]",
      "refresh: [{point: failsafe_current, value: minimum}]",
-     "watchdog.refresh: 'failsafe_current' is no step of `offer`, and so not repeated with it; "
+     "watchdog.refresh: 'failsafe_current' is not a step of `offer`, so it is not repeated with it; "
      "name a step of `offer`, or write `trigger: steps`"),
     ("bender_cc612_mennekes_professional", "  refresh_s: 25\n",
      "  refresh_s: 25\n  refresh: [{point: failsafe_timeout, value: watchdog}]\n",
@@ -132,15 +132,15 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "pause: [{point: enable, value: 0, read_back: enable}]",
      "control.pause[0]: point 'enable' cannot be read back; give it `access: rw` or `ro`"),
     ("keba_p30", "refresh_s: 25", "refresh_s: 30",
-     "watchdog.refresh_s: fed every 30 s, a watchdog of 60 s bites when one telegram is late; "
+     "watchdog.refresh_s: fed every 30 s, a watchdog of 60 s trips when one telegram is late; "
      "write less than half of the timeout: refresh_s below 30"),
     ("keba_p30", "  refresh: [{point: failsafe_timeout, value: watchdog}]\n", "",
      "watchdog: nothing feeds the watchdog; add `refresh: [{point: …, value: …}]`"),
     ("keba_p30", "current_l2: {address: 1010", "current_l2: {address: 1008",
-     "points.current_l2: register 1008 belongs to 'current_l1' already; "
+     "points.current_l2: register 1008 already belongs to 'current_l1'; "
      "check the addresses and types of both (`current_l1` has 2 from 1008 on)"),
     ("keba_p30", "current_l2: {address: 1010", "current_l2: {address: 1009",
-     "points.current_l2: register 1009 belongs to 'current_l1' already; "
+     "points.current_l2: register 1009 already belongs to 'current_l1'; "
      "check the addresses and types of both (`current_l1` has 2 from 1008 on)"),
     ("enovates", "charging: {state: C2,", "charging: {state: C3,",
      "simulator.states.charging: shows state = C3, which `codes` of 'state' does not know; "
@@ -183,7 +183,7 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "compare both scales with the source, and a phase with a display"),
     ("alfen_eve", "power_l3: {address: 342, table: holding, type: f32,",
      "power_l3: {address: 342, table: holding, type: f32, scale: 1000,",
-     "points.power_l3: counts otherwise than 'power_l1'; "
+     "points.power_l3: counts differently from 'power_l1'; "
      "give it the same type, scale, orders and invalid codes, or check both"),
     ("alfen_eve", "  power: {address: 344, table: holding, type: f32,",
      "  power: {address: 344, table: holding, type: f32, scale: 1000,",
@@ -199,9 +199,9 @@ WHOLE = [  # model, what stands there, what is written instead, the finding
      "write all bits of the registers, and the smaller end of a range first"),
     ("phoenix_charx", "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [0xFFFFFFFF]",
      "current_l1: {address: 1238, table: holding, type: i32, scale: 0.001, unit: A, invalid: [none]",
-     "points.current_l1.invalid[0]: 'none' is no number; write 0x8000, or 0x7FF0..0x7FFF"),
+     "points.current_l1.invalid[0]: 'none' is not a number; write 0x8000, or 0x7FF0..0x7FFF"),
     ("abl_em4", "      0xA2: {meaning: reserved, state: 3}", "      161: {meaning: reserved, state: 3}",
-     "points.state.codes.161: 161 is 161, which has a meaning already; remove one of them"),
+     "points.state.codes.161: 161 is 161, which already has a meaning; remove one of them"),
     ("alfen_eve", "  power: {address: 344, table: holding, type: f32,",
      "  power: {address: 344, table: holding, type: f32, scale: 0,",
      "points.power: scale 0 makes every value 0; write what gives the unit, or leave it out"),
@@ -262,7 +262,7 @@ RATIOS = [
     ("times: [ct_ratio], unit: A", "times: [ct_rat], unit: A", "point 'ct_rat' does not exist"),
     ("times: [ct_ratio], unit: A", "times: [voltage_l1], unit: A", "'voltage_l1' is no ratio"),
     ("type: i16, poll: slow, required: true, confidence: high, note: \"IrAt",
-     "type: i16, poll: slow, confidence: high, note: \"IrAt", "nothing is told as long as"),
+     "type: i16, poll: slow, confidence: high, note: \"IrAt", "nothing is reported as long as"),
     ("times: [vt_ratio], unit: V", "add: 1, times: [vt_ratio], unit: V", "leave `add` out"),
     ("transformers: read\n", "", "transformers is none, but some point has `times`"),
     ("transformers: read\n", "transformers: maybe\n", "expected one of none, applied, read, unsure"),

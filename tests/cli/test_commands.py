@@ -168,7 +168,7 @@ def test_check_lists_every_mistake_at_once_with_line_key_and_remedy(tmp_path: Pa
     assert f"{path}:7: error:" in output
     assert "goe_charger" in output
     assert output.count(f"{path}:8: error:") == 2
-    assert "errors, the file must be mended" in output
+    assert "errors, the file must be corrected" in output
 
 
 def test_check_of_a_missing_file_is_status_1_and_of_no_file_2(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
         first.file.write_text(text, encoding="utf-8")  # type: ignore[union-attr]
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "Renamed" in page(), 10, "the other name")
-        assert browser.sock is used, "no connection was made anew"
+        assert browser.sock is used, "no connection was made again"
         os.kill(os.getpid(), signal.SIGTERM)
 
     with open_store(tmp_path / "state") as store:
@@ -208,7 +208,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
         for number in range(2):
             await until(is_ready, 10, "the first one")
             os.kill(os.getpid(), signal.SIGHUP)
-            told = partial(has_said, caplog, "is taken again", number + 1)
+            told = partial(has_said, caplog, "is used again", number + 1)
             await until(told, 10, "the way back")
         await until(is_ready, 10, "the first one again")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -219,7 +219,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
             await asyncio.sleep(0.1)  # the signals are its business from now on
             group.create_task(drive())
     assert asked == [first, first], "the one before ran on each time"
-    assert caplog.text.count("is taken again") == 2
+    assert caplog.text.count("is used again") == 2
     assert first.listener.is_open is False
     caplog.clear()  # the two ERRORs were meant
     with socket.create_server(("127.0.0.1", first.listener.address.port)):

@@ -250,7 +250,7 @@ def test_a_file_that_is_no_copy_is_not_overwritten(tmp_path: Path) -> None:
     other.write_text("mine")
     result = knxgw("sim", "--site", str(site), "--write", str(other))
     assert result.exit_code == 1
-    assert "no copy for rehearsals" in result.output
+    assert "not a copy for rehearsals" in result.output
     assert (site.read_text(), other.read_text()) == (before, "mine")
 
 

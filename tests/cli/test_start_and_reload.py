@@ -104,7 +104,7 @@ BAD = {
     "no keyring": (secured("routing", "no.knxkeys"), "knx.keyring", "no.knxkeys: is not a keyring"),
     "wrong password": (secured("routing", word_in="wrong"), "knx.keyring", "house.knxkeys: its signature"),
     "password in ISO 8859-1": (
-        secured("routing", word_in="latin"), "knx.keyring_password_file", "latin: is not a text in UTF-8",
+        secured("routing", word_in="latin"), "knx.keyring_password_file", "latin: is not UTF-8 text",
     ),
     "unknown tunnel": (
         secured("tunnelling_tcp").replace("}", ", individual_address: 1.1.99}"),
@@ -183,12 +183,12 @@ def test_a_missing_password_is_an_error_that_offline_does_not_ask_for(
     assert "its password is not known" in found
     result = CliRunner().invoke(main, ["check", "--offline", str(site.file)])
     assert result.exit_code == 0
-    assert "not looked at (--offline): the keyring" in result.output
+    assert "not checked (--offline): the keyring" in result.output
     site.change("house.knxkeys", "/on/another/machine.knxkeys")
     assert "there is no file /on/another/machine.knxkeys" in errors(judge_file(site.file))[0]
     assert errors(judge_file(site.file, offline=True)) == []
-    assert "not looked at (--offline): whether the website's address is free" in result.output
-    assert "not looked at (--offline): the state directory" in result.output
+    assert "not checked (--offline): whether the website's address is free" in result.output
+    assert "not checked (--offline): the state directory" in result.output
     assert result.output.endswith("good, with warnings\n")
 
 
@@ -205,7 +205,7 @@ def test_a_port_of_another_program_is_an_error_for_all_three(site: Site, tmp_pat
     for answer in answers:
         (found,) = errors(answer)
         assert found.startswith(f"{site.file}:4: error: website.listen: cannot listen on 127.0.0.1")
-        assert "in use by another program; stop that one, or choose another address" in found
+        assert "in use by another program; stop it, or choose another address" in found
 
 
 @pytest.mark.parametrize(
@@ -288,15 +288,17 @@ def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
             running.process.send_signal(signal.SIGHUP)
             running.wait_to_say("website.listen: cannot listen")
             assert health(site.web) is not None
-        wait_until(lambda: running.said.count("is not taken; the one") == 3, 5.0, "three refusals")
+        wait_until(
+            lambda: running.said.count("is not used; the previous") == 3, 5.0, "three refusals"
+        )
         site.reset()
         running.process.send_signal(signal.SIGHUP)
-        running.wait_to_say("the configuration was read again and is taken")
+        running.wait_to_say("the configuration was read again and is in use")
         wait_until(is_up(site), 20.0, "the website on the port it had")
         refused = running.said.count(" ERROR ")
         site.change("127.0.0.1:", "0.0.0.0:")  # free as soon as the running one has left
         running.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: running.said.count("read again and is taken") == 2, 20.0, "the reload")
+        wait_until(lambda: running.said.count("read again and is in use") == 2, 20.0, "the reload")
         wait_until(is_up(site), 20.0, "the website on the wider address")
         assert running.said.count(" ERROR ") == refused
         running.end(signal.SIGTERM, 10.0)

@@ -126,7 +126,7 @@ async def test_a_judgement_that_is_late_changes_nothing_and_gives_back_what_it_t
         return Judgement(findings=(), prepared=replace(running, listener=taken, lock=None))
 
     async def drive() -> None:
-        await until(lambda: "the one before runs on" in caplog.text, 5, "the refusal")
+        await until(lambda: "the previous one stays in force" in caplog.text, 5, "the refusal")
         never.set()
         await until(taken.was_open.is_set, 5, "what came late")
         await until(lambda: not taken.is_open, 5, "what is given back")
@@ -144,7 +144,7 @@ async def test_a_bug_in_a_judgement_leaves_the_running_gateway_as_it_is(
         raise ZeroDivisionError("a bug")
 
     async def drive() -> None:
-        await until(lambda: "the one before runs on" in caplog.text, 5, "the refusal")
+        await until(lambda: "the previous one stays in force" in caplog.text, 5, "the refusal")
         assert health(first.listener.address.port) == 200
 
     await serve_while(first, tmp_path / "state", judge, drive)
@@ -163,7 +163,7 @@ def test_a_reload_asked_for_during_the_start_waits_until_the_gateway_runs(tmp_pa
         running.wait_to_say("ready after")
         with file.open("w", encoding="utf-8") as pipe:  # the reload has begun to read
             pipe.write(good)
-        running.wait_to_say("the configuration was read again and is taken")
+        running.wait_to_say("the configuration was read again and is in use")
         running.process.send_signal(signal.SIGHUP)  # nobody writes any more
         running.end(signal.SIGTERM, 5.0)
         assert running.process.returncode == 0

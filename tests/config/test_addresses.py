@@ -35,7 +35,9 @@ def test_what_is_no_group_address_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1.1", "16.0.1", "1.16.1", "1.1.256", "0.0.0", "1/1/1", "a.b.c"])
 def test_what_is_no_individual_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"individual address|too large|no address"):
+    with pytest.raises(
+        ValueError, match=r"individual address|too large|not the address of a device"
+    ):
         parse_individual_address(text)
 
 

@@ -156,7 +156,7 @@ def test_an_incomplete_charging_point_is_disabled_and_alone_means_no_charger(
 def test_a_file_without_charging_points_has_no_charger() -> None:
     assert errors(KNX) == [
         "site.yaml:1: error: charging_points: Conf NoCharger: no charging point is completely "
-        "configured; give one a model and the address of it"
+        "configured; enter the model and the address of one"
     ]
 
 
@@ -226,7 +226,7 @@ WARNINGS = {
         + "load_management: {fuse_a: 40}\n",
         "site.yaml:6: warning: load_management.fuse_a: without the gateway the chargers may draw "
         "L1 38 A, L2 38 A, L3 38 A, above the limit of 37 A (1, 2 have no watchdog and keep their "
-        "last current); lower maximum_a there, use chargers with a watchdog, or fuse them apart",
+        "last current); lower maximum_a there, use chargers with a watchdog, or fuse them separately",
     ),
     "a smart meter type too small for the fuse": (
         HOME + DYNAMIC.replace("35", '80, smart_meter: {dpt: "7.012"}'),
@@ -246,7 +246,7 @@ WARNINGS = {
     "a link to what the load management lacks": (
         HOME + "group_objects: {13: 1/1/1}\n",
         "site.yaml:4: warning: group_objects.13: group object 13 (High power-consuming devices) "
-        "does not exist here: it exists with dynamic load management only; remove the link",
+        "does not exist here: it exists only with dynamic load management; remove the link",
     ),
     "a link to a charging point that is not there": (
         HOME + "group_objects: {100: 1/1/1}\n",

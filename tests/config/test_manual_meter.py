@@ -182,8 +182,8 @@ MISTAKES = {
     ),
     "two values in one register": (
         "function: 3, current: {type: f32, l1: 6, l2: 7, l3: 10}",
-        f"7: error: {KEY}.current.l2: register 7 belongs to {KEY}.current.l1 already, which has 2 "
-        "from 6 on; check both addresses and types",
+        f"7: error: {KEY}.current.l2: register 7 already belongs to {KEY}.current.l1, which has 2 "
+        "registers from 6 on; check both addresses and types",
     ),
     "a value of more registers than a request may have": (
         "function: 3, max_registers: 2, current: {type: f64, l1: 0, l2: 4, l3: 8}",

@@ -93,7 +93,7 @@ MISTAKES = {
     "a meter in place of a charger": (
         charger("eastron_sdm630", "host: 10.0.0.1"),
         "3: error: charging_points[0].model: there is no charger model 'eastron_sdm630': "
-        "it is one of the meters; see `knxgw models chargers`",
+        "it is a meter; see `knxgw models chargers`",
     ),
     "a meter that is not in the catalogue": (
         in_point("meter: {model: eastron_sdm63, connection: {host: 10.0.0.2}}"),
@@ -145,7 +145,7 @@ MISTAKES = {
     ),
     "a client address above 247": (
         charger("abb_terra_ac", "type: serial, unit: 250") + "serial: {port: /dev/ttyUSB0}\n",
-        "3: error: charging_points[0].connection.unit: 250 is no client address of a serial line; "
+        "3: error: charging_points[0].connection.unit: 250 is not a client address of a serial line; "
         "allowed: 1 to 247; 0 disables the device",
     ),
     "a socket the model does not have": (
@@ -206,7 +206,7 @@ MISTAKES = {
     ),
     "a multicast group that is none": (
         HOME.replace("192.168.1.10", "192.168.1.10, multicast_group: 192.168.1.1"),
-        "1: error: knx.multicast_group: '192.168.1.1' is no multicast address; "
+        "1: error: knx.multicast_group: '192.168.1.1' is not a multicast address; "
         "allowed: 224.0.0.0 to 239.255.255.255, usually 224.0.23.12",
     ),
     "a local address that is a name": (
@@ -262,7 +262,7 @@ MISTAKES = {
     ),
     "a group object that does not exist": (
         HOME + "group_objects: {57: 1/0/1}\n",
-        "4: error: group_objects.57: there is no group object 57; nearby are: 55, 56, 59, 60",
+        "4: error: group_objects.57: there is no group object 57; the nearest are: 55, 56, 59, 60",
     ),
     "a group object that is no number": (
         HOME + "group_objects: {state: 1/0/1}\n",

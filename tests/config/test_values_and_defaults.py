@@ -202,8 +202,8 @@ def test_routing_without_an_address_takes_that_of_a_new_device_and_warns() -> No
     site = HOME.replace(KNX, "knx: {link: routing}\n")
     assert configuration(site).knx.individual_address == "15.15.255"
     assert warnings(site) == [
-        "site.yaml:1: warning: knx.individual_address: is missing, 15.15.255 of a new device is "
-        "used; add one such as 1.1.20"
+        "site.yaml:1: warning: knx.individual_address: is missing, so the address of a new "
+        "device is used (15.15.255); add one such as 1.1.20"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The programming button: what presses bring about, and the sequence of a factory reset."""
+"""The programming button: what presses bring about, a lost password, the sequence of a factory reset."""
 
 import itertools
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ class Player:
             for rhythm, flashes in (
                 ("slowly", self.button.is_flashing_slowly),
                 ("rapidly", self.button.is_flashing_rapidly),
+                ("programming", self.button.restores_password),
             ):
                 if flashes:
                     self.asked.setdefault(rhythm, self.now_s)
@@ -77,13 +78,53 @@ def test_a_short_press_toggles_programming_mode_each_time() -> None:
 
 
 @pytest.mark.proves("8.20")
-@pytest.mark.parametrize("held_s", [3.0, 10.0, 29.0, 31.0, 40.0, 600.0])
+@pytest.mark.parametrize("held_s", [3.0, 9.9, 20.1, 29.0, 31.0, 40.0, 600.0])
 def test_a_longer_press_in_operation_does_nothing(held_s: float) -> None:
     player = powered(pressed=False)
     player.wait(5.0)
     assert player.hold(held_s) is Outcome.NOTHING
+    player.wait(0.1)
     assert player.asked == {}
     assert player.hold(0.3) is Outcome.TOGGLE_PROGRAMMING, "the next short one counts"
+
+
+@pytest.mark.proves("8.34", "8.35")
+@pytest.mark.parametrize("held_s", [10.1, 12.0, 19.9])
+def test_held_for_ten_to_twenty_seconds_it_restores_the_password(held_s: float) -> None:
+    player = powered(pressed=False)
+    player.wait(5.0)
+    player.button = press(player.button, player.now_s)
+    player.wait(held_s)
+    assert set(player.asked) == {"programming"}
+    assert player.asked["programming"] == pytest.approx(15.0, abs=0.2)
+    assert player.let_go() is Outcome.RESTORE_PASSWORD
+    player.wait(1.0)
+    assert player.asked == {}
+    assert player.hold(0.3) is Outcome.TOGGLE_PROGRAMMING
+
+
+@pytest.mark.proves("8.34")
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.floats(0.05, 50), st.floats(0.05, 50)), min_size=1, max_size=4))
+def test_only_a_press_of_that_length_restores_the_password(
+    presses: Sequence[tuple[float, float]],
+) -> None:
+    button, now_s = power_on(is_pressed=False, now_s=0.0), 0.0
+    for pause_s, held_s in presses:
+        pressed_s = now_s + pause_s
+        button = press(button, pressed_s)
+        now_s = pressed_s + held_s
+        lasted_s = now_s - pressed_s  # as the clock has it: it rounds
+        assume(abs(lasted_s - 10.0) > 1e-6)
+        assume(abs(lasted_s - 20.0) > 1e-6)
+        button, outcome = release(button, now_s)
+        assert (outcome is Outcome.RESTORE_PASSWORD) == (10.0 <= lasted_s < 20.0)
+
+
+@pytest.mark.proves("8.34")
+@pytest.mark.parametrize("held_s", [1.0, 12.0, 29.0])
+def test_a_button_that_was_held_since_power_came_restores_no_password(held_s: float) -> None:
+    assert after(held_s, BRIEF_S).outcomes == []
 
 
 def test_a_release_without_a_press_does_nothing() -> None:

@@ -17,6 +17,7 @@ states = st.builds(
     PanelState,
     phase=st.sampled_from(Phase),
     is_programming=st.booleans(),
+    restores_password=st.booleans(),
     is_knx_connected=st.booleans(),
     knx_lost_at=moments,
     telegram_at=moments,
@@ -142,7 +143,7 @@ def test_out_of_operation_app_is_off_whatever_is_wrong() -> None:
 def test_programming_is_on_in_programming_mode_only_whatever_else_happens(
     state: PanelState, now_s: float
 ) -> None:
-    if state.phase not in (Phase.RESET_ARMED, Phase.RESET_READY):
+    if state.phase not in (Phase.RESET_ARMED, Phase.RESET_READY) and not state.restores_password:
         assert leds(state, now_s).programming == state.is_programming
 
 
@@ -157,6 +158,19 @@ def test_on_the_way_to_a_factory_reset_all_three_flash_at_the_same_time(
     seen = watched(state)
     assert [in_words(seen, led) for led in ("programming", "app", "com")] == [word] * 3
     assert all(one.programming == one.app == one.com for one in seen)
+
+
+@pytest.mark.proves("8.35")
+@pytest.mark.parametrize("programming", [True, False])
+def test_programming_flashes_rapidly_alone_while_a_release_restores_the_password(
+    programming: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    state = replace(RUNNING, is_programming=programming, restores_password=True)
+    seen = watched(state)
+    assert [in_words(seen, led) for led in ("programming", "app", "com")] == [
+        "rapid flash", "on", "on",
+    ]  # fmt: skip
+    assert meaning(state, 0.0) is Meaning.RESTORES_PASSWORD
 
 
 @settings(max_examples=50)

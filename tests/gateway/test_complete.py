@@ -84,7 +84,7 @@ async def test_the_time_does_not_run_while_the_charging_point_is_held_at_0_a(
         await world.sleep(30)
         await hold(world, active=True)
         draw(world, 0)
-        await world.sleep(600)
+        await world.sleep(200)
         assert await world.read("5/1/53") == OFF
         await hold(world, active=False)
         await world.sleep(20)

@@ -53,8 +53,8 @@ async def test_a_session_is_told_when_it_begins_and_with_its_energy_when_it_ends
         charged_kwh = world.charger().session_wh / 1000
         world.charger().unplug()
         await world.sleep(20)
-    begun = lines.about("session begun")
-    assert begun == ["cp1: session begun, state 8 (charge), offer 16.0 A"]
+    begun = lines.about("session started")
+    assert begun == ["cp1: session started, state 8 (charge), offer 16.0 A"]
     (ended,) = lines.about("session ended")
     assert ended.startswith("cp1: session ended: ")
     assert ended.endswith(" kWh in 20 min")

@@ -141,9 +141,9 @@ charging_points:
         for n in (1, 2, 3)
     )
     async with World(text_, tmp_path) as world:
-        world.charger(1).plug(Vehicle(charge_wh=59_500))
-        world.charger(2).plug(Vehicle(charge_wh=59_500))
-        await world.sleep(1200)
+        world.charger(1).plug(Vehicle(charge_wh=59_900))
+        world.charger(2).plug(Vehicle(charge_wh=59_900))
+        await world.sleep(360)
         world.charger(3).plug(Vehicle())
         await world.sleep(120)
         offers_ma = [world.charger(n).offer_ma for n in (1, 2, 3)]

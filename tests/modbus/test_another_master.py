@@ -13,13 +13,12 @@ from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
-from tests.support.talk import Talk, name_of
+from tests.support.talk import Talk, name_of, settled_s
 
 CHARGERS = tuple(catalogue().chargers.values())
 SWITCHED = [m for m in CHARGERS if m.control and any(s.read_back for s in m.control.offer)]
 BACK_S = 20.0
 THEIRS_MA = 16_000
-SETTLED_S = 150.0  # also where the phases in use have to be found out first
 
 
 class Site(Talk):
@@ -57,7 +56,7 @@ class Site(Talk):
     def interrupted(self) -> None:
         """Charge, then be interrupted."""
         self.driver.want(THEIRS_MA)
-        self.until(SETTLED_S)
+        self.until(settled_s(self._model))
         assert self.box.phases_ma[0] >= 5900
         self.driver.want(0)
         self.wait(30.0)
@@ -117,7 +116,7 @@ def test_one_that_is_switched_on_each_30_s_is_brought_back_each_time(
 def test_one_that_another_switches_off_is_switched_on_again_but_calmly(model: DeviceModel) -> None:
     site = Site(model)
     site.driver.want(10_000)
-    site.until(SETTLED_S)
+    site.until(settled_s(model))
     assert site.box.offer_ma > 0
     site.others_want(0)
     site.wait(90.0)
@@ -128,7 +127,7 @@ def test_one_that_another_switches_off_is_switched_on_again_but_calmly(model: De
 def test_a_vehicle_that_stops_slowly_causes_few_writes(model: DeviceModel) -> None:
     site = Site(model, Vehicle(capacity_wh=1e9, fall_ma_per_s=400))
     site.driver.want(THEIRS_MA)
-    site.until(SETTLED_S)
+    site.until(settled_s(model))
     watchdog, control = model.watchdog, model.control
     assert control is not None
     step = control.pause[-1].point

@@ -177,7 +177,7 @@ def test_a_value_and_its_decimal_exponent_go_both_ways(raw: int, exponent: int) 
 
 @pytest.mark.parametrize("exponent", [11, -11, -32768, 1.5, "2"])
 def test_what_is_no_exponent_of_a_scale_is_an_error(exponent: object) -> None:
-    with pytest.raises(DecodeError, match="is no exponent"):
+    with pytest.raises(DecodeError, match="is not an exponent"):
         scaled(point(RegisterType.I16, 1), 5, exponent)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
-from tests.support.talk import REQUEST_S, Talk, name_of
+from tests.support.talk import REQUEST_S, Talk, name_of, settled_s
 
 CHARGERS = tuple(catalogue().chargers.values())
 WATCHED = [m for m in CHARGERS if m.watchdog is not None]
@@ -64,16 +64,16 @@ def test_an_unchanged_offer_is_held_for_three_times_the_watchdogs_patience(
     assert model.watchdog is not None
     site = Watched(model)
     site.driver.want(16_000)
-    site.until(150.0)
+    site.until(settled_s(model))
     offered_ma = site.box.offer_ma
     assert offered_ma > 14_000
     assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
     site.driver.want(0)
     site.until(site.now_s + 10.0)
-    assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (0, 0)
+    assert site.lowest_and_highest_ma(2 * model.watchdog.timeout_s) == (0, 0)
     site.driver.want(16_000)
-    site.until(site.now_s + 150.0)
-    assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
+    site.until(site.now_s + settled_s(model))
+    assert site.lowest_and_highest_ma(2 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
 
 
 @pytest.mark.parametrize("model", ARMED, ids=name_of)
@@ -213,7 +213,7 @@ def test_every_refresh_step_is_written_where_there_are_several() -> None:
 def test_a_setpoint_shows_within_two_seconds_of_its_acknowledgement(model: DeviceModel) -> None:
     site = Watched(model)
     site.driver.want(8000)
-    site.until(150.0)
+    site.until(settled_s(model))
     for offer_ma in OFFERS_MA:
         site.events.clear()
         asked_s = site.now_s

@@ -68,7 +68,7 @@ def test_one_wrong_answer_in_five_is_comm_until_it_ends_and_has_two_lines_a_day(
     begun, ended = lines(caplog)
     assert begun.startswith("cp1: wrong answers, the last to read of holding register")
     assert begun.endswith("refused, exception 4, device failure")
-    assert ended.startswith("cp1: answers are right again, after 43")
+    assert ended.startswith("cp1: answers are correct again, after 43")
 
 
 @pytest.mark.parametrize("every", [11, 30, 3600])
@@ -113,7 +113,7 @@ def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
         health.answered(None)
     assert lines(caplog) == [
         "cp1: read of holding registers 1000 to 1001 (state), function 3, unit 255: "
-        "refused, exception 2, illegal data address (said once)"
+        "refused, exception 2, illegal data address (reported once)"
     ]
 
 

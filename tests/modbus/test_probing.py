@@ -120,4 +120,4 @@ def test_a_device_is_asked_no_faster_than_its_model_allows() -> None:
     recognised = next(n for n, gap in enumerate(gaps_s) if gap >= 0.5 - 1e-9)
     assert all(gap >= 0.5 - 1e-9 for gap in gaps_s[recognised:])
     assert asked_s[-1] < 60.0
-    assert paces == {"", "one in 0.5 s, as KEBA wants it"}, "who waits is told what for"
+    assert paces == {"", "one in 0.5 s, as KEBA requires"}, "who waits is told what for"

@@ -54,7 +54,7 @@ def test_a_variant_without_some_registers_is_in_order_and_each_is_said_once(
     (standby,) = [line for line in lines if "write" in line]
     assert standby == (
         "cp1: write of holding register 258 (standby), function 6, unit 1: "
-        "refused, exception 2, illegal data address (said once)"
+        "refused, exception 2, illegal data address (reported once)"
     )
     firmware = [line for line in lines if "input register 203 (firmware)" in line]
     assert len(firmware) == 1

@@ -31,7 +31,7 @@ from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.modbus.driving import Drive
 from tests.support.devices import driver as make_driver
 from tests.support.peers import require_peers
-from tests.support.talk import Talk
+from tests.support.talk import Talk, settled_s
 
 HOST = "127.0.0.1"
 MODELS = catalogue().models
@@ -206,7 +206,7 @@ def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: Device
     assert_free(life)
     life.image.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))
     life.driver.want(16_000)
-    life.live(240)
+    life.live(settled_s(model) + 30.0)
     values = life.values
     assert life.state() in (ChargingState.CHARGE, ChargingState.CHARGE_REDUCED), (
         f"state {life.state()} while it is told 16 A: do the steps of `offer` write all that "

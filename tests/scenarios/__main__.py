@@ -10,29 +10,21 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 
 import click
 
-from knxgw.sim.bench.read_scenario import load_scenario
-from knxgw.sim.bench.scenario import Scenario
 from tests.scenarios.variations import (
     FILES,
     OFFSETS,
     ORDERS,
     Variation,
     broken,
+    scenario_of,
     variations,
 )
 
 Job = tuple[str, Variation]
 SHOWN_S = 30.0  # between progress lines where no terminal shows them
-
-
-@cache
-def scenario_of(name: str) -> Scenario:
-    """Return a scenario of the catalogue."""
-    return load_scenario(next(path for path in FILES if path.stem == name))
 
 
 def run(job: Job) -> tuple[Job, list[str]]:

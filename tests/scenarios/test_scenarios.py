@@ -1,12 +1,11 @@
 """Every scenario of the catalogue, run once; load-management 23."""
 
 import random
-from pathlib import Path
 
 import pytest
 
 from knxgw.sim.bench.expectation import OffersAre, When
-from knxgw.sim.bench.read_scenario import load_scenario, parse_scenario
+from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.report import run_scenario
 from tests.scenarios.variations import (
     FILES,
@@ -15,6 +14,7 @@ from tests.scenarios.variations import (
     Variation,
     broken,
     orders_of,
+    scenario_of,
     variations,
     varied,
 )
@@ -124,12 +124,12 @@ CATALOGUE = [
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_scenario_goes_as_expected(name: str) -> None:
-    result = run_scenario(load_scenario(Path(__file__).parent / f"{name}.yaml"))
+    result = run_scenario(scenario_of(name))
     assert not result.failures, "\n".join(result.failures)
 
 
 def test_every_scenario_says_what_it_is_about_and_expects_something() -> None:
-    scenarios = [load_scenario(path) for path in FILES]
+    scenarios = [scenario_of(path.stem) for path in FILES]
     assert all(scenario.about and scenario.expectations for scenario in scenarios)
 
 
@@ -141,7 +141,7 @@ def test_the_catalogue_is_complete() -> None:
 
 def _sample() -> list[tuple[str, Variation]]:
     """Return some variations of short scenarios, the same each time; `make scenarios` runs all."""
-    scenarios = [load_scenario(path) for path in FILES]
+    scenarios = [scenario_of(path.stem) for path in FILES]
     every = [
         (scenario.name, variation)
         for scenario in scenarios
@@ -161,19 +161,19 @@ def _sample() -> list[tuple[str, Variation]]:
 def test_a_scenario_goes_as_expected_in_any_order_and_whenever_the_meter_looks(
     name: str, variation: Variation
 ) -> None:
-    found = broken(load_scenario(Path(__file__).parent / f"{name}.yaml"), variation)
+    found = broken(scenario_of(name), variation)
     assert not found, "\n".join(found)
 
 
 def test_the_variation_that_changes_nothing_expects_what_the_file_says() -> None:
     for path in FILES:
-        scenario = load_scenario(path)
+        scenario = scenario_of(path.stem)
         first = next(variations(scenario, orders=1, offsets=1, seed=0))
         assert varied(scenario, first).expectations == scenario.expectations
 
 
 def test_another_order_expects_the_same_of_the_same_charging_points() -> None:
-    scenario = load_scenario(Path(__file__).parent / "S04.yaml")
+    scenario = scenario_of("S04")
     turned = varied(scenario, Variation(order=(3, 2, 1)))
     assert turned.connection.priority == 3
     last = turned.expectations[-1].subject
@@ -182,7 +182,7 @@ def test_another_order_expects_the_same_of_the_same_charging_points() -> None:
 
 
 def test_a_later_sample_moves_deadlines_but_no_amounts() -> None:
-    scenario = load_scenario(Path(__file__).parent / "S10.yaml")
+    scenario = scenario_of("S10")
     turned = varied(scenario, Variation(order=(1, 2), shift_s=0.5))
     pairs = list(zip(scenario.expectations, turned.expectations, strict=True))
     assert all((two.early_s, two.late_s) == (1.5, 1.5) for _, two in pairs)
@@ -230,8 +230,8 @@ def test_what_belongs_to_samples_goes_along_with_them_and_nothing_else() -> None
 
 
 def test_of_more_than_three_charging_points_some_orders_are_looked_at() -> None:
-    scenario = load_scenario(Path(__file__).parent / "S16.yaml")
+    scenario = scenario_of("S16")
     orders = orders_of(scenario)
     assert len(set(orders)) == 24
     assert orders == orders_of(scenario)
-    assert len(orders_of(load_scenario(Path(__file__).parent / "S08.yaml"))) == 6
+    assert len(orders_of(scenario_of("S08"))) == 6

@@ -22,6 +22,7 @@ The invariants are watched throughout.
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain, islice, permutations, product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ from knxgw.sim.bench.expectation import (
     Subject,
 )
 from knxgw.sim.bench.judge import failures, probes
+from knxgw.sim.bench.read_scenario import load_scenario
 from knxgw.sim.bench.runner import Run
 from knxgw.sim.bench.scenario import Happening, MeterModel, Reconfigured, Scenario, Span, Told
 
@@ -62,6 +64,12 @@ class Variation:
 
     order: Order
     shift_s: float = 0.0
+
+
+@cache
+def scenario_of(name: str) -> Scenario:
+    """Return a scenario of the catalogue."""
+    return load_scenario(Path(__file__).parent / f"{name}.yaml")
 
 
 def variations(scenario: Scenario, *, orders: int, offsets: int, seed: int) -> Iterator[Variation]:

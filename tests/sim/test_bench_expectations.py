@@ -47,7 +47,7 @@ def test_what_becomes_so_in_time_and_stays_so_is_as_expected(expectation: str) -
     ("expectation", "problem"),
     [
         ("becomes: [110, 122], to: 240, offers_a: 9", "offers are 14/14 A at 122.0 s"),
-        ("becomes: [124, 130], to: 240, offers_a: 9", "was so before 124 s"),
+        ("becomes: [124, 130], to: 240, offers_a: 9", "held before 124 s"),
         ("becomes: [122, 124], offers_a: 9", "offers are "),
         ("becomes: [122, 124], to: 280, offers_a: 9", "offers are "),
         ("becomes: [120.2, 120.3], to: 240, load_a: 32", "the line carries 42/42/42 A at 120.3 s"),
@@ -139,7 +139,7 @@ def test_a_rise_that_is_cut_off_is_a_mistake() -> None:
         ),
         (
             "measured_a: 4",
-            "expect[0]: `measured_a` is looked at at one moment; write `at` or `by`",
+            "expect[0]: `measured_a` is checked at one moment; write `at` or `by`",
         ),
         (
             "by: 5, to: 9, offers_a: 6",

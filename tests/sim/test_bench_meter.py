@@ -226,7 +226,7 @@ expect:
         ),
         (
             "meter: {jitter_seed: 3}",
-            "s.yaml:1: error: meter.jitter_seed: this means nothing without jitter_s; "
+            "s.yaml:1: error: meter.jitter_seed: this has no effect without jitter_s; "
             "add `jitter_s: …`",
         ),
         (
@@ -244,12 +244,12 @@ expect:
         ),
         (
             "meter: {unanswered: [{from: 1, to: 2}]}",
-            "s.yaml:1: error: meter.unanswered: this means nothing without answers_s; "
+            "s.yaml:1: error: meter.unanswered: this has no effect without answers_s; "
             "add `answers_s: …`",
         ),
         (
             "meter: {in_operation_pauses: [{from: 1, to: 2}]}",
-            "s.yaml:1: error: meter.in_operation_pauses: this means nothing without "
+            "s.yaml:1: error: meter.in_operation_pauses: this has no effect without "
             "in_operation_s; add `in_operation_s: …`",
         ),
         (

@@ -127,7 +127,7 @@ def test_chargers_that_count_whole_amperes_are_judged_exactly() -> None:
         (
             "events:\n  - {at: 5, until: 9, base_a: 6}",
             "s.yaml:2: error: events[0].until: `base_a` has no end; write a second event; "
-            "an end have: base_added_a, grid_control, ",
+            "these have an end: base_added_a, grid_control, ",
         ),
         (
             "events:\n  - {at: 5, point: 1, base_a: 6}",
@@ -183,7 +183,7 @@ def test_chargers_that_count_whole_amperes_are_judged_exactly() -> None:
             "expect:\n  - {at: 500, offers_a: 6}",
             "s.yaml:2: error: expect[0].at: 500 is out of range; allowed: up to 60",
         ),
-        ("expect: [{at: 5}]", "s.yaml:1: error: expect[0]: expected one thing to look at, got 0; "),
+        ("expect: [{at: 5}]", "s.yaml:1: error: expect[0]: expected one condition, got 0; "),
         ("- a", "s.yaml:1: error: expected keys and values here"),
         ("", "s.yaml:1: error: the file is empty"),
     ],

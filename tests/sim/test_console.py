@@ -132,7 +132,7 @@ async def test_a_wrong_smart_meter_is_found_by_cars_that_come_and_go_and_so_is_a
         ("plug 1 2 inf", "inf is not possible"),
         ("plug 1 2 1e999", "is not possible"),
         ("plug 1 2 -16", "-16 is not possible"),
-        ("plug 1 2 much", "'much' is no number"),
+        ("plug 1 2 much", "'much' is not a number"),
         ("plug 1 0", "number of phases"),
         ("plug 1 4", "number of phases"),
         ("plug 2", "there is no charging point 2"),

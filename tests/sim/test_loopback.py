@@ -126,6 +126,6 @@ def test_lines_are_in_a_directory_of_the_user_alone(
     assert line_directory() == made
     made.rmdir()
     made.symlink_to(tmp_path)
-    with pytest.raises(GatewayError, match="belongs to somebody else"):
+    with pytest.raises(GatewayError, match="belongs to another user"):
         line_directory()
     assert str(os.getuid()) in made.name

@@ -262,7 +262,7 @@ async def test_damage_at_run_time_is_answered_by_a_new_file_with_everything_in_m
     assert database.load_records() == {CP1: {"a": 1}, CP2: {"a": 3}}
     assert losses == ["lost"]
     said = [one.getMessage() for one in caplog.records]
-    assert len([one for one in said if "put aside as" in one]) == 1
+    assert len([one for one in said if "was renamed to" in one]) == 1
     database.close()
 
 

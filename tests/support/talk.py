@@ -93,6 +93,15 @@ def name_of(model: DeviceModel) -> str:
     return str(model.id)
 
 
+def settled_s(model: DeviceModel) -> float:
+    """Return when a charger with a vehicle has taken its first offer [s].
+
+    Where the offer is a power, the phases in use have to be found out first.
+    """
+    by_power = model.control is not None and model.control.is_power
+    return 150.0 if by_power else 40.0
+
+
 def box_in_use() -> SimulatedCharger:
     """Return a charger that gives a vehicle 10 A on each phase, for a meter to stand before."""
     box = SimulatedCharger(catalogue().chargers["goe_charger"], 1)

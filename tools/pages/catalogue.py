@@ -52,7 +52,7 @@ _OWN = """\
 
 The reference device does not have these; those of the charging points lie 10 apart. {date_time} sets the
 clock of the gateway where no time server does: with a valid time server it is ignored. {alive} sends
-every `device.alive_cycle_s`. The numbers of {reason} are [below](#reason-of-the-limit-{reason}-and-{reason_text}).
+every `device.alive_cycle_s`. The numbers of {reason} are [below](#reason-for-the-limit-{reason}-and-{reason_text}).
 """
 _BEHAVIOUR = """\
 ## What the commands do
@@ -118,7 +118,7 @@ def objects_page(catalogue: Catalogue) -> str:
         *_load_management_table(texts),
         "\n## Fault texts ({last_fault} and {last_point_fault})\n".format(**numbers),
         *_fault_table(catalogue.product.faults, numbers),
-        "\n## Reason of the limit ({reason} and {reason_text})\n".format(**numbers),
+        "\n## Reason for the limit ({reason} and {reason_text})\n".format(**numbers),
         _REASONS,
         *reason_table(texts, numbers),
         "\n" + _FREE,

@@ -54,7 +54,7 @@ def _judge(scenario: Scenario, recording: Recording, expectation: Expectation) -
 
 
 def _too_early(recording: Recording, expectation: Expectation) -> str | None:
-    """Return that something was so before the first moment.
+    """Return that something held before the first moment.
 
     Where it may come earlier than stated, it is not so at some moment from then on.
     """
@@ -65,7 +65,7 @@ def _too_early(recording: Recording, expectation: Expectation) -> str | None:
     looked_at = moments(recording, expectation.subject, first_s, before_s)
     if any(wrong_at(recording, expectation.subject, at_s) for at_s in looked_at):
         return None
-    return f"was so before {expectation.from_s - expectation.early_s:g} s"
+    return f"held before {expectation.from_s - expectation.early_s:g} s"
 
 
 def _becomes(

@@ -73,7 +73,7 @@ def wrong_at(recording: Recording, subject: Subject, at_s: float) -> str | None:
         case GatewayHas(available_ma=wanted, tolerance_ma=tolerance):
             return differ(_available(recording, at_s), wanted, tolerance, "it has")
         case _:
-            raise AssertionError(f"{subject} is not looked at at a moment")
+            raise AssertionError(f"{subject} is not checked at a moment")
 
 
 def differ(

@@ -61,7 +61,7 @@ def _read(node: Node, place: Place) -> Expectation | None:
     words = [word for word in _READERS if word in children]
     if len(words) != 1:
         told = ", ".join(_READERS)
-        node.report(f"expected one thing to look at, got {len(words)}", f"known are: {told}")
+        node.report(f"expected one condition, got {len(words)}", f"known are: {told}")
         return None
     (name,) = words
     word = _READERS[name]

@@ -95,7 +95,7 @@ def _check_options(word: str, children: Mapping[str, Node]) -> None:
         if option == "until":
             known = ", ".join(name for name, one in _READERS.items() if "until" in one.options)
             children[option].report(
-                f"`{word}` has no end", f"write a second event; an end have: {known}"
+                f"`{word}` has no end", f"write a second event; these have an end: {known}"
             )
             continue
         remedy = f"known are: {', '.join(options)}" if options else "leave it out"

@@ -58,7 +58,7 @@ def read_meter(node: Node | None) -> MeterModel:
 def _want_together(children: dict[str, Node], name: str, other: str) -> None:
     """Report a key that means nothing without another one."""
     if name in children and other not in children:
-        children[name].report(f"this means nothing without {other}", f"add `{other}: …`")
+        children[name].report(f"this has no effect without {other}", f"add `{other}: …`")
 
 
 def _items(node: Node, name: str) -> list[Node]:

@@ -65,7 +65,7 @@ def read_times(node: Node, place: Place, word: str, allowed: tuple[str, ...]) ->
         to.report(f"`to` does not go with `{form}`", "it belongs to `from` and `becomes`")
         return None
     if not given and not set(allowed) & set(WINDOW):
-        node.report(f"`{word}` is looked at at one moment", f"write {_listed(allowed)}")
+        node.report(f"`{word}` is checked at one moment", f"write {_listed(allowed)}")
         return None
     return _times(node, place, form) if is_good else None
 

@@ -1,7 +1,7 @@
 """The configuration of a bench: made-up chargers that do exactly what a scenario says of them."""
 
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
@@ -116,12 +116,19 @@ def _box_id(resolution_ma: int, *, zero_pauses: bool, is_measured: bool) -> str:
 
 def configuration_of(scenario: Scenario) -> Configuration:
     """Return the configuration of a scenario's site. Raises: ConfigError."""
-    boxes = {}
-    for point in scenario.points:
-        box = box_of(point)
-        boxes[str(box.id)] = box
-    models = replace(catalogue(), chargers=boxes)
-    loaded = parse_configuration(_text(scenario), models, name=f"{scenario.name} (site)")
+    kinds = {(one.resolution_ma, one.zero_pauses, one.is_measured) for one in scenario.points}
+    return _configuration(_text(scenario), frozenset(kinds), f"{scenario.name} (site)")
+
+
+@lru_cache(maxsize=256)  # a scenario is checked when it is read, and then runs in many variations
+def _configuration(text: str, kinds: frozenset[tuple[int, bool, bool]], name: str) -> Configuration:
+    """Return the configuration of a site's text with these kinds of boxes. Raises: ConfigError."""
+    boxes = [
+        _box(resolution_ma, zero_pauses=zero_pauses, is_measured=is_measured)
+        for resolution_ma, zero_pauses, is_measured in sorted(kinds)
+    ]
+    models = replace(catalogue(), chargers={str(box.id): box for box in boxes})
+    loaded = parse_configuration(text, models, name=name)
     if loaded.configuration is None:
         raise ConfigError(loaded.findings)
     return loaded.configuration
