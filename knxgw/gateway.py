@@ -53,6 +53,7 @@ from knxgw.website.device_facts import DeviceFacts, PanelFacts
 log = logging.getLogger(__name__)
 KNX_LAST_DELAY_S = 10.0  # a link that is back is noticed within the time of a link check
 CLOCK_CHECK_S = 10.0
+ALIVE_S = 1.0
 CLOCK_DRIFT_S = 1.0
 STORE_S = 1.0  # for what waits to be stored at the end
 
@@ -116,6 +117,7 @@ class Gateway:
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
         self._started_s, self._started_at = self._loop.time(), self.valid_now()
+        self._alive_s = self._loop.time()  # when the loop was last seen to turn
         self._is_programming = False  # programming mode
         self.history = History(self._database.directory)
         self._runs = RunHistory(self._database, world.executor)
@@ -179,6 +181,7 @@ class Gateway:
             version=__version__,
             started_at=self._started_at,
             up_s=now_s - self._started_s,
+            stuck_s=now_s - self._alive_s,
             start_cause=self.start_cause.value,
             knx_link=None if configuration is None else configuration.knx.link.value,
             individual_address=None if knx is None else str(knx.individual_address),
@@ -248,6 +251,7 @@ class Gateway:
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self._settle_memory(), name="memory")
                 group.create_task(self._record_plot(), name="plot")
+                group.create_task(self._note_alive(), name="alive")
                 self._begin("application")
                 self._begin("knx")
                 await self._until_cancelled()
@@ -394,6 +398,12 @@ class Gateway:
         if clock is None or clock.source is not ClockSource.NTP:
             return True
         return abs((now - clock.at_monotonic(now_s)).total_seconds()) > CLOCK_DRIFT_S
+
+    async def _note_alive(self) -> NoReturn:
+        """Note that the loop turns: pages are made in other threads, and say so if it does not."""
+        while True:
+            self._alive_s = self._loop.time()
+            await asyncio.sleep(ALIVE_S)
 
     async def _record_plot(self) -> NoReturn:
         """Keep what the plot shows, once in each of its steps."""

@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -41,6 +41,7 @@ class Prepared:
     file: Path | None = None
     lock: StateLock | None = None
     link_origin: object = None  # what the link was made from; the same makes the same link
+    warnings: tuple[Finding, ...] = ()  # risks of the configuration, for as long as it runs
 
     def release(self, running: "Prepared | None" = None) -> None:
         """Let go what was taken, but for what a running one has, too."""
@@ -179,7 +180,8 @@ def _judgement(
     if any(one.severity is Severity.ERROR for one in findings):
         taken.release(running)
         return Judgement(findings=found)
-    return Judgement(findings=found, prepared=taken)
+    warnings = tuple(one for one in found if one.severity is Severity.WARNING)
+    return Judgement(findings=found, prepared=replace(taken, warnings=warnings))
 
 
 def _in_order(loaded: LoadedConfiguration, findings: list[Finding]) -> tuple[Finding, ...]:

@@ -65,7 +65,7 @@ class Living:
         _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,
-            facts=gateway.facts,
+            facts=lambda: replace(gateway.facts(), warnings=self._warnings),
             is_ready=lambda: gateway.is_ready,
             act=gateway.act,
             accounts=accounts,
@@ -79,6 +79,7 @@ class Living:
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
             ),
         )
+        self._warnings = prepared.warnings
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
@@ -90,6 +91,7 @@ class Living:
         """Go on with what was prepared; what cannot be done is raised, and nothing has changed."""
         link = KEEP_LINK if following.link is current.link else following.link
         await self.gateway.change(following.configuration, link)
+        self._warnings = following.warnings
         if following.listener is not current.listener:
             self._website.cancel()
             await asyncio.wait([self._website])

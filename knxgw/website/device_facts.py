@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from knxgw.device.panel import Led, Meaning
+from knxgw.errors import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,4 +38,5 @@ class DeviceFacts:
     addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
     clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
     panel: PanelFacts = field(default_factory=PanelFacts)
-    warnings: tuple[str, ...] = ()  # what `check` says of the running configuration
+    warnings: tuple[Finding, ...] = ()  # what `check` says of the running configuration
+    stuck_s: float = 0.0  # how long nothing has been done but pages

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from knxgw.catalogue.codes import LoadManagementState
+from knxgw.errors import Finding
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.station.view import (
     FaultView,
@@ -24,6 +25,7 @@ from knxgw.website.present_faults import fault_lines, last_fault, severity_tone
 from knxgw.website.present_point import BAR_UNITS, present_point
 
 Shown = dict[str, Any]
+STUCK_S = 5.0  # the station is looked at each second
 
 
 def present(
@@ -80,7 +82,10 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
         f"{rank:02}-{number or 0}-{fault.code}": fault_lines(fault, scope, number, language, now)
         for rank, (scope, fault, number) in enumerate(found)
     }
-    notices = [*site.messages, *facts.warnings]
+    notices = [*site.messages, *(_warning(one, language) for one in facts.warnings)]
+    if facts.stuck_s > STUCK_S:
+        stuck = language.duration(facts.stuck_s)
+        notices.insert(0, language.text("The gateway has not reacted for {time}.", time=stuck))
     return {
         "tone": severity_tone(site.severity) if found else ("warning" if notices else "good"),
         "faults": faults,
@@ -91,6 +96,11 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
 
 
 # --- mains connection -----------------------------------------------------------------------------
+
+
+def _warning(finding: Finding, language: Language) -> str:
+    problem, remedy = finding.said(language.code)
+    return f"{finding.key}: {problem}. {remedy}" if remedy else f"{finding.key}: {problem}"
 
 
 def _mains(shared: LoadManagementView | None, site: SiteView, language: Language) -> Shown:

@@ -10,6 +10,7 @@ import pytest
 
 from knxgw.catalogue.codes import ChargingState, Reason
 from knxgw.catalogue.load import catalogue
+from knxgw.errors import FileLine, Finding, Plain, Severity
 from knxgw.station.view import (
     DetailView,
     FaultView,
@@ -99,8 +100,11 @@ def tags(page: str) -> set[str]:
 @pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
 def test_a_foreign_text_is_text_everywhere(text: str) -> None:
     evil = replace(with_text(FULL, text), name=text)
-    facts: DeviceFacts = with_text(replace(FACTS, warnings=("w",), serial="s"), text)
-    facts = replace(facts, clock_source="ntp")
+    warning = Finding(
+        place=FileLine("site.yaml", 1, text), words=Plain(text), severity=Severity.WARNING
+    )
+    facts: DeviceFacts = with_text(replace(FACTS, serial="s"), text)
+    facts = replace(facts, clock_source="ntp", warnings=(warning,))
     with (
         website(lambda _language: FULL) as good,
         website(lambda _language: evil, facts=lambda: facts) as found,
