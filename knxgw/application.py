@@ -182,7 +182,7 @@ class Application:
                     held_by=session.details.held_by,
                 )
                 self._device.store_writer.add_session(row)
-            case FaultChanged(scope=scope, code=code, present=present, at=moment):
+            case FaultChanged(scope=scope, code=code, is_present=present, at=moment):
                 detail = effect.level is NoteLevel.DETAIL
                 level = logging.DEBUG if detail else logging.WARNING
                 own = f" ({effect.own_code})" if effect.own_code else ""

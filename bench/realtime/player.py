@@ -217,11 +217,11 @@ def _vehicle(car: CarModel) -> Vehicle:
 def _telegram(event: Event) -> tuple[str, int]:
     """Return the group address and the bit that tell the gateway an event."""
     match event:
-        case GridControlCommanded(active=active):
+        case GridControlCommanded(is_active=active):
             return GRID_CONTROL, int(active)
         case HighPowerStarted():
             return HIGH_POWER, 1
-        case InterruptionCommanded(point=point, active=active):
+        case InterruptionCommanded(point=point, is_active=active):
             return INTERRUPTION.format(point=point), int(active)
         case _:
             raise NotImplementedError(f"no telegram is known for {type(event).__name__}")

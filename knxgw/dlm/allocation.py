@@ -90,32 +90,36 @@ def _available_by_users(
 
 
 def _raise_equally(
-    rest: dict[int, int], requests: Sequence[AllocationRequest], free: int, result: list[int]
+    room_by_users: dict[int, int],
+    requests: Sequence[AllocationRequest],
+    free_bits: int,
+    allocated_ma: list[int],
 ) -> None:
-    """Raise the free requests (bits) by equal increments, each until its cap or a constraint ends it.
+    """Raise the free requests by equal increments, each until its cap or a constraint ends it.
 
-    `rest` and `result` [mA] are changed.
+    Bit n of `free_bits`, and of each key of `room_by_users`, stands for request n. The room and
+    `allocated_ma` are changed [mA].
     """
-    numbers = [number for number in range(len(requests)) if free >> number & 1]
+    numbers = [number for number in range(len(requests)) if free_bits >> number & 1]
     while numbers:
-        step_ma = min([requests[number].cap_ma - result[number] for number in numbers])
-        for users, rest_ma in rest.items():
-            if count := (users & free).bit_count():
+        step_ma = min([requests[number].cap_ma - allocated_ma[number] for number in numbers])
+        for users, rest_ma in room_by_users.items():
+            if count := (users & free_bits).bit_count():
                 step_ma = min(step_ma, rest_ma // count)
         if step_ma > 0:
             for number in numbers:
-                result[number] += step_ma
+                allocated_ma[number] += step_ma
         ended = 0
-        for users, rest_ma in rest.items():
-            count = (users & free).bit_count()
-            rest[users] = rest_ma - step_ma * count
-            if rest[users] < count:  # not 1 mA more for everybody
+        for users, rest_ma in room_by_users.items():
+            count = (users & free_bits).bit_count()
+            room_by_users[users] = rest_ma - step_ma * count
+            if room_by_users[users] < count:  # not 1 mA more for everybody
                 ended |= users
         for number in numbers:
-            if result[number] >= requests[number].cap_ma:
+            if allocated_ma[number] >= requests[number].cap_ma:
                 ended |= 1 << number
-        free &= ~ended
-        numbers = [number for number in numbers if free >> number & 1]
+        free_bits &= ~ended
+        numbers = [number for number in numbers if free_bits >> number & 1]
 
 
 def rounded(

@@ -135,15 +135,15 @@ def _reexamine_reports(cycle: CycleState) -> None:
             note_base_load(phase, cycle.now_s, meters.window_s(cycle.state.meter))
 
 
-def _add_to_base_load(cycle: CycleState, moved: Phases) -> None:
-    """Count a draw that is not known any more as the building's, now and in the past."""
+def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
+    """Count a draw per grid phase [mA] that is not known any more as the building's, now and in the past."""
     if cycle.is_static:  # there is no building in it; the reserve stands for all of it
         return
-    add_draw(cycle.phases, moved)
+    add_draw(cycle.phases, draw_ma)
 
 
-def _take_from_base_load(cycle: CycleState, known: Phases) -> None:
-    """Take a draw that is known again out of the base load; `known`: per grid phase [mA].
+def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
+    """Take a draw per grid phase [mA] that is known again out of the base load.
 
     Its peaks stay in the history, so nothing is raised on it at once.
     """
@@ -151,10 +151,10 @@ def _take_from_base_load(cycle: CycleState, known: Phases) -> None:
         return
     for index, phase in enumerate(cycle.phases):
         if phase.base_ma is not None:
-            phase.base_ma -= known[index]
+            phase.base_ma -= draw_ma[index]
             phase.possible_base_ma = (
-                phase.possible_base_ma[0] - known[index],
-                phase.possible_base_ma[1] - known[index],
+                phase.possible_base_ma[0] - draw_ma[index],
+                phase.possible_base_ma[1] - draw_ma[index],
             )
             value = cycle.state.meter.values[index]
             if value is not None:  # what is in force since then is known now

@@ -111,7 +111,7 @@ class CycleState:
             if value is not None and value.is_over_range:  # how much more it is is not known
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
 
-    def _uncertainty_ma(self, index: int, phase: PhaseState, window: float) -> int:
+    def _uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
         """Return how much higher the base load of a phase may be [mA]; `window` in s.
 
         The next sample resolves it. So does a meter that has nothing new to report for a whole window.
@@ -119,9 +119,9 @@ class CycleState:
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
             return phase.uncertainty_ma
-        if self.now_s >= value.arrived_at + window:
+        if self.now_s >= value.arrived_at + window_s:
             return 0
-        self.peak_expires_at[index] = min(self.peak_expires_at[index], value.arrived_at + window)
+        self.peak_expires_at[index] = min(self.peak_expires_at[index], value.arrived_at + window_s)
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:

@@ -201,12 +201,12 @@ def _held_back_until_acknowledged_ma(
     )
 
 
-def _on_phases(used: tuple[int, ...], value: Callable[[int], int]) -> Phases:
+def _on_phases(used_phases: tuple[int, ...], value: Callable[[int], int]) -> Phases:
     """Return a value [mA] for each grid phase: `value(phase)` for those that are used, else 0."""
     return (
-        value(0) if 0 in used else 0,
-        value(1) if 1 in used else 0,
-        value(2) if 2 in used else 0,
+        value(0) if 0 in used_phases else 0,
+        value(1) if 1 in used_phases else 0,
+        value(2) if 2 in used_phases else 0,
     )
 
 
@@ -263,16 +263,16 @@ def _update_currents(
 
 
 def _with_reading(
-    history: tuple[tuple[float, Phases], ...], at: float, actual: Phases
+    history: tuple[tuple[float, Phases], ...], read_at: float, draw_ma: Phases
 ) -> tuple[tuple[float, Phases], ...]:
     """Return the history of a draw with one reading more, without what is older than a minute.
 
     Of equal readings in a row only the first and the last are kept.
     """
-    if len(history) >= 2 and history[-1][1] == actual == history[-2][1]:
-        return (*history[:-1], (at, actual))
-    start = 1 if history and len(history) > 1 and history[1][0] < at - HISTORY_S else 0
-    return (*history[start:], (at, actual))
+    if len(history) >= 2 and history[-1][1] == draw_ma == history[-2][1]:
+        return (*history[:-1], (read_at, draw_ma))
+    start = 1 if history and len(history) > 1 and history[1][0] < read_at - HISTORY_S else 0
+    return (*history[start:], (read_at, draw_ma))
 
 
 def _is_draw_of_earlier_offer(

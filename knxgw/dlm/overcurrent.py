@@ -77,7 +77,7 @@ class Overcurrent:
 
 
 def supervise(
-    known: Overcurrent,
+    overcurrent: Overcurrent,
     settings: Settings,
     loads: Sequence[PhaseLoad],
     now_s: float,
@@ -89,12 +89,12 @@ def supervise(
     `loads`: of each phase whose value is fresh. `may_restart`: the minimum of at least one participant
     that was interrupted fits again.
     """
-    if known.lock_out is not None:
-        return _continue_lock_out(known, known.lock_out, now_s, may_restart=may_restart)
-    return _confirm(known, settings, loads, now_s)
+    if overcurrent.lock_out is not None:
+        return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
+    return _confirm(overcurrent, settings, loads, now_s)
 
 
-def without_silent_phases(known: Overcurrent, silent: Sequence[int]) -> Overcurrent:
+def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
     """Return what is known while the meter is silent on some phases (0 to 2).
 
     An excess on them is not confirmed any further, and the time until a restart begins again.
@@ -102,25 +102,26 @@ def without_silent_phases(known: Overcurrent, silent: Sequence[int]) -> Overcurr
     """
 
     def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
-        return tuple(None if phase in silent else at for phase, at in enumerate(times_s))
+        return tuple(None if phase in silent_phases else at for phase, at in enumerate(times_s))
 
-    excess = known.excess
+    excess = overcurrent.excess
     if excess.is_present:
         excess = Excess(
             above_fuse_since=but_silent(excess.above_fuse_since),
             above_limit_since=but_silent(excess.above_limit_since),
             severe_samples=tuple(
-                0 if phase in silent else count for phase, count in enumerate(excess.severe_samples)
+                0 if phase in silent_phases else count
+                for phase, count in enumerate(excess.severe_samples)
             ),
         )
-    lock_out = known.lock_out
+    lock_out = overcurrent.lock_out
     if lock_out is not None:
         lock_out = replace(lock_out, restart_possible_since=None)
-    return replace(known, excess=excess, lock_out=lock_out)
+    return replace(overcurrent, excess=excess, lock_out=lock_out)
 
 
 def _confirm(
-    known: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
+    overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
     """Time an excess on each phase, and lock charging out once one is confirmed.
 
@@ -129,7 +130,7 @@ def _confirm(
     """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
-    before = known.excess
+    before = overcurrent.excess
     above_fuse, above_limit = list(before.above_fuse_since), list(before.above_limit_since)
     severe = list(before.severe_samples)
     for load in loads:
@@ -151,19 +152,19 @@ def _confirm(
         or max(severe) >= SEVERE_SAMPLES
     )
     if confirmed:
-        return _lock(known, settings, now_s)
+        return _lock(overcurrent, settings, now_s)
     if (
         severe == list(before.severe_samples)
         and not any(above_limit)
         and not any(before.above_limit_since)
     ):
-        return known
+        return overcurrent
     excess = Excess(
         above_fuse_since=tuple(above_fuse),
         above_limit_since=tuple(above_limit),
         severe_samples=tuple(severe),
     )
-    return replace(known, excess=excess)
+    return replace(overcurrent, excess=excess)
 
 
 def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
@@ -178,23 +179,23 @@ def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> 
     return helpless and load.carried_ma > most_ma
 
 
-def _lock(known: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
+def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     """Begin a lock-out. After one that ended within the last 10 min a restart takes twice as long.
 
     Source: load-management 12.3, 12.4c.
     """
     after_s = settings.restart_s
-    if now_s - known.restarted_at <= RECURS_S:
-        after_s = min(2 * known.restart_after_s, LONGEST_RESTART_S)
+    if now_s - overcurrent.restarted_at <= RECURS_S:
+        after_s = min(2 * overcurrent.restart_after_s, LONGEST_RESTART_S)
     return Overcurrent(
         lock_out=LockOut(locked_at=now_s),
         restart_after_s=after_s,
-        restarted_at=known.restarted_at,
+        restarted_at=overcurrent.restarted_at,
     )
 
 
 def _continue_lock_out(
-    known: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
+    overcurrent: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
 ) -> Overcurrent:
     """Return what is known after a cycle in the lock-out.
 
@@ -204,12 +205,12 @@ def _continue_lock_out(
     possible_since = lock_out.restart_possible_since
     if not may_restart:
         if possible_since is None:
-            return known
-        return replace(known, lock_out=replace(lock_out, restart_possible_since=None))
+            return overcurrent
+        return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=None))
     counted_since = now_s if possible_since is None else possible_since
-    ends_at = max(counted_since + known.restart_after_s, lock_out.locked_at + SHORTEST_S)
+    ends_at = max(counted_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
     if lock_out.is_released and now_s >= ends_at:
-        return Overcurrent(restart_after_s=known.restart_after_s, restarted_at=now_s)
+        return Overcurrent(restart_after_s=overcurrent.restart_after_s, restarted_at=now_s)
     if possible_since is not None:
-        return known
-    return replace(known, lock_out=replace(lock_out, restart_possible_since=counted_since))
+        return overcurrent
+    return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=counted_since))

@@ -68,16 +68,16 @@ def newcomer(settings: ParticipantSettings) -> Participant:
 def _restarted(
     state: LoadManagement,
     settings: Settings,
-    wanted: Mapping[int, ParticipantSettings],
+    wanted_settings: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
     """Return load management as at a start, but no participant has more than before on any phase."""
-    begun = initial_state(settings, wanted.values(), now_s)
+    begun = initial_state(settings, wanted_settings.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts none has what it had before
     participants = {
         number: participant
         if lock_out is None and _had_before(state.participants.get(number), participant)
-        else newcomer(wanted[number])
+        else newcomer(wanted_settings[number])
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent
@@ -99,14 +99,14 @@ def _had_before(before: Participant | None, begun: Participant) -> bool:
 
 
 def _with_settings(
-    participant: Participant, own: ParticipantSettings, settings: Settings, now_s: float
+    participant: Participant, new_settings: ParticipantSettings, settings: Settings, now_s: float
 ) -> Participant:
     """Return a participant with other limits; an offer that the charger cannot express is none."""
-    if participant.settings == own:
+    if participant.settings == new_settings:
         return participant
     changed = participant.clone()
-    changed.settings = own
+    changed.settings = new_settings
     changed.unchanged_until = now_s
-    offer_ma = min(changed.offer_ma, own.maximum_ma)
-    set_offer(changed, offer_ma if offer_ma >= own.minimum_ma else 0, settings, now_s)
+    offer_ma = min(changed.offer_ma, new_settings.maximum_ma)
+    set_offer(changed, offer_ma if offer_ma >= new_settings.minimum_ma else 0, settings, now_s)
     return changed

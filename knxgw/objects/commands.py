@@ -43,17 +43,17 @@ from knxgw.station.model import (
 
 def _grid_control(payload: Payload) -> Command:
     """Return the command of object 1: grid-supporting control on or off."""
-    return GridControlCommanded(active=decode_flag(payload))
+    return GridControlCommanded(is_active=decode_flag(payload))
 
 
 def _interruption(point: PointNumber, payload: Payload) -> Command:
     """Return the command of object 55: interrupt the charging point, or end that."""
-    return InterruptionCommanded(point=point, active=decode_flag(payload))
+    return InterruptionCommanded(point=point, is_active=decode_flag(payload))
 
 
 def _start_stop(point: PointNumber, payload: Payload) -> Command:
     """Return the command of object 54: start or cancel the charging process."""
-    return StartStopCommanded(point=point, start=decode_flag(payload))
+    return StartStopCommanded(point=point, is_start=decode_flag(payload))
 
 
 def _unlock(point: PointNumber, payload: Payload) -> Command:

@@ -60,10 +60,10 @@ def command_of(
     """Return the event of an action; `setpoint_ma` is that of `Action.SETPOINT`."""
     match action:
         case Action.START | Action.STOP:
-            return StartStopCommanded(point=point, start=action is Action.START)
+            return StartStopCommanded(point=point, is_start=action is Action.START)
         case Action.UNLOCK:
             return UnlockCommanded(point=point)
         case Action.INTERRUPT | Action.RESUME:
-            return InterruptionCommanded(point=point, active=action is Action.INTERRUPT)
+            return InterruptionCommanded(point=point, is_active=action is Action.INTERRUPT)
         case Action.SETPOINT:
             return SetpointCommanded(point=point, setpoint_ma=setpoint_ma)

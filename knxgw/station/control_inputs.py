@@ -26,12 +26,12 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
         is_not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
         is_interrupted=point.control.is_interrupted,
         grid_control_ma=station.configuration.grid_setpoint_ma
-        if station.operation.grid_control
+        if station.operation.is_grid_control_active
         else None,
         is_locked_out=station.is_locked_out,
         is_cancelled=point.process.stage is Process.CANCELLED,
         is_waiting_for_start=point.is_waiting_for_start,
-        minimum_reason=_minimum_reason(station, managed=managed),
+        minimum_reason=_minimum_reason(station, is_managed=managed),
     )
     return constraints_by_rank(point.limits, inputs)
 
@@ -43,16 +43,18 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
     return station.load_management.decision_of(point.settings.number)
 
 
-def _minimum_reason(station: Station, *, managed: bool) -> Reason | None:
+def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
     """Return why no charging point gets more than its minimum now, None: each may get more."""
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
-    if station.operation.is_stopping and managed:
+    if station.operation.is_stopping and is_managed:
         return Reason.STOPPING
     return Reason.RESTORING if station.operation.restore_until is not None else None
 
 
 def is_site_paused(station: Station) -> bool:
     """Tell whether all charging points show an interruption: grid control with 0 A, or the lock-out."""
-    grid_pause = station.operation.grid_control and station.configuration.grid_setpoint_ma == 0
+    grid_pause = (
+        station.operation.is_grid_control_active and station.configuration.grid_setpoint_ma == 0
+    )
     return grid_pause or station.is_locked_out

@@ -70,11 +70,11 @@ class Dirty:
     points: Collection[PointNumber] = ()  # the event, or time, means something to them
     new_phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
     cycle: CycleRequest = CycleRequest.IF_POINTS_CHANGED
-    device: bool = False  # objects of the whole device
-    everything: bool = False  # whatever there is
+    is_device_dirty: bool = False  # objects of the whole device
+    is_everything_dirty: bool = False  # whatever there is
 
 
-EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, device=True, everything=True)
+EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, is_device_dirty=True, is_everything_dirty=True)
 
 
 def derive(
@@ -88,15 +88,17 @@ def derive(
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
     decided = (
-        station.points if dirty.everything else _points_to_decide(before, station, dirty.points)
+        station.points
+        if dirty.is_everything_dirty
+        else _points_to_decide(before, station, dirty.points)
     )
     for number in decided:
         station = _derive_point(station, number, before.points[number], now_s, effects)
     effects.extend(_requested_from_bus(before, station))
-    if dirty.device or station.faults is not before.faults:
+    if dirty.is_device_dirty or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
-    if dirty.everything:
-        record = {"schema": SCHEMA, "grid_control": station.operation.grid_control}
+    if dirty.is_everything_dirty:
+        record = {"schema": SCHEMA, "grid_control": station.operation.is_grid_control_active}
         remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
         station = replace(station, output=replace(station.output, remembered=remembered))
     return station, tuple(effects)
@@ -108,7 +110,7 @@ def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s
         case CycleRequest.WHOLLY:
             return load_management.run_cycle(station, now_s)
         case CycleRequest.NOW:
-            return load_management.run_cycle(station, now_s, dirty.new_phases, changed=())
+            return load_management.run_cycle(station, now_s, dirty.new_phases, changed_points=())
         case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
                 station = load_management.update_point(station, number, now_s)
@@ -258,35 +260,37 @@ def _faults_changed(
     before: FaultRegister,
     after: FaultRegister,
     at: datetime | None,
-    own: str = "",
+    charger_code: str = "",
 ) -> Iterable[FaultChanged]:
-    """Yield an effect for each fault that has come or gone; `own`: the charger's own code for it.
+    """Yield an effect for each fault that has come or gone.
+
+    `charger_code`: what the charger itself says of its fault.
 
     A fault for information only comes and goes at once. `at` [aware UTC]: None without a valid clock.
     """
 
-    def changed(code: FaultCode, *, present: bool) -> FaultChanged:
-        own_code = own if present and code is FaultCode.CHARGER_ERROR else ""
-        return FaultChanged(scope=scope, code=code, present=present, at=at, own_code=own_code)
+    def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
+        own_code = charger_code if is_present and code is FaultCode.CHARGER_ERROR else ""
+        return FaultChanged(scope=scope, code=code, is_present=is_present, at=at, own_code=own_code)
 
     if after.last_transient is not None and after.transient_count != before.transient_count:
-        yield changed(after.last_transient, present=True)
-        yield changed(after.last_transient, present=False)
+        yield changed(after.last_transient, is_present=True)
+        yield changed(after.last_transient, is_present=False)
     if before.present == after.present:
         return
     for code in after.present:
         if code not in before.present:
-            yield changed(code, present=True)
+            yield changed(code, is_present=True)
     for code in before.present:
         if code not in after.present:
-            yield changed(code, present=False)
+            yield changed(code, is_present=False)
 
 
 def _device_values(station: Station, now_s: float) -> dict[str, Published]:
     """Return the values of the group objects of the whole device, by key."""
     return {
         **load_management.published(station, now_s),
-        "grid_supporting_control_state": station.operation.grid_control,
+        "grid_supporting_control_state": station.operation.is_grid_control_active,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,
         "alive": True,

@@ -57,7 +57,8 @@ def initial(
         points=points,
         faults=FaultRegister(severities=configuration.product.faults.general),
         operation=Operation(
-            grid_control=is_grid_control_linked and _stored_grid_control(records) is not False,
+            is_grid_control_active=is_grid_control_linked
+            and _stored_grid_control(records) is not False,
             restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
             clock=WallClock(time=now, set_at=now_s, source=ClockSource.SYSTEM) if now else None,
         ),

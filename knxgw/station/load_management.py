@@ -77,13 +77,15 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     )
 
 
-def participant_settings(point: PointSettings, limits: Limits, phases: int) -> ParticipantSettings:
+def participant_settings(
+    point: PointSettings, limits: Limits, phase_count: int
+) -> ParticipantSettings:
     """Return what load management must know of a charging point.
 
     `phases`: of the mains connection. One with a single phase carries all charging points on it.
     """
     terminals = point.phase_rotation[: point.phases]
-    wired = tuple(int(phase) - 1 for phase in terminals) if phases > 1 else (0,)
+    wired = tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
     return ParticipantSettings(
         number=point.number,
         minimum_ma=limits.lowest_ma,
@@ -217,7 +219,7 @@ def apply_grid_meter(
 
 
 def may_wait_for_tick(
-    before: Station, station: Station, phases: Iterable[int], now_s: float
+    before: Station, station: Station, new_phases: Iterable[int], now_s: float
 ) -> bool:
     """Tell whether new values of some phases can wait until the next tick, at most a second.
 
@@ -235,7 +237,7 @@ def may_wait_for_tick(
         return False  # it is complete now, and would not be so at the next tick
     return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
-        for phase in phases
+        for phase in new_phases
         if 0 <= phase < settings.phases
     )
 
@@ -281,7 +283,7 @@ def update_point(station: Station, number: PointNumber, now_s: float) -> Station
         return station
     observed = observe_charger(load_management, settings, number, one, now_s)
     if observed is None:
-        return run_cycle(station, now_s, changed=(number,))
+        return run_cycle(station, now_s, changed_points=(number,))
     return station.with_load_management(observed, {**station.observations, number: one})
 
 
@@ -290,7 +292,7 @@ def run_cycle(
     now_s: float,
     new_phases: Iterable[int] = (),
     *,
-    changed: Iterable[PointNumber] | None = None,
+    changed_points: Iterable[PointNumber] | None = None,
 ) -> Station:
     """Return the station after a cycle of load management: offers, reasons, faults.
 
@@ -302,8 +304,8 @@ def run_cycle(
         return station
     observations = dict(_observations(station))
     to_observe: Iterable[PointNumber] = station.points
-    if changed is not None and observations:
-        to_observe = (*changed, *_outdated(observations, now_s))
+    if changed_points is not None and observations:
+        to_observe = (*changed_points, *_outdated(observations, now_s))
     for number in to_observe:
         observations[number] = _observation_of(station, station.points[number], now_s)
     load_management = cycle(
@@ -336,7 +338,7 @@ def run_cycle_if_due(station: Station, now_s: float) -> Station:
     load_management = station.load_management
     if load_management is None or (station.observations and now_s < load_management.due_at):
         return station
-    return run_cycle(station, now_s, changed=())
+    return run_cycle(station, now_s, changed_points=())
 
 
 def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:

@@ -85,7 +85,7 @@ class ConfigurationChanged:
 class GridControlCommanded:
     """Grid-supporting control was written on the bus."""
 
-    active: bool
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class InterruptionCommanded:
     """Interruption of a charging point was written on the bus."""
 
     point: PointNumber
-    active: bool
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class StartStopCommanded:
     """Start/stop of a charging process was written on the bus."""
 
     point: PointNumber
-    start: bool
+    is_start: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +221,7 @@ class FaultChanged:
 
     scope: Scope
     code: FaultCode
-    present: bool
+    is_present: bool
     at: datetime | None  # aware UTC; None: the clock is not valid
     own_code: str = ""  # the charger's own, in words
     level: NoteLevel = NoteLevel.EVENT
@@ -293,7 +293,7 @@ class Site:
 class Operation:
     """How the whole site is operated at this moment."""
 
-    grid_control: bool = False  # grid-supporting control is active
+    is_grid_control_active: bool = False  # grid-supporting control is active
     # until then [monotonic s] the state before the start may be unknown; None: it is known
     restore_until: float | None = None
     is_stopping: bool = False  # the gateway ends

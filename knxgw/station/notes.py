@@ -115,15 +115,15 @@ def own_code(point: ChargingPoint) -> str:
     return "; ".join(parts)
 
 
-def _meanings(one: Point, text: str) -> Iterable[str]:
+def _meanings(register: Point, text: str) -> Iterable[str]:
     """Yield the meaning of a code by the table of the charger's model; of bits, each that is set."""
     raw: int | str = int(text, 16) if text.startswith("0x") else text
     keys: Iterable[int | str] = (raw,)
-    if one.type in _BITS and isinstance(raw, int):
+    if register.type in _BITS and isinstance(raw, int):
         keys = [bit for bit in range(raw.bit_length()) if raw >> bit & 1]
     for key in keys:
-        if key in one.codes:
-            yield one.codes[key].meaning
+        if key in register.codes:
+            yield register.codes[key].meaning
 
 
 # --- how much is logged ----------------------------------------------------------------------------

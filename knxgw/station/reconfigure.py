@@ -112,7 +112,7 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             },
             operation=replace(
                 before.operation,
-                grid_control=before.operation.grid_control
+                is_grid_control_active=before.operation.is_grid_control_active
                 and configuration.is_linked(GRID_CONTROL),
                 restore_until=_restore_until(before, configuration, now_s),
             ),
@@ -326,7 +326,7 @@ def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
         if number in after.points:
             continue
         effects += [
-            FaultChanged(scope=point_scope(number), code=code, present=False, at=at)
+            FaultChanged(scope=point_scope(number), code=code, is_present=False, at=at)
             for code in point.faults.present
         ]
         session = point.session.latest

@@ -60,7 +60,7 @@ def view(
     look = _Look(station, now_s, language, fault_times)
     return SiteView(
         name=station.configuration.device.name,
-        grid_control=station.operation.grid_control,
+        grid_control=station.operation.is_grid_control_active,
         fault=station.faults.text,
         fault_present=station.faults.is_present,
         messages=_messages(station, language),

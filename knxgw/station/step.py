@@ -139,7 +139,9 @@ def _after_meter_values(
     """
     if not is_urgent and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
         return Applied(updated, NOTHING)
-    return Applied(updated, Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, device=True))
+    return Applied(
+        updated, Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, is_device_dirty=True)
+    )
 
 
 def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Station:
@@ -151,8 +153,10 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
             return _with_operation(station, replace(station.operation, restore_until=soon))
         case ClockSet():
             return _set_clock(station, event, now_s)
-        case GridControlCommanded(active=active):
-            operation = replace(station.operation, grid_control=active, restore_until=None)
+        case GridControlCommanded(is_active=active):
+            operation = replace(
+                station.operation, is_grid_control_active=active, restore_until=None
+            )
             return _with_operation(station, operation)
         case Stopping():
             operation = replace(station.operation, is_stopping=True, restore_until=None)
@@ -185,7 +189,7 @@ def _after_tick(before: Station, now_s: float) -> Applied:
         now = station.now(now_s)
         followed = {number: readings.catch_up(station.points[number], now_s, now) for number in due}
         station = replace(station, points={**station.points, **followed})
-    return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, device=True))
+    return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, is_device_dirty=True))
 
 
 def _as_if_faults_were_unreported(station: Station) -> Station:
@@ -263,11 +267,11 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
             change = partial(link.meter_link_changed, condition=condition)
         case OfferAcknowledged(offer_ma=offer_ma):
             change = partial(link.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
-        case InterruptionCommanded(active=active):
+        case InterruptionCommanded(is_active=active):
             change = partial(commands.command_interruption, is_active=active)
         case SetpointCommanded(setpoint_ma=setpoint_ma):
             change = partial(commands.command_setpoint, wanted_ma=setpoint_ma)
-        case StartStopCommanded(start=start):
+        case StartStopCommanded(is_start=start):
             change = partial(
                 commands.command_start_stop,
                 now_s=now_s,
@@ -372,7 +376,7 @@ def _notes_on_refusal(
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
         if before.process.stage is after.process.stage:
-            word = "start" if event.start else "stop"
+            word = "start" if event.is_start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):
         wanted_ma = event.setpoint_ma

@@ -180,7 +180,7 @@ async def test_what_came_in_the_very_moment_of_the_end_is_still_told(tmp_path: P
         await charging(world)
         await world.sleep(20)
         for number in MODELS:
-            command = InterruptionCommanded(point=PointNumber(number), active=True)
+            command = InterruptionCommanded(point=PointNumber(number), is_active=True)
             world.gateway.command(command)
         await world.stop_gateway()
         assert offers(world) == [0] * 4, "told in the very moment of the end"

@@ -236,7 +236,7 @@ class Talk:
 
     def interruptions(self) -> list[bool]:
         """Return what was commanded."""
-        return [one.active for one in self.commands if isinstance(one, InterruptionCommanded)]
+        return [one.is_active for one in self.commands if isinstance(one, InterruptionCommanded)]
 
 
 KINDS = ["memory", "routing", "secure routing", "UDP tunnel", "TCP tunnel", "secure tunnel"]

@@ -207,7 +207,7 @@ async def test_two_receivers_of_a_kind_hear_the_same_and_none_after_it_has_left(
         bench.port.unregister(ear)
         await bench.send(interruption(is_set=False))
         interruptions = [one for one in bench.commands if isinstance(one, InterruptionCommanded)]
-        assert [one.active for one in interruptions] == [True, False]
+        assert [one.is_active for one in interruptions] == [True, False]
         assert len(ear.heard) == 1
         assert ear.secured == [Security.PLAIN]
 
@@ -232,7 +232,7 @@ async def test_another_object_server_takes_over_while_the_link_stays() -> None:
         await asyncio.sleep(0.1)
         assert bench.said() == [(TDataGroup(), GroupValueRead())], "the objects with the I flag"
         await bench.send(interruption(is_set=True))
-        assert commands == [BusAsked(), InterruptionCommanded(point=CP1, active=True)]
+        assert commands == [BusAsked(), InterruptionCommanded(point=CP1, is_active=True)]
         assert bench.commands == [BusAsked()]
         assert device.link_changes == ["up"]
         assert bench.port.lost_s is None
@@ -252,7 +252,7 @@ async def test_what_an_object_server_sent_means_nothing_to_the_station_once_it_h
             if leaves:
                 group.leave()
             group.finished(Outcome.CONFIRMED)
-            assert (InterruptionCommanded(point=CP1, active=True) in commands) != leaves
+            assert (InterruptionCommanded(point=CP1, is_active=True) in commands) != leaves
 
 
 # --- out

@@ -145,11 +145,11 @@ def test_a_telegram_we_send_reaches_our_own_other_objects() -> None:
     )
     bus.publish("interruption_state", True)
     bus.sent_until(1)
-    assert bus.commands == [InterruptionCommanded(point=CP1, active=True)]
+    assert bus.commands == [InterruptionCommanded(point=CP1, is_active=True)]
     bus.commands.clear()
     bus.receive("1/1/55", READ)
     assert bus.answers() == [("1/1/55", 1)]
-    assert bus.commands == [InterruptionCommanded(point=CP1, active=True)], "U takes the answer"
+    assert bus.commands == [InterruptionCommanded(point=CP1, is_active=True)], "U takes the answer"
 
 
 def test_a_telegram_we_send_does_not_reach_its_own_object() -> None:
@@ -174,7 +174,7 @@ def test_our_own_read_is_answered_by_another_object_but_not_by_its_own() -> None
     bus.commands.clear()
     bus.server.bus_ready()
     assert [apci for _, _, apci in bus.sent_until(2)] == [READ, GroupValueResponse(DPTBinary(1))]
-    assert bus.commands == [InterruptionCommanded(point=CP1, active=True)]
+    assert bus.commands == [InterruptionCommanded(point=CP1, is_active=True)]
 
 
 # --- commands
@@ -186,7 +186,7 @@ def test_commands_carry_their_point_and_value() -> None:
         group_object(59, "unlock", "1/1/59", dpt="1.017", flags="C-W---"),
         group_object(60, "setpoint", "1/1/60", flags="C-W---"),
     )
-    assert bus.receive("1/1/54", on()) == [StartStopCommanded(point=CP1, start=True)]
+    assert bus.receive("1/1/54", on()) == [StartStopCommanded(point=CP1, is_start=True)]
     for trigger in (0, 1):
         apci = GroupValueWrite(DPTBinary(trigger))
         assert bus.receive("1/1/59", apci) == [UnlockCommanded(point=CP1)]

@@ -128,9 +128,9 @@ def _commands(scenario: Scenario) -> tuple[bool, set[int]]:
     for happening in sorted(scenario.happenings, key=lambda one: one.at_s):
         event = happening.event if isinstance(happening, Told) else None
         if isinstance(event, GridControlCommanded):
-            grid = event.active
+            grid = event.is_active
         elif isinstance(event, InterruptionCommanded):
-            change = interrupted.add if event.active else interrupted.discard
+            change = interrupted.add if event.is_active else interrupted.discard
             change(event.point)
     return grid, interrupted
 

@@ -79,7 +79,7 @@ def troubles(draw: st.DrawFn, count: int) -> list[Happening]:
     load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
     base = BaseChanged(at_s=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2]))
     told = [
-        (InterruptionCommanded(point=number, active=on), GridControlCommanded(active=on))
+        (InterruptionCommanded(point=number, is_active=on), GridControlCommanded(is_active=on))
         for on in (True, False)
     ]
     commands: list[list[Happening]] = [

@@ -81,10 +81,10 @@ def happenings(draw: st.DrawFn, count: int) -> Happening:
     number = PointNumber(draw(st.integers(1, count)))
     load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
     commands: list[Event] = [
-        InterruptionCommanded(point=number, active=True),
-        InterruptionCommanded(point=number, active=False),
-        GridControlCommanded(active=True),
-        GridControlCommanded(active=False),
+        InterruptionCommanded(point=number, is_active=True),
+        InterruptionCommanded(point=number, is_active=False),
+        GridControlCommanded(is_active=True),
+        GridControlCommanded(is_active=False),
         HighPowerStarted(),
     ]
     told = st.sampled_from(commands).map(lambda event: Told(at_s=at_s, event=event))

@@ -73,12 +73,12 @@ def test_a_bus_that_cannot_be_asked_does_not_hold_the_chargers_for_ever() -> Non
     assert offers(effects) == [16_000]
     station, effects = after(station, BusAsked(), now_s=20.0)
     assert offers(effects) == [], "a link that comes later does not begin it anew"
-    assert offers(after(station, GridControlCommanded(active=True), now_s=20.2)[1]) == [6000]
+    assert offers(after(station, GridControlCommanded(is_active=True), now_s=20.2)[1]) == [6000]
 
 
 @pytest.mark.proves("D16.12")
 def test_stored_grid_control_holds_when_nobody_answers() -> None:
-    effects = after(started(more=LINKED), GridControlCommanded(active=True))[1]
+    effects = after(started(more=LINKED), GridControlCommanded(is_active=True))[1]
     station, effects = after(again(effects), Started(), now_s=0.0)
     assert offers(effects) == [6000]
     station, effects = after(station, Tick(), now_s=RESTORE_LAST_S)
@@ -95,8 +95,8 @@ def test_the_end_in_the_middle_of_a_restore_leaves_the_setpoint() -> None:
 def test_what_no_telegram_could_end_is_not_restored() -> None:
     effects = after(
         started(more=LINKED),
-        InterruptionCommanded(point=CP1, active=True),
-        GridControlCommanded(active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
+        GridControlCommanded(is_active=True),
         SetpointCommanded(point=CP1, setpoint_ma=0),
     )[1]
     assert offers(after(again(effects), Started())[1]) == [0]

@@ -34,8 +34,8 @@ async def test_events_are_taken_in_order_and_effects_come_out() -> None:
     owner = Owner(new_station(), inbox, effects.append)
     for event in (
         Started(),
-        InterruptionCommanded(point=CP1, active=True),
-        InterruptionCommanded(point=CP1, active=False),
+        InterruptionCommanded(point=CP1, is_active=True),
+        InterruptionCommanded(point=CP1, is_active=False),
     ):
         inbox.put(event)
     async with running(owner):
@@ -71,7 +71,7 @@ async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
     async with running(owner):
         inbox.put(charger(CHARGING))
         for _ in range(300):
-            inbox.put(InterruptionCommanded(point=CP1, active=True))
+            inbox.put(InterruptionCommanded(point=CP1, is_active=True))
             await asyncio.sleep(0.1)
     assert owner.station.last_published(point_scope(1), "state") is None
 

@@ -105,9 +105,9 @@ class Site:
             case "metered":
                 self.metered = bool(value)
             case "grid":
-                self.tell(GridControlCommanded(active=bool(value)))
+                self.tell(GridControlCommanded(is_active=bool(value)))
             case _:
-                self.tell(InterruptionCommanded(point=PointNumber(where), active=bool(value)))
+                self.tell(InterruptionCommanded(point=PointNumber(where), is_active=bool(value)))
 
     def second(self) -> None:
         """Let a second pass: polls, telegrams, the tick."""
@@ -192,9 +192,9 @@ def test_looking_again_at_a_member_that_is_quiet_would_have_shown_nothing_new(li
             member.unchanged_until = -1e9
         anew = replace(site.station, load_management=replace(before, participants=restless))
         quick = load_management.run_cycle(
-            site.station, site.now_s + 0.5, changed=()
+            site.station, site.now_s + 0.5, changed_points=()
         ).load_management
-        whole = load_management.run_cycle(anew, site.now_s + 0.5, changed=()).load_management
+        whole = load_management.run_cycle(anew, site.now_s + 0.5, changed_points=()).load_management
         assert quick is not None
         assert whole is not None
         assert looked_at(quick) == looked_at(whole)

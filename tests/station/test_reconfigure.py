@@ -122,8 +122,8 @@ class Life:
         for effect in effects:
             if isinstance(effect, FaultChanged):
                 key = effect.scope, str(effect.code)
-                assert self.faults.get(key, False) != effect.present, effect
-                self.faults[key] = effect.present
+                assert self.faults.get(key, False) != effect.is_present, effect
+                self.faults[key] = effect.is_present
             if isinstance(effect, Offer):
                 self.offers_ma[effect.point] = effect.offer_ma
         for effect in effects:
@@ -224,8 +224,8 @@ class Life:
             old = before.points.get(number)
             held = old is not None and old.control.is_interrupted
             assert point.control.is_interrupted == (held and new.is_linked("interruption", number))
-        held = before.operation.grid_control and new.is_linked(GRID_CONTROL)
-        assert self.station.operation.grid_control == held
+        held = before.operation.is_grid_control_active and new.is_linked(GRID_CONTROL)
+        assert self.station.operation.is_grid_control_active == held
 
     def check_faults(self) -> None:
         """What was reported of faults is what there is."""
@@ -257,9 +257,9 @@ def test_a_change_adds_no_current_and_loses_nothing(
         life.base_ma = loads_ma[turn % len(loads_ma)]
         one = PointNumber(1)
         if one in life.station.points and life.station.configuration.is_linked("interruption", 1):
-            life.take(InterruptionCommanded(point=one, active=turn % 2 == 0))
+            life.take(InterruptionCommanded(point=one, is_active=turn % 2 == 0))
         if life.station.configuration.is_linked(GRID_CONTROL):
-            life.take(GridControlCommanded(active=turn % 2 == 0))
+            life.take(GridControlCommanded(is_active=turn % 2 == 0))
         life.live(12)
         life.change(following)
         life.live(3)

@@ -77,7 +77,7 @@ def test_nobody_gets_more_than_the_minimum_until_the_bus_has_answered_or_had_its
 @pytest.mark.parametrize(("active", "offer_ma"), [(False, [16_000]), (True, [])])
 def test_the_answer_of_the_bus_ends_the_restore(active: bool, offer_ma: list[int]) -> None:  # noqa: FBT001 - a parameter
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
-    station, effects = after(station, GridControlCommanded(active=active), now_s=0.4)
+    station, effects = after(station, GridControlCommanded(is_active=active), now_s=0.4)
     assert offers(effects) == offer_ma
     assert reason(station) is (Reason.GRID_CONTROL if active else Reason.NOT_READ_YET)
 
@@ -106,7 +106,7 @@ def test_without_load_management_the_end_changes_nothing() -> None:
 @pytest.mark.proves("D16.61")
 def test_with_load_management_the_minimum_or_0_a_is_what_is_left_behind() -> None:
     station = started(more=DYNAMIC + LINKED)
-    station = after(station, InterruptionCommanded(point=CP2, active=True))[0]
+    station = after(station, InterruptionCommanded(point=CP2, is_active=True))[0]
     station, _ = after(station, Stopping())
     decisions = [point.control.decision for point in station.points.values()]
     assert [d.offer_ma for d in decisions if d] == [6000, 0]
@@ -179,10 +179,10 @@ def test_without_the_objects_that_load_management_needs_nobody_charges() -> None
 
 _SWITCHES: Mapping[str, tuple[Event, Event]] = {
     "interruption": (
-        InterruptionCommanded(point=CP1, active=True),
-        InterruptionCommanded(point=CP1, active=False),
+        InterruptionCommanded(point=CP1, is_active=True),
+        InterruptionCommanded(point=CP1, is_active=False),
     ),
-    "grid control": (GridControlCommanded(active=True), GridControlCommanded(active=False)),
+    "grid control": (GridControlCommanded(is_active=True), GridControlCommanded(is_active=False)),
 }
 
 
@@ -239,7 +239,7 @@ def test_a_device_that_is_not_configured_any_more_says_nothing() -> None:
 
 
 def changes(effects: list[Effect]) -> list[tuple[Scope, FaultCode, bool]]:
-    return [(e.scope, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
+    return [(e.scope, e.code, e.is_present) for e in effects if isinstance(e, FaultChanged)]
 
 
 @pytest.mark.proves("7.8")
@@ -262,13 +262,13 @@ def test_an_internal_error_is_contact_support_and_leaves_everybody_at_the_minimu
 ) -> None:
     effects: list[Effect] = []
     owner = Owner(started(), Inbox(), effects.append)
-    nobody = InterruptionCommanded(point=PointNumber(4), active=True)
+    nobody = InterruptionCommanded(point=PointNumber(4), is_active=True)
     for _ in range(3):
         owner.handle(nobody, 1.0)
     assert published(effects, "last_fault", DEVICE) == ["ContactSupport"]
     assert (offers(effects, CP1), offers(effects, CP2)) == ([6000], [6000])
     assert reason(owner.station) is Reason.INTERNAL_ERROR
-    owner.handle(InterruptionCommanded(point=CP1, active=True), 2.0)
+    owner.handle(InterruptionCommanded(point=CP1, is_active=True), 2.0)
     assert offers(effects, CP1) == [6000, 0], "everyone is served further"
     assert len(caplog.records) == 1, "said once"
     assert caplog.records[0].levelno == logging.ERROR
@@ -350,7 +350,7 @@ def test_offer_and_reason_are_told_in_the_language_of_the_bus(language: str, tex
     station, effects = after(station, Started())
     assert published(effects, "offer") == [16_000]
     assert published(effects, "reason") == [Reason.NOT_READ_YET]
-    _, effects = after(station, InterruptionCommanded(point=CP1, active=True))
+    _, effects = after(station, InterruptionCommanded(point=CP1, is_active=True))
     assert published(effects, "offer") == [0]
     assert published(effects, "reason") == [Reason.INTERRUPTION]
     assert published(effects, "reason_text") == [text]

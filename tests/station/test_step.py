@@ -153,10 +153,10 @@ def test_interruption_and_grid_control_run_independently_in_any_order(
 ) -> None:
     station = after(PAUSED if pausing else BOTH, Started(), charger(CHARGING))[0]
     deeds: list[Event] = [
-        InterruptionCommanded(point=CP1, active=True),
-        GridControlCommanded(active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
+        GridControlCommanded(is_active=True),
         SetpointCommanded(point=CP1, setpoint_ma=9000),
-        InterruptionCommanded(point=CP2, active=True),
+        InterruptionCommanded(point=CP2, is_active=True),
     ]
     for index in order:
         station, _ = after(station, deeds[index])
@@ -167,9 +167,9 @@ def test_interruption_and_grid_control_run_independently_in_any_order(
         Reason.INTERRUPTION,
     )
     assert point.control.setpoint_ma == 9000
-    station, effects = after(station, InterruptionCommanded(point=CP1, active=False))
+    station, effects = after(station, InterruptionCommanded(point=CP1, is_active=False))
     assert offers(effects) == ([] if pausing else [6000])
-    station, effects = after(station, GridControlCommanded(active=False))
+    station, effects = after(station, GridControlCommanded(is_active=False))
     assert offers(effects) == [9000]
     assert station.points[CP2].control.is_interrupted
 
@@ -193,7 +193,7 @@ def test_an_offer_is_made_once_per_change() -> None:
 @pytest.mark.proves("5.12", "D16.2")
 def test_an_interruption_blocks_also_a_point_where_nothing_charges() -> None:
     station = after(started(), charger(AVAILABLE))[0]
-    station, effects = after(station, InterruptionCommanded(point=CP1, active=True))
+    station, effects = after(station, InterruptionCommanded(point=CP1, is_active=True))
     assert offers(effects) == [0]
     assert published(effects, "interruption_state") == [True]
     assert published(effects, "state") == [ChargingState.INTERRUPTION]
@@ -204,26 +204,26 @@ def test_an_interruption_blocks_also_a_point_where_nothing_charges() -> None:
 def test_a_setpoint_written_during_an_interruption_is_used_afterwards() -> None:
     station, effects = after(
         started(),
-        InterruptionCommanded(point=CP1, active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
         SetpointCommanded(point=CP1, setpoint_ma=10_000),
     )
     assert offers(effects) == [0]
-    assert offers(after(station, InterruptionCommanded(point=CP1, active=False))[1]) == [10_000]
+    assert offers(after(station, InterruptionCommanded(point=CP1, is_active=False))[1]) == [10_000]
 
 
 def test_grid_control_reaches_every_point_and_is_undone() -> None:
-    station, effects = after(started(more=PAUSING), GridControlCommanded(active=True))
+    station, effects = after(started(more=PAUSING), GridControlCommanded(is_active=True))
     assert (offers(effects, CP1), offers(effects, CP2)) == ([0], [0])
     assert published(effects, "grid_supporting_control_state", DEVICE) == [True]
     assert published(effects, "interruption_state") == []
-    _, effects = after(station, GridControlCommanded(active=False))
+    _, effects = after(station, GridControlCommanded(is_active=False))
     assert (offers(effects, CP1), offers(effects, CP2)) == ([16_000], [16_000])
 
 
 @pytest.mark.proves("D15.4")
 def test_grid_control_with_6_a_pauses_a_point_with_a_higher_minimum_without_state_11() -> None:
     station = after(started(f"{LEFT}, minimum_a: 8"), charger(CHARGING))[0]
-    station, effects = after(station, GridControlCommanded(active=True))
+    station, effects = after(station, GridControlCommanded(is_active=True))
     assert offers(effects) == [0]
     assert published(effects, "state") == []
     paused = {**WAITING, Quantity.STATE: ChargingState.INTERRUPTION}
@@ -246,8 +246,8 @@ def test_a_configuration_fault_blocks_every_offer_to_the_points_concerned() -> N
         _, more = after(
             station,
             SetpointCommanded(point=number, setpoint_ma=8000),
-            InterruptionCommanded(point=number, active=True),
-            GridControlCommanded(active=True),
+            InterruptionCommanded(point=number, is_active=True),
+            GridControlCommanded(is_active=True),
             UnlockCommanded(point=number),
         )
         assert not [e for e in more if isinstance(e, Offer | Unlock)]
@@ -269,7 +269,7 @@ def test_a_configuration_fault_stands_in_both_scopes() -> None:
 
 
 def fault_changes(effects: list[Effect]) -> list[tuple[Scope, FaultCode, bool]]:
-    return [(e.scope, e.code, e.present) for e in effects if isinstance(e, FaultChanged)]
+    return [(e.scope, e.code, e.is_present) for e in effects if isinstance(e, FaultChanged)]
 
 
 def test_a_fault_of_one_point_is_no_general_fault() -> None:
@@ -296,7 +296,7 @@ def test_at_the_start_there_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("event", "code"),
     [
-        (StartStopCommanded(point=CP1, start=True), "OpNotPossible"),
+        (StartStopCommanded(point=CP1, is_start=True), "OpNotPossible"),
         (SetpointCommanded(point=CP1, setpoint_ma=None), "ValOutOfRange"),
         (SetpointCommanded(point=CP1, setpoint_ma=17_000), "ValOutOfRange"),
     ],
@@ -338,7 +338,7 @@ def test_the_cable_is_released_when_the_process_was_cancelled() -> None:
     good = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
     station, effects = after(started(), good, charger(CHARGING), UnlockCommanded(point=CP1))
     assert not [e for e in effects if isinstance(e, Unlock)]
-    stop = StartStopCommanded(point=CP1, start=False)
+    stop = StartStopCommanded(point=CP1, is_start=False)
     _, effects = after(station, stop, charger(idle), UnlockCommanded(point=CP1))
     assert Unlock(point=CP1) in effects
 
@@ -367,10 +367,10 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
         Started(),
         charger(CHARGING),
         charger(CHARGING, CP2),
-        InterruptionCommanded(point=CP1, active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
         SetpointCommanded(point=CP1, setpoint_ma=9000),
-        StartStopCommanded(point=CP2, start=False),
-        GridControlCommanded(active=True),
+        StartStopCommanded(point=CP2, is_start=False),
+        GridControlCommanded(is_active=True),
     )
     linked = "group_objects: {1: [1/0/1], 55: [1/1/55]}\n"
     site = configuration(points(LEFT, RIGHT) + linked)
@@ -380,9 +380,9 @@ def test_a_restart_goes_on_with_everything_that_was_commanded() -> None:
     assert published(effects, "interruption_state") == [True]
     assert published(effects, "grid_supporting_control_state", DEVICE) == [True]
     assert again.points[CP2].process.stage is Process.CANCELLED
-    again, effects = after(again, InterruptionCommanded(point=CP1, active=False))
+    again, effects = after(again, InterruptionCommanded(point=CP1, is_active=False))
     assert offers(effects) == [6000]
-    assert offers(after(again, GridControlCommanded(active=False))[1]) == [9000]
+    assert offers(after(again, GridControlCommanded(is_active=False))[1]) == [9000]
 
 
 def test_a_command_is_stored_at_once_and_a_counter_every_10_s() -> None:
@@ -396,7 +396,7 @@ def test_a_command_is_stored_at_once_and_a_counter_every_10_s() -> None:
         if SCOPE2 in stored(effects):
             times.append(second)
     assert times == [11, 21, 31]
-    station, effects = after(station, InterruptionCommanded(point=CP2, active=True), now_s=32.0)
+    station, effects = after(station, InterruptionCommanded(point=CP2, is_active=True), now_s=32.0)
     assert SCOPE2 in stored(effects)
 
 
@@ -430,7 +430,7 @@ def test_a_tick_in_which_nothing_happened_has_no_effect() -> None:
 
 
 def test_the_view_says_why_a_point_gets_what_it_gets() -> None:
-    station = after(started(), InterruptionCommanded(point=CP1, active=True))[0]
+    station = after(started(), InterruptionCommanded(point=CP1, is_active=True))[0]
     assert view(station, 1.0).points[0].reason == "interruption"
     assert view(station, 1.0, "de").points[0].reason == "Unterbrechung"
     assert view(station, 1.0).points[0].state_words == "not read yet"

@@ -25,7 +25,7 @@ MANUAL = "number: 1, model: goe_charger, start: manual, connection: {host: 192.1
 
 
 def test_the_effective_limit_is_the_reason_on_the_bus_and_comes_first() -> None:
-    station, _ = after(started(), charger(CHARGES), GridControlCommanded(active=True))
+    station, _ = after(started(), charger(CHARGES), GridControlCommanded(is_active=True))
     point = view(station, 1.0).points[0]
     first = point.limits[0]
     assert first.is_effective
@@ -40,8 +40,8 @@ def test_every_limit_that_holds_is_listed() -> None:
     station, _ = after(
         started(),
         charger(CHARGES),
-        GridControlCommanded(active=True),
-        InterruptionCommanded(point=CP1, active=True),
+        GridControlCommanded(is_active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
     )
     reasons = [one.reason for one in view(station, 1.0).points[0].limits]
     assert reasons[0] == Reason.INTERRUPTION
@@ -76,8 +76,8 @@ def test_what_is_offered_as_an_action_raises_no_fault() -> None:
 
 
 def test_an_action_is_the_command_of_the_bus() -> None:
-    assert command_of(Action.STOP, CP1) == StartStopCommanded(point=CP1, start=False)
-    assert command_of(Action.RESUME, CP1) == InterruptionCommanded(point=CP1, active=False)
+    assert command_of(Action.STOP, CP1) == StartStopCommanded(point=CP1, is_start=False)
+    assert command_of(Action.RESUME, CP1) == InterruptionCommanded(point=CP1, is_active=False)
     assert command_of(Action.UNLOCK, CP1) == UnlockCommanded(point=CP1)
 
 

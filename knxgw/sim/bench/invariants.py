@@ -66,9 +66,9 @@ class Watch:
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
         if isinstance(event, GridControlCommanded):
-            self._grid_control = event.active
+            self._grid_control = event.is_active
         elif isinstance(event, InterruptionCommanded):
-            change = self._interrupted.add if event.active else self._interrupted.discard
+            change = self._interrupted.add if event.is_active else self._interrupted.discard
             change(event.point)
 
     def vehicle_changed(self, at_s: float) -> None:

@@ -137,12 +137,12 @@ def _high_power(value: Node, _node: Node, _place: Place, at_s: float) -> Happeni
 
 
 def _grid_control(value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
-    return Told(at_s=at_s, event=GridControlCommanded(active=bool(value.boolean())))
+    return Told(at_s=at_s, event=GridControlCommanded(is_active=bool(value.boolean())))
 
 
 def _interruption(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point = PointNumber(point_of(node, place))
-    event = InterruptionCommanded(point=point, active=bool(value.boolean()))
+    event = InterruptionCommanded(point=point, is_active=bool(value.boolean()))
     return Told(at_s=at_s, event=event)
 
 
@@ -158,7 +158,7 @@ def _setpoint(value: Node, node: Node, place: Place, at_s: float) -> Happening:
 def _start_stop(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point = PointNumber(point_of(node, place))
     start = value.choice(("start", "stop")) == "start"
-    return Told(at_s=at_s, event=StartStopCommanded(point=point, start=start))
+    return Told(at_s=at_s, event=StartStopCommanded(point=point, is_start=start))
 
 
 def _in_operation(_value: Node, _node: Node, _place: Place, at_s: float) -> Happening:

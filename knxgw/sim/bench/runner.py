@@ -167,7 +167,7 @@ class Run:
         """Take what is seldom wanted."""
         recording, now_s = self.recording, self.agenda.now_s
         match effect:
-            case FaultChanged(scope=scope, code=code, present=present):
+            case FaultChanged(scope=scope, code=code, is_present=present):
                 number = self._numbers[scope]
                 fault = Fault(at_s=now_s, point=number, code=code, present=present)
                 recording.faults.append(fault)
