@@ -448,7 +448,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
     Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
-    room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.room_now_ma
+    room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
         if participant.offer_ma > participant.settings.minimum_ma:
@@ -483,7 +483,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     Source: load-management 5.5.
     """
     available_ma = (
-        cycle.room_now_ma
+        cycle.least_room_now_ma
         if cycle.is_in_high_power_window and not cycle.is_emergency
         else cycle.room_to_raise_ma
     )

@@ -45,6 +45,7 @@ class CycleState:
         self.claimed_ma = [0] * len(self.phases)
         count = len(self.phases)
         self.room_now_ma = [0] * count  # A_now
+        self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
         self.room_to_raise_ma = [0] * count  # A_up
         self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
         self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
@@ -102,14 +103,17 @@ class CycleState:
             held_ma, until = _peak(phase.history, counted_until - held_s)
             if held_ma > peak_ma:
                 peak_ma, self.peak_expires_at[index] = held_ma, until + held_s
-            peak_ma = max(peak_ma, base_ma + self._uncertainty_ma(index, phase, window))
+            most_ma = base_ma + self._uncertainty_ma(index, phase, window)
+            peak_ma = max(peak_ma, most_ma)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
+            self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
             self.room_to_raise_ma[index] = claims[index].room_ma(self.settings, peak_ma)
             self.certain_room_ma[index] = claims[index].room_ma(
                 self.settings, max(base_ma, held_ma)
             )
             if value is not None and value.is_over_range:  # how much more it is is not known
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
+                self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
         """Return how much higher the base load of a phase may be [mA]; `window` in s.

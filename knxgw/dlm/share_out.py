@@ -498,12 +498,13 @@ def _raise(cycle: CycleState, running: list[Participant], target_ma: Mapping[int
             cap_ma=want_ma,
             constraints=on_mains(participant.phases),
             is_prioritised=participant.settings.number == cycle.settings.priority,
+            resolution_ma=participant.settings.resolution_ma,
+            energy_mwh=participant.energy_mwh,
         )
         for participant, want_ma in requests_ma
     ]
-    for (participant, _), grant_ma in zip(requests_ma, solve(room, requests), strict=True):
-        step_ma = participant.settings.resolution_ma
-        granted_ma = grant_ma // step_ma * step_ma
+    granted = rounded(room, requests, solve(room, requests))  # a whole step that is left is given
+    for (participant, _), granted_ma in zip(requests_ma, granted, strict=True):
         if granted_ma > 0:
             cycle.set_offer(participant, participant.offer_ma + granted_ma)
             participant.raised_at, participant.raised_in_set = (

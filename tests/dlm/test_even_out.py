@@ -39,6 +39,20 @@ def test_of_two_that_take_whole_amperes_none_stays_two_steps_below_the_other() -
     assert house.offers_ma == [7000, 7000]
 
 
+@pytest.mark.proves("D9.4i")
+def test_one_ampere_that_is_left_for_two_is_given_to_one_of_them() -> None:
+    coarse = [replace(participant(number), resolution_ma=1000) for number in (1, 2, 3)]
+    house = House(*coarse, base_a=11)
+    house.cars[1].cap_ma = 8000
+    house.cars[2].cap_ma = house.cars[3].cap_ma = 6000
+    house.live(60)
+    assert house.offers_ma == [8000, 6000, 6000]
+    for car in house.cars.values():
+        car.cap_ma = 16_000
+    house.live(60)
+    assert house.offers_ma == [7000, 7000, 7000]
+
+
 @pytest.mark.proves("D9.3k")
 def test_who_takes_nothing_from_the_one_that_is_short_keeps_its_step() -> None:
     wired = [(0,), (0,), (1,), (1,)]

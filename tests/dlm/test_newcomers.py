@@ -81,3 +81,18 @@ def test_during_the_window_a_newcomer_starts_if_there_is_room_now() -> None:
         house.cars[2].allowed = True
         house.live(10)
         assert house.offers_ma == offers_ma
+
+
+@pytest.mark.proves("D10.3")
+def test_in_the_window_nobody_starts_on_what_the_uncertainty_of_the_base_load_may_take() -> None:
+    for uncertainty_ma, offers_ma in ((2000, [6000, 6000]), (2100, [6000, 0])):
+        house = House(participant(1), participant(2), base_a=18)
+        house.cars[1].cap_ma, house.cars[2].allowed = 6000, False
+        house.live(60)
+        house.state = after_high_power(house.state, HOUSE, house.now_s)
+        uncertain = house.state.phases[0].clone()
+        uncertain.uncertainty_ma = uncertainty_ma
+        house.state = replace(house.state, phases=(uncertain, *house.state.phases[1:]))
+        house.cars[2].allowed = True
+        house.decide()
+        assert house.offers_ma == offers_ma
