@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from knxgw.catalogue.codes import FaultCode
+from knxgw.catalogue.object_keys import RFID
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import Scope, log_name, point_scope
 from knxgw.config.model import Configuration
@@ -60,6 +61,7 @@ class Surroundings:
     store_writer: StoreWriter
     now: Callable[[], datetime | None]  # None while the time is not valid
     on_exchange: Callable[[str], OnExchange[Driver]]  # who notes the requests of a bus
+    on_card: Callable[[str], None]  # a card that no log may show as a whole
 
 
 class Application:
@@ -148,6 +150,8 @@ class Application:
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Publish(scope=scope, key=key, value=value):
+                if key == RFID and isinstance(value, str):
+                    self._device.on_card(value)
                 self._device.objects.publish(scope, key, value, self._now_s())
                 self._device.wake_knx()
             case Offer(point=point, offer_ma=offer_ma):

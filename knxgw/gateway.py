@@ -33,6 +33,7 @@ from knxgw.links.modbus_request_tap import RequestTap
 from knxgw.modbus.explain import explain
 from knxgw.modbus.requests import Read
 from knxgw.modbus.writing import Write
+from knxgw.monitoring.log_ring import LogKeeper
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
@@ -67,6 +68,7 @@ class World:
     wall_clock: Callable[[], datetime] = system_clock
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
     boot_id: Callable[[], str] = boot_id  # which start of the machine it is
+    log: LogKeeper = field(default_factory=LogKeeper)  # of a test: one that hears nothing
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -104,6 +106,7 @@ class Gateway:
             store_writer=self._store_writer,
             now=self.valid_now,
             on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
+            on_card=world.log.scrubber.learn_card,
         )
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
@@ -326,6 +329,8 @@ class Gateway:
         if link is None:
             return None
         link.keep_numbers(self._secure_numbers)
+        for secret in link.secrets:
+            self._world.log.scrubber.learn_secret(secret)
         port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self._world.wall_clock))
         GroupCommunication(port, self.objects, self.command).join()
         return port
@@ -411,6 +416,7 @@ class Gateway:
             now_s = self._loop.time()
             known = {} if self.application is None else sample(self.application.station, now_s)
             self.recorder.plot.put(known, now_s)
+            self._world.log.check(now_s)
             await asyncio.sleep(HOUR.step_s - now_s % HOUR.step_s)
 
     async def _settle_memory(self) -> None:

@@ -18,6 +18,7 @@ from knxgw.config.model import Configuration
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, identity
+from knxgw.monitoring.log_ring import LogKeeper
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
@@ -34,6 +35,7 @@ class Store:
 
     database: Database
     executor: Executor
+    log: LogKeeper  # what was logged since it was opened
 
 
 @contextmanager
@@ -41,9 +43,12 @@ def open_store(directory: Path) -> Iterator[Store]:
     """Open the state of a directory for the length of a block. Raises: GatewayError."""
     database = Database(directory)
     executor = ThreadPoolExecutor(1, "store")
+    keeper = LogKeeper()
+    keeper.begin()
     try:
-        yield Store(database=database, executor=executor)
+        yield Store(database=database, executor=executor, log=keeper)
     finally:
+        keeper.end()
         executor.shutdown(wait=False)
         database.close()
 
@@ -54,7 +59,12 @@ class Living:
     def __init__(
         self, prepared: Prepared, store: Store, group: asyncio.TaskGroup, device: DeviceControl
     ) -> None:
-        world = World(link=prepared.link, database=store.database, executor=store.executor)
+        world = World(
+            link=prepared.link,
+            database=store.database,
+            executor=store.executor,
+            log=store.log,
+        )
         self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
         self.accounts = accounts = Accounts(
             gateway.account_store,
@@ -62,6 +72,7 @@ class Living:
             now=gateway.valid_now,
             now_s=asyncio.get_running_loop().time,
         )
+        store.log.scrubber.learn(accounts.made_initial)
         _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,

@@ -123,12 +123,31 @@ def make_link(settings: KnxSettings) -> BusAttachment | None:
             link = TunnelLink(_tcp_tunnel(settings, keyring))
     if keyring is None:
         return BusAttachment(link=link)
+    password = _password(settings.keyring or "", settings.keyring_password_file)
     groups = GroupKeys.of(keyring, _wanted_address(settings))
     return BusAttachment(
         link=link,
         data_secure=DataSecureStage(groups) if groups is not None else None,
         risks=tuple(_risks(settings, keyring)),
+        secrets=(password, *_secrets(keyring)),
     )
+
+
+def _secrets(keyring: Keyring) -> Iterator[str | bytes]:
+    """Yield every password and key of a keyring, so that no log shows one."""
+    found: list[str | bytes | None] = []
+    for interface in keyring.interfaces:
+        found += [interface.decrypted_password, interface.decrypted_authentication]
+    for device in keyring.devices:
+        found += [
+            device.decrypted_tool_key,
+            device.decrypted_management_password,
+            device.decrypted_authentication,
+        ]
+    found += [group.decrypted_key for group in keyring.group_addresses]
+    if keyring.backbone is not None:
+        found.append(keyring.backbone.decrypted_key)
+    yield from (one for one in found if one)
 
 
 def _risks(settings: KnxSettings, keyring: Keyring) -> Iterator[Finding]:

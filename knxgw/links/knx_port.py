@@ -10,7 +10,7 @@ value. The frame with the highest KNX priority goes first; at equal priority sou
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from xknx.cemi import CEMILData, CEMIPriority
@@ -37,6 +37,7 @@ class BusAttachment:
     link: KnxLink
     data_secure: DataSecureStage | None = None  # None: nothing is secured
     risks: tuple[Finding, ...] = ()  # what is not secured although a keyring is there
+    secrets: tuple[str | bytes, ...] = field(default=(), repr=False)  # that no log may show
 
     @property
     def response_limits(self) -> ResponseLimits:

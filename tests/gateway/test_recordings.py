@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from knxgw.catalogue.codes import Reason
+from knxgw.monitoring.log_ring import LogKeeper
 from knxgw.monitoring.plot_ring import DAY, HOUR
 from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point
 from knxgw.monitoring.telegrams import HIDDEN, Service, TelegramLine, lines_of
@@ -64,11 +65,13 @@ async def test_a_telegram_to_an_address_of_others_is_kept_without_a_meaning(tmp_
         assert (line.meaning.name, line.value, line.raw) == ("", "", "01")
 
 
+WITH_A_CARD = DYNAMIC.replace("group_objects: {", "group_objects: {84: [1/1/84], ").replace(
+    "model: alfen_eve", "model: keba_p30"
+)
+
+
 async def test_a_card_is_never_shown_as_a_whole(tmp_path: Path) -> None:
-    site = DYNAMIC.replace("group_objects: {", "group_objects: {84: [1/1/84], ").replace(
-        "model: alfen_eve", "model: keba_p30"
-    )
-    async with World(site, tmp_path) as world:
+    async with World(WITH_A_CARD, tmp_path) as world:
         world.strict = False
         await world.write("1/1/84", "DEADBEEF", "16.001")
         line = await last_line(world, "1/1/84")
@@ -156,3 +159,36 @@ async def test_a_start_knows_how_the_run_before_ended(tmp_path: Path) -> None:
         runs = [entry.row for entry in world.gateway.history.runs().entries]
         assert [run.ending for run in runs] == [None, "stopped", "restarted"]
         assert all(run.started_at for run in runs)
+
+
+async def test_a_card_that_enables_charging_is_in_no_line_of_the_log(tmp_path: Path) -> None:
+    keeper = LogKeeper()
+    keeper.begin()
+    try:
+        async with World(WITH_A_CARD, tmp_path, log=keeper) as world:
+            world.strict = False
+            keeper.extend(0.0)
+            charger = world.charger(1)
+            feeding = world._group.create_task(House(world, 5.0).run())
+            await world.sleep(30)
+            charger.card = 0xDEADBEEF
+            charger.plug(Vehicle())
+            await world.sleep(60)
+            telegrams = [
+                line
+                for line in lines_of(
+                    world.gateway.recorder.telegrams.ring.rows(),
+                    world.gateway.objects.interpret,
+                    "en",
+                )
+                if line.address == "1/1/84"
+            ]
+            assert telegrams[-1].value == "…BEEF"
+            assert (telegrams[-1].raw, telegrams[-1].telegram.is_sent) == (HIDDEN, True)
+            feeding.cancel()
+    finally:
+        keeper.end()
+    lines = "\n".join(one.row.text for one in keeper.ring.rows())
+    assert "1/1/84" in lines
+    assert "DEADBEEF" not in lines
+    assert "0x44,0x45,0x41,0x44" not in lines

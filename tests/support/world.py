@@ -28,6 +28,7 @@ from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_port import BusAttachment
+from knxgw.monitoring.log_ring import LogKeeper
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.site import SimulatedSite
 from knxgw.store.database import Database
@@ -88,7 +89,13 @@ class World:
     """Use as `async with World(text, tmp_path) as world`."""
 
     def __init__(
-        self, text: str, state: Path, *, run_gateway: bool = True, models: Catalogue | None = None
+        self,
+        text: str,
+        state: Path,
+        *,
+        run_gateway: bool = True,
+        models: Catalogue | None = None,
+        log: LogKeeper | None = None,
     ) -> None:
         self.models = models or catalogue()
         self.configuration = on_null_modem(configure(text, self.models))
@@ -97,6 +104,7 @@ class World:
         self.strict = True
         self.answers: dict[str, Payload] = {}  # what the peer answers to reads of the gateway
         self._state = state
+        self._log = log or LogKeeper()  # one that hears nothing
         self._unexpected_from = 0
         self._run_gateway = run_gateway
         self._stack = AsyncExitStack()
@@ -139,6 +147,7 @@ class World:
             database=self.database,
             wall_clock=self.clock,
             executor=InlineExecutor(),
+            log=self._log,
         )
         self.gateway = Gateway(self.configuration, self.models, outside)
         self._task = self._group.create_task(self.gateway.run())
