@@ -27,6 +27,7 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
+from knxgw.links.knx_programming import ProgrammingMode
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_request_tap import RequestTap
@@ -333,6 +334,7 @@ class Gateway:
             self._world.log.scrubber.learn_secret(secret)
         port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self._world.wall_clock))
         GroupCommunication(port, self.objects, self.command).join()
+        ProgrammingMode(port, lambda: self._is_programming).join()
         return port
 
     def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
