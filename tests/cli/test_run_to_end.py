@@ -1,10 +1,12 @@
 """What a person sees of errors that end a run, and the way back to the configuration before."""
 
 import asyncio
+import logging
 import os
+import re
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection
@@ -224,6 +226,98 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
     caplog.clear()  # the two ERRORs were meant
     with socket.create_server(("127.0.0.1", first.listener.address.port)):
         pass
+
+
+def rename_device(file: Path, name: str) -> None:
+    """Write another name of the device into a file, in one operation as an editor does."""
+    text = re.sub("name: [^}]+}", f"name: {name}}}", file.read_text(encoding="utf-8"), count=1)
+    file.with_suffix(".new").write_text(text, encoding="utf-8")
+    file.with_suffix(".new").replace(file)
+
+
+async def serve_and(first: Prepared, tmp_path: Path, drive: Callable[[], Awaitable[None]]) -> None:
+    """Serve a file until SIGTERM, which the end of `drive` sends."""
+
+    async def driven() -> None:
+        await until(lambda: health(first.listener.address.port) == 200, 10, "the website")
+        await drive()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert first.file is not None
+    with open_store(tmp_path / "state") as store:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            judge = partial(judge_reload, first.file)
+            group.create_task(serve_configurations(first, store, judge))
+            await asyncio.sleep(0.1)  # the signals are its business from now on
+            group.create_task(driven())
+
+
+@pytest.mark.proves("H.71")
+@pytest.mark.real
+async def test_of_a_storm_of_reloads_the_last_file_is_in_use(
+    first: Prepared, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert first.file is not None
+    caplog.set_level(logging.INFO, "knxgw")
+
+    async def drive() -> None:
+        for number in range(60):
+            rename_device(first.file, f"Storm {number}")  # type: ignore[arg-type]
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.002 * (number % 5))
+        await until(lambda: "runs Storm 59," in caplog.text, 10, "the last file")
+        assert health(first.listener.address.port) == 200
+
+    await serve_and(first, tmp_path, drive)
+    assert 1 <= caplog.text.count("was read again and is in use") <= 60
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.proves("H.71")
+@pytest.mark.real
+async def test_a_website_that_moves_and_comes_back_leaves_no_address_taken(
+    first: Prepared, tmp_path: Path
+) -> None:
+    file, home, away = first.file, first.listener.address.port, free_port()
+    assert file is not None
+
+    async def moved(old: int, new: int) -> None:
+        text = file.read_text(encoding="utf-8").replace(f":{old}", f":{new}")
+        file.write_text(text, encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: health(new) == 200 and health(old) is None, 10, "the other address")
+
+    async def drive() -> None:
+        for _ in range(3):
+            await moved(home, away)
+            await moved(away, home)
+
+    await serve_and(first, tmp_path, drive)
+    for port in (home, away):
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+@pytest.mark.proves("H.74")
+@pytest.mark.real
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1])
+async def test_an_end_in_the_middle_of_a_reload_is_in_order(
+    first: Prepared, tmp_path: Path, after_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, home, away = first.file, first.listener.address.port, free_port()
+    assert file is not None
+
+    async def drive() -> None:
+        text = file.read_text(encoding="utf-8").replace(f":{home}", f":{away}")
+        file.write_text(text.replace("number: 1,", "number: 2,"), encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(after_s)
+
+    await serve_and(first, tmp_path, drive)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    for port in (home, away):
+        with socket.create_server(("127.0.0.1", port)):
+            pass
 
 
 @pytest.mark.proves("W38")
