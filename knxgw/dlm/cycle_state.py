@@ -61,7 +61,7 @@ class CycleState:
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return the participants that may have their minimum at least: those the allocation is for."""
+        """Return the participants that the allocation is for: each may have its minimum at least."""
         if self.overcurrent.is_locked_out:
             return []
         return [

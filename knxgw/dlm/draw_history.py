@@ -23,7 +23,7 @@ def is_read_often(participant: Participant) -> bool:
 
 
 def last_read_at(participant: Participant) -> float | None:
-    """Return when its currents were read last [monotonic s], None: never.
+    """Return when a participant's currents were read last [monotonic s], None: never.
 
     A reading that showed nothing new is not in its history yet.
     """
@@ -34,7 +34,7 @@ def last_read_at(participant: Participant) -> float | None:
 
 
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
-    """Return from when on its vehicle must have followed the last offer [monotonic s].
+    """Return from when on a vehicle must have followed the last offer [monotonic s].
 
     That is T_ev after the charger acknowledged it, or after it was made where nothing is acknowledged.
     """
@@ -50,9 +50,9 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what it drew per grid phase [mA] all around an instant; None: it was not steady then.
+    """Return what a participant drew per grid phase [mA] around an instant; None: it was not steady.
 
-    Steady: the last two readings are equal, and the older one is from before the instant.
+    Steady: its last two readings are equal, and the older one is from before the instant.
     """
     history = participant.history
     if len(history) < 2 or history[-2][0] > moment_at - EARLY_S:
@@ -61,7 +61,7 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
 
 
 def draw_at(participant: Participant, moment_at: float) -> Phases:
-    """Return what it drew per grid phase [mA] at an instant of the last minute.
+    """Return what a participant drew per grid phase [mA] at an instant of the last minute.
 
     Between two readings its draw is taken to lie on a straight line.
     """
@@ -85,7 +85,7 @@ def draw_at(participant: Participant, moment_at: float) -> Phases:
 def draw_range_about(
     participant: Participant, begin_at: float, end_at: float, phase: int
 ) -> tuple[int, int]:
-    """Return the least and the highest draw [mA] on a phase between two instants.
+    """Return the least and the highest draw [mA] of a participant on a phase between two instants.
 
     Between two readings a current may have jumped at any time. So each reading counts from the last one
     well before `begin_at` to the first one at `end_at` or after it.

@@ -250,7 +250,7 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
         check = _with_finding(replace(check, has_reported_export=True))
-    return check if drawn_ma is None else _judged_at_level(check, drawn_ma, paired)
+    return check if drawn_ma is None else _with_step_concluded(check, drawn_ma, paired)
 
 
 def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
@@ -310,8 +310,11 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
     return now_ma
 
 
-def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Return the check after the chargers were seen steady: the answer to a step, and the next one begun."""
+def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
+    """Return the check when the chargers are steady again: with the meter's answer, and a new step.
+
+    It stays as it is while nothing can be concluded yet.
+    """
     now_s = paired.arrived_at
     before, possible, away_since = check.step
     if before is not None and away_since is not None and possible:
@@ -322,10 +325,10 @@ def _judged_at_level(check: FollowCheck, drawn_ma: int, paired: PairedReport) ->
             return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
     if now_s < check.present.values[0][0] + STEADY_S:
         return check
-    report = sorted([current_ma for _, current_ma in check.present.values])
-    if report[-1] - report[0] > BUILDING_MA:
+    values_ma = sorted([current_ma for _, current_ma in check.present.values])
+    if values_ma[-1] - values_ma[0] > BUILDING_MA:
         return check  # nothing can be concluded from here
-    return _with_step_from(check, drawn_ma, paired, report[len(report) // 2])
+    return _with_step_from(check, drawn_ma, paired, values_ma[len(values_ma) // 2])
 
 
 def _may_have_other_cause(

@@ -103,16 +103,16 @@ def with_reading(
     """
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
-    plausible = math.isfinite(current_ma) and (
+    is_plausible = math.isfinite(current_ma) and (
         -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
     )
-    if not plausible or phase >= settings.phases:
+    if not is_plausible or phase >= settings.phases:
         return replace(meter, implausible_values=meter.implausible_values + 1), False
-    over = reading.may_saturate and current_ma >= OVER_RANGE_MA
-    if over:
+    is_over_range = reading.may_saturate and current_ma >= OVER_RANGE_MA
+    if is_over_range:
         current_ma = OVER_RANGE_COUNTS_MA
     values = tuple(
-        PhaseValue(current_ma=round(current_ma), arrived_at=now_s, is_over_range=over)
+        PhaseValue(current_ma=round(current_ma), arrived_at=now_s, is_over_range=is_over_range)
         if index == phase
         else known
         for index, known in enumerate(meter.values)

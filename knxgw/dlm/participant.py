@@ -239,7 +239,7 @@ class Participant:
 
 
 def age_counts_from(participant: Participant) -> float:
-    """Return the instant [monotonic s] from which the age of its currents counts.
+    """Return the instant [monotonic s] from which the age of a participant's currents counts.
 
     That is their last reading, or its return when it could not be reached since.
     """
@@ -252,7 +252,7 @@ def age_counts_from(participant: Participant) -> float:
 
 
 def stale_after_s(participant: Participant) -> float:
-    """Return the age [s] from which its currents are stale. Source: load-management 3.3."""
+    """Return the age [s] from which a participant's currents are stale. Source: load-management 3.3."""
     return (
         CURRENT_STALE_AFTER_S
         if participant.observation is None

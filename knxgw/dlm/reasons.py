@@ -12,7 +12,7 @@ from knxgw.dlm.participant import Participant
 FUSES = (Reason.FUSE_L1, Reason.FUSE_L2, Reason.FUSE_L3)
 
 
-def explain(
+def note_reasons(
     cycle: CycleState,
     running: list[Participant],
     waiting: list[Participant],

@@ -18,7 +18,7 @@ from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
 from knxgw.dlm.participant import Participant
-from knxgw.dlm.reasons import explain
+from knxgw.dlm.reasons import note_reasons
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
     LOW_EXCESS_S,
@@ -77,7 +77,7 @@ def share_out(cycle: CycleState) -> None:
         else:
             note_trial(participant, running, cycle.now_s)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
-    explain(cycle, running, waiting, target_ma)
+    note_reasons(cycle, running, waiting, target_ma)
     for participant in eligible:
         if participant.is_idle:
             cycle.set_offer(participant, participant.settings.minimum_ma)

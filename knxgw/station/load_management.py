@@ -94,11 +94,11 @@ def participant_settings(
         wired_phases=wired,
         measures_current="current" in point.capabilities,
         fallback_ma=_fallback_ma(point, limits),
-        measures_every_phase=_measures_each(point),
+        measures_every_phase=_measures_every_phase(point),
     )
 
 
-def _measures_each(point: PointSettings) -> bool:
+def _measures_every_phase(point: PointSettings) -> bool:
     """Tell whether the current of each terminal is measured, none is taken from a sum or assumed."""
     if point.phases == 1 and "current" in point.capabilities:
         return True
@@ -305,7 +305,7 @@ def run_cycle(
     observations = dict(_observations(station))
     to_observe: Iterable[PointNumber] = station.points
     if changed_points is not None and observations:
-        to_observe = (*changed_points, *_outdated(observations, now_s))
+        to_observe = (*changed_points, *_points_with_stale_currents(observations, now_s))
     for number in to_observe:
         observations[number] = _observation_of(station, station.points[number], now_s)
     load_management = cycle(
@@ -324,7 +324,9 @@ def run_cycle(
     )
 
 
-def _outdated(observations: Mapping[int, Observation], now_s: float) -> list[PointNumber]:
+def _points_with_stale_currents(
+    observations: Mapping[int, Observation], now_s: float
+) -> list[PointNumber]:
     """Return the charging points whose currents are stale: the charger is silent, or gives no currents."""
     return [
         PointNumber(number)

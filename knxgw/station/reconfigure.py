@@ -62,15 +62,17 @@ def reconfigure(
     station = _with_configuration(before, event, now_s)
     if unknown_in(configuration, event.records):
         station = state_lost(station)
-    leaving = [*_left_behind(before, station), *_ended(before, station, now_s)]
+    leaving = [*_last_offers(before, station), *_effects_of_removed_points(before, station, now_s)]
     site = replace(before.site, configuration=configuration)
-    reference = replace(before, site=site, points=_compared(before, station))
+    reference = replace(before, site=site, points=_points_to_compare_with(before, station))
     unpublished = replace(station, output=replace(station.output, published={}))
     derived, effects = derive(reference, unpublished, EVERYTHING, now_s)
     return derived, (*leaving, *effects)
 
 
-def _compared(before: Station, station: Station) -> Mapping[PointNumber, ChargingPoint]:
+def _points_to_compare_with(
+    before: Station, station: Station
+) -> Mapping[PointNumber, ChargingPoint]:
     """Return the charging points to compare with: as they were before the change.
 
     One that is new has no fault yet, so that those of the configuration are reported.
@@ -91,7 +93,7 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
         new = configured_point(configuration, settings)
         old = before.points.get(number)
         if old is not None:
-            points[number] = _carried_on(before, configuration, old, new, now_s)
+            points[number] = _continued(before, configuration, old, new, now_s)
         else:
             points[number] = stored_point(
                 configuration, new, event.records, before.now(now_s), now_s
@@ -155,7 +157,7 @@ def is_same_charger(old: PointSettings, new: PointSettings) -> bool:
     return old.model == new.model and old.connection == new.connection
 
 
-def _carried_on(
+def _continued(
     before: Station,
     configuration: Configuration,
     old: ChargingPoint,
@@ -169,7 +171,7 @@ def _carried_on(
     if old.installation.is_blocked == new.installation.is_blocked and is_same_charger(
         old.settings, new.settings
     ):
-        restored = _same_charger(old, restored)
+        restored = _with_same_charger(old, restored)
     return without_unlinked(configuration, restored)
 
 
@@ -202,7 +204,7 @@ def _restored(
     )
 
 
-def _same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
+def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     """Return a charging point whose charger stays: all that is known of it, with its new settings."""
     process = old.process.stage
     if process is Process.WAITING and not new.is_started_manually:
@@ -271,7 +273,7 @@ def _load_management(
         load_management.participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
     ]
-    same = _measures_alike(old_settings, settings) and _has_same_meter(
+    same = _are_meter_settings_alike(old_settings, settings) and _has_same_meter(
         before.configuration, configuration
     )
     return load_management_reconfigured(
@@ -279,7 +281,7 @@ def _load_management(
     )
 
 
-def _measures_alike(old: Settings, new: Settings) -> bool:
+def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
     """Tell whether values of the smart meter mean the same as before."""
     return (
         (old.static_limit_ma is None) == (new.static_limit_ma is None)
@@ -300,8 +302,11 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 # --- what ends -----------------------------------------------------------------------------------
 
 
-def _left_behind(before: Station, after: Station) -> list[Effect]:
-    """Return the last offer of each charger that the gateway does not control any more."""
+def _last_offers(before: Station, after: Station) -> list[Effect]:
+    """Return a last offer to each charger that the gateway does not control any more.
+
+    It is what is safe without the gateway, as at the end of the process.
+    """
     stopping = replace(before, operation=replace(before.operation, is_stopping=True))
     effects: list[Effect] = []
     for number, point in before.points.items():
@@ -318,7 +323,7 @@ def _left_behind(before: Station, after: Station) -> list[Effect]:
     return effects
 
 
-def _ended(before: Station, after: Station, now_s: float) -> list[Effect]:
+def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
     """Return what is reported and stored of charging points that there are no more."""
     at = before.now(now_s)
     effects: list[Effect] = []

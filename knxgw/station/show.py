@@ -80,7 +80,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     register, infos = station.faults, ""
     for number, point in station.points.items():
         if point_scope(number) == scope:
-            register, infos = point.faults, " ".join(_infos(station, number))
+            register, infos = point.faults, " ".join(_own_error_codes(station, number))
     severities = register.severities
     shown = sorted(register.present, key=lambda code: -severities[code])
     definitions = station.configuration.product.faults.definitions
@@ -98,7 +98,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     )
 
 
-def _infos(station: Station, number: PointNumber) -> list[str]:
+def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
     """Return the error codes that the charger itself reports."""
     infos = [
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
@@ -127,11 +127,11 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
     if FaultCode.STATE_LOST in station.faults.present:
         texts = station.configuration.product.texts.messages
         messages.append(texts.state_lost.in_language(language))
-    messages += _wrong_meter(station, language)
+    messages += _messages_on_wrong_meter(station, language)
     return tuple(messages)
 
 
-def _wrong_meter(station: Station, language: str) -> list[str]:
+def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
     """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
     phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
@@ -184,12 +184,12 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         shares_ma={
             number: drawn_ma
             for number, participant in load_management.participants.items()
-            if (drawn_ma := _drawn_ma(station, PointNumber(number), participant, index))
+            if (drawn_ma := _draw_on_phase_ma(station, PointNumber(number), participant, index))
         },
     )
 
 
-def _drawn_ma(
+def _draw_on_phase_ma(
     station: Station, number: PointNumber, participant: Participant, index: int
 ) -> int | None:
     """Return what a charging point draws on a phase of the mains connection [mA], None: not known."""
@@ -226,7 +226,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         complete=point.process.is_complete,
         fault=point.faults.text,
         fault_present=point.faults.is_present,
-        fault_infos=tuple(_infos(station, number)),
+        fault_infos=tuple(_own_error_codes(station, number)),
         faults=_fault_views(look, point_scope(number)),
         ages_s={
             quantity.value: max(0, round(now_s - point.readings.read_at[quantity]))
