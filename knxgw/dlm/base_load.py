@@ -57,21 +57,21 @@ def add_sample(
     `phase`: its index (0 to 2). Until the chargers were read after the sample it is kept, to be examined
     again. Source: load-management 7.2.
     """
-    counted = [
+    readable = [
         participant
         for participant in participants
         if participant.has_valid_currents and participant.is_reachable
     ]
-    estimate = _estimate(phase_state.base_ma, phase, sample, counted, settings)
+    estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
     phase_state.reported_ma, phase_state.possible_base_ma = (
         sample.current_ma,
         (estimate.least_ma, estimate.most_ma),
     )
-    if phase_state.base_ma is None or _is_covered_by_readings(sample, counted):
+    if phase_state.base_ma is None or _is_covered_by_readings(sample, readable):
         _set_base_load(
             phase_state,
             estimate.base_ma,
-            _highest_base_ma(estimate, estimate.base_ma, sample, counted),
+            _highest_base_ma(estimate, estimate.base_ma, sample, readable),
             waiting=(),
         )
         return
@@ -82,7 +82,9 @@ def add_sample(
     is_news = (base_ma, most_ma) != (phase_state.base_ma, phase_state.base_ma) or bool(
         phase_state.pending_samples
     )
-    if _is_next_sample_better(sample, counted) and _are_all_read_since(counted, sample.sampled_at):
+    if _is_next_sample_better(sample, readable) and _are_all_read_since(
+        readable, sample.sampled_at
+    ):
         # only what is likely keeps others from rising, not all that the configured delay leaves open
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
     waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
@@ -105,20 +107,20 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
 
 
 def _highest_base_ma(
-    estimate: BaseEstimate, base_ma: int, sample: Sample, counted: list[Participant]
+    estimate: BaseEstimate, base_ma: int, sample: Sample, readable: list[Participant]
 ) -> int:
     """Return how high the base load [mA] may be by a sample that later readings cover.
 
     Where a better sample comes soon, only what is likely counts.
     """
-    if not _is_next_sample_better(sample, counted):
+    if not _is_next_sample_better(sample, readable):
         return estimate.most_ma
     return max(base_ma, _likely_base_ma(estimate, base_ma, sample))
 
 
-def _is_next_sample_better(sample: Sample, counted: list[Participant]) -> bool:
+def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
     """Tell whether the next sample and readings come before a raise could rest on this one."""
-    return not sample.is_from_slow_meter and all(map(is_read_often, counted))
+    return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
 def _likely_base_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
@@ -142,27 +144,27 @@ def reexamine(
     The newest one that readings cover by now, or that has waited for long enough, gives the base load;
     those after it what it may have become since. Source: load-management 7.2f.
     """
-    counted = [
+    readable = [
         participant
         for participant in participants
         if participant.has_valid_currents and participant.is_reachable
     ]
-    longest_wait_s = _longest_wait_s(counted)
+    longest_wait_s = _longest_wait_s(readable)
     for place in range(len(phase_state.pending_samples) - 1, -1, -1):
         sample = phase_state.pending_samples[place]
-        if _is_covered_by_readings(sample, counted) or now_s >= sample.arrived_at + longest_wait_s:
+        if _is_covered_by_readings(sample, readable) or now_s >= sample.arrived_at + longest_wait_s:
             break
     else:
         return
-    estimate = _estimate(phase_state.base_ma, phase, sample, counted, settings)
+    estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
     base_ma, newest = estimate.base_ma, sample
     later = phase_state.pending_samples[place + 1 :]
     for newest in later:
-        estimate = _estimate(base_ma, phase, newest, counted, settings)
+        estimate = _estimate(base_ma, phase, newest, readable, settings)
         base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest, settings)
     phase_state.possible_base_ma = estimate.least_ma, estimate.most_ma
     _set_base_load(
-        phase_state, base_ma, _highest_base_ma(estimate, base_ma, newest, counted), waiting=later
+        phase_state, base_ma, _highest_base_ma(estimate, base_ma, newest, readable), waiting=later
     )
 
 
@@ -265,7 +267,7 @@ def _estimate(
     before_ma: int | None,
     phase: int,
     sample: Sample,
-    counted: list[Participant],
+    readable: list[Participant],
     settings: Settings,
 ) -> BaseEstimate:
     """Return what a sample says of the base load of a phase; `before_ma`: the one until now.
@@ -275,7 +277,7 @@ def _estimate(
     would be too little. Source: load-management 7.2d.
     """
     drawn_ma = low_ma = high_ma = early_ma = 0
-    for participant in counted:
+    for participant in readable:
         least_ma, likely_ma, most_ma = _draw_range_ma(participant, phase, sample, settings)
         low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
         if sample.is_from_slow_meter and likely_ma != least_ma:
@@ -339,12 +341,12 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
     return participant.raised_to_ma if turned and phase in participant.phases else 0
 
 
-def _is_covered_by_readings(sample: Sample, counted: list[Participant]) -> bool:
+def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
     """Tell whether all currents were read after a sample, however late that was taken."""
-    return _are_all_read_since(counted, sample.arrived_at)
+    return _are_all_read_since(readable, sample.arrived_at)
 
 
-def _are_all_read_since(counted: list[Participant], since: float) -> bool:
+def _are_all_read_since(readable: list[Participant], since: float) -> bool:
     """Tell whether all currents were read at an instant or after it [monotonic s].
 
     Nothing flows where no vehicle is connected, and an assumed draw is known at any time.
@@ -353,15 +355,15 @@ def _are_all_read_since(counted: list[Participant], since: float) -> bool:
         participant.is_connected
         and participant.settings.measures_current
         and ((read_at := last_read_at(participant)) is None or read_at < since)
-        for participant in counted
+        for participant in readable
     )
 
 
-def _longest_wait_s(counted: list[Participant]) -> float:
+def _longest_wait_s(readable: list[Participant]) -> float:
     """Return how long [s] a sample waits for readings: the longest period of a charger, and a little."""
     periods_s = [
         participant.observation.period_s
-        for participant in counted
+        for participant in readable
         if participant.observation is not None
     ]
     return max(periods_s, default=0.0) + LATE_READING_S

@@ -336,7 +336,7 @@ def _may_have_other_cause(
 ) -> bool:
     """Tell whether an answer may have another cause than a wrong meter.
 
-    Whoever holds the line at some value, this gateway at its limit or a battery at zero, moves when the
+    What holds the line at some value, this gateway at its limit or a battery at zero, moves when the
     building does, and the meter does not. Vehicles come and go by themselves; then only a system that
     holds the line at zero can deceive, and a charger that is read later than the meter.
     Source: load-management 13.5.
@@ -397,7 +397,7 @@ def _with_draws(
     None: a charger has not been read since. `phase`: 0 to 2.
     """
     at, current_ma, total_ma = report
-    low_ma = high_ma = others_ma = measured = drawing = 0
+    low_ma = high_ma = others_ma = measured_bits = drawing_bits = 0
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
             continue
@@ -410,8 +410,8 @@ def _with_draws(
             (read_at := last_read_at(participant)) is None or read_at < at
         ):
             return None
-        one = 1 << participant.settings.number
-        measured |= one
+        bit = 1 << participant.settings.number
+        measured_bits |= bit
         steady = steady_draw_about(participant, at - LATE_S)
         if steady is not None:
             least_ma = most_ma = steady[phase]
@@ -419,5 +419,7 @@ def _with_draws(
             least_ma, most_ma = draw_range_about(participant, at - LATE_S, at, phase)
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
         if most_ma >= DRAWS_FROM_MA:
-            drawing |= one
-    return PairedReport(at, current_ma, total_ma, low_ma, high_ma, others_ma, measured, drawing)
+            drawing_bits |= bit
+    return PairedReport(
+        at, current_ma, total_ma, low_ma, high_ma, others_ma, measured_bits, drawing_bits
+    )

@@ -101,8 +101,8 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
     Source: load-management 12.2e, 12.4b.
     """
 
-    def but_silent(times_s: tuple[float | None, ...]) -> tuple[float | None, ...]:
-        return tuple(None if phase in silent_phases else at for phase, at in enumerate(times_s))
+    def but_silent(instants: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        return tuple(None if phase in silent_phases else at for phase, at in enumerate(instants))
 
     excess = overcurrent.excess
     if excess.is_present:
