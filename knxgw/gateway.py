@@ -16,15 +16,18 @@ from typing import Any, NoReturn
 
 from knxgw import __version__
 from knxgw.application import Application, Surroundings
+from knxgw.catalogue.device_model import MAX_REGISTERS
+from knxgw.catalogue.points import Table
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import DeviceId
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
-from knxgw.errors import GatewayError
+from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
+from knxgw.knx.frames import Outcome
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx_group_communication import GroupCommunication
+from knxgw.links.knx_group_communication import GroupCommunication, group_frame
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_programming import ProgrammingMode
@@ -33,12 +36,15 @@ from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_request_tap import RequestTap
 from knxgw.modbus.explain import explain
 from knxgw.modbus.requests import Read
+from knxgw.modbus.spare_reads import spare_block
 from knxgw.modbus.writing import Write
 from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.objects import ObjectLine
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
 from knxgw.monitoring.requests import Exchange, RequestWords
+from knxgw.objects.listing import ObjectSources, listing
 from knxgw.objects.server import ObjectServer
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
@@ -57,6 +63,8 @@ KNX_LAST_DELAY_S = 10.0  # a link that is back is noticed within the time of a l
 CLOCK_CHECK_S = 10.0
 ALIVE_S = 1.0
 CLOCK_DRIFT_S = 1.0
+NO_KNX = "KNX is not connected"
+NOT_CONFIGURED = "the device is not configured"
 STORE_S = 1.0  # for what waits to be stored at the end
 
 
@@ -226,6 +234,74 @@ class Gateway:
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
         self._is_programming = is_on
+
+    def list_objects(self, language: str) -> tuple[ObjectLine, ...]:
+        """Return every group object as it is now; none of an unconfigured device."""
+        configuration = self.configuration
+        if configuration is None:
+            return ()
+        now, now_s = self._world.wall_clock(), self._loop.time()
+        sources = ObjectSources(
+            configuration=configuration,
+            catalogue=self._surroundings.catalogue,
+            running=self.objects.by_number,
+            news=self.recorder.telegrams.news,
+            when=lambda at_s: now - timedelta(seconds=now_s - at_s),
+        )
+        return listing(sources, language)
+
+    async def read_object(self, number: int) -> None:
+        """Read a group object from the bus. Raises: RejectedError."""
+        self._connected_port()
+        self.objects.read_again(number)
+        self._wake_knx()
+
+    async def send_object(self, number: int) -> None:
+        """Send the value that a group object has. Raises: RejectedError."""
+        self._connected_port()
+        self.objects.send_again(number)
+        self._wake_knx()
+
+    async def write_object(self, number: int, text: str) -> None:
+        """Write an input as a service: on the bus, and to our own objects there. Raises: RejectedError."""
+        port = self._connected_port()
+        address, apci = self.objects.service_write(number, text)
+        data = group_frame(port.individual_address, address, apci)
+        if await port.send(data) is Outcome.DROPPED:
+            raise RejectedError(NO_KNX)
+        for command in self.objects.received(address, apci):
+            self.command(command)
+        self._wake_knx()
+
+    def _connected_port(self) -> KnxPort:
+        if self._knx is None or not self._knx.is_up:
+            raise RejectedError(NO_KNX)
+        return self._knx
+
+    def device_names(self) -> tuple[tuple[str, str], ...]:
+        """Return identity and name of each device on Modbus; safe from any thread."""
+        application = self.application
+        drivers = () if application is None else application.buses.drivers
+        return tuple((driver.device, driver.name) for driver in drivers)
+
+    async def read_registers(
+        self, device: str, table: Table, address: int, count: int
+    ) -> RequestWords:
+        """Read registers of a device once, behind its polls.
+
+        Raises: RejectedError, it cannot be asked so; PeerError, LinkError, what came instead.
+        """
+        application = self.application
+        if application is None:
+            raise RejectedError(NOT_CONFIGURED)
+        registers = await application.buses.read_once(DeviceId(device), table, address, count)
+        driver = application.buses.driver_of(DeviceId(device))
+        if driver is None:
+            raise RejectedError(NOT_CONFIGURED)
+        block = spare_block(
+            unit_id=driver.unit_id, table=table, address=address, count=count, most=MAX_REGISTERS
+        )
+        return explain(Read(block=block), registers, driver.model, driver.register_offset)
 
     def explain(self, exchange: Exchange) -> RequestWords:
         """Return a Modbus request in words; safe from any thread."""

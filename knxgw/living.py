@@ -4,17 +4,19 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.model import Configuration
+from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, identity
@@ -23,10 +25,12 @@ from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.listener import Listener
-from knxgw.website.recordings import Telegrams
+from knxgw.website.recordings import Objects, Requests, Telegrams
 from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+PAGE_WAITS_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,7 @@ class Living:
             now_s=asyncio.get_running_loop().time,
         )
         store.log.scrubber.learn(accounts.made_initial)
+        wait = partial(_wait, asyncio.get_running_loop())
         _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,
@@ -89,6 +94,20 @@ class Living:
             telegrams=Telegrams(
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
             ),
+            requests=Requests(
+                kept=gateway.recorder.requests,
+                explain=gateway.explain,
+                devices=gateway.device_names,
+                read_once=lambda *what: wait(gateway.read_registers(*what)),
+            ),
+            objects=Objects(
+                listed=gateway.list_objects,
+                read=lambda number: wait(gateway.read_object(number)),
+                send=lambda number: wait(gateway.send_object(number)),
+                write=lambda number, text: wait(gateway.write_object(number, text)),
+            ),
+            logs=store.log,
+            history=gateway.history,
         )
         self._warnings = prepared.warnings
         self._group = group
@@ -113,6 +132,17 @@ class Living:
         """Let both end in order."""
         self._running.cancel()
         self._website.cancel()
+
+
+def _wait(loop: asyncio.AbstractEventLoop, command: Coroutine[Any, Any, T]) -> T:
+    """Run a command on the loop, for a page. Raises: RejectedError, too late; what it raises."""
+    future = asyncio.run_coroutine_threadsafe(command, loop)
+    try:
+        return future.result(PAGE_WAITS_S)
+    except TimeoutError as err:
+        raise RejectedError("the device does not react") from err
+    finally:
+        future.cancel()  # what nobody waits for must not happen late
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from knxgw.judgement import (
 )
 from knxgw.links.knx_factory import make_link
 from knxgw.living import Living, Store, living, open_store, take_password
+from knxgw.store.runs import RunEnding
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
 
@@ -55,6 +56,9 @@ class AfterEnd(Enum):
     NOTHING = "the program ends"
     RESTART = "it ends with the status that asks to be started again"
     RESET = "the same, with the device reset to its factory settings"
+
+
+_ENDINGS = {AfterEnd.RESTART: RunEnding.RESTARTED, AfterEnd.RESET: RunEnding.RESET}
 
 
 class Stop:
@@ -213,6 +217,8 @@ class _Life:
         async with living(self.prepared, store, stop.control()) as device:
             while (following := await self._next(stop)) is not None:
                 await self._take(device, following)
+            if (ending := _ENDINGS.get(stop.after)) is not None:
+                device.gateway.note_ending(ending)
 
     async def _take(self, device: Living, following: Prepared) -> None:
         """Let the living device take what was prepared; if it cannot, nothing changes."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
-from xknx.telegram.address import GroupAddress
+from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TDataGroup
 
@@ -15,6 +15,22 @@ from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command
 
 CEMI_PRIORITY = {one: CEMIPriority[one.name] for one in Priority}
+
+
+def group_frame(
+    source: IndividualAddress,
+    address: GroupAddress,
+    apci: APCI,
+    priority: Priority = Priority.LOW,
+) -> CEMILData:
+    """Return the frame of a group telegram."""
+    return CEMILData(
+        flags=CEMIFlags(priority=CEMI_PRIORITY[priority]),
+        src_addr=source,
+        dst_addr=address,
+        tpci=TDataGroup(),
+        payload=apci,
+    )
 
 
 class GroupCommunication:
@@ -77,14 +93,8 @@ class GroupCommunication:
         if self._sending is None:
             return None
         due, apci = self._sending
-        data = CEMILData(
-            flags=CEMIFlags(priority=CEMI_PRIORITY[due.priority]),
-            src_addr=self._port.individual_address,
-            dst_addr=due.address,
-            tpci=TDataGroup(),
-            payload=apci,
-        )
-        return Outgoing(data)
+        source = self._port.individual_address
+        return Outgoing(group_frame(source, due.address, apci, due.priority))
 
     def finished(self, outcome: Outcome) -> None:
         """Note that a telegram was sent: it reaches our own other objects, too; or that it was not."""

@@ -15,7 +15,7 @@ from xknx.dpt.dpt_19 import DPTDateTime, KNXDateTime
 from xknx.exceptions import ConversionError, CouldNotParseTelegram
 
 from knxgw.charging.publication import Published
-from knxgw.errors import DecodeError, EncodeError
+from knxgw.errors import DecodeError, EncodeError, RejectedError
 
 Payload = DPTArray | DPTBinary
 TEXT_LENGTH = 14
@@ -185,6 +185,35 @@ def decode_for_people(dpt: str | None, payload: Payload) -> tuple[float | str, s
     if issubclass(codec, DPTNumeric):
         return float(value), codec.unit or ""
     return _time_text(value), ""
+
+
+def encode_for_people(dpt: str | None, text: str) -> Payload:
+    """Return the payload of a value that a person has typed, in the unit of the datapoint type.
+
+    Raises: RejectedError, it does not fit.
+    """
+    text = text.strip()
+    try:
+        if dpt is None:
+            return _encode_byte(int(text))
+        if dpt.startswith("1."):
+            return DPTBinary(_TYPED_FLAGS[text.lower()])
+        codec = _transcoder(dpt)
+        if issubclass(codec, DPTNumeric):
+            payload: Payload = codec.to_knx(float(text.replace(",", ".")))
+            return payload
+        if dpt.startswith("16."):
+            return _encode_as(dpt, text, UTC)
+    except (ConversionError, KeyError, ValueError, OverflowError, EncodeError) as err:
+        raise RejectedError(NO_SUCH_VALUE) from err
+    raise RejectedError(NO_SUCH_VALUE)
+
+
+NO_SUCH_VALUE = "the group object cannot have this value"
+_TYPED_FLAGS = {
+    **dict.fromkeys(("0", "off", "false", "no", "aus", "falsch", "nein"), 0),
+    **dict.fromkeys(("1", "on", "true", "yes", "ein", "an", "wahr", "ja"), 1),
+}
 
 
 def _time_text(value: object) -> str:

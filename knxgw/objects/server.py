@@ -7,7 +7,7 @@ Source: [reference-manual] 13 (flags); [knx-handbook] group object server.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from xknx.telegram.address import GroupAddress
@@ -17,10 +17,10 @@ from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import Scope
-from knxgw.errors import DecodeError, EncodeError
+from knxgw.errors import DecodeError, EncodeError, RejectedError
 from knxgw.monitoring.telegrams import Meaning
 from knxgw.monitoring.telegrams import Payload as RawPayload
-from knxgw.objects.codec import Payload, encode
+from knxgw.objects.codec import Payload, encode, encode_for_people
 from knxgw.objects.commands import to_command
 from knxgw.objects.meaning import meaning_of
 from knxgw.objects.outbox import Outbox, OutgoingTelegram, ResponseLimits
@@ -28,6 +28,9 @@ from knxgw.objects.table import CYCLE_ONLY, GroupObject
 from knxgw.station.model import Command
 
 log = logging.getLogger(__name__)
+TAKES_NOTHING = "this group object takes nothing from the bus"
+HAS_NO_VALUE = "this group object has no value to send"
+NO_SUCH_OBJECT = "there is no such group object"
 SETTLE_S = 10.0  # a moving value that stands still this long is sent as it is
 
 
@@ -102,6 +105,38 @@ class ObjectServer:
         """
         linked = self._by_address.get(address)
         return meaning_of(linked[0] if linked else None, payload)
+
+    @property
+    def by_number(self) -> Mapping[int, GroupObject]:
+        """Return the objects by their numbers; safe from any thread."""
+        return {one.number: one for one in self.objects}
+
+    def read_again(self, number: int) -> None:
+        """Read an object's value from the bus. Raises: RejectedError."""
+        one = self._object(number)
+        if not (one.flags.communication and (one.flags.write or one.flags.update)):
+            raise RejectedError(TAKES_NOTHING)
+        self.outbox.add_read(one)
+
+    def send_again(self, number: int) -> None:
+        """Send an object's own value, whether it has changed or not. Raises: RejectedError."""
+        one = self._object(number)
+        if not (one.flags.communication and one.flags.transmit) or one.payload is None:
+            raise RejectedError(HAS_NO_VALUE)
+        self.outbox.add_value(one)
+
+    def service_write(self, number: int, text: str) -> tuple[GroupAddress, GroupValueWrite]:
+        """Return the telegram that writes what a person has typed to an input. Raises: RejectedError."""
+        one = self._object(number)
+        if not (one.flags.communication and one.flags.write):
+            raise RejectedError(TAKES_NOTHING)
+        return one.sending_address, GroupValueWrite(encode_for_people(one.dpt, text))
+
+    def _object(self, number: int) -> GroupObject:
+        one = self.by_number.get(number)
+        if one is None:
+            raise RejectedError(NO_SUCH_OBJECT)
+        return one
 
     # --- from the station
 

@@ -4,11 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from knxgw.monitoring.log_ring import LogKeeper
 from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
+from knxgw.store.history import History
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.device_facts import DeviceFacts
-from knxgw.website.recordings import ReadPlot, Telegrams, no_plot, no_telegrams
+from knxgw.website.recordings import (
+    Objects,
+    ReadPlot,
+    Requests,
+    Telegrams,
+    no_objects,
+    no_plot,
+    no_requests,
+    no_telegrams,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,10 @@ class Bridge:
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
     plot: ReadPlot = no_plot
     telegrams: Telegrams = field(default_factory=no_telegrams)
+    requests: Requests = field(default_factory=no_requests)
+    objects: Objects = field(default_factory=no_objects)
+    logs: LogKeeper = field(default_factory=LogKeeper)
+    history: History | None = None  # None: of a test
 
     def name(self) -> str:
         """Return what the device is called."""

@@ -3,12 +3,17 @@
 The defaults are those of a device that has recorded nothing yet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+from knxgw.catalogue.points import Table
+from knxgw.errors import RejectedError
+from knxgw.monitoring.objects import ObjectLine
 from knxgw.monitoring.plot_ring import PlotData, Span
 from knxgw.monitoring.recorder import Plot
+from knxgw.monitoring.requests import Explain, RequestRing, RequestWords
 from knxgw.monitoring.ring import Ring
 from knxgw.monitoring.telegrams import AddressNews, Interpret, Meaning, Telegram, TelegramRing
 
@@ -46,3 +51,44 @@ class Telegrams:
 def no_telegrams() -> Telegrams:
     """Return the group monitor of a device that has heard nothing."""
     return Telegrams(kept=TelegramRing(), interpret=lambda _address, _payload: Meaning())
+
+
+ReadRegisters = Callable[[str, Table, int, int], RequestWords]
+"""Reads registers of a device once, behind its polls: device, table, address, count; waits for them.
+
+Raises: RejectedError, they cannot be read so; LinkError, PeerError, what came instead.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """The Modbus monitor: rows, what they mean, and registers that a person reads."""
+
+    kept: RequestRing
+    explain: Explain
+    devices: Callable[[], tuple[tuple[str, str], ...]]  # identity and name of each
+    read_once: ReadRegisters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """The group objects; what is done to one raises RejectedError if it cannot be done."""
+
+    listed: Callable[[str], tuple[ObjectLine, ...]]  # with words of a language
+    read: Callable[[int], None]
+    send: Callable[[int], None]
+    write: Callable[[int, str], None]  # as a service, to an input
+
+
+def _refuse(*_what: object) -> NoReturn:
+    raise RejectedError("the device does not run")
+
+
+def no_requests() -> Requests:
+    """Return the Modbus monitor of a device that has asked nothing."""
+    return Requests(kept=RequestRing(), explain=_refuse, devices=tuple, read_once=_refuse)
+
+
+def no_objects() -> Objects:
+    """Return the objects of a device that has none."""
+    return Objects(listed=lambda _language: (), read=_refuse, send=_refuse, write=_refuse)
