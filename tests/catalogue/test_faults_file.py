@@ -7,30 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import BUS_TEXT_LENGTH, FaultCode
-from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_faults import read_faults
-from knxgw.catalogue.yaml_tree import parse_tree
-from knxgw.errors import Problems
+from tests.support.shipped_file import ODD_LINES, ShippedFile
 
-ODD = ["", "  x: 1", "- y", "[]", "{}", "  en: ~", "    de: ''", "&a", "  - code: Comm", "\t"]
 FAULTS = catalogue().product.faults
-SHIPPED = (product_db() / "faults.yaml").read_text(encoding="utf-8")
-
-
-def findings(text: str) -> list[str]:
-    """Return what the reader says about a file."""
-    problems = Problems()
-    root = parse_tree(text, problems, name="faults.yaml")
-    assert root is not None
-    read_faults(root)
-    return [str(finding) for finding in problems.findings]
-
-
-def changed(old: str, new: str) -> list[str]:
-    """Return what the reader says about the shipped file with one place changed."""
-    assert SHIPPED.count(old) == 1, old
-    return findings(SHIPPED.replace(old, new))
+FILE = ShippedFile("faults.yaml", read_faults)
 
 
 @pytest.mark.parametrize("code", FaultCode)
@@ -61,19 +43,19 @@ def test_bands_hold_every_severity_that_a_fault_has() -> None:
 
 
 def test_the_shipped_file_is_without_findings() -> None:
-    assert findings(SHIPPED) == []
+    assert FILE.findings(FILE.text) == []
 
 
 def test_an_unknown_code_is_refused_at_its_line() -> None:
-    unknown, missing = changed("code: NotReachable", "code: NotReachabel")
+    unknown, missing = FILE.findings_with("code: NotReachable", "code: NotReachabel")
     assert "fault 'NotReachable' is missing; add `- code: NotReachable`" in missing
-    line = SHIPPED[: SHIPPED.index("code: NotReachable")].count("\n") + 1
+    line = FILE.text[: FILE.text.index("code: NotReachable")].count("\n") + 1
     assert unknown.startswith(f"faults.yaml:{line}: error: faults[")
     assert "did you mean 'NotReachable'?" in unknown
 
 
 def test_a_code_that_is_there_twice_is_refused() -> None:
-    found = changed("code: EMeter Comm", "code: EMeter Error")
+    found = FILE.findings_with("code: EMeter Comm", "code: EMeter Error")
     assert any("fault 'EMeter Error' is defined twice; remove one" in one for one in found)
     assert any("fault 'EMeter Comm' is missing" in one for one in found)
 
@@ -99,21 +81,14 @@ def test_a_code_that_is_there_twice_is_refused() -> None:
     ],
 )
 def test_a_mistake_is_located_and_says_what_to_write(old: str, new: str, said: str) -> None:
-    found = changed(old, new)
-    assert any(said in one for one in found), found
-    assert all(one.startswith("faults.yaml:") for one in found)
+    FILE.assert_located(old, new, said)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, len(SHIPPED.splitlines()) - 1), st.sampled_from(ODD))
+@given(st.integers(0, FILE.last_line), st.sampled_from(ODD_LINES))
 def test_a_file_without_findings_is_complete_whatever_one_line_became(line: int, odd: str) -> None:
-    lines = SHIPPED.splitlines()
-    lines[line] = odd
-    problems = Problems()
-    root = parse_tree("\n".join(lines), problems, name="faults.yaml")
-    found = read_faults(root) if root is not None else None
-    if problems.findings:
+    found = FILE.read_with_line(line, odd)
+    if found is None:
         return
-    assert found is not None
     assert set(found.definitions) == set(FaultCode) == {*found.general, *found.charging_point}
     assert found.bands[-1].at_least == 1

@@ -9,34 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import BUS_TEXT_LENGTH, ChargingState, LoadManagementState, Reason
-from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.load_texts import read_texts
 from knxgw.catalogue.text import Text
-from knxgw.catalogue.yaml_tree import parse_tree
 from knxgw.config.objects import CONDITIONS
-from knxgw.errors import Problems
+from tests.support.shipped_file import ODD_LINES, ShippedFile
 
-ODD = ["", "  x: 1", "- y", "[]", "{}", "  en: ~", "    de: ''", "&a", "  - code: Comm", "\t"]
 TEXTS = catalogue().product.texts
-SHIPPED = (product_db() / "texts.yaml").read_text(encoding="utf-8")
+FILE = ShippedFile("texts.yaml", read_texts)
 LANGUAGES = ("en", "de")
 MEMBERS: list[IntEnum] = [*ChargingState, *Reason, *LoadManagementState]
-
-
-def findings(text: str) -> list[str]:
-    """Return what the reader says about a file."""
-    problems = Problems()
-    root = parse_tree(text, problems, name="texts.yaml")
-    assert root is not None
-    read_texts(root)
-    return [str(finding) for finding in problems.findings]
-
-
-def changed(old: str, new: str) -> list[str]:
-    """Return what the reader says about the shipped file with one place changed."""
-    assert SHIPPED.count(old) == 1, old
-    return findings(SHIPPED.replace(old, new))
 
 
 def texts_of(member: IntEnum) -> list[Text]:
@@ -80,7 +62,7 @@ def test_a_text_is_filled_in_each_language_with_words_of_that_language() -> None
 
 
 def test_the_shipped_file_is_without_findings() -> None:
-    assert findings(SHIPPED) == []
+    assert FILE.findings(FILE.text) == []
 
 
 @pytest.mark.parametrize(
@@ -113,9 +95,7 @@ def test_the_shipped_file_is_without_findings() -> None:
     ],
 )
 def test_a_mistake_is_located_and_says_what_to_write(old: str, new: str, said: str) -> None:
-    found = changed(old, new)
-    assert any(said in one for one in found), found
-    assert all(one.startswith("texts.yaml:") for one in found)
+    FILE.assert_located(old, new, said)
 
 
 def test_no_group_of_texts_has_a_field_that_is_no_text() -> None:
@@ -124,16 +104,11 @@ def test_no_group_of_texts_has_a_field_that_is_no_text() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, len(SHIPPED.splitlines()) - 1), st.sampled_from(ODD))
+@given(st.integers(0, FILE.last_line), st.sampled_from(ODD_LINES))
 def test_a_file_without_findings_is_complete_whatever_one_line_became(line: int, odd: str) -> None:
-    lines = SHIPPED.splitlines()
-    lines[line] = odd
-    problems = Problems()
-    root = parse_tree("\n".join(lines), problems, name="texts.yaml")
-    found = read_texts(root) if root is not None else None
-    if problems.findings:
+    found = FILE.read_with_line(line, odd)
+    if found is None:
         return
-    assert found is not None
     assert set(found.states) == set(ChargingState)
     assert set(found.reasons) == set(Reason)
     assert set(found.load_management) == set(LoadManagementState)
