@@ -17,7 +17,17 @@ from knxgw.website.api import events, plot
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
-from knxgw.website.pages import account, common, help_pages, more, point, settings, status
+from knxgw.website.pages import (
+    account,
+    common,
+    diagnostics,
+    group_monitor,
+    help_pages,
+    more,
+    point,
+    settings,
+    status,
+)
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
@@ -40,6 +50,8 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         more.pages,
         help_pages.pages,
         settings.pages,
+        diagnostics.pages,
+        group_monitor.pages,
         events.api,
         plot.api,
     ):

@@ -1,8 +1,6 @@
 """Downloads: tables and texts with a fixed file name."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
-from zoneinfo import ZoneInfo
 
 from flask import Response
 
@@ -14,8 +12,7 @@ def csv_answer(
     name: str, headings: Sequence[str], rows: Iterable[Sequence[Cell]], words: Language
 ) -> Response:
     """Return a table as a download; `name` is ASCII and ours, never a text from elsewhere."""
-    zone = UTC if words.zone == "UTC" else ZoneInfo(words.zone)
-    lines = csv_lines(headings, rows, words.code, zone)
+    lines = csv_lines(headings, rows, words.code, words.tzinfo)
     return download(f"{name}.csv", (line.encode() for line in lines), "text/csv; charset=utf-8")
 
 

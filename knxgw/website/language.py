@@ -6,7 +6,7 @@ objects come from `product_db/`. Source: website 55.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -91,9 +91,14 @@ class Language:
 
     # --- times [aware UTC] in the zone of the device
 
+    @property
+    def tzinfo(self) -> tzinfo:
+        """Return the time zone of the device."""
+        return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+
     def local(self, at: datetime) -> datetime:
         """Return a moment in the device's time zone."""
-        return at.astimezone(ZoneInfo(self.zone) if self.zone != "UTC" else UTC)
+        return at.astimezone(self.tzinfo)
 
     def clock(self, at: datetime | None) -> str:
         """Return the time of day."""

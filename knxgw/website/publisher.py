@@ -19,6 +19,7 @@ from knxgw.website.merge_patch import difference
 log = logging.getLogger(__name__)
 ROUND_S = 0.5
 BEAT_S = 5.0
+ROWS_S = 0.25  # between two looks for new rows of a monitor
 KEPT_DELTAS = 120
 MOST_STREAMS = 56  # of the 80 threads; the others make pages
 MOST_STREAMS_OF_SESSION = 4
@@ -95,10 +96,7 @@ class Publisher:
         """
         found = self._topics[topic]
         with self._changed:
-            mine = self._owners.get(owner, 0)
-            if self._bye or self.streams >= MOST_STREAMS or mine >= MOST_STREAMS_OF_SESSION:
-                raise TooManyStreamsError
-            self._owners[owner] = mine + 1
+            self._take_place(owner)
             found.listeners += 1
             was_idle = found.listeners == 1
             self._begin()
@@ -106,12 +104,67 @@ class Publisher:
             self._look(found)  # what is kept may be old
         return _Stream(self._messages(found, after, is_allowed), lambda: self._left(found, owner))
 
-    def _left(self, topic: _Topic, owner: str) -> None:
+    def open_rows(
+        self,
+        kind: str,
+        owner: str,
+        is_allowed: Callable[[], bool],
+        read: Callable[[], Mapping[str, Any] | None],
+    ) -> Iterator[bytes]:
+        """Return what `read` gives four times a second as events of a kind, for a session.
+
+        `read` gives None where nothing is new; it keeps by itself how far this stream has read.
+        Raises: TooManyStreamsError.
+        """
         with self._changed:
-            topic.listeners -= 1
+            self._take_place(owner)
+        return _Stream(self._rows(kind, is_allowed, read), lambda: self._give_place(owner))
+
+    def _rows(
+        self,
+        kind: str,
+        is_allowed: Callable[[], bool],
+        read: Callable[[], Mapping[str, Any] | None],
+    ) -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        checked_at = said_at = self._now() - BEAT_S
+        while True:
+            if self._now() - checked_at >= BEAT_S:
+                if not is_allowed():
+                    yield self._message("bye", 0, {"why": "logged_off"}).encoded()
+                    return
+                checked_at = self._now()
+            rows = read()
+            if rows is not None:
+                yield self._message(kind, 0, rows).encoded()
+                said_at = self._now()
+            elif self._now() - said_at >= BEAT_S:
+                yield self._message("beat", 0, {"at": self._utc_now().isoformat()}).encoded()
+                said_at = self._now()
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._bye), ROWS_S)
+                bye = self._bye
+            if bye:
+                yield self._message("bye", 0, {"why": bye}).encoded()
+                return
+
+    def _take_place(self, owner: str) -> None:
+        """Count one more stream of a session; called with the lock. Raises: TooManyStreamsError."""
+        mine = self._owners.get(owner, 0)
+        if self._bye or self.streams >= MOST_STREAMS or mine >= MOST_STREAMS_OF_SESSION:
+            raise TooManyStreamsError
+        self._owners[owner] = mine + 1
+
+    def _give_place(self, owner: str) -> None:
+        with self._changed:
             self._owners[owner] -= 1
             if not self._owners[owner]:
                 del self._owners[owner]
+
+    def _left(self, topic: _Topic, owner: str) -> None:
+        with self._changed:
+            topic.listeners -= 1
+        self._give_place(owner)
 
     def _messages(
         self, topic: _Topic, after: str | None, is_allowed: Callable[[], bool]

@@ -1,8 +1,8 @@
 """What pages share, and the few that belong to all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, request
 from flask_babel import get_locale
@@ -14,6 +14,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
+from knxgw.website.publisher import TooManyStreamsError
 from knxgw.website.security import Gate, local_target, public
 
 pages = Blueprint("common", __name__)
@@ -174,6 +175,20 @@ def problem(code: int, title: str, detail: str = "") -> Response:
     body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
     text = current_app.json.dumps(body)
     return Response(text, status=code, mimetype="application/problem+json")
+
+
+def rows_stream(read: Callable[[], Mapping[str, Any] | None]) -> Response:
+    """Return a stream of rows for a monitor; see `Publisher.open_rows`."""
+    gate, live = site().gate, site().live
+    token = gate.token()
+    try:
+        stream = live.publisher.open_rows(
+            "rows", session().id, lambda: gate.accounts.session_of(token) is not None, read
+        )
+    except TooManyStreamsError:
+        return problem(503, "Too many streams", "Close other pages of this device.")
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(stream, headers=headers, mimetype="text/event-stream")
 
 
 # --- pages of all

@@ -30,7 +30,6 @@ def live_page(template: str, **more: object) -> str:
         at=reader(shown),
         points=list(shown["points"]),
         layout=shown["layout"],
-        topics="page",
         zone=language().zone,
         **more,
     )

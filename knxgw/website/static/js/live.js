@@ -2,6 +2,7 @@
 // of the server into the elements that name them; it knows no words and no formats of its own.
 
 const WORDS = JSON.parse(document.getElementById("words").textContent);
+const STREAM = document.body.dataset.stream; // of a monitor; live pages have their own
 const OLD_MS = 7000, LOST_MS = 15000, HIDDEN_MS = 10000, POLL_MS = 5000, RETRY_STREAM_MS = 60000;
 const WAITS_S = [1, 2, 4, 8, 15, 30];
 const ATTRIBUTES = new Set(["x", "width", "x1", "x2"]);
@@ -99,9 +100,7 @@ function tell() {
 function open() {
   close();
   if (document.hidden) return;
-  const topics = document.body.dataset.topics;
-  if (!topics) return;
-  source = new EventSource(`/api/v1/events?topics=${topics}&after=${encodeURIComponent(lastId)}`);
+  source = new EventSource(STREAM ?? `/api/v1/events?topics=page&after=${encodeURIComponent(lastId)}`);
   source.addEventListener("snapshot", (event) => { note(event); take(JSON.parse(event.data)); });
   source.addEventListener("delta", (event) => {
     note(event);
@@ -109,11 +108,11 @@ function open() {
     take(merge(structuredClone(state), JSON.parse(event.data)));
   });
   source.addEventListener("beat", note);
-  for (const name of ["telegram", "request", "line"])
-    source.addEventListener(name, (event) => {
-      heard();
-      document.dispatchEvent(new CustomEvent(`knxgw:${name}`, { detail: JSON.parse(event.data) }));
-    });
+  source.addEventListener("rows", (event) => {
+    mode = "live";
+    heard();
+    document.dispatchEvent(new CustomEvent("knxgw:rows", { detail: JSON.parse(event.data) }));
+  });
   source.addEventListener("bye", (event) => ended(JSON.parse(event.data).why));
   source.onerror = () => { if (source?.readyState === EventSource.CLOSED) refused(); };
 }
@@ -144,7 +143,7 @@ async function refused() {
   let status = 0;
   try { status = (await fetch("/api/v1/page", { headers: { "If-None-Match": etag } })).status; } catch { /* the device is away */ }
   if (status === 401) ended("logged_off");
-  else if (status === 200 || status === 304) poll();
+  else if (!STREAM && (status === 200 || status === 304)) poll();
   else retryTimer = setTimeout(open, wait * 1000);
 }
 
