@@ -4,7 +4,7 @@ from knxgw.catalogue.yaml_tree import Node
 
 
 def text_of(node: Node, name: str) -> str:
-    """Return a text that must be there."""
+    """Return a text; report it if it is missing."""
     child = node.require(name)
     return child.text() if child else ""
 
@@ -16,7 +16,7 @@ def texts_of(node: Node, name: str) -> tuple[str, ...]:
 
 
 def choice_of(node: Node, name: str, words: tuple[str, ...], default: str) -> str:
-    """Return one of `words`."""
+    """Return one of `words`; another one is reported, and the default stands in."""
     child = node.get(name)
     return (child.choice(words) if child else None) or default
 
@@ -28,7 +28,7 @@ def flag_of(node: Node, name: str) -> bool:
 
 
 def number_of(node: Node, name: str, default: float, *, low: float | None = None) -> float:
-    """Return a number, not below `low`."""
+    """Return a number; one below `low` is reported, and the default stands in."""
     value = optional_number(node, name, low=low)
     return default if value is None else value
 

@@ -146,7 +146,7 @@ def _check_scale_from(point: Point, points: Mapping[str, Point], root: Node) -> 
 
 
 def _check_times(point: Point, points: Mapping[str, Point], root: Node) -> None:
-    """Report a ratio that is none."""
+    """Report what stands in `times` of a point and cannot be a ratio of transformers."""
     for name in point.ratio_points:
         ratio, where = points.get(name), root.mapping()[point.name].mapping()["times"]
         if ratio is None:

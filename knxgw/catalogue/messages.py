@@ -39,7 +39,7 @@ class Message:
         return self._text("", language, in_file=in_file)
 
     def remedy(self, language: str = "en", *, in_file: bool = False) -> str:
-        """Return what to do about it, "": nothing is to be said."""
+        """Return what to do about it; empty: there is no advice."""
         if self.instead is not None:
             return said(self.instead, language, in_file=in_file)
         return self._text("remedy_", language, in_file=in_file)

@@ -37,7 +37,7 @@ class Node:
 
     @property
     def place(self) -> FileLine:
-        """Return where it stands."""
+        """Return file, line and key of this value."""
         return FileLine(self.file, self.line, self.key)
 
     @property
@@ -62,11 +62,11 @@ class Node:
     def report(
         self, problem: str, remedy: str = "", *, severity: Severity = Severity.ERROR
     ) -> None:
-        """Note a problem with this value."""
+        """Report a problem with this value, in English: files of the product have no other readers."""
         self.problems.add(self.place, Plain(problem, remedy), severity)
 
     def say(self, what: Message) -> None:
-        """Note a mistake with this value that is said in every language."""
+        """Report a mistake with this value in every language."""
         self.problems.add(self.place, what)
 
     def mapping(self) -> dict[str, "Node"]:

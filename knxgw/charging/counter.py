@@ -78,7 +78,7 @@ class PowerCounter:
     measured_at: float | None = None  # [monotonic s]
 
     def add_power(self, power_w: int, now_s: float) -> tuple["PowerCounter", int]:
-        """Take a power; return the counter and the energy since the last one [mWh].
+        """Return the counter after a measured power, and the energy since the last one [mWh].
 
         A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed. A power that no
         charging point can have is no power, and leaves a gap.
@@ -119,7 +119,7 @@ class EnergyCounter:
         return self.reading is not None and self.reading.is_unconfirmed
 
     def add_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
-        """Take a meter reading; return the counter and the energy to be added [mWh].
+        """Return the counter after a reading of its register, and the energy to add [mWh].
 
         As long as `doubt` is set, `reading_mwh` stays the last reading that was accepted.
         """
@@ -208,7 +208,7 @@ def _with_growth(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: floa
 
 
 def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
-    """Take a reading that does not fit the one before; accept it once it has lasted."""
+    """Return the counter after a reading that does not fit; one that has lasted is accepted."""
     before_mwh = counter.reading_mwh or 0
     doubt, rise_mwh = _next_doubt(counter, reading_mwh, now_s)
     free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
@@ -329,12 +329,12 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
         supplier = settings.meter.model
     phases = 1 if quantity in PHASE_ENERGIES else 3
     name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
-    one = supplier.points.get(name)
+    point = supplier.points.get(name)
     coarse_wh = step_wh = 0.0
-    if one is not None:
-        tells_scale = one.scale_from or one.ratio_points
-        coarse_wh = max(one.scale, COARSEST_WH) if tells_scale else one.scale
-        step_wh = 0.0 if tells_scale else one.scale
+    if point is not None:
+        tells_scale = point.scale_from or point.ratio_points
+        coarse_wh = max(point.scale, COARSEST_WH) if tells_scale else point.scale
+        step_wh = 0.0 if tells_scale else point.scale
     register = Register(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,
         slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),

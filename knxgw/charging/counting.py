@@ -28,7 +28,7 @@ class CountedReading:
 def filter_energies(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> CountedReading:
-    """Have the counters judge the energies of a reading; one that is doubted is left out."""
+    """Return a reading without the energies that their counters doubt, and the counters after it."""
     energy = point.energy
     counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
     if not counted:
@@ -116,7 +116,7 @@ def start_session_register(point: ChargingPoint) -> EnergyState:
 
 
 def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Take what the charger's session register shows as the energy of the running session.
+    """Return the point with what the charger's session register shows as its session's energy.
 
     From then on its growth counts. Where it restarts with each start command, what it shows then counts
     too: a pause and a resume belong to one session. A register that still shows what it showed before

@@ -101,9 +101,9 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
 
     The reason is the highest rank that is effective.
     """
-    for one in constraints:
-        if one.cap_ma == 0:
-            return Decision(offer_ma=0, reason=one.reason)
+    for constraint in constraints:
+        if constraint.cap_ma == 0:
+            return Decision(offer_ma=0, reason=constraint.reason)
     offer_ma, reason = requested
     if offer_ma == 0:
         return requested

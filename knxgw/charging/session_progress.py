@@ -29,7 +29,7 @@ _OF_SESSION = frozenset(
 def adopt_session_times(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    """Take start, end and duration of the session from a charger that supplies them.
+    """Return the point with start, end and duration of its session as the charger supplies them.
 
     Until this session has lasted a while, they may be those of the session before.
     """

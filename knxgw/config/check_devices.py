@@ -84,7 +84,7 @@ def _fault(code: FaultCode, marked: Device, other: Device, what: Message) -> Con
 def _mixed_line(
     configuration: Configuration, devices: list[Device], report: Report
 ) -> list[ConfigurationFault]:
-    """Find chargers on the line that are of another model, and devices of another protocol."""
+    """Return the faults of devices on one line that differ in model, protocol or framing."""
     if configuration.serial is None:
         return []
     protocol = configuration.serial.protocol

@@ -25,7 +25,7 @@ class Device:
 
 
 def check_lines(line: SerialLine | None, devices: list[Device], report: Report) -> None:
-    """Warn about what works on paper only."""
+    """Warn about settings and devices that will not work together in practice."""
     on_line = [device for device in devices if device.is_on_line]
     if line is not None:
         _warn_about_mixed_settings(on_line, report)

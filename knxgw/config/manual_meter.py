@@ -36,7 +36,7 @@ class _Register(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Return the first address behind it."""
+        """Return the first address behind the registers of this value."""
         return self.address + _REGISTERS[self.type]
 
 

@@ -26,7 +26,7 @@ class Report(Problems):
         remedy: Message | Text | None = None,
         **arguments: Argument,
     ) -> None:
-        """Note a mistake."""
+        """Report a mistake at a key, by the id of its message."""
         self.note(key, message(id, remedy=remedy, **arguments))
 
     def warning(
@@ -38,11 +38,11 @@ class Report(Problems):
         remedy: Message | Text | None = None,
         **arguments: Argument,
     ) -> None:
-        """Note a risk."""
+        """Report a risk at a key, by the id of its message."""
         self.note(key, message(id, remedy=remedy, **arguments), Severity.WARNING)
 
     def note(self, key: str, words: Worded, severity: Severity = Severity.ERROR) -> None:
-        """Note what somebody else says about a key."""
+        """Report a message, or any other words, at a key."""
         self.add(self.place(key), words, severity)
 
 

@@ -84,7 +84,7 @@ class Values:
         self._wrong_names.add(name)
 
     def put(self, name: str, value: Value) -> None:
-        """Store a converted value."""
+        """Store the value of a parameter, converted."""
         self._values[name] = value
 
     def number(self, name: str) -> float:
@@ -140,13 +140,13 @@ class Values:
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
 
     def _known(self, name: str) -> str:
-        """Return the name of a parameter. Raises: KeyError: no parameter is called so."""
+        """Return the name of a parameter of this section. Raises: KeyError."""
         if name not in self._section.parameters:
             raise KeyError(name)
         return name
 
     def _value(self, name: str, types: Collection[ParameterType]) -> Value:
-        """Return a value. Raises: KeyError, TypeError: no parameter is called so, or is of a type."""
+        """Return a value. Raises: KeyError, TypeError: no such parameter, or none of these types."""
         parameter = self._section.parameters[name]
         if parameter.type not in types:
             raise TypeError(f"{parameter.key} is of type {parameter.type}")

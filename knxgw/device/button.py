@@ -104,14 +104,14 @@ def tick(button: Button, now_s: float) -> Button:
 
 
 def press(button: Button, now_s: float) -> Button:
-    """Take a press; one while it is pressed already changes nothing."""
+    """Return the button after a press; one while it is pressed already changes nothing."""
     button = tick(button, now_s)
     following = _BY_PRESS.get(button.stage)
     return button if following is None else Button(stage=following, since=now_s)
 
 
 def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
-    """Take a release; return what it brings about."""
+    """Return the button after its release, and what that brings about."""
     button = tick(button, now_s)
     following = _BY_RELEASE.get(button.stage)
     if following is None:

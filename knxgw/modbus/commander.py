@@ -10,7 +10,7 @@ The station wants an offer in mA; 0 is a pause. The steps of the model file (`co
 | wanted | the station asked for it | `want` |
 | pending | a step of it differs from what was last written; `next_write` returns that write | `want`, or anything that marks a point unwritten |
 | written | the bus carries out one write | `next_write` |
-| acknowledged | every step is written and acknowledged; `OfferAcknowledged` goes to the station, once | `acknowledged`, `acknowledge_offer` |
+| acknowledged | every step is written and acknowledged; `OfferAcknowledged` goes to the station, once | `note_acknowledged`, `acknowledge_offer` |
 
 `ChargerContent` holds the registers that each point is believed to contain. A step is pending while its
 registers differ from that, so writing only changes needs no bookkeeping of its own. Two offers can
@@ -21,10 +21,10 @@ How a write ends
 ----------------
 | outcome | effect |
 |---|---|
-| `acknowledged` | the point contains the registers |
-| `refused` | the point is retried after `RETRY_S`; a refused release of the cable is dropped |
-| `unsupported` | an optional register is missing: it counts as written |
-| `unanswered` | the content of the point is unknown: it is unwritten, and nothing is written for `RETRY_S` |
+| `note_acknowledged` | the point contains the registers |
+| `note_refused` | the point is retried after `RETRY_S`; a refused release of the cable is dropped |
+| `note_unsupported` | an optional register is missing: it counts as written |
+| `note_unanswered` | the content of the point is unknown: it is unwritten, and nothing is written for `RETRY_S` |
 
 What makes a written offer pending again
 ----------------------------------------
@@ -135,7 +135,7 @@ class Commander:
     # --- what the station wants
 
     def want(self, offer_ma: int) -> None:
-        """Take the newest offer [mA], 0 to pause."""
+        """Bring the charger to an offer [mA] from now on; 0 is a pause."""
         previous = self._plan.wanted_ma
         if offer_ma == previous:
             return
@@ -196,7 +196,7 @@ class Commander:
         return max(due_at, now_s) if due_at == -math.inf else due_at
 
     def next_write(self, now_s: float) -> Write | None:
-        """Return the write that is due now."""
+        """Return the write that is due now, the most urgent one; None: none is."""
         if now_s < self._due_at(self._plan.needed_writes()):
             return None
         self._release.cancel_if_late(now_s)
@@ -213,13 +213,13 @@ class Commander:
             self._plan.invalidate()
         return self._writer.write(chosen.step, chosen.registers, is_urgent=chosen.is_urgent)
 
-    def acknowledged(self, write: Write, now_s: float) -> int | None:
-        """Note an acknowledged write; return the offer [mA] if this write completes it."""
+    def note_acknowledged(self, write: Write, now_s: float) -> int | None:
+        """Note that the charger acknowledged a write; return the offer [mA] if that completes it."""
         self._spacing.note_write(now_s)
         if self._content.registers.get(write.point) != write.registers:
             self._content.changed_at = now_s
         self._content.note_write(write, now_s)
-        self._release.acknowledged(write.point)
+        self._release.note_acknowledged(write.point)
         step = self._control.offer_step
         if self._phases is not None and step is not None and write.point == step.point:
             is_newest = write.registers == self._plan.registers(step)
@@ -243,24 +243,24 @@ class Commander:
         self._acknowledged_ma = self._plan.wanted_ma
         return self._plan.wanted_ma
 
-    def refused(self, write: Write, now_s: float) -> None:
+    def note_refused(self, write: Write, now_s: float) -> None:
         """Note a refused write: it is repeated after `RETRY_S`.
 
         A refused release of the cable is not repeated: the user sees that nothing happened.
         """
-        self._release.refused(write.point)
+        self._release.note_refused(write.point)
         if any(step.point == write.point for step in self._plan.enabling_steps):
             self._plan.starts_at_minimum = False  # it may stay refused
         self._content.retry_at[write.point] = now_s + RETRY_S
         self._plan.invalidate()
 
-    def unsupported(self, write: Write, now_s: float) -> int | None:
-        """Note that an optional register does not exist; return the same as `acknowledged`."""
+    def note_unsupported(self, write: Write, now_s: float) -> int | None:
+        """Note that an optional register does not exist; return the same as `note_acknowledged`."""
         self._content.note_write(write, now_s)
         self._plan.invalidate()
         return self.acknowledge_offer(now_s)
 
-    def unanswered(self, write: Write, now_s: float) -> None:
+    def note_unanswered(self, write: Write, now_s: float) -> None:
         """Note a write without an answer: the charger may or may not have carried it out."""
         self._content.forget([write.point])
         self._silent_until = now_s + RETRY_S

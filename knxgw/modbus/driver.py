@@ -130,7 +130,7 @@ class Driver:
     # --- commands of the station
 
     def want(self, offer_ma: int) -> None:
-        """Take the newest offer [mA]: the only way a current reaches a charger."""
+        """Bring the charger to an offer [mA] from now on: only here a current reaches a charger."""
         if self._commander is not None:
             self._commander.want(offer_ma)
 
@@ -141,7 +141,7 @@ class Driver:
         return is_gone or self._commander is None or self._commander.is_acknowledged
 
     def unlock(self) -> None:
-        """Release the cable."""
+        """Have the charger release its cable, if it can."""
         if self._commander is not None:
             self._commander.unlock()
 
@@ -171,7 +171,7 @@ class Driver:
     # --- the bus asks
 
     def opened(self) -> None:
-        """Start over on a new connection."""
+        """Start over on a new connection: everything is read and written again."""
         self._discard_readings()
         self._reader.restart_search()
         if self._commander is not None:
@@ -214,7 +214,7 @@ class Driver:
     # --- the outcome of a request
 
     def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
-        """Take the registers of an answer; return the resulting events."""
+        """Return the events of an answer with these registers."""
         if self._spare_reads.take(request.block, registers):
             self._reader.schedule.note_other_read(now_s)
             return []
@@ -223,7 +223,7 @@ class Driver:
     def failed(
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
-        """Take a failed request: silence, a refusal or a wrong answer."""
+        """Return the events of a request that failed by silence, a refusal or a wrong answer."""
         if isinstance(request, Read) and self._spare_reads.take(request.block, error):
             self._reader.schedule.note_other_read(now_s)
             return []  # what nobody polls says nothing about the device
@@ -261,9 +261,9 @@ class Driver:
         return [*events, *self._offer_acknowledged(acknowledged_ma)]
 
     def write_done(self, request: Write, now_s: float) -> list[DeviceEvent]:
-        """Take an acknowledged write."""
-        offer_ma = self._commander.acknowledged(request, now_s) if self._commander else None
-        self._health.write_acknowledged(request)
+        """Return the events of an acknowledged write; what shows its effect is read soon."""
+        offer_ma = self._commander.note_acknowledged(request, now_s) if self._commander else None
+        self._health.note_acknowledged_write(request)
         read_at = now_s + READ_AFTER_WRITE_S
         self._reader.schedule.expedite(read_at)
         if self._commander is not None:  # object 61 follows at once, and a mismatch is found early
@@ -285,7 +285,7 @@ class Driver:
             self._note_failure(request.block, error)
         elif self._commander is not None:
             is_answer = isinstance(error, PeerRefusedError) and error.code not in GATEWAY_CODES
-            note = self._commander.refused if is_answer else self._commander.unanswered
+            note = self._commander.note_refused if is_answer else self._commander.note_unanswered
             note(request, now_s)
         if isinstance(request, Read) and request.block.unit_id != self.unit_id:
             return []  # another unit does not decide on the link to this one
@@ -313,11 +313,11 @@ class Driver:
         self._health.log_refusal(request, error)
         return [
             *self._answered(),
-            *self._offer_acknowledged(self._commander.unsupported(request, now_s)),
+            *self._offer_acknowledged(self._commander.note_unsupported(request, now_s)),
         ]
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
-        """Note that the connection was lost, or that none could be made."""
+        """Return the events of a connection that was lost, or could not be made."""
         return self._set_condition(LinkCondition.NOT_REACHABLE)
 
     def was_away(self) -> None:
@@ -374,7 +374,7 @@ class Driver:
     # --- inside
 
     def _continue_search(self, registers: Sequence[int] | None, now_s: float) -> list[DeviceEvent]:
-        """Take the next step of the SunSpec search; None: the read was refused."""
+        """Return the events of the next step of the SunSpec search; None: it was refused."""
         has_failed = self._reader.continue_search(registers, now_s)
         return self._set_condition(LinkCondition.COMM) if has_failed else []
 
@@ -426,14 +426,14 @@ class Driver:
 
     def _answered(self) -> list[DeviceEvent]:
         """Return the event for a good answer, if it changes the condition of the link."""
-        condition = self._health.answered(
+        condition = self._health.note_answer(
             self._commander.is_still_needed if self._commander else None
         )
         return self._set_condition(condition) if self._is_model_confirmed else []
 
     def _handle_silence(self, request: Request, now_s: float) -> list[DeviceEvent]:
         """Return the events of a request without an answer; the device is asked less often then."""
-        is_gone = self._health.unanswered()
+        is_gone = self._health.note_silence()
         if is_gone:
             self._reader.note_unreachable()
         if is_gone and self.condition is not LinkCondition.NOT_REACHABLE:
@@ -449,7 +449,7 @@ class Driver:
     ) -> list[DeviceEvent]:
         """Handle a wrong answer; a refusal counts only once the model is confirmed."""
         is_needed = not isinstance(request, Read) or self._reader.is_required(request.block)
-        is_too_much = self._health.answered_wrongly(request, error, now_s, is_needed=is_needed)
+        is_too_much = self._health.note_wrong_answer(request, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
         if is_nonsense:  # it may have kept other devices waiting
             self._reader.schedule.pause_until(now_s + self._health.back_off_s)

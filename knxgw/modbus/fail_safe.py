@@ -14,16 +14,16 @@ class FailSafe:
 
     @property
     def read_backs(self) -> frozenset[str]:
-        """Return the points that report its settings."""
+        """Return the points that report the settings of the watchdog."""
         return frozenset() if self._watchdog is None else self._watchdog.read_backs
 
     @property
     def arming_points(self) -> Sequence[str]:
-        """Return the points that arm it."""
+        """Return the points whose writes arm the watchdog."""
         return () if self._watchdog is None else [step.point for step in self._watchdog.arm]
 
     def step_reported_by(self, name: str) -> WriteStep | None:
-        """Return the arming step that a point reports."""
+        """Return the arming step whose value a point reports; None: none."""
         steps = () if self._watchdog is None else self._watchdog.arm
         return next((step for step in steps if step.read_back == name), None)
 
@@ -36,7 +36,7 @@ class FailSafe:
     def feeding(
         self, wanted: Sequence[WriteStep], *, is_pause: bool, written: Container[str]
     ) -> Iterator[WriteStep]:
-        """Yield the steps that feed it during the steps `wanted` of an offer or a pause."""
+        """Yield the steps that feed the watchdog during the steps `wanted` of an offer or a pause."""
         watchdog = self._watchdog
         if watchdog is None:
             return

@@ -66,7 +66,7 @@ class Health:
 
     @property
     def has_last_request_failed(self) -> bool:
-        """Tell whether the last request failed."""
+        """Tell whether the last request had no answer or a wrong one."""
         return self.silent_count + self.wrong_count > 0
 
     @property
@@ -97,12 +97,12 @@ class Health:
 
     # --- outcomes
 
-    def read(self, block: Block) -> None:
+    def note_read(self, block: Block) -> None:
         """Note a good answer to a read."""
         self._good_reads.add(block)
-        self.drop(block)
+        self.forget_wrong_answers(block)
 
-    def drop(self, block: Block) -> None:
+    def forget_wrong_answers(self, block: Block) -> None:
         """Forget that a read went wrong: it is no longer made in this way."""
         self._wrong_reads.pop(block, None)
 
@@ -110,12 +110,12 @@ class Health:
         """Tell whether a read was ever answered well."""
         return block in self._good_reads
 
-    def write_acknowledged(self, request: Write) -> None:
+    def note_acknowledged_write(self, request: Write) -> None:
         """Note an acknowledged write; it proves nothing about refused writes of other points."""
         if self._refused is None or request.point == self._refused.point:
             self._refused_writes = 0
 
-    def answered(self, is_still_needed: Callable[[Write], bool] | None) -> LinkCondition:
+    def note_answer(self, is_still_needed: Callable[[Write], bool] | None) -> LinkCondition:
         """Note a good answer; return the condition of the link.
 
         `is_still_needed` tells whether the point of a write is still to be written.
@@ -136,13 +136,13 @@ class Health:
         self._trouble_count, self._is_logged = 0, False
         return LinkCondition.GOOD
 
-    def unanswered(self) -> bool:
+    def note_silence(self) -> bool:
         """Note a request without an answer; return True when the device is not reachable."""
         self.silent_count += 1
         self.wrong_count = 0
         return self.silent_count >= SILENT_LIMIT
 
-    def answered_wrongly(
+    def note_wrong_answer(
         self, request: Request, error: PeerError, now_s: float, *, is_needed: bool
     ) -> bool:
         """Note a wrong answer; return True when there are too many.

@@ -46,15 +46,15 @@ class MissingReads:
             block, PollClass.SLOW, schedule, _Missing(planned=block, was_answered=was_answered)
         )
 
-    def refused_again(self, block: Block, schedule: PollSchedule) -> None:
-        """Note another refusal."""
+    def note_refusal(self, block: Block, schedule: PollSchedule) -> None:
+        """Note that a missing block was refused again: it is read even less often in the end."""
         missing = self._missing[block]
         missing.tries += 1
         if missing.tries == SOON_TRIES and not missing.was_answered:
             del self._missing[block]
             self._read_seldom(block, PollClass.ONCE, schedule, missing)
 
-    def answered(self, block: Block, schedule: PollSchedule) -> bool:
+    def note_answer(self, block: Block, schedule: PollSchedule) -> bool:
         """Note an answer; return True if the block was missing. It is read as planned again."""
         missing = self._missing.pop(block, None)
         if missing is not None:

@@ -79,7 +79,7 @@ class ModelCheck:
 
     @property
     def is_mismatch(self) -> bool:
-        """Tell whether the last check failed."""
+        """Tell whether the last check found that the device is not of the model."""
         return self._mismatches > 0
 
     # --- evidence
@@ -96,7 +96,7 @@ class ModelCheck:
         return self._evidence.points.difference(names) if first else frozenset()
 
     def add_values(self, raws: Mapping[str, Raw | None]) -> None:
-        """Note raw values that were read."""
+        """Add raw values that were read to the evidence."""
         self._evidence.add_values(raws)
 
     def mark_missing(self, name: str) -> None:

@@ -64,7 +64,7 @@ class ModelEvidence:
         self._requested.clear()
 
     def add_values(self, raws: Mapping[str, Raw | None]) -> None:
-        """Note raw values that were read."""
+        """Add raw values that were read to the evidence."""
         self._raws.update(raws)
         self._requested.update(raws)
 

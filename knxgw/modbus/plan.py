@@ -84,7 +84,7 @@ def _block_of(
 
 
 def _poll_class(point: Point) -> PollClass:
-    """Return how often a wanted point is read."""
+    """Return how often a wanted point is read; one that its model never reads is read fast."""
     return PollClass.FAST if point.poll is PollClass.NEVER else point.poll
 
 
@@ -202,7 +202,7 @@ class PollSchedule:
         self._paused_until = until
 
     def mark_requested(self, block: Block, now_s: float) -> None:
-        """Note a request for a block."""
+        """Note that a block was requested now: its next turn is a period later."""
         early_s = 0.0
         if block not in self._requested_at:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)

@@ -132,7 +132,7 @@ class Reader:
         if search is None:
             return False
         if registers is None:
-            search.refused()
+            search.note_refusal()
         else:
             search.update(registers)
         self._health.silent_count = 0
@@ -171,8 +171,8 @@ class Reader:
 
     def note_read(self, block: Block) -> None:
         """Note a good answer; a block that was missing is read as planned again."""
-        self._health.read(block)
-        if self._missing.answered(block, self.schedule):
+        self._health.note_read(block)
+        if self._missing.note_answer(block, self.schedule):
             self._interpreter.expect_all()
             self._interpreter.mark_missing(self._missing.never_answered())
 
@@ -180,20 +180,20 @@ class Reader:
         """Note a refused block; read it in parts, or seldom, if the device can do without it."""
         block = request.block
         if block in self._missing:
-            self._missing.refused_again(block, self.schedule)
+            self._missing.note_refusal(block, self.schedule)
             return Refusal.MISSING
         parts = split(block, self._offset)
         was_answered = self._health.was_read(block)
         if error.code in NO_SUCH_BLOCK and len(parts) > 1 and not was_answered:
             log.info("%s: block at %d refused, read one by one", self._name, block.address)
             self.schedule.replace_block(block, parts)
-            self._health.drop(block)
+            self._health.forget_wrong_answers(block)
             return Refusal.SPLIT
         if error.code not in NO_SUCH_POINT or self.is_required(block):
             return Refusal.FAULT
         self._health.log_refusal(request, error)
         self._missing.add(block, self.schedule, was_answered=was_answered)
-        self._health.drop(block)
+        self._health.forget_wrong_answers(block)
         if not was_answered:  # else it will be back, and a sum without it would be too small
             self._interpreter.mark_missing(point.name for point in block.points)
         return Refusal.MISSING

@@ -18,7 +18,7 @@ class Release:
 
     @property
     def step(self) -> WriteStep | None:
-        """Return the next step."""
+        """Return the next step of the release; None: none is under way."""
         return self._remaining[0] if self._remaining else None
 
     def request(self) -> None:
@@ -28,7 +28,7 @@ class Release:
             self._give_up_at = None
 
     def cancel(self) -> None:
-        """Drop the remaining steps."""
+        """Drop the remaining steps of the release."""
         self._remaining.clear()
         self.has_begun = False
 
@@ -41,13 +41,13 @@ class Release:
         elif now_s > self._give_up_at:
             self.cancel()
 
-    def acknowledged(self, point: str) -> None:
-        """Note an acknowledged write."""
+    def note_acknowledged(self, point: str) -> None:
+        """Note that a write of a point was acknowledged: if it was the next step, it is done."""
         if self.step is not None and self.step.point == point:
             self._remaining.pop(0)
             self.has_begun = bool(self._remaining)
 
-    def refused(self, point: str) -> None:
+    def note_refused(self, point: str) -> None:
         """Cancel after a refusal: the user sees that nothing happened."""
         if self.step is not None and self.step.point == point:
             self.cancel()

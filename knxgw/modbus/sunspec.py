@@ -61,8 +61,8 @@ class ChainWalk:
         else:
             self._pass(self._address, *registers)
 
-    def refused(self) -> None:
-        """Continue after a refusal."""
+    def note_refusal(self) -> None:
+        """Continue after the read was refused: at the next base, or the search has failed."""
         if self.start is None and self._address is None:
             self._try_next_base()
         else:

@@ -78,7 +78,7 @@ class Spacing:
         self._broken_at = -math.inf
 
     def note_write(self, now_s: float) -> None:
-        """Note a write."""
+        """Note a write at this moment; one before its time has broken the spacing."""
         if now_s < self.last_at + self.interval_s:
             self._broken_at = now_s
         self.last_at = now_s

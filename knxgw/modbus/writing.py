@@ -60,7 +60,7 @@ class StepWriter:
         return tuple(encode(definition, unscaled(definition, value)))
 
     def write(self, step: WriteStep, registers: tuple[int, ...], *, is_urgent: bool) -> Write:
-        """Return the request."""
+        """Return the request that writes registers to the point of a step."""
         point = self._model.points[step.point]
         return Write(
             unit_id=self._unit_id if point.unit_id is None else point.unit_id,

@@ -110,13 +110,13 @@ class Outbox:
         return True
 
     def add_value(self, group_object: GroupObject) -> None:
-        """Have an object send its value; states go before moving values."""
+        """Queue the value of an object; states go before moving values."""
         lane = self._lane(group_object)
         is_state = group_object.kind in (ObjectKind.STATE, ObjectKind.EVENT, ObjectKind.ALIVE)
         (lane.states if is_state else lane.moving)[group_object] = None
 
     def add_read(self, group_object: GroupObject) -> None:
-        """Have an object read its value from the bus."""
+        """Queue a read of an object's value from the bus."""
         self._lane(group_object).reads[group_object] = None
 
     def withdraw(self, group_object: GroupObject) -> None:
@@ -145,12 +145,15 @@ class Outbox:
         return any(lane.has_spontaneous for lane in self._lanes)
 
     def next_priority(self, now_s: float, *, must_be_answer: bool = False) -> Priority | None:
-        """Return the priority of the telegram that may be sent now, None without one."""
+        """Return the priority of the telegram that may be sent now, None without one.
+
+        `must_be_answer`: nothing else may be sent.
+        """
         lane = self._next_lane(now_s, must_be_answer=must_be_answer)
         return None if lane is None else lane.priority
 
     def next_due(self, now_s: float, *, must_be_answer: bool = False) -> OutgoingTelegram | None:
-        """Take the telegram that may be sent now."""
+        """Take out and return the telegram that may be sent now, None without one."""
         lane = self._next_lane(now_s, must_be_answer=must_be_answer)
         if lane is None:
             return None

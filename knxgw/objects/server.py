@@ -43,7 +43,7 @@ class ObjectServer:
         zone: tzinfo = UTC,
         limits: ResponseLimits | None = None,
     ) -> None:
-        """Take over the objects; `limits` are those of the link, None for the ordinary ones."""
+        """Serve these objects; `limits` are those of the link, None: the ordinary ones."""
         self.objects: tuple[GroupObject, ...] = ()
         self.outbox = Outbox(limits or ResponseLimits())
         self.wrong_telegrams = 0
@@ -141,7 +141,7 @@ class ObjectServer:
     # --- from the station
 
     def publish(self, scope: Scope, key: str, value: Published, now_s: float) -> None:
-        """Take a new value of an object; None withdraws it."""
+        """Publish a value of an object: reads get it, and it is sent as its rule says; None: no value."""
         group_object = self._by_key.get((scope, key))
         if group_object is None:
             return
@@ -222,7 +222,7 @@ class ObjectServer:
             self._set_timer(group_object, due_at)
 
     def _set_timer(self, group_object: GroupObject, due_at: float | None) -> None:
-        """Have the value of an object sent at `due_at` [monotonic s]; None: no timer."""
+        """Send the value of an object at `due_at` [monotonic s]; None: only when it changes."""
         if due_at is None or due_at == float("inf"):
             self._timers.pop(group_object, None)
         else:
@@ -242,7 +242,7 @@ class ObjectServer:
             self.outbox.add_read(group_object)
 
     def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
-        """Take a group telegram; return the commands it means and queue the answer it wants."""
+        """Return the commands that a group telegram means, and queue the answer to a read."""
         return self._handle(address, apci, sender=None)
 
     def _handle(
@@ -320,7 +320,7 @@ class ObjectServer:
         return self._handle(due.address, apci, sender=due.group_object)
 
     def unsent(self, due: OutgoingTelegram) -> None:
-        """Take back a telegram the link could not carry; a newer value may replace it."""
+        """Queue a telegram again that the link could not carry; a newer value may replace it."""
         group_object = due.group_object
         if due.is_read:
             self.outbox.add_read(group_object)

@@ -80,7 +80,7 @@ class GroupObject:
 
     @property
     def scope(self) -> Scope:
-        """Return what its value is of."""
+        """Return the scope of its value: the device, or a charging point."""
         return DEVICE if self.point is None else point_scope(self.point)
 
     @property

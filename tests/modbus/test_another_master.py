@@ -48,7 +48,7 @@ class Site(Talk):
                 break
             place = write.unit_id, write.table, write.address, write.function
             self.box.write(*place, list(write.registers))
-            other.acknowledged(write, 0.0)
+            other.note_acknowledged(write, 0.0)
 
     def wait(self, seconds: float) -> None:
         self.until(self.now_s + seconds)

@@ -19,7 +19,7 @@ def drain(one: Commander, now_s: float) -> list[tuple[int, tuple[int, ...], int]
     """Write everything that is due at one instant; return (address, registers, function)."""
     writes = []
     while (write := one.next_write(now_s)) is not None:
-        one.acknowledged(write, now_s)
+        one.note_acknowledged(write, now_s)
         writes.append((write.address, write.registers, write.function))
         assert len(writes) < 20
     return writes
@@ -78,7 +78,7 @@ def keba_times(one: Commander, until_s: float) -> list[tuple[float, int]]:
         if write is None:
             now_s = max(now_s + 0.01, min(one.due_at(now_s), until_s + 1))
             continue
-        one.acknowledged(write, now_s)
+        one.note_acknowledged(write, now_s)
         writes.append((now_s, write.address))
     return writes
 
@@ -106,7 +106,7 @@ def test_the_fail_safe_current_of_a_keba_is_the_minimum_of_the_charging_point(
     while now_s < 30.0:
         write = one.next_write(now_s)
         if write is not None:
-            one.acknowledged(write, now_s)
+            one.note_acknowledged(write, now_s)
             written[write.address] = write.registers
         now_s += 0.5
     assert written[5016] == (8000,)
@@ -119,12 +119,12 @@ def test_a_pause_breaks_the_spacing_once_a_raise_does_not(catalogue: Catalogue) 
     one.want(16_000)
     first = one.next_write(0.0)
     assert isinstance(first, Write)
-    one.acknowledged(first, 0.0)
+    one.note_acknowledged(first, 0.0)
     one.want(0)
     pause = one.next_write(0.5)
     assert pause is not None, "safety does not wait"
     assert pause.address == 5014
-    one.acknowledged(pause, 0.5)
+    one.note_acknowledged(pause, 0.5)
     one.want(16_000)
     assert one.next_write(1.0) is None, "a raise waits for its turn"
     one.want(6000)
@@ -192,11 +192,11 @@ def test_a_refused_write_is_repeated_but_not_at_once(catalogue: Catalogue) -> No
     one.want(10_000)
     write = one.next_write(0.0)
     assert write is not None
-    one.refused(write, 0.0)
+    one.note_refused(write, 0.0)
     assert one.next_write(1.0) is None
     one.want(0)
     assert one.next_write(1.0) is not None, "a pause does not wait for what was refused before"
-    one.refused(write, 1.0)
+    one.note_refused(write, 1.0)
     assert one.next_write(6.1) is not None
 
 
@@ -216,7 +216,7 @@ def test_a_refused_unlock_is_not_tried_again(catalogue: Catalogue) -> None:
     write = one.next_write(70.0)
     assert write is not None
     assert write.address == 5012
-    one.refused(write, 70.0)
+    one.note_refused(write, 70.0)
     later = [entry for now_s in range(75, 120, 5) for entry in drain(one, float(now_s))]
     assert (5012, (0,), 6) not in later, "the next car may be there"
     assert (5014, (1,), 6) in later

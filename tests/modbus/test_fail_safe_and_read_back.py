@@ -122,7 +122,7 @@ def addresses(one: Commander, from_s: float, until_s: float) -> list[tuple[float
         if write is None:
             now_s += 0.1
             continue
-        one.acknowledged(write, now_s)
+        one.note_acknowledged(write, now_s)
         written.append((round(now_s, 1), write.point))
     return written
 
@@ -183,9 +183,9 @@ def test_an_offer_whose_lowering_is_refused_is_not_repeated() -> None:
     while now_s < 80.0:
         write = one.next_write(now_s)
         if write is not None and write.point == "setpoint_write":
-            one.refused(write, now_s)
+            one.note_refused(write, now_s)
         elif write is not None:
-            one.acknowledged(write, now_s)
+            one.note_acknowledged(write, now_s)
             written.append(write.point)
         now_s += 0.1
     assert written == [], "better that it falls back than that it keeps 16 A"

@@ -33,9 +33,9 @@ class Device:
         self.now_s += 1.0
         request = Read(block=BLOCKS[int(self.now_s) % len(BLOCKS)])
         if wrong is None:
-            self.health.read(request.block)
-            self.show(self.health.answered(None))
-        elif self.health.answered_wrongly(request, wrong, self.now_s, is_needed=True):  # type: ignore[arg-type]
+            self.health.note_read(request.block)
+            self.show(self.health.note_answer(None))
+        elif self.health.note_wrong_answer(request, wrong, self.now_s, is_needed=True):  # type: ignore[arg-type]
             self.show(COMM)
 
     def show(self, link: LinkCondition) -> None:
@@ -109,8 +109,8 @@ def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
     health, request = Health("cp1"), Read(block=BLOCKS[0])
     error = PeerRefusedError("refused, exception 2, illegal data address", 2)
     for second in range(0, 10_000, 5):
-        health.answered_wrongly(request, error, float(second), is_needed=True)
-        health.answered(None)
+        health.note_wrong_answer(request, error, float(second), is_needed=True)
+        health.note_answer(None)
     assert lines(caplog) == [
         "cp1: read of holding registers 1000 to 1001 (state), function 3, unit 255: "
         "refused, exception 2, illegal data address (reported once)"
@@ -120,6 +120,6 @@ def test_a_refused_register_is_said_once_with_direction_function_and_meaning(
 def test_one_that_is_silent_for_days_is_asked_every_quarter_of_a_minute() -> None:
     health = Health("cp1")
     for _ in range(20_000):
-        health.unanswered()
+        health.note_silence()
         assert 0.0 < health.back_off_s <= 15.0
     assert health.back_off_s == 15.0

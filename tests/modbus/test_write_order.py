@@ -78,7 +78,7 @@ class Life:
             place = write.unit_id, write.table, write.address, write.function
             self.box.write(*place, list(write.registers))
             self.writes.append((self.now_s, write))
-            told_ma = self.one.acknowledged(write, self.now_s)
+            told_ma = self.one.note_acknowledged(write, self.now_s)
             if told_ma is not None and self.known_s is None:
                 self.known_s = self.now_s
             if self.known_s is not None:
@@ -225,10 +225,10 @@ def test_a_watchdog_is_not_fed_before_it_is_armed(catalogue: Catalogue) -> None:
         write = life.one.next_write(life.now_s)
         if write is not None and write.address == FAILSAFE:
             refused.append(write.address)
-            life.one.refused(write, life.now_s)
+            life.one.note_refused(write, life.now_s)
         elif write is not None:
             life.writes.append((life.now_s, write))
-            life.one.acknowledged(write, life.now_s)
+            life.one.note_acknowledged(write, life.now_s)
         life.now_s += 0.5
     written = [write.address for _, write in life.writes]
     assert written == [SETPOINT, ENABLE], "feeding would arm it with a fallback nobody has set"
@@ -246,10 +246,10 @@ def test_a_refused_enabling_does_not_hold_up_a_setpoint(catalogue: Catalogue) ->
             life.want(8000)
         while (write := life.one.next_write(life.now_s)) is not None:
             if write.point == "enable":
-                life.one.refused(write, life.now_s)
+                life.one.note_refused(write, life.now_s)
             else:
                 life.writes.append((life.now_s, write))
-                life.one.acknowledged(write, life.now_s)
+                life.one.note_acknowledged(write, life.now_s)
     assert [(at_s, write.registers) for at_s, write in life.writes] == [
         (0.0, (6,)),
         (10.0, (16,)),
@@ -263,9 +263,11 @@ def test_a_raise_that_was_not_answered_counts_as_taken(catalogue: Catalogue) -> 
     life.until(48.0)
     life.want(20_000)
     while (write := life.one.next_write(life.now_s)) is None or write.address != SETPOINT:
-        life.until(life.now_s + 0.1) if write is None else life.one.acknowledged(write, life.now_s)
+        life.until(life.now_s + 0.1) if write is None else life.one.note_acknowledged(
+            write, life.now_s
+        )
     life.box.write(write.unit_id, write.table, write.address, write.function, write.registers)
-    life.one.unanswered(write, life.now_s)
+    life.one.note_unanswered(write, life.now_s)
     life.want(18_000)
     life.until(life.now_s + 0.5)
     assert life.box.offer_ma == 18_000

@@ -82,15 +82,15 @@ class Link:
         point = self._box.points[write.point]
         raw = decode(point, write.registers)
         self.charger.write(write.point, 0.0 if raw is None else scaled(point, raw))
-        offer_ma = self._commander.acknowledged(write, now_s)
-        self._health.write_acknowledged(write)
+        offer_ma = self._commander.note_acknowledged(write, now_s)
+        self._health.note_acknowledged_write(write)
         return [*self._answered(), *self._taken(offer_ma)]
 
     def refused(self, write: Write, now_s: float) -> list[DeviceEvent]:
         """Let the charger refuse a write."""
-        self._commander.refused(write, now_s)
+        self._commander.note_refused(write, now_s)
         error = PeerRefusedError("refused", code=DEVICE_FAILURE)
-        many = self._health.answered_wrongly(write, error, now_s, is_needed=True)
+        many = self._health.note_wrong_answer(write, error, now_s, is_needed=True)
         return self._change(LinkCondition.COMM) if many else []
 
     # --- reads
@@ -135,7 +135,7 @@ class Link:
         return self._change(LinkCondition.GOOD)
 
     def _answered(self) -> list[DeviceEvent]:
-        return self._change(self._health.answered(self._commander.is_still_needed))
+        return self._change(self._health.note_answer(self._commander.is_still_needed))
 
     def _taken(self, offer_ma: int | None) -> list[DeviceEvent]:
         if offer_ma is None:
