@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from tests.browser.device import Device
 from tests.browser.site import ARGUMENTS, CHROMIUM, COOKIE, DemoSite, Visit, visit
 from tests.support.processes import process
 
@@ -51,6 +52,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
         found = DemoSite.of(running)
         yield found
         running.end(signal.SIGINT, 5.0)
+
+
+@pytest.fixture(scope="session")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    """Give a gateway with one charger that tests may kill, start and command."""
+    with Device.running_in(tmp_path_factory.mktemp("device")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ const ATTRIBUTES = new Set(["x", "width", "x1", "x2"]);
 
 let state = null, lastId = "", heardAt = 0, source = null, failures = 0;
 let mode = "live", hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
+let silences = 0, isAsking = false; // of a stream that is open, and yet nothing comes
 
 function lookUp(path) {
   return path.split(".").reduce((node, key) => (node == null ? undefined : node[key]), state);
@@ -95,6 +96,11 @@ function tell() {
   for (const control of document.querySelectorAll("[data-needs-device]")) control.disabled = now === "disconnected";
 }
 
+function watch() {
+  tell();
+  if (mode === "live" && source && performance.now() - heardAt > OLD_MS) askBeside();
+}
+
 // --- the stream
 
 function open() {
@@ -120,6 +126,7 @@ function open() {
 function note(event) {
   if (event.lastEventId) lastId = event.lastEventId;
   mode = "live";
+  silences = 0;
   heard();
 }
 
@@ -137,25 +144,55 @@ function ended(why) {
   else { mode = "restarting"; tell(); waitForDevice(); }
 }
 
+function ask() {
+  return fetch("/api/v1/page", { headers: { "If-None-Match": etag }, signal: AbortSignal.timeout(POLL_MS) });
+}
+
+async function took(answer) {
+  if (answer.ok) {
+    etag = answer.headers.get("ETag") ?? "";
+    lastId = ""; // the next stream begins with a snapshot: its differences belong to what it sent itself
+    take(await answer.json());
+  }
+  if (answer.ok || answer.status === 304) heard();
+}
+
 async function refused() {
   close();
   const wait = WAITS_S[Math.min(failures++, WAITS_S.length - 1)] * (0.8 + 0.4 * Math.random());
   let status = 0;
-  try { status = (await fetch("/api/v1/page", { headers: { "If-None-Match": etag } })).status; } catch { /* the device is away */ }
+  try { status = (await ask()).status; } catch { /* the device is away */ }
   if (status === 401) ended("logged_off");
   else if (!STREAM && (status === 200 || status === 304)) poll();
   else retryTimer = setTimeout(open, wait * 1000);
 }
 
+// A stream is silent. If the device answers beside it, the stream is dead (the computer slept) and is opened
+// again; if the next one is silent too, something on the way holds streams back, and the page polls.
+async function askBeside() {
+  if (isAsking) return;
+  isAsking = true;
+  const silentSince = heardAt;
+  let pause = 1000;
+  try {
+    const answer = await ask();
+    if (heardAt !== silentSince) return; // it came back meanwhile
+    if (answer.status === 401) { ended("logged_off"); return; }
+    await took(answer);
+    if (answer.ok || answer.status === 304) { if (++silences < 2) open(); else { close(); poll(); } }
+  } catch { pause = POLL_MS; /* the device is away */ } finally {
+    setTimeout(() => { isAsking = false; }, pause);
+  }
+}
+
 async function poll(since = performance.now()) {
   mode = "polling";
   try {
-    const answer = await fetch("/api/v1/page", { headers: { "If-None-Match": etag } });
+    const answer = await ask();
     if (answer.status === 401) { ended("logged_off"); return; }
-    if (answer.ok) { etag = answer.headers.get("ETag") ?? ""; take(await answer.json()); }
-    if (answer.ok || answer.status === 304) heard();
+    await took(answer);
   } catch { /* said by its age */ }
-  if (performance.now() - since > RETRY_STREAM_MS) open();
+  if (performance.now() - since > RETRY_STREAM_MS) { mode = "live"; silences = 1; open(); }
   else pollTimer = setTimeout(poll, POLL_MS, since);
 }
 
@@ -175,5 +212,5 @@ addEventListener("pageshow", (event) => { if (event.persisted) open(); });
 addEventListener("pagehide", close);
 
 heardAt = performance.now();
-setInterval(tell, 1000);
+setInterval(watch, 1000);
 open();

@@ -9,8 +9,8 @@ const readout = root.querySelector(".readout");
 const words = root.dataset;
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: words.zone });
-const hours = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", timeZone: words.zone });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: words.zone });
+const hours = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: words.zone });
 
 let data = null, range = "1h", phase = "1", cursor = null, timer = 0;
 

@@ -1,0 +1,120 @@
+"""Live pages on ways that are not good, in many tabs, and across an end of the device."""
+
+import signal
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.device import Device
+from tests.browser.proxy import Proxy, Treatment
+from tests.browser.site import DemoSite, visit
+from tests.support.waiting import wait_until
+
+HIDES = """() => {
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden === true, configurable: true });
+}"""
+
+
+def set_hidden(page: Page, *, is_hidden: bool) -> None:
+    """Let a page think that its tab is in the background: a browser without a screen shows all."""
+    page.evaluate(HIDES)
+    page.evaluate(
+        "(hidden) => { window.isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); }",
+        is_hidden,
+    )
+
+
+@pytest.mark.proves("W24")
+@pytest.mark.parametrize("treatment", [Treatment.HOLDS_BACK, Treatment.CUTS])
+def test_where_streams_do_not_pass_the_page_asks(
+    browser: Browser, demo: DemoSite, signed_in: str, treatment: Treatment
+) -> None:
+    with (
+        Proxy.to(demo.base, treatment) as proxy,
+        visit(browser, replace(demo, base=proxy.base), signed_in) as seen,
+    ):
+        seen.expected = ["ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"]
+        page = seen.page
+        page.clock.install()
+        seen.open("/")
+        connection = page.locator("#connection")
+        for _ in range(4):
+            page.clock.run_for(8000)
+            if "every 5 s" in connection.inner_text():
+                break
+            page.wait_for_timeout(300)
+        expect(connection).to_contain_text("every 5 s")
+        with page.expect_request("**/api/v1/page"):
+            page.clock.run_for(6000)
+        expect(connection).to_contain_text("every 5 s")
+        assert proxy.asked_for_streams >= 1
+
+
+@pytest.mark.proves("W25")
+def test_eight_tabs_load_and_hidden_ones_hold_no_stream(
+    browser: Browser, demo: DemoSite, signed_in: str
+) -> None:
+    with (
+        Proxy.to(demo.base, Treatment.PASSES) as proxy,
+        visit(browser, replace(demo, base=proxy.base), signed_in) as seen,
+    ):
+        seen.expected = ["503"]  # four streams a session: the others ask
+        tabs = [seen.page, *(seen.page.context.new_page() for _ in range(7))]
+        for tab in tabs:
+            tab.clock.install()
+            tab.goto(f"{proxy.base}/")
+        for tab in tabs:
+            expect(tab.locator("#connection")).to_contain_text("Live")
+        assert 1 <= proxy.streams <= 4
+        for tab in tabs[1:]:
+            set_hidden(tab, is_hidden=True)
+            tab.clock.run_for(11_000)
+        set_hidden(tabs[0], is_hidden=True)
+        tabs[0].clock.run_for(11_000)
+        wait_until(lambda: proxy.streams == 0, 5.0, "no hidden tab to hold a stream")
+        set_hidden(tabs[0], is_hidden=False)
+        expect(tabs[0].locator("#connection")).to_contain_text("Live")
+        wait_until(lambda: proxy.streams == 1, 5.0, "the tab that is shown again to hold one")
+
+
+@pytest.mark.proves("W22")
+def test_a_device_that_was_killed_is_live_again_soon_after_its_start(
+    browser: Browser, device: Device
+) -> None:
+    with visit(browser, device.site, device.session) as seen:
+        seen.expected = ["ERR_", "Failed to load resource"]
+        page = seen.page
+        page.clock.install()
+        seen.open("/points/1")
+        connection = page.locator("#connection")
+        expect(connection).to_contain_text("Live")
+        device.end(signal.SIGKILL)
+        page.clock.fast_forward(16_000)
+        expect(connection).to_contain_text("Disconnected for")
+        expect(page.get_by_role("button", name="Interrupt", exact=True)).to_be_disabled()
+        page.clock.resume()
+        device.start()
+        expect(connection).to_contain_text("Live", timeout=5000)
+        expect(page.get_by_role("button", name="Interrupt", exact=True)).to_be_enabled()
+
+
+@pytest.mark.proves("W31")
+def test_an_action_has_its_effect_at_the_charger(browser: Browser, device: Device) -> None:
+    charger = device.charger(1)
+    with visit(browser, device.site, device.session) as seen:
+        page = seen.open("/points/1")
+        wait_until(lambda: charger.offer_ma > 0, 10.0, "the charger to offer current")
+        page.get_by_role("button", name="Interrupt", exact=True).click()
+        expect(page.get_by_text("The command was given")).to_be_visible()
+        wait_until(lambda: charger.offer_ma == 0, 5.0, "the charger to offer none")
+        expect(page.get_by_role("region", name="Now")).to_contain_text("Interruption (11)")
+        page.get_by_role("button", name="Resume").click()
+        wait_until(lambda: charger.offer_ma > 0, 5.0, "the charger to offer current again")
+        page.get_by_label("Setpoint in A").fill("10")
+        page.get_by_role("button", name="Set", exact=True).click()
+        wait_until(lambda: charger.offer_ma == 10_000, 5.0, "the charger to offer 10 A")
+        page.get_by_label("Setpoint in A").fill("ten")
+        page.get_by_role("button", name="Set", exact=True).click()
+        expect(page.get_by_text("that is no current in ampere")).to_be_visible()
+        assert charger.offer_ma == 10_000
