@@ -11,13 +11,13 @@ class Allowance:
         self._most = most
         self._every_s = every_s
         self._left = most
-        self._filled_s: float | None = None  # when it was counted last; None: not yet
+        self._filled_at: float | None = None  # when it was counted last; None: not yet
 
     def fill(self, now_s: float) -> None:
         """Take what the time that has passed has added."""
-        passed_s = 0.0 if self._filled_s is None else now_s - self._filled_s
+        passed_s = 0.0 if self._filled_at is None else now_s - self._filled_at
         self._left = refilled(self._left, passed_s, most=self._most, every_s=self._every_s)
-        self._filled_s = now_s
+        self._filled_at = now_s
 
     @property
     def is_left(self) -> bool:

@@ -188,7 +188,7 @@ class Gateway:
         panel = self._panel
         shown = patterns(panel, now_s)
         clock = None if self.application is None else self.application.station.operation.clock
-        since_s = knx.up_since_s if knx is not None and knx.is_up else None
+        up_since = knx.up_since if knx is not None and knx.is_up else None
         return DeviceFacts(
             version=__version__,
             started_at=self._started_at,
@@ -198,7 +198,7 @@ class Gateway:
             knx_link=None if configuration is None else configuration.knx.link.value,
             individual_address=None if knx is None else str(knx.individual_address),
             is_secure=knx is not None and knx.is_secure,
-            knx_since_s=None if since_s is None else now_s - since_s,
+            knx_since_s=None if up_since is None else now_s - up_since,
             clock_source=None if clock is None else clock.source.name.lower(),
             panel=PanelFacts(
                 programming=shown.programming,
@@ -215,8 +215,8 @@ class Gateway:
             phase=self._phase,
             is_programming=self._is_programming,
             is_knx_connected=self.knx_is_up,
-            knx_lost_at=knx.lost_s if knx else None,
-            telegram_at=knx.telegram_s if knx else None,
+            knx_lost_at=knx.lost_at if knx else None,
+            telegram_at=knx.telegram_at if knx else None,
             fault_flashes=application.station.fault_flashes if application else 0,
         )
 

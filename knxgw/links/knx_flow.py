@@ -24,12 +24,12 @@ class BucketFlowControl(_RoutingFlowControl):
     RATE_PER_S = 45.0
     KEPT_FOR_ANSWERS = 3.0
 
-    __slots__ = ("_filled_s", "_tokens")
+    __slots__ = ("_filled_at", "_tokens")
 
     def __init__(self) -> None:
         super().__init__()
         self._tokens = self.BURST
-        self._filled_s = self._loop.time()
+        self._filled_at = self._loop.time()
 
     @property
     def has_room(self) -> bool:
@@ -62,5 +62,5 @@ class BucketFlowControl(_RoutingFlowControl):
 
     def _fill(self) -> None:
         now_s = self._loop.time()
-        self._tokens = min(self.BURST, self._tokens + (now_s - self._filled_s) * self.RATE_PER_S)
-        self._filled_s = now_s
+        self._tokens = min(self.BURST, self._tokens + (now_s - self._filled_at) * self.RATE_PER_S)
+        self._filled_at = now_s

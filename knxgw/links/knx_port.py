@@ -104,12 +104,12 @@ class KnxPort:
         self._queue = SendQueue()
         self._sources: list[Source] = [self._queue]  # who has sent last stands last
         self._wake = asyncio.Event()
-        self._check_s = 0.0  # when the link is to be checked [monotonic s]
+        self._check_at = 0.0  # when the link is to be checked [monotonic s]
         self._link_log = LinkLog("KNX", log)
         self.is_up = False
-        self.up_since_s: float | None = None  # when the link came up last [monotonic s]
-        self.lost_s: float | None = None  # when the link went [monotonic s]
-        self.telegram_s: float | None = None  # when the last frame came or went [monotonic s]
+        self.up_since: float | None = None  # when the link came up last [monotonic s]
+        self.lost_at: float | None = None  # when the link went [monotonic s]
+        self.telegram_at: float | None = None  # when the last frame came or went [monotonic s]
         self.received = 0
         self.sent = 0
         self.unclaimed = 0  # frames to somebody else, or of a kind that nobody has registered for
@@ -174,20 +174,20 @@ class KnxPort:
             if self._data_secure is not None:
                 await self._data_secure.begin()
             await self._link.open(self._on_frame, self._note_lost)
-            self.is_up, self.up_since_s = True, loop.time()
+            self.is_up, self.up_since = True, loop.time()
             self._link_log.up(loop.time(), f"individual address {self.individual_address}")
             for receiver in self._all_receivers():
                 receiver.link_up()
-            self._check_s = loop.time() + ALIVE_CHECK_S
+            self._check_at = loop.time() + ALIVE_CHECK_S
             while True:
                 await self._send_due(loop)
-                if loop.time() >= self._check_s:
-                    self._check_s = loop.time() + ALIVE_CHECK_S
+                if loop.time() >= self._check_at:
+                    self._check_at = loop.time() + ALIVE_CHECK_S
                     await self._check()
                 await self._wait(loop)
         finally:
             if self.is_up:
-                self.lost_s = loop.time()
+                self.lost_at = loop.time()
             self.is_up = False
             self._queue.drop()
             for receiver in self._all_receivers():
@@ -209,7 +209,7 @@ class KnxPort:
 
     def _note_lost(self) -> None:
         """Check the link in the next turn: it says that it is lost."""
-        self._check_s = 0.0
+        self._check_at = 0.0
         self._wake.set()
 
     # --- out
@@ -231,7 +231,7 @@ class KnxPort:
             finally:
                 if outcome is not Outcome.DROPPED:
                     self.sent += 1
-                    self.telegram_s = loop.time()
+                    self.telegram_at = loop.time()
                 source.finished(outcome)
 
     def _next_source(self, now_s: float, *, requested_only: bool) -> Source | None:
@@ -265,7 +265,7 @@ class KnxPort:
         timeout_s = min(source.wait_s(now_s) for source in self._sources)
         if not self._link.has_room:
             timeout_s = max(timeout_s, ROUTING_SLOT_S)
-        timeout_s = min(timeout_s, self._check_s - now_s)
+        timeout_s = min(timeout_s, self._check_at - now_s)
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
                 await self._wake.wait()
@@ -289,7 +289,7 @@ class KnxPort:
                 return
             data, security = verified
         self.received += 1
-        self.telegram_s = asyncio.get_running_loop().time()
+        self.telegram_at = asyncio.get_running_loop().time()
         if self._tap is not None:
             self._tap.received(data, security)
         wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, data.payload or data.tpci)

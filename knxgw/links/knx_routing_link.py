@@ -30,7 +30,7 @@ class RoutingLink(XknxLink):
         self.busy_sent = 0
         self._make = make
         self._routing: AnyRouting | None = None
-        self._busy_s = float("-inf")
+        self._busy_at = float("-inf")
         self._adapter_has_run = False
 
     @property
@@ -54,9 +54,9 @@ class RoutingLink(XknxLink):
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""
-        if self._routing is None or now_s - self._busy_s < BUSY_INTERVAL_S:
+        if self._routing is None or now_s - self._busy_at < BUSY_INTERVAL_S:
             return
-        self._busy_s = now_s
+        self._busy_at = now_s
         self.busy_sent += 1
         wait_time_ms = min(round(waiting * ROUTING_SLOT_S * 1000), 1000)
         busy = RoutingBusy(wait_time=wait_time_ms)

@@ -55,20 +55,20 @@ class Owner:
     async def run(self) -> NoReturn:
         """Take events one by one, and a tick each second."""
         loop = asyncio.get_running_loop()
-        tick_s = loop.time() + TICK_S
-        alarm = loop.call_at(tick_s, self._inbox.wake)
+        tick_at = loop.time() + TICK_S
+        alarm = loop.call_at(tick_at, self._inbox.wake)
         try:
             while True:
                 event = await self._inbox.get()
                 if event is not None:
                     self.handle(event, loop.time())
-                is_due = loop.time() >= tick_s
+                is_due = loop.time() >= tick_at
                 if is_due:
                     self.handle(Tick(), loop.time())
-                    tick_s = loop.time() + TICK_S
+                    tick_at = loop.time() + TICK_S
                 if is_due or event is None:  # asyncio may ring a little early
                     alarm.cancel()
-                    alarm = loop.call_at(tick_s, self._inbox.wake)
+                    alarm = loop.call_at(tick_at, self._inbox.wake)
         finally:
             alarm.cancel()
 

@@ -235,7 +235,7 @@ async def test_another_object_server_takes_over_while_the_link_stays() -> None:
         assert commands == [BusAsked(), InterruptionCommanded(point=CP1, is_active=True)]
         assert bench.commands == [BusAsked()]
         assert device.link_changes == ["up"]
-        assert bench.port.lost_s is None
+        assert bench.port.lost_at is None
 
 
 async def test_what_an_object_server_sent_means_nothing_to_the_station_once_it_has_left() -> None:
