@@ -20,7 +20,7 @@ from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, identity
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import SIMPLE, LogKeeper
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
@@ -88,7 +88,11 @@ class Living:
             now_s=asyncio.get_running_loop().time,
             utc_now=system_clock,
             identity=identity(prepared.file),
-            device=replace(device, set_programming=gateway.set_programming),
+            device=replace(
+                device,
+                set_programming=gateway.set_programming,
+                set_logging=partial(set_logging, store.log, asyncio.get_running_loop()),
+            ),
             host_names=lambda: _host_names(gateway.configuration),
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
@@ -156,6 +160,18 @@ async def living(
             yield device_and_website
         finally:
             device_and_website.end()
+
+
+def set_logging(
+    log_keeper: LogKeeper,
+    loop: asyncio.AbstractEventLoop,
+    is_extended: bool,  # noqa: FBT001 - a mode is one or the other
+) -> None:
+    """Log everything for an hour at most, or only what matters; safe from any thread."""
+    if is_extended:
+        loop.call_soon_threadsafe(lambda: log_keeper.extend(loop.time()))
+    else:
+        loop.call_soon_threadsafe(log_keeper.set_mode, SIMPLE)
 
 
 def _host_names(configuration: Configuration | None) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, g, request
 from flask_babel import Babel
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
@@ -23,6 +23,8 @@ from knxgw.website.pages import (
     diagnostics,
     group_monitor,
     help_pages,
+    history,
+    logs,
     more,
     point,
     settings,
@@ -52,6 +54,8 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         settings.pages,
         diagnostics.pages,
         group_monitor.pages,
+        history.pages,
+        logs.pages,
         events.api,
         plot.api,
     ):
@@ -106,4 +110,4 @@ def _error(error: HTTPException) -> AnyResponse | tuple[str, int]:
     if request.path.startswith("/api/"):
         return common.problem(error.code or 500, error.name, error.description or "")
     words = common.error_words(error.code or 500, common.language())
-    return render_template("error.html", words=words, code=error.code), error.code or 500
+    return common.error_page(words, error.code or 500)

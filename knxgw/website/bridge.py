@@ -30,6 +30,7 @@ class DeviceControl:
     restart: Callable[[], None] = lambda: None
     reset: Callable[[], None] = lambda: None  # to the factory settings; it restarts then
     set_programming: Callable[[bool], None] = lambda _is_on: None
+    set_logging: Callable[[bool], None] = lambda _is_extended: None  # extended, or simple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

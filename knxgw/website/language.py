@@ -6,7 +6,7 @@ objects come from `product_db/`. Source: website 55.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -106,7 +106,7 @@ class Language:
             return UNKNOWN
         return format_time(self.local(at), "HH:mm", locale=self._locale)
 
-    def date(self, at: datetime | None) -> str:
+    def day(self, at: datetime | None) -> str:
         """Return the day."""
         if at is None:
             return UNKNOWN
@@ -114,13 +114,17 @@ class Language:
             self.local(at), "short" if self.code != "en" else "d MMM y", locale=self._locale
         )
 
+    def month(self, year: int, month: int) -> str:
+        """Return the name of a month with its year."""
+        return format_date(date(year, month, 1), "LLLL y", locale=self._locale)
+
     def moment(self, at: datetime | None, now: datetime | None) -> str:
         """Return when something was: the time if it was today, else with its day."""
         if at is None:
             return UNKNOWN
         if now is not None and self.local(at).date() == self.local(now).date():
             return self.clock(at)
-        return f"{self.date(at)}, {self.clock(at)}"
+        return f"{self.day(at)}, {self.clock(at)}"
 
     @property
     def _locale(self) -> Locale:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, abort, current_app, g, redirect, request
+from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -168,6 +168,11 @@ ERRORS = {
 def error_words(code: int, words: Language) -> str:
     """Return what a page says of an error, with what helps."""
     return words.text(ERRORS.get(code, "Something went wrong; the log says what."))
+
+
+def error_page(words: str, code: int) -> tuple[str, int]:
+    """Return a page that says what is wrong."""
+    return render_template("error.html", words=words, code=code), code
 
 
 def problem(code: int, title: str, detail: str = "") -> Response:

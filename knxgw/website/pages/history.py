@@ -1,0 +1,251 @@
+"""History: sessions, months, faults and starts, page by page and as tables. Source: website 35."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from flask import Blueprint, Response, abort, render_template, request
+
+from knxgw.catalogue.codes import FaultCode, Reason
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.scope import DEVICE
+from knxgw.charging.session import SessionEnding
+from knxgw.monitoring.csv_table import Cell
+from knxgw.store.database import FaultRow, SessionRow
+from knxgw.store.history import MOST_EXPORTED, History, HistoryError, Month, whole_wh
+from knxgw.store.runs import RunEnding, RunRow
+from knxgw.website.exports import csv_answer
+from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.pages.common import error_page, language, session, site
+from knxgw.website.pages.help_pages import slug_of
+
+pages = Blueprint("history", __name__)
+ENDINGS: Mapping[str, str] = {
+    SessionEnding.COMPLETE: marked("the vehicle was full"),
+    SessionEnding.UNPLUGGED: marked("unplugged"),
+    SessionEnding.HELD_BACK: marked("held back: {reason}"),
+    SessionEnding.REMOVED: marked("charging point removed"),
+}
+RUN_ENDINGS: Mapping[str | None, str] = {
+    RunEnding.STOPPED: marked("stopped"),
+    RunEnding.RESTARTED: marked("restart asked for on the website"),
+    RunEnding.RESET: marked("reset to the factory settings"),
+    RunEnding.FAILED: marked("error of the program"),
+    None: marked("without a word: power, or killed"),
+}
+
+
+@pages.errorhandler(HistoryError)
+def _unreadable(error: HistoryError) -> tuple[str, int]:
+    words = language().text("The history cannot be read now: {why}.", why=error)
+    return error_page(words, 503)
+
+
+def _history() -> History:
+    found = site().bridge.history
+    if found is None:
+        abort(503)
+    return found
+
+
+def _points() -> Collection[int] | None:
+    """Return the charging points that whoever asks may see the sessions of; None: all of them."""
+    return session().points
+
+
+def _before() -> int | None:
+    return request.args.get("before", type=int)
+
+
+@pages.get("/history")
+def sessions() -> str:
+    """Show the sessions, and the last months."""
+    words, history = language(), _history()
+    now = site().bridge.utc_now()
+    page = history.sessions(points=_points(), before=_before())
+    months = () if _before() else history.months(words.tzinfo, now, points=_points())
+    undated = (0, 0) if _before() else history.undated(points=_points())
+    return render_template(
+        "history.html",
+        rows=[_session(entry.row, words, now) for entry in page.entries],
+        before=page.before,
+        months=_months(months, words),
+        undated=undated[0],
+        undated_energy=words.kwh(undated[1]),
+    )
+
+
+@pages.get("/history/sessions.csv")
+def sessions_csv() -> Response:
+    """Return all sessions as a table."""
+    words = language()
+    page = _history().sessions(points=_points(), limit=MOST_EXPORTED, most=MOST_EXPORTED)
+    head = [
+        words.text("Start"), words.text("End"), words.text("Charging point"),
+        words.text("Energy [kWh]"), words.text("Duration [s]"), words.text("Mean power [kW]"),
+        words.text("Highest power [kW]"), words.text("RFID card"), words.text("End by"),
+    ]  # fmt: skip
+    return csv_answer("sessions", head, (_cells(one.row, words) for one in page.entries), words)
+
+
+def _cells(row: SessionRow, words: Language) -> list[Cell]:
+    mean_w, highest_w = _mean_w(row), row.highest_power_w
+    return [
+        moment(row.started_at),
+        moment(row.ended_at),
+        row.point,
+        Decimal(whole_wh(row.energy_mwh)) / 1000,
+        row.duration_s,
+        None if mean_w is None else Decimal(mean_w) / 1000,
+        None if highest_w is None else Decimal(highest_w) / 1000,
+        row.card or None,
+        _ending(row, words),
+    ]
+
+
+@pages.get("/history/months.csv")
+def months_csv() -> Response:
+    """Return the months as a table."""
+    words = language()
+    months = _history().months(words.tzinfo, site().bridge.utc_now(), points=_points(), count=120)
+    head = [
+        words.text("Month"), words.text("Charging point"), words.text("Sessions"),
+        words.text("Energy [kWh]"), words.text("Duration [s]"),
+    ]  # fmt: skip
+    rows: Iterator[list[Cell]] = (
+        [
+            f"{one.year}-{one.month:02}",
+            one.point,
+            one.sessions,
+            Decimal(one.energy_wh) / 1000,
+            one.duration_s,
+        ]
+        for one in months
+    )
+    return csv_answer("months", head, rows, words)
+
+
+@pages.get("/history/faults")
+def faults() -> str:
+    """Show when faults came and went."""
+    words, now = language(), site().bridge.utc_now()
+    page = _history().faults(before=_before())
+    rows = [_fault(entry.row, words, now) for entry in page.entries]
+    return render_template("history_faults.html", rows=rows, before=page.before)
+
+
+@pages.get("/history/starts")
+def starts() -> str:
+    """Show when the device ran, and who changed something."""
+    words, bridge = language(), site().bridge
+    now = bridge.utc_now()
+    page = _history().runs(before=_before())
+    audit = bridge.accounts.audit_rows(limit=100) or ()
+    return render_template(
+        "history_starts.html",
+        rows=[_run(entry.row, words, now) for entry in page.entries],
+        before=page.before,
+        audit=[
+            {
+                "at": words.moment(moment(row.at), now),
+                "account": row.account,
+                "address": row.address,
+                "action": row.action.replace("_", " "),
+                "change": " → ".join(filter(None, (row.before, row.after))),
+            }
+            for row in audit
+        ],
+    )
+
+
+# --- rows in words
+
+
+def _session(row: SessionRow, words: Language, now: datetime) -> dict[str, str]:
+    started, ended = moment(row.started_at), moment(row.ended_at)
+    return {
+        "point": str(row.point),
+        "start": words.moment(started, now) if started else words.text("time not known"),
+        "end": words.clock(ended),
+        "energy": words.kwh(whole_wh(row.energy_mwh)),
+        "duration": words.duration(row.duration_s),
+        "mean": words.watt(_mean_w(row)),
+        "highest": words.watt(row.highest_power_w),
+        "card": f"…{row.card}" if row.card else "",
+        "ending": _ending(row, words),
+    }
+
+
+def _mean_w(row: SessionRow) -> int | None:
+    """Return the mean power of a session [W]."""
+    return round(row.energy_mwh * 3.6 / row.duration_s) if row.duration_s else None
+
+
+def _ending(row: SessionRow, words: Language) -> str:
+    text = ENDINGS.get(row.ending or "")
+    if text is None:
+        return ""
+    reasons = catalogue().product.texts.reasons
+    held_by = next((one for one in Reason if one == row.held_by), None)
+    reason = UNKNOWN if held_by is None else reasons[held_by].words.in_language(words.code)
+    return words.text(text, reason=reason)
+
+
+def _months(months: Collection[Month], words: Language) -> list[dict[str, object]]:
+    """Return the months with all points together, and a bar each."""
+    sums: dict[tuple[int, int], list[Month]] = {}
+    for one in months:
+        sums.setdefault((one.year, one.month), []).append(one)
+    most_wh = max((sum(one.energy_wh for one in parts) for parts in sums.values()), default=1)
+    rows: list[dict[str, object]] = []
+    for (year, month), parts in sums.items():
+        energy_wh, left, bars = sum(one.energy_wh for one in parts), 0, []
+        for one in parts:
+            width = one.energy_wh * 1000 // max(1, most_wh)
+            bars.append((one.point, left, width))
+            left += width
+        rows.append(
+            {
+                "month": words.month(year, month),
+                "sessions": sum(one.sessions for one in parts),
+                "energy": words.kwh(energy_wh),
+                "bars": bars,
+                "points": ", ".join(f"{one.point}: {words.kwh(one.energy_wh)}" for one in parts),
+            }
+        )
+    return rows
+
+
+def _fault(row: FaultRow, words: Language, now: datetime) -> dict[str, str]:
+    known = next((code for code in FaultCode if code.value == row.code), None)
+    definitions = catalogue().product.faults.definitions
+    number = row.scope.removeprefix("cp")
+    return {
+        "at": words.moment(moment(row.at), now),
+        "scope": words.text("Device")
+        if row.scope == DEVICE
+        else words.text("Charging point {number}", number=number),
+        "code": row.code,
+        "help": "" if known is None else f"/help/{slug_of(known)}",
+        "title": "" if known is None else definitions[known].title.in_language(words.code),
+        "change": words.text("came") if row.present else words.text("went"),
+    }
+
+
+def _run(row: RunRow, words: Language, now: datetime) -> dict[str, str]:
+    is_first = row.ended_at is None and row.ending is None
+    return {
+        "start": words.moment(moment(row.started_at), now),
+        "end": words.moment(moment(row.ended_at), now) if row.ended_at else "",
+        "version": row.version,
+        "ending": words.text(RUN_ENDINGS.get(row.ending) or RUN_ENDINGS[None]),
+        "is_open": "1" if is_first else "",
+    }
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a stored time [aware UTC], None where there is none."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,112 @@
+"""The log: its last lines, live, and the extended logging mode. Source: website 36."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.log_ring import Area, LogFilter, LogLine, chosen_lines
+from knxgw.website.access.roles import Right
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, rows_stream, session, site
+from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.security import needs
+
+pages = Blueprint("logs", __name__)
+SHOWN, MOST_AT_ONCE = 100, 100
+LEVELS = {
+    "": logging.NOTSET,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+TONES = {logging.WARNING: "warning", logging.ERROR: "bad", logging.CRITICAL: "bad"}
+AREAS = {
+    Area.KNX: marked("KNX"),
+    Area.MODBUS: marked("Modbus"),
+    Area.CHARGING: marked("Charging"),
+    Area.WEBSITE: marked("Website"),
+    Area.STORE: marked("Storage"),
+    Area.DEVICE: marked("Device"),
+}
+
+
+@pages.get("/diagnostics/logs")
+@needs(Right.DIAGNOSTICS)
+def logs() -> str:
+    """Show the last lines that the filter lets through, the newest first."""
+    words, bridge = language(), site().bridge
+    lines = chosen_lines(bridge.logs.ring.rows(), _filter())
+    query = urlencode(
+        {key: request.args[key] for key in ("area", "level", "text") if key in request.args}
+    )
+    left_s = bridge.logs.mode.left_s(bridge.now_s())
+    return diagnostics_page(
+        "logs.html",
+        rows=[cells(one.row, words) for one in reversed(lines[-SHOWN:])],
+        stream=f"/api/v1/monitor/log?{query}",
+        areas=[(area.value, words.text(name)) for area, name in AREAS.items()],
+        wanted=request.args,
+        is_extended=left_s is not None,
+        left=words.duration(left_s),
+    )
+
+
+@pages.post("/diagnostics/logs/mode")
+@needs(Right.DIAGNOSTICS)
+def mode() -> AnyResponse:
+    """Switch between the simple and the extended logging mode."""
+    bridge = site().bridge
+    is_extended = request.form.get("mode") == "extended"
+    bridge.device.set_logging(is_extended)
+    after = "extended" if is_extended else "simple"
+    bridge.accounts.note(session(), "logging_mode", address=address(), after=after)
+    return redirect("/diagnostics/logs?said=done", 303)
+
+
+@pages.get("/api/v1/monitor/log")
+@needs(Right.DIAGNOSTICS)
+def stream() -> Response:
+    """Stream lines of the log as they come."""
+    return rows_stream(_reader())
+
+
+def _reader() -> Callable[[], Mapping[str, Any] | None]:
+    """Return what gives the lines that have come since it was asked last."""
+    ring, words, wanted = site().bridge.logs.ring, language(), _filter()
+    last = ring.last
+
+    def read() -> Mapping[str, Any] | None:
+        nonlocal last
+        batch = ring.since(last, MOST_AT_ONCE)
+        if batch.last == last:
+            return None
+        last = batch.last
+        lines = chosen_lines(batch.rows, wanted)
+        return {"rows": [cells(one.row, words) for one in lines], "dropped": batch.dropped}
+
+    return read
+
+
+def _filter() -> LogFilter:
+    return LogFilter(
+        area=request.args.get("area", ""),
+        level=LEVELS.get(request.args.get("level", ""), logging.NOTSET),
+        text=request.args.get("text", "")[:200],
+    )
+
+
+def cells(line: LogLine, words: Language) -> dict[str, str]:
+    """Return a line of the log as the texts of its row."""
+    at = words.local(line.at)
+    return {
+        "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+        "level": logging.getLevelName(line.level),
+        "area": words.text(AREAS[line.area]),
+        "text": "\n".join(plain_text(part) for part in line.text.split("\n")),
+        "tone": TONES.get(line.level, ""),
+    }
