@@ -212,6 +212,8 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
     """Return the meter after the values of some phases (0 to 2) were read from the bus."""
+    if not phases:
+        return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
     return replace(meter, requested_at=tuple(times))
 

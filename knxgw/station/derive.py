@@ -170,7 +170,12 @@ def _derive_device(
     published = _publish(station, DEVICE, _device_values(station, now_s), effects)
     if published is station.output.published:
         return station
-    return replace(station, output=replace(station.output, published=published))
+    output = Output(
+        published=published,
+        remembered=station.output.remembered,
+        line_allowances=station.output.line_allowances,
+    )
+    return station.with_output(station.points, output)
 
 
 def _derive_point(
@@ -204,7 +209,7 @@ def _derive_point(
             station.output.line_allowances, scope, effects, first, now_s
         ),
     )
-    return replace(station, points={**station.points, number: point}, output=output)
+    return station.with_output({**station.points, number: point}, output)
 
 
 def _with_session_reported(
