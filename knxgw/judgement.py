@@ -139,10 +139,13 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     mistake of the file. `offline`: without what this machine must have or be.
     """
     loaded = load_configuration(path, catalogue(), is_offline=offline)
-    if loaded.configuration is None or offline:
-        left_out = _MACHINE if offline and loaded.configuration else ()
-        return Judgement(findings=loaded.findings, left_out=left_out)
+    if loaded.configuration is None:
+        return Judgement(findings=loaded.findings)
+    reach = _reach(loaded, loaded.configuration)
+    if offline:
+        return Judgement(findings=_in_order(loaded, reach), left_out=_MACHINE)
     _, findings = _link(loaded, loaded.configuration)
+    findings += reach
     if state is not None:
         findings += _look_at_state(state)
     listener = Listener(_address(loaded.configuration))
@@ -207,7 +210,15 @@ def _link(
 
 
 def _address(configuration: Configuration) -> Address:
-    return Address(configuration.website_host, configuration.website_port)
+    return Address(configuration.website.host, configuration.website.port)
+
+
+def _reach(loaded: LoadedConfiguration, configuration: Configuration) -> list[Finding]:
+    """Say that more than this machine reaches the website; that is how it is delivered."""
+    if configuration.website.is_local:
+        return []
+    words = message("website_reached_from_the_network", address=str(_address(configuration)))
+    return [loaded.finding(LISTEN_KEY, words, Severity.NOTE)]
 
 
 def _default_address() -> Address:

@@ -94,6 +94,7 @@ class Living:
                 set_logging=partial(set_logging, store.log, asyncio.get_running_loop()),
             ),
             host_names=lambda: _host_names(gateway.configuration),
+            trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
@@ -177,7 +178,12 @@ def set_logging(
 def _host_names(configuration: Configuration | None) -> frozenset[str]:
     """Return the names under which the website answers, beside its addresses."""
     own = socket.gethostname().lower()
-    return frozenset({own, f"{own.partition('.')[0]}.local"})
+    given = () if configuration is None else configuration.website.host_names
+    return frozenset({own, f"{own.partition('.')[0]}.local", *(name.lower() for name in given)})
+
+
+def _trusted_proxy(configuration: Configuration | None) -> str | None:
+    return None if configuration is None else configuration.website.trusted_proxy
 
 
 def take_password(accounts: Accounts, password: str) -> None:

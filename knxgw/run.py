@@ -118,7 +118,7 @@ async def running(
 
     Raises: ConfigError, GatewayError before anything is written to a charger.
     """
-    listener = Listener(Address(configuration.website_host, configuration.website_port))
+    listener = Listener(Address(configuration.website.host, configuration.website.port))
     try:
         listener.open()
     except OSError as err:

@@ -16,6 +16,7 @@ class ParameterType(StrEnum):
     CHOICE = "choice"
     MODEL = "model"  # id of a charger or meter model
     HOST = "host"  # IPv4 address or host name
+    HOSTS = "hosts"  # several of them, with commas or spaces between
     ENDPOINT = "endpoint"  # host:port
     INDIVIDUAL_ADDRESS = "individual_address"
     TIME_ZONE = "time_zone"

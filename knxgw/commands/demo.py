@@ -102,7 +102,7 @@ async def _show(
 
 def _head(configuration: Configuration) -> tuple[str, str]:
     """Return what a person must know to use the demo: where its page is, how it ends, its bus."""
-    web = f"http://{configuration.website_host}:{configuration.website_port}/"
+    web = f"http://{configuration.website.host}:{configuration.website.port}/"
     group = configuration.knx.multicast_group
     why = "" if group == USUAL_GROUP else f" ({USUAL_GROUP} is in use on this computer)"
     return (

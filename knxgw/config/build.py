@@ -18,6 +18,7 @@ from knxgw.config.model import (
     KnxSettings,
     MeterSettings,
     SerialLine,
+    WebsiteSettings,
 )
 from knxgw.config.report import Report
 from knxgw.config.values import Values
@@ -49,13 +50,11 @@ def build_draft(
     found = build_points(values.lists["charging_points"], unnamed, report)
     load_management = values.sections["load_management"]
     check_priority(load_management, found.keys, report)
-    listen = values.sections["website"].endpoint("listen")
     control = values.sections["grid_supporting_control"]
     configuration = Configuration(
         device=device,
         knx=_knx(values.sections["knx"], report),
-        website_host=listen.host or "",
-        website_port=listen.port or 0,
+        website=_website(values.sections["website"]),
         serial=_serial(values.sections["serial"]),
         load_management=build_load_management(load_management, catalogue, report),
         grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
@@ -66,6 +65,16 @@ def build_draft(
     )
     _check_serial(configuration, found, report)
     return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)
+
+
+def _website(values: Values) -> WebsiteSettings:
+    listen = values.endpoint("listen")
+    return WebsiteSettings(
+        host=listen.host or "",
+        port=listen.port or 0,
+        host_names=values.hosts("host_names"),
+        trusted_proxy=values.optional_text("trusted_proxy"),
+    )
 
 
 def _device(values: Values) -> DeviceSettings:

@@ -57,9 +57,6 @@ def _check_surroundings(draft: Draft, report: Report) -> None:
         report.warning(draft.keys[number], "point_disabled", number=number, reason=reason)
     for point in draft.configuration.points:
         _check_point(point, draft.keys[point.number], report)
-    host = draft.configuration.website_host
-    if not (host.startswith("127.") or host == "localhost"):
-        report.warning("website.listen", "website_open", host=host)
 
 
 def _check_point(point: PointSettings, key: str, report: Report) -> None:

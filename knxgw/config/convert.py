@@ -36,7 +36,7 @@ class Endpoint:
     port: int | None
 
 
-Value = int | float | str | bool | Endpoint | DeviceModel | None
+Value = int | float | str | bool | tuple[str, ...] | Endpoint | DeviceModel | None
 
 
 def convert(parameter: ParameterDefinition, text: str, catalogue: Catalogue) -> Value:
@@ -125,6 +125,10 @@ def host_name(text: str) -> str:
     return text
 
 
+def _hosts(_parameter: ParameterDefinition, text: str) -> Value:
+    return tuple(dict.fromkeys(host_name(one) for one in text.replace(",", " ").split()))
+
+
 def _endpoint(parameter: ParameterDefinition, text: str) -> Value:
     """Return host and port, either of which may be left out. Raises: NotAllowedError."""
     host, colon, port = text.rpartition(":")
@@ -195,6 +199,7 @@ _CONVERTERS: Mapping[ParameterType, Callable[[ParameterDefinition, str], Value]]
     ParameterType.BOOLEAN: _boolean,
     ParameterType.CHOICE: _choice,
     ParameterType.HOST: _host,
+    ParameterType.HOSTS: _hosts,
     ParameterType.ENDPOINT: _endpoint,
     ParameterType.INDIVIDUAL_ADDRESS: _individual_address,
     ParameterType.TIME_ZONE: _time_zone,

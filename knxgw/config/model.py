@@ -256,13 +256,27 @@ class ConfigurationFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebsiteSettings:
+    """Where the website listens, and what it believes of a request."""
+
+    host: str
+    port: int
+    host_names: tuple[str, ...] = ()  # besides the addresses and names of the device
+    trusted_proxy: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether only this machine reaches it."""
+        return self.host.startswith("127.") or self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything a gateway needs to know about its site."""
 
     device: DeviceSettings
     knx: KnxSettings
-    website_host: str
-    website_port: int
+    website: WebsiteSettings
     serial: SerialLine | None
     load_management: LoadManagementSettings
     grid_setpoint_ma: int  # 0 or 6000

@@ -20,7 +20,7 @@ from knxgw.config.model import (
 
 def summary(configuration: Configuration) -> Iterator[str]:
     """Yield what a site is made of, a line each."""
-    yield f"website: http://{configuration.website_host}:{configuration.website_port}/"
+    yield f"website: http://{configuration.website.host}:{configuration.website.port}/"
     yield f"KNX: {_knx(configuration.knx)}, {len(configuration.group_objects)} group objects linked"
     yield f"load management: {_load_management(configuration.load_management)}"
     if configuration.load_management.mode is LoadManagementMode.DYNAMIC:

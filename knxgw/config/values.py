@@ -22,6 +22,7 @@ _TEXTS = (
     - {
         ParameterType.MODEL,
         ParameterType.ENDPOINT,
+        ParameterType.HOSTS,
         ParameterType.BOOLEAN,
     }
 )
@@ -138,6 +139,11 @@ class Values:
         """Return host and port."""
         value = self._value(name, {ParameterType.ENDPOINT})
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        """Return several hosts, or none."""
+        value = self._value(name, {ParameterType.HOSTS})
+        return value if isinstance(value, tuple) else ()
 
     def _known(self, name: str) -> str:
         """Return the name of a parameter of this section. Raises: KeyError."""

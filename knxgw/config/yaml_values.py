@@ -61,9 +61,10 @@ class YamlSection:
     def value(self, name: str, parameter: ParameterDefinition) -> Value:
         """Return what stands behind a key. Raises: NotAllowedError."""
         node = self._children[name]
-        if node.is_list or node.is_mapping:
+        text = _texts_of(node) if parameter.type is ParameterType.HOSTS else None
+        if text is None and (node.is_list or node.is_mapping):
             raise NotAllowedError("expected_single_value")
-        value = convert(parameter, node.text(), self._file.catalogue)
+        value = convert(parameter, node.text() if text is None else text, self._file.catalogue)
         if parameter.type is ParameterType.PATH:
             value = self._file.named_files[node.key] = str(self._file.directory / str(value))
         return value
@@ -73,6 +74,13 @@ class YamlSection:
         retired = self._file.catalogue.retired.get(parameter_and_entry(node.key)[0])
         remedy = retired or closest(name, known)
         self._file.report.error(node.key, "unknown_key", remedy=remedy)
+
+
+def _texts_of(node: Node) -> str | None:
+    """Return a list of texts as one text, None: it is something else."""
+    if not node.is_list or any(item.is_list or item.is_mapping for item in node.items()):
+        return None
+    return ",".join(item.text() for item in node.items())
 
 
 def is_empty(node: Node) -> bool:

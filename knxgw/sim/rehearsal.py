@@ -97,7 +97,7 @@ def rehearse(
     knx, knx_edits, notes = _knx(configuration, group_of(name))
     website, website_edits = _website(configuration)
     if website_edits:
-        real = f"{configuration.website_host}:{configuration.website_port}"
+        real = f"{configuration.website.host}:{configuration.website.port}"
         notes.append(f"status page: {website_edits[0].value} in place of {real}")
     if any(edit.key[-1] != "port" for edit in line_edits):
         notes.append("serial line: 8 data bits, no parity: a pseudo terminal supports nothing else")
@@ -106,8 +106,7 @@ def rehearse(
             _with_connections(configuration, moved),
             serial=line,
             knx=knx,
-            website_host=website[0],
-            website_port=website[1],
+            website=replace(configuration.website, host=website[0], port=website[1]),
         ),
         edits=(*edits, *line_edits, *knx_edits, *website_edits),
         places=tuple(_place(one, moved, configuration.serial, line) for one in found),
@@ -288,7 +287,7 @@ def _knx(configuration: Configuration, group: str) -> tuple[KnxSettings, list[Ed
 
 
 def _website(configuration: Configuration) -> tuple[tuple[str, int], list[Edit]]:
-    host, port = configuration.website_host, configuration.website_port
+    host, port = configuration.website.host, configuration.website.port
     if is_loopback(host):
         return (host, port), []
     port += PORT_STEP if port < FIRST_FREE_PORT else 0

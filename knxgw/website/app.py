@@ -40,7 +40,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
     Babel(app, default_locale=FALLBACK, locale_selector=lambda: language_code(bridge))
-    gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names())
+    gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names)
     live = Live(bridge, publisher)
     gate.guard(app)
     app.extensions["knxgw"] = common.Site(bridge=bridge, gate=gate, live=live)

@@ -46,6 +46,7 @@ class Bridge:
     utc_now: Callable[[], datetime]
     device: DeviceControl = DeviceControl()
     host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
+    trusted_proxy: Callable[[], str | None] = lambda: None  # its address
     cookie: str = "knxgw"  # name of the session cookie
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
     plot: ReadPlot = no_plot

@@ -59,7 +59,7 @@ class Gate:
 
     accounts: Accounts
     cookie: str  # cookies ignore ports: two devices behind one host must not share one
-    host_names: frozenset[str] = frozenset()  # lower case, beside addresses and localhost
+    host_names: Callable[[], frozenset[str]] = frozenset  # lower case, beside addresses, localhost
 
     def guard(self, app: Flask) -> None:
         """Let every request and answer of an application pass here."""
@@ -90,7 +90,7 @@ class Gate:
     def is_ours(self, host: str) -> bool:
         """Tell whether a `Host` names this device: an address cannot be bound to another one."""
         name = _without_port(host).lower().rstrip(".")
-        if name in ("localhost", *self.host_names):
+        if name in ("localhost", *self.host_names()):
             return True
         try:
             ip_address(name)

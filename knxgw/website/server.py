@@ -15,6 +15,7 @@ from waitress.trigger import trigger
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.listener import Listener
+from knxgw.website.proxy import behind_proxy
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import LARGEST_BODY
 
@@ -30,6 +31,7 @@ SETTINGS: Mapping[str, Any] = {
     "max_request_header_size": 16_384,
     "max_request_body_size": LARGEST_BODY,
     "channel_timeout": 30,
+    "clear_untrusted_proxy_headers": False,  # `behind_proxy` reads them or drops them
 }
 
 
@@ -50,7 +52,7 @@ class WebsiteServer:
         self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
         self._dispatcher = ThreadedTaskDispatcher()
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
-        app = create_app(bridge, self._publisher)
+        app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)
         sockets = listener.copies()
         try:
             create_server(

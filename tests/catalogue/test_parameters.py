@@ -125,7 +125,7 @@ def test_ranges_and_defaults_are_those_of_the_specification(
         ("charging_points[].temperature.sending", "on_change"),
         ("device.time_zone", "UTC"),
         ("device.language", "en"),
-        ("website.listen", "127.0.0.1:8080"),
+        ("website.listen", "0.0.0.0:8080"),
         ("knx.multicast_group", "224.0.23.12"),
     ],
 )

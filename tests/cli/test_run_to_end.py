@@ -184,7 +184,7 @@ def test_an_unconfigured_device_answers_where_a_file_without_an_address_would(
     judgement = judge_unconfigured(tmp_path / "state")
     assert judgement.prepared is not None
     assert judgement.prepared.configuration is None
-    assert opened == [Address("127.0.0.1", 8080)]
+    assert opened == [Address("0.0.0.0", 8080)]  # noqa: S104 - the default
     judgement.prepared.release()
 
 

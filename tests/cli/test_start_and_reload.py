@@ -247,6 +247,22 @@ def test_a_state_in_use_names_the_process_and_takes_nothing(site: Site, tmp_path
         take_and_leave(other)
 
 
+@pytest.mark.parametrize("options", [(), ("--offline",)])
+def test_check_says_that_the_network_reaches_the_website_and_finds_it_good(
+    options: tuple[str, ...], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Listener, "open", lambda _: None)  # not on a real interface
+    line = f'website: {{listen: "127.0.0.1:{site.web}"}}'
+    said = CliRunner().invoke(main, ["check", *options, str(site.file)]).output
+    assert "can be reached from the network" not in said
+    for listen in (f'"0.0.0.0:{site.web}"', "192.168.1.5"):
+        site.change(line, line := f"website: {{listen: {listen}}}")
+        result = CliRunner().invoke(main, ["check", *options, str(site.file)])
+        assert result.exit_code == 0
+        assert "note: website.listen: " in result.output
+        assert "can be reached from the network; it asks for a password" in result.output
+
+
 def test_check_creates_no_state_and_names_what_is_wrong_with_one(
     site: Site, tmp_path: Path
 ) -> None:

@@ -56,6 +56,8 @@ def _text(parameter: ParameterDefinition) -> SearchStrategy[str]:
             return st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"])
         case ParameterType.TEXT:
             return st.sampled_from(["Left", "Garage", "Ä 7"])
+        case ParameterType.HOSTS:
+            return st.sampled_from(["garage", "garage, garage.example.org", "10.0.0.1"])
         case ParameterType.CHOICE:
             return st.sampled_from(words)
         case _:

@@ -324,12 +324,6 @@ WARNINGS = {
         "site.yaml:3: warning: charging_points[0].meter: the electricity meter is disabled: "
         "the host is 0.0.0.0",
     ),
-    "a website for the whole network": (
-        HOME + "website: {listen: 0.0.0.0:80}\n",
-        "site.yaml:4: warning: website.listen: the website can be reached from the network at "
-        "0.0.0.0 without encryption; listen on 127.0.0.1 behind a proxy with TLS, or keep the "
-        "network closed",
-    ),
     "a start the model does not wait for": (
         points(keba(1, "10.0.0.1", ", start: manual")),
         "site.yaml:3: warning: charging_points[0].start: keba_p30 cannot wait for a start: "

@@ -20,6 +20,14 @@ def charger(model: str, connection: str) -> str:
 
 
 MISTAKES = {
+    "a name of the website that no network could give it": (
+        HOME + "website: {host_names: [garage, 'host!']}\n",
+        "4: error: website.host_names: 'host!' is not an IPv4 address or host name",
+    ),
+    "names of the website that are no list of names": (
+        HOME + "website: {host_names: [[garage]]}\n",
+        "4: error: website.host_names: expected a single value",
+    ),
     "a misspelt section": (
         HOME + "websight: {listen: 127.0.0.1:80}\n",
         "4: error: websight: unknown key; did you mean 'website'?",

@@ -89,7 +89,7 @@ def test_the_example_of_the_design_loads_with_all_its_values() -> None:
 @pytest.mark.proves("2.5")
 def test_a_file_with_one_charger_is_filled_in_with_the_defaults() -> None:
     site = configuration(HOME)
-    assert (site.website_host, site.website_port) == ("127.0.0.1", 8080)
+    assert (site.website.host, site.website.port) == ("0.0.0.0", 8080)  # noqa: S104 - the default
     assert site.device.time_zone == "UTC"
     assert site.grid_setpoint_ma == 6_000
     assert site.load_management.mode is LoadManagementMode.OFF
@@ -115,17 +115,28 @@ def test_a_home_site_has_no_findings() -> None:
 
 def test_an_empty_value_counts_as_left_out() -> None:
     site = configuration(HOME + "website: {listen: }\ndevice:\n")
-    assert site.website_port == 8080
+    assert site.website.port == 8080
 
 
 def test_a_name_left_out_is_made_in_the_language_of_the_bus() -> None:
     assert configuration(HOME + "device: {language: de}\n").point(1).name == "Ladepunkt 1"
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["[garage, garage.example.org]", "garage garage.example.org", "'garage, garage.example.org'"],
+)
+def test_the_website_may_have_several_names_in_a_list_or_a_line(given: str) -> None:
+    site = configuration(HOME + f"website: {{host_names: {given}, trusted_proxy: 10.0.0.2}}\n")
+    assert site.website.host_names == ("garage", "garage.example.org")
+    assert site.website.trusted_proxy == "10.0.0.2"
+    assert configuration(HOME + "website: {host_names: []}\n").website.host_names == ()
+
+
 def test_a_port_or_a_host_left_out_is_taken_from_the_default() -> None:
-    assert configuration(HOME + "website: {listen: 127.0.0.2}\n").website_port == 8080
+    assert configuration(HOME + "website: {listen: 127.0.0.2}\n").website.port == 8080
     site = configuration(HOME + "website: {listen: ':9000'}\n")
-    assert (site.website_host, site.website_port) == ("127.0.0.1", 9000)
+    assert (site.website.host, site.website.port) == ("0.0.0.0", 9000)  # noqa: S104 - the default
 
 
 @pytest.mark.proves("2.70")

@@ -102,6 +102,7 @@ OTHERS: dict[ParameterType, tuple[object, ...]] = {
     ParameterType.BOOLEAN: (True, False),
     ParameterType.MODEL: ("alfen_eve", "eastron_sdm630", "eastron_sdm72dm_v2"),
     ParameterType.HOST: ("10.0.0.77", "224.0.23.99"),
+    ParameterType.HOSTS: (["garage.example.org"],),
     ParameterType.ENDPOINT: ("10.0.0.77:1234",),
     ParameterType.INDIVIDUAL_ADDRESS: ("1.1.77",),
     ParameterType.TIME_ZONE: ("Europe/Berlin",),

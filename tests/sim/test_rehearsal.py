@@ -42,6 +42,9 @@ def copied(text: str, directory: Path | None = None) -> str:
     return site_copy(text, rehearsal.edits, rehearsal.configuration, catalogue())
 
 
+LOCAL = "website: {listen: 127.0.0.1}\n"
+
+
 def site(*connections: str, head: str = "knx: {link: none}", model: str = "abb_terra_ac") -> str:
     points = "".join(
         f"  - {{number: {n}, model: {model}, connection: {{{connection}}}}}\n"
@@ -88,7 +91,8 @@ def test_a_name_that_only_looks_like_a_loopback_address_is_moved() -> None:
 
 
 def test_loopback_addresses_with_high_ports_stay_and_need_no_copy() -> None:
-    rehearsal = rehearsed(site("host: 127.0.0.11, port: 5020", "host: localhost, port: 5021"))
+    text = site("host: 127.0.0.11, port: 5020", "host: localhost, port: 5021") + LOCAL
+    rehearsal = rehearsed(text)
     assert rehearsal.edits == ()
     assert [one.simulated for one in rehearsal.places] == ["127.0.0.11:5020", "localhost:5021"]
 
@@ -138,13 +142,18 @@ def test_a_line_with_a_name_of_ones_own_keeps_it() -> None:
         head="knx: {link: none}\nserial: {port: ./line, parity: N}",
         model="heidelberg_energy_control",
     )
-    assert rehearsed(text).edits == ()
+    assert rehearsed(text + LOCAL).edits == ()
+
+
+def test_a_website_whose_address_is_left_out_listens_on_this_machine_only() -> None:
+    text = site("host: 127.0.0.1, port: 5020")
+    assert MARK + 'website: {listen: "127.0.0.1:8080"}\n' in copied(text)
 
 
 def test_the_status_page_is_not_shown_to_the_network() -> None:
     rehearsal = rehearsed(site("host: 127.0.0.1, port: 5020") + 'website: {listen: "0.0.0.0:80"}\n')
     configuration = rehearsal.configuration
-    assert (configuration.website_host, configuration.website_port) == ("127.0.0.1", 10080)
+    assert (configuration.website.host, configuration.website.port) == ("127.0.0.1", 10080)
 
 
 # --- KNX
@@ -184,7 +193,8 @@ def test_a_site_without_a_knx_section_does_not_reach_the_network_either() -> Non
 
 def test_routing_on_the_loopback_interface_stays_as_it_is() -> None:
     knx = "link: routing, local_ip: 127.0.0.1, individual_address: 1.1.20"
-    assert rehearsed(site("host: 127.0.0.1, port: 5020", head=f"knx: {{{knx}}}")).edits == ()
+    text = site("host: 127.0.0.1, port: 5020", head=f"knx: {{{knx}}}") + LOCAL
+    assert rehearsed(text).edits == ()
 
 
 def test_without_knx_there_is_none_unless_the_smart_meter_needs_it() -> None:
@@ -228,7 +238,7 @@ def test_an_example_is_copied_with_its_comments_and_is_rehearsed_here(path: Path
 def test_block_style_keeps_its_indentation() -> None:
     text = (
         "knx:\n    link: none\ncharging_points:\n-   number: 1\n    model: abb_terra_ac\n"
-        "    connection:\n        host: 192.168.1.31  # left\n"
+        "    connection:\n        host: 192.168.1.31  # left\n" + LOCAL
     )
     assert copied(text) == MARK + text.replace(
         "        host: 192.168.1.31", '        port: 10502\n        host: "127.168.1.31"'

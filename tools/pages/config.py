@@ -57,6 +57,7 @@ _KINDS = {
     ParameterType.BOOLEAN: "true or false",
     ParameterType.MODEL: "id of a model",
     ParameterType.HOST: "IPv4 address or host name",
+    ParameterType.HOSTS: "list of IPv4 addresses or host names",
     ParameterType.ENDPOINT: "host:port",
     ParameterType.INDIVIDUAL_ADDRESS: "area.line.device",
     ParameterType.TIME_ZONE: "IANA name",
