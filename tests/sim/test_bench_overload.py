@@ -65,7 +65,7 @@ def test_a_rule_that_lets_anybody_start_in_an_emergency_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The rule of load-management 11 without its condition, in the gateway itself."""
-    monkeypatch.setattr(cycles, "_may_start", lambda *_, **__: True)
+    monkeypatch.setattr(cycles, "_may_start_at_minimum", lambda *_, **__: True)
     assert i3(Run(parse_scenario(OUTAGE + UNSEEN)).run())
 
 
