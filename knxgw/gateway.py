@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from knxgw import __version__
 from knxgw.application import Application, Surroundings
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.device_model import MAX_REGISTERS
 from knxgw.catalogue.points import Table
 from knxgw.catalogue.product import Catalogue
@@ -23,6 +24,7 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import DeviceId
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
+from knxgw.dlm.meter import age_s
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.knx.frames import Outcome
@@ -44,8 +46,17 @@ from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
 from knxgw.monitoring.requests import Exchange, RequestWords
+from knxgw.monitoring.self_test import (
+    Row,
+    SelfTestJob,
+    of_addresses,
+    of_clock,
+    of_knx,
+    of_smart_meter,
+)
 from knxgw.objects.listing import ObjectSources, listing
 from knxgw.objects.server import ObjectServer
+from knxgw.self_test import DeviceUnderTest, run_self_test
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
@@ -108,6 +119,7 @@ class Gateway:
         self._end_faults_of_before()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
+        self.self_test = SelfTestJob()
         self._surroundings = Surroundings(
             catalogue=catalogue,
             objects=self.objects,
@@ -234,6 +246,64 @@ class Gateway:
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
         self._is_programming = is_on
+
+    def start_self_test(self) -> None:
+        """Run the self-test, unless it runs already; safe from any thread."""
+        self._loop.call_soon_threadsafe(self._begin_self_test)
+
+    def _begin_self_test(self) -> None:
+        if self._group is not None and not self.self_test.progress.is_running:
+            self._group.create_task(self._test_itself(), name="self-test")
+
+    async def _test_itself(self) -> None:
+        """Run the self-test. An error of its own is no reason to end the device."""
+        try:
+            await self._run_self_test()
+        except Exception:
+            log.exception("the self-test failed: please report this")
+
+    async def _run_self_test(self) -> None:
+        await run_self_test(
+            DeviceUnderTest(
+                store=self._store_took_s,
+                directory=self._database.directory,
+                clock=lambda: of_clock(
+                    is_valid=self.valid_now() is not None,
+                    is_synchronised=self._world.is_synchronised(),
+                ),
+                knx=lambda: of_knx(is_used=self._knx is not None, is_up=self.knx_is_up),
+                load_management=self._test_load_management,
+                buses=lambda: None if self.application is None else self.application.buses,
+            ),
+            self.self_test,
+        )
+
+    async def _store_took_s(self) -> float | None:
+        begun_s = self._loop.time()
+        try:
+            await self._loop.run_in_executor(self._world.executor, self._runs.touch)
+        except Exception:  # noqa: BLE001 - whatever it is, it is not stored
+            return None
+        return self._loop.time() - begun_s
+
+    def _test_load_management(self) -> tuple[Row, Row]:
+        station = None if self.application is None else self.application.station
+        settings = None if station is None else station.load_management_settings
+        shared = None if station is None else station.load_management
+        if station is None or settings is None or shared is None:
+            return (
+                of_addresses(is_used=False, are_missing=False),
+                of_smart_meter(is_used=False, age_s=None, timeout_s=0.0),
+            )
+        missing = FaultCode.DLM_ASSOCIATION in station.faults.present
+        return (
+            of_addresses(is_used=True, are_missing=missing),
+            of_smart_meter(
+                is_used=settings.static_limit_ma is None,
+                age_s=age_s(shared.meter, settings, self._loop.time()),
+                timeout_s=settings.timeout_s,
+            ),
+        )
 
     def list_objects(self, language: str) -> tuple[ObjectLine, ...]:
         """Return every group object as it is now; none of an unconfigured device."""

@@ -25,7 +25,7 @@ from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.listener import Listener
-from knxgw.website.recordings import Objects, Requests, Telegrams
+from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Living:
             executor=store.executor,
             log=store.log,
         )
+        self._prepared = prepared
         self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
         self.accounts = accounts = Accounts(
             gateway.account_store,
@@ -112,12 +113,21 @@ class Living:
                 write=lambda number, text: wait(gateway.write_object(number, text)),
             ),
             logs=store.log,
+            self_test=SelfTest(
+                progress=lambda: gateway.self_test.progress, start=gateway.start_self_test
+            ),
+            configuration=self._configuration_text,
             history=gateway.history,
         )
         self._warnings = prepared.warnings
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
+
+    def _configuration_text(self) -> str:
+        """Return what stands in the configuration file now. Raises: OSError."""
+        file = self._prepared.file
+        return "" if file is None else file.read_text(encoding="utf-8", errors="replace")
 
     def _served(self, listener: Listener) -> asyncio.Task[NoReturn]:
         return self._group.create_task(serve(self._bridge, listener), name="website")
@@ -126,6 +136,7 @@ class Living:
         """Go on with what was prepared; what cannot be done is raised, and nothing has changed."""
         link = KEEP_LINK if following.link is current.link else following.link
         await self.gateway.change(following.configuration, link)
+        self._prepared = following
         self._warnings = following.warnings
         if following.listener is not current.listener:
             self._website.cancel()

@@ -152,6 +152,13 @@ class Driver:
         """Return what is added to the addresses that belong to a connector, or to a SunSpec model."""
         return self._reader.register_offset
 
+    @property
+    def first_block(self) -> Block | None:
+        """Return the block that is read most often, of the own unit; None: the device has none."""
+        blocks = self._reader.schedule.blocks
+        own = (one for one in blocks if one.points and one.unit_id == self.unit_id)
+        return next(own, None)
+
     def read_spare(self, table: Table, address: int, count: int, done: Done, now_s: float) -> None:
         """Read registers once, behind all polls; `done` hears what comes back.
 

@@ -6,6 +6,7 @@ characters stay, so that its owner can tell which one it was.
 
 import re
 from collections import OrderedDict
+from typing import NamedTuple
 
 HIDDEN = "****"
 SHORTEST = 4  # characters: a shorter secret is part of ordinary words
@@ -13,42 +14,64 @@ MOST_LEARNT = 200  # secrets; the oldest gives way
 SHOWN_OF_A_CARD = 4
 _SIGNS = r"""[^\s"',;}\])>]"""  # that may stand in a value
 _WORDS = (
-    "authorization|proxy-authorization|cookie|set-cookie|x-csrf-token|csrf|password|passwd|passwort|kennwort|"
-    "passphrase|secret|token|api[_-]?key|tool[_-]?key|group[_-]?key|backbone[_-]?key|fdsk|pin|serial[_-]?key|key"
-)
-_PATTERNS = (
-    # header lines: all that follows
-    (
+    "authorization", "cookie", "csrf-token", "csrf", "password", "passwd", "passwort", "kennwort",
+    "passphrase", "secret", "token", "fdsk", "pin", "key",
+)  # fmt: skip
+_HEX = "[0-9a-fA-F]{2}"
+_SEPARATORS = dict.fromkeys(map(ord, " ,:-\t[]"))
+# A pattern is looked for only where one of its signs stands in the text, in lower case: that is much quicker.
+_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (  # header lines: all that follows
+        ("authorization", "cookie"),
         re.compile(r"(?im)\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*[:=]\s*)[^\r\n]+"),
         r"\1\2" + HIDDEN,
     ),
-    (re.compile(r"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"), r"\1 " + HIDDEN),
-    # name: value, name=value, "name": "value"; `key: modbus.host` names a key and is none
     (
+        ("bearer ", "basic ", "digest "),
+        re.compile(r"(?i)\b(bearer|basic|digest)\s+[a-z0-9._~+/=-]{8,}"),
+        r"\1 " + HIDDEN,
+    ),
+    (  # name: value, name=value, "name": "value"; `key: modbus.host` names a key and is none
+        _WORDS,
         re.compile(
-            rf"""(?i)(?<![a-z0-9.])((?:[a-z]+[_-])*(?:{_WORDS}))(["']?\s*[:=]\s*["']?)({_SIGNS}{{4,}})"""
+            rf"""(?i)(?<![a-z0-9.])((?:[a-z]{{1,20}}[_-]){{0,3}}(?:{"|".join(_WORDS)}))"""
+            rf"""(["']?\s*[:=]\s*["']?)({_SIGNS}{{4,}})"""
         ),
         r"\1\2" + HIDDEN,
     ),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@"), r"\1" + HIDDEN + "@"),
-    (re.compile(r"\$argon2[a-z]*\$\S+"), HIDDEN),
-    # keys of 16 bytes as hexadecimal or base64, and the factory key as it is printed on a device
-    (re.compile(r"(?i)(?<![0-9a-f])(?:[0-9a-f]{2}[ :-]?){15}[0-9a-f]{2}(?![0-9a-f])"), HIDDEN),
-    (re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{22}=="), HIDDEN),
-    (re.compile(r"\b[A-Z2-7]{6}(?:-[A-Z2-7]{6}){5}\b"), HIDDEN),
+    (("://",), re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@"), r"\1" + HIDDEN + "@"),
+    (("$argon2",), re.compile(r"\$argon2[a-z]*\$\S+"), HIDDEN),
+    (  # keys of 16 bytes, as hexadecimal and as base64
+        tuple("abcdef0123456789"),
+        re.compile(rf"(?<![0-9a-fA-F])(?:{_HEX}[ :-]?){{15}}{_HEX}(?![0-9a-fA-F])"),
+        HIDDEN,
+    ),
+    (("==",), re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{22}=="), HIDDEN),
+    # the factory key as it is printed on a device
+    (("-",), re.compile(r"\b[A-Z2-7]{6}(?:-[A-Z2-7]{6}){5}\b"), HIDDEN),
 )
+
+
+class _Known(NamedTuple):
+    """A secret that is known, in the forms it may have in a text."""
+
+    text: str  # lower case; "": it is no text
+    digits: str  # its bytes in hexadecimal, lower case; "": they are not looked for
+    patterns: tuple[re.Pattern[str], ...]
+    shown: str
 
 
 class Scrubber:
     """Knows some secrets and what others look like; safe from any thread."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[re.Pattern[str], str]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def learn(self, secret: str | None) -> None:
         """Hide a secret from now on, wherever it stands."""
         if secret and len(secret) >= SHORTEST:
-            self._add(secret, re.compile(re.escape(secret)), HIDDEN)
+            pattern = re.compile(re.escape(secret))
+            self._add(secret, _Known(secret.lower(), "", (pattern,), HIDDEN))
 
     def learn_secret(self, secret: str | bytes) -> None:
         """Hide a password or a key from now on."""
@@ -60,20 +83,20 @@ class Scrubber:
     def learn_key(self, key: bytes) -> None:
         """Hide a key, however its bytes are written."""
         if len(key) >= SHORTEST:
-            self._add(key.hex(), _bytes_pattern(key), HIDDEN)
+            self._add(key.hex(), _Known("", key.hex(), (_bytes_pattern(key),), HIDDEN))
 
     def learn_card(self, card: str) -> None:
         """Hide a card but for its end: as a text, and as its bytes on a bus."""
         if len(card) <= SHOWN_OF_A_CARD:
             return
-        shown = f"…{card[-SHOWN_OF_A_CARD:]}"
-        self._add(card, re.compile(re.escape(card), re.IGNORECASE), shown)
         data = card.encode("latin-1", errors="replace")
-        self._add(f"bytes of {card}", _bytes_pattern(data), shown)
+        patterns = (re.compile(re.escape(card), re.IGNORECASE), _bytes_pattern(data))
+        shown = f"…{card[-SHOWN_OF_A_CARD:]}"
+        self._add(card, _Known(card.lower(), data.hex(), patterns, shown))
 
-    def _add(self, name: str, pattern: re.Pattern[str], shown: str) -> None:
+    def _add(self, name: str, secret: _Known) -> None:
         known = self._known.copy()  # readers in other threads keep theirs
-        known[name] = pattern, shown
+        known[name] = secret
         known.move_to_end(name)
         while len(known) > MOST_LEARNT:
             known.popitem(last=False)
@@ -81,10 +104,15 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """Return a text without secrets."""
-        for pattern, shown in self._known.values():
-            text = pattern.sub(lambda _match, shown=shown: shown, text)  # type: ignore[misc]  # a default binds it
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        lower = text.lower()
+        digits = lower.replace("0x", "").translate(_SEPARATORS)
+        for known in self._known.values():
+            if (known.text and known.text in lower) or (known.digits and known.digits in digits):
+                for pattern in known.patterns:
+                    text = pattern.sub(lambda _match, shown=known.shown: shown, text)  # type: ignore[misc]  # a default binds it
+        for signs, pattern, replacement in _PATTERNS:
+            if any(sign in lower for sign in signs):
+                text = pattern.sub(replacement, text)
         return text
 
     def finds(self, text: str) -> bool:

@@ -97,6 +97,16 @@ class RunHistory:
 
         self._change(note)
 
+    def touch(self) -> None:
+        """Write to the file what is there already. Raises: OSError, sqlite3.Error."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE runs SET version = version WHERE id = (SELECT max(id) FROM runs)"
+            )
+
+        self._database.change(write)
+
     def _change(self, do: Callable[[sqlite3.Connection], None]) -> None:
         try:
             self._database.change(do)

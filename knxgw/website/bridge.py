@@ -14,6 +14,7 @@ from knxgw.website.recordings import (
     Objects,
     ReadPlot,
     Requests,
+    SelfTest,
     Telegrams,
     no_objects,
     no_plot,
@@ -54,6 +55,8 @@ class Bridge:
     requests: Requests = field(default_factory=no_requests)
     objects: Objects = field(default_factory=no_objects)
     logs: LogKeeper = field(default_factory=LogKeeper)
+    self_test: SelfTest = SelfTest()
+    configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 
     def name(self) -> str:

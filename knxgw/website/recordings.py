@@ -15,6 +15,7 @@ from knxgw.monitoring.plot_ring import PlotData, Span
 from knxgw.monitoring.recorder import Plot
 from knxgw.monitoring.requests import Explain, RequestRing, RequestWords
 from knxgw.monitoring.ring import Ring
+from knxgw.monitoring.self_test import Progress
 from knxgw.monitoring.telegrams import AddressNews, Interpret, Meaning, Telegram, TelegramRing
 
 
@@ -92,3 +93,11 @@ def no_requests() -> Requests:
 def no_objects() -> Objects:
     """Return the objects of a device that has none."""
     return Objects(listed=lambda _language: (), read=_refuse, send=_refuse, write=_refuse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """The self-test: what it has found so far, and how to begin one."""
+
+    progress: Callable[[], Progress] = Progress
+    start: Callable[[], None] = lambda: None

@@ -1,0 +1,105 @@
+"""Runs the self-test of a device: looks at one part after the other, and reads from each device once."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from knxgw.config.devices import DeviceId
+from knxgw.errors import GatewayError
+from knxgw.links.modbus_buses import ModbusBuses
+from knxgw.modbus.driver import Driver
+from knxgw.monitoring import self_test as judge
+from knxgw.monitoring.self_test import Check, Row, SelfTestJob
+
+LONGEST_S = 55.0
+READ_S = 8.0  # that a device may take
+LAG_ROUNDS, LAG_ROUND_S = 20, 0.05
+STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceUnderTest:
+    """What a self-test asks the device for; nothing here changes anything that matters."""
+
+    store: Callable[[], Awaitable[float | None]]  # how long a write took [s], None: it failed
+    directory: Path
+    clock: Callable[[], Row]
+    knx: Callable[[], Row]
+    load_management: Callable[[], Sequence[Row]]
+    buses: Callable[[], ModbusBuses | None]
+
+
+async def run_self_test(device: DeviceUnderTest, job: SelfTestJob) -> None:
+    """Look at everything, within a minute; what is found stands in the job."""
+    buses = device.buses()
+    drivers = () if buses is None else buses.drivers
+    job.begin(len(Check) - 2 + len(drivers))
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            job.add(judge.of_store(await device.store()))
+            job.add(judge.of_space(_free_b(device.directory)))
+            job.add(device.clock())
+            job.add(device.knx())
+            for row in device.load_management():
+                job.add(row)
+            if buses is not None:
+                for driver in drivers:
+                    job.add(await _of_device(buses, driver))
+            job.add(judge.of_memory(_memory_b()))
+            job.add(judge.of_loop(await _lag_s()))
+    except TimeoutError:
+        job.add(judge.not_finished(Check.LOOP))
+    finally:
+        job.end()
+
+
+async def _of_device(buses: ModbusBuses, driver: Driver) -> Row:
+    """Read the first point of a device, as one more poll behind its polls."""
+    check = Check.METER if driver.model.control is None else Check.CHARGER
+    condition, read_s = driver.condition.value, None
+    if condition not in judge.CONDITIONS:
+        read_s = await _read_s(buses, driver)
+    return judge.of_device(check, driver.name, condition, read_s)
+
+
+async def _read_s(buses: ModbusBuses, driver: Driver) -> float | None:
+    loop = asyncio.get_running_loop()
+    block = driver.first_block
+    if block is None:
+        return None
+    begun_s = loop.time()
+    try:
+        async with asyncio.timeout(READ_S):
+            await buses.read_once(DeviceId(driver.device), block.table, block.address, block.count)
+    except (GatewayError, TimeoutError):
+        return None
+    return loop.time() - begun_s
+
+
+async def _lag_s() -> float:
+    """Return by how much the loop was late, at worst, in a second [s]."""
+    loop, worst_s = asyncio.get_running_loop(), 0.0
+    for _ in range(LAG_ROUNDS):
+        due_s = loop.time() + LAG_ROUND_S
+        await asyncio.sleep(LAG_ROUND_S)
+        worst_s = max(worst_s, loop.time() - due_s)
+    return worst_s
+
+
+def _free_b(directory: Path) -> int | None:
+    try:
+        status = os.statvfs(directory)
+    except OSError:
+        return None
+    return status.f_bavail * status.f_frsize
+
+
+def _memory_b() -> int | None:
+    """Return what this process holds in memory [B], as the kernel counts it. Source: [linux-man] proc(5)."""
+    try:
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+    except (OSError, ValueError, StopIteration):
+        return None

@@ -1,0 +1,121 @@
+"""The support text: what a hotline asks first, in words that can be read aloud. Pure. Source: website 37."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from knxgw.station.view import PointView, SiteView
+from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.language import UNKNOWN, Language, marked
+
+PRODUCT = "knxgw"
+CAUSES = {
+    "first": marked("first start"),
+    "stopped": marked("it was stopped in order"),
+    "restarted": marked("a restart that somebody asked for on the website"),
+    "reset": marked("a reset of the device"),
+    "failed": marked("an error of the program"),
+    "power": marked("a power cut, or a restart of the machine"),
+    "killed": marked("the program ended without a word"),
+    "unknown": marked("not known"),
+}
+
+
+def support_text(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) -> str:
+    """Return what describes a device and its state; a person fills in the last lines."""
+    lines = [*_device(site, facts, words, now), "", *_faults(site, words, now)]
+    for point in site.points:
+        lines += ["", *_point(point, words)]
+    lines += ["", *_load_management(site, words), "", *_to_fill_in(words)]
+    return "\n".join(lines) + "\n"
+
+
+def cause_words(cause: str, words: Language) -> str:
+    """Return why the device has started."""
+    return words.text(CAUSES.get(cause, CAUSES["unknown"]))
+
+
+def _line(name: str, value: object) -> str:
+    return f"{name}: {UNKNOWN if value in (None, '') else value}"
+
+
+def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) -> Iterator[str]:
+    yield _line(words.text("Product"), PRODUCT)
+    yield _line(words.text("Site"), site.name)
+    yield _line(words.text("Firmware"), facts.version)
+    yield _line(words.text("Serial number"), facts.serial)
+    yield _line(words.text("IP address"), ", ".join(facts.addresses))
+    yield _line(words.text("Individual address"), facts.individual_address)
+    link = facts.knx_link or ""
+    secure = f", {words.text('secured')}" if facts.is_secure else ""
+    yield _line(words.text("KNX link"), f"{link}{secure}" if link else "")
+    up = words.duration(facts.knx_since_s) if facts.knx_since_s is not None else None
+    yield _line(words.text("KNX connected since"), up or words.text("not connected"))
+    yield _line(words.text("Running for"), words.duration(facts.up_s))
+    yield _line(words.text("Started at"), words.moment(facts.started_at, None))
+    yield _line(words.text("The start before ended by"), cause_words(facts.start_cause, words))
+    yield _line(words.text("Clock"), facts.clock_source or words.text("not set"))
+    yield _line(words.text("Front panel"), facts.panel.meaning)
+    yield _line(words.text("Time of this text"), words.moment(now, None))
+
+
+def _faults(site: SiteView, words: Language, now: datetime) -> Iterator[str]:
+    yield words.text("Faults")
+    scopes = [
+        (words.text("General"), site.faults),
+        *((one.name, one.faults) for one in site.points),
+    ]
+    found = False
+    for scope, faults in scopes:
+        for fault in faults:
+            found = True
+            info = f" {fault.info}" if fault.info else ""
+            since = words.moment(fault.since, now)
+            yield f"- {scope}: {fault.code}{info} ({fault.severity}), {fault.title}, {since}"
+    if not found:
+        yield f"- {words.text('none now')}"
+    for message in site.messages:
+        yield f"- {message}"
+
+
+def _point(point: PointView, words: Language) -> Iterator[str]:
+    yield f"{words.text('Charging point')} {point.number}: {point.name}"
+    yield _line(words.text("Charger"), point.model)
+    yield _line(words.text("Firmware of the charger"), point.detail.firmware)
+    yield _line(words.text("Serial number of the charger"), point.detail.serial)
+    yield _line(words.text("Connection"), f"{point.condition} {point.installed.address}".strip())
+    if point.installed.meter:
+        yield _line(words.text("Electricity meter"), point.installed.meter)
+    state = "" if point.state is None else f" ({point.state})"
+    yield _line(words.text("State"), f"{point.state_words}{state}")
+    yield _line(words.text("Offered"), f"{words.ampere(point.offer_ma)}, {point.reason}")
+    currents = " / ".join(words.ampere(one) for one in point.phases_ma)
+    yield _line(words.text("Currents"), currents)
+    yield _line(words.text("Last or current fault"), point.fault)
+
+
+def _load_management(site: SiteView, words: Language) -> Iterator[str]:
+    yield words.text("Load management")
+    shared = site.load_management
+    if shared is None:
+        yield f"- {words.text('off')}"
+        return
+    yield _line(words.text("State"), shared.state_words)
+    yield _line(words.text("Limit"), words.ampere(shared.limit_ma))
+    yield _line(words.text("Age of the smart meter's values"), words.duration(shared.meter_age_s))
+    for phase in shared.phases:
+        yield _line(
+            phase.name,
+            f"{words.text('measured')} {words.ampere(phase.measured_ma)}, "
+            f"{words.text('building')} {words.ampere(phase.base_ma)}, "
+            f"{words.text('offered')} {words.ampere(phase.allocated_ma)}",
+        )
+
+
+def _to_fill_in(words: Language) -> Iterator[str]:
+    yield words.text("Please fill in")
+    for question in (
+        words.text("ETS version"),
+        words.text("What happens, and what should happen"),
+        words.text("Since when, and what was changed before"),
+    ):
+        yield f"{question}: "

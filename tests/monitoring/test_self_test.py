@@ -1,0 +1,69 @@
+"""Each defect has its own problem, and what is well says so with its figures."""
+
+import pytest
+
+from knxgw.charging.events import LinkCondition
+from knxgw.monitoring import self_test as judge
+from knxgw.monitoring.self_test import Check, Problem, Progress, Row, SelfTestJob, Verdict
+
+GOOD, WARNING, BAD, NOT_USED = Verdict.GOOD, Verdict.WARNING, Verdict.BAD, Verdict.NOT_USED
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict", "problem"),
+    [
+        (judge.of_store(0.02), GOOD, None),
+        (judge.of_store(3.0), WARNING, Problem.STORE_SLOW),
+        (judge.of_store(None), BAD, Problem.NOT_STORED),
+        (judge.of_space(10**9), GOOD, None),
+        (judge.of_space(10**6), BAD, Problem.SPACE_LOW),
+        (judge.of_space(None), BAD, Problem.SPACE_LOW),
+        (judge.of_clock(is_valid=True, is_synchronised=True), GOOD, None),
+        (judge.of_clock(is_valid=True, is_synchronised=False), WARNING, Problem.CLOCK_NOT_SYNCHRONISED),
+        (judge.of_clock(is_valid=False, is_synchronised=True), BAD, Problem.CLOCK_NOT_SET),
+        (judge.of_knx(is_used=True, is_up=True), GOOD, None),
+        (judge.of_knx(is_used=True, is_up=False), BAD, Problem.KNX_NOT_CONNECTED),
+        (judge.of_knx(is_used=False, is_up=False), NOT_USED, None),
+        (judge.of_addresses(is_used=True, are_missing=True), BAD, Problem.ADDRESSES_MISSING),
+        (judge.of_addresses(is_used=True, are_missing=False), GOOD, None),
+        (judge.of_addresses(is_used=False, are_missing=True), NOT_USED, None),
+        (judge.of_smart_meter(is_used=True, age_s=3.0, timeout_s=12.0), GOOD, None),
+        (judge.of_smart_meter(is_used=True, age_s=13.0, timeout_s=12.0), BAD, Problem.METER_SILENT),
+        (judge.of_smart_meter(is_used=True, age_s=None, timeout_s=12.0), BAD, Problem.METER_SILENT),
+        (judge.of_smart_meter(is_used=False, age_s=None, timeout_s=0.0), NOT_USED, None),
+        (judge.of_memory(80 * 2**20), GOOD, None),
+        (judge.of_memory(2**30), WARNING, Problem.MEMORY_HIGH),
+        (judge.of_memory(None), NOT_USED, None),
+        (judge.of_loop(0.01), GOOD, None),
+        (judge.of_loop(0.9), WARNING, Problem.LOOP_SLOW),
+        (judge.not_finished(Check.LOOP), BAD, Problem.NOT_FINISHED),
+        (judge.of_device(Check.CHARGER, "cp1", "good", 0.1), GOOD, None),
+        (judge.of_device(Check.CHARGER, "cp1", "good", 5.0), WARNING, Problem.DEVICE_SLOW),
+        (judge.of_device(Check.CHARGER, "cp1", "good", None), BAD, Problem.DEVICE_NOT_READ),
+        (judge.of_device(Check.CHARGER, "cp1", "comm", None), BAD, Problem.DEVICE_WRONG_ANSWERS),
+        (judge.of_device(Check.METER, "cp1", "wrong_model", None), BAD, Problem.DEVICE_WRONG_MODEL),
+        (judge.of_device(Check.METER, "cp1", "not_reachable", None), BAD, Problem.DEVICE_NOT_REACHABLE),
+    ],
+)  # fmt: skip
+def test_a_check_finds(row: Row, verdict: Verdict, problem: Problem | None) -> None:
+    assert (row.verdict, row.problem) == (verdict, problem)
+    assert (row.verdict in (BAD, WARNING)) == (row.problem is not None)
+
+
+def test_every_condition_of_a_link_but_good_is_a_problem() -> None:
+    assert {one.value for one in LinkCondition} - set(judge.CONDITIONS) == {"good"}
+
+
+def test_the_job_shows_rows_as_they_come() -> None:
+    seen: list[Progress] = []
+    job = SelfTestJob(lambda: seen.append(job.progress))
+    job.begin(2)
+    job.add(judge.of_store(0.1))
+    job.add(judge.of_space(10**9))
+    job.add(judge.of_loop(0.0))
+    job.end()
+    assert [len(one.rows) for one in seen] == [0, 1, 2, 3, 3]
+    assert [one.is_running for one in seen] == [True, True, True, True, False]
+    assert seen[3].expected == 3
+    job.begin(1)
+    assert (job.progress.number, job.progress.rows) == (2, ())
