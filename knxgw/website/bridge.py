@@ -55,7 +55,7 @@ class Bridge:
     requests: Requests = field(default_factory=no_requests)
     objects: Objects = field(default_factory=no_objects)
     logs: LogKeeper = field(default_factory=LogKeeper)
-    self_test: SelfTest = SelfTest()
+    self_test: SelfTest = field(default_factory=SelfTest)
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 
