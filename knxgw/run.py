@@ -157,7 +157,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
             reload = partial(judge_reload, path)
             after = run_to_end(serve_configurations(judgement.prepared, store, reload))
             if after is AfterEnd.RESET:
-                store.database.erase()
+                store.executor.submit(store.database.erase).result()  # after what waits there
     finally:
         judgement.prepared.release()
     if after is not AfterEnd.NOTHING:

@@ -61,6 +61,11 @@ MEANINGS = (  # key, meaning, remedy; English is the key of the translations
         marked("The device will be reset when the button is released."),
         marked("Release the button to reset the device."),
     ),
+    (
+        Meaning.RESTORES_PASSWORD,
+        marked("The programming button is held: a release restores the initial password."),
+        marked("Release the button to log in with the initial password, or hold it on."),
+    ),
     (Meaning.OFF, marked("Out of operation."), marked("Check the power supply.")),
 )
 

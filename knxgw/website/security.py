@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -102,11 +103,12 @@ class Gate:
         if not self.is_ours(request.host):
             abort(421)
         view = current_app.view_functions.get(request.endpoint or "")
-        by_hand = not request.path.startswith("/api/")
+        is_public = getattr(view, PUBLIC, False)
+        by_hand = not is_public and not request.path.startswith("/api/")
         g.session = self.accounts.session_of(self.token(), by_hand=by_hand)
         if request.method in UNSAFE:
             self._check_origin()
-        if getattr(view, PUBLIC, False):
+        if is_public:
             return None
         session: SessionView | None = g.session
         if session is None:
@@ -125,14 +127,14 @@ class Gate:
         if request.endpoint is None:
             return None  # it is not there: 404 for those who are logged in only
         if session.asks_password(right) and not request.path.startswith("/api/"):
-            return redirect(f"/password/again?next={request.path}", 303)
+            return redirect(f"/password/again?next={quote(_page_asked_from())}", 303)
         return None
 
     def _ask_to_log_in(self) -> AnyResponse:
         if request.path.startswith("/api/") or request.method in UNSAFE:
             abort(401)
         target = request.full_path.rstrip("?") if request.endpoint else "/"
-        return redirect("/login" if target == "/" else f"/login?next={target}", 303)
+        return redirect("/login" if target == "/" else f"/login?next={quote(target)}", 303)
 
     def _check_origin(self) -> None:
         origin = request.headers.get("Origin")
@@ -151,6 +153,14 @@ def protect(answer: Response) -> Response:
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer
+
+
+def _page_asked_from() -> str:
+    """Return the page to come back to: the one that is asked for, or where its form stands."""
+    if request.method not in UNSAFE:
+        return request.path
+    page = urlsplit(request.referrer or "")
+    return local_target(page.path) if page.netloc == request.host else "/settings"
 
 
 def local_target(wanted: str | None) -> str:

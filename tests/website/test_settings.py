@@ -74,6 +74,28 @@ def test_a_password_is_asked_again_before_accounts_are_changed() -> None:
         assert found.browser.get("/settings/accounts").status_code == 200
 
 
+def test_after_the_password_one_is_back_where_the_form_stands() -> None:
+    with website(lambda _language: SITE) as found:
+        found.clock.now_s += 700
+        asked = found.post("/settings/accounts", name="anna", role="user")
+        assert asked.headers["Location"] == "/password/again?next=/settings"
+        here = {"Referer": "http://localhost/settings/accounts"}
+        form = {"csrf": found.csrf, "name": "anna", "role": "user"}
+        asked = found.browser.post("/settings/accounts", data=form, headers=here)
+        assert asked.headers["Location"] == "/password/again?next=/settings/accounts"
+        elsewhere = {"Referer": "http://evil.example/settings/accounts"}
+        asked = found.browser.post("/settings/accounts", data=form, headers=elsewhere)
+        assert asked.headers["Location"] == "/password/again?next=/settings"
+
+
+def test_what_answers_without_a_log_in_keeps_no_session_alive() -> None:
+    with website(lambda _language: SITE) as found:
+        for _ in range(10):
+            found.clock.now_s += 200
+            assert found.browser.get("/health").status_code == 200
+        assert found.browser.get("/settings").headers["Location"] == "/login?next=/settings"
+
+
 class Device:
     """Notes what pages do to the device."""
 

@@ -38,6 +38,7 @@ LEDS: dict[Meaning, tuple[Led, Led, Led]] = {  # APP, COM, programming
     Meaning.FIRMWARE_REVERTING: (Led.SLOW, Led.ALTERNATE, Led.OFF),
     Meaning.RESET_ARMED: (Led.SLOW, Led.SLOW, Led.SLOW),
     Meaning.RESET_READY: (Led.RAPID, Led.RAPID, Led.RAPID),
+    Meaning.RESTORES_PASSWORD: (Led.ON, Led.ON, Led.RAPID),
     Meaning.OFF: (Led.OFF, Led.OFF, Led.OFF),
 }
 
