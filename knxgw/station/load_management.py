@@ -160,9 +160,14 @@ def _read_at(point: ChargingPoint) -> float | None:
 
     A reading without a value counts, too: then it is known that there is none.
     """
-    read_at = point.readings.read_at
-    times = [read_at[quantity] for quantity in point.measured_currents if quantity in read_at]
-    return min(times) if times else read_at.get(Quantity.CURRENT)
+    read_at, currents = point.readings.read_at, point.measured_currents
+    if not currents:
+        return read_at.get(Quantity.CURRENT)
+    try:  # nearly always all of them were read
+        return min(map(read_at.__getitem__, currents))
+    except KeyError:
+        times = [read_at[quantity] for quantity in currents if quantity in read_at]
+        return min(times) if times else read_at.get(Quantity.CURRENT)
 
 
 # --- what happens ------------------------------------------------------------------------------
@@ -315,13 +320,10 @@ def run_cycle(
     for code in DEVICE_FAULTS:
         faults = faults.set(code, is_present=code in load_management.outcome.faults)
     points = _with_invalid_points(station.points, load_management)
-    return replace(
-        station,
-        load_management=load_management,
-        observations=observations,
-        faults=faults,
-        points=points,
-    )
+    after = station.with_load_management(load_management, observations)
+    if faults is station.faults and points is station.points:
+        return after
+    return replace(after, faults=faults, points=points)
 
 
 def _points_with_stale_currents(
