@@ -381,19 +381,6 @@ class Station:
             output=self.output,
         )
 
-    def with_output(self, points: Mapping[PointNumber, ChargingPoint], output: Output) -> "Station":
-        """Return the station with what was derived for some charging points; as fast, for each event."""
-        return Station(
-            site=self.site,
-            points=points,
-            submeters=self.submeters,
-            faults=self.faults,
-            operation=self.operation,
-            load_management=self.load_management,
-            observations=self.observations,
-            output=output,
-        )
-
     def point_of(self, device: DeviceId) -> PointNumber | None:
         """Return the charging point a device belongs to; None: to none. Raises: KeyError."""
         number = self.site.devices[device].point
