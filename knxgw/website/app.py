@@ -14,6 +14,7 @@ from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.api import events, plot
+from knxgw.website.api import session as session_api
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
@@ -58,6 +59,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         logs.pages,
         events.api,
         plot.api,
+        session_api.api,
     ):
         app.register_blueprint(blueprint)
     app.context_processor(lambda: _surroundings(bridge))

@@ -32,7 +32,13 @@ class DemoSite:
 
     base: str
     password: str
-    running: Running
+    running: Running | None  # none: the website alone, in this process
+
+    @property
+    def pid(self) -> int:
+        """Return the number of its process."""
+        assert self.running is not None
+        return self.running.process.pid
 
     @classmethod
     def of(cls, running: Running) -> Self:

@@ -39,7 +39,7 @@ def test_a_device_that_is_gone_is_shown_as_gone(
         owner.open("/")
         connection = page.locator("#connection")
         expect(connection).to_contain_text("Live")
-        os.kill(demo.running.process.pid, signal.SIGSTOP)
+        os.kill(demo.pid, signal.SIGSTOP)
         try:
             page.clock.fast_forward(8000)
             expect(connection).to_contain_text("s old")
@@ -48,7 +48,7 @@ def test_a_device_that_is_gone_is_shown_as_gone(
             for button in page.get_by_role("button", name="Interrupt", exact=True).all():
                 expect(button).to_be_disabled()
         finally:
-            os.kill(demo.running.process.pid, signal.SIGCONT)
+            os.kill(demo.pid, signal.SIGCONT)
         page.clock.resume()
         expect(connection).to_contain_text("Live", timeout=10000)
 

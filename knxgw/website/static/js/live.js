@@ -139,6 +139,7 @@ function close() {
 
 function ended(why) {
   close();
+  if (why === "logged_off") document.dispatchEvent(new CustomEvent("knxgw:logged-off")); // keeps what was typed
   if (why === "logged_off") location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   else if (why === "too_many") poll();
   else { mode = "restarting"; tell(); waitForDevice(); }

@@ -1,0 +1,94 @@
+"""A session that ends while a page is open: a warning before, and what was typed survives."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from knxgw.station.actions import Action
+from knxgw.website.listener import Address, Listener
+from knxgw.website.server import WebsiteServer
+from tests.browser.site import COOKIE, DemoSite, visit
+from tests.support.processes import free_port
+from tests.support.website import PASSWORD, Website
+from tests.website.test_pages import POINT, SITE
+
+MINUTE_MS = 60_000
+SETTABLE = replace(SITE, points=(replace(POINT, actions=(Action.INTERRUPT, Action.SETPOINT)),))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Website, DemoSite]]:
+    """Give a website over a fixed view, whose clock the test moves, and where it answers."""
+    website = Website(tmp_path, view=lambda _language: SETTABLE)
+    website.become_owner()
+    listener = Listener(Address("127.0.0.1", free_port()))
+    listener.open()
+    server = WebsiteServer(website.bridge, listener)
+    server.start()
+    try:
+        base = f"http://127.0.0.1:{listener.address.port}"
+        yield website, DemoSite(base, PASSWORD, None)
+    finally:
+        server.stop()
+        listener.close()
+        website.close()
+
+
+@pytest.mark.proves("W05")
+def test_the_page_warns_before_the_session_ends_and_keeps_what_was_typed(
+    browser: Browser, served: tuple[Website, DemoSite]
+) -> None:
+    website, site = served
+    cookie = website.browser.get_cookie(COOKIE)
+    assert cookie is not None
+    with visit(browser, site, cookie.value) as seen:
+        seen.expected = ["401"]
+        page = seen.page
+        page.clock.install()
+        seen.open("/points/1")
+        page.get_by_label("Setpoint in A").fill("12.5")
+        warning = page.get_by_text("You will be logged off within two minutes")
+        expect(warning).to_be_hidden()
+
+        website.clock.now_s += 29 * 60
+        page.clock.fast_forward(29 * MINUTE_MS)
+        expect(warning).to_be_visible()
+        page.get_by_role("button", name="Stay logged in").click()
+        expect(warning).to_be_hidden()
+        session = website.accounts.session_of(cookie.value)
+        assert session is not None
+        assert session.ends_in_s > 29 * 60
+        expect(page.get_by_label("Setpoint in A")).to_have_value("12.5")
+
+        website.clock.now_s += 31 * 60
+        page.clock.fast_forward(31 * MINUTE_MS)
+        page.wait_for_url("**/login?next=*points*")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/points/1")
+        expect(page.get_by_label("Setpoint in A")).to_have_value("12.5")
+        expect(page.get_by_text("It is not saved yet")).to_be_visible()
+        page.reload()
+        expect(page.get_by_label("Setpoint in A")).to_have_value("")
+
+
+@pytest.mark.proves("W05")
+def test_another_tab_that_is_used_keeps_the_session(
+    browser: Browser, served: tuple[Website, DemoSite]
+) -> None:
+    website, site = served
+    cookie = website.browser.get_cookie(COOKIE)
+    assert cookie is not None
+    with visit(browser, site, cookie.value) as seen:
+        page = seen.page
+        page.clock.install()
+        seen.open("/settings")
+        website.clock.now_s += 29 * 60
+        assert website.browser.get("/").status_code == 200
+        with page.expect_response("**/api/v1/session") as answer:
+            page.clock.fast_forward(29 * MINUTE_MS)
+        assert answer.value.json()["ends_in_s"] > 29 * 60
+        expect(page.get_by_text("You will be logged off within two minutes")).to_be_hidden()
