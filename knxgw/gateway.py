@@ -40,7 +40,7 @@ from knxgw.modbus.explain import explain
 from knxgw.modbus.requests import Read
 from knxgw.modbus.spare_reads import spare_block
 from knxgw.modbus.writing import Write
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.monitoring.objects import ObjectLine
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
@@ -48,7 +48,7 @@ from knxgw.monitoring.recorder import Recorder
 from knxgw.monitoring.requests import Exchange, RequestWords
 from knxgw.monitoring.self_test import (
     Row,
-    SelfTestJob,
+    SelfTestRun,
     of_addresses,
     of_clock,
     of_knx,
@@ -88,7 +88,7 @@ class World:
     wall_clock: Callable[[], datetime] = system_clock
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
     boot_id: Callable[[], str] = boot_id  # which start of the machine it is
-    log: LogKeeper = field(default_factory=LogKeeper)  # of a test: one that hears nothing
+    log: LogRecorder = field(default_factory=LogRecorder)  # of a test: one that hears nothing
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -119,7 +119,7 @@ class Gateway:
         self._end_faults_of_before()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
-        self.self_test = SelfTestJob()
+        self.self_test = SelfTestRun()
         self._surroundings = Surroundings(
             catalogue=catalogue,
             objects=self.objects,

@@ -20,7 +20,7 @@ from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, identity
-from knxgw.monitoring.log_ring import SIMPLE, LogKeeper
+from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
@@ -39,7 +39,7 @@ class Store:
 
     database: Database
     executor: Executor
-    log: LogKeeper  # what was logged since it was opened
+    log: LogRecorder  # what was logged since it was opened
 
 
 @contextmanager
@@ -47,12 +47,12 @@ def open_store(directory: Path) -> Iterator[Store]:
     """Open the state of a directory for the length of a block. Raises: GatewayError."""
     database = Database(directory)
     executor = ThreadPoolExecutor(1, "store")
-    keeper = LogKeeper()
-    keeper.begin()
+    recorder = LogRecorder()
+    recorder.begin()
     try:
-        yield Store(database=database, executor=executor, log=keeper)
+        yield Store(database=database, executor=executor, log=recorder)
     finally:
-        keeper.end()
+        recorder.end()
         executor.shutdown(wait=False)
         database.close()
 
@@ -175,15 +175,15 @@ async def living(
 
 
 def set_logging(
-    log_keeper: LogKeeper,
+    log_recorder: LogRecorder,
     loop: asyncio.AbstractEventLoop,
     is_extended: bool,  # noqa: FBT001 - a mode is one or the other
 ) -> None:
     """Log everything for an hour at most, or only what matters; safe from any thread."""
     if is_extended:
-        loop.call_soon_threadsafe(lambda: log_keeper.extend(loop.time()))
+        loop.call_soon_threadsafe(lambda: log_recorder.extend(loop.time()))
     else:
-        loop.call_soon_threadsafe(log_keeper.set_mode, SIMPLE)
+        loop.call_soon_threadsafe(log_recorder.set_mode, SIMPLE)
 
 
 def _host_names(configuration: Configuration | None) -> frozenset[str]:

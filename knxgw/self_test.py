@@ -11,7 +11,7 @@ from knxgw.errors import GatewayError
 from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.modbus.driver import Driver
 from knxgw.monitoring import self_test as judge
-from knxgw.monitoring.self_test import Check, Row, SelfTestJob
+from knxgw.monitoring.self_test import Check, Row, SelfTestRun
 
 LONGEST_S = 55.0
 READ_S = 8.0  # that a device may take
@@ -31,28 +31,28 @@ class DeviceUnderTest:
     buses: Callable[[], ModbusBuses | None]
 
 
-async def run_self_test(device: DeviceUnderTest, job: SelfTestJob) -> None:
-    """Look at everything, within a minute; what is found stands in the job."""
+async def run_self_test(device: DeviceUnderTest, running: SelfTestRun) -> None:
+    """Look at everything, within a minute; what is found stands in the running."""
     buses = device.buses()
     drivers = () if buses is None else buses.drivers
-    job.begin(len(Check) - 2 + len(drivers))
+    running.begin(len(Check) - 2 + len(drivers))
     try:
         async with asyncio.timeout(LONGEST_S):
-            job.add(judge.of_store(await device.store()))
-            job.add(judge.of_space(_free_b(device.directory)))
-            job.add(device.clock())
-            job.add(device.knx())
+            running.add(judge.of_store(await device.store()))
+            running.add(judge.of_space(_free_b(device.directory)))
+            running.add(device.clock())
+            running.add(device.knx())
             for row in device.load_management():
-                job.add(row)
+                running.add(row)
             if buses is not None:
                 for driver in drivers:
-                    job.add(await _of_device(buses, driver))
-            job.add(judge.of_memory(_memory_b()))
-            job.add(judge.of_loop(await _lag_s()))
+                    running.add(await _of_device(buses, driver))
+            running.add(judge.of_memory(_memory_b()))
+            running.add(judge.of_loop(await _lag_s()))
     except TimeoutError:
-        job.add(judge.not_finished(Check.LOOP))
+        running.add(judge.not_finished(Check.LOOP))
     finally:
-        job.end()
+        running.end()
 
 
 async def _of_device(buses: ModbusBuses, driver: Driver) -> Row:

@@ -156,7 +156,7 @@ def at_time(mode: LoggingMode, now_s: float) -> LoggingMode:
     return SIMPLE if mode.left_s(now_s) == 0.0 else mode
 
 
-class LogKeeper:
+class LogRecorder:
     """The log ring at work: it hears the whole program, and may be set to hear more.
 
     What other handlers print does not change with the mode.

@@ -182,7 +182,7 @@ def _bad(check: Check, problem: Problem, figures: Mapping[str, float] | None = N
     return Row(check=check, verdict=Verdict.BAD, problem=problem, figures=figures or {})
 
 
-# --- the job -------------------------------------------------------------------------------------
+# --- the running -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class Progress:
     is_running: bool = False
 
 
-class SelfTestJob:
+class SelfTestRun:
     """Holds what the newest self-test has found; written in the event loop, read from any thread."""
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:

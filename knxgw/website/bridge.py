@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
 from knxgw.store.history import History
@@ -54,7 +54,7 @@ class Bridge:
     telegrams: Telegrams = field(default_factory=no_telegrams)
     requests: Requests = field(default_factory=no_requests)
     objects: Objects = field(default_factory=no_objects)
-    logs: LogKeeper = field(default_factory=LogKeeper)
+    logs: LogRecorder = field(default_factory=LogRecorder)
     self_test: SelfTest = field(default_factory=SelfTest)
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test

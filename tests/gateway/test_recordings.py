@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from knxgw.catalogue.codes import Reason
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.monitoring.plot_ring import DAY, HOUR
 from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point
 from knxgw.monitoring.telegrams import HIDDEN, Service, TelegramLine, lines_of
@@ -162,12 +162,12 @@ async def test_a_start_knows_how_the_run_before_ended(tmp_path: Path) -> None:
 
 
 async def test_a_card_that_enables_charging_is_in_no_line_of_the_log(tmp_path: Path) -> None:
-    keeper = LogKeeper()
-    keeper.begin()
+    recorder = LogRecorder()
+    recorder.begin()
     try:
-        async with World(WITH_A_CARD, tmp_path, log=keeper) as world:
+        async with World(WITH_A_CARD, tmp_path, log=recorder) as world:
             world.strict = False
-            keeper.extend(0.0)
+            recorder.extend(0.0)
             charger = world.charger(1)
             feeding = world._group.create_task(House(world, 5.0).run())
             await world.sleep(30)
@@ -187,8 +187,8 @@ async def test_a_card_that_enables_charging_is_in_no_line_of_the_log(tmp_path: P
             assert (telegrams[-1].raw, telegrams[-1].telegram.is_sent) == (HIDDEN, True)
             feeding.cancel()
     finally:
-        keeper.end()
-    lines = "\n".join(one.row.text for one in keeper.ring.rows())
+        recorder.end()
+    lines = "\n".join(one.row.text for one in recorder.ring.rows())
     assert "1/1/84" in lines
     assert "DEADBEEF" not in lines
     assert "0x44,0x45,0x41,0x44" not in lines

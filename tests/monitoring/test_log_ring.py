@@ -10,7 +10,7 @@ from knxgw.monitoring.log_ring import (
     SIMPLE,
     Area,
     LogFilter,
-    LogKeeper,
+    LogRecorder,
     after_download,
     area_of,
     at_time,
@@ -23,11 +23,11 @@ WIRE = logging.getLogger("knxgw.wire.knx")
 
 
 @pytest.fixture
-def keeper() -> Iterator[LogKeeper]:
+def recorder() -> Iterator[LogRecorder]:
     before = {name: logging.getLogger(name).level for name in ("knxgw", "knxgw.wire")}
     for name in before:
         logging.getLogger(name).setLevel(logging.INFO)
-    kept = LogKeeper()
+    kept = LogRecorder()
     kept.begin()
     yield kept
     kept.end()
@@ -35,8 +35,8 @@ def keeper() -> Iterator[LogKeeper]:
         logging.getLogger(name).setLevel(level)
 
 
-def texts(keeper: LogKeeper) -> list[str]:
-    return [one.row.text for one in keeper.ring.rows()]
+def texts(recorder: LogRecorder) -> list[str]:
+    return [one.row.text for one in recorder.ring.rows()]
 
 
 class Printing(logging.Handler):
@@ -50,32 +50,32 @@ class Printing(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def test_a_line_is_kept_with_time_level_and_area_and_without_secrets(keeper: LogKeeper) -> None:
-    keeper.scrubber.learn("sesame42")
+def test_a_line_is_kept_with_time_level_and_area_and_without_secrets(recorder: LogRecorder) -> None:
+    recorder.scrubber.learn("sesame42")
     LOG.warning("link lost: %s", "sesame42")
-    (line,) = (one.row for one in keeper.ring.rows())
+    (line,) = (one.row for one in recorder.ring.rows())
     assert (line.level, line.area, line.text) == (logging.WARNING, Area.KNX, "link lost: ****")
     assert line.written().endswith("WARNING knx: link lost: ****")
 
 
-def test_a_traceback_comes_along_without_secrets(keeper: LogKeeper) -> None:
-    keeper.scrubber.learn("sesame42")
+def test_a_traceback_comes_along_without_secrets(recorder: LogRecorder) -> None:
+    recorder.scrubber.learn("sesame42")
     try:
         int("sesame42")
     except ValueError:
         LOG.warning("it failed", exc_info=True)
-    (text,) = texts(keeper)
+    (text,) = texts(recorder)
     assert "Traceback" in text
     assert "ValueError: invalid literal" in text
     assert "sesame42" not in text
 
 
 def test_a_line_that_cannot_be_made_ends_nobody(
-    keeper: LogKeeper, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    recorder: LogRecorder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
     LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, "", 0, "%d", ("no number",), None))
-    assert texts(keeper) == []
+    assert texts(recorder) == []
     assert capsys.readouterr().err == ""
 
 
@@ -97,14 +97,14 @@ def test_a_logger_belongs_to_an_area(logger: str, area: Area) -> None:
     assert area_of(logger) is area
 
 
-def test_lines_are_chosen_by_area_level_and_text(keeper: LogKeeper) -> None:
+def test_lines_are_chosen_by_area_level_and_text(recorder: LogRecorder) -> None:
     LOG.info("link up")
     LOG.warning("Link lost")
     logging.getLogger("knxgw.store.writer").warning("disk full")
 
     def found(area: str = "", level: int = 0, text: str = "") -> list[str]:
         wanted = LogFilter(area=area, level=level, text=text)
-        return [one.row.text for one in chosen_lines(keeper.ring.rows(), wanted)]
+        return [one.row.text for one in chosen_lines(recorder.ring.rows(), wanted)]
 
     assert found() == ["link up", "Link lost", "disk full"]
     assert found(area="knx") == found(text=" LINK ") == ["link up", "Link lost"]
@@ -124,38 +124,38 @@ def test_extended_mode_ends_after_the_download_or_an_hour() -> None:
 
 
 def test_extended_mode_hears_every_telegram_and_prints_no_more_than_before(
-    keeper: LogKeeper,
+    recorder: LogRecorder,
 ) -> None:
     printing = Printing()
     logging.getLogger().addHandler(printing)
     try:
         WIRE.debug("quiet")
-        keeper.extend(0.0)
+        recorder.extend(0.0)
         WIRE.debug("telegram")
         LOG.debug("detail")
         LOG.info("news")
         logging.getLogger("other").warning("of others")
-        keeper.check(EXTENDED_S - 1)
-        assert keeper.mode.is_extended
-        keeper.check(EXTENDED_S)
+        recorder.check(EXTENDED_S - 1)
+        assert recorder.mode.is_extended
+        recorder.check(EXTENDED_S)
         WIRE.debug("quiet again")
         LOG.info("news again")
     finally:
         logging.getLogger().removeHandler(printing)
-    assert texts(keeper) == ["telegram", "detail", "news", "of others", "news again"]
+    assert texts(recorder) == ["telegram", "detail", "news", "of others", "news again"]
     assert printing.lines == ["news", "of others", "news again"]
-    assert not keeper.mode.is_extended
+    assert not recorder.mode.is_extended
 
 
 def test_a_download_ends_extended_mode_and_the_levels_are_those_of_before(
-    keeper: LogKeeper,
+    recorder: LogRecorder,
 ) -> None:
     logging.getLogger("knxgw.wire").setLevel(logging.NOTSET)
-    keeper.extend(0.0)
-    keeper.extend(10.0)
-    assert keeper.mode.left_s(10.0) == EXTENDED_S
-    keeper.note_download()
+    recorder.extend(0.0)
+    recorder.extend(10.0)
+    assert recorder.mode.left_s(10.0) == EXTENDED_S
+    recorder.note_download()
     assert logging.getLogger("knxgw").level == logging.INFO
     assert logging.getLogger("knxgw.wire").level == logging.NOTSET
-    keeper.note_download()
-    assert texts(keeper) == []
+    recorder.note_download()
+    assert texts(recorder) == []

@@ -4,7 +4,7 @@ import pytest
 
 from knxgw.charging.events import LinkCondition
 from knxgw.monitoring import self_test as judge
-from knxgw.monitoring.self_test import Check, Problem, Progress, Row, SelfTestJob, Verdict
+from knxgw.monitoring.self_test import Check, Problem, Progress, Row, SelfTestRun, Verdict
 
 GOOD, WARNING, BAD, NOT_USED = Verdict.GOOD, Verdict.WARNING, Verdict.BAD, Verdict.NOT_USED
 
@@ -56,14 +56,14 @@ def test_every_condition_of_a_link_but_good_is_a_problem() -> None:
 
 def test_the_job_shows_rows_as_they_come() -> None:
     seen: list[Progress] = []
-    job = SelfTestJob(lambda: seen.append(job.progress))
-    job.begin(2)
-    job.add(judge.of_store(0.1))
-    job.add(judge.of_space(10**9))
-    job.add(judge.of_loop(0.0))
-    job.end()
+    running = SelfTestRun(lambda: seen.append(running.progress))
+    running.begin(2)
+    running.add(judge.of_store(0.1))
+    running.add(judge.of_space(10**9))
+    running.add(judge.of_loop(0.0))
+    running.end()
     assert [len(one.rows) for one in seen] == [0, 1, 2, 3, 3]
     assert [one.is_running for one in seen] == [True, True, True, True, False]
     assert seen[3].expected == 3
-    job.begin(1)
-    assert (job.progress.number, job.progress.rows) == (2, ())
+    running.begin(1)
+    assert (running.progress.number, running.progress.rows) == (2, ())

@@ -28,7 +28,7 @@ from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_port import BusAttachment
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.site import SimulatedSite
 from knxgw.store.database import Database
@@ -95,7 +95,7 @@ class World:
         *,
         run_gateway: bool = True,
         models: Catalogue | None = None,
-        log: LogKeeper | None = None,
+        log: LogRecorder | None = None,
     ) -> None:
         self.models = models or catalogue()
         self.configuration = on_null_modem(configure(text, self.models))
@@ -104,7 +104,7 @@ class World:
         self.strict = True
         self.answers: dict[str, Payload] = {}  # what the peer answers to reads of the gateway
         self._state = state
-        self._log = log or LogKeeper()  # one that hears nothing
+        self._log = log or LogRecorder()  # one that hears nothing
         self._unexpected_from = 0
         self._run_gateway = run_gateway
         self._stack = AsyncExitStack()

@@ -9,7 +9,7 @@ import pytest
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.scope import DEVICE
 from knxgw.charging.session import SessionEnding
-from knxgw.monitoring.log_ring import LogKeeper
+from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.store.database import Database, FaultRow, SessionRow
 from knxgw.store.history import History
 from knxgw.website.access.roles import Role
@@ -81,11 +81,11 @@ def test_faults_and_changes_have_a_page(shown: Website) -> None:
 
 @pytest.mark.proves("W36")
 def test_the_log_is_shown_by_area_and_level() -> None:
-    keeper, modes = LogKeeper(), list[bool]()
-    keeper.begin()
+    recorder, modes = LogRecorder(), list[bool]()
+    recorder.begin()
     device = DeviceControl(set_logging=modes.append)
     try:
-        with website(lambda _language: SITE, logs=keeper, device=device) as found:
+        with website(lambda _language: SITE, logs=recorder, device=device) as found:
             logging.getLogger("knxgw.links.modbus").warning("a charger is silent")
             assert "a charger is silent" in text_of(found.get("/diagnostics/logs?area=modbus"))
             assert "a charger is silent" not in text_of(found.get("/diagnostics/logs?area=knx"))
@@ -94,5 +94,5 @@ def test_the_log_is_shown_by_area_and_level() -> None:
             found.post("/diagnostics/logs/mode", mode="extended")
             found.post("/diagnostics/logs/mode", mode="simple")
     finally:
-        keeper.end()
+        recorder.end()
     assert modes == [True, False]
