@@ -30,6 +30,7 @@ TABLE = {
 }
 
 
+@pytest.mark.proves("W12")
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("right", Right)
 def test_each_role_has_the_rights_of_the_table(role: Role, right: Right) -> None:
