@@ -37,6 +37,15 @@ def test_a_catalogue_has_the_texts_of_the_pages_and_is_compiled(
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
+def test_no_text_lacks_its_translation(path: Path, wanted: Sequence[str]) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=path.parts[-3])
+    found = {message.id: message for message in catalogue}
+    assert [text for text in wanted if text not in found or not found[text].string] == []
+    assert [text for text in wanted if found[text].fuzzy] == []
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_a_translation_fills_in_what_its_text_does(path: Path) -> None:
     with path.open("rb") as file:
         for message in read_po(file):
