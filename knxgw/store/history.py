@@ -100,6 +100,21 @@ class History:
         ]
         return _page(entries, min(limit, MOST_ROWS))
 
+    def last_faults(self) -> dict[Scope, FaultRow]:
+        """Return the fault that came last at each scope. Raises: HistoryError."""
+        query = (
+            "SELECT at, scope, code FROM faults WHERE id IN"
+            " (SELECT max(id) FROM faults WHERE present = 1 GROUP BY scope)"
+        )
+        with closing(self._opened()) as connection:
+            rows = _read(connection, query, {})
+        return {
+            Scope(str(scope)): FaultRow(
+                at=at, scope=Scope(str(scope)), code=str(code), present=True
+            )
+            for at, scope, code in rows
+        }
+
     def runs(self, *, before: int | None = None, limit: int = 50) -> Page[RunRow]:
         """Return when the device ran, the run of now first. Raises: HistoryError."""
         rows = self._page(

@@ -131,6 +131,14 @@ class Language:
         return _locale(self.code)
 
 
+def moment(text: str | None) -> datetime | None:
+    """Return a stored time [aware UTC], None where there is none."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
 @cache
 def _locale(code: str) -> Locale:
     return Locale.parse(code)

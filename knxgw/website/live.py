@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from knxgw.store.history import HistoryError
 from knxgw.website.bridge import Bridge
-from knxgw.website.language import LANGUAGES, Language
+from knxgw.website.language import LANGUAGES, Language, moment
 from knxgw.website.present import present
+from knxgw.website.present_faults import LastFaults
 from knxgw.website.publisher import Publisher
+
+FAULTS_S = 10.0  # how often the disk is asked for past faults
 
 
 class Live:
@@ -18,6 +23,8 @@ class Live:
     def __init__(self, bridge: Bridge, publisher: Publisher) -> None:
         """Name a topic for each language."""
         self._bridge = bridge
+        self._last_faults: LastFaults = {}
+        self._faults_read_at = -FAULTS_S
         self.publisher = publisher
         for code in LANGUAGES:
             publisher.add_topic(f"page.{code}", partial(self.page, code))
@@ -27,7 +34,26 @@ class Live:
         bridge = self._bridge
         site = bridge.view(code)
         language = Language(code, site.time_zone)
-        return present(site, bridge.facts(), language, bridge.utc_now(), is_ready=bridge.is_ready())
+        return present(
+            site,
+            bridge.facts(),
+            language,
+            bridge.utc_now(),
+            is_ready=bridge.is_ready(),
+            last_faults=self._stored_faults(),
+        )
+
+    def _stored_faults(self) -> LastFaults:
+        """Return the last fault of each scope, read from the disk now and then."""
+        history, now_s = self._bridge.history, self._bridge.now_s()
+        if history is not None and now_s - self._faults_read_at >= FAULTS_S:
+            self._faults_read_at = now_s
+            with suppress(HistoryError):  # what was read before is true, too
+                self._last_faults = {
+                    scope: (row.code, moment(row.at))
+                    for scope, row in history.last_faults().items()
+                }
+        return self._last_faults
 
 
 def tag_of(value: Mapping[str, Any]) -> str:

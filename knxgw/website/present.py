@@ -7,9 +7,11 @@ the entries stand on the page. What is not there is left out.
 """
 
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from knxgw.catalogue.codes import LoadManagementState
+from knxgw.charging.scope import DEVICE, point_scope
 from knxgw.errors import Finding
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.station.view import (
@@ -21,22 +23,49 @@ from knxgw.station.view import (
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.language import UNKNOWN, Language, marked
 from knxgw.website.panel_words import panel_words
-from knxgw.website.present_faults import fault_lines, last_fault, severity_tone
+from knxgw.website.present_faults import LastFaults, fault_lines, last_fault, severity_tone
 from knxgw.website.present_point import BAR_UNITS, present_point
 
 Shown = dict[str, Any]
 STUCK_S = 5.0  # the station is looked at each second
 
 
-def present(
-    site: SiteView, facts: DeviceFacts, language: Language, now: datetime, *, is_ready: bool
+def present(  # noqa: PLR0913 - everything that pages are made of
+    site: SiteView,
+    facts: DeviceFacts,
+    language: Language,
+    now: datetime,
+    *,
+    is_ready: bool,
+    last_faults: LastFaults = MappingProxyType({}),
 ) -> Shown:
     """Return everything that Status and the pages of the points show; `now` is aware UTC.
 
     Control characters, and those that turn the direction of writing, are left out of every text: names and
     codes come from chargers, cards and files.
     """
-    return _plain(_present(site, facts, language, now, is_ready=is_ready))
+    return _plain(
+        {
+            "layout": ",".join(str(point.number) for point in site.points),
+            "name": site.name,
+            "banner": _banner(site, facts, language, now),
+            "mains": _mains(site.load_management, site, language),
+            "points": {
+                str(point.number): present_point(
+                    point, language, now, last_faults.get(point_scope(point.number))
+                )
+                for point in site.points
+            },
+            "general": {
+                **_general(site, facts, language, now, is_ready=is_ready),
+                "fault": last_fault(
+                    site.faults, site.fault, last_faults.get(DEVICE), language, now
+                ),
+            },
+            "panel": panel_words(facts.panel, language),
+            "device": _device(facts, language, now),
+        }
+    )
 
 
 def _plain(shown: Shown) -> Shown:
@@ -48,21 +77,6 @@ def _plain(shown: Shown) -> Shown:
         if isinstance(value, str)
         else value
         for key, value in shown.items()
-    }
-
-
-def _present(
-    site: SiteView, facts: DeviceFacts, language: Language, now: datetime, *, is_ready: bool
-) -> Shown:
-    return {
-        "layout": ",".join(str(point.number) for point in site.points),
-        "name": site.name,
-        "banner": _banner(site, facts, language, now),
-        "mains": _mains(site.load_management, site, language),
-        "points": {str(point.number): present_point(point, language, now) for point in site.points},
-        "general": _general(site, facts, language, now, is_ready=is_ready),
-        "panel": panel_words(facts.panel, language),
-        "device": _device(facts, language, now),
     }
 
 
@@ -189,7 +203,6 @@ def _general(
     return {
         "state": state,
         "tone": tone,
-        "fault": last_fault(site.fault, site.faults, language),
         "fault_tone": "bad" if site.fault_present else "good",
         "start": language.moment(facts.started_at, now),
         "clock": "" if site.clock_is_valid else language.text("The clock is not set."),

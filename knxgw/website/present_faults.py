@@ -1,10 +1,11 @@
 """Faults in words, as pages show them at the device and at a charging point. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from knxgw.catalogue.codes import NO_ERROR
+from knxgw.charging.scope import Scope
 from knxgw.station.view import FaultView
 from knxgw.website.language import Language
 
@@ -36,10 +37,25 @@ def fault_lines(
     }
 
 
-def last_fault(fault: str, faults: Sequence[FaultView], language: Language) -> str:
-    """Return the fault line: the present one, or the last one since the start."""
+LastFaults = Mapping[Scope, tuple[str, datetime | None]]  # code and time [aware UTC]
+
+
+def last_fault(
+    faults: Sequence[FaultView],
+    shown: str,
+    stored: tuple[str, datetime | None] | None,
+    language: Language,
+    now: datetime,
+) -> str:
+    """Return the fault line of a scope: the present one, or the last one since commissioning.
+
+    `shown` is the text of the group object, which knows of this start only; `stored` comes from the history.
+    Source: [reference-manual] 11.1.
+    """
     if faults:
-        return fault
-    if fault == NO_ERROR:
+        return shown
+    code, at = stored or (shown, None)
+    if code == NO_ERROR:
         return language.text("No fault")
-    return language.text("None now; last: {fault}", fault=fault)
+    when = "" if at is None else f", {language.moment(at, now)}"
+    return language.text("None now; last: {fault}", fault=f"{code}{when}")

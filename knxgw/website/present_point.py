@@ -32,8 +32,16 @@ _TONES = {
 }  # fmt: skip
 
 
-def present_point(point: PointView, language: Language, now: datetime) -> Shown:
-    """Return everything that the card and the page of a charging point show; `now` is aware UTC."""
+def present_point(
+    point: PointView,
+    language: Language,
+    now: datetime,
+    stored_fault: tuple[str, datetime | None] | None = None,
+) -> Shown:
+    """Return everything that the card and the page of a charging point show; `now` is aware UTC.
+
+    `stored_fault`: the last one of the history, with its time.
+    """
     unreachable = point.condition not in ("good", "starting")
     shape = "link-broken" if unreachable else _SHAPES.get(point.state, "ring-dotted")
     if point.complete and point.state == ChargingState.CONNECTED:
@@ -62,7 +70,7 @@ def present_point(point: PointView, language: Language, now: datetime) -> Shown:
         "currents": currents,
         "energy": language.kwh(point.energy_wh),
         **_session(point, language, now),
-        "fault": last_fault(point.fault, point.faults, language),
+        "fault": last_fault(point.faults, point.fault, stored_fault, language, now),
         "fault_tone": "bad" if point.fault_present else "muted",
         "faults": {
             f"{rank:02}-{fault.code}": fault_lines(fault, point.name, point.number, language, now)

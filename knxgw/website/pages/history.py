@@ -15,7 +15,7 @@ from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.history import MOST_EXPORTED, History, HistoryError, Month, whole_wh
 from knxgw.store.runs import RunEnding, RunRow
 from knxgw.website.exports import csv_answer
-from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.language import UNKNOWN, Language, marked, moment
 from knxgw.website.pages.common import error_page, language, session, site
 from knxgw.website.pages.help_pages import slug_of
 
@@ -241,11 +241,3 @@ def _run(row: RunRow, words: Language, now: datetime) -> dict[str, str]:
         "ending": words.text(RUN_ENDINGS.get(row.ending) or RUN_ENDINGS[None]),
         "is_open": "1" if is_first else "",
     }
-
-
-def moment(text: str | None) -> datetime | None:
-    """Return a stored time [aware UTC], None where there is none."""
-    try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
