@@ -37,6 +37,7 @@ group_objects: {{10: [1/0/10], 11: [1/0/11], 12: [1/0/12], 50: [1/1/50], 511: [2
 """
 PLAIN = """
 knx: {{link: none}}
+website: {{listen: "127.0.0.1:8080"}}
 charging_points:
   - {{number: 1, model: goe_charger, connection: {{host: 127.0.0.1, port: {port}}}}}
 group_objects: {{50: [1/1/50]}}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import knxgw.config.model as words
+from knxgw import living
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.load import parse_configuration
@@ -248,6 +249,8 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
         )
     )
     use_the_line(configuration)
+    living._host_names(configuration)
+    living._trusted_proxy(configuration)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",
         "SubmeterSettings",
