@@ -111,7 +111,7 @@ def after_meter_value(
     moved = (one.base_ma, one.uncertainty_ma) != (before.base_ma, before.uncertainty_ma)
     moved = moved or one.follow_check.finding is not before.follow_check.finding
     due_at = now_s if moved or one.pending_samples else state.due_at
-    state = replace(state, meter=meter, phases=tuple(phases), due_at=due_at)
+    state = state.with_meter_value(meter, tuple(phases), due_at)
     if state.is_emergency and meter.sets.count > sets_before:
         return _with_emergency_ended(state, now_s)
     return state

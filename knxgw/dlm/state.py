@@ -115,6 +115,23 @@ class LoadManagement:
     # Not of this kind are `inputs.is_urgent` and `inputs.observe_charger`: they are the rule that only
     # what makes the line too full runs a cycle between two seconds.
 
+    def with_meter_value(
+        self, meter: Meter, phases: tuple[PhaseState, ...], due_at: float
+    ) -> "LoadManagement":
+        """Return the state after a value of the meter, as `replace` does but faster: it is for each."""
+        return LoadManagement(
+            participants=self.participants,
+            meter=meter,
+            phases=phases,
+            is_emergency=self.is_emergency,
+            starts_unmeasured=self.starts_unmeasured,
+            high_power_until=self.high_power_until,
+            overcurrent=self.overcurrent,
+            turn=self.turn,
+            outcome=self.outcome,
+            due_at=due_at,
+        )
+
     def decision_of(self, number: int) -> Decision:
         """Return what a charging point may have, and why."""
         reason = self.outcome.reasons.get(number, Reason.WAITING_FOR_CURRENT)

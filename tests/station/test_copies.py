@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from knxgw.dlm.follows import FollowCheck
+from knxgw.dlm.state import LoadManagement
 from knxgw.station.model import Station
 
 COPIES: dict[str, tuple[type, Callable[[Any], Any], set[str]]] = {
@@ -16,6 +17,11 @@ COPIES: dict[str, tuple[type, Callable[[Any], Any], set[str]]] = {
         Station,
         lambda one: one.with_load_management("new", "new"),
         {"load_management", "observations"},
+    ),
+    "meter value": (
+        LoadManagement,
+        lambda one: one.with_meter_value("new", "new", "new"),
+        {"meter", "phases", "due_at"},
     ),
     "trail": (FollowCheck, lambda one: one.with_trail("new"), {"trail"}),
 }
