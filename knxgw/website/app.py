@@ -26,10 +26,14 @@ from knxgw.website.pages import (
     help_pages,
     history,
     logs,
+    modbus_monitor,
     more,
+    objects,
     point,
+    self_test,
     settings,
     status,
+    support,
 )
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
@@ -57,6 +61,10 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         group_monitor.pages,
         history.pages,
         logs.pages,
+        modbus_monitor.pages,
+        objects.pages,
+        self_test.pages,
+        support.pages,
         events.api,
         plot.api,
         session_api.api,

@@ -22,6 +22,7 @@ def line(world: World, number: int, language: str = "en") -> ObjectLine:
     return next(one for one in world.gateway.list_objects(language) if one.number == number)
 
 
+@pytest.mark.proves("W34")
 async def test_every_object_stands_there_once_with_its_value_or_the_reason(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
@@ -64,6 +65,7 @@ async def test_an_input_shows_what_was_written_last_and_by_whom(tmp_path: Path) 
         assert line(world, 10).wrong == 1
 
 
+@pytest.mark.proves("W34")
 async def test_a_person_reads_sends_and_writes_on_the_bus(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False

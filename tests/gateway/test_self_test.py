@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from knxgw.monitoring.self_test import Check, Problem, Row, Verdict
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_load_management import DYNAMIC, House
@@ -22,6 +24,7 @@ def problems(rows: dict[tuple[Check, str], Row]) -> dict[tuple[Check, str], Prob
     return {key: row.problem for key, row in rows.items() if row.problem is not None}
 
 
+@pytest.mark.proves("W50")
 async def test_a_site_that_is_well_has_nothing_but_good_rows_and_keeps_its_currents(
     tmp_path: Path,
 ) -> None:
@@ -41,6 +44,7 @@ async def test_a_site_that_is_well_has_nothing_but_good_rows_and_keeps_its_curre
         feeding.cancel()
 
 
+@pytest.mark.proves("W50")
 async def test_each_planted_defect_is_named(tmp_path: Path) -> None:
     async with World(DYNAMIC, tmp_path) as world:
         world.strict = False

@@ -42,6 +42,7 @@ async def test_a_refusal_is_told_and_says_nothing_about_the_device() -> None:
         assert rig.conditions() == [LinkCondition.GOOD]
 
 
+@pytest.mark.proves("W33")
 @pytest.mark.parametrize("model_id", ["keba_p30", "abb_terra_ac"])
 async def test_polls_go_on_while_somebody_reads_as_often_as_possible(model_id: str) -> None:
     model = MODELS[model_id]

@@ -113,6 +113,7 @@ def test_lines_are_chosen_by_area_level_and_text(recorder: LogRecorder) -> None:
     assert found(area="knx", level=logging.WARNING, text="lost") == ["Link lost"]
 
 
+@pytest.mark.proves("W36")
 def test_extended_mode_ends_after_the_download_or_an_hour() -> None:
     mode = extended(100.0)
     assert mode.left_s(100.0) == EXTENDED_S

@@ -50,6 +50,7 @@ def test_every_part_is_there_and_the_manifest_names_it() -> None:
         assert one["bytes"] == len(files[one["name"]])
 
 
+@pytest.mark.proves("W14")
 def test_planted_secrets_are_in_no_part() -> None:
     text = f"password: sesame42\nkey {PLANTED[1]}\nhttp://u:hunter22@host/ ses\name42"
     files = unpacked([part("log.txt", text), part("b.txt", "ses", "ame", "42 hunter", "22"[:0])])

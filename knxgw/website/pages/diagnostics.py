@@ -11,7 +11,10 @@ from knxgw.website.security import needs
 pages = Blueprint("diagnostics", __name__)
 TABS = (
     ("/diagnostics/group-monitor", marked("Group monitor")),
+    ("/diagnostics/modbus", marked("Modbus monitor")),
+    ("/diagnostics/objects", marked("Group objects")),
     ("/diagnostics/logs", marked("Logs")),
+    ("/diagnostics/self-test", marked("Self-test")),
 )
 
 

@@ -1,0 +1,189 @@
+"""The Modbus monitor: every request, as it comes, and registers that a person reads. Source: website 33."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from knxgw.catalogue.points import Table
+from knxgw.errors import LinkError, PeerError, RejectedError
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.requests import (
+    BusCount,
+    RequestFilter,
+    RequestLine,
+    RequestWords,
+    cycle_times_s,
+    request_lines,
+    requests_csv,
+)
+from knxgw.website.access.roles import Right
+from knxgw.website.exports import download
+from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.pages.common import language, rows_stream, site
+from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.security import needs
+
+pages = Blueprint("modbus_monitor", __name__)
+SHOWN, MOST_AT_ONCE = 50, 100
+LOOKED_AT = 1000  # requests of which the newest that fit are shown, and cycle times are taken
+MOST_VALUES = 8  # that a row names
+REFUSALS = (
+    marked("the device cannot be reached"),
+    marked("other reads of this device still wait"),
+    marked("there is no such device"),
+    marked("the bus was too busy to read that"),
+    marked("registers have the addresses 0 to 65535"),
+    marked("the device is not configured"),
+    marked("the device does not react"),
+    marked("the device does not run"),
+)
+
+
+@pages.get("/diagnostics/modbus")
+@needs(Right.DIAGNOSTICS)
+def modbus_monitor() -> str:
+    """Show the last requests that the filter lets through, the newest first."""
+    return _page()
+
+
+@pages.post("/diagnostics/modbus/read")
+@needs(Right.DIAGNOSTICS)
+def read_registers() -> tuple[str, int]:
+    """Read registers of a device once, behind its polls, and show them. There is no way to write."""
+    form, words = request.form, language()
+    try:
+        table = Table(form.get("table", ""))
+        address, count = int(form.get("address", "")), int(form.get("count", ""))
+    except ValueError:
+        return _page(problem=words.text("Table, register and number must be given.")), 400
+    try:
+        read = site().bridge.requests.read_once(form.get("device", ""), table, address, count)
+    except (RejectedError, PeerError, LinkError) as err:
+        return _page(problem=words.text(str(err))), 409
+    return _page(read=read), 200
+
+
+@pages.get("/diagnostics/modbus.csv")
+@needs(Right.DIAGNOSTICS)
+def as_csv() -> Response:
+    """Return what the filter lets through as a table."""
+    words, requests = language(), site().bridge.requests
+    lines = request_lines(requests.kept.ring.rows(), requests.explain, _filter())
+    text = (line.encode() for line in requests_csv(lines, words.code, words.tzinfo))
+    return download("requests.csv", text, "text/csv; charset=utf-8")
+
+
+@pages.get("/api/v1/monitor/modbus")
+@needs(Right.DIAGNOSTICS)
+def stream() -> Response:
+    """Stream requests as they come."""
+    return rows_stream(_reader())
+
+
+def _page(problem: str = "", read: RequestWords | None = None) -> str:
+    words, requests = language(), site().bridge.requests
+    rows = requests.kept.ring.rows()[-LOOKED_AT:]
+    lines = request_lines(rows, requests.explain, _filter())
+    query = urlencode({key: value for key, value in request.args.items() if key in _KEYS})
+    cycles = cycle_times_s(rows, requests.explain)
+    devices = requests.devices()
+    return diagnostics_page(
+        "modbus_monitor.html",
+        rows=[cells(line, words) for line in reversed(lines[-SHOWN:])],
+        buses=[_bus(name, count, words) for name, count in requests.kept.counts.items()],
+        cycles=[(name, _cycle(cycles.get(device), words)) for device, name in devices],
+        devices=devices,
+        tables=[table.value for table in Table],
+        stream=f"/api/v1/monitor/modbus?{query}",
+        query=query,
+        wanted=request.args,
+        asked=request.form,
+        problem=problem,
+        read=[] if read is None else _values(read, words),
+    )
+
+
+_KEYS = ("device", "text", "errors", "writes")
+
+
+def _filter() -> RequestFilter:
+    args = request.args
+    return RequestFilter(
+        device=args.get("device", ""),
+        text=args.get("text", "")[:200],
+        only_errors=args.get("errors") == "1",
+        only_writes=args.get("writes") == "1",
+    )
+
+
+def _reader() -> Callable[[], Mapping[str, Any] | None]:
+    """Return what gives the requests that have come since it was asked last."""
+    requests, words, wanted = site().bridge.requests, language(), _filter()
+    ring = requests.kept.ring
+    last = ring.last
+
+    def read() -> Mapping[str, Any] | None:
+        nonlocal last
+        batch = ring.since(last, MOST_AT_ONCE)
+        if batch.last == last:
+            return None
+        last = batch.last
+        lines = request_lines(batch.rows, requests.explain, wanted)
+        return {"rows": [cells(line, words) for line in lines], "dropped": batch.dropped}
+
+    return read
+
+
+def _cycle(seconds: float | None, words: Language) -> str:
+    return UNKNOWN if seconds is None else f"{words.number(seconds, 1)} s"
+
+
+def _bus(name: str, count: BusCount, words: Language) -> dict[str, str]:
+    mean_s, longest_s = count.mean_s, count.longest_s
+    return {
+        "name": name,
+        "requests": words.number(count.requests),
+        "failed": words.number(count.failed),
+        "mean": UNKNOWN if mean_s is None else f"{words.number(mean_s * 1000)} ms",
+        "longest": f"{words.number(longest_s * 1000)} ms",
+        "last_error": plain_text(count.last_error),
+        "at": words.moment(count.last_error_at, None) if count.last_error_at else "",
+    }
+
+
+def _values(read: RequestWords, words: Language) -> list[dict[str, str]]:
+    return [
+        {
+            "address": str(value.address),
+            "name": value.name,
+            "raw": value.raw,
+            "value": plain_text(value.value(words.code)),
+        }
+        for value in read.values
+    ]
+
+
+def cells(line: RequestLine, words: Language) -> dict[str, str]:
+    """Return a request as the texts of its row."""
+    exchange, what = line.exchange, line.words
+    at = words.local(exchange.at)
+    named = [f"{value.name} {value.value(words.code)}".strip() for value in what.values]
+    more = "" if len(named) <= MOST_VALUES else " …"
+    shown = {
+        "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+        "bus": exchange.bus,
+        "device": exchange.device,
+        "direction": words.text("Write") if what.is_write else words.text("Read"),
+        "function": str(what.function),
+        "unit": str(what.unit_id),
+        "register": f"{what.table} {what.address}"
+        + (f"…{what.address + what.count - 1}" if what.count > 1 else ""),
+        "values": ", ".join(named[:MOST_VALUES]) + more,
+        "raw": " ".join(value.raw for value in what.values[:MOST_VALUES]) + more,
+        "took": f"{line.took_ms} ms",
+        "error": exchange.error,
+        "tone": "bad" if exchange.error else "warning" if what.is_write else "",
+    }
+    return {key: plain_text(value) for key, value in shown.items()}

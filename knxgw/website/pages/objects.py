@@ -1,0 +1,129 @@
+"""The group objects against the bus: what each says, why one is missing; read, send, write. Source: website 34."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.errors import RejectedError
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.objects import Absence, ObjectLine, chosen_objects, objects_csv
+from knxgw.website.access.roles import Right
+from knxgw.website.exports import download
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.security import needs
+
+pages = Blueprint("objects", __name__)
+ABSENT = {
+    Absence.NOT_CONFIGURED: marked("the charging point is not configured"),
+    Absence.NOT_THERE: marked("this site does not have it"),
+    Absence.NO_ADDRESS: marked("no group address"),
+}
+REFUSALS = (
+    marked("the group object cannot have this value"),
+    marked("this group object takes nothing from the bus"),
+    marked("this group object has no value to send"),
+    marked("there is no such group object"),
+    marked("KNX is not connected"),
+)
+
+
+@pages.get("/diagnostics/objects")
+@needs(Right.DIAGNOSTICS)
+def objects() -> str:
+    """Show the group objects that the filter lets through."""
+    return _page()
+
+
+@pages.get("/diagnostics/objects.csv")
+@needs(Right.DIAGNOSTICS)
+def as_csv() -> Response:
+    """Return them as a table."""
+    words = language()
+    text = (line.encode() for line in objects_csv(_chosen(words), words.code, words.tzinfo))
+    return download("objects.csv", text, "text/csv; charset=utf-8")
+
+
+@pages.post("/diagnostics/objects/<int:number>/read")
+@needs(Right.DIAGNOSTICS)
+def read(number: int) -> AnyResponse | tuple[str, int]:
+    """Read a group object from the bus."""
+    return _done(lambda: site().bridge.objects.read(number))
+
+
+@pages.post("/diagnostics/objects/<int:number>/send")
+@needs(Right.DIAGNOSTICS)
+def send(number: int) -> AnyResponse | tuple[str, int]:
+    """Send the value that a group object has."""
+    return _done(lambda: site().bridge.objects.send(number))
+
+
+@pages.post("/diagnostics/objects/<int:number>/write")
+@needs(Right.DIAGNOSTICS)
+def write(number: int) -> AnyResponse | tuple[str, int]:
+    """Write an input as a service: on the bus, as whoever usually writes it would."""
+    bridge, value = site().bridge, request.form.get("value", "")[:40]
+    before = next((one for one in bridge.objects.listed("en") if one.number == number), None)
+
+    def written() -> None:
+        bridge.objects.write(number, value)
+        bridge.accounts.note(
+            session(),
+            "object_written",
+            address=address(),
+            before=f"{number}: {'' if before is None else before.value('en')}",
+            after=f"{number}: {plain_text(value)}",
+        )
+
+    return _done(written)
+
+
+def _done(do: Callable[[], None]) -> AnyResponse | tuple[str, int]:
+    try:
+        do()
+    except RejectedError as err:
+        return _page(problem=language().text(str(err))), 409
+    query = urlencode({"text": request.form.get("at", "")[:60], "said": "done"})
+    return redirect(f"/diagnostics/objects?{query}", 303)
+
+
+def _page(problem: str = "") -> str:
+    words = language()
+    return diagnostics_page(
+        "objects.html",
+        rows=[_row(line, words) for line in _chosen(words)],
+        wanted=request.args,
+        problem=problem,
+    )
+
+
+def _chosen(words: Language) -> tuple[ObjectLine, ...]:
+    lines = site().bridge.objects.listed(words.code)
+    text, only_missing = request.args.get("text", "")[:60], request.args.get("missing") == "1"
+    return chosen_objects(lines, text, only_missing=only_missing)
+
+
+def _row(line: ObjectLine, words: Language) -> dict[str, object]:
+    missing = "" if line.absence is None else words.text(ABSENT[line.absence])
+    if line.reason is not None:
+        missing = line.reason.in_language(words.code)
+    return {
+        "number": line.number,
+        "name": plain_text(line.name),
+        "dpt": line.dpt,
+        "flags": line.flags,
+        "addresses": " ".join(line.addresses),
+        "value": plain_text(line.value(words.code)),
+        "raw": line.raw,
+        "changed": "" if line.changed_at is None else words.moment(line.changed_at, None),
+        "sender": line.sender,
+        "counts": "" if line.absence else f"{line.received} / {line.sent}",
+        "wrong": line.wrong or "",
+        "missing": missing,
+        "can_read": line.can_read,
+        "can_send": line.can_send,
+        "can_write": line.can_write,
+    }

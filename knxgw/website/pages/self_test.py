@@ -1,0 +1,192 @@
+"""The self-test: looks at everything within a minute, and says what helps. Source: website 50."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.self_test import Check, Problem, Progress, Row, Verdict
+from knxgw.website.access.roles import Right
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import language, rows_stream, site
+from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.security import needs
+
+pages = Blueprint("self_test", __name__)
+CHECKS = {
+    Check.STORE: marked("Storage"),
+    Check.SPACE: marked("Free space"),
+    Check.CLOCK: marked("Clock"),
+    Check.KNX: marked("KNX link"),
+    Check.ADDRESSES: marked("Group addresses of load management"),
+    Check.SMART_METER: marked("Smart meter"),
+    Check.CHARGER: marked("Charger"),
+    Check.METER: marked("Electricity meter"),
+    Check.MEMORY: marked("Memory of the program"),
+    Check.LOOP: marked("Reaction of the program"),
+}
+VERDICTS = {
+    Verdict.GOOD: (marked("good"), "good"),
+    Verdict.WARNING: (marked("Warning"), "warning"),
+    Verdict.BAD: (marked("Fault"), "bad"),
+    Verdict.NOT_USED: (marked("not used here"), "muted"),
+}
+PROBLEMS = {  # what is wrong, and what helps
+    Problem.NOT_STORED: (
+        marked("The state cannot be stored."),
+        marked("Free space on the disk, or replace it; the log says why."),
+    ),
+    Problem.STORE_SLOW: (
+        marked("Storing takes long."),
+        marked("A worn-out card? Replace it soon."),
+    ),
+    Problem.SPACE_LOW: (marked("The disk is almost full."), marked("Free some space on it.")),
+    Problem.CLOCK_NOT_SET: (
+        marked("The time is not known."),
+        marked("Set a time server on the device, or link the object Date and time."),
+    ),
+    Problem.CLOCK_NOT_SYNCHRONISED: (
+        marked("No time server sets the clock."),
+        marked("Set a time server on the device, or link the object Date and time."),
+    ),
+    Problem.KNX_NOT_CONNECTED: (
+        marked("KNX is not connected."),
+        marked("Check the KNX interface, its address and the network cable."),
+    ),
+    Problem.ADDRESSES_MISSING: (
+        marked("Group objects of load management have no group address."),
+        marked("Link them; the list of group objects shows which."),
+    ),
+    Problem.METER_SILENT: (
+        marked("The smart meter is silent: the chargers get the minimum only."),
+        marked("Check that it sends on the group addresses of this device, or its connection."),
+    ),
+    Problem.DEVICE_NOT_REACHABLE: (
+        marked("It cannot be reached."),
+        marked("Check power, network cable and address; Modbus must be switched on in the device."),
+    ),
+    Problem.DEVICE_WRONG_ANSWERS: (
+        marked("It answers wrongly."),
+        marked("Check the model in the configuration, and the firmware of the device."),
+    ),
+    Problem.DEVICE_WRONG_MODEL: (
+        marked("Another model answers."),
+        marked("Check the model and the address in the configuration."),
+    ),
+    Problem.DEVICE_NOT_READ: (
+        marked("It did not answer this read."),
+        marked("Look at its requests in the Modbus monitor."),
+    ),
+    Problem.DEVICE_SLOW: (
+        marked("It answers slowly."),
+        marked("Look for a bad network, or for another program that reads it."),
+    ),
+    Problem.MEMORY_HIGH: (
+        marked("The program holds much memory."),
+        marked("Send the log file to the support."),
+    ),
+    Problem.LOOP_SLOW: (
+        marked("The program reacts late."),
+        marked("The machine is too busy: look what else runs on it."),
+    ),
+    Problem.NOT_FINISHED: (
+        marked("There was no time left to look at this."),
+        marked("Devices that do not answer take long: mend them first."),
+    ),
+}
+
+
+@pages.get("/diagnostics/self-test")
+@needs(Right.DIAGNOSTICS)
+def self_test() -> str:
+    """Show what the newest self-test has found."""
+    words, progress = language(), site().bridge.self_test.progress()
+    return diagnostics_page(
+        "self_test.html",
+        rows=[cells(row, words) for row in reversed(progress.rows)],
+        progress=progress,
+        verdict=_verdict(progress, words),
+        stream="/api/v1/monitor/self-test",
+    )
+
+
+@pages.post("/diagnostics/self-test")
+@needs(Right.DIAGNOSTICS)
+def start() -> AnyResponse:
+    """Begin a self-test; one that runs already goes on."""
+    site().bridge.self_test.start()
+    return redirect("/diagnostics/self-test", 303)
+
+
+@pages.get("/api/v1/monitor/self-test")
+@needs(Right.DIAGNOSTICS)
+def stream() -> Response:
+    """Stream the rows of the self-test as they come."""
+    return rows_stream(_reader())
+
+
+def _reader() -> Callable[[], Mapping[str, Any] | None]:
+    """Return what gives the rows that have come since it was asked last."""
+    test, words = site().bridge.self_test, language()
+    before = test.progress()
+    number, shown = before.number, len(before.rows)
+
+    def read() -> Mapping[str, Any] | None:
+        nonlocal number, shown
+        progress = test.progress()
+        if progress.number != number:
+            number, shown = progress.number, 0
+        new = progress.rows[shown:]
+        if not new:
+            return None
+        shown = len(progress.rows)
+        return {
+            "rows": [cells(row, words) for row in new],
+            "dropped": 0,
+            "rate": _verdict(progress, words),
+        }
+
+    return read
+
+
+def _verdict(progress: Progress, words: Language) -> str:
+    """Return how far the test is, or what it has found."""
+    if progress.is_running:
+        done, all_rows = len(progress.rows), progress.expected
+        return words.text("{done} of {all} looked at", done=done, all=all_rows)
+    if not progress.number:
+        return ""
+    wrong = sum(row.problem is not None for row in progress.rows)
+    if wrong:
+        return words.text("{count} problems found", count=wrong)
+    return words.text("Everything is good.")
+
+
+def cells(row: Row, words: Language) -> dict[str, str]:
+    """Return a row as the texts of its cells."""
+    verdict, tone = VERDICTS[row.verdict]
+    problem, remedy = ("", "") if row.problem is None else PROBLEMS[row.problem]
+    name = words.text(CHECKS[row.check])
+    shown = {
+        "check": f"{name}: {row.subject}" if row.subject else name,
+        "verdict": words.text(verdict),
+        "figures": _figures(row.figures, words),
+        "problem": words.text(problem) if problem else "",
+        "remedy": words.text(remedy) if remedy else "",
+        "tone": tone,
+    }
+    return {key: plain_text(value) for key, value in shown.items()}
+
+
+def _figures(figures: Mapping[str, float], words: Language) -> str:
+    parts = []
+    if "s" in figures:
+        seconds = figures["s"]
+        parts.append(
+            f"{words.number(seconds * 1000)} ms" if seconds < 1 else f"{words.number(seconds, 1)} s"
+        )
+    if "B" in figures:
+        parts.append(f"{words.number(figures['B'] / 2**20)} MiB")
+    return ", ".join(parts)

@@ -1,0 +1,123 @@
+"""Support: the text that a hotline asks for, and the log file. Source: website 36, 37."""
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from urllib.parse import quote
+
+from flask import Blueprint, Response, render_template
+
+from knxgw import __version__
+from knxgw.monitoring.objects import objects_csv
+from knxgw.monitoring.requests import request_lines, requests_csv
+from knxgw.monitoring.telegram_export import telegrams_csv
+from knxgw.monitoring.telegrams import lines_of
+from knxgw.store.history import History
+from knxgw.website.access.roles import Right
+from knxgw.website.exports import download
+from knxgw.website.language import Language
+from knxgw.website.log_zip import NAME, Part, log_zip
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.status import live_page
+from knxgw.website.security import needs
+from knxgw.website.support import support_text
+
+pages = Blueprint("support", __name__)
+LIBRARIES = ("xknx", "pymodbus", "flask", "waitress", "cryptography", "flask-babel", "argon2-cffi")
+MOST_FAULTS = 500
+
+
+@pages.get("/support")
+@needs(Right.SUPPORT)
+def support() -> str:
+    """Show the support text, ready to be copied or sent."""
+    text = _text(language())
+    subject = quote(f"knxgw {__version__}")
+    return render_template(
+        "support.html",
+        text=text,
+        mail=f"mailto:?subject={subject}&body={quote(text)}",
+        is_extended=site().bridge.logs.mode.is_extended,
+    )
+
+
+@pages.get("/support.txt")
+@needs(Right.SUPPORT)
+def as_text() -> Response:
+    """Return the support text as a file."""
+    return download("support.txt", _text(language()).encode(), "text/plain; charset=utf-8")
+
+
+@pages.post("/support/log.zip")
+@needs(Right.SUPPORT)
+def log_file() -> Response:
+    """Return the log file; extended logging ends with it."""
+    bridge, words = site().bridge, language()
+    parts = list(_parts(words))
+    bridge.accounts.note(session(), "log_downloaded", address=address())
+    if bridge.logs.mode.is_extended:
+        bridge.device.set_logging(False)
+    content = log_zip(parts, bridge.logs.scrubber, _versions(), words.local(bridge.utc_now()))
+    return download(f"{NAME}.zip", content, "application/zip")
+
+
+def _text(words: Language) -> str:
+    """Return the support text; secrets are searched for in what devices have told, too."""
+    bridge = site().bridge
+    text = support_text(bridge.view(words.code), bridge.facts(), words, bridge.utc_now())
+    return bridge.logs.scrubber.scrub(text)
+
+
+def _parts(words: Language) -> Iterator[Part]:
+    """Yield the files of the ZIP. What needs this request is made at once, all else when its turn comes."""
+    bridge, code, zone = site().bridge, words.code, words.tzinfo
+    text = _text(words)
+    page = live_page("status.html").replace(session().csrf, "")  # it would let others act
+    values = json.dumps(site().live.page(code), indent=2, ensure_ascii=False)
+    telegrams, requests, history = bridge.telegrams, bridge.requests, bridge.history
+    yield Part(name="support.txt", text=lambda: (text,))
+    yield Part(name="status.html", text=lambda: (page,))
+    yield Part(name="status.json", text=lambda: (values,))
+    yield Part(name="configuration.yaml", text=lambda: (bridge.configuration(),))
+    yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
+    yield Part(
+        name="objects.csv", text=lambda: objects_csv(bridge.objects.listed(code), code, zone)
+    )
+    yield Part(
+        name="telegrams.csv",
+        text=lambda: telegrams_csv(
+            lines_of(telegrams.ring.rows(), telegrams.interpret, code), code, zone
+        ),
+    )
+    yield Part(
+        name="requests.csv",
+        text=lambda: requests_csv(
+            request_lines(requests.kept.ring.rows(), requests.explain), code, zone
+        ),
+    )
+    if history is not None:
+        yield Part(name="faults.jsonl", text=lambda: _history(history))
+    yield Part(
+        name="knxgw.log", text=lambda: (f"{one.row.written()}\n" for one in bridge.logs.ring.rows())
+    )
+
+
+def _history(history: History) -> Iterator[str]:
+    """Yield the last faults and starts, one a line."""
+    for fault in history.faults(limit=MOST_FAULTS).entries:
+        yield json.dumps(asdict(fault.row)) + "\n"
+    for run in history.runs(limit=MOST_FAULTS).entries:
+        yield json.dumps(asdict(run.row)) + "\n"
+
+
+def _versions() -> dict[str, str]:
+    found = {"knxgw": __version__, "python": platform.python_version(), "system": platform.system()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version_of(library)
+        except PackageNotFoundError:
+            found[library] = "?"
+    return found

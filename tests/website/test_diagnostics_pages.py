@@ -1,0 +1,311 @@
+"""Diagnostics beside the group monitor, and support: what they show, do and never show."""
+
+import inspect
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.points import Table
+from knxgw.errors import PeerRefusedError, RejectedError
+from knxgw.links import modbus_buses
+from knxgw.modbus import driver, spare_reads
+from knxgw.modbus.explain import explain
+from knxgw.modbus.plan import plan_blocks
+from knxgw.modbus.requests import Read
+from knxgw.monitoring import self_test
+from knxgw.monitoring.log_ring import Area, LogKeeper, LogLine
+from knxgw.monitoring.objects import Absence, ObjectLine
+from knxgw.monitoring.requests import Exchange, PointValue, RequestRing, RequestWords
+from knxgw.monitoring.self_test import Check, Problem, SelfTestJob, Verdict
+from knxgw.monitoring.telegrams import Meaning
+from knxgw.objects import codec, server
+from knxgw.store.database import Database, SessionRow
+from knxgw.store.history import History
+from knxgw.website.pages import modbus_monitor, objects
+from knxgw.website.pages import self_test as self_test_page
+from knxgw.website.recordings import Objects, Requests, SelfTest
+from tests.support.website import NOON, Website, website
+from tests.website.test_pages import SITE, text_of
+
+KEBA = catalogue().chargers["keba_p30"]
+(STATE,) = plan_blocks(KEBA, unit_id=255, address_offset=0, wanted=["state"])
+SCRIPT = '<script>alert("1")</script>'
+
+
+class Asked:
+    """What pages have asked of the device."""
+
+    def __init__(self) -> None:
+        self.reads: list[tuple[str, Table, int, int]] = []
+        self.done: list[tuple[object, ...]] = []
+        self.error: Exception | None = None
+
+    def read_once(self, device: str, table: Table, address: int, count: int) -> RequestWords:
+        self.reads.append((device, table, address, count))
+        if self.error is not None:
+            raise self.error
+        values = (PointValue(name="", address=address, raw="00FA"),)
+        return RequestWords(
+            is_write=False, function=3, unit_id=1, table=table.value, address=address, count=count,
+            values=values,
+        )  # fmt: skip
+
+    def do(self, *what: object) -> None:
+        if self.error is not None:
+            raise self.error
+        self.done.append(what)
+
+
+LINES = (
+    ObjectLine(
+        number=55, point=1, name=f"Left {SCRIPT}", dpt="1.002", flags="C-WTU-",
+        addresses=("1/1/55",), meaning=Meaning(text="1"), raw="01", changed_at=NOON,
+        sender="1.1.9", received=3, sent=0, wrong=2, can_read=True, can_write=True,
+    ),
+    ObjectLine(number=62, point=1, name="Left: current", dpt="14.019", absence=Absence.NO_ADDRESS),
+)  # fmt: skip
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def ring() -> RequestRing:
+    return RequestRing()
+
+
+@pytest.fixture
+def shown(asked: Asked, ring: RequestRing) -> Iterator[Website]:
+    requests = Requests(
+        kept=ring,
+        explain=lambda one: explain(one.request, one.registers, KEBA),  # type: ignore[arg-type]  # they are requests
+        devices=lambda: (("cp1/charger", "cp1"),),
+        read_once=asked.read_once,
+    )
+    done = Objects(
+        listed=lambda _language: LINES,
+        read=lambda number: asked.do("read", number),
+        send=lambda number: asked.do("send", number),
+        write=lambda number, text: asked.do("write", number, text),
+    )
+    with website(lambda _language: SITE, requests=requests, objects=done) as found:
+        yield found
+
+
+def exchange(error: str = "") -> Exchange:
+    registers = () if error else (0, 3)
+    return Exchange(
+        NOON, "192.168.1.31:502", "cp1/charger", Read(block=STATE), registers, 0.012, error
+    )
+
+
+# --- Modbus monitor
+
+
+@pytest.mark.proves("W33")
+def test_requests_stand_with_name_value_raw_and_time(shown: Website, ring: RequestRing) -> None:
+    assert "No request yet." in text_of(shown.get("/diagnostics/modbus"))
+    ring.note(exchange())
+    ring.note(exchange("no answer within 1 s"))
+    page = text_of(shown.get("/diagnostics/modbus"))
+    for part in (
+        "192.168.1.31:502",
+        "cp1/charger",
+        "state 3",
+        "0000 0003",
+        "12 ms",
+        "no answer within 1 s",
+    ):
+        assert part in page
+    only = text_of(shown.get("/diagnostics/modbus?errors=1"))
+    assert "0000 0003" not in only
+    assert "no answer within 1 s" in shown.get("/diagnostics/modbus.csv")
+
+
+@pytest.mark.proves("W33")
+def test_registers_are_read_and_nothing_can_be_written(shown: Website, asked: Asked) -> None:
+    form = {"device": "cp1/charger", "table": "holding", "address": "1000", "count": "2"}
+    answer = shown.post("/diagnostics/modbus/read", **form)
+    assert answer.status_code == 200
+    assert asked.reads == [("cp1/charger", Table.HOLDING, 1000, 2)]
+    assert "00FA" in answer.get_data(as_text=True)
+    asked.error = RejectedError("the device cannot be reached")
+    answer = shown.post("/diagnostics/modbus/read", **form)
+    assert answer.status_code == 409
+    assert "the device cannot be reached" in text_of(answer.get_data(as_text=True))
+    asked.error = PeerRefusedError("refused, exception 2", 2)
+    assert shown.post("/diagnostics/modbus/read", **form).status_code == 409
+    for wrong in ({"table": "coils"}, {"address": "x"}, {"count": ""}):
+        assert shown.post("/diagnostics/modbus/read", **{**form, **wrong}).status_code == 400
+    rules = [str(rule) for rule in shown.app.url_map.iter_rules() if "modbus" in str(rule)]
+    assert not [rule for rule in rules if "write" in rule]
+
+
+def test_every_refusal_has_words_that_are_translated() -> None:
+    told = (*modbus_monitor.REFUSALS, *objects.REFUSALS)
+    modules = (modbus_buses, driver, spare_reads, codec, server)
+    sources = [inspect.getsource(module) for module in modules]
+    for refusal in told:
+        if refusal.startswith(("the device is", "the device does", "KNX")):
+            continue  # said elsewhere
+        assert any(refusal in source for source in sources), refusal
+
+
+# --- objects
+
+
+@pytest.mark.proves("W34")
+def test_objects_stand_with_value_sender_and_the_reason_of_missing_ones(shown: Website) -> None:
+    page = shown.get("/diagnostics/objects")
+    assert SCRIPT not in page
+    text = text_of(page)
+    for part in ("1/1/55", "C-WTU-", "1.1.9", "3 / 0", "no group address"):
+        assert part in text
+    assert "1/1/55" not in text_of(shown.get("/diagnostics/objects?missing=1"))
+    assert "62" in text_of(shown.get("/diagnostics/objects?text=current"))
+    assert "1/1/55" in shown.get("/diagnostics/objects.csv")
+
+
+@pytest.mark.proves("W34")
+def test_a_service_write_needs_the_token_and_stands_in_the_audit(
+    shown: Website, asked: Asked
+) -> None:
+    bare = shown.browser.post("/diagnostics/objects/55/write", data={"value": "1"})
+    assert bare.status_code == 403
+    assert asked.done == []
+    assert shown.post("/diagnostics/objects/55/write", value="1").status_code == 303
+    assert shown.post("/diagnostics/objects/55/read").status_code == 303
+    assert shown.post("/diagnostics/objects/62/send").status_code == 303
+    assert asked.done == [("write", 55, "1"), ("read", 55), ("send", 62)]
+    (row,) = [one for one in shown.accounts.audit_rows() or () if one.action == "object_written"]
+    assert (row.account, row.before, row.after) == ("owner", "55: 1", "55: 1")
+    asked.error = RejectedError("the group object cannot have this value")
+    answer = shown.post("/diagnostics/objects/55/write", value="perhaps")
+    assert answer.status_code == 409
+    assert "cannot have this value" in answer.get_data(as_text=True)
+
+
+# --- self-test
+
+
+@pytest.mark.proves("W50")
+def test_the_self_test_shows_each_problem_with_its_remedy() -> None:
+    job, begun = SelfTestJob(), []
+    test = SelfTest(progress=lambda: job.progress, start=lambda: begun.append(1))
+    with website(lambda _language: SITE, self_test=test) as shown:
+        assert "Not tested yet" in text_of(shown.get("/diagnostics/self-test"))
+        assert shown.post("/diagnostics/self-test").status_code == 303
+        assert begun == [1]
+        job.begin(3)
+        job.add(self_test.of_store(0.012))
+        assert "1 of 3 looked at" in text_of(shown.get("/diagnostics/self-test"))
+        job.add(self_test.of_device(Check.CHARGER, "cp1", "not_reachable", None))
+        job.add(self_test.of_space(10**9))
+        job.end()
+        text = text_of(shown.get("/diagnostics/self-test"))
+        for part in (
+            "Charger: cp1",
+            "It cannot be reached.",
+            "Check power",
+            "12 ms",
+            "1 problems found",
+        ):
+            assert part in text
+
+
+def test_every_check_problem_and_verdict_has_words() -> None:
+    assert set(self_test_page.CHECKS) == set(Check)
+    assert set(self_test_page.PROBLEMS) == set(Problem)
+    assert set(self_test_page.VERDICTS) == set(Verdict)
+    assert set(objects.ABSENT) == set(Absence)
+
+
+# --- support
+
+PLANTED = ("sesame42", "DEADBEEF", "00112233445566778899AABBCCDDEEFF")
+
+
+@pytest.fixture
+def telling(tmp_path: Path, ring: RequestRing) -> Iterator[Website]:
+    """A website whose log, configuration and devices tell secrets."""
+    keeper = LogKeeper()
+    keeper.scrubber.learn("sesame42")
+    keeper.scrubber.learn_card("DEADBEEF")
+    keeper.ring.append(LogLine(NOON, 20, Area.KNX, "a line with sesame42 and DEADBEEF"))
+    database = Database(tmp_path / "history")
+    database.save(
+        {}, [SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=2)]
+    )
+    database.close()
+    ring.note(exchange(f"refused by {PLANTED[2]}"))
+    point = SITE.points[0]
+    site = replace(SITE, points=(replace(point, detail=replace(point.detail, serial="sesame42")),))
+    requests = Requests(
+        kept=ring,
+        explain=lambda one: explain(one.request, one.registers, KEBA),  # type: ignore[arg-type]  # they are requests
+        devices=tuple,
+        read_once=lambda *_what: pytest.fail("nothing is read"),
+    )
+    with website(
+        lambda _language: site,
+        requests=requests,
+        logs=keeper,
+        history=History(tmp_path / "history"),
+        configuration=lambda: "keyring_password: sesame42\nname: Garage\n",
+    ) as found:
+        yield found
+
+
+@pytest.mark.proves("W14", "W37")
+def test_the_support_text_is_complete_and_tells_no_secret(telling: Website) -> None:
+    page = telling.get("/support")
+    assert not [secret for secret in PLANTED if secret in page]
+    text = telling.get("/support.txt")
+    for name in ("Product", "Firmware", "Individual address", "Running for", "Started at", "Faults",
+                 "Charger", "State", "Load management", "ETS version", "Since when"):  # fmt: skip
+        assert f"{name}" in text
+    german = telling.get("/support.txt", "de")
+    assert german.count("\n") == text.count("\n")
+    assert not [secret for secret in PLANTED if secret in text + german]
+
+
+@pytest.mark.proves("W14", "W36")
+def test_the_log_file_has_every_part_and_no_secret_in_any(telling: Website) -> None:
+    answer = telling.post("/support/log.zip")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="knxgw-log.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.get_data())) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert set(files) == {
+        "support.txt", "status.html", "status.json", "configuration.yaml", "findings.txt",
+        "objects.csv", "telegrams.csv", "requests.csv", "faults.jsonl", "knxgw.log", "manifest.json",
+    }  # fmt: skip
+    for name, content in files.items():
+        for secret in (*PLANTED, telling.csrf):
+            assert secret not in content, (name, secret)
+    assert "a line with **** and …BEEF" in files["knxgw.log"]
+    assert "name: Garage" in files["configuration.yaml"]
+    manifest = json.loads(files["manifest.json"])
+    assert {one["problem"] for one in manifest["files"]} == {""}
+    assert manifest["versions"]["knxgw"]
+
+
+@pytest.mark.proves("W36")
+def test_extended_logging_ends_with_the_download(telling: Website) -> None:
+    switched: list[bool] = []
+    telling.bridge.logs.extend(0.0)
+    assert "ends with the download" in text_of(telling.get("/support"))
+    object.__setattr__(
+        telling.bridge, "device", replace(telling.bridge.device, set_logging=switched.append)
+    )
+    telling.post("/support/log.zip")
+    telling.bridge.logs.note_download()
+    assert switched == [False]
