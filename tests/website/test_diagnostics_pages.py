@@ -19,10 +19,10 @@ from knxgw.modbus.explain import explain
 from knxgw.modbus.plan import plan_blocks
 from knxgw.modbus.requests import Read
 from knxgw.monitoring import self_test
-from knxgw.monitoring.log_ring import Area, LogKeeper, LogLine
+from knxgw.monitoring.log_ring import Area, LogLine, LogRecorder
 from knxgw.monitoring.objects import Absence, ObjectLine
 from knxgw.monitoring.requests import Exchange, PointValue, RequestRing, RequestWords
-from knxgw.monitoring.self_test import Check, Problem, SelfTestJob, Verdict
+from knxgw.monitoring.self_test import Check, Problem, SelfTestRun, Verdict
 from knxgw.monitoring.telegrams import Meaning
 from knxgw.objects import codec, server
 from knxgw.store.database import Database, SessionRow
@@ -198,7 +198,7 @@ def test_a_service_write_needs_the_token_and_stands_in_the_audit(
 
 @pytest.mark.proves("W50")
 def test_the_self_test_shows_each_problem_with_its_remedy() -> None:
-    job, begun = SelfTestJob(), []
+    job, begun = SelfTestRun(), []
     test = SelfTest(progress=lambda: job.progress, start=lambda: begun.append(1))
     with website(lambda _language: SITE, self_test=test) as shown:
         assert "Not tested yet" in text_of(shown.get("/diagnostics/self-test"))
@@ -236,7 +236,7 @@ PLANTED = ("sesame42", "DEADBEEF", "00112233445566778899AABBCCDDEEFF")
 @pytest.fixture
 def telling(tmp_path: Path, ring: RequestRing) -> Iterator[Website]:
     """A website whose log, configuration and devices tell secrets."""
-    keeper = LogKeeper()
+    keeper = LogRecorder()
     keeper.scrubber.learn("sesame42")
     keeper.scrubber.learn_card("DEADBEEF")
     keeper.ring.append(LogLine(NOON, 20, Area.KNX, "a line with sesame42 and DEADBEEF"))
