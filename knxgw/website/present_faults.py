@@ -58,4 +58,5 @@ def last_fault(
     if code == NO_ERROR:
         return language.text("No fault")
     when = "" if at is None else f", {language.moment(at, now)}"
-    return language.text("None now; last: {fault}", fault=f"{code}{when}")
+    last = f"{code}{when}"
+    return language.text("None now; last: {fault}", fault=last)

@@ -320,7 +320,7 @@ async def test_an_end_in_the_middle_of_a_reload_is_in_order(
             pass
 
 
-@pytest.mark.proves("W38")
+@pytest.mark.proves("W38", "8.31")
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("asked", "after"), [("restart", AfterEnd.RESTART), ("reset", AfterEnd.RESET)]

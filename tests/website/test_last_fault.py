@@ -1,13 +1,15 @@
-"""The fault line: present, the last one since commissioning, or none."""
+"""The fault line: present, the last one since commissioning, or none; and the warnings of `check`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from knxgw.charging.scope import DEVICE, point_scope
+from knxgw.errors import FileLine, Finding, Plain, Severity
 from knxgw.store.database import Database, FaultRow
 from knxgw.store.history import History
-from tests.support.website import NOON, website
+from tests.support.website import FACTS, NOON, website
 from tests.website.test_pages import SITE, text_of
 
 
@@ -29,3 +31,15 @@ def test_a_fault_of_before_the_start_is_named_with_its_time(tmp_path: Path) -> N
     assert "None now; last: Comm, 12:00" in page
     assert "None now; last: OverCurrent, 30 Jun 2026, 10:00" in page
     database.close()
+
+
+@pytest.mark.proves("6.14")
+def test_what_check_warns_of_stands_in_the_banner_as_long_as_it_holds() -> None:
+    warning = Finding(
+        place=FileLine("site.yaml", 7, "load_management.fuse_a"),
+        words=Plain("the minimum currents together reach the limit"),
+        severity=Severity.WARNING,
+    )
+    facts = replace(FACTS, warnings=(warning,))
+    with website(lambda _language: SITE, facts=lambda: facts) as found:
+        assert "the minimum currents together reach the limit" in text_of(found.get("/"))

@@ -131,7 +131,7 @@ def test_without_a_service_manager_nothing_is_restarted_or_reset() -> None:
         assert device.did == []
 
 
-@pytest.mark.proves("W39")
+@pytest.mark.proves("W39", "8.32", "8.33")
 def test_a_reset_says_what_is_lost_and_asks() -> None:
     device = Device()
     with website(lambda _language: SITE, device=device.control()) as found:
@@ -144,7 +144,7 @@ def test_a_reset_says_what_is_lost_and_asks() -> None:
         assert device.did == ["reset"]
 
 
-@pytest.mark.proves("W30")
+@pytest.mark.proves("W30", "8.1")
 def test_programming_mode_is_switched_by_the_page() -> None:
     device = Device()
     with website(lambda _language: SITE, device=device.control()) as found:
@@ -153,7 +153,7 @@ def test_programming_mode_is_switched_by_the_page() -> None:
     assert device.did == ["programming True", "programming False"]
 
 
-@pytest.mark.proves("W39")
+@pytest.mark.proves("W39", "8.32")
 def test_a_reset_erases_the_history_and_keeps_the_numbers_of_knx_secure(tmp_path: Path) -> None:
     database = Database(tmp_path)
     session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=1)
@@ -164,3 +164,17 @@ def test_a_reset_erases_the_history_and_keeps_the_numbers_of_knx_secure(tmp_path
     assert database.load_numbers() == {"own": 5}
     database.close()
     assert b"planted" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+@pytest.mark.proves("8.29")
+def test_after_a_reset_the_initial_password_of_the_first_start_holds(tmp_path: Path) -> None:
+    first = Website(tmp_path, view=lambda _language: SITE)
+    first.become_owner()
+    first.close()
+    database = Database(tmp_path)
+    database.erase()
+    database.close()
+    again = Website(tmp_path, view=lambda _language: SITE)
+    assert again.initial == first.initial
+    assert again.log_in().headers["Location"] == "/password"
+    again.close()
