@@ -79,7 +79,6 @@ class Living:
         )
         store.log.scrubber.learn(accounts.made_initial)
         wait = partial(_wait, asyncio.get_running_loop())
-        _show_initial_password(accounts)
         self._bridge = Bridge(
             view=gateway.view,
             facts=lambda: replace(gateway.facts(), warnings=self._warnings),
@@ -206,7 +205,7 @@ def take_password(accounts: Accounts, password: str) -> None:
         accounts.log_off(token, address=here)
 
 
-def _show_initial_password(accounts: Accounts) -> None:
+def show_initial_password(accounts: Accounts) -> None:
     """Show the initial password once to whoever starts the gateway in a terminal, and in no log."""
     if accounts.made_initial is not None and sys.stderr.isatty():
         click.echo(f"initial password of the website: {accounts.made_initial}", err=True)

@@ -29,7 +29,14 @@ from knxgw.judgement import (
     judge_unconfigured,
 )
 from knxgw.links.knx_factory import make_link
-from knxgw.living import Living, Store, living, open_store, take_password
+from knxgw.living import (
+    Living,
+    Store,
+    living,
+    open_store,
+    show_initial_password,
+    take_password,
+)
 from knxgw.store.runs import RunEnding
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
@@ -215,6 +222,7 @@ class _Life:
         """Run until the end is asked for; each configuration in between is taken while it runs."""
         _announce(self.prepared)
         async with living(self.prepared, store, stop.control()) as device:
+            show_initial_password(device.accounts)
             while (following := await self._next(stop)) is not None:
                 await self._take(device, following)
             if (ending := _ENDINGS.get(stop.after)) is not None:

@@ -65,12 +65,12 @@ def page_of(said: str) -> str:
 def test_at_80_by_24_the_address_stays_in_sight_and_ctrl_c_ends_it() -> None:
     with at_terminal("demo") as demo:
         demo.wait_to_say("KEBA KeContact P30")
-        wait_until(lambda: demo.said.count("status page") > 4, 20.0, "some pictures")
+        wait_until(lambda: demo.said.count("website http") > 4, 20.0, "some pictures")
         assert demo.end() == 0
         screen = screen_of(demo.said)
         assert "Traceback" not in demo.said
     assert len(screen) <= 24
-    assert sum("status page http://127.0.0.1:" in line for line in screen) == 1
+    assert sum("website http://127.0.0.1:" in line for line in screen) == 1
     assert any("Ctrl-C ends" in line for line in screen)
     assert any("KNX on 2" in line for line in screen)
     assert all(any(f"{n}  " in line[:4] for line in screen) for n in range(1, 6))
@@ -83,7 +83,8 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
         demo.wait_to_say("KEBA KeContact P30")
         assert demo.end() == 0
         assert "\x1b" not in demo.said
-        assert "status page http://127.0.0.1:" in demo.said
+        assert "website http://127.0.0.1:" in demo.said
+        assert "initial password" not in demo.said, "it has a password of its own"
         assert "Traceback" not in demo.said
 
 
