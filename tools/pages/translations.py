@@ -6,7 +6,9 @@ New texts are added to each `messages.po` without a translation, those that no p
 then the `messages.mo` are made. A test tells what is not translated yet.
 """
 
+import ast
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parents[2]
 WEBSITE = ROOT / "knxgw" / "website"
 FOLDER = WEBSITE / "translations"
-KEYWORDS = {"_": None, "text": None, "marked": None}  # of templates, of `Language`, of tables
+KEYWORDS = {"_": None}  # of templates
+NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)  # else each run would give another file
+CALLS = {"text", "marked"}  # of `Language`, of tables
 
 
 def texts() -> Iterator[str]:
@@ -28,10 +32,20 @@ def texts() -> Iterator[str]:
         for _, text, *_ in extract_from_file("jinja2.ext:babel_extract", path, keywords=KEYWORDS):
             found.setdefault(str(text))
     for path in sorted(WEBSITE.rglob("*.py")):
-        for _, text, *_ in extract_from_file("python", path, keywords=KEYWORDS):
-            if isinstance(text, str):
-                found.setdefault(text)
+        for text in texts_of(path.read_text(encoding="utf-8")):
+            found.setdefault(text)
     yield from found
+
+
+def texts_of(source: str) -> Iterator[str]:
+    """Yield the texts of a Python source; unlike Babel's reader this one sees those within f-strings."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        text = node.args[0]
+        if name in CALLS and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            yield text.value
 
 
 def updated(old: Catalog, wanted: list[str]) -> Catalog:
@@ -69,8 +83,9 @@ def written(catalogue: Catalog) -> bytes:
 def compiled(catalogue: Catalog) -> bytes:
     """Return a catalogue as programs read it."""
     buffer = BytesIO()
-    plain = Catalog(locale=catalogue.locale, fuzzy=False)
-    plain.mime_headers = [("Content-Type", "text/plain; charset=utf-8")]
+    plain = Catalog(
+        locale=catalogue.locale, fuzzy=False, creation_date=NO_DATE, revision_date=NO_DATE
+    )
     for message in catalogue:
         if message.id and message.string:
             plain.add(message.id, message.string)

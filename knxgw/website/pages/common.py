@@ -163,11 +163,12 @@ ERRORS = {
     429: marked("Too many tries. Please wait."),
     503: marked("The device has too much to do. Please try again."),
 }
+OTHER_ERROR = marked("Something went wrong; the log says what.")
 
 
 def error_words(code: int, words: Language) -> str:
     """Return what a page says of an error, with what helps."""
-    return words.text(ERRORS.get(code, "Something went wrong; the log says what."))
+    return words.text(ERRORS.get(code, OTHER_ERROR))
 
 
 def error_page(words: str, code: int) -> tuple[str, int]:

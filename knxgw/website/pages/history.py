@@ -14,6 +14,7 @@ from knxgw.monitoring.csv_table import Cell
 from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.history import MOST_EXPORTED, History, HistoryError, Month, whole_wh
 from knxgw.store.runs import RunEnding, RunRow
+from knxgw.website.audit_words import action_words, address_words, change_words
 from knxgw.website.exports import csv_answer
 from knxgw.website.language import UNKNOWN, Language, marked, moment
 from knxgw.website.pages.common import error_page, language, session, site
@@ -149,9 +150,9 @@ def starts() -> str:
             {
                 "at": words.moment(moment(row.at), now),
                 "account": row.account,
-                "address": row.address,
-                "action": row.action.replace("_", " "),
-                "change": " → ".join(filter(None, (row.before, row.after))),
+                "address": address_words(row, words),
+                "action": action_words(row, words),
+                "change": change_words(row, words),
             }
             for row in audit
         ],

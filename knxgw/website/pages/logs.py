@@ -24,6 +24,13 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+LEVEL_WORDS = {
+    logging.DEBUG: marked("Detail"),
+    logging.INFO: marked("Information"),
+    logging.WARNING: marked("Warning"),
+    logging.ERROR: marked("Error"),
+    logging.CRITICAL: marked("Error"),
+}
 TONES = {logging.WARNING: "warning", logging.ERROR: "bad", logging.CRITICAL: "bad"}
 AREAS = {
     Area.KNX: marked("KNX"),
@@ -105,7 +112,9 @@ def cells(line: LogLine, words: Language) -> dict[str, str]:
     at = words.local(line.at)
     return {
         "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
-        "level": logging.getLevelName(line.level),
+        "level": words.text(LEVEL_WORDS[line.level])
+        if line.level in LEVEL_WORDS
+        else logging.getLevelName(line.level),
         "area": words.text(AREAS[line.area]),
         "text": "\n".join(plain_text(part) for part in line.text.split("\n")),
         "tone": TONES.get(line.level, ""),

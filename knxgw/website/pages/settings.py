@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.website.access.answers import Change, Outcome
 from knxgw.website.access.roles import Right, Role
+from knxgw.website.audit_words import ROLES as ROLE_WORDS
 from knxgw.website.pages.account import refusal
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.security import needs
@@ -112,6 +113,7 @@ def _accounts_page(error: str = "", made: tuple[str, str] | None = None) -> str:
             for role in ROLES
             if session().may(Right.ADMINISTRATORS) or role is not Role.ADMINISTRATOR
         ],
+        role_words=ROLE_WORDS,
         error=error,
         made=made,
     )
