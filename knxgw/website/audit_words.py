@@ -36,6 +36,7 @@ ACTIONS: Mapping[str, str] = {
     "programming_mode": marked("programming mode"),
     "logging_mode": marked("logging mode"),
     "log_downloaded": marked("log file downloaded"),
+    "object_written": marked("group object written for service"),
     "restart": marked("device restarted"),
 }
 VALUES: Mapping[str, str] = {
