@@ -96,6 +96,7 @@ def _surroundings(bridge: Bridge) -> dict[str, Any]:
         "version": __version__,
         "menu": common.menu(session, language) if is_in else (),
         "here": request.path,
+        "printed_at": language.moment(bridge.utc_now(), None),
         "asset": assets.address_of,
         "csrf": lambda: _csrf(session),
         "may": lambda right: session is not None and session.may(Right(right)),

@@ -48,6 +48,7 @@ def present(  # noqa: PLR0913 - everything that pages are made of
         {
             "layout": ",".join(str(point.number) for point in site.points),
             "name": site.name,
+            "printed_at": language.moment(now, None),
             "banner": _banner(site, facts, language, now),
             "mains": _mains(site.load_management, site, language),
             "points": {

@@ -1,5 +1,6 @@
 """Every page for everybody: no finding of axe-core, nothing cut off, in each width, theme and language."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import DemoSite, visit
+from tests.browser.site import DemoSite, Visit, visit
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 PAGES = {
@@ -31,6 +32,19 @@ PAGES = {
     "password": "/password",
 }
 LANGUAGES = {"en": "en-GB", "de": "de-DE"}
+
+
+COVERED = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => getComputedStyle(one).position === "fixed" && one.checkVisibility())
+    .reduce((sum, one) => sum + one.offsetHeight, 0)"""
+STRETCH = """() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        if (["SCRIPT", "STYLE"].includes(text.parentElement.tagName)) continue;
+        text.data = text.data.replace(/\\p{L}{2,}/gu,
+            (word) => word + "\u00e4".repeat(Math.ceil(0.4 * word.length)));
+    }
+}"""
 
 
 class Look(NamedTuple):
@@ -111,3 +125,41 @@ def test_nothing_is_cut_off_at_320_pixels(
 ) -> None:
     with visit(browser, demo, signed_in, width=320) as seen:
         assert cut_off(seen.open(path)) == []
+
+
+def pages_of(seen: Visit) -> Iterator[tuple[str, Page]]:
+    """Open one page after the other for somebody who is logged in."""
+    for name, path in PAGES.items():
+        if name != "login":
+            yield name, seen.open(path)
+
+
+@pytest.mark.proves("W54")
+def test_nothing_is_cut_off_at_400_percent(
+    browser: Browser, demo: DemoSite, signed_in: str
+) -> None:
+    """A window of 1280 x 1024 px at 400 % has 320 x 256."""
+    wrong = []
+    with visit(browser, demo, signed_in, width=320) as seen:
+        seen.page.set_viewport_size({"width": 320, "height": 256})
+        for name, page in pages_of(seen):
+            covered = page.evaluate(COVERED)
+            wrong += [f"{name}: {one}" for one in cut_off(page)]
+            if covered > 0.2 * 256:
+                wrong.append(f"{name}: {covered} px of 256 are covered by bars")
+    assert wrong == []
+
+
+@pytest.mark.proves("W54")
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_texts_that_are_longer_by_40_percent_fit(
+    browser: Browser, demo: DemoSite, signed_in: str, width: int
+) -> None:
+    """Every word gets longer, as in another language: a sentence grows, and so does each of its words."""
+    wrong = []
+    with visit(browser, demo, signed_in, width=width, language="de-DE") as seen:
+        for name, page in pages_of(seen):
+            page.evaluate(STRETCH)
+            wrong += [f"{name}: {one}" for one in cut_off(page)]
+            page.screenshot(path=ARTEFACTS / f"longer-{name}-{width}.png", full_page=True)
+    assert wrong == []
