@@ -48,6 +48,7 @@ _NOT_JUDGED = (
     f"the configuration was not read within {JUDGING_S:.0f} s: a file, a disk of the network or a "
     "name server does not answer"
 )
+RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
 PROVED_S = 60.0  # a device that has run so long with a configuration can live with it
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
 _LEVELS = {
@@ -101,7 +102,8 @@ class Stop:
         )
 
     def _ask(self, after: AfterEnd) -> None:
-        self._loop.call_soon_threadsafe(self._end_for, after)
+        later = partial(self._loop.call_later, RESTART_DELAY_S, self._end_for, after)
+        self._loop.call_soon_threadsafe(later)
 
     def _end_for(self, after: AfterEnd) -> None:
         if not self.ending.done():

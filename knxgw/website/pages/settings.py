@@ -71,7 +71,7 @@ def restart() -> AnyResponse | str:
         return render_template("restart.html")
     bridge.accounts.note(session(), "restart", address=address())
     bridge.device.restart()
-    return render_template("restarting.html")
+    return render_template("restarting.html", next_page="/settings")
 
 
 @pages.get("/settings/reset")
@@ -89,7 +89,7 @@ def reset() -> AnyResponse | str:
     if not bridge.device.can_restart or request.form.get("confirmed") != RESET_WORDS:
         abort(409)
     bridge.device.reset()
-    return render_template("restarting.html")
+    return render_template("restarting.html", next_page="/login")
 
 
 # --- accounts
