@@ -8,11 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from knxgw.station.actions import Action
-from knxgw.website.listener import Address, Listener
-from knxgw.website.server import WebsiteServer
 from tests.browser.site import COOKIE, DemoSite, visit
-from tests.support.processes import free_port
-from tests.support.website import PASSWORD, Website
+from tests.support.website import PASSWORD, Website, served
 from tests.website.test_pages import POINT, SITE
 
 MINUTE_MS = 60_000
@@ -20,28 +17,17 @@ SETTABLE = replace(SITE, points=(replace(POINT, actions=(Action.INTERRUPT, Actio
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Website, DemoSite]]:
+def at(tmp_path: Path) -> Iterator[tuple[Website, DemoSite]]:
     """Give a website over a fixed view, whose clock the test moves, and where it answers."""
-    website = Website(tmp_path, view=lambda _language: SETTABLE)
-    website.become_owner()
-    listener = Listener(Address("127.0.0.1", free_port()))
-    listener.open()
-    server = WebsiteServer(website.bridge, listener)
-    server.start()
-    try:
-        base = f"http://127.0.0.1:{listener.address.port}"
-        yield website, DemoSite(base, PASSWORD, None)
-    finally:
-        server.stop()
-        listener.close()
-        website.close()
+    with served(tmp_path, lambda _language: SETTABLE) as (website, port):
+        yield website, DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
 
 
 @pytest.mark.proves("W05")
 def test_the_page_warns_before_the_session_ends_and_keeps_what_was_typed(
-    browser: Browser, served: tuple[Website, DemoSite]
+    browser: Browser, at: tuple[Website, DemoSite]
 ) -> None:
-    website, site = served
+    website, site = at
     cookie = website.browser.get_cookie(COOKIE)
     assert cookie is not None
     with visit(browser, site, cookie.value) as seen:
@@ -77,9 +63,9 @@ def test_the_page_warns_before_the_session_ends_and_keeps_what_was_typed(
 
 @pytest.mark.proves("W05")
 def test_another_tab_that_is_used_keeps_the_session(
-    browser: Browser, served: tuple[Website, DemoSite]
+    browser: Browser, at: tuple[Website, DemoSite]
 ) -> None:
-    website, site = served
+    website, site = at
     cookie = website.browser.get_cookie(COOKIE)
     assert cookie is not None
     with visit(browser, site, cookie.value) as seen:

@@ -19,7 +19,10 @@ from knxgw.website.access.accounts import Accounts
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.listener import Address, Listener
 from knxgw.website.publisher import Publisher
+from knxgw.website.server import WebsiteServer
+from tests.support.processes import free_port
 from tests.support.virtual_time import InlineExecutor
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -110,3 +113,24 @@ def website(view: Callable[[str | None], SiteView], **given: Any) -> Iterator[We
             yield found
         finally:
             found.close()
+
+
+@contextmanager
+def served(
+    directory: Path, view: Callable[[str | None], SiteView], **given: Any
+) -> Iterator[tuple[Website, int]]:
+    """Give a website that has an owner, and the port of 127.0.0.1 where a real server answers for it."""
+    found = Website(directory, view=view, **given)
+    listener = Listener(Address("127.0.0.1", free_port()))
+    try:
+        found.become_owner()
+        listener.open()
+        server = WebsiteServer(found.bridge, listener)
+        server.start()
+        try:
+            yield found, listener.address.port
+        finally:
+            server.stop()
+    finally:
+        listener.close()
+        found.close()

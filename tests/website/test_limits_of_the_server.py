@@ -1,0 +1,91 @@
+"""What the real server takes, and what those who are slow or send too much do to the others."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import pytest
+
+from tests.support.visitor import Visitor
+from tests.support.waiting import wait_until
+from tests.support.website import PASSWORD, Website, served
+from tests.website.test_pages import SITE
+
+pytestmark = pytest.mark.real
+MIB = 1 << 20
+SLOW = 200
+PAGE_S = 1.0
+TRIES = 5
+
+
+@pytest.fixture(scope="module")
+def at() -> Iterator[tuple[Website, int]]:
+    with TemporaryDirectory() as directory, served(Path(directory), lambda _: SITE) as found:
+        yield found
+
+
+def answer_to(port: int, head: str, *bodies: bytes) -> bytes:
+    """Return the first line of what the server answers to a request."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as browser:
+        browser.sendall(f"{head}\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        for body in bodies:
+            try:
+                browser.sendall(body)
+            except OSError:  # it has said enough already
+                break
+        return browser.recv(4096).partition(b"\r\n")[0]
+
+
+@pytest.mark.proves("W10")
+def test_a_body_that_is_said_to_be_too_large_is_refused_unread(at: tuple[Website, int]) -> None:
+    head = f"POST /login HTTP/1.1\r\nContent-Length: {MIB + 1}"
+    assert b" 413 " in answer_to(at[1], head)
+
+
+@pytest.mark.proves("W10")
+def test_a_body_without_a_length_is_refused_once_it_is_too_large(at: tuple[Website, int]) -> None:
+    chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    head = "POST /login HTTP/1.1\r\nTransfer-Encoding: chunked"
+    assert b" 413 " in answer_to(at[1], head, *[chunk] * 17, b"0\r\n\r\n")
+
+
+@pytest.mark.proves("W10")
+def test_a_head_that_is_too_large_is_refused(at: tuple[Website, int]) -> None:
+    assert b" 431 " in answer_to(at[1], "GET / HTTP/1.1\r\nX-Large: " + "x" * 20_000)
+
+
+def test_what_is_no_request_at_all_is_refused(at: tuple[Website, int]) -> None:
+    with socket.create_connection(("127.0.0.1", at[1]), timeout=5) as browser:
+        browser.sendall(b"\x16\x03\x01\x02\x00 no TLS here\r\n\r\n")
+        assert b" 400 " in browser.recv(4096)
+
+
+@pytest.mark.proves("W11")
+def test_a_page_comes_beside_connections_that_are_half_open_or_slow(
+    at: tuple[Website, int],
+) -> None:
+    website, port = at
+    website.clock.now_s += 100
+    visitor = Visitor(port)
+    visitor.log_in(PASSWORD)
+    begins = (
+        b"",
+        b"GET / HTTP/1.1\r\nX-Slow: ",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\npassword=",
+        b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20,  # and reads no answer
+    )
+    with ExitStack() as stack:
+        for number in range(SLOW):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            one.sendall(begins[number % len(begins)])
+        took_s = []
+        for _ in range(TRIES):
+            started_s = perf_counter()
+            assert "Charge (8)" in visitor.page("/")
+            took_s.append(perf_counter() - started_s)
+        # on a machine that is busy with something else one of a few tries has to be undisturbed
+        assert min(took_s) < PAGE_S
+    wait_until(lambda: "Status" in visitor.page("/"), 5.0, "a page after they have gone")
