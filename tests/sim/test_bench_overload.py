@@ -121,3 +121,12 @@ def test_a_slow_vehicle_that_takes_the_minimum_of_a_restart_is_not_the_gateways_
     recording = Run(replace(scenario, points=slow)).run()
     assert max(recording.load[0].at(float(at_s)) for at_s in range(60, 90)) > 34_000
     assert not recording.violations
+
+
+def test_a_vehicle_that_plugs_in_at_an_unreachable_charger_is_not_the_gateways_fault() -> None:
+    text = "duration_s: 160\nbase_a: 4\npoints: [{}, {car: {plug_s: 120}}]\n"
+    text += "events: [{at: 60, point: 2, charger: unreachable}, {at: 80, base_a: 25}]\n"
+    recording = Run(parse_scenario(text)).run()
+    assert recording.load[0].at(119.0) == 31_000
+    assert recording.load[0].highest(120.0, 140.0) == 37_000
+    assert not recording.violations

@@ -80,6 +80,7 @@ class _Phase:
             self._excuse(at_s)
         taken_s = _taken_s(scenario)
         begun += [at_s for log in recording.points for at_s in _returns(log)]
+        begun += [at_s for log in recording.points for at_s in _plugged_in_unreached(log)]
         for at_s in begun:  # a minimum that is offered before the meter reports may still be taken
             self._excuse(at_s, at_s + taken_s)
         for log in recording.points:
@@ -152,6 +153,16 @@ def _returns(log: PointLog) -> Iterator[float]:
         log.reached.times[1:], pairwise(log.reached.values), strict=True
     ):
         if is_reached and not was_reached:
+            yield at_s
+
+
+def _plugged_in_unreached(log: PointLog) -> Iterator[float]:
+    """Give the times at which a vehicle is plugged in at a charger that cannot be reached.
+
+    It takes what the charger was offered before: nobody can withdraw that.
+    """
+    for at_s, (before, used) in zip(log.used.times[1:], pairwise(log.used.values), strict=True):
+        if used and not before and not log.reached.at(at_s):
             yield at_s
 
 
