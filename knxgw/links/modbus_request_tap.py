@@ -1,7 +1,7 @@
 """Notes the requests of the buses, as the Modbus monitor shows them."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from knxgw.links.modbus import Came, OnExchange
@@ -25,5 +25,5 @@ class RequestTap:
 
     def _take(self, bus: str, driver: Driver, request: Request, came: Came) -> None:
         registers, took_s, error = came
-        sent_at = self._wall_clock() - timedelta(seconds=took_s)
-        self._note(Exchange(sent_at, bus, driver.device, request, registers, took_s, error))
+        at = self._wall_clock()
+        self._note(Exchange(at, bus, driver.device, request, registers, took_s, error))
