@@ -274,6 +274,7 @@ class Gateway:
                 knx=lambda: of_knx(is_used=self._knx is not None, is_up=self.knx_is_up),
                 load_management=self._test_load_management,
                 buses=lambda: None if self.application is None else self.application.buses,
+                took_s=self.recorder.requests.took_s,
             ),
             self.self_test,
         )

@@ -72,6 +72,13 @@ class RequestRing:
             count.failed += 1
             count.last_error, count.last_error_at = exchange.error, exchange.at
 
+    def took_s(self, device: str) -> float | None:
+        """Return how long the last request of a device took that was answered [s], None: none was."""
+        for _, exchange in reversed(self.ring.rows()):
+            if exchange.device == device and not exchange.error:
+                return exchange.took_s
+        return None
+
     @property
     def counts(self) -> Mapping[str, BusCount]:
         """Return the counts of each bus."""

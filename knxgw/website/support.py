@@ -6,6 +6,7 @@ from datetime import datetime
 from knxgw.station.view import PointView, SiteView
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.panel_words import panel_words
 
 PRODUCT = "knxgw"
 CAUSES = {
@@ -46,15 +47,15 @@ def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) 
     yield _line(words.text("IP address"), ", ".join(facts.addresses))
     yield _line(words.text("Individual address"), facts.individual_address)
     link = facts.knx_link or ""
-    secure = f", {words.text('secured')}" if facts.is_secure else ""
-    yield _line(words.text("KNX link"), f"{link}{secure}" if link else "")
+    secured = words.text("secured")
+    yield _line(words.text("KNX link"), f"{link}, {secured}" if link and facts.is_secure else link)
     up = words.duration(facts.knx_since_s) if facts.knx_since_s is not None else None
     yield _line(words.text("KNX connected since"), up or words.text("not connected"))
     yield _line(words.text("Running for"), words.duration(facts.up_s))
     yield _line(words.text("Started at"), words.moment(facts.started_at, None))
     yield _line(words.text("The start before ended by"), cause_words(facts.start_cause, words))
     yield _line(words.text("Clock"), facts.clock_source or words.text("not set"))
-    yield _line(words.text("Front panel"), facts.panel.meaning)
+    yield _line(words.text("Front panel"), panel_words(facts.panel, words)["meaning"])
     yield _line(words.text("Time of this text"), words.moment(now, None))
 
 
@@ -72,13 +73,15 @@ def _faults(site: SiteView, words: Language, now: datetime) -> Iterator[str]:
             since = words.moment(fault.since, now)
             yield f"- {scope}: {fault.code}{info} ({fault.severity}), {fault.title}, {since}"
     if not found:
-        yield f"- {words.text('none now')}"
+        none = words.text("none now")
+        yield f"- {none}"
     for message in site.messages:
         yield f"- {message}"
 
 
 def _point(point: PointView, words: Language) -> Iterator[str]:
-    yield f"{words.text('Charging point')} {point.number}: {point.name}"
+    title = words.text("Charging point")
+    yield f"{title} {point.number}: {point.name}"
     yield _line(words.text("Charger"), point.model)
     yield _line(words.text("Firmware of the charger"), point.detail.firmware)
     yield _line(words.text("Serial number of the charger"), point.detail.serial)
@@ -97,18 +100,20 @@ def _load_management(site: SiteView, words: Language) -> Iterator[str]:
     yield words.text("Load management")
     shared = site.load_management
     if shared is None:
-        yield f"- {words.text('off')}"
+        off = words.text("off")
+        yield f"- {off}"
         return
     yield _line(words.text("State"), shared.state_words)
     yield _line(words.text("Limit"), words.ampere(shared.limit_ma))
     yield _line(words.text("Age of the smart meter's values"), words.duration(shared.meter_age_s))
     for phase in shared.phases:
-        yield _line(
-            phase.name,
-            f"{words.text('measured')} {words.ampere(phase.measured_ma)}, "
-            f"{words.text('building')} {words.ampere(phase.base_ma)}, "
-            f"{words.text('offered')} {words.ampere(phase.allocated_ma)}",
+        currents = words.text(
+            "measured {measured}, building {building}, offered {offered}",
+            measured=words.ampere(phase.measured_ma),
+            building=words.ampere(phase.base_ma),
+            offered=words.ampere(phase.allocated_ma),
         )
+        yield _line(phase.name, currents)
 
 
 def _to_fill_in(words: Language) -> Iterator[str]:

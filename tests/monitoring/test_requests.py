@@ -75,6 +75,16 @@ def test_counts_agree_with_all_requests(made: list[tuple[str, float, str]]) -> N
         assert bool(count.last_error) == bool(count.failed)
 
 
+def test_the_last_answered_request_of_a_device_says_how_long_it_took() -> None:
+    ring = RequestRing()
+    ring.note(exchange(took_s=0.3))
+    ring.note(exchange(took_s=0.2))
+    ring.note(exchange(took_s=2.0, error="silent"))
+    ring.note(exchange(took_s=0.9, device="cp2/charger"))
+    assert ring.took_s("cp1/charger") == 0.2
+    assert ring.took_s("cp3/charger") is None
+
+
 def test_buses_that_come_and_go_do_not_fill_the_memory() -> None:
     ring = RequestRing()
     for n in range(MOST_BUSES + 20):

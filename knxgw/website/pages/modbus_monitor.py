@@ -29,6 +29,7 @@ pages = Blueprint("modbus_monitor", __name__)
 SHOWN, MOST_AT_ONCE = 50, 100
 LOOKED_AT = 1000  # requests of which the newest that fit are shown, and cycle times are taken
 MOST_VALUES = 8  # that a row names
+MOST_RAW = 40  # characters
 REFUSALS = (
     marked("the device cannot be reached"),
     marked("other reads of this device still wait"),
@@ -136,6 +137,11 @@ def _reader() -> Callable[[], Mapping[str, Any] | None]:
     return read
 
 
+def _short(raw: str) -> str:
+    """Return the first registers of a request; the table to download has all of them."""
+    return raw if len(raw) <= MOST_RAW else raw[:MOST_RAW].rpartition(" ")[0] + " …"
+
+
 def _cycle(seconds: float | None, words: Language) -> str:
     return UNKNOWN if seconds is None else f"{words.number(seconds, 1)} s"
 
@@ -181,7 +187,7 @@ def cells(line: RequestLine, words: Language) -> dict[str, str]:
         "register": f"{what.table} {what.address}"
         + (f"…{what.address + what.count - 1}" if what.count > 1 else ""),
         "values": ", ".join(named[:MOST_VALUES]) + more,
-        "raw": " ".join(value.raw for value in what.values[:MOST_VALUES]) + more,
+        "raw": _short(" ".join(value.raw for value in what.values)),
         "took": f"{line.took_ms} ms",
         "error": exchange.error,
         "tone": "bad" if exchange.error else "warning" if what.is_write else "",
