@@ -1,5 +1,6 @@
 """Notes the requests of the buses, as the Modbus monitor shows them."""
 
+from array import array
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -25,5 +26,5 @@ class RequestTap:
 
     def _take(self, bus: str, driver: Driver, request: Request, came: Came) -> None:
         registers, took_s, error = came
-        at = self._wall_clock()
-        self._note(Exchange(at, bus, driver.device, request, registers, took_s, error))
+        at, kept = self._wall_clock(), array("H", registers)  # a tenth of the memory of a list
+        self._note(Exchange(at, bus, driver.device, request, kept, took_s, error))

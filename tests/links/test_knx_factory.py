@@ -25,6 +25,7 @@ from knxgw.links.knx_factory import (
 )
 from knxgw.links.knx_routing_link import RoutingLink
 from knxgw.links.knx_tunnel_link import TunnelLink
+from knxgw.monitoring.scrub import Scrubber
 from tests.support.keyring import Backbone, Device, Interface, KeyringData, write_keyring
 from tests.support.knxip_server import settings
 
@@ -308,3 +309,20 @@ def test_nothing_shows_or_logs_a_secret(
     for text in (repr(credentials), repr(read), repr(link), repr(DATA), caplog.text):
         for secret in (*SECRETS, key, GROUP_KEY.hex(), repr(GROUP_KEY), repr(BACKBONE_KEY)):
             assert secret not in text
+
+
+def test_every_password_and_key_of_a_keyring_is_hidden_from_the_log(secured: KnxSettings) -> None:
+    attachment = make_link(secured)
+    assert attachment is not None
+    words = {PASSWORD, SECOND, THIRD, MANAGEMENT, "is-device", "dev-code"}
+    keys = {BACKBONE_KEY, GROUP_KEY, TOOL_KEY}
+    assert set(attachment.secrets) == words | keys
+    assert PASSWORD not in repr(attachment)
+    scrubber = Scrubber()
+    for secret in attachment.secrets:
+        scrubber.learn_secret(secret)
+    for text in words:
+        assert text not in scrubber.scrub(f"before {text} after")
+    for key in keys:
+        for written in (key.hex(), key.hex(" ").upper(), base64.b64encode(key).decode()):
+            assert written not in scrubber.scrub(f"before {written} after")

@@ -11,9 +11,16 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
+from knxgw.catalogue.load import catalogue
 from knxgw.host.clock import system_clock
 from knxgw.knx.frames import Security
 from knxgw.links.knx_telegram_tap import TelegramTap
+from knxgw.links.modbus import Came
+from knxgw.links.modbus_request_tap import RequestTap
+from knxgw.modbus.explain import explain
+from knxgw.modbus.plan import plan_blocks
+from knxgw.modbus.requests import Read
+from knxgw.monitoring.requests import RequestRing
 from knxgw.monitoring.telegrams import TelegramRing
 
 FRAME = CEMIFrame(
@@ -51,3 +58,23 @@ def test_noting_a_telegram_costs_a_small_part_of_reading_its_frame() -> None:
     noting_s = fastest_s(lambda: tap.received(data, Security.PLAIN))
     assert noting_s < reading_s / 3
     assert system_clock() > datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Device:
+    """What of a driver is noted."""
+
+    device = "cp1/charger"
+
+
+def test_noting_a_request_costs_a_small_part_of_decoding_its_answer() -> None:
+    model = catalogue().chargers["abb_terra_ac"]
+    block = max(
+        plan_blocks(model, unit_id=1, address_offset=0, wanted=sorted(model.points)),
+        key=lambda one: len(one.points),
+    )
+    registers = [1] * block.count
+    tap = RequestTap(RequestRing().note, system_clock).of_bus("bus")
+    came, read = Came(registers, 0.01), Read(block=block)
+    noting_s = fastest_s(lambda: tap(Device(), read, came))  # type: ignore[arg-type]  # it is asked for no more
+    whole = fastest_s(lambda: explain(read, registers, model))
+    assert noting_s < whole / 3
