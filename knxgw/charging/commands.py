@@ -54,12 +54,12 @@ def command_start_stop(
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether charging has ended and no current flows, so that the cable may be released."""
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
-        return False
+        return False  # an interruption may end at any time; what a lost charger does is not known
     is_finished = point.process.stage is Process.CANCELLED or point.process.is_complete
     current_ma = fresh_current_ma(point, now_s)
     if current_ma is None and point.is_current_measured:
-        return False  # it may still draw
-    if current_ma is None:
+        return False  # the current is not fresh: the vehicle may still draw
+    if current_ma is None:  # nothing measures the current: the charger's state has to tell
         state = fresh_value(point, Quantity.STATE, now_s)
         return is_finished and not (isinstance(state, ChargingState) and state.is_charging)
     return is_finished and current_ma <= DRAWS_FROM_MA

@@ -67,7 +67,10 @@ def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: floa
 
 
 def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Keep timing a violation although the offer is lowered further: that is no new chance."""
+    """Keep timing a violation although the offer is lowered further: that is no new chance.
+
+    The lower offer is taken over here, before `_with_offer` would give the vehicle time to obey it.
+    """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
         return state
     over_since = now_s if state.over_since is None else state.over_since
@@ -88,10 +91,11 @@ def _while_following(
 ) -> LimitCompliance:
     """Return the state of a vehicle that has kept to its limit: a violation is timed, then a fault."""
     if now_s < state.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
+        # it need not obey yet, or it does: no violation is timed any more
         return state if state.over_since is None else replace(state, over_since=None)
-    if state.over_since is None:
+    if state.over_since is None:  # the violation begins now
         return replace(state, over_since=now_s)
-    if now_s - state.over_since < OVER_S:
+    if now_s - state.over_since < OVER_S:  # it has not lasted for long enough to be a fault
         return state
     return replace(
         state,
@@ -104,13 +108,14 @@ def _while_following(
 
 def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
     """Return the state of a vehicle that is offered 0 A for not following: has it stopped?"""
-    if current_ma > DRAWS_FROM_MA:
-        late = now_s - state.fault_at >= STOP_S
+    if current_ma > DRAWS_FROM_MA:  # it still draws
+        is_late = now_s - state.fault_at >= STOP_S
         return replace(
             state,
-            verdict=Compliance.DOES_NOT_STOP if late else state.verdict,
+            verdict=Compliance.DOES_NOT_STOP if is_late else state.verdict,
             not_drawing_since=None,
         )
-    if state.not_drawing_since is None:  # it stopped at last
+    if state.not_drawing_since is None:  # it has just stopped
         return replace(state, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
+    # once it has drawn nothing for RETRY_S it gets another chance
     return NEW if now_s - state.not_drawing_since >= RETRY_S else state

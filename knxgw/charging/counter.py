@@ -33,18 +33,16 @@ CONFIRMING_S = 20.0
 
 
 class Doubt(NamedTuple):
-    """Readings that fit each other, but not the one before."""
+    """Readings that fit each other, but not the accepted reading before them."""
 
-    began_at: float  # when they began [monotonic s]
+    began_at: float  # when the first of them came [monotonic s]
     reading_mwh: int  # the last of them
-    read_at: float
-    has_fallen: bool  # the first of them was lower than the one before
-    may_have_restarted: bool = False  # what the first one shows may have flowed since then
+    read_at: float  # when the last of them came [monotonic s]
+    has_fallen: bool  # the first of them was lower than the accepted reading
+    may_have_restarted: bool = False  # all that the first one shows can have flowed since then
     reading_count: int = 1
-    counted_mwh: int = 0  # in advance
-    always_rises: bool = (
-        True  # each of them is higher than the one before: no peak that stands still
-    )
+    counted_mwh: int = 0  # counted in advance since the doubt began
+    always_rises: bool = True  # each is higher than the one before: not a peak that stands still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +75,26 @@ class PowerCounter:
     power_w: int = 0
     measured_at: float | None = None  # [monotonic s]
 
-    def add_power(self, power_w: int, now_s: float) -> tuple["PowerCounter", int]:
+    def add_power(self, power_w: int, now_s: float) -> "PowerCounted":
         """Return the counter after a measured power, and the energy since the last one [mWh].
 
         A gap of more than `MAX_GAP_S` counts nothing: nobody knows what flowed. A power that no
         charging point can have is no power, and leaves a gap.
         """
         if power_w > self.most_w:
-            return self, 0
+            return PowerCounted(self, 0)
         added_mwh = 0
         if self.measured_at is not None and 0 < now_s - self.measured_at <= MAX_GAP_S:
             mean_w = (self.power_w + power_w) / 2
             added_mwh = round(mean_w * (now_s - self.measured_at) * MWH_PER_WS)
-        return replace(self, power_w=power_w, measured_at=now_s), max(0, added_mwh)
+        return PowerCounted(replace(self, power_w=power_w, measured_at=now_s), max(0, added_mwh))
+
+
+class PowerCounted(NamedTuple):
+    """A power counter after a measured power, and the energy that this adds."""
+
+    counter: PowerCounter
+    added_mwh: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,32 +123,36 @@ class EnergyCounter:
         """Tell whether no other reading has confirmed the first one yet."""
         return self.reading is not None and self.reading.is_unconfirmed
 
-    def add_reading(self, reading_mwh: int, now_s: float) -> tuple["EnergyCounter", int]:
+    def add_reading(self, reading_mwh: int, now_s: float) -> "Counted":
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
         As long as `doubt` is set, `reading_mwh` stays the last reading that was accepted.
         """
-        if self.reading is None:
+        if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
-            return replace(self, reading=first, read_at=now_s), 0
-        if _has_caught_up(self, reading_mwh, now_s):
+            return Counted(replace(self, reading=first, read_at=now_s), 0)
+        if _continues_restart(self, reading_mwh, now_s):
             return _doubting(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading.mwh
         if self._is_unchanged(rise_mwh):
-            return _unchanged(self, now_s), 0
+            return Counted(_unchanged(self, now_s), 0)
         gap_s = 0.0 if self.read_at is None else now_s - self.read_at
         most_mwh = self.register.most_mwh_in(gap_s)
-        may_be_previous_meter = not 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
-        if self.previous_meter_mwh is not None and may_be_previous_meter:
+        is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
+        if self.previous_meter_mwh is not None and not is_plain_rise:
             since_mwh = reading_mwh - self.previous_meter_mwh
-            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # it is back
+            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # the meter before this one answers again
                 return _with_growth(self, self.previous_meter_mwh, reading_mwh, now_s)
         if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
             return _with_growth(self, self.reading.mwh, reading_mwh, now_s)
-        return _doubting(self, reading_mwh, now_s)
+        return _doubting(self, reading_mwh, now_s)  # it fell, or rose more than can have flowed
 
     def _is_unchanged(self, rise_mwh: int) -> bool:
-        """Tell whether a reading that rose by `rise_mwh` shows that nothing has flowed."""
+        """Tell whether a reading that rose by `rise_mwh` shows that nothing has flowed.
+
+        It is the same, or fell by the jitter of the register. Where the register may have restarted, a
+        coarse register has no more jitter than a fine one: the fall to 0 of a small value would be jitter.
+        """
         falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
         may_have_restarted = self.register.may_restart and (falls_to_zero or self.doubt is not None)
         jitter_mwh = JITTER_MWH if may_have_restarted else self.register.jitter_mwh
@@ -167,7 +176,11 @@ class EnergyCounter:
         return left_mwh + self.register.most_mwh_in(now_s - (now_s if since is None else since))
 
 
-Counted = tuple[EnergyCounter, int]  # and the energy to be added [mWh]
+class Counted(NamedTuple):
+    """An energy counter after a reading, and the energy that this reading adds."""
+
+    counter: EnergyCounter
+    added_mwh: int
 
 
 def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
@@ -197,56 +210,105 @@ def _at_reading(
 
 
 def _with_growth(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
-    """Accept a higher reading; what was counted in advance is not counted again."""
+    """Accept a higher reading; what was counted in advance is not counted again.
+
+    `from_mwh`: where the growth begins. If that is the last reading of the meter before this one, that
+    meter is back, and there is no meter before it any more.
+    """
     ahead_mwh = counter.counted_ahead_mwh + counter.counted_mwh
     flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
     if from_mwh == counter.previous_meter_mwh:
         counter = replace(counter, previous_meter_mwh=None)
     moved = _at_reading(counter, to_mwh, flowed_mwh, now_s)
     moved = replace(moved, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
-    return moved, max(0, flowed_mwh - ahead_mwh)
+    return Counted(moved, max(0, flowed_mwh - ahead_mwh))
 
 
 def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
-    """Return the counter after a reading that does not fit; one that has lasted is accepted."""
-    before_mwh = counter.reading_mwh or 0
-    doubt, rise_mwh = _next_doubt(counter, reading_mwh, now_s)
-    free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
-    counted_mwh = max(0, min(rise_mwh, free_mwh))
-    doubt = doubt._replace(counted_mwh=counter.counted_mwh + counted_mwh)
+    """Return the counter after a reading that does not fit the accepted one: doubted, or by now accepted.
+
+    What the register grew by while it is doubted is counted in advance. A reading has lasted when
+    `CONFIRMING_READINGS` fit each other, and of a register that cannot restart for `CONFIRMING_S` as well.
+    """
+    doubt = _next_doubt(counter, reading_mwh, now_s)
+    ahead_mwh = doubt.counted_mwh - counter.counted_mwh
     counter = replace(counter, doubt=doubt, read_at=now_s)
     if doubt.reading_count < CONFIRMING_READINGS:
-        return counter, counted_mwh
+        return Counted(counter, ahead_mwh)
     if counter.register.may_restart:
-        counter, more_mwh = _after_restart(counter, doubt, now_s)
-        return counter, counted_mwh + more_mwh
-    if now_s - doubt.began_at < CONFIRMING_S:
-        return counter, counted_mwh
-    if 0 < reading_mwh - before_mwh <= counter.allowed_mwh(now_s):  # it was late
-        counter, more_mwh = _with_growth(counter, before_mwh, reading_mwh, now_s)
-        return counter, counted_mwh + more_mwh
-    moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)  # another meter
-    return replace(moved, previous_meter_mwh=before_mwh), counted_mwh
+        accepted = _accept_of_session(counter, doubt, now_s)
+    elif now_s - doubt.began_at < CONFIRMING_S:
+        return Counted(counter, ahead_mwh)
+    else:
+        accepted = _accept_of_meter(counter, doubt, now_s)
+    return Counted(accepted.counter, ahead_mwh + accepted.added_mwh)
 
 
-def _after_restart(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept a doubted reading of a register that may restart; count what can have flowed."""
-    before_mwh, reading_mwh = counter.reading_mwh or 0, doubt.reading_mwh
-    content_mwh = reading_mwh if doubt.has_fallen else reading_mwh - before_mwh
-    may_count = (
-        doubt.may_have_restarted if doubt.has_fallen else content_mwh <= counter.allowed_mwh(now_s)
-    )
-    if may_count or doubt.always_rises:  # what counts with each reading counts, however fast
-        moved = _at_reading(counter, reading_mwh, max(0, content_mwh), now_s)
-        moved = replace(
-            moved, previous_meter_mwh=before_mwh if doubt.has_fallen else counter.previous_meter_mwh
-        )
-        return moved, max(0, content_mwh - doubt.counted_mwh)
-    moved = _at_reading(counter, reading_mwh, doubt.counted_mwh, now_s)
-    if _is_corrected(before_mwh, reading_mwh):  # that is counted already
-        ahead_mwh = counter.counted_ahead_mwh + before_mwh + doubt.counted_mwh - reading_mwh
-        return replace(moved, counted_ahead_mwh=max(0, ahead_mwh)), 0
-    return replace(moved, previous_meter_mwh=before_mwh), 0
+def _accept_of_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Accept the doubted reading of a register that cannot restart: it was late, or is another meter."""
+    before_mwh = counter.reading_mwh or 0
+    if 0 < doubt.reading_mwh - before_mwh <= counter.allowed_mwh(now_s):
+        return _with_growth(counter, before_mwh, doubt.reading_mwh, now_s)
+    return _accept_other_meter(counter, doubt, now_s)
+
+
+def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Accept the doubted reading of a register that may restart, by what has happened to it.
+
+    It goes on counting, from 0 or from where it was; it was corrected; or it is another meter.
+    """
+    if _goes_on_counting(counter, doubt, now_s):
+        return _accept_content(counter, doubt, now_s)
+    if _is_corrected(counter.reading_mwh or 0, doubt.reading_mwh):
+        return _accept_correction(counter, doubt, now_s)
+    return _accept_other_meter(counter, doubt, now_s)
+
+
+def _content_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
+    """Return what the doubted register shows to have flowed [mWh]: all of it if it fell, else its rise."""
+    return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - (counter.reading_mwh or 0)
+
+
+def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
+    """Tell whether what the doubted register shows has flowed since the accepted reading.
+
+    It can have flowed in that time. Or the register has risen with each reading: then it counts, however
+    fast, because a value that is nonsense stands still.
+    """
+    if doubt.always_rises:
+        return True
+    if doubt.has_fallen:
+        return doubt.may_have_restarted
+    return _content_mwh(counter, doubt) <= counter.allowed_mwh(now_s)
+
+
+def _accept_content(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Accept a register that goes on counting: all that it shows to have flowed counts.
+
+    If it fell, its reading before the fall is remembered as one that may come back.
+    """
+    content_mwh = _content_mwh(counter, doubt)
+    moved = _at_reading(counter, doubt.reading_mwh, max(0, content_mwh), now_s)
+    if doubt.has_fallen:
+        moved = replace(moved, previous_meter_mwh=counter.reading_mwh or 0)
+    return Counted(moved, max(0, content_mwh - doubt.counted_mwh))
+
+
+def _accept_correction(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Accept a register that was corrected: by how much it fell counts as counted in advance."""
+    moved = _at_reading(counter, doubt.reading_mwh, doubt.counted_mwh, now_s)
+    fall_mwh = (counter.reading_mwh or 0) - doubt.reading_mwh
+    ahead_mwh = counter.counted_ahead_mwh + fall_mwh + doubt.counted_mwh
+    return Counted(replace(moved, counted_ahead_mwh=max(0, ahead_mwh)), 0)
+
+
+def _accept_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Accept the reading of another meter: only what it grew by while it was doubted has counted.
+
+    The reading of the meter before it is remembered, because that may come back.
+    """
+    moved = _at_reading(counter, doubt.reading_mwh, doubt.counted_mwh, now_s)
+    return Counted(replace(moved, previous_meter_mwh=counter.reading_mwh or 0), 0)
 
 
 def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
@@ -258,14 +320,18 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
     """Tell whether a register that fell can have counted all it shows since it was last read."""
     if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
-    if counter.read_at is None:
+    if counter.read_at is None:  # nobody knows how long ago that was
         return True
     elapsed_s = now_s - counter.read_at + LAG_S
     return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
 
-def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a register that seemed to restart only reached again what it showed before."""
+def _continues_restart(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
+    """Tell whether a reading continues a restart that all but the last confirming reading have shown.
+
+    The register may meanwhile show as much as before it fell. That is no return to the accepted reading:
+    the register has counted on from 0.
+    """
     doubt = counter.doubt
     if doubt is None or not (counter.register.may_restart and doubt.has_fallen):
         return False
@@ -275,25 +341,47 @@ def _has_caught_up(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bo
     return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - doubt.read_at) + JITTER_MWH
 
 
-def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> tuple[Doubt, int]:
-    """Return the doubt with one more reading, and what has flowed by that [mWh]."""
+def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
+    """Return the doubt with one more reading, and with what that adds to the energy counted in advance.
+
+    A reading that does not fit the doubted ones begins a new doubt.
+    """
     before, has_fallen = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
-    if before is not None:
-        rise_mwh = reading_mwh - before.reading_mwh
-        most_mwh = counter.register.most_mwh_in(now_s - before.read_at) + counter.register.slack_mwh
-        is_back = before.has_fallen and not has_fallen  # what fell for a moment only
-        has_grown = counter.register.may_restart and rise_mwh >= 0 and not is_back
-        if -counter.register.jitter_mwh <= rise_mwh <= most_mwh or has_grown:
-            reading_count = before.reading_count + 1
-            followed = before._replace(
-                reading_mwh=reading_mwh, read_at=now_s, reading_count=reading_count
-            )
-            return followed._replace(always_rises=before.always_rises and rise_mwh > 0), rise_mwh
-    may_have_restarted = has_fallen and _may_have_restarted(counter, reading_mwh, now_s)
-    is_counted = may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
-    return Doubt(
-        now_s, reading_mwh, now_s, has_fallen, may_have_restarted
-    ), reading_mwh if is_counted else 0
+    if before is not None and _fits_doubt(counter, before, reading_mwh, now_s):
+        flowed_mwh = reading_mwh - before.reading_mwh
+        doubt = before._replace(
+            reading_mwh=reading_mwh,
+            read_at=now_s,
+            reading_count=before.reading_count + 1,
+            always_rises=before.always_rises and flowed_mwh > 0,
+        )
+    else:
+        may_have_restarted = has_fallen and _may_have_restarted(counter, reading_mwh, now_s)
+        is_counted = may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
+        flowed_mwh = reading_mwh if is_counted else 0
+        doubt = Doubt(
+            began_at=now_s,
+            reading_mwh=reading_mwh,
+            read_at=now_s,
+            has_fallen=has_fallen,
+            may_have_restarted=may_have_restarted,
+        )
+    free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
+    added_mwh = max(0, min(flowed_mwh, free_mwh))
+    return doubt._replace(counted_mwh=counter.counted_mwh + added_mwh)
+
+
+def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: float) -> bool:
+    """Tell whether a reading fits the doubted ones: power and time allow what it has moved by since.
+
+    One of a register that may restart need only rise, unless it has fallen and is now back where it was.
+    """
+    rise_mwh = reading_mwh - doubt.reading_mwh
+    most_mwh = counter.register.most_mwh_in(now_s - doubt.read_at) + counter.register.slack_mwh
+    if -counter.register.jitter_mwh <= rise_mwh <= most_mwh:
+        return True
+    is_back = doubt.has_fallen and reading_mwh >= (counter.reading_mwh or 0)
+    return counter.register.may_restart and rise_mwh >= 0 and not is_back
 
 
 # --- what can flow at a charging point -----------------------------------------------------------

@@ -28,13 +28,17 @@ class CountedReading:
 def filter_energies(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> CountedReading:
-    """Return a reading without the energies that their counters doubt, and the counters after it."""
+    """Return a reading without the energies that their counters doubt, and the counters after it.
+
+    `now_s` is monotonic, as the counters need it. `now` is the date, which a record keeps over a restart:
+    when the last register moved; None: the date is not valid.
+    """
     energy = point.energy
     counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
     if not counted:
         return CountedReading(energy=energy, values=values, added_mwh={})
     accepted, added_mwh = dict(values), dict.fromkeys(counted, 0)
-    moved_at = energy.moved_at
+    last_moved = energy.last_moved
     for quantity in counted:
         before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
@@ -43,10 +47,10 @@ def filter_energies(
         else:
             accepted[quantity] = after.reading_mwh
         if after.reading_mwh != before.reading_mwh:
-            moved_at = now
+            last_moved = now
         energy = _with_counter(energy, quantity, after)
-    if moved_at is not energy.moved_at:
-        energy = replace(energy, moved_at=moved_at)
+    if last_moved is not energy.last_moved:
+        energy = replace(energy, last_moved=last_moved)
     return CountedReading(energy=energy, values=accepted, added_mwh=added_mwh)
 
 
@@ -58,21 +62,24 @@ def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounte
 
 
 def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) -> ChargingPoint:
-    """Return the point with the energy that has flowed added to its session and to its total."""
+    """Return the point with the energy that has flowed added to its session and to its total.
+
+    The session follows the charger's own register of the session once that is adopted. Else it follows
+    the register of the total, or where there is none, the power over time.
+    """
     energy, added_mwh = believed.energy, believed.added_mwh
-    flowed_mwh = 0
-    if energy.is_register_adopted:
-        flowed_mwh = added_mwh.get(Quantity.SESSION_ENERGY, 0)
+    measured_mwh = 0  # by the register of the total, else by the power
     if Quantity.ENERGY in added_mwh:
-        added = added_mwh[Quantity.ENERGY]
-        energy = _with_total(energy, added)
-        flowed_mwh = flowed_mwh if energy.is_register_adopted else added
-    else:
-        power = believed.values.get(Quantity.POWER)
-        if isinstance(power, int) and "energy" not in point.settings.capabilities:
-            power_counter, added = energy.power_counter.add_power(power, now_s)
+        measured_mwh = added_mwh[Quantity.ENERGY]
+        energy = _with_total(energy, measured_mwh)
+    elif "energy" not in point.settings.capabilities:
+        power_w = believed.values.get(Quantity.POWER)
+        if isinstance(power_w, int):
+            power_counter, measured_mwh = energy.power_counter.add_power(power_w, now_s)
             energy = replace(energy, power_counter=power_counter)
-            flowed_mwh = flowed_mwh if energy.is_register_adopted else added
+    flowed_mwh = (
+        added_mwh.get(Quantity.SESSION_ENERGY, 0) if energy.is_register_adopted else measured_mwh
+    )
     session = _with_energy(point.session, flowed_mwh)
     if energy is point.energy and session is point.session:
         return point
@@ -80,7 +87,10 @@ def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) 
 
 
 def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
-    """Return the counters with a total that has grown, or with its first value."""
+    """Return the counters with a total that has grown, or with its first value.
+
+    The first value is the register's own, once a second reading has confirmed it.
+    """
     if energy.lifetime_mwh is not None:
         if not added_mwh:
             return energy
@@ -91,7 +101,8 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     return replace(
         energy,
         lifetime_mwh=max(0, counter.reading_mwh or 0),
-        lifetime_counter=replace(counter, previous_meter_mwh=None),  # unconfirmed: that is no meter
+        # a reading before the confirmed one was never confirmed: it is of no meter that may come back
+        lifetime_counter=replace(counter, previous_meter_mwh=None),
     )
 
 
@@ -124,16 +135,16 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
     """
     energy = point.energy
     if energy.is_register_adopted or not point.session.is_open:
-        return point
+        return point  # its growth counts already, or there is no session
     session, reading_mwh = point.session.latest, point.number(Quantity.SESSION_ENERGY)
     if session is None or reading_mwh is None:
-        return point
+        return point  # the charger has no such register
     if energy.register_before_mwh is not None:
         content_mwh = 0 if reading_mwh == energy.register_before_mwh else reading_mwh
     elif is_of_this_session(point.session, now_s):
         content_mwh = reading_mwh
     else:
-        return point
+        return point  # it may still be of the session before
     session = replace(session, energy_mwh=max(session.energy_mwh, content_mwh))
     return replace(
         point,

@@ -53,7 +53,11 @@ def with_shown_reason(
 def _silent_charger_reason(
     point: ChargingPoint, reason: Reason, *, is_load_managed: bool
 ) -> Reason:
-    """Return the reason to show for a charger whose state is not known."""
+    """Return the reason to show for a charger whose state is not known.
+
+    It has not been read since the start, or it is silent. Load management explains a silent one by
+    itself, unless the link is lost as well.
+    """
     is_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
     if not is_lost and not point.link.was_heard:
         return Reason.NOT_READ_YET
@@ -70,7 +74,7 @@ def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) ->
         or point.link.acknowledged_ma != offer_ma
         or point.link.acknowledged_since is None
     ):
-        return False
+        return False  # it does not report a setpoint, or the offer has not reached it yet
     if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + APPLIED_AFTER_S:
-        return False
+        return False  # what was read may still be the setpoint before
     return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, 300)

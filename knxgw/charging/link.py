@@ -12,7 +12,9 @@ from knxgw.charging.quantities import Quantity
 def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Return the point after the link to its charger changed, with the faults that it means.
 
-    While the charger is not reachable, or another model answers, its values are not known.
+    While the charger is not reachable, or another model answers, its values are not known. Whether a
+    vehicle is connected stays as it was, so that an unplugging meanwhile is noticed. The time below the
+    "complete" threshold is not counted across the change.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():
@@ -22,7 +24,6 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
         point = _without_values(
             point, [q for q in point.readings.read_at if q not in point.metered_quantities]
         )
-    # `is_connected` stays, so that an unplugging meanwhile is noticed
     return replace(
         point,
         link=replace(point.link, condition=condition),
@@ -63,17 +64,20 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
 
 
 def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
-    """Return the point after its charger acknowledged an offer; a pause, or its end, is dated."""
-    paused_at = now_s if offer_ma == 0 or point.link.acknowledged_ma == 0 else point.link.paused_at
-    acknowledged_since = (
-        now_s if offer_ma != point.link.acknowledged_ma else point.link.acknowledged_since
-    )
+    """Return the point after its charger acknowledged an offer.
+
+    It is dated since when that offer holds, and when our pause (0 A) was last in force: now, if the charger
+    took it or leaves it with this offer.
+    """
+    link = point.link
+    is_pause, was_pause = offer_ma == 0, link.acknowledged_ma == 0
+    is_new = offer_ma != link.acknowledged_ma
     return replace(
         point,
         link=replace(
-            point.link,
+            link,
             acknowledged_ma=offer_ma,
-            acknowledged_since=acknowledged_since,
-            paused_at=paused_at,
+            acknowledged_since=now_s if is_new else link.acknowledged_since,
+            paused_at=now_s if is_pause or was_pause else link.paused_at,
         ),
     )

@@ -56,7 +56,7 @@ class ChargerLink:
     was_heard: bool = False  # it has reported its state since the start
     acknowledged_ma: int | None = None  # last offer that it acknowledged
     acknowledged_since: float | None = None  # [monotonic s]
-    paused_at: float | None = None  # when our own pause was last in force [monotonic s]
+    paused_at: float | None = None  # when the charger last took our pause, or left it [monotonic s]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class EnergyState:
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
     power_counter: PowerCounter = field(default_factory=PowerCounter)  # where only power is read
     counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of other registers
-    moved_at: datetime | None = None  # when one of them moved last [UTC], if the time was valid
+    last_moved: datetime | None = None  # when one of them moved last [UTC]; None: no valid date
     register_before_mwh: int | None = None  # the charger's register of the session, at plug-in
     is_register_adopted: bool = False  # the energy of the session follows that register
 

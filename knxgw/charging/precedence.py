@@ -1,4 +1,4 @@
-"""What a charging point may draw: any zero source wins, then the smallest cap, then the wish.
+"""What a charging point may draw: any zero source wins, then the smallest cap, then what is requested.
 
 Source: load-management 6, 17.
 """
@@ -77,7 +77,7 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
     Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
-    grid_stops = grid_ma is not None and grid_ma < lowest_ma  # that cannot be said to the charger
+    grid_stops = grid_ma is not None and grid_ma < lowest_ma  # the charger cannot offer so little
     ranks = (
         (inputs.is_misconfigured or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
         (inputs.has_charger_error, 0, Reason.FAULT),
@@ -99,17 +99,18 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
 def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
     """Return the decision that holds now: what is requested, unless a constraint says less.
 
-    The reason is the highest rank that is effective.
+    Of several constraints that stop, and of several equal caps, the one with the highest rank is the
+    reason: `constraints` come in that order.
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:
             return Decision(offer_ma=0, reason=constraint.reason)
-    offer_ma, reason = requested
-    if offer_ma == 0:
+    if requested.offer_ma == 0:
         return requested
-    for cap_ma, why in constraints:
+    offer_ma, reason = requested
+    for cap_ma, cap_reason in constraints:
         if cap_ma < offer_ma:
-            offer_ma, reason = cap_ma, why
+            offer_ma, reason = cap_ma, cap_reason
     return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
 
 

@@ -6,7 +6,7 @@ next reading that shows something new.
 Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -85,24 +85,28 @@ def observe_repeated(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint | None:
-    """Return the point after a reading that shows nothing new; None: it shows something new.
+    """Return the point after a reading of its charger that shows nothing new; None: it shows something new.
 
-    Most readings are like that, so this path must be quick.
+    Only the age of its values, and how far apart readings come, are noted. Most readings are like that,
+    so this path must be quick.
     """
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
-        return None
-    if unavailable and not point.is_reported_unavailable(unavailable - point.metered_quantities):
-        return None
+        return None  # a value is another one than before
+    metered = point.installation.metered_quantities
+    if not metered.isdisjoint(values):
+        return None  # the meter's figures stand for these: they have to be left out first
+    asked: Collection[Quantity] = values
+    if unavailable:
+        unavailable -= metered
+        if not point.is_reported_unavailable(unavailable):
+            return None  # the charger says for the first time that it has no value
+        asked = [*values, *unavailable]
     oldest_at = min(map(readings.read_at.__getitem__, values))
     if oldest_at < now_s - RECENT_S:
+        return None  # the value may have been stale meanwhile: what followed from that ends
+    if _counts_when_repeated(point, values):
         return None
-    counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    if counts_power or point.faults.present or point.has_doubted_counter:
-        return None
-    if not point.installation.metered_quantities.isdisjoint(values):
-        return None
-    asked = [*values, *(unavailable - point.metered_quantities)] if unavailable else values
     spacings_s = readings.spacings_s
     if spacings_s or now_s - oldest_at > USUAL_PERIOD_S:
         spacings_s = spacings_with(readings, values, now_s)
@@ -110,22 +114,38 @@ def observe_repeated(
     return point.with_readings(readings.with_times(read_at, spacings_s, now_s))
 
 
+def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]) -> bool:
+    """Tell whether the same values again may change more of a point than their age.
+
+    Where energy follows from power, each reading of the power adds some. The same values again may end
+    a fault, or confirm an energy that is doubted.
+    """
+    counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
+    return counts_power or bool(point.faults.present) or point.has_doubted_counter
+
+
 def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with its session brought up to the last reading that showed nothing new."""
+    """Return the point with its session brought up to the last reading that showed nothing new.
+
+    The session follows that reading as if it had been taken in fully when it came: with the charger's own
+    times of the session, unless they were read too early to belong to this one.
+    """
     readings, session = point.readings, point.session
     repeated_at = readings.repeated_at
     if repeated_at is None:
-        return point
+        return point  # every reading has been taken in fully
     if now is not None:
         now -= timedelta(seconds=now_s - repeated_at)
     point = point.with_readings(readings.with_times(readings.read_at, readings.spacings_s, None))
     if session.latest is None or session.began_at is None:
         return follow_session(point, repeated_at, now)
-    since = session.began_at + counting.SESSION_VALUES_AFTER_S
+    of_this_session_from = session.began_at + counting.SESSION_VALUES_AFTER_S
     reported = {
         quantity: readings.values[quantity]
         for quantity, read_at in readings.read_at.items()
-        if quantity in _OF_SESSION and quantity in readings.values and read_at >= since
+        if quantity in _OF_SESSION
+        and quantity in readings.values
+        and read_at >= of_this_session_from
     }
     return follow_session(adopt_session_times(point, reported, repeated_at, now), repeated_at, now)
 
@@ -175,7 +195,8 @@ def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     """
     manual = point.is_started_manually
     process_input = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
-    was_unplugged = before.process.is_connected is False  # else it may be there for a while already
+    # not known (None): the vehicle may have been there for a while, and the register may count for it
+    was_unplugged = before.process.is_connected is False
     register_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
     return replace(
         point,
@@ -193,16 +214,18 @@ def _update_card(point: ChargingPoint) -> ChargingPoint:
     """Return the point with the card that enabled charging: not the one shown before plug-in.
 
     Chargers may go on showing the card of the last session. The same card again counts when charging
-    begins. What the charger shows first after a restart counts as shown before.
+    begins. What the charger shows first after a restart counts as shown before. It is noted as well
+    whether the charger has asked for a card since plug-in.
     """
     shown = point.value(Quantity.RFID)
     if not isinstance(shown, str):
-        return point
+        return point  # no card is read from this charger
     process, state = point.process, point.value(Quantity.STATE)
     card = process.card
     if process.is_connected and state == ChargingState.MANUAL_START and not card.was_requested:
         card = replace(card, was_requested=True)
-    if card.shown_before is None or (not process.is_connected and not shown and card.shown_before):
+    has_removed_card = not process.is_connected and not shown and bool(card.shown_before)
+    if card.shown_before is None or has_removed_card:
         card = replace(card, shown_before=shown)
     elif process.is_connected and shown and shown not in (card.enabled_by, card.shown_before):
         card = replace(card, enabled_by=shown) if state in _ENABLED else card
@@ -218,12 +241,16 @@ _ENABLED = (
 
 
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point after the vehicle was unplugged: its session is over."""
+    """Return the point after the vehicle was unplugged: its session is over.
+
+    What was noted of this vehicle is forgotten; the card that the charger still shows is remembered, so
+    that it does not count for the next session.
+    """
     session, shown = point.session, str(point.value(Quantity.RFID) or "")
     if session.latest is not None and session.latest.is_open:
         timed = with_start_time(session.latest, session.began_at, now_s, now)
-        closed = sessions.close(timed, *_ending(point))
-        session = replace(session, latest=closed)
+        ending, held_by = _ending(point)
+        session = replace(session, latest=sessions.close(timed, ending, held_by))
     process = replace(
         _advanced(point.process, ProcessInput.UNPLUGGED),
         card=CardState(shown_before=shown),
@@ -249,7 +276,7 @@ def _ending(point: ChargingPoint) -> tuple[SessionEnding, Reason | None]:
 def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
     """Raise or clear `ChargerError` by the charger's state and its fault registers."""
     state = point.value(Quantity.STATE)
-    if state is None:  # not read since it came back: what it said before still holds
+    if state is None:  # not read since the charger came back: a fault from before stays
         return point
     in_error = state == ChargingState.ERROR
     has_error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
@@ -261,13 +288,18 @@ def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
 
 
 def _update_temperature_warning(point: ChargingPoint) -> ChargingPoint:
-    """Return the point with its temperature warning: on at the threshold, off a little below."""
-    temperature = point.number(Quantity.TEMPERATURE)
-    if temperature is None:
+    """Return the point with its temperature warning: on at the threshold, off a little below.
+
+    Without a temperature the warning stays as it is.
+    """
+    centi_c = point.number(Quantity.TEMPERATURE)
+    if centi_c is None:
         return point
-    warning = point.settings.temperature.warning_c * 100
+    warning_centi_c = point.settings.temperature.warning_c * 100
     readings = point.readings
-    is_hot = temperature >= (warning - HYSTERESIS_CENTI_C if readings.is_hot else warning)
+    is_hot = centi_c >= (
+        warning_centi_c - HYSTERESIS_CENTI_C if readings.is_hot else warning_centi_c
+    )
     if is_hot == readings.is_hot:
         return point
     return point.with_readings(replace(readings, is_hot=is_hot))

@@ -8,7 +8,7 @@ holding it back, until the bus or a person says otherwise: nobody gets more curr
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from knxgw.catalogue.codes import Reason
 from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
@@ -116,10 +116,10 @@ def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
     """Return the counters as they were; how much can have flowed since then, only the clock tells."""
-    moved_at = stored.counters.moved_at
+    last_moved = stored.counters.last_moved
     off_s, heard_at = UNKNOWN_OFF_S, None
-    if now is not None and moved_at is not None:
-        off_s = max(0.0, (now - moved_at).total_seconds())
+    if now is not None and last_moved is not None:
+        off_s = max(0.0, (now - last_moved).total_seconds())
         heard_at = now_s - off_s
 
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
@@ -136,7 +136,7 @@ def _restored_energy(
             quantity: as_it_was(new_counter(point.settings, quantity), reading_mwh)
             for quantity, reading_mwh in stored.counters.readings_mwh.items()
         },
-        moved_at=moved_at,
+        last_moved=last_moved,
         register_before_mwh=stored.counters.register_before_mwh,
         is_register_adopted=stored.counters.is_register_adopted,
     )
@@ -145,36 +145,48 @@ def _restored_energy(
 def _restored_process(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> ChargingProcess:
-    """Return the charging process as far as the record tells; `has_start_object`: see `restored`."""
-    stage, connected = _restored_stage(point, stored, has_start_object=has_start_object)
+    """Return the charging process as far as the record tells; `has_start_object`: see `restored`.
+
+    A process that was complete stays so: the time below the threshold counts as over.
+    """
+    restored_plug = _restored_plug(point, stored, has_start_object=has_start_object)
     return replace(
         point.process,
-        is_connected=connected,
-        stage=stage,
+        is_connected=restored_plug.is_connected,
+        stage=restored_plug.stage,
         has_charged=stored.has_charged,
         below_s=point.settings.complete_time_s if stored.is_complete else 0.0,
         is_complete=stored.is_complete,
     )
 
 
-def _restored_stage(
+class RestoredPlug(NamedTuple):
+    """Where the process was, and whether a vehicle was there; None: not known."""
+
+    stage: Process
+    is_connected: bool | None
+
+
+def _restored_plug(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
-) -> tuple[Process, bool | None]:
+) -> RestoredPlug:
     """Return the stage of the process, and whether a vehicle is there.
 
     Manual or automatic start may have been configured since. A process that may have been cancelled
     waits for a start command, or until the vehicle is plugged in again.
     """
-    known = stored.is_connected is not None or "connected" not in stored.unknown_fields
-    is_known = known and stored.is_cancelled is not None
+    is_plug_known = stored.is_connected is not None or "connected" not in stored.unknown_fields
+    is_known = is_plug_known and stored.is_cancelled is not None
     if not is_known and has_start_object and "start_stop" in point.settings.capabilities:
-        return Process.WAITING, True  # a vehicle that is not there is missed at the first reading
+        # a vehicle is assumed: if there is none, the first reading shows it
+        return RestoredPlug(Process.WAITING, is_connected=True)
     if not stored.is_connected:
-        return Process.NO_VEHICLE, stored.is_connected
+        return RestoredPlug(Process.NO_VEHICLE, stored.is_connected)
     if stored.is_cancelled:
-        return Process.CANCELLED, True
-    waits = point.is_started_manually and not stored.is_started
-    return (Process.WAITING if waits else Process.FREE), True
+        return RestoredPlug(Process.CANCELLED, is_connected=True)
+    if point.is_started_manually and not stored.is_started:
+        return RestoredPlug(Process.WAITING, is_connected=True)
+    return RestoredPlug(Process.FREE, is_connected=True)
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -206,7 +218,7 @@ class StoredCounters:
     """What a record says of the counters beside the one of the total."""
 
     readings_mwh: Mapping[Quantity, int] = field(default_factory=dict)
-    moved_at: datetime | None = None
+    last_moved: datetime | None = None
     register_before_mwh: int | None = None
     is_register_adopted: bool = False
 
@@ -234,7 +246,10 @@ def read_record(record: object) -> Stored:
 
 
 def _session(reader: RecordReader) -> Session | None:
-    """Return the session of a record; one of which anything is not known is none."""
+    """Return the session of a record; None: there was none yet, or not all of it can be read.
+
+    One that cannot be read is noted in `reader.unknown_fields`. Only its details may be missing.
+    """
     part = reader.part("session")
     if part is None:
         return None
@@ -276,7 +291,7 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
     found = {one: part.number(one.value, -MOST_MWH, MOST_MWH, is_optional=True) for one in COUNTED}
     counters = StoredCounters(
         readings_mwh={one: mwh for one, mwh in found.items() if mwh is not None},
-        moved_at=part.moment("moved_at"),
+        last_moved=part.moment("moved_at"),
         register_before_mwh=part.number("register_before_mwh", -MOST_MWH, MOST_MWH),
         is_register_adopted=bool(part.flag("session_adopted")),
     )
@@ -289,7 +304,7 @@ def _counters_record(point: ChargingPoint) -> dict[str, Any]:
     """Return the plain data of the counters beside the one of the total."""
     return {
         **{quantity.value: one.reading_mwh for quantity, one in point.energy.counters.items()},
-        "moved_at": point.energy.moved_at.isoformat() if point.energy.moved_at else None,
+        "moved_at": point.energy.last_moved.isoformat() if point.energy.last_moved else None,
         "register_before_mwh": point.energy.register_before_mwh,
         "session_adopted": point.energy.is_register_adopted,
     }

@@ -35,9 +35,9 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     state = point.session
     session, began_at = state.latest, state.began_at
     if session is None or began_at is None:
-        return point
+        return point  # there is no session to date
     drew_at = None if state.drew_at is None else now - timedelta(seconds=now_s - state.drew_at)
-    if not state.is_restored or session.started_at is None:
+    if not state.is_restored or session.started_at is None:  # it began in this run, or undated
         started_at = now - timedelta(seconds=now_s - began_at)
         dated = replace(session, started_at=started_at, ended_at=drew_at or session.ended_at)
         return replace(point, session=replace(state, latest=dated))

@@ -7,7 +7,7 @@ Source: load-management 14.3; [reference-manual] tables 36-61.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.charging import counting
@@ -33,30 +33,52 @@ def adopt_session_times(
 
     Until this session has lasted a while, they may be those of the session before.
     """
-    session, state = point.session.latest, point.session
-    if session is None or not counting.is_of_this_session(state, now_s):
+    if point.session.latest is None or not counting.is_of_this_session(point.session, now_s):
         return point
-    duration = values.get(Quantity.SESSION_DURATION)
-    if isinstance(duration, int) and duration > 0:
-        if duration < session.duration_s - EARLY_S:  # it began again with a start command
-            lasted_s = round(now_s - (state.began_at or now_s))
-            session = replace(session, duration_s=min(session.duration_s, lasted_s))
-            state = replace(state, has_duration_restarted=True)
-        elif not state.has_duration_restarted:
-            session = replace(session, duration_s=duration)
+    state = _with_reported_duration(point.session, point.session.latest, values, now_s)
+    if now is not None and state.latest is not None:
+        zone = point.installation.zone
+        session = _with_reported_times(state.latest, values, now, zone)
+        state = state if session is state.latest else replace(state, latest=session)
+    return point if state is point.session else replace(point, session=state)
+
+
+def _with_reported_duration(
+    state: SessionState, session: Session, values: Mapping[Quantity, Value], now_s: float
+) -> SessionState:
+    """Return the session with the duration that the charger reports.
+
+    A charger may begin its duration again with a start command. From then on the gateway's own counts.
+    """
+    duration_s = values.get(Quantity.SESSION_DURATION)
+    if not isinstance(duration_s, int) or duration_s <= 0:
+        return state
+    if duration_s < session.duration_s - EARLY_S:  # it has begun again
+        lasted_s = round(now_s - (state.began_at or now_s))
+        session = replace(session, duration_s=min(session.duration_s, lasted_s))
+        return replace(state, latest=session, has_duration_restarted=True)
+    if state.has_duration_restarted:
+        return state
+    return replace(state, latest=replace(session, duration_s=duration_s))
+
+
+def _with_reported_times(
+    session: Session, values: Mapping[Quantity, Value], now: datetime, zone: tzinfo
+) -> Session:
+    """Return the session with start and end by the clock of the charger, which is in `zone`.
+
+    A start that is clearly later than the known one is that of a resume: it is left out.
+    """
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
-    zone = point.installation.zone
-    if now is not None and isinstance(start, int):
+    if isinstance(start, int):
         near = session.started_at or now
         started_at = sessions.moment_near(near, start, zone)
         if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
             session = replace(session, started_at=started_at)
-    if now is not None and isinstance(end, int) and end > 0:
+    if isinstance(end, int) and end > 0:
         near = session.ended_at or now
         session = replace(session, ended_at=sessions.moment_near(near, end, zone))
-    if session is state.latest:
-        return point
-    return replace(point, session=replace(state, latest=session))
+    return session
 
 
 EARLY_S = 30  # by which a charger's own duration may be shorter than ours
@@ -66,28 +88,42 @@ LATE_S = 300  # after which a charger's own start is that of a resume
 
 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with its session begun, timed and found complete, by what is known now."""
+    """Return the point with its session begun, timed and found complete, by what is known now.
+
+    It is noted as well that the vehicle has charged since plug-in, and the charger's register of the
+    session is adopted as soon as it can only be of this one.
+    """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
     if point.process.is_connected is False:
-        return point
+        return point  # without a vehicle there is no session to follow
     if is_charging and not point.session.is_open:
         point = _begin(point, now_s, now)
     point = counting.adopt_session_register(point, now_s)
     current_ma = fresh_current_ma(point, now_s)
-    is_above_threshold = _is_above_threshold(point, current_ma)
-    process = point.process
-    if is_charging and is_above_threshold and not process.has_charged:
-        process = replace(process, has_charged=True)
-    if current_ma is None and process.has_charged:  # not measured, or not read yet
-        if process.counted_until is not None:
-            process = replace(process, counted_until=None)
-    else:
-        process = _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
-    session = _timed(point, now_s, now, is_drawing=is_charging and is_above_threshold)
+    is_drawing = is_charging and _is_above_threshold(point, current_ma)
+    process = _with_progress(point, current_ma, now_s, is_drawing=is_drawing)
+    session = _timed(point, now_s, now, is_drawing=is_drawing)
     if session is point.session and process is point.process:
         return point
     return point.with_session_and_process(session, process)
+
+
+def _with_progress(
+    point: ChargingPoint, current_ma: int | None, now_s: float, *, is_drawing: bool
+) -> ChargingProcess:
+    """Return the process: whether the vehicle has charged, and whether charging is complete by now.
+
+    `current_ma`: the fresh current; None: not measured, or not read yet. Then no time below the
+    threshold is counted once the vehicle has charged.
+    """
+    process = point.process
+    if is_drawing and not process.has_charged:
+        process = replace(process, has_charged=True)
+    if current_ma is not None or not process.has_charged:
+        is_above_threshold = _is_above_threshold(point, current_ma)
+        return _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
+    return process if process.counted_until is None else replace(process, counted_until=None)
 
 
 def _timed(
@@ -118,7 +154,7 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     session = SessionState(
         latest=sessions.begin(now),
         began_at=now_s,
-        is_unreported=point.session.is_unreported,  # of the one before: that is yet to be reported
+        is_unreported=point.session.is_unreported,  # the session before is yet to be reported
     )
     process, shown = point.process, point.value(Quantity.RFID)
     card = process.card
@@ -166,12 +202,12 @@ def _update_complete(
 
     After `complete_time_s` charging is complete. While the offer is 0 A, no time is counted.
     """
-    if is_above_threshold or not process.has_charged:
+    if is_above_threshold or not process.has_charged:  # it charges, or has not begun to
         if not process.below_s and process.counted_until is None and not process.is_complete:
             return process
         return replace(process, below_s=0.0, counted_until=None, is_complete=False)
     decision = point.control.decision
-    if decision is not None and decision.offer_ma == 0:
+    if decision is not None and decision.offer_ma == 0:  # nothing flows because nothing may
         return replace(process, counted_until=None)
     elapsed_s = now_s - process.counted_until if process.counted_until is not None else 0.0
     below_s = process.below_s + elapsed_s
