@@ -19,6 +19,7 @@ from knxgw.website.merge_patch import difference
 log = logging.getLogger(__name__)
 ROUND_S = 0.5
 BEAT_S = 5.0
+CHECK_S = 4.0  # a log-off ends streams within 5 s, also while there is much to tell
 ROWS_S = 0.25  # between two looks for new rows of a monitor
 KEPT_DELTAS = 120
 MOST_STREAMS = 56  # of the 80 threads; the others make pages
@@ -91,7 +92,7 @@ class Publisher:
     ) -> Iterator[bytes]:
         """Return the encoded messages of a topic, for a session, from the id `after` on.
 
-        `is_allowed` is asked at each beat: a session that has ended ends its streams.
+        `is_allowed` is asked every few seconds: a session that has ended ends its streams.
         Raises: KeyError, TooManyStreamsError.
         """
         found = self._topics[topic]
@@ -129,7 +130,7 @@ class Publisher:
         yield b"retry: 2000\n\n"
         checked_at = said_at = self._now() - BEAT_S
         while True:
-            if self._now() - checked_at >= BEAT_S:
+            if self._now() - checked_at >= CHECK_S:
                 if not is_allowed():
                     yield self._message("bye", 0, {"why": "logged_off"}).encoded()
                     return
@@ -172,7 +173,7 @@ class Publisher:
         yield b"retry: 2000\n\n"
         seen, checked_at = self._number_of(after), self._now() - BEAT_S
         while True:
-            if self._now() - checked_at >= BEAT_S:
+            if self._now() - checked_at >= CHECK_S:
                 if not is_allowed():
                     yield self._message("bye", seen, {"why": "logged_off"}).encoded()
                     return
@@ -180,7 +181,7 @@ class Publisher:
             with self._changed:
                 news = self._since(topic, seen)
                 if not news and not self._bye:
-                    self._wait_for_news(topic, seen)
+                    self._wait_for_news(topic, seen, checked_at + CHECK_S)
                     news = self._since(topic, seen)
                 bye, seen = self._bye, topic.number
             for one in news:
@@ -191,9 +192,10 @@ class Publisher:
             if not news:
                 yield self._message("beat", seen, {"at": self._utc_now().isoformat()}).encoded()
 
-    def _wait_for_news(self, topic: _Topic, seen: int) -> None:
-        """Wait until there is something that a listener has not seen; called with the lock."""
-        self._changed.wait_for(lambda: topic.number != seen or bool(self._bye), BEAT_S)
+    def _wait_for_news(self, topic: _Topic, seen: int, until_s: float) -> None:
+        """Wait until a listener has to be told something, or looked at; called with the lock."""
+        wait_s = min(CHECK_S, max(0.0, until_s - self._now()))
+        self._changed.wait_for(lambda: topic.number != seen or bool(self._bye), wait_s)
 
     def _since(self, topic: _Topic, seen: int) -> list[Message]:
         """Return what a listener has to get that has seen a number; called with the lock."""

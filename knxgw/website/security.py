@@ -59,7 +59,7 @@ class Gate:
     """Who is let in, and under which names the device answers."""
 
     accounts: Accounts
-    cookie: str  # cookies ignore ports: two devices behind one host must not share one
+    cookie: str  # its name, where the address has no port
     host_names: Callable[[], frozenset[str]] = frozenset  # lower case, beside addresses, localhost
 
     def guard(self, app: Flask) -> None:
@@ -70,12 +70,12 @@ class Gate:
 
     def token(self) -> str | None:
         """Return the session token that the browser sent."""
-        return request.cookies.get(self.cookie)
+        return request.cookies.get(self._name())
 
     def keep(self, answer: AnyResponse, token: str, *, stays: bool) -> None:
         """Let the browser keep a session token."""
         answer.set_cookie(
-            self.cookie,
+            self._name(),
             token,
             max_age=COOKIE_DAYS * 86_400 if stays else None,
             httponly=True,
@@ -84,9 +84,24 @@ class Gate:
             path="/",
         )
 
+    def still_lets_in(self) -> Callable[[], bool]:
+        """Return what tells later, and elsewhere, whether whoever asks now would be let in again."""
+        token, right = self.token(), _right_of_view()
+
+        def tells() -> bool:
+            session = self.accounts.session_of(token)
+            return session is not None and session.may(right)
+
+        return tells
+
     def forget(self, answer: AnyResponse) -> None:
         """Let the browser forget its session token."""
-        answer.delete_cookie(self.cookie, path="/", httponly=True, samesite="Lax")
+        answer.delete_cookie(self._name(), path="/", httponly=True, samesite="Lax")
+
+    def _name(self) -> str:
+        """Return the name of the session cookie: cookies ignore ports, two devices of a host do not."""
+        port = request.host.rpartition(":")[2]
+        return f"{self.cookie}_{port}" if port.isdecimal() and port.isascii() else self.cookie
 
     def is_ours(self, host: str) -> bool:
         """Tell whether a `Host` names this device: an address cannot be bound to another one."""
@@ -115,7 +130,7 @@ class Gate:
             return self._ask_to_log_in()
         if request.method in UNSAFE:
             self._check_form(session)
-        return self._check_right(session, getattr(view, NEEDS, Right.SEE))
+        return self._check_right(session, _right_of_view())
 
     def _check_right(self, session: SessionView, right: Right) -> AnyResponse | None:
         if session.must_change and right is not Right.OWN_PASSWORD:
@@ -155,6 +170,14 @@ def protect(answer: Response) -> Response:
     return answer
 
 
+def _right_of_view() -> Right:
+    """Return the right that the page asks for; one that is not there asks for the least."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    right = getattr(view, NEEDS, Right.SEE)
+    assert isinstance(right, Right)  # noqa: S101 - `needs` put it there
+    return right
+
+
 def _page_asked_from() -> str:
     """Return the page to come back to: the one that is asked for, or where its form stands."""
     if request.method not in UNSAFE:
@@ -165,9 +188,8 @@ def _page_asked_from() -> str:
 
 def local_target(wanted: str | None) -> str:
     """Return where to go after a log-in: a page of this device, else the first one."""
-    if wanted and wanted.startswith("/") and not wanted.startswith(("//", "/\\")):
-        return "".join(one for one in wanted if one.isprintable() and one not in "\\\r\n")
-    return "/"
+    plain = "".join(one for one in wanted or "" if one.isprintable() and one != "\\")
+    return plain if plain.startswith("/") and not plain.startswith("//") else "/"
 
 
 def _without_port(host: str) -> str:

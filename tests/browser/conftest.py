@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.device import Device
-from tests.browser.site import ARGUMENTS, CHROMIUM, COOKIE, DemoSite, Visit, visit
+from tests.browser.site import ARGUMENTS, CHROMIUM, DemoSite, Visit, cookie_of, visit
 from tests.support.processes import process
 
 ARTEFACTS = Path(os.environ.get("KNXGW_SCREENSHOTS", "build/screenshots"))
@@ -70,7 +70,7 @@ def signed_in(browser: Browser, demo: DemoSite) -> str:
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{demo.base}/")
-    (cookie,) = [one for one in context.cookies() if one["name"] == COOKIE]
+    (cookie,) = [one for one in context.cookies() if one["name"] == cookie_of(demo.base)]
     context.close()
     return str(cookie["value"])
 

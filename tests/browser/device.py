@@ -9,7 +9,7 @@ from typing import Self
 from bench.interruption import SiteThread
 from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
-from tests.browser.site import COOKIE, DemoSite
+from tests.browser.site import DemoSite, cookie_of
 from tests.support.processes import Running, free_port, gateway, health
 from tests.support.visitor import PASSWORD, Visitor
 from tests.support.waiting import wait_until
@@ -48,7 +48,8 @@ class Device:
             found.start()
             visitor = Visitor(found._port)
             visitor.first_log_in(folder / "state")
-            (found.session,) = [one.value or "" for one in visitor.cookies if one.name == COOKIE]
+            name = cookie_of(f"http://127.0.0.1:{found._port}")
+            (found.session,) = [one.value or "" for one in visitor.cookies if one.name == name]
             yield found
         finally:
             found._process.close()

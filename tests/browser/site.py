@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
@@ -22,7 +23,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-COOKIE = "knxgw"  # of a session
+COOKIE = "knxgw"  # of a session, where the address has no port
 HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 800}
 
 
@@ -81,6 +82,12 @@ class Visit:
         return [one for one in self.wrong if not any(part in one for part in self.expected)]
 
 
+def cookie_of(base: str) -> str:
+    """Return the name of the session cookie of a website."""
+    port = urlsplit(base).port
+    return COOKIE if port is None else f"{COOKIE}_{port}"
+
+
 @contextmanager
 def visit(
     browser: Browser,
@@ -100,7 +107,7 @@ def visit(
         reduced_motion="reduce",
     )
     if session is not None:
-        context.add_cookies([{"name": COOKIE, "value": session, "url": site.base}])
+        context.add_cookies([{"name": cookie_of(site.base), "value": session, "url": site.base}])
     page = context.new_page()
     found = Visit(page, site.base)
     page.on("console", found.note)

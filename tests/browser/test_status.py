@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.site import COOKIE, DemoSite, Visit, visit
+from tests.browser.site import DemoSite, Visit, cookie_of, visit
 
 
 @pytest.mark.proves("W21")
@@ -60,7 +60,7 @@ def test_pages_are_complete_without_scripts(
 ) -> None:
     context = browser.new_context(java_script_enabled=False, locale="en-GB")
     if path != "/login":
-        context.add_cookies([{"name": COOKIE, "value": signed_in, "url": demo.base}])
+        context.add_cookies([{"name": cookie_of(demo.base), "value": signed_in, "url": demo.base}])
     page = context.new_page()
     page.goto(f"{demo.base}{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

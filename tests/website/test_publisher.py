@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from knxgw.website.merge_patch import difference, patched
 from knxgw.website.publisher import (
+    CHECK_S,
     KEPT_DELTAS,
     MOST_STREAMS,
     MOST_STREAMS_OF_SESSION,
@@ -139,6 +141,25 @@ def test_a_session_that_has_ended_ends_its_stream(source: Source) -> None:
     with pytest.raises(StopIteration):
         next(stream)
     assert source.publisher.streams == 0
+
+
+@pytest.mark.proves("W04")
+def test_a_session_that_ends_while_there_is_much_to_tell_ends_its_stream_in_time(
+    source: Source,
+) -> None:
+    stream = source.stream()
+    next(stream)
+    read(stream)
+    source.now_s += CHECK_S - 0.01
+    source.value = {"a": 2}
+    source.look()
+    assert read(stream)[0] == "delta"
+    source.allowed = False
+    began_s = perf_counter()
+    assert read(stream)[0] == "beat", "it does not wait for news longer than to the next check"
+    assert perf_counter() - began_s < 1.0
+    source.now_s += 0.02
+    assert read(stream)[0::2] == ("bye", {"why": "logged_off"})
 
 
 def test_an_end_of_the_website_is_told_to_every_stream(source: Source) -> None:

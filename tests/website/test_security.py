@@ -1,7 +1,10 @@
 """Nothing answers without a log-in, and nothing is changed from elsewhere."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -181,8 +184,11 @@ def test_a_stop_asks_once(shared: Website) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "https://evil.example", "/\\evil", "javascript:1", "/x\r\nSet-Cookie: a=b"],
-)
+    [
+        "//evil.example", "https://evil.example", "/\\evil", "javascript:1", "/x\r\nSet-Cookie: a=b",
+        "/\t/evil.example", "/\x00/evil.example", "/\u202e/evil.example", "\t//evil.example", "/\\/evil.example",
+    ],
+)  # fmt: skip
 def test_a_log_in_leads_to_pages_of_this_device_only(target: str) -> None:
     with website(lambda _language: SITE) as found:
         found.clock.now_s += 100
@@ -190,7 +196,7 @@ def test_a_log_in_leads_to_pages_of_this_device_only(target: str) -> None:
         location = answer.headers["Location"]
         assert location.startswith("/")
         assert not location.startswith("//")
-        assert "evil" not in location or location == "/\\evil"[:0] + "/"
+        assert urlsplit(location).netloc == ""
         assert "a=b" not in str(answer.headers.getlist("Set-Cookie"))
 
 
@@ -202,3 +208,39 @@ def test_the_cookie_cannot_be_read_by_scripts_and_stays_on_this_site(shared: Web
     assert "SameSite=Lax" in cookie
     assert "Path=/" in cookie
     assert "Max-Age" not in cookie, "owners do not stay signed in"
+
+
+def test_two_devices_behind_one_host_do_not_share_a_cookie(shared: Website) -> None:
+    names = set()
+    for host in ("192.168.1.5", "192.168.1.5:8080", "[fe80::1]", "[fe80::1]:8081"):
+        shared.clock.now_s += 100
+        browser, headers = shared.app.test_client(use_cookies=False), {"Host": host}
+        answer = browser.post("/login", data={"password": PASSWORD}, headers=headers)
+        name, _, value = answer.headers["Set-Cookie"].partition(";")[0].partition("=")
+        again = browser.get("/", headers={**headers, "Cookie": f"{name}={value}"})
+        assert again.status_code == 200
+        names.add(name)
+    assert names == {"knxgw", "knxgw_8080", "knxgw_8081"}
+
+
+@pytest.mark.proves("W04", "W12")
+def test_a_monitor_ends_when_its_reader_has_lost_the_right() -> None:
+    with website(lambda _language: SITE) as found:
+        token = found.browser.get_cookie(found.bridge.cookie)
+        assert token is not None
+        manage, role = found.accounts.manage, Role.ADMINISTRATOR
+        made = manage.create(token.value, "guest", role, address="192.168.1.9")
+        guest = Website.__new__(Website)
+        guest.__dict__.update(found.__dict__, browser=found.app.test_client())
+        guest.log_in(made.password, name="guest")
+        guest.post("/password", new="another sentence", repeated="another sentence")
+        rows = cast("Iterator[bytes]", iter(guest.browser.get("/api/v1/monitor/log").response))
+        assert next(rows) == b"retry: 2000\n\n"
+        manage.change(token.value, "guest", Role.VIEWER, address="192.168.1.9")
+        found.clock.now_s += 5
+        last = next(rows)
+        assert b"event: bye" in last, last
+        assert json.loads(last.split(b"data: ")[1]) == {"why": "logged_off"}
+        page = guest.browser.get("/api/v1/events")
+        assert next(iter(page.response)) == b"retry: 2000\n\n", "what a viewer may see goes on"
+        page.close()

@@ -30,11 +30,11 @@ def events() -> Response:
     topic = request.args.get("topics", "page")
     if topic == "page":
         topic = f"page.{language().code}"
-    token, owner = gate.token(), session().id
+    owner = session().id
     after = request.headers.get("Last-Event-ID") or request.args.get("after")
     try:
         stream: Iterator[bytes] = live.publisher.open_stream(
-            topic, owner, after, lambda: gate.accounts.session_of(token) is not None
+            topic, owner, after, gate.still_lets_in()
         )
     except KeyError:
         abort(404)

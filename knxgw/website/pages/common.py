@@ -186,11 +186,8 @@ def problem(code: int, title: str, detail: str = "") -> Response:
 def rows_stream(read: Callable[[], Mapping[str, Any] | None]) -> Response:
     """Return a stream of rows for a monitor; see `Publisher.open_rows`."""
     gate, live = site().gate, site().live
-    token = gate.token()
     try:
-        stream = live.publisher.open_rows(
-            "rows", session().id, lambda: gate.accounts.session_of(token) is not None, read
-        )
+        stream = live.publisher.open_rows("rows", session().id, gate.still_lets_in(), read)
     except TooManyStreamsError:
         return problem(503, "Too many streams", "Close other pages of this device.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
