@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ from knxgw.living import (
     take_password,
 )
 from knxgw.store.runs import RunEnding
+from knxgw.store.trouble import cause, in_english
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
 
@@ -166,11 +168,20 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
             reload = partial(judge_reload, path)
             after = run_to_end(serve_configurations(judgement.prepared, store, reload))
             if after is AfterEnd.RESET:
-                store.executor.submit(store.database.erase).result()  # after what waits there
+                _reset(store)
     finally:
         judgement.prepared.release()
     if after is not AfterEnd.NOTHING:
         sys.exit(RESTART_STATUS)
+
+
+def _reset(store: Store) -> None:
+    """Reset the device to its factory settings, after what waits for the disk."""
+    try:
+        store.executor.submit(store.database.erase).result()
+    except (OSError, sqlite3.Error) as err:  # it starts again all the same: chargers wait for it
+        text = in_english(cause(err, store.database.directory))
+        log.error("the device was not reset, or not wholly: %s", text)  # noqa: TRY400 - it says it all
 
 
 async def serve_configurations(

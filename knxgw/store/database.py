@@ -5,19 +5,22 @@ holds the old or the new state, never a mixture. A worn-out card, or a disk that
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from knxgw.catalogue.messages import message
 from knxgw.charging.scope import Scope
-from knxgw.store.recovery import put_aside, readable, tables_of
+from knxgw.store.recovery import LOG_FILES, forget_damaged, put_aside, readable, tables_of
 from knxgw.store.trouble import StateError, is_damage, is_full, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
+PRIVATE = 0o600  # password hashes are in the file
 HIGHEST_SECURE_NUMBER = (1 << 48) - 1
 
 # One entry per schema version; a released entry never changes.
@@ -249,8 +252,9 @@ class Database:
     def erase(self) -> None:
         """Delete everything but the secure numbers, for a reset to the factory settings.
 
-        With the numbers gone, a recorded telegram of KNX Secure could be accepted once more.
-        Raises: sqlite3.Error; then nothing is deleted.
+        With the numbers gone, a recorded telegram of KNX Secure could be accepted once more. Damaged
+        files that were put aside go, too: accounts and sessions of before are in them.
+        Raises: sqlite3.Error; then nothing is deleted. OSError; a damaged file is left.
         """
         with self._connection:
             self._connection.execute("BEGIN")
@@ -258,6 +262,7 @@ class Database:
                 if table != "secure_numbers":
                     self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         self._connection.execute("VACUUM")  # what was deleted is not left in the file
+        forget_damaged(self._path)
 
     def load_numbers(self) -> dict[str, int]:
         """Return the secure numbers by name, as `knxgw.links.knx_numbers` names them.
@@ -347,6 +352,7 @@ def open_file(
 
     Raises: sqlite3.Error; NewerStateError.
     """
+    _keep_private(path)
     connection = sqlite3.connect(
         path, timeout=patience_s, check_same_thread=False, isolation_level=None
     )
@@ -365,6 +371,20 @@ def open_file(
         connection.close()
         raise
     return connection
+
+
+def _keep_private(path: Path) -> None:
+    """Let only this user read a file.
+
+    Its logs get the rights of the file when they are made; those of version 0.1 could be read by all.
+    An open file of SQLite must not be opened here: closing it would let go its locks.
+    """
+    with suppress(OSError):  # a disk that refuses is reported by whoever opens the file
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+        for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in LOG_FILES)):
+            if file.exists():
+                file.chmod(file.stat().st_mode & PRIVATE)
 
 
 def _refuse_newer(connection: sqlite3.Connection) -> None:

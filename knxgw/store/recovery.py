@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 MOST_KEPT = 3
-_LOG_FILES = ("-wal", "-shm")
+LOG_FILES = ("-wal", "-shm")
 
 
 class OpenFile(Protocol):
@@ -36,7 +36,7 @@ def put_aside(path: Path, open_file: OpenFile, schemas: Sequence[Mapping[str, st
     finally:
         fresh.close()
     aside = _free_name(path)
-    for suffix in _LOG_FILES:  # they belong to the old file: a new one must not find them
+    for suffix in LOG_FILES:  # they belong to the old file: a new one must not find them
         if (log := path.with_name(path.name + suffix)).exists():
             log.replace(aside.with_name(aside.name + suffix))
     _link(path, aside)
@@ -123,13 +123,23 @@ def _link(path: Path, aside: Path) -> None:
         path.replace(aside)
 
 
-def _remove_oldest(path: Path) -> None:
-    logs = tuple(f"*{suffix}" for suffix in _LOG_FILES)
-    damaged = path.parent.glob(f"{path.name}.damaged-*")
-    kept = [file for file in damaged if not _matches(file, logs)]
-    by_age = sorted(kept, key=lambda file: (file.stat().st_mtime_ns, file.name))
-    for old in by_age[:-MOST_KEPT]:
+def forget_damaged(path: Path) -> None:
+    """Remove what was put aside of a file. Raises: OSError."""
+    for old in (*_damaged(path), path.with_name(f"{path.name}.new")):
         _remove(old)
+
+
+def _remove_oldest(path: Path) -> None:
+    for old in _damaged(path)[:-MOST_KEPT]:
+        _remove(old)
+
+
+def _damaged(path: Path) -> list[Path]:
+    """Return the files that were put aside, the oldest first."""
+    logs = tuple(f"*{suffix}" for suffix in LOG_FILES)
+    found = path.parent.glob(f"{path.name}.damaged-*")
+    kept = [file for file in found if not _matches(file, logs)]
+    return sorted(kept, key=lambda file: (file.stat().st_mtime_ns, file.name))
 
 
 def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
@@ -137,5 +147,5 @@ def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
 
 
 def _remove(path: Path) -> None:
-    for suffix in ("", *_LOG_FILES):
+    for suffix in ("", *LOG_FILES):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

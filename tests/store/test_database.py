@@ -149,3 +149,15 @@ def test_a_damaged_secure_number_is_left_out(tmp_path: Path, damaged: object) ->
     database.save({}, numbers={"good": 9, "bad": 7})
     assert database.load_numbers() == {"good": (1 << 48) - 1, "bad": 8}
     database.close()
+
+
+def test_only_its_own_user_can_read_the_file_and_its_logs(tmp_path: Path) -> None:
+    Database(tmp_path).close()
+    file = tmp_path / FILE_NAME
+    file.chmod(0o644)  # as version 0.1 made it
+    database = Database(tmp_path)
+    database.save({DEVICE: {"a": 1}}, [], [])
+    modes = {one.name: one.stat().st_mode & 0o077 for one in tmp_path.glob(f"{FILE_NAME}*")}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0}, modes
+    database.close()

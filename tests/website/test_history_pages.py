@@ -59,6 +59,12 @@ def test_tables_agree_to_the_watt_hour(shown: Website) -> None:
     assert sorted(line.split(",")[3] for line in months) == ["0.001", "14.4"]
 
 
+@pytest.mark.parametrize("before", ["9" * 25, "-" + "9" * 25, "9" * 5000, "x", ""])
+@pytest.mark.parametrize("path", ["/history", "/history/faults", "/history/starts"])
+def test_a_place_that_cannot_be_is_no_error(shown: Website, path: str, before: str) -> None:
+    shown.get(f"{path}?before={before}")
+
+
 def test_a_user_of_one_point_sees_the_sessions_of_that_point(shown: Website) -> None:
     token = shown.browser.get_cookie(shown.bridge.cookie)
     assert token is not None

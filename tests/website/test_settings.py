@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.charging.scope import DEVICE
-from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
 from knxgw.website.bridge import DeviceControl
 from tests.support.website import PASSWORD, Website, website
 from tests.website.test_pages import SITE, text_of
@@ -154,11 +154,15 @@ def test_programming_mode_is_switched_by_the_page() -> None:
 
 
 @pytest.mark.proves("W39", "8.32")
-def test_a_reset_erases_the_history_and_keeps_the_numbers_of_knx_secure(tmp_path: Path) -> None:
+def test_a_reset_erases_the_history_and_what_was_put_aside_and_keeps_the_numbers_of_knx_secure(
+    tmp_path: Path,
+) -> None:
     database = Database(tmp_path)
     session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=1)
     fault = FaultRow(at=None, scope=DEVICE, code="Comm", present=True)
     database.save({DEVICE: {"a": "planted"}}, [session], [fault], {"own": 5})
+    aside = tmp_path / f"{FILE_NAME}.damaged-20260701T120000Z"
+    aside.write_bytes(b"planted")
     database.erase()
     assert (database.load_records(), database.sessions(), database.faults()) == ({}, [], [])
     assert database.load_numbers() == {"own": 5}
@@ -178,3 +182,14 @@ def test_after_a_reset_the_initial_password_of_the_first_start_holds(tmp_path: P
     assert again.initial == first.initial
     assert again.log_in().headers["Location"] == "/password"
     again.close()
+
+
+@pytest.mark.proves("W12")
+@pytest.mark.parametrize("points", [["99"], ["one"], ["1", "9" * 5000], [""]])
+def test_a_charging_point_that_is_not_there_neither_limits_an_account_nor_frees_it(
+    points: list[str],
+) -> None:
+    with website(lambda _language: SITE) as found:
+        form = {"csrf": found.csrf, "name": "guest", "role": "user", "points": points}
+        assert found.browser.post("/settings/accounts", data=form).status_code == 400
+        assert not found.accounts.asks_name, "nothing was made"

@@ -21,6 +21,7 @@ from knxgw.website.pages.common import error_page, language, session, site
 from knxgw.website.pages.help_pages import slug_of
 
 pages = Blueprint("history", __name__)
+LARGEST_ID = (1 << 63) - 1  # of SQLite
 ENDINGS: Mapping[str, str] = {
     SessionEnding.COMPLETE: marked("the vehicle was full"),
     SessionEnding.UNPLUGGED: marked("unplugged"),
@@ -55,7 +56,8 @@ def _points() -> Collection[int] | None:
 
 
 def _before() -> int | None:
-    return request.args.get("before", type=int)
+    given = request.args.get("before", type=int)
+    return None if given is None else max(0, min(given, LARGEST_ID))
 
 
 @pages.get("/history")

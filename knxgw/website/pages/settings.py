@@ -163,9 +163,15 @@ def _role() -> Role:
 
 
 def _points() -> frozenset[int] | None:
-    """Return the charging points that were ticked; None: all of them."""
-    given = frozenset(request.form.getlist("points", type=int))
-    return given or None
+    """Return the charging points that were ticked; None, nothing was ticked: all of them.
+
+    What is none of ours is no tick: it must neither stand for all points nor be kept.
+    """
+    there = {str(point.number): point.number for point in site().bridge.view(None).points}
+    given = set(request.form.getlist("points"))
+    if not given <= set(there):
+        abort(400)
+    return frozenset(there[one] for one in given) or None
 
 
 def _made(change: Change, name: str) -> tuple[str, int] | str:
