@@ -77,7 +77,7 @@ class Living:
             now=gateway.valid_now,
             now_s=asyncio.get_running_loop().time,
         )
-        store.log.scrubber.learn(accounts.made_initial)
+        store.log.scrubber.learn_made(accounts.initial)
         wait = partial(_wait, asyncio.get_running_loop())
         self._bridge = Bridge(
             view=gateway.view,

@@ -5,12 +5,12 @@ characters stay, so that its owner can tell which one it was.
 """
 
 import re
-from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 HIDDEN = "****"
 SHORTEST = 4  # characters: a shorter secret is part of ordinary words
-MOST_LEARNT = 200  # secrets; the oldest gives way
+MOST_LEARNT = 200  # secrets, and as many cards; the oldest gives way
 SHOWN_OF_A_CARD = 4
 _SIGNS = r"""[^\s"',;}\])>]"""  # that may stand in a value
 _WORDS = (
@@ -65,13 +65,23 @@ class Scrubber:
     """Knows some secrets and what others look like; safe from any thread."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._secrets: Mapping[str, _Known] = {}
+        self._cards: Mapping[str, _Known] = {}  # apart: many cards must not push a secret out
 
     def learn(self, secret: str | None) -> None:
         """Hide a secret from now on, wherever it stands."""
         if secret and len(secret) >= SHORTEST:
             pattern = re.compile(re.escape(secret))
-            self._add(secret, _Known(secret.lower(), "", (pattern,), HIDDEN))
+            known = _Known(secret.lower(), "", (pattern,), HIDDEN)
+            self._secrets = _with(self._secrets, secret, known)
+
+    def learn_made(self, password: str | None) -> None:
+        """Hide a password that was made here from now on, also typed with other separators."""
+        groups = [re.escape(one) for one in (password or "").split("-")]
+        if password and len(password) >= SHORTEST:
+            pattern = re.compile(r"[ -]?".join(groups), re.IGNORECASE)
+            known = _Known(groups[0].lower(), "", (pattern,), HIDDEN)
+            self._secrets = _with(self._secrets, password, known)
 
     def learn_secret(self, secret: str | bytes) -> None:
         """Hide a password or a key from now on."""
@@ -83,7 +93,8 @@ class Scrubber:
     def learn_key(self, key: bytes) -> None:
         """Hide a key, however its bytes are written."""
         if len(key) >= SHORTEST:
-            self._add(key.hex(), _Known("", key.hex(), (_bytes_pattern(key),), HIDDEN))
+            known = _Known("", key.hex(), (_bytes_pattern(key),), HIDDEN)
+            self._secrets = _with(self._secrets, key.hex(), known)
 
     def learn_card(self, card: str) -> None:
         """Hide a card but for its end: as a text, and as its bytes on a bus."""
@@ -92,21 +103,14 @@ class Scrubber:
         data = card.encode("latin-1", errors="replace")
         patterns = (re.compile(re.escape(card), re.IGNORECASE), _bytes_pattern(data))
         shown = f"…{card[-SHOWN_OF_A_CARD:]}"
-        self._add(card, _Known(card.lower(), data.hex(), patterns, shown))
-
-    def _add(self, name: str, secret: _Known) -> None:
-        known = self._known.copy()  # readers in other threads keep theirs
-        known[name] = secret
-        known.move_to_end(name)
-        while len(known) > MOST_LEARNT:
-            known.popitem(last=False)
-        self._known = known
+        known = _Known(card.lower(), data.hex(), patterns, shown)
+        self._cards = _with(self._cards, card, known)
 
     def scrub(self, text: str) -> str:
         """Return a text without secrets."""
         lower = text.lower()
         digits = lower.replace("0x", "").translate(_SEPARATORS)
-        for known in self._known.values():
+        for known in (*self._secrets.values(), *self._cards.values()):
             if (known.text and known.text in lower) or (known.digits and known.digits in digits):
                 for pattern in known.patterns:
                     text = pattern.sub(lambda _match, shown=known.shown: shown, text)  # type: ignore[misc]  # a default binds it
@@ -118,6 +122,12 @@ class Scrubber:
     def finds(self, text: str) -> bool:
         """Tell whether a text holds something that would be hidden."""
         return self.scrub(text) != text
+
+
+def _with(of: Mapping[str, _Known], name: str, secret: _Known) -> Mapping[str, _Known]:
+    """Return the secrets with one more as the newest; readers in other threads keep theirs."""
+    others = [(key, one) for key, one in of.items() if key != name]
+    return dict([*others, (name, secret)][-MOST_LEARNT:])
 
 
 def _bytes_pattern(data: bytes) -> re.Pattern[str]:

@@ -102,3 +102,19 @@ def test_of_many_secrets_the_oldest_gives_way() -> None:
         scrubber.learn(f"secret number {n:04d}")
     assert not scrubber.finds("secret number 0000")
     assert scrubber.finds(f"secret number {MOST_LEARNT:04d}")
+
+
+def test_many_cards_push_no_secret_out() -> None:
+    scrubber = Scrubber()
+    scrubber.learn("the only secret")
+    for n in range(MOST_LEARNT + 1):
+        scrubber.learn_card(f"CARD{n:08d}")
+    assert scrubber.scrub("the only secret") == HIDDEN
+
+
+@pytest.mark.parametrize("typed", ["7K3M-9QWX-2RTB", "7k3m9qwx2rtb", "7K3M 9QWX 2RTB"])
+def test_a_made_password_is_hidden_however_it_is_typed(typed: str) -> None:
+    scrubber = Scrubber()
+    scrubber.learn_made("7K3M-9QWX-2RTB")
+    assert scrubber.scrub(f"typed: {typed}!") == f"typed: {HIDDEN}!"
+    assert not scrubber.finds("7K3M alone is no password")

@@ -74,6 +74,11 @@ class Accounts:
         """Return the initial password if it was made just now, for the console to show once."""
         return self._initial.made
 
+    @property
+    def initial(self) -> str | None:
+        """Return the initial password, for whoever keeps it out of texts; None: there is none."""
+        return self._initial.value()
+
     def notice(self) -> Notice:
         """Return what every page should say of the owner's password and of the store."""
         return Notice(

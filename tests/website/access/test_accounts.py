@@ -31,6 +31,7 @@ def test_the_initial_password_is_made_once_for_the_owners_eyes_only(tmp_path: Pa
     desk.restart()
     assert desk.accounts.made_initial is None, "it is shown once"
     assert desk.initial == made
+    assert desk.accounts.initial == made, "texts are still searched for it"
 
 
 def test_the_first_log_in_asks_no_name_and_leads_to_a_change_only(desk: Desk) -> None:
