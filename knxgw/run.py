@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -39,7 +38,7 @@ from knxgw.living import (
     take_password,
 )
 from knxgw.store.runs import RunEnding
-from knxgw.store.trouble import cause, in_english
+from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
 
@@ -179,9 +178,8 @@ def _reset(store: Store) -> None:
     """Reset the device to its factory settings, after what waits for the disk."""
     try:
         store.executor.submit(store.database.erase).result()
-    except (OSError, sqlite3.Error) as err:  # it starts again all the same: chargers wait for it
-        text = in_english(cause(err, store.database.directory))
-        log.error("the device was not reset, or not wholly: %s", text)  # noqa: TRY400 - it says it all
+    except StateError as err:  # it starts again all the same: chargers wait for it
+        log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 
 
 async def serve_configurations(

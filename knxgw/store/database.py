@@ -16,7 +16,7 @@ from typing import Any
 from knxgw.catalogue.messages import message
 from knxgw.charging.scope import Scope
 from knxgw.store.recovery import LOG_FILES, forget_damaged, put_aside, readable, tables_of
-from knxgw.store.trouble import StateError, is_damage, is_full, unusable
+from knxgw.store.trouble import StateError, cause, is_damage, is_full, unusable
 
 FILE_NAME = "knxgw.sqlite"
 MOST_FAULTS = 10_000
@@ -254,8 +254,14 @@ class Database:
 
         With the numbers gone, a recorded telegram of KNX Secure could be accepted once more. Damaged
         files that were put aside go, too: accounts and sessions of before are in them.
-        Raises: sqlite3.Error; then nothing is deleted. OSError; a damaged file is left.
+        Raises: StateError; then nothing is deleted, or damaged files are left.
         """
+        try:
+            self._erase()
+        except (OSError, sqlite3.Error) as err:
+            raise StateError(cause(err, self.directory)) from err
+
+    def _erase(self) -> None:
         with self._connection:
             self._connection.execute("BEGIN")
             for table in SCHEMAS[-1]:

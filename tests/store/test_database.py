@@ -161,3 +161,15 @@ def test_only_its_own_user_can_read_the_file_and_its_logs(tmp_path: Path) -> Non
     assert len(modes) > 1
     assert set(modes.values()) == {0}, modes
     database.close()
+
+
+def test_a_reset_that_the_disk_refuses_says_why_and_deletes_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path, patience_s=0.0)
+    database.save({DEVICE: {"a": 1}}, [], [])
+    other = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(GatewayError, match="locked|another"):
+        database.erase()
+    other.close()
+    assert database.load_records() == {DEVICE: {"a": 1}}
+    database.close()
