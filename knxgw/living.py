@@ -19,16 +19,20 @@ from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
+from knxgw.host.network import OwnAddress, own_addresses
 from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
+from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.listener import Listener
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
 
 log = logging.getLogger(__name__)
+ADDRESSES_S = 30.0  # how often it is looked for the addresses of the machine
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
 T = TypeVar("T")
 PAGE_WAITS_S = 20.0
 
@@ -81,7 +85,7 @@ class Living:
         wait = partial(_wait, asyncio.get_running_loop())
         self._bridge = Bridge(
             view=gateway.view,
-            facts=lambda: replace(gateway.facts(), warnings=self._warnings),
+            facts=self._facts,
             is_ready=lambda: gateway.is_ready,
             act=gateway.act,
             accounts=accounts,
@@ -119,6 +123,8 @@ class Living:
             history=gateway.history,
         )
         self._warnings = prepared.warnings
+        self._addresses: tuple[OwnAddress, ...] = ()
+        self._looked_up_at: float | None = None  # [s] of uptime
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
@@ -127,6 +133,24 @@ class Living:
         """Return what stands in the configuration file now. Raises: OSError."""
         file = self._prepared.file
         return "" if file is None else file.read_text(encoding="utf-8", errors="replace")
+
+    def _facts(self) -> DeviceFacts:
+        """Return what people see of the device; its addresses are looked up now and then."""
+        facts = self.gateway.facts()
+        if self._looked_up_at is None or facts.up_s - self._looked_up_at >= ADDRESSES_S:
+            self._looked_up_at = facts.up_s
+            self._addresses = own_addresses() if self._is_on_the_network() else ()
+        return replace(
+            facts,
+            warnings=self._warnings,
+            addresses=tuple(one.address for one in self._addresses),
+            macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
+        )
+
+    def _is_on_the_network(self) -> bool:
+        """Tell whether the website answers at the addresses of the machine."""
+        configuration = self.gateway.configuration
+        return configuration is None or configuration.website.host in EVERYWHERE
 
     def _served(self, listener: Listener) -> asyncio.Task[NoReturn]:
         return self._group.create_task(serve(self._bridge, listener), name="website")

@@ -36,6 +36,7 @@ class DeviceFacts:
     is_secure: bool = False
     knx_since_s: float | None = None  # how long it has been connected; None: it is not
     addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
+    macs: tuple[str, ...] = ()  # of its network adapters
     clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
     panel: PanelFacts = field(default_factory=PanelFacts)
     warnings: tuple[Finding, ...] = ()  # what `check` says of the running configuration

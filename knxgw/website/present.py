@@ -219,6 +219,7 @@ def _device(facts: DeviceFacts, language: Language, now: datetime) -> Shown:
          if facts.started_at else None),
         (language.text("Uptime"), language.duration(facts.up_s)),
         (language.text("IP address"), ", ".join(facts.addresses)),
+        (language.text("MAC address"), ", ".join(facts.macs)),
         (language.text("KNX link"), _LINKS.get(facts.knx_link or "", facts.knx_link)),
         (language.text("Connected to KNX for"),
          language.duration(facts.knx_since_s) if is_up else None),

@@ -45,6 +45,7 @@ def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) 
     yield _line(words.text("Firmware"), facts.version)
     yield _line(words.text("Serial number"), facts.serial)
     yield _line(words.text("IP address"), ", ".join(facts.addresses))
+    yield _line(words.text("MAC address"), ", ".join(facts.macs))
     yield _line(words.text("Individual address"), facts.individual_address)
     link = facts.knx_link or ""
     secured = words.text("secured")

@@ -1,0 +1,41 @@
+"""The machine's own network addresses, for the page that says how to reach it."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+import ifaddr
+
+ADAPTERS = Path("/sys/class/net")  # of Linux; elsewhere no MAC address is known
+
+
+class OwnAddress(NamedTuple):
+    """One address of the machine."""
+
+    adapter: str  # eth0
+    address: str  # 192.168.1.5
+    mac: str  # of the adapter; empty: not known
+
+
+def own_addresses() -> tuple[OwnAddress, ...]:
+    """Return the addresses at which others reach this machine: no loopback, no link-local ones."""
+    return tuple(_addresses())
+
+
+def _addresses() -> Iterator[OwnAddress]:
+    for adapter in ifaddr.get_adapters():
+        name = str(adapter.nice_name)
+        for one in adapter.ips:
+            text = one.ip if isinstance(one.ip, str) else one.ip[0]
+            found = ip_address(text)
+            if not (found.is_loopback or found.is_link_local):
+                yield OwnAddress(name, text, _mac(name))
+
+
+def _mac(adapter: str) -> str:
+    """Return the MAC address of an adapter, "" where the system does not tell it."""
+    try:
+        return (ADAPTERS / adapter / "address").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
