@@ -14,7 +14,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, rows_stream, session, site
 from knxgw.website.pages.diagnostics import diagnostics_page
-from knxgw.website.security import needs
+from knxgw.website.security import local_target, needs
 
 pages = Blueprint("logs", __name__)
 SHOWN, MOST_AT_ONCE = 100, 100
@@ -51,16 +51,21 @@ def logs() -> str:
     query = urlencode(
         {key: request.args[key] for key in ("area", "level", "text") if key in request.args}
     )
-    left_s = bridge.logs.mode.left_s(bridge.now_s())
     return diagnostics_page(
         "logs.html",
         rows=[cells(one.row, words) for one in reversed(lines[-SHOWN:])],
         stream=f"/api/v1/monitor/log?{query}",
         areas=[(area.value, words.text(name)) for area, name in AREAS.items()],
         wanted=request.args,
-        is_extended=left_s is not None,
-        left=words.duration(left_s),
+        **logging_mode(),
     )
+
+
+def logging_mode() -> dict[str, object]:
+    """Return what the form of the logging mode shows."""
+    bridge = site().bridge
+    left_s = bridge.logs.mode.left_s(bridge.now_s())
+    return {"is_extended": left_s is not None, "left": language().duration(left_s)}
 
 
 @pages.post("/diagnostics/logs/mode")
@@ -72,7 +77,7 @@ def mode() -> AnyResponse:
     bridge.device.set_logging(is_extended)
     after = "extended" if is_extended else "simple"
     bridge.accounts.note(session(), "logging_mode", address=address(), after=after)
-    return redirect("/diagnostics/logs?said=done", 303)
+    return redirect(f"{local_target(request.form.get('next'))}?said=done", 303)
 
 
 @pages.get("/api/v1/monitor/log")

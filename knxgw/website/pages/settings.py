@@ -10,6 +10,7 @@ from knxgw.website.access.roles import Right, Role
 from knxgw.website.audit_words import ROLES as ROLE_WORDS
 from knxgw.website.pages.account import refusal
 from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.logs import logging_mode
 from knxgw.website.security import needs
 
 pages = Blueprint("settings", __name__)
@@ -28,6 +29,7 @@ def settings() -> str:
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
+        **logging_mode(),
     )
 
 
