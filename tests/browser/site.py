@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from tests.support.processes import Running, health
 from tests.support.waiting import wait_until
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(which("chromium") or which("google-chrome") or "/usr/bin/chromium")
 ARGUMENTS = (
     "--no-sandbox",  # the tests run as root in a container
     "--disable-gpu",
