@@ -1,20 +1,22 @@
 """Notes the group telegrams that pass the KNX port, as the group monitor shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from xknx.cemi import CEMILData, CEMIPriority
-from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.flags import Priority
 from knxgw.knx.frames import Outcome, Security
-from knxgw.monitoring.telegrams import Payload, Service, Telegram
+from knxgw.monitoring.telegrams import Service, Telegram
 
-_PRIORITIES = {CEMIPriority[one.name]: one for one in Priority}
-_WITH_VALUE = {GroupValueResponse: Service.RESPONSE, GroupValueWrite: Service.WRITE}
-_TAKEN = Outcome.CONFIRMED
+_PRIORITIES = tuple(Priority[one.name] for one in sorted(CEMIPriority))  # by their codes
+_SERVICES: Mapping[object, Service] = {
+    GroupValueRead: Service.READ,
+    GroupValueResponse: Service.RESPONSE,
+    GroupValueWrite: Service.WRITE,
+}
 
 
 class TelegramTap:
@@ -28,33 +30,32 @@ class TelegramTap:
 
     def received(self, data: CEMILData, security: Security) -> None:
         """Note a telegram from the bus."""
-        self._take(data, is_sent=False, is_secure=security is not Security.PLAIN, is_taken=True)
+        self._take(data, (False, security is not Security.PLAIN, True))
 
     def sent(self, data: CEMILData, outcome: Outcome, *, is_secure: bool) -> None:
         """Note a telegram of this device."""
-        self._take(data, is_sent=True, is_secure=is_secure, is_taken=outcome is _TAKEN)
+        self._take(data, (True, is_secure, outcome is Outcome.CONFIRMED))
 
-    def _take(self, data: CEMILData, *, is_sent: bool, is_secure: bool, is_taken: bool) -> None:
-        destination, apci = data.dst_addr, data.payload
-        if type(destination) is not GroupAddress or type(data.tpci) is not TDataGroup:
+    def _take(self, data: CEMILData, flags: tuple[bool, bool, bool]) -> None:
+        is_sent, is_secure, is_taken = flags
+        apci = data.payload
+        service = _SERVICES.get(type(apci))
+        if service is None or type(data.tpci) is not TDataGroup:
             return
-        payload: Payload = None
-        if isinstance(apci, GroupValueWrite | GroupValueResponse):
-            service, payload = _WITH_VALUE[type(apci)], apci.value.value
-        elif isinstance(apci, GroupValueRead):
-            service = Service.READ
-        else:
-            return
+        # a tuple that is filled directly takes half the time of one that is made by its fields
         self._note(
-            Telegram(
-                self._wall_clock(),
-                is_sent,
-                data.src_addr.raw,
-                destination.raw,
-                service,
-                payload,
-                _PRIORITIES[data.flags.priority],
-                is_secure,
-                is_taken,
+            tuple.__new__(
+                Telegram,
+                (
+                    self._wall_clock(),
+                    is_sent,
+                    data.src_addr.raw,
+                    data.dst_addr.raw,
+                    service,
+                    None if service is Service.READ else apci.value.value,  # type: ignore[union-attr]  # the others have one
+                    _PRIORITIES[data.flags.priority],
+                    is_secure,
+                    is_taken,
+                ),
             )
         )

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.events import DeviceEvent
-from knxgw.errors import GatewayError, LinkError, LinkTimeoutError, PeerError, PeerRefusedError
+from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedError
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_log import LinkLog
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
@@ -265,19 +265,21 @@ class ModbusBus(Generic[D]):
         must_reopen, begun_at = False, loop.time()
         try:
             registers = await self._exchange(driver, request, loop)
+            if self._on_exchange is not None:
+                self._on_exchange(driver, request, Came(registers, loop.time() - begun_at))
             if isinstance(request, Read):
                 events = driver.read_done(request, registers, loop.time())
             else:
                 events = driver.write_done(request, loop.time())
         except DoubtfulAnswerError as err:  # discarded: the request is repeated at its next turn
-            self._trace_failure(request, err)
+            self._trace_failure(driver, request, err, begun_at)
             must_reopen = self._may_lag_behind
         except EndedError as err:
-            self._trace_failure(request, err)
+            self._trace_failure(driver, request, err, begun_at)
             self._handle_closed(driver, request, loop.time())
             must_reopen = True
         except (PeerError, LinkTimeoutError) as err:
-            self._trace_failure(request, err)
+            self._trace_failure(driver, request, err, begun_at)
             self._emit(driver, driver.failed(request, err, loop.time()))
             must_reopen = await self._handle_failure(driver, err, begun_at)
         else:
@@ -304,8 +306,13 @@ class ModbusBus(Generic[D]):
         """
         return not self._endpoint.is_serial and self._timed_out_at > self.connection.opened_at
 
-    def _trace_failure(self, request: Request, err: PeerError | LinkError) -> None:
+    def _trace_failure(
+        self, driver: D, request: Request, err: PeerError | LinkError, begun_at: float
+    ) -> None:
         wire.debug("%s: %s: %s", self.name, describe(request), err)
+        if self._on_exchange is not None:
+            took_s = asyncio.get_running_loop().time() - begun_at
+            self._on_exchange(driver, request, Came((), took_s, str(err)))
 
     def _handle_closed(self, driver: D, request: Request, now_s: float) -> None:
         """Handle a connection that was closed during a request: the request is repeated later.
@@ -362,31 +369,15 @@ class ModbusBus(Generic[D]):
         """Return what was read; repeat a request that a sleeping device may have missed."""
         unit_id, wake_after_s = request.unit_id, driver.model.wake_after_s
         if wake_after_s is None:
-            return await self._send_noted(driver, request)
+            return await self._send(request)
         idle_s = self._stale_answers.idle_s(unit_id, loop.time())
         try:
-            return await self._send_noted(driver, request)
+            return await self._send(request)
         except LinkTimeoutError:
             if idle_s < wake_after_s or not self._endpoint.is_serial:
                 raise
         await self.connection.wait_for_silence()
-        return await self._send_noted(driver, request, repeated=True)
-
-    async def _send_noted(
-        self, driver: D, request: Request, *, repeated: bool = False
-    ) -> Sequence[int]:
-        """Send a request, and let whoever listens note it with what came back."""
-        if self._on_exchange is None:
-            return await self._send(request, repeated=repeated)
-        now_s = asyncio.get_running_loop().time
-        begun_at = now_s()
-        try:
-            registers = await self._send(request, repeated=repeated)
-        except GatewayError as err:
-            self._on_exchange(driver, request, Came((), now_s() - begun_at, str(err)))
-            raise
-        self._on_exchange(driver, request, Came(registers, now_s() - begun_at))
-        return registers
+        return await self._send(request, repeated=True)
 
     async def _send(self, request: Request, *, repeated: bool = False) -> Sequence[int]:
         self.requests += 1

@@ -29,14 +29,16 @@ class Batch(Generic[T]):
 class Ring(Generic[T]):
     """The newest `size` rows.
 
-    Only one thread may write at a time. A reader copies the list in one operation of the interpreter;
-    a row that is overwritten meanwhile has another number and is left out.
+    Only one thread may write at a time. The number of a row follows from its place: a reader copies the
+    list in one operation of the interpreter, and leaves out what may have been overwritten meanwhile. There
+    is one place more than rows, for the row that is being written.
     """
 
     def __init__(self, size: int) -> None:
         """Keep `size` rows, at least one."""
         self._size = size
-        self._rows: list[Numbered[T] | None] = [None] * size
+        self._places = size + 1
+        self._rows: list[T | None] = [None] * self._places
         self._last = 0
 
     @property
@@ -52,7 +54,7 @@ class Ring(Generic[T]):
     def append(self, row: T) -> None:
         """Add a row; the oldest one gives way."""
         number = self._last + 1
-        self._rows[number % self._size] = Numbered(number, row)
+        self._rows[number % self._places] = row
         self._last = number
 
     def rows(self, *, before: int | None = None) -> tuple[Numbered[T], ...]:
@@ -75,7 +77,8 @@ class Ring(Generic[T]):
         return Batch(rows=found, last=last, dropped=last - after - len(found))
 
     def _numbered(self, numbers: range) -> tuple[Numbered[T], ...]:
-        """Return the rows with these numbers; one that was overwritten meanwhile is left out."""
+        """Return the rows with these numbers; one that may have been overwritten meanwhile is left out."""
         kept = self._rows[:]
-        found = ((kept[number % self._size], number) for number in numbers)
-        return tuple(one for one, number in found if one is not None and one.number == number)
+        oldest = self._last + 1 - self._size  # read after the copy
+        found = ((number, kept[number % self._places]) for number in numbers if number >= oldest)
+        return tuple(Numbered(number, row) for number, row in found if row is not None)
