@@ -32,9 +32,14 @@ class Visitor:
         return self._send("/login", password=password)
 
     def page(self, path: str = "/") -> str:
-        """Return a page."""
-        with self._browser.open(self._base + path, timeout=5) as answer:
-            return str(answer.read().decode())
+        """Return a page; of an event stream its first event, or a beat."""
+        with self._browser.open(self._base + path, timeout=8) as answer:
+            if answer.headers.get_content_type() != "text/event-stream":
+                return str(answer.read().decode())
+            lines: list[str] = []
+            while not lines or not lines[-1].startswith("data:"):
+                lines.append(answer.readline().decode())
+            return "".join(lines)
 
     def _send(self, path: str, **form: str) -> str:
         with self._browser.open(self._base + path, urlencode(form).encode(), timeout=5) as answer:
