@@ -120,7 +120,7 @@ def _interruptions(site: SiteThread, count: int) -> Figures:
         number = POINTS[turn % len(POINTS)]
         for active in (True, False):
             try:
-                delay_s = _toggle(site, number, active=active)
+                delay_s = toggle(site, number, active=active)
             except TimeoutError:
                 continue  # counted as lost
             if active:
@@ -161,13 +161,14 @@ def _keba(site: SiteThread, count: int) -> list[float]:
     delays_s = []
     for _ in range(count):
         sleep(11.0)
-        delays_s.append(_toggle(site, 1, active=True))
+        delays_s.append(toggle(site, 1, active=True))
         sleep(11.0)
-        _toggle(site, 1, active=False)
+        toggle(site, 1, active=False)
     return delays_s
 
 
-def _toggle(site: SiteThread, number: int, *, active: bool) -> float:
+def toggle(site: SiteThread, number: int, *, active: bool) -> float:
+    """Interrupt a charging point by KNX or let it go on; return the delay to the write [s]. Raises: TimeoutError."""
     seen = site.writes(number)
     sent_s = perf_counter()
     write_bit(f"1/{number}/55", int(active))

@@ -63,7 +63,7 @@ class GatewayProcess:
         before_s = self._cpu_s()
         sleep(seconds)
         share = (self._cpu_s() - before_s) / seconds * 100
-        return Cost(processor_percent=round(share, 2), rss_mib=round(self._rss_mib(), 1))
+        return Cost(processor_percent=round(share, 2), rss_mib=round(self.rss_mib(), 1))
 
     def stop(self) -> None:
         """End the process in order."""
@@ -74,7 +74,8 @@ class GatewayProcess:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _rss_mib(self) -> float:
+    def rss_mib(self) -> float:
+        """Return how much memory it has."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024

@@ -239,7 +239,8 @@ def page(rows: list[Row], runs: int, load_average: float) -> str:
         "the CPU time of a request run in the measuring process. KNX figures are taken between network",
         "namespaces, alternating with a bare xknx program that answers the same reads",
         f"(medians of {runs} runs each, the maximum of losses). Machines differ: the comparison with bare",
-        "xknx in the same run says more than the milliseconds.",
+        "xknx in the same run says more than the milliseconds. Visitors of the website come from another",
+        "process, in turns with nobody; Chromium slows down network and processor for the first page.",
         "",
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; load average "
         f"before that {load_average:.1f}.",

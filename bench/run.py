@@ -1,7 +1,8 @@
 """`make bench`: measures the budgets of the design and writes docs/performance.md.
 
-Needs root, iproute2 and knxd for the KNX figures; without them only the rest is measured.
-    python -m bench.run [--runs N] [--only rules|process|serial|knx|realtime] [--minutes N]
+Needs root, iproute2 and knxd for the KNX figures, Chromium for the first paint of the website.
+    python -m bench.run [--runs N] [--only rules|process|serial|website|knx|realtime]
+                        [--minutes N] [--browser-minutes N]
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import client_cost, meter_reaction, rules, serial_line
+from bench import client_cost, first_page, meter_reaction, rules, serial_line, website
 from bench.compare import Task, compare
 from bench.interruption import measure
 from bench.realtime import check
@@ -28,10 +29,12 @@ from bench.rows import (
     serial_rows,
 )
 from bench.site import site_text
+from bench.website_rows import first_page_row, visitor_rows
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
 ADDRESSES = ("1/1/56", "1/2/61", "1/3/56", "1/4/94")
 OVERLOAD_RATE_PER_S = 500.0
+PARTS = ("rules", "process", "serial", "website", "knx", "realtime")
 
 
 def knx_rows(runs: int, directory: Path) -> list[Row]:
@@ -84,6 +87,12 @@ def knx_rows(runs: int, directory: Path) -> list[Row]:
     return rows
 
 
+def website_rows(directory: Path, minutes: float) -> list[Row]:
+    """Return the rows of the website; that of its first paint needs Debian's Chromium."""
+    rows = [first_page_row(first_page.measure(directory))] if first_page.is_possible() else []
+    return [*rows, *visitor_rows(website.measure(directory, minutes=minutes))]
+
+
 def _command(site: Path, directory: Path) -> list[str]:
     state = directory / "state"
     return [sys.executable, "-m", "knxgw", "run", "--config", str(site), "--state", str(state)]
@@ -97,8 +106,9 @@ def main() -> None:
     """Measure, print, write the page."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure the design's budgets.")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=["rules", "process", "serial", "knx", "realtime"])
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--minutes", type=float, default=30.0, help="of the real-time check")
+    parser.add_argument("--browser-minutes", type=float, default=10.0, help="of 50 live browsers")
     options = parser.parse_args()
     rows: list[Row] = []
     load_average = os.getloadavg()[1]
@@ -113,6 +123,8 @@ def main() -> None:
         if options.only in (None, "serial"):
             rows += serial_rows({name: serial_line.measure(m) for name, m in models.items()})
             rows.append(cost_row(client_cost.measure(directory)))
+        if options.only in (None, "website"):
+            rows += website_rows(directory, options.browser_minutes)
         if options.only in (None, "knx"):
             rows += knx_rows(options.runs, directory)
         if options.only in (None, "realtime"):
