@@ -3,7 +3,9 @@
 import ctypes
 
 _M_MMAP_THRESHOLD = -3  # malloc.h of glibc
+_M_ARENA_MAX = -8
 LARGE_BYTES = 1 << 20
+HEAPS = 2
 
 
 def return_large_blocks() -> None:
@@ -14,7 +16,24 @@ def return_large_blocks() -> None:
 
     Source: [linux-man] mallopt(3).
     """
+    _set(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def keep_few_heaps() -> None:
+    """Let threads that begin from now on share the heaps that are there.
+
+    glibc gives eight for each core to many threads, and each keeps what its largest page took.
+
+    Source: [linux-man] mallopt(3).
+    """
+    _set(_M_ARENA_MAX, HEAPS)
+
+
+def _set(parameter: int, value: int) -> None:
     try:
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-    except (OSError, AttributeError):  # another C library: musl returns them anyway
+        ctypes.CDLL(None).mallopt(parameter, value)
+    except (
+        OSError,
+        AttributeError,
+    ):  # another C library: musl has one heap and returns large blocks
         return

@@ -12,12 +12,14 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 from waitress.trigger import trigger
 
+from knxgw.host.memory import keep_few_heaps
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.listener import Listener
 from knxgw.website.proxy import behind_proxy
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import LARGEST_BODY
+from knxgw.website.turns import InTurn
 
 SHUTDOWN_S = 0.7  # for pages that are being made
 FLUSH_S, POLL_S = 0.2, 0.01  # for answers on their way out
@@ -52,11 +54,12 @@ class WebsiteServer:
         self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
         self._dispatcher = ThreadedTaskDispatcher()
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
+        keep_few_heaps()
         app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)
         sockets = listener.copies()
         try:
             create_server(
-                app,
+                InTurn(app),
                 map=self._places,
                 _dispatcher=self._dispatcher,
                 sockets=sockets,

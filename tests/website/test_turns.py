@@ -1,0 +1,96 @@
+"""Few pages are made at a time, and one that takes long holds up nobody for long."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from knxgw.website.turns import MOST_AT_ONCE, PATIENCE_S, InTurn
+
+pytestmark = pytest.mark.real
+VISITORS = 12
+
+
+class Pages:
+    """Notes how many pages are made at a time; one of a path `/slow` waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.at_once = self.most = 0
+        self.go_on = threading.Event()
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], _start: object) -> Iterable[bytes]:
+        with self._lock:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        if environ.get("PATH_INFO") == "/slow":
+            self.go_on.wait(10)
+        else:
+            sum(range(20_000))
+        with self._lock:
+            self.at_once -= 1
+        return [b"page"]
+
+
+def asked(path: str, method: str = "GET") -> dict[str, Any]:
+    return {"REQUEST_METHOD": method, "PATH_INFO": path}
+
+
+def ask_all(application: InTurn, paths: list[str]) -> list[threading.Thread]:
+    threads = [
+        threading.Thread(target=lambda path=path: list(application(asked(path), None)))
+        for path in paths
+    ]
+    for one in threads:
+        one.start()
+    return threads
+
+
+def test_no_more_pages_are_made_at_a_time_than_there_are_turns() -> None:
+    pages = Pages()
+    for one in ask_all(InTurn(pages), ["/"] * VISITORS):
+        one.join(10)
+    assert 1 <= pages.most <= MOST_AT_ONCE
+
+
+def test_pages_that_wait_themselves_hold_up_others_for_a_moment_only() -> None:
+    pages = Pages()
+    application = InTurn(pages)
+    slow = ask_all(application, ["/slow"] * MOST_AT_ONCE)
+    started_s = perf_counter()
+    assert list(application(asked("/"), None)) == [b"page"]
+    assert PATIENCE_S / 2 < perf_counter() - started_s < 10
+    started_s = perf_counter()
+    assert list(application(asked("/", "POST"), None)) == [b"page"]
+    assert perf_counter() - started_s < PATIENCE_S / 2
+    pages.go_on.set()
+    for one in slow:
+        one.join(10)
+
+
+def test_a_stream_has_no_turn_while_it_lasts() -> None:
+    def stream(_environ: object, _start: object) -> Iterator[bytes]:
+        yield b"first"
+        yield b"second"
+
+    application = InTurn(stream)
+    streams = [application(asked("/"), None) for _ in range(MOST_AT_ONCE)]
+    assert [next(iter(one)) for one in streams] == [b"first"] * MOST_AT_ONCE
+    started_s = perf_counter()
+    assert list(InTurn(Pages())(asked("/"), None)) == [b"page"]
+    assert list(application(asked("/"), None)) == [b"first", b"second"]
+    assert perf_counter() - started_s < PATIENCE_S
+
+
+def test_a_page_that_cannot_be_made_gives_its_turn_back() -> None:
+    def broken(_environ: object, _start: object) -> Iterable[bytes]:
+        raise ValueError("broken")
+
+    application = InTurn(broken)
+    started_s = perf_counter()
+    for _ in range(3 * MOST_AT_ONCE):
+        with pytest.raises(ValueError, match="broken"):
+            application(asked("/"), None)
+    assert perf_counter() - started_s < PATIENCE_S
