@@ -131,8 +131,8 @@ async def test_a_record_that_cannot_be_read_holds_its_own_charging_point_back(
         assert world.charger(1).offer_ma == 0
         assert world.charger(2).offer_ma == 16_000
         assert last_fault(world) == LOST
-        assert "cp1: what was stored cannot be read (" in caplog.text
-        assert "cp2: what was stored" not in caplog.text
+        assert "cp1: stored state cannot be read (" in caplog.text
+        assert "cp2: stored state" not in caplog.text
 
 
 async def test_damage_that_is_met_while_running_is_said_and_nothing_that_holds_is_lost(

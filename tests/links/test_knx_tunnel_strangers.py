@@ -108,7 +108,7 @@ async def test_only_its_server_speaks_in_a_udp_tunnel(
             assert [value for _, _, value in ear.heard] == [7]
             await link.check()
             assert (ear.lost, link.malformed) == (0, 0)
-    assert len([r for r in caplog.records if "stranger" in r.getMessage()]) == 1
+    assert len([r for r in caplog.records if "unknown sender" in r.getMessage()]) == 1
 
 
 async def test_garbage_of_a_stranger_is_counted_as_such(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class SessionBook:
     def _over(self, point: int, running: Running | None) -> None:
         """Check that the last session, if any, stands at the end of the list, the very same."""
         lines = [line for line in self.lines if line.point == point]
-        told = (*running[:4],) if running else None
+        told = (*running[:-1],) if running else None
         listed = (*lines[-1][2:],) if lines else None
         if told != listed:
             raise BrokenStateError(
@@ -110,7 +110,11 @@ class SessionBook:
             )
         if seen is None:
             return
-        older = now.energy_mwh < seen.energy_mwh or now.duration_s < seen.duration_s
+        older = (
+            now.energy_mwh < seen.energy_mwh
+            or now.duration_s < seen.duration_s
+            or (now.highest_power_w or 0) < (seen.highest_power_w or 0)
+        )
         if now.started_at != seen.started_at or older:
             raise BrokenStateError(f"a session went back from {seen} to {now}")
 

@@ -25,6 +25,10 @@ class SessionLine(NamedTuple):
     ended_at: str | None
     duration_s: int
     energy_mwh: int
+    highest_power_w: int | None = None
+    card: str = ""
+    ending: str | None = None
+    held_by: int | None = None
 
 
 class FaultLine(NamedTuple):
@@ -38,13 +42,20 @@ class FaultLine(NamedTuple):
 
 
 class Running(NamedTuple):
-    """The session in the record of a charging point: the current or the last one."""
+    """The session in the record of a charging point: the current or the last one.
+
+    Up to `held_by` it is what a row of closed sessions says from `started_at` on.
+    """
 
     started_at: str | None
     ended_at: str | None
     duration_s: int
     energy_mwh: int
-    is_open: bool
+    highest_power_w: int | None = None
+    card: str = ""
+    ending: str | None = None
+    held_by: int | None = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +130,10 @@ def _running(session: Mapping[str, Any] | None) -> Running | None:
         ended_at=session["ended_at"],
         duration_s=_whole(session["duration_s"]),
         energy_mwh=_whole(session["energy_mwh"]),
+        highest_power_w=_whole_or_none(session["highest_power_w"]),
+        card=_text(session["card"]),
+        ending=None if session["ending"] is None else _text(session["ending"]),
+        held_by=_whole_or_none(session["held_by"]),
         is_open=bool(_flag(session["is_open"])),
     )
 
@@ -132,4 +147,14 @@ def _flag(value: object) -> int:
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
+def _whole_or_none(value: object) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
     return value

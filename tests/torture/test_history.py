@@ -28,18 +28,22 @@ def stored(
     )
 
 
-def session(energy_mwh: int, *, started_at: str = START, is_open: bool = True) -> Running:
+def session(
+    energy_mwh: int, *, started_at: str = START, is_open: bool = True, highest_power_w: int = 4140
+) -> Running:
     return Running(
         started_at=started_at,
         ended_at=None if is_open else END,
         duration_s=60,
         energy_mwh=energy_mwh,
+        highest_power_w=highest_power_w,
+        ending=None if is_open else "unplugged",
         is_open=is_open,
     )
 
 
-def line(energy_mwh: int, number: int = 1, started_at: str = START) -> SessionLine:
-    return SessionLine(number, 1, started_at, END, 60, energy_mwh)
+def line(energy_mwh: int, number: int = 1, *, ending: str = "unplugged") -> SessionLine:
+    return SessionLine(number, 1, START, END, 60, energy_mwh, 4140, "", ending)
 
 
 def charging(energy_mwh: int = 3000) -> SessionBook:
@@ -78,6 +82,7 @@ def test_a_session_grows_is_closed_and_makes_room_for_the_next_one() -> None:
         (stored(session(-1)), "5000 mWh delivered"),
         (stored(session(2999)), "went back"),
         (stored(session(4000, started_at=END)), "went back"),
+        (stored(session(4000, highest_power_w=4139)), "went back"),
         (stored(session(4000, started_at="2026-07-01")), "has no zone"),
         (stored(session(4000, started_at="noon")), "is no time"),
         (stored(None), "is gone"),
@@ -95,6 +100,7 @@ def test_an_open_session_that_cannot_be_is_broken(found: Stored, message: str) -
     [
         (stored(session(4000, is_open=False), [line(4000), line(4000, 2)]), "no vehicle has left"),
         (stored(session(4000, is_open=False), [line(4001)]), "the list says"),
+        (stored(session(4000, is_open=False), [line(4000, ending="removed")]), "the list says"),
         (stored(session(4000), [line(4000)]), "a session of nobody"),
         (stored(session(2000, is_open=False), [line(2000)]), "went back"),
         (stored(session(6000, is_open=False), [line(6000)]), "5000 mWh delivered"),

@@ -16,6 +16,10 @@ SESSION = {
     "ended_at": None,
     "duration_s": 5,
     "energy_mwh": 7,
+    "highest_power_w": 4140,
+    "card": "1234",
+    "ending": None,
+    "held_by": None,
     "is_open": True,
 }
 RECORD = {"interruption": True, "setpoint_ma": 8000, "connected": True, "session": SESSION}
@@ -29,7 +33,17 @@ def state(tmp_path: Path) -> Path:
 def save(state: Path, records: dict[Scope, dict[str, Any]]) -> Database:
     """Return the database that is still open: its log is not brought into it."""
     database = Database(state)
-    session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=1, energy_mwh=2)
+    session = SessionRow(
+        point=1,
+        started_at=None,
+        ended_at=None,
+        duration_s=1,
+        energy_mwh=2,
+        highest_power_w=3,
+        card="4",
+        ending="held back",
+        held_by=6,
+    )
     fault = FaultRow(at=None, scope=point_scope(1), code="Comm", present=True)
     database.save(records, [session], [fault])
     return database
@@ -47,7 +61,7 @@ def test_a_look_tells_everything_and_leaves_the_files_alone(state: Path, tmp_pat
         (What.INTERRUPTION, 1): 1,
         (What.SETPOINT, 1): 8000,
     }
-    assert found.sessions == (SessionLine(1, 1, None, None, 1, 2),)
+    assert found.sessions == (SessionLine(1, 1, None, None, 1, 2, 3, "4", "held back", 6),)
     assert found.faults == (FaultLine(1, None, "cp1", "Comm", 1),)
     assert found.running == {1: Running(**SESSION), 2: None}  # type: ignore[arg-type]
     assert found.connected == {1: True, 2: None}
@@ -64,6 +78,8 @@ def test_a_state_that_was_never_written_is_empty(state: Path, tmp_path: Path) ->
         RECORD | {"setpoint_ma": "8000"},
         RECORD | {"interruption": 1},
         RECORD | {"session": SESSION | {"energy_mwh": 1.5}},
+        RECORD | {"session": SESSION | {"highest_power_w": 1.5}},
+        RECORD | {"session": SESSION | {"card": None}},
         RECORD | {"session": {}},
     ],
 )

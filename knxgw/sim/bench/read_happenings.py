@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.charging.events import GridMeterReading
@@ -22,6 +21,7 @@ from knxgw.sim.bench.read_charging import VEHICLE_WORDS, read_charger, read_repo
 from knxgw.sim.bench.read_configuration import read_configuration
 from knxgw.sim.bench.scenario import (
     BaseChanged,
+    CarMoved,
     ClockStepped,
     Happening,
     Restarted,
@@ -83,7 +83,7 @@ def _read(node: Node, place: Place) -> Iterator[Happening]:
     yield happening
     until_s = until_of(node, at_s) if word in _ENDS else None
     if until_s is not None:
-        yield replace(_ENDS[word](happening), at_s=until_s)
+        yield _taken_back(happening, until_s)
 
 
 def _check_options(word: str, children: Mapping[str, Node]) -> None:
@@ -208,27 +208,23 @@ _READERS: Mapping[str, Word] = {
 }
 
 
-def _moved_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
-    return replace(happening, plugged=not happening.plugged)  # type: ignore[no-any-return]
+# Those whose end is an event of its own.
+_ENDS = ("car", "interruption", "grid_control", "base_added_a")
 
 
-def _told_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
-    event = replace(happening.event, active=not happening.event.active)
-    return replace(happening, event=event)  # type: ignore[no-any-return]
-
-
-def _taken_back(happening: Any) -> Happening:  # noqa: ANN401 - what the reader of the word gave
-    one, two, three = (None if ma is None else -ma for ma in happening.load_ma)
-    return replace(happening, load_ma=(one, two, three))  # type: ignore[no-any-return]
-
-
-# What happens at the end of those that are two events.
-_ENDS: Mapping[str, Callable[[Any], Happening]] = {
-    "car": _moved_back,
-    "interruption": _told_back,
-    "grid_control": _told_back,
-    "base_added_a": _taken_back,
-}
+def _taken_back(happening: Happening, at_s: float) -> Happening:
+    """Return the event that takes another one back."""
+    match happening:
+        case CarMoved(plugged=plugged):
+            return replace(happening, at_s=at_s, plugged=not plugged)
+        case BaseChanged(load_ma=load_ma):
+            one, two, three = (None if ma is None else -ma for ma in load_ma)
+            return replace(happening, at_s=at_s, load_ma=(one, two, three))
+        case Told(event=(InterruptionCommanded() | GridControlCommanded()) as event):
+            back = replace(event, is_active=not event.is_active)
+            return replace(happening, at_s=at_s, event=back)
+        case _:
+            raise TypeError(f"nothing takes this back: {happening}")
 
 
 def _periodic(node: Node) -> Iterator[Happening]:
@@ -243,5 +239,5 @@ def _periodic(node: Node) -> Iterator[Happening]:
     while at_s < to_s:
         begin = BaseChanged(at_s=at_s, load_ma=load_ma, is_added=True)
         yield begin
-        yield replace(_taken_back(begin), at_s=min(to_s, at_s + on_s))
+        yield _taken_back(begin, min(to_s, at_s + on_s))
         at_s += on_s + off_s
