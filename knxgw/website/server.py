@@ -15,6 +15,7 @@ from waitress.trigger import trigger
 from knxgw.host.memory import keep_few_heaps
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
+from knxgw.website.connection import keep_in_order
 from knxgw.website.listener import Listener
 from knxgw.website.proxy import behind_proxy
 from knxgw.website.publisher import Publisher
@@ -33,6 +34,8 @@ SETTINGS: Mapping[str, Any] = {
     "max_request_header_size": 16_384,
     "max_request_body_size": LARGEST_BODY,
     "channel_timeout": 30,
+    "cleanup_interval": 5,  # how often it is looked for connections that are too slow
+    "inbuf_overflow": 16_384,  # a body that is larger waits on the disk, not in the memory
     "clear_untrusted_proxy_headers": False,  # `behind_proxy` reads them or drops them
 }
 
@@ -72,6 +75,8 @@ class WebsiteServer:
         self._dispatcher.set_thread_count(THREADS)
         places = list(self._places.values())
         self._servers = [one for one in places if isinstance(one, BaseWSGIServer)]
+        for server in self._servers:
+            keep_in_order(server)
         self._thread = threading.Thread(target=self._run, name="website", daemon=True)
 
     def start(self) -> None:

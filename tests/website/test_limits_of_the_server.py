@@ -2,13 +2,17 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import pytest
+from waitress.adjustments import Adjustments
 
+from knxgw.website.connection import MOST_CONNECTIONS, SLOWEST_S, TAKES_NOTHING_S, Connection
+from knxgw.website.security import HEADERS
+from knxgw.website.server import SETTINGS, THREADS
 from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
 from tests.support.website import PASSWORD, Website, served
@@ -25,6 +29,17 @@ TRIES = 5
 def at() -> Iterator[tuple[Website, int]]:
     with TemporaryDirectory() as directory, served(Path(directory), lambda _: SITE) as found:
         yield found
+
+
+class NotServing:
+    """A server that notes what it is asked and does nothing."""
+
+    def __init__(self, adj: Adjustments) -> None:
+        self.adj = adj
+        self.active_channels: dict[int, object] = {}
+
+    def add_task(self, _task: object) -> None:
+        """Do nothing."""
 
 
 def answer_to(port: int, head: str, *bodies: bytes) -> bytes:
@@ -57,10 +72,14 @@ def test_a_head_that_is_too_large_is_refused(at: tuple[Website, int]) -> None:
     assert b" 431 " in answer_to(at[1], "GET / HTTP/1.1\r\nX-Large: " + "x" * 20_000)
 
 
+@pytest.mark.proves("W08")
 def test_what_is_no_request_at_all_is_refused(at: tuple[Website, int]) -> None:
     with socket.create_connection(("127.0.0.1", at[1]), timeout=5) as browser:
         browser.sendall(b"\x16\x03\x01\x02\x00 no TLS here\r\n\r\n")
-        assert b" 400 " in browser.recv(4096)
+        answer = browser.recv(4096)
+    assert b" 400 " in answer
+    for name, value in HEADERS.items():
+        assert f"{name}: {value}".encode() in answer, "also what the pages never see is protected"
 
 
 @pytest.mark.proves("W11")
@@ -89,3 +108,76 @@ def test_a_page_comes_beside_connections_that_are_half_open_or_slow(
         # on a machine that is busy with something else one of a few tries has to be undisturbed
         assert min(took_s) < PAGE_S
     wait_until(lambda: "Status" in visitor.page("/"), 5.0, "a page after they have gone")
+
+
+@contextmanager
+def held(port: int, count: int, begin: bytes) -> Iterator[list[socket.socket]]:
+    """Hold connections that have sent a beginning and read nothing."""
+    with ExitStack() as stack:
+        found = []
+        for _ in range(count):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            with suppress(OSError):  # its place was given to another one
+                one.sendall(begin)
+            found.append(one)
+        yield found
+
+
+@pytest.mark.proves("W11")
+@pytest.mark.parametrize(
+    ("count", "begin"),
+    [
+        (MOST_CONNECTIONS + 50, b"GET / HTTP/1.1\r\nX-Slow: "),
+        (THREADS + 20, b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100),
+    ],
+    ids=["more connections than there are places", "a hundred questions at once, no answer read"],
+)
+def test_nobody_takes_all_places_or_all_threads(
+    at: tuple[Website, int], count: int, begin: bytes
+) -> None:
+    with held(at[1], count, begin):
+        took_s = []
+        for _ in range(TRIES):
+            started_s = perf_counter()
+            assert b" 200 " in answer_to(at[1], "GET /login HTTP/1.1")
+            took_s.append(perf_counter() - started_s)
+        assert min(took_s) < PAGE_S
+
+
+def test_who_sends_the_next_question_before_the_answer_gets_one_answer(
+    at: tuple[Website, int],
+) -> None:
+    with held(at[1], 1, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5) as (one,):
+        answer = b""
+        with suppress(ConnectionResetError):
+            while part := one.recv(4096):
+                answer += part
+    assert answer.count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize(
+    ("begin", "after_s"),
+    [
+        (b"", float(SETTINGS["channel_timeout"])),
+        (b"GET / HTTP/1.1\r\nX-Slow: ", SLOWEST_S),
+        (b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n", TAKES_NOTHING_S),
+    ],
+    ids=["says nothing", "never ends its question", "reads no answer"],
+)
+def test_a_connection_that_is_too_slow_ends(begin: bytes, after_s: float) -> None:
+    adjustments = Adjustments(**SETTINGS)
+    ours, theirs = socket.socketpair()
+    server = NotServing(adjustments)
+    with theirs:
+        one = Connection(server, ours, ("127.0.0.1", 1), adjustments, map={})
+        if begin:
+            one.received(begin)
+        if one.requests:
+            one.requests.clear()
+            one.total_outbufs_len = 1
+        began_s = one.waits_since
+        if one.request is not None:  # byte by byte
+            one.last_activity = began_s + after_s - 1
+        slow = [one.is_too_slow(began_s + after_s + more_s) for more_s in (-1, 1)]
+        one.handle_close()
+    assert slow == [False, True]

@@ -1,0 +1,105 @@
+"""One connection of a browser, that keeps no thread and no place from others, whatever it does.
+
+What waitress leaves open: it waits for good for one that asks and takes nothing, or that sends a
+request byte by byte; one that asks a hundred things at once keeps a thread for each answer that it
+does not take. All of that goes without a log-in. Source: website 11.
+"""
+
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any, cast
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask
+
+from knxgw.website.security import HEADERS
+
+MOST_CONNECTIONS = 380  # below the limit at which waitress takes no more
+SLOWEST_S = 60.0  # from the first byte of a request to its last
+TAKES_NOTHING_S = 20.0  # an answer waits for a reader so long
+_NOT_KEPT = ("Cache-Control", "no-store")
+
+
+class Refusal(ErrorTask):
+    """An answer to what is no request; the pages never see it."""
+
+    def execute(self) -> None:
+        """Answer with the headers of every other answer."""
+        self.response_headers = [*self.response_headers, *HEADERS.items(), _NOT_KEPT]
+        super().execute()
+
+
+class Connection(HTTPChannel):
+    """A connection that has one request at a time, and ends if it is too slow."""
+
+    error_task_class = Refusal
+    _map: Mapping[int, object]  # all that the server looks after
+    requests: list[HTTPRequestParser]
+    requests_lock: Lock  # of `requests`
+
+    def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - what waitress gives
+        """Take the place of the one that has waited longest, where there are too many."""
+        super().__init__(*given, **more)
+        self.waits_since: float = self.last_activity  # for a request, or for the rest of it
+        self._is_last = False  # more came before it was answered: this answer is the last one
+        others = [one for one in self._map.values() if isinstance(one, Connection)]
+        if len(others) > MOST_CONNECTIONS:
+            _make_room(others)
+
+    def received(self, data: bytes) -> bool:
+        """Read a request; whoever sends the next one before the answer gets no other answer."""
+        if self._is_last:
+            return False
+        is_first = self.request is None
+        taken = bool(super().received(data))
+        if is_first and self.request is not None:
+            self.waits_since = self.last_activity
+        with self.requests_lock:
+            if len(self.requests) > 1:
+                self._is_last = True
+                for one in self.requests[1:]:
+                    one.close()
+                del self.requests[1:]
+        return taken
+
+    def service(self) -> None:
+        """Answer a request."""
+        super().service()
+        self.waits_since = self.last_activity
+        if self._is_last:
+            with self.requests_lock:
+                self.close_when_flushed = not self.requests
+            self.server.pull_trigger()
+
+    def is_too_slow(self, now: float) -> bool:
+        """Tell whether nobody has to wait for it any longer; `now` is waitress's clock [s]."""
+        silent_s = now - self.last_activity
+        if self.total_outbufs_len:
+            return silent_s > TAKES_NOTHING_S
+        if self.requests:
+            return False
+        return silent_s > self.adj.channel_timeout or (
+            self.request is not None and now - self.waits_since > SLOWEST_S
+        )
+
+
+def _make_room(connections: list[Connection]) -> None:
+    """End the connection that has waited longest without a question that is being answered."""
+    idle = [one for one in connections if not one.requests]
+    if idle:
+        min(idle, key=lambda one: one.waits_since).handle_close()
+
+
+def keep_in_order(server: BaseWSGIServer) -> None:
+    """Let a server of waitress take such connections, and end those that are too slow."""
+
+    def maintenance(now: float) -> None:
+        channels = cast("Mapping[int, Connection]", server.active_channels)
+        for one in list(channels.values()):
+            if one.is_too_slow(now):
+                one.handle_close()
+
+    server.channel_class = Connection
+    server.maintenance = maintenance  # type: ignore[method-assign]  # of this one
