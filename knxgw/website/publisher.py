@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from time import sleep
 from typing import Any
 
 from knxgw.website.merge_patch import difference
 
 log = logging.getLogger(__name__)
 ROUND_S = 0.5
+WOKEN_AT_ONCE, BETWEEN_S = 2, 0.002
 BEAT_S = 5.0
 CHECK_S = 4.0  # a log-off ends streams within 5 s, also while there is much to tell
 ROWS_S = 0.25  # between two looks for new rows of a monitor
@@ -44,6 +47,7 @@ class Message:
 @dataclass(slots=True)
 class _Topic:
     make: Make
+    news: threading.Condition  # its listeners wait for it
     value: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0  # of the newest delta; 0: nothing was made yet
     deltas: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_DELTAS))
@@ -67,14 +71,16 @@ class Publisher:
         """
         self._boot, self._now, self._utc_now = boot, now, utc_now
         self._topics: dict[str, _Topic] = {}
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._new_news = partial(threading.Condition, lock)
         self._owners: dict[str, int] = {}  # how many streams each session has
         self._thread: threading.Thread | None = None
         self._bye: str | None = None
 
     def add_topic(self, name: str, make: Make) -> None:
         """Name a topic and what makes its value; `make` is called from a thread of this publisher."""
-        self._topics[name] = _Topic(make)
+        self._topics[name] = _Topic(make, self._new_news())
 
     @property
     def streams(self) -> int:
@@ -85,7 +91,8 @@ class Publisher:
         """End all streams, with a reason that their pages show."""
         with self._changed:
             self._bye = why
-            self._changed.notify_all()
+            for one in (self._changed, *(topic.news for topic in self._topics.values())):
+                one.notify_all()
 
     def open_stream(
         self, topic: str, owner: str, after: str | None, is_allowed: Callable[[], bool]
@@ -195,7 +202,7 @@ class Publisher:
     def _wait_for_news(self, topic: _Topic, seen: int, until_s: float) -> None:
         """Wait until a listener has to be told something, or looked at; called with the lock."""
         wait_s = min(CHECK_S, max(0.0, until_s - self._now()))
-        self._changed.wait_for(lambda: topic.number != seen or bool(self._bye), wait_s)
+        topic.news.wait_for(lambda: topic.number != seen or bool(self._bye), wait_s)
 
     def _since(self, topic: _Topic, seen: int) -> list[Message]:
         """Return what a listener has to get that has seen a number; called with the lock."""
@@ -248,7 +255,14 @@ class Publisher:
                 topic.number += 1
                 topic.value = value
                 topic.deltas.append(self._message("delta", topic.number, patch))
-                self._changed.notify_all()
+        self._wake_listeners(topic)
+
+    def _wake_listeners(self, topic: _Topic) -> None:
+        """Wake them a few at a time: all of them at once would hold up the loop that charges."""
+        for _ in range(0, topic.listeners, WOKEN_AT_ONCE):
+            with self._changed:
+                topic.news.notify(WOKEN_AT_ONCE)
+            sleep(BETWEEN_S)
 
 
 class _Stream(Iterator[bytes]):

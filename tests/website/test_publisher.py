@@ -1,6 +1,7 @@
 """Live pages get differences, whatever they have missed."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from time import perf_counter
@@ -19,6 +20,7 @@ from knxgw.website.publisher import (
     Publisher,
     TooManyStreamsError,
 )
+from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 leaves = st.integers(0, 3) | st.booleans() | st.text("ab", max_size=2)
@@ -185,3 +187,30 @@ def test_a_page_that_cannot_be_made_ends_no_stream(
     source.look()
     assert read(stream)[0::2] == ("delta", {"a": 2})
     stream.close()
+
+
+@pytest.mark.real
+def test_as_many_listeners_as_there_may_be_all_get_a_change_at_once(source: Source) -> None:
+    """They are woken a few at a time; whoever is about to wait again misses nothing either."""
+    got: list[tuple[str, Any]] = []
+    streams = [source.stream(f"session {number}") for number in range(MOST_STREAMS)]
+
+    def listen(stream: Any) -> None:
+        next(stream)
+        read(stream)  # the snapshot
+        for _ in range(3):
+            kind, _, value = read(stream)
+            got.append((kind, value))
+
+    threads = [threading.Thread(target=listen, args=(one,), daemon=True) for one in streams]
+    for one in threads:
+        one.start()
+    started_s = perf_counter()
+    for number in range(1, 4):
+        source.value = {"a": 10 + number}
+        wanted = number * MOST_STREAMS
+        wait_until(lambda wanted=wanted: len(got) == wanted, 5.0, "the change everywhere")  # type: ignore[misc]
+    assert perf_counter() - started_s < 3 * 1.5, "a page shows a change within 1.5 s"
+    for one in threads:
+        one.join(5)
+    assert set(map(str, got)) == {str(("delta", {"a": 10 + number})) for number in range(1, 4)}
