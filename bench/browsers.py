@@ -1,6 +1,6 @@
 """Browsers as the gateway meets them: live ones, slow ones, and many that log in at once.
 
-    python -m bench.browsers live PORT SECONDS   with tokens of sessions on stdin, one for four streams
+    python -m bench.browsers live PORT SECONDS   with cookies of sessions on stdin, one for four streams
     python -m bench.browsers slow PORT SECONDS
     python -m bench.browsers log-in PORT SECONDS
 
@@ -59,7 +59,7 @@ class Connection:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         lines = [f"{head} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", "Accept-Encoding: gzip"]
         if self._session:
-            lines.append(f"Cookie: knxgw={self._session}")
+            lines.append(f"Cookie: {self._session}")
         if body:
             lines += ["Content-Type: application/x-www-form-urlencoded"]
             lines += [f"Content-Length: {len(body)}"]

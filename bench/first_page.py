@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.interruption import KNX, MODBUS_PORT, WEBSITE_PORT, SiteThread
 from bench.process import gateway_process
 from bench.site import site_text
-from tests.browser.site import ARGUMENTS, CHROMIUM, COOKIE
+from tests.browser.site import ARGUMENTS, CHROMIUM
 from tests.support.visitor import Visitor
 
 DOWN_BYTES_PER_S, UP_BYTES_PER_S = 1.6e6 / 8, 0.75e6 / 8
@@ -53,9 +53,8 @@ def measure(directory: Path) -> FirstPage:
         with gateway_process(path, state, WEBSITE_PORT), sync_playwright() as playwright:
             visitor = Visitor(WEBSITE_PORT)
             visitor.first_log_in(state)
-            (session,) = [one.value for one in visitor.cookies if one.name == COOKIE]
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-            visits = [_visit(browser, str(session)) for _ in range(RUNS)]
+            visits = [_visit(browser, visitor.session) for _ in range(RUNS)]
             browser.close()
     finally:
         site.stop()
@@ -67,11 +66,11 @@ def measure(directory: Path) -> FirstPage:
     )
 
 
-def _visit(browser: Browser, session: str) -> tuple[float, int]:
+def _visit(browser: Browser, session: tuple[str, str]) -> tuple[float, int]:
     """Return the first contentful paint [s] and the bytes of a first visit."""
     base = f"http://127.0.0.1:{WEBSITE_PORT}"
     context = browser.new_context(viewport={"width": 360, "height": 740}, locale="en-GB")
-    context.add_cookies([{"name": COOKIE, "value": session, "url": base}])
+    context.add_cookies([{"name": session[0], "value": session[1], "url": base}])
     page = context.new_page()
     tools = context.new_cdp_session(page)
     tools.send("Network.enable")

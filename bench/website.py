@@ -121,13 +121,13 @@ class _Bench:
         self._visitor.first_log_in(state)
 
     def sessions(self, count: int) -> list[str]:
-        """Return the tokens of new sessions."""
+        """Return the cookies of new sessions."""
         found = []
         for _ in range(count):
             one = Visitor(WEBSITE_PORT)
             one.log_in()
-            found += [cookie.value for cookie in one.cookies if cookie.name == "knxgw"]
-        return [token for token in found if token]
+            found.append("=".join(one.session))
+        return found
 
     def measure(self, what: str, *, with_s: float, rounds: int, sessions: list[str]) -> Load:
         """Measure without and with visitors, in turns; `with_s`: all rounds together."""

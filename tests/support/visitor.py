@@ -18,6 +18,12 @@ class Visitor:
         self.cookies = CookieJar()
         self._browser: OpenerDirector = build_opener(HTTPCookieProcessor(self.cookies))
 
+    @property
+    def session(self) -> tuple[str, str]:
+        """Return name and value of the cookie of the session."""
+        (found,) = [one for one in self.cookies if one.name.startswith("knxgw")]
+        return found.name, found.value or ""
+
     def first_log_in(self, state: Path) -> None:
         """Log in with the initial password of a state directory, and change it."""
         initial = initial_password.read(state)

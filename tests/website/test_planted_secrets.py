@@ -75,7 +75,7 @@ def look_everywhere(port: int, state: Path, running: Running) -> Told:
     visitor = Visitor(port)
     visitor.first_log_in(state)
     wait_until(lambda: "…" in visitor.page("/points/1"), 10.0, "the end of the card's number")
-    (token,) = [one.value for one in visitor.cookies if one.name == "knxgw"]
+    _, token = visitor.session
     csrf = visitor.page("/settings").split('name="csrf" value="')[1].split('"')[0]
     with pytest.raises(HTTPError):
         Visitor(port).log_in(GUESS)
@@ -96,7 +96,7 @@ def look_everywhere(port: int, state: Path, running: Running) -> Told:
         "initial password": initial,
         "password": PASSWORD,
         "wrong password": GUESS,
-        "token of a session": str(token),
+        "token of a session": token,
         "password of the keyring": KEYRING_PASSWORD,
         "key": BACKBONE.hex(),
         "key in base64": b64encode(BACKBONE).decode(),
