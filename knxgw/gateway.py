@@ -16,47 +16,25 @@ from typing import Any, NoReturn
 
 from knxgw import __version__
 from knxgw.application import Application, Surroundings
-from knxgw.catalogue.codes import FaultCode
-from knxgw.catalogue.device_model import MAX_REGISTERS
-from knxgw.catalogue.points import Table
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
-from knxgw.config.devices import DeviceId
 from knxgw.config.model import Configuration
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
-from knxgw.dlm.meter import age_s
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
-from knxgw.knx.frames import Outcome
 from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx_group_communication import GroupCommunication, group_frame
+from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_programming import ProgrammingMode
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_request_tap import RequestTap
-from knxgw.modbus.explain import explain
-from knxgw.modbus.requests import Read
-from knxgw.modbus.spare_reads import spare_block
-from knxgw.modbus.writing import Write
 from knxgw.monitoring.log_ring import LogRecorder
-from knxgw.monitoring.objects import ObjectLine
 from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
-from knxgw.monitoring.requests import Exchange, RequestWords
-from knxgw.monitoring.self_test import (
-    Row,
-    SelfTestRun,
-    of_addresses,
-    of_clock,
-    of_knx,
-    of_smart_meter,
-)
-from knxgw.objects.listing import ObjectSources, listing
 from knxgw.objects.server import ObjectServer
-from knxgw.self_test import DeviceUnderTest, run_self_test
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
@@ -75,7 +53,6 @@ CLOCK_CHECK_S = 10.0
 ALIVE_S = 1.0
 CLOCK_DRIFT_S = 1.0
 NO_KNX = "KNX is not connected"
-NOT_CONFIGURED = "the device is not configured"
 STORE_S = 1.0  # for what waits to be stored at the end
 
 
@@ -111,7 +88,7 @@ class Gateway:
         otherwise at rest.
         """
         quiet_pymodbus()
-        self._world = world
+        self.world = world
         self._loop = asyncio.get_running_loop()
         self._database = world.database
         self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
@@ -119,11 +96,11 @@ class Gateway:
         self._end_faults_of_before()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
-        self.self_test = SelfTestRun()
+        self.catalogue = catalogue
         self._surroundings = Surroundings(
             catalogue=catalogue,
             objects=self.objects,
-            wake_knx=self._wake_knx,
+            wake_knx=self.wake_knx,
             store_writer=self._store_writer,
             now=self.valid_now,
             on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
@@ -247,149 +224,31 @@ class Gateway:
         """Switch the programming mode, as the button does; safe from any thread."""
         self._is_programming = is_on
 
-    def start_self_test(self) -> None:
-        """Run the self-test, unless it runs already; safe from any thread."""
-        self._loop.call_soon_threadsafe(self._begin_self_test)
-
-    def _begin_self_test(self) -> None:
-        if self._group is not None and not self.self_test.progress.is_running:
-            self._group.create_task(self._test_itself(), name="self-test")
-
-    async def _test_itself(self) -> None:
-        """Run the self-test. An error of its own is no reason to end the device."""
-        try:
-            await self._run_self_test()
-        except Exception:
-            log.exception("the self-test failed: please report this")
-
-    async def _run_self_test(self) -> None:
-        await run_self_test(
-            DeviceUnderTest(
-                store=self._store_took_s,
-                directory=self._database.directory,
-                clock=lambda: of_clock(
-                    is_valid=self.valid_now() is not None,
-                    is_synchronised=self._world.is_synchronised(),
-                ),
-                knx=lambda: of_knx(is_used=self._knx is not None, is_up=self.knx_is_up),
-                load_management=self._test_load_management,
-                buses=lambda: None if self.application is None else self.application.buses,
-                took_s=self.recorder.requests.took_s,
-            ),
-            self.self_test,
-        )
-
-    async def _store_took_s(self) -> float | None:
-        begun_s = self._loop.time()
-        try:
-            await self._loop.run_in_executor(self._world.executor, self._runs.touch)
-        except Exception:  # noqa: BLE001 - whatever it is, it is not stored
-            return None
-        return self._loop.time() - begun_s
-
-    def _test_load_management(self) -> tuple[Row, Row]:
-        station = None if self.application is None else self.application.station
-        settings = None if station is None else station.load_management_settings
-        shared = None if station is None else station.load_management
-        if station is None or settings is None or shared is None:
-            return (
-                of_addresses(is_used=False, are_missing=False),
-                of_smart_meter(is_used=False, age_s=None, timeout_s=0.0),
-            )
-        missing = FaultCode.DLM_ASSOCIATION in station.faults.present
-        return (
-            of_addresses(is_used=True, are_missing=missing),
-            of_smart_meter(
-                is_used=settings.static_limit_ma is None,
-                age_s=age_s(shared.meter, settings, self._loop.time()),
-                timeout_s=settings.timeout_s,
-            ),
-        )
-
-    def list_objects(self, language: str) -> tuple[ObjectLine, ...]:
-        """Return every group object as it is now; none of an unconfigured device."""
-        configuration = self.configuration
-        if configuration is None:
-            return ()
-        now, now_s = self._world.wall_clock(), self._loop.time()
-        sources = ObjectSources(
-            configuration=configuration,
-            catalogue=self._surroundings.catalogue,
-            running=self.objects.by_number,
-            news=self.recorder.telegrams.news,
-            when=lambda at_s: now - timedelta(seconds=now_s - at_s),
-        )
-        return listing(sources, language)
-
-    async def read_object(self, number: int) -> None:
-        """Read a group object from the bus. Raises: RejectedError."""
-        self._connected_port()
-        self.objects.read_again(number)
-        self._wake_knx()
-
-    async def send_object(self, number: int) -> None:
-        """Send the value that a group object has. Raises: RejectedError."""
-        self._connected_port()
-        self.objects.send_again(number)
-        self._wake_knx()
-
-    async def write_object(self, number: int, text: str) -> None:
-        """Write an input as a service: on the bus, and to our own objects there. Raises: RejectedError."""
-        port = self._connected_port()
-        address, apci = self.objects.service_write(number, text)
-        data = group_frame(port.individual_address, address, apci)
-        if await port.send(data) is Outcome.DROPPED:
-            raise RejectedError(NO_KNX)
-        for command in self.objects.received(address, apci):
-            self.command(command)
-        self._wake_knx()
-
-    def _connected_port(self) -> KnxPort:
-        if self._knx is None or not self._knx.is_up:
-            raise RejectedError(NO_KNX)
-        return self._knx
-
-    def device_names(self) -> tuple[tuple[str, str], ...]:
-        """Return identity and name of each device on Modbus; safe from any thread."""
-        application = self.application
-        drivers = () if application is None else application.buses.drivers
-        return tuple((driver.device, driver.name) for driver in drivers)
-
-    async def read_registers(
-        self, device: str, table: Table, address: int, count: int
-    ) -> RequestWords:
-        """Read registers of a device once, behind its polls.
-
-        Raises: RejectedError, it cannot be asked so; PeerError, LinkError, what came instead.
-        """
-        application = self.application
-        if application is None:
-            raise RejectedError(NOT_CONFIGURED)
-        registers = await application.buses.read_once(DeviceId(device), table, address, count)
-        driver = application.buses.driver_of(DeviceId(device))
-        if driver is None:
-            raise RejectedError(NOT_CONFIGURED)
-        block = spare_block(
-            unit_id=driver.unit_id, table=table, address=address, count=count, most=MAX_REGISTERS
-        )
-        return explain(Read(block=block), registers, driver.model, driver.register_offset)
-
-    def explain(self, exchange: Exchange) -> RequestWords:
-        """Return a Modbus request in words; safe from any thread."""
-        application, request = self.application, exchange.request
-        driver = None
-        if application is not None:
-            driver = application.buses.driver_of(DeviceId(exchange.device))
-        if not isinstance(request, Read | Write):
-            raise TypeError(request)
-        if driver is None:
-            return explain(request, exchange.registers, None)
-        return explain(request, exchange.registers, driver.model, driver.register_offset)
-
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
         if self.application is not None:
             self.application.inbox.put(event)
+
+    @property
+    def port(self) -> KnxPort:
+        """Return the KNX port, which is connected. Raises: RejectedError."""
+        if self._knx is None or not self._knx.is_up:
+            raise RejectedError(NO_KNX)
+        return self._knx
+
+    @property
+    def is_on_knx(self) -> bool:
+        """Tell whether the device is to be reached on KNX at all."""
+        return self._knx is not None
+
+    async def store_took_s(self) -> float | None:
+        """Return how long the disk took to store something [s]; None: it did not."""
+        begun_s = self._loop.time()
+        try:
+            await self._loop.run_in_executor(self.world.executor, self._runs.touch)
+        except Exception:  # noqa: BLE001 - whatever it is, it is not stored
+            return None
+        return self._loop.time() - begun_s
 
     # --- life
 
@@ -478,8 +337,8 @@ class Gateway:
             return None
         link.keep_numbers(self._secure_numbers)
         for secret in link.secrets:
-            self._world.log.scrubber.learn_secret(secret)
-        port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self._world.wall_clock))
+            self.world.log.scrubber.learn_secret(secret)
+        port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self.world.wall_clock))
         GroupCommunication(port, self.objects, self.command).join()
         ProgrammingMode(port, lambda: self._is_programming).join()
         return port
@@ -508,7 +367,8 @@ class Gateway:
             task.cancel()
             await asyncio.wait([task])
 
-    def _wake_knx(self) -> None:
+    def wake_knx(self) -> None:
+        """Look for something to send: a value has changed."""
         if self._knx is not None:
             self._knx.wake()
 
@@ -526,7 +386,7 @@ class Gateway:
         try:
             async with asyncio.timeout(STORE_S):
                 await self._store_writer.flush()
-                await self._loop.run_in_executor(self._world.executor, self._end_run)
+                await self._loop.run_in_executor(self.world.executor, self._end_run)
         except TimeoutError:
             log.exception("the state could not be stored within %.1f s", STORE_S)
         self._store_writer.hand_over()
@@ -543,7 +403,7 @@ class Gateway:
         while True:
             now = self.valid_now()
             if now is not None and self._is_news(now, loop.time()):
-                source = ClockSource.NTP if self._world.is_synchronised() else ClockSource.SYSTEM
+                source = ClockSource.NTP if self.world.is_synchronised() else ClockSource.SYSTEM
                 self.command(ClockSet(now=now, source=source))
             await asyncio.sleep(CLOCK_CHECK_S)
 
@@ -565,7 +425,7 @@ class Gateway:
             now_s = self._loop.time()
             known = {} if self.application is None else sample(self.application.station, now_s)
             self.recorder.plot.put(known, now_s)
-            self._world.log.check(now_s)
+            self.world.log.check(now_s)
             await asyncio.sleep(HOUR.step_s - now_s % HOUR.step_s)
 
     async def _settle_memory(self) -> None:
@@ -619,7 +479,7 @@ class Gateway:
 
     def valid_now(self) -> datetime | None:
         """Return the wall-clock time, None while it is not valid; safe from any thread."""
-        now = self._world.wall_clock()
+        now = self.world.wall_clock()
         return now if now >= EARLIEST_VALID else None
 
 

@@ -22,6 +22,7 @@ from knxgw.host.clock import system_clock
 from knxgw.host.network import OwnAddress, own_addresses
 from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
+from knxgw.service import Service
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
@@ -82,6 +83,7 @@ class Living:
             now_s=asyncio.get_running_loop().time,
         )
         store.log.scrubber.learn_made(accounts.initial)
+        service = Service(gateway, group)
         wait = partial(_wait, asyncio.get_running_loop())
         self._bridge = Bridge(
             view=gateway.view,
@@ -105,19 +107,19 @@ class Living:
             ),
             requests=Requests(
                 kept=gateway.recorder.requests,
-                explain=gateway.explain,
-                devices=gateway.device_names,
-                read_once=lambda *what: wait(gateway.read_registers(*what)),
+                explain=service.explain,
+                devices=service.device_names,
+                read_once=lambda *what: wait(service.read_registers(*what)),
             ),
             objects=Objects(
-                listed=gateway.list_objects,
-                read=lambda number: wait(gateway.read_object(number)),
-                send=lambda number: wait(gateway.send_object(number)),
-                write=lambda number, text: wait(gateway.write_object(number, text)),
+                listed=service.list_objects,
+                read=lambda number: wait(service.read_object(number)),
+                send=lambda number: wait(service.send_object(number)),
+                write=lambda number, text: wait(service.write_object(number, text)),
             ),
             logs=store.log,
             self_test=SelfTest(
-                progress=lambda: gateway.self_test.progress, start=gateway.start_self_test
+                progress=lambda: service.self_test.progress, start=service.start_self_test
             ),
             configuration=self._configuration_text,
             history=gateway.history,

@@ -19,14 +19,14 @@ SITE = DYNAMIC.replace("group_objects: {", "group_objects: {1: [1/0/1], ")
 
 
 def line(world: World, number: int, language: str = "en") -> ObjectLine:
-    return next(one for one in world.gateway.list_objects(language) if one.number == number)
+    return next(one for one in world.service.list_objects(language) if one.number == number)
 
 
 @pytest.mark.proves("W34")
 async def test_every_object_stands_there_once_with_its_value_or_the_reason(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
-        lines = world.gateway.list_objects("en")
+        lines = world.service.list_objects("en")
         expected = sorted(
             definition.number_of(point)
             for definition in catalogue().objects
@@ -70,21 +70,21 @@ async def test_a_person_reads_sends_and_writes_on_the_bus(tmp_path: Path) -> Non
     async with World(SITE, tmp_path) as world:
         world.strict = False
         world.skip()
-        await world.gateway.read_object(10)
-        await world.gateway.send_object(50)
+        await world.service.read_object(10)
+        await world.service.send_object(50)
         await world.sleep(0.5)
         heard = world.since()
         assert [(one.address, type(one.apci)) for one in heard] == [
             ("1/0/10", GroupValueRead),
             ("1/1/50", GroupValueWrite),
         ]
-        await world.gateway.write_object(1, "1")
+        await world.service.write_object(1, "1")
         await world.sleep(0.5)
         assert world.gateway.application is not None
         assert world.gateway.application.station.operation.is_grid_control_active
         written = [one for one in world.since() if one.address == "1/0/1"]
         assert [one.payload for one in written] == [to_payload("1.001", True)]
-        await world.gateway.write_object(1, "off")
+        await world.service.write_object(1, "off")
         await world.sleep(0.5)
         assert not world.gateway.application.station.operation.is_grid_control_active
 
@@ -94,11 +94,11 @@ async def test_what_cannot_be_done_is_refused_and_changes_nothing(tmp_path: Path
         world.strict = False
         world.skip()
         for refused in (
-            world.gateway.write_object(50, "1"),  # an output
-            world.gateway.write_object(1, "perhaps"),
-            world.gateway.write_object(4711, "1"),
-            world.gateway.read_object(50),
-            world.gateway.send_object(1),
+            world.service.write_object(50, "1"),  # an output
+            world.service.write_object(1, "perhaps"),
+            world.service.write_object(4711, "1"),
+            world.service.read_object(50),
+            world.service.send_object(1),
         ):
             with pytest.raises(RejectedError):
                 await refused

@@ -11,11 +11,11 @@ from tests.support.world import World
 
 
 async def found_by(world: World) -> dict[tuple[Check, str], Row]:
-    world.gateway.start_self_test()
+    world.service.start_self_test()
     await world.sleep(0.1)
-    took_s = await world.until(lambda: not world.gateway.self_test.progress.is_running, 60.0)
+    took_s = await world.until(lambda: not world.service.self_test.progress.is_running, 60.0)
     assert took_s <= 60.0
-    progress = world.gateway.self_test.progress
+    progress = world.service.self_test.progress
     assert len(progress.rows) == progress.expected
     return {(row.check, row.subject): row for row in progress.rows}
 
@@ -67,4 +67,4 @@ async def test_an_unconfigured_device_is_tested_too(tmp_path: Path) -> None:
         rows = await found_by(world)
         assert rows[Check.SMART_METER, ""].verdict is Verdict.NOT_USED
         assert rows[Check.KNX, ""].verdict is Verdict.GOOD
-        assert world.gateway.self_test.progress.number == 1
+        assert world.service.self_test.progress.number == 1

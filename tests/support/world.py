@@ -29,6 +29,7 @@ from knxgw.gateway import World as Outside
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_port import BusAttachment
 from knxgw.monitoring.log_ring import LogRecorder
+from knxgw.service import Service
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.site import SimulatedSite
 from knxgw.store.database import Database
@@ -150,6 +151,7 @@ class World:
             log=self._log,
         )
         self.gateway = Gateway(self.configuration, self.models, outside)
+        self.service = Service(self.gateway, self._group)
         self._task = self._group.create_task(self.gateway.run())
 
     async def change(self, text: str | None) -> None:
