@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-MOST_AT_ONCE = 1
+READS_AT_ONCE = 2  # on a busy machine one would be too slow: each hand-over takes its time
+CHANGES_AT_ONCE = 1
 PATIENCE_S = 1.0  # then it goes on all the same: whoever has the turn waits for something
 READS = frozenset({"GET", "HEAD"})
 
@@ -24,8 +25,8 @@ class InTurn:
     def __init__(self, application: Application) -> None:
         """Put the turns before an application."""
         self._application = application
-        self._reads = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self._changes = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._reads = threading.BoundedSemaphore(READS_AT_ONCE)
+        self._changes = threading.BoundedSemaphore(CHANGES_AT_ONCE)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI
         """Answer a request, after a turn or some patience."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.website.turns import MOST_AT_ONCE, PATIENCE_S, InTurn
+from knxgw.website.turns import PATIENCE_S, READS_AT_ONCE, InTurn
 
 pytestmark = pytest.mark.real
 VISITORS = 12
@@ -52,13 +52,13 @@ def test_no_more_pages_are_made_at_a_time_than_there_are_turns() -> None:
     pages = Pages()
     for one in ask_all(InTurn(pages), ["/"] * VISITORS):
         one.join(10)
-    assert 1 <= pages.most <= MOST_AT_ONCE
+    assert 1 <= pages.most <= READS_AT_ONCE
 
 
 def test_pages_that_wait_themselves_hold_up_others_for_a_moment_only() -> None:
     pages = Pages()
     application = InTurn(pages)
-    slow = ask_all(application, ["/slow"] * MOST_AT_ONCE)
+    slow = ask_all(application, ["/slow"] * READS_AT_ONCE)
     started_s = perf_counter()
     assert list(application(asked("/"), None)) == [b"page"]
     assert PATIENCE_S / 2 < perf_counter() - started_s < 10
@@ -76,8 +76,8 @@ def test_a_stream_has_no_turn_while_it_lasts() -> None:
         yield b"second"
 
     application = InTurn(stream)
-    streams = [application(asked("/"), None) for _ in range(MOST_AT_ONCE)]
-    assert [next(iter(one)) for one in streams] == [b"first"] * MOST_AT_ONCE
+    streams = [application(asked("/"), None) for _ in range(READS_AT_ONCE)]
+    assert [next(iter(one)) for one in streams] == [b"first"] * READS_AT_ONCE
     started_s = perf_counter()
     assert list(InTurn(Pages())(asked("/"), None)) == [b"page"]
     assert list(application(asked("/"), None)) == [b"first", b"second"]
@@ -90,7 +90,7 @@ def test_a_page_that_cannot_be_made_gives_its_turn_back() -> None:
 
     application = InTurn(broken)
     started_s = perf_counter()
-    for _ in range(3 * MOST_AT_ONCE):
+    for _ in range(3 * READS_AT_ONCE):
         with pytest.raises(ValueError, match="broken"):
             application(asked("/"), None)
     assert perf_counter() - started_s < PATIENCE_S
