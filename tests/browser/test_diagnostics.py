@@ -1,0 +1,57 @@
+"""Diagnostics in a browser: monitors fill by themselves, a self-test ends with a verdict, files arrive."""
+
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.site import Visit
+
+LONG_MS = 70_000  # a self-test takes a minute at most
+
+
+@pytest.mark.proves("W33")
+def test_requests_appear_by_themselves_and_a_read_shows_its_registers(owner: Visit) -> None:
+    page = owner.open("/diagnostics/modbus?device=cp1%2Fcharger")
+    rows = page.locator("#monitor tbody tr")
+    first = rows.first.text_content()
+    expect(rows.first).not_to_have_text(first or "", timeout=10_000)
+    page.get_by_label("Table").select_option("holding")
+    page.get_by_label("Register", exact=True).fill("1000")
+    page.get_by_label("Number").fill("2")
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(
+        page.locator("section", has=page.locator("#read")).locator("td code").first
+    ).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.proves("W34")
+def test_an_object_sends_its_value_and_the_group_monitor_shows_it(owner: Visit) -> None:
+    page = owner.open("/diagnostics/objects?text=1%2F0%2F2")
+    row = page.locator("tbody tr").first
+    row.get_by_text("Actions").click()
+    row.get_by_role("button", name="Send own value").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    page = owner.open("/diagnostics/group-monitor?filter=1%2F0%2F2+direction:out+service:write")
+    expect(page.locator("#monitor tbody tr").first).to_contain_text("1/0/2")
+
+
+@pytest.mark.proves("W50")
+def test_a_self_test_shows_its_rows_as_they_come_and_a_verdict(owner: Visit) -> None:
+    page = owner.open("/diagnostics/self-test")
+    page.get_by_role("button", name="Start the self-test").click()
+    rows = page.locator("#monitor tbody tr")
+    expect(rows.filter(has_text="Reaction of the program")).to_be_visible(timeout=LONG_MS)
+    assert rows.filter(has_text="Charger:").count() == 5
+    expect(page.locator(".rate")).not_to_contain_text("looked at", timeout=5_000)
+
+
+@pytest.mark.proves("W36", "W37")
+def test_the_log_file_arrives_and_the_support_text_can_be_read(owner: Visit) -> None:
+    page = owner.open("/support")
+    expect(page.get_by_role("textbox")).to_contain_text("Individual address: 1.1.20")
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="Download log file").click()
+    with zipfile.ZipFile(arriving.value.path()) as archive:
+        assert archive.testzip() is None
+        assert {"knxgw.log", "status.html", "telegrams.csv"} <= set(archive.namelist())
