@@ -67,8 +67,13 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
 @main.command(short_help="Show a gateway at work with simulated cars.")
 @click.option("--seconds", type=float, help="Stop after this many seconds.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulated cars.")
+@click.option(
+    "--fault",
+    type=click.IntRange(1, 5),
+    help="The charger of this charging point stops to answer after 20 s.",
+)
 @click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
-def demo(seconds: float | None, seed: int, verbose: int) -> None:
+def demo(seconds: float | None, seed: int, fault: int | None, verbose: int) -> None:
     """Show a gateway at work: five simulated charging points, cars that come and go.
 
     KNX runs on multicast of the loopback interface (224.0.23.12:3671, or a group of its own if
@@ -79,7 +84,7 @@ def demo(seconds: float | None, seed: int, verbose: int) -> None:
 
     if verbose:
         set_up_log(verbose - 1)
-    run_demo(seconds=seconds, seed=seed, show_log=bool(verbose))
+    run_demo(seconds=seconds, seed=seed, show_log=bool(verbose), fault_at=fault)
 
 
 @main.command(short_help="Simulate the chargers and meters of a site.")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from knxgw.catalogue.load import catalogue
+from knxgw.charging.scope import PointNumber
 from knxgw.commands.demo_view import live_view, plain_lines
 from knxgw.commands.terminal import Screen
 from knxgw.config.load import parse_configuration
@@ -21,6 +22,7 @@ from knxgw.sim.demo import (
     FIRST_WEB_PORT,
     METER_S,
     USUAL_GROUP,
+    break_down,
     come_and_go,
     demo_site,
     device_ports,
@@ -36,8 +38,13 @@ TABLE_S = 0.5
 LINES_S = 5.0
 
 
-def run_demo(*, seconds: float | None, seed: int, show_log: bool) -> None:
-    """Run the demo site until Ctrl-C, for some seconds, or until nobody reads any more."""
+def run_demo(
+    *, seconds: float | None, seed: int, show_log: bool, fault_at: int | None = None
+) -> None:
+    """Run the demo site until Ctrl-C, for some seconds, or until nobody reads any more.
+
+    `fault_at`: the charging point whose charger stops to answer after a while; None: all stay well.
+    """
     with ExitStack() as claims:
         web = claims.enter_context(first_free_port(FIRST_WEB_PORT))
         group = claims.enter_context(quiet_group(groups()))
@@ -45,12 +52,19 @@ def run_demo(*, seconds: float | None, seed: int, show_log: bool) -> None:
         loaded = parse_configuration(text, catalogue(), name="demo_site.yaml")
         if loaded.configuration is None:
             raise ConfigError(loaded.findings)
-        demo = _demo(loaded.configuration, seconds=seconds, seed=seed, show_log=show_log)
+        demo = _demo(
+            loaded.configuration, seconds=seconds, seed=seed, show_log=show_log, fault_at=fault_at
+        )
         run_to_end(demo)
 
 
 async def _demo(
-    configuration: Configuration, *, seconds: float | None, seed: int, show_log: bool
+    configuration: Configuration,
+    *,
+    seconds: float | None,
+    seed: int,
+    show_log: bool,
+    fault_at: int | None,
 ) -> None:
     stop = Stop()
     site = SimulatedSite(configuration, asyncio.get_running_loop().time)
@@ -61,6 +75,9 @@ async def _demo(
                 actors = [group.create_task(site.run_physics())]
                 for number, charger in site.chargers.items():
                     actors.append(group.create_task(come_and_go(number, charger, seed)))
+                if fault_at is not None:
+                    endpoint = site.endpoint_of(PointNumber(fault_at))
+                    actors.append(group.create_task(break_down(endpoint.misbehaviour)))
                 meter = knx_meter(configuration, site.house, period_s=METER_S)
                 if meter is not None:
                     actors.append(group.create_task(live_in(site.house, seed)))

@@ -10,6 +10,7 @@ from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import House
 from knxgw.sim.loopback import free_port
+from knxgw.sim.misbehaviour import Misbehaviour
 from knxgw.sim.vehicle import Vehicle
 
 SITE = Path(__file__).with_name("demo_site.yaml")
@@ -19,6 +20,7 @@ USUAL_GROUP = "224.0.23.12"
 OWN_GROUPS = 50  # demos at once
 METER_S = 2.0  # the smart meter sends this often
 SHORT_STAY_S, LONG_STAY_S = 40.0, 120.0
+FAULT_S = 20.0  # until the device that is to have a fault has one
 SHORT_GAP_S, LONG_GAP_S = 5.0, 40.0
 
 
@@ -49,6 +51,12 @@ async def come_and_go(number: PointNumber, charger: SimulatedCharger, seed: int)
         await asyncio.sleep(dice.uniform(SHORT_STAY_S, LONG_STAY_S))
         charger.unplug()
         await asyncio.sleep(dice.uniform(SHORT_GAP_S, LONG_GAP_S))
+
+
+async def break_down(endpoint: Misbehaviour) -> None:
+    """Let the device of an endpoint stop to answer after a while, for ever."""
+    await asyncio.sleep(FAULT_S)
+    endpoint.away = True
 
 
 def _some_vehicle(dice: random.Random) -> Vehicle:

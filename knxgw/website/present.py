@@ -27,6 +27,7 @@ from knxgw.website.present_faults import LastFaults, fault_lines, last_fault, se
 from knxgw.website.present_point import BAR_UNITS, present_point
 
 Shown = dict[str, Any]
+OLD_METER_S = 30
 STUCK_S = 5.0  # the station is looked at each second
 
 
@@ -136,7 +137,7 @@ def _mains(shared: LoadManagementView | None, site: SiteView, language: Language
         "meter": language.text("Smart meter not heard yet")
         if meter is None
         else language.text("Smart meter {seconds} s ago", seconds=meter),
-        "is_meter_old": meter is None or meter > 30,
+        "meter_tone": "muted" if meter is not None and meter <= OLD_METER_S else "warning",
         "high_power": ""
         if shared.high_power_s is None
         else language.text("{time} left", time=language.duration(shared.high_power_s)),

@@ -105,7 +105,7 @@ def why(point: PointView, language: Language) -> str:
     if point.offer_ma == 0:
         return language.text("No current: {reason}.", reason=reason)
     return language.text(
-        "{current} because of: {reason}.", current=language.ampere(point.offer_ma), reason=reason
+        "{current} – {reason}.", current=language.ampere(point.offer_ma), reason=reason
     )
 
 

@@ -61,18 +61,23 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
         yield found
 
 
+def log_in(browser: Browser, site: DemoSite) -> str:
+    """Return the cookie of a new log-in of a demo's owner."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{site.base}/login")
+    page.get_by_label("Password").fill(site.password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{site.base}/")
+    (cookie,) = [one for one in context.cookies() if one["name"] == cookie_of(site.base)]
+    context.close()
+    return str(cookie["value"])
+
+
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser, demo: DemoSite) -> str:
     """Give the cookie of one log-in of the demo's owner."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{demo.base}/login")
-    page.get_by_label("Password").fill(demo.password)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{demo.base}/")
-    (cookie,) = [one for one in context.cookies() if one["name"] == cookie_of(demo.base)]
-    context.close()
-    return str(cookie["value"])
+    return log_in(browser, demo)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def text_of(html: str) -> str:
 def test_the_status_shows_state_current_and_reason() -> None:
     text = text_of(page(SITE))
     assert "Charge (8)" in text
-    assert "16.0 A because of: maximum current." in text
+    assert "16.0 A – maximum current." in text
     assert "offered 16.0 A" in text
     assert "L1 15.9 A L2 – L3 0.0 A" in text
     assert "No fault" in text
