@@ -72,7 +72,7 @@ async def _demo(
     with tempfile.TemporaryDirectory(prefix="knxgw-demo-") as state:
         try:
             async with asyncio.TaskGroup() as group:
-                actors = [group.create_task(site.run_physics())]
+                actors: list[asyncio.Task[None]] = [group.create_task(site.run_physics())]
                 for number, charger in site.chargers.items():
                     actors.append(group.create_task(come_and_go(number, charger, seed)))
                 if fault_at is not None:
