@@ -111,7 +111,7 @@ class Finding:
     @property
     def key(self) -> str:
         """Return what it is about, in one line."""
-        return _one_line(self.place.key)[:LONGEST_KEY]
+        return one_line(self.place.key)[:LONGEST_KEY]
 
     @property
     def problem(self) -> str:
@@ -127,7 +127,7 @@ class Finding:
         """Return problem and remedy in a language of the product."""
         in_file = isinstance(self.place, FileLine)
         problem = self.words.problem(language, in_file=in_file)
-        return _one_line(problem), _one_line(self.words.remedy(language, in_file=in_file))
+        return one_line(problem), one_line(self.words.remedy(language, in_file=in_file))
 
     def __str__(self) -> str:
         problem, remedy = self.said("en")
@@ -135,7 +135,10 @@ class Finding:
         return f"{self.place}: {self.severity}: {key}{problem}{f'; {remedy}' if remedy else ''}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text without line ends and signs that cannot be printed: it may be somebody else's."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from knxgw.errors import one_line
 from knxgw.monitoring.ring import Numbered, Ring
 from knxgw.monitoring.scrub import Scrubber
 
@@ -82,7 +83,7 @@ class LogRing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line; its traceback comes along."""
         try:
-            text = record.getMessage()
+            text = one_line(record.getMessage())
             if record.exc_info:
                 text = f"{text}\n{self._formatter.formatException(record.exc_info)}"
             text = self._scrubber.scrub(text[:LONGEST_LINE])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from knxgw.commands.log import OneLine
 from knxgw.monitoring.log_ring import (
     EXTENDED_S,
     SIMPLE,
@@ -68,6 +69,16 @@ def test_a_traceback_comes_along_without_secrets(recorder: LogRecorder) -> None:
     assert "Traceback" in text
     assert "ValueError: invalid literal" in text
     assert "sesame42" not in text
+
+
+@pytest.mark.proves("W09")
+def test_what_somebody_else_sends_does_not_pass_for_a_line_of_ours(recorder: LogRecorder) -> None:
+    card = "04AB\r\n2026-07-01 12:00:00 ERROR knxgw: the building burns\x1b[2J\u202e"
+    LOG.info("card %s", card)
+    record = logging.LogRecord("knxgw", logging.INFO, "", 1, "card %s", (card,), None)
+    for text in (texts(recorder)[-1], OneLine("%(message)s").format(record)):
+        assert text.isprintable()
+        assert text.startswith("card 04AB  2026")
 
 
 def test_a_line_that_cannot_be_made_ends_nobody(

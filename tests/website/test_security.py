@@ -166,6 +166,11 @@ def test_who_may_act_at_a_charging_point(role: Role) -> None:
         assert answer.status_code == (303 if may else 403)
         assert found.acted == ([(1, Action.INTERRUPT, None)] if may else [])
         assert ("/points/1/interrupt" in guest.get("/points/1")) is may
+        sets = role is Role.ADMINISTRATOR  # a setpoint is a limit
+        assert guest.post("/points/1/setpoint", setpoint_a="6").status_code == (
+            303 if sets else 403
+        )
+        assert ("/points/1/setpoint" in guest.get("/points/1")) is sets
 
 
 def test_what_is_not_possible_now_is_refused_with_words(shared: Website) -> None:
@@ -244,3 +249,22 @@ def test_a_monitor_ends_when_its_reader_has_lost_the_right() -> None:
         page = guest.browser.get("/api/v1/events")
         assert next(iter(page.response)) == b"retry: 2000\n\n", "what a viewer may see goes on"
         page.close()
+
+
+@pytest.mark.proves("W03")
+@pytest.mark.parametrize("path", ["/password", "/password/again"])
+def test_whoever_is_logged_in_guesses_no_faster(path: str) -> None:
+    with website(lambda _language: SITE) as found:
+        form = {
+            "password": "wrong",
+            "old": "wrong",
+            "new": PASSWORD + "!",
+            "repeated": PASSWORD + "!",
+        }
+        codes = [found.post(path, **form).status_code for _ in range(4)]
+        assert codes[-1] == 429
+        right = found.post(path, **form | {"password": PASSWORD, "old": PASSWORD})
+        assert right.status_code == 429, "the right one waits, too"
+        assert int(right.headers["Retry-After"]) >= 1
+        found.clock.now_s += 60
+        assert found.post(path, **form | {"password": PASSWORD, "old": PASSWORD}).status_code == 303

@@ -106,7 +106,7 @@ def change_password() -> AnyResponse | tuple[str, int]:
     )
     if change.outcome is Outcome.DONE:
         return redirect("/?said=password", 303)
-    return _password_page(refusal(change, words)), 400
+    return _answered(_password_page(refusal(change, words)), change, 400)
 
 
 def _password_page(error: str) -> str:
@@ -135,7 +135,17 @@ def prove() -> AnyResponse | tuple[str, int]:
     if change.outcome is Outcome.DONE:
         return redirect(target, 303)
     text = refusal(change, language())
-    return render_template("password_again.html", error=text, target=target), 403
+    page = render_template("password_again.html", error=text, target=target)
+    return _answered(page, change, 403)
+
+
+def _answered(page: str, change: Change, code: int) -> Response:
+    """Return a page of a change that was refused; who comes too soon is told when to come again."""
+    answer = make_response(page, code)
+    if change.outcome is Outcome.TOO_SOON:
+        answer.status_code = 429
+        answer.headers["Retry-After"] = str(math.ceil(change.retry_after_s))
+    return answer
 
 
 REFUSALS = {

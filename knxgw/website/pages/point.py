@@ -10,6 +10,7 @@ from knxgw.website.pages.status import live_page
 from knxgw.website.security import needs
 
 pages = Blueprint("point", __name__)
+RIGHTS = {Action.SETPOINT: Right.LIMITS}  # of the others: Right.CHARGE
 ASKS_FIRST = frozenset({Action.STOP})
 MOST_A = 80.0
 
@@ -31,7 +32,7 @@ def act(number: int, action: str) -> AnyResponse | str:
     point = next((one for one in bridge.view(None).points if one.number == number), None)
     if wanted is None or point is None:
         abort(404)
-    if not session().may_charge(number):
+    if not session().may_charge(number) or not session().may(RIGHTS.get(wanted, Right.CHARGE)):
         abort(403)
     here = f"/points/{number}"
     if wanted not in point.actions:
