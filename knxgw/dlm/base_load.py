@@ -26,7 +26,7 @@ from knxgw.dlm.draw_history import (
 )
 from knxgw.dlm.participant import Participant, Phases
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
-from knxgw.dlm.state import IN_FORCE, BaseHistory, PhaseState, Sample
+from knxgw.dlm.state import IN_FORCE, BaseHistory, BaseRange, PastBase, PhaseState, Sample
 
 UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
 SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
@@ -34,6 +34,14 @@ UNREPORTED_MA = 500  # a change that a meter which sends changes only may not re
 AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
 MOST_SAMPLES = 30  # that wait for readings
 LATE_READING_S = 1.0  # beyond its period; no sample waits longer for a reading
+
+
+class DrawRange(NamedTuple):
+    """What a participant drew of a phase when a sample was taken [mA]."""
+
+    least_ma: int
+    likely_ma: int
+    most_ma: int
 
 
 class BaseEstimate(NamedTuple):
@@ -55,33 +63,25 @@ def add_sample(
     """Update the base load of a phase by a new sample of the meter.
 
     `phase`: its index (0 to 2). Until the chargers were read after the sample it is kept, to be examined
-    again. Source: load-management 7.2.
+    again. Noted are also what the meter reported, and between what the base load lies by that.
+    Source: load-management 7.2.
     """
-    readable = [
-        participant
-        for participant in participants
-        if participant.has_valid_currents and participant.is_reachable
-    ]
+    readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
-    phase_state.reported_ma, phase_state.possible_base_ma = (
-        sample.current_ma,
-        (estimate.least_ma, estimate.most_ma),
-    )
-    if phase_state.base_ma is None or _is_covered_by_readings(sample, readable):
-        _set_base_load(
-            phase_state,
-            estimate.base_ma,
-            _highest_base_ma(estimate, estimate.base_ma, sample, readable),
-            waiting=(),
-        )
+    phase_state.reported_ma = sample.current_ma
+    phase_state.possible_base_ma = BaseRange(estimate.least_ma, estimate.most_ma)
+    before_ma = phase_state.base_ma
+    if before_ma is None or _is_covered_by_readings(sample, readable):
+        base_ma = estimate.base_ma
+        most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
+        _set_base_load(phase_state, base_ma, most_ma, waiting=())
         return
     base_ma, most_ma = (
-        _believed_base_ma(estimate.base_ma, phase_state.base_ma, sample, settings),
+        _believed_base_ma(estimate.base_ma, before_ma, sample, settings),
         estimate.most_ma,
     )
-    is_news = (base_ma, most_ma) != (phase_state.base_ma, phase_state.base_ma) or bool(
-        phase_state.pending_samples
-    )
+    # a sample by which the base load is exactly what it was needs no second look
+    is_news = not base_ma == most_ma == before_ma or bool(phase_state.pending_samples)
     if _is_next_sample_better(sample, readable) and _are_all_read_since(
         readable, sample.sampled_at
     ):
@@ -89,6 +89,15 @@ def add_sample(
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
     waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _set_base_load(phase_state, base_ma, most_ma, waiting=waiting)
+
+
+def _readable(participants: Iterable[Participant]) -> list[Participant]:
+    """Return the participants whose draw is known; that of the others counts as the building's."""
+    return [
+        participant
+        for participant in participants
+        if participant.has_valid_currents and participant.is_reachable
+    ]
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
@@ -99,11 +108,10 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
     for phase, added_ma in zip(phases, draw_ma, strict=False):
         if phase.base_ma is not None and added_ma:
             phase.base_ma += added_ma
-            phase.possible_base_ma = (
-                phase.possible_base_ma[0] + added_ma,
-                phase.possible_base_ma[1] + added_ma,
+            phase.possible_base_ma = phase.possible_base_ma.shifted(added_ma)
+            phase.history = tuple(
+                PastBase(past.until, past.base_ma + added_ma) for past in phase.history
             )
-            phase.history = tuple((at, base_ma + added_ma) for at, base_ma in phase.history)
 
 
 def _highest_base_ma(
@@ -142,30 +150,36 @@ def reexamine(
     """Examine samples again that had to wait for readings of the chargers.
 
     The newest one that readings cover by now, or that has waited for long enough, gives the base load;
-    those after it what it may have become since. Source: load-management 7.2f.
+    those after it what it may have become since, and they go on waiting. Nothing changes while each has
+    to wait. Source: load-management 7.2f.
     """
-    readable = [
-        participant
-        for participant in participants
-        if participant.has_valid_currents and participant.is_reachable
-    ]
-    longest_wait_s = _longest_wait_s(readable)
-    for place in range(len(phase_state.pending_samples) - 1, -1, -1):
-        sample = phase_state.pending_samples[place]
-        if _is_covered_by_readings(sample, readable) or now_s >= sample.arrived_at + longest_wait_s:
-            break
-    else:
+    readable = _readable(participants)
+    samples = phase_state.pending_samples
+    decided = _newest_decided(samples, readable, now_s)
+    if decided is None:
         return
-    estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
-    base_ma, newest = estimate.base_ma, sample
-    later = phase_state.pending_samples[place + 1 :]
-    for newest in later:
-        estimate = _estimate(base_ma, phase, newest, readable, settings)
-        base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest, settings)
-    phase_state.possible_base_ma = estimate.least_ma, estimate.most_ma
-    _set_base_load(
-        phase_state, base_ma, _highest_base_ma(estimate, base_ma, newest, readable), waiting=later
-    )
+    newest_sample = samples[decided]
+    estimate = _estimate(phase_state.base_ma, phase, newest_sample, readable, settings)
+    base_ma = estimate.base_ma
+    still_waiting = samples[decided + 1 :]
+    for newest_sample in still_waiting:
+        estimate = _estimate(base_ma, phase, newest_sample, readable, settings)
+        base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest_sample, settings)
+    phase_state.possible_base_ma = BaseRange(estimate.least_ma, estimate.most_ma)
+    most_ma = _highest_base_ma(estimate, base_ma, newest_sample, readable)
+    _set_base_load(phase_state, base_ma, most_ma, waiting=still_waiting)
+
+
+def _newest_decided(
+    samples: Sequence[Sample], readable: list[Participant], now_s: float
+) -> int | None:
+    """Return the index of the newest sample that need not wait for readings any more; None: each must."""
+    longest_wait_s = _longest_wait_s(readable)
+    for index in range(len(samples) - 1, -1, -1):
+        sample = samples[index]
+        if _is_covered_by_readings(sample, readable) or now_s >= sample.arrived_at + longest_wait_s:
+            return index
+    return None
 
 
 def examine_at_rest(
@@ -183,62 +197,59 @@ def examine_at_rest(
     only if none has moved since `long_since`, because a telegram may have been lost; and never more or
     less than the last sample allowed. Both are monotonic seconds. Source: load-management 7.2g.
     """
-    if (
-        phase_state.pending_samples
-        or phase_state.base_ma is None
-        or phase_state.possible_base_ma[0] == phase_state.possible_base_ma[1]
-    ):
-        return
+    before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
+    if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
+        return  # there is nothing to narrow, or a sample waits that will
+    readable = _readable(participants)
     drawn_ma = 0
-    was_long_steady = True
-    for participant in participants:
-        if participant.has_valid_currents and participant.is_reachable:
-            steady = steady_draw_about(participant, since)
-            if steady is None:
-                return
-            drawn_ma += steady[phase]
-            was_long_steady = (
-                was_long_steady and steady_draw_about(participant, long_since) is not None
-            )
-    least_ma, most_ma = phase_state.possible_base_ma
+    for participant in readable:
+        steady = steady_draw_about(participant, since)
+        if steady is None:
+            return  # a charger has moved
+        drawn_ma += steady[phase]
     shown_ma = phase_state.reported_ma - drawn_ma
-    if shown_ma < phase_state.base_ma:
-        shown_ma = min(shown_ma + UNREPORTED_MA, phase_state.base_ma)
-    base_ma = min(max(shown_ma, least_ma), most_ma)
-    if base_ma > phase_state.base_ma or was_long_steady:
-        phase_state.possible_base_ma = base_ma, base_ma
+    if shown_ma < before_ma:
+        shown_ma = min(shown_ma + UNREPORTED_MA, before_ma)
+    base_ma = min(max(shown_ma, possible_ma.least_ma), possible_ma.most_ma)
+    if base_ma > before_ma or all(
+        steady_draw_about(participant, long_since) is not None for participant in readable
+    ):
+        phase_state.possible_base_ma = BaseRange(base_ma, base_ma)
         _set_base_load(phase_state, base_ma, base_ma, waiting=())
 
 
-def _believed_base_ma(base_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
-    """Return what is believed of a sample that no reading covers yet: no higher base load.
+def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
+    """Return what is believed [mA] of a sample that no reading covers yet: no higher base load.
 
-    Except in danger: if the line carries more than its limit, somebody must be lowered at once.
+    `estimated_ma`: the base load by the sample; `before_ma`: the one until now. In danger a higher one is
+    believed: if the line carries more than its limit, somebody must be lowered at once.
     Source: load-management 7.2e.
     """
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
-        return base_ma
-    return min(base_ma, before_ma)
+        return estimated_ma
+    return min(estimated_ma, before_ma)
 
 
 def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
     """Note in the history which base load is in force from now on.
 
     A lower one from before can never be the peak of a window again, and one that ended before the longest
-    window is forgotten. Source: load-management 7.3.
+    window is forgotten. When the load has risen, it is noted how long it had been lower, and whether the
+    window kept the earlier level in mind: then its length is of use. Source: load-management 7.3.
     """
     forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = phase_state.base_ma or 0
-    if phase_state.history and base_ma > phase_state.history[-1][1] + SAME_LEVEL_MA:
-        phase_state.level_absent_s = _level_absent_s(phase_state.history, base_ma, now_s)
-        if (
-            phase_state.level_absent_s is not None
-            and phase_state.level_absent_s <= window_s * 2**phase_state.back_off
-        ):
-            phase_state.back_off_useful_at = now_s  # the window kept it in mind, and was right
-    ended: BaseHistory = tuple((min(until, now_s), ma) for until, ma in phase_state.history)
-    kept = [entry for entry in ended if entry[1] > base_ma and entry[0] >= forgotten_until]
-    phase_state.history = (*kept, (IN_FORCE, base_ma))
+    if phase_state.history and base_ma > phase_state.history[-1].base_ma + SAME_LEVEL_MA:
+        absent_s = _level_absent_s(phase_state.history, base_ma, now_s)
+        phase_state.level_absent_s = absent_s
+        if absent_s is not None and absent_s <= window_s * 2**phase_state.back_off:
+            phase_state.back_off_useful_at = now_s
+    kept = [
+        PastBase(min(past.until, now_s), past.base_ma)
+        for past in phase_state.history
+        if past.base_ma > base_ma and min(past.until, now_s) >= forgotten_until
+    ]
+    phase_state.history = (*kept, PastBase(IN_FORCE, base_ma))
 
 
 def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
@@ -246,9 +257,9 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
 
     A sample that no reading covers may say more than there is: three quarters of the rise are enough.
     """
-    before_ma = history[-1][1]
+    before_ma = history[-1].base_ma
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
-    ended = (now_s - until for until, ma in reversed(history[:-1]) if ma >= least_ma)
+    ended = (now_s - past.until for past in reversed(history[:-1]) if past.base_ma >= least_ma)
     return next(ended, None)
 
 
@@ -274,19 +285,21 @@ def _estimate(
 
     It changes only as much as the measurement demands. What certainly rose is the building's load; if that
     is more than the tolerance, the chargers' most likely draw counts, because the least that is possible
-    would be too little. Source: load-management 7.2d.
+    would be too little. The first sample (`before_ma` is None) is taken at the most likely draw.
+    Source: load-management 7.2d.
     """
-    drawn_ma = low_ma = high_ma = early_ma = 0
+    least_drawn_ma = likely_drawn_ma = most_drawn_ma = early_ma = 0
     for participant in readable:
-        least_ma, likely_ma, most_ma = _draw_range_ma(participant, phase, sample, settings)
-        low_ma, drawn_ma, high_ma = low_ma + least_ma, drawn_ma + likely_ma, high_ma + most_ma
-        if sample.is_from_slow_meter and likely_ma != least_ma:
-            early_ma += likely_ma - min(
-                likely_ma, max(least_ma, draw_at(participant, sample.sampled_at - EARLY_S)[phase])
-            )
+        drawn = _draw_range_ma(participant, phase, sample, settings)
+        least_drawn_ma += drawn.least_ma
+        likely_drawn_ma += drawn.likely_ma
+        most_drawn_ma += drawn.most_ma
+        if sample.is_from_slow_meter and drawn.likely_ma != drawn.least_ma:
+            earlier_ma = draw_at(participant, sample.sampled_at - EARLY_S)[phase]
+            early_ma += max(0, drawn.likely_ma - max(drawn.least_ma, earlier_ma))
     measured_ma = sample.current_ma
-    most_ma, least_ma = measured_ma - low_ma, measured_ma - high_ma
-    likely_ma = measured_ma - drawn_ma
+    least_ma, most_ma = measured_ma - most_drawn_ma, measured_ma - least_drawn_ma
+    likely_ma = measured_ma - likely_drawn_ma
     if before_ma is None:
         base_ma = most_ma = least_ma = likely_ma
     elif least_ma > before_ma + settings.lower_from_ma:
@@ -300,12 +313,16 @@ def _estimate(
 
 def _draw_range_ma(
     participant: Participant, phase: int, sample: Sample, settings: Settings
-) -> tuple[int, int, int]:
-    """Return the least, the most likely and the highest draw [mA] on a phase when a sample was taken."""
+) -> DrawRange:
+    """Return what a participant may have drawn of a phase when a sample was taken.
+
+    A vehicle that may have followed its last offer may have drawn that as well; without measurement, the
+    two offers before it, too.
+    """
     may_have_followed = _may_have_followed(participant, sample, settings)
     steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
-        return steady[phase], steady[phase], steady[phase]
+        return DrawRange(steady[phase], steady[phase], steady[phase])
     least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
     most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
     if may_have_followed and phase in participant.phases:
@@ -313,7 +330,7 @@ def _draw_range_ma(
         if not participant.settings.measures_current:
             earlier_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
             least_ma, most_ma = min(least_ma, *earlier_ma), max(most_ma, *earlier_ma)
-    return least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma
+    return DrawRange(least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma)
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
@@ -326,7 +343,7 @@ def _may_have_followed(participant: Participant, sample: Sample, settings: Setti
         return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < until
     read_at = last_read_at(participant)
     if read_at is None or read_at >= sample.arrived_at:
-        return False
+        return False  # a reading after the sample shows it, or there is none to be compared with
     return read_at < until
 
 

@@ -152,12 +152,9 @@ def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
     for index, phase in enumerate(cycle.phases):
         if phase.base_ma is not None:
             phase.base_ma -= draw_ma[index]
-            phase.possible_base_ma = (
-                phase.possible_base_ma[0] - draw_ma[index],
-                phase.possible_base_ma[1] - draw_ma[index],
-            )
+            phase.possible_base_ma = phase.possible_base_ma.shifted(-draw_ma[index])
             value = cycle.state.meter.values[index]
-            if value is not None:  # what is in force since then is known now
+            if value is not None:  # by this value the lower base load is in force since it came
                 note_base_load(phase, value.arrived_at, meters.window_s(cycle.state.meter))
 
 
@@ -287,9 +284,9 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
     for index in participant.phases:
         spare_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
         most_ma = spare_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
-        for until, base_ma in cycle.phases[index].history:
-            if base_ma > most_ma:
-                since = max(since, min(until, cycle.now_s))
+        for past in cycle.phases[index].history:
+            if past.base_ma > most_ma:
+                since = max(since, min(past.until, cycle.now_s))
     return since
 
 

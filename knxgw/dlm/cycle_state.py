@@ -10,17 +10,20 @@ from knxgw.dlm.draw_history import EARLY_S, must_be_obeyed_at
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
-from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PhaseState
+from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PastBase, PhaseState
 from knxgw.dlm.trial import forget_trials
 from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
-def _peak(history: BaseHistory, begin_at: float) -> tuple[int, float]:
-    """Return the highest base load [mA] that was in force after `begin_at`, and until when it was.
+def _peak(history: BaseHistory, begin_at: float) -> PastBase:
+    """Return the highest base load that was in force after `begin_at`.
 
     The history is falling, so it is the first one that was still in force then.
     """
-    return next(((ma, until) for until, ma in history if until > begin_at), (0, IN_FORCE))
+    return next((past for past in history if past.until > begin_at), NO_PEAK)
+
+
+NO_PEAK = PastBase(IN_FORCE, 0)
 
 
 class CycleState:
@@ -89,6 +92,7 @@ class CycleState:
     def find_room(self) -> None:
         """Find the room on each phase [mA]: for lowering by the latest base load, for raising by its peak.
 
+        Noted is also when the peak is forgotten. A longer window that was of no use for `BACK_OFF_ENDS_S` ends.
         Source: load-management 7.3.
         """
         window = meters.window_s(self.state.meter)
@@ -100,25 +104,26 @@ class CycleState:
             base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
             held_s = window * 2**phase.back_off
-            held_ma, until = _peak(phase.history, counted_until - held_s)
-            if held_ma > peak_ma:
-                peak_ma, self.peak_expires_at[index] = held_ma, until + held_s
+            peak = _peak(phase.history, counted_until - held_s)
+            if peak.base_ma > peak_ma:
+                peak_ma, self.peak_expires_at[index] = peak.base_ma, peak.until + held_s
             most_ma = base_ma + self._uncertainty_ma(index, phase, window)
             peak_ma = max(peak_ma, most_ma)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
             self.room_to_raise_ma[index] = claims[index].room_ma(self.settings, peak_ma)
             self.certain_room_ma[index] = claims[index].room_ma(
-                self.settings, max(base_ma, held_ma)
+                self.settings, max(base_ma, peak.base_ma)
             )
-            if value is not None and value.is_over_range:  # how much more it is is not known
+            if value is not None and value.is_over_range:  # by how much it is over is not known
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
                 self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
-        """Return how much higher the base load of a phase may be [mA]; `window` in s.
+        """Return how much higher the base load of a phase may be [mA].
 
-        The next sample resolves it. So does a meter that has nothing new to report for a whole window.
+        The next sample resolves it. So does a meter that has nothing new to report for `window_s`; until
+        then the room to raise has an end, which is noted.
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -149,7 +154,7 @@ class CycleState:
         """Return the sum of all commitments on each phase [mA], of all participants or all but one.
 
         A participant that was raised a moment ago may still draw what it was raised to, though it was lowered
-        since. One without measurement that was lowered holds_offer with its earlier draw until the meter has
+        since. One without measurement that was lowered counts with its earlier draw until the meter has
         measured the phase. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
@@ -213,11 +218,11 @@ class CycleState:
         return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
 
     def try_to_claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Claim the minimum of a newcomer, and tell whether it may start now.
+        """Tell whether a newcomer may start with its minimum now.
 
-        If there is not enough for it and for the offers where no vehicle is connected, such an offer is
-        withdrawn first: a vehicle may have been plugged in there since the last reading.
-        Source: load-management 9.2c.
+        If there is enough for it, but not for the offers where no vehicle is connected as well, such an
+        offer is withdrawn first: a vehicle may have been plugged in there since the last reading. Then the
+        minimum is only claimed, and a later cycle starts the newcomer. Source: load-management 9.2c.
         """
         held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
         spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
@@ -314,7 +319,7 @@ class CycleState:
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
         """Tell whether the base load is a range, and a value in force will narrow it once all is at rest."""
-        return self.has_meter_on_change and phase.possible_base_ma[0] != phase.possible_base_ma[1]
+        return self.has_meter_on_change and not phase.possible_base_ma.is_exact
 
     def _note_unchanged_until(self) -> float:
         """Note for each participant from when on time alone changes something; return the first instant.

@@ -5,7 +5,7 @@ in between. So all questions are about a moment, and the answer may be a range.
 Source: load-management 7.2.
 """
 
-from knxgw.dlm.participant import NO_CURRENT, Participant, Phases
+from knxgw.dlm.participant import NO_CURRENT, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
 EARLY_S = 1.0  # by how much a telegram's sample may be older than assumed
@@ -29,7 +29,7 @@ def last_read_at(participant: Participant) -> float | None:
     """
     if not participant.history:
         return None
-    last_at = participant.history[-1][0]
+    last_at = participant.history[-1].read_at
     return last_at if participant.read_at is None else max(last_at, participant.read_at)
 
 
@@ -55,31 +55,36 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
     Steady: its last two readings are equal, and the older one is from before the instant.
     """
     history = participant.history
-    if len(history) < 2 or history[-2][0] > moment_at - EARLY_S:
+    if len(history) < 2 or history[-2].read_at > moment_at - EARLY_S:
         return None
-    return history[-1][1] if history[-1][1] == history[-2][1] else None
+    last_ma = history[-1].draw_ma
+    return last_ma if last_ma == history[-2].draw_ma else None
 
 
 def draw_at(participant: Participant, moment_at: float) -> Phases:
     """Return what a participant drew per grid phase [mA] at an instant of the last minute.
 
-    Between two readings its draw is taken to lie on a straight line.
+    Between two readings its draw is taken to lie on a straight line. After the last reading it is taken
+    to stay, and before the first one to have been the same.
     """
-    history = participant.history
-    later: tuple[float, Phases] | None = None
-    for entry in reversed(history):
-        if entry[0] <= moment_at:
+    later: PastDraw | None = None
+    for entry in reversed(participant.history):
+        if entry.read_at <= moment_at:
             if later is None:
-                return entry[1]
-            fraction = (moment_at - entry[0]) / (later[0] - entry[0])
-            one, two = entry[1], later[1]
-            return (
-                round(one[0] + fraction * (two[0] - one[0])),
-                round(one[1] + fraction * (two[1] - one[1])),
-                round(one[2] + fraction * (two[2] - one[2])),
-            )
+                return entry.draw_ma
+            fraction = (moment_at - entry.read_at) / (later.read_at - entry.read_at)
+            return _between(entry.draw_ma, later.draw_ma, fraction)
         later = entry
-    return later[1] if later is not None else NO_CURRENT
+    return later.draw_ma if later is not None else NO_CURRENT
+
+
+def _between(earlier_ma: Phases, later_ma: Phases, fraction: float) -> Phases:
+    """Return the draw per grid phase [mA] a fraction of the way (0 to 1) from one draw to another."""
+    return (
+        round(earlier_ma[0] + fraction * (later_ma[0] - earlier_ma[0])),
+        round(earlier_ma[1] + fraction * (later_ma[1] - earlier_ma[1])),
+        round(earlier_ma[2] + fraction * (later_ma[2] - earlier_ma[2])),
+    )
 
 
 def draw_range_about(

@@ -128,11 +128,41 @@ class Trail(NamedTuple):
     constant_since: Report | None = None  # since when it has reported the very same
 
 
+class MeterValue(NamedTuple):
+    """What the meter has shown while the chargers stayed at a level."""
+
+    arrived_at: float  # [monotonic s]
+    current_ma: int
+
+
 class PresentLevel(NamedTuple):
     """Where the chargers are now, and what the meter has shown since they are there."""
 
     drawn_ma: int | None = None  # all chargers together; None: they move
-    values: tuple[tuple[float, int], ...] = ()  # when [monotonic s], and what [mA]; the last ones
+    values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
+
+    def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
+        """Return the level after a value of the meter, with the values of the last `kept_s` seconds.
+
+        `drawn_ma`: the level at which the chargers are when it arrives, None: they move. Another level
+        begins without earlier values.
+        """
+        if drawn_ma is None:
+            return NOWHERE
+        if drawn_ma != self.drawn_ma:
+            return PresentLevel(drawn_ma, (value,))
+        begin_at = value.arrived_at - kept_s
+        kept = tuple(one for one in self.values if one.arrived_at >= begin_at)
+        return PresentLevel(drawn_ma, (*(kept or self.values[-1:]), value))
+
+    def steady_current_ma(self, now_s: float) -> int | None:
+        """Return the median of the values [mA]; None: they are too few yet, or the building moves."""
+        if now_s < self.values[0].arrived_at + STEADY_S:
+            return None
+        values_ma = sorted([value.current_ma for value in self.values])
+        if values_ma[-1] - values_ma[0] > BUILDING_MA:
+            return None
+        return values_ma[len(values_ma) // 2]
 
 
 class Step(NamedTuple):
@@ -141,6 +171,17 @@ class Step(NamedTuple):
     began_at: Level | None = None  # None: there has been no steady level yet
     possible_answers: tuple[Answer, ...] = EVERY_ANSWER
     away_since: float | None = None  # since when the chargers are a step away [monotonic s]
+
+    @property
+    def answer(self) -> Answer | None:
+        """Return what the meter answers to the step, once the chargers are a whole step away.
+
+        None: they are not, or no answer fits because the building has stepped as well. Of several that
+        fit it is the most harmless one, which comes first in `Answer`.
+        """
+        if self.began_at is None or self.away_since is None or not self.possible_answers:
+            return None
+        return self.possible_answers[0]
 
 
 EMPTY, NOWHERE, NO_STEP = Trail(), PresentLevel(), Step()
@@ -210,7 +251,7 @@ def add_report(
 
 
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
-    """Return since when the meter has reported about the same value, and exactly the same."""
+    """Return since which report the meter has shown about the same value, and since which exactly it."""
     still, same = trail.nearly_constant_since, trail.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
         same = report
@@ -228,7 +269,7 @@ def _resting_chargers(
     """
     before, last = check.step.began_at, check.last_sample
     if before is None or last is None or before.reached_at != last.arrived_at:
-        return None
+        return None  # the last value has not begun a new step
     known = sum(
         participant.has_valid_currents and participant.is_reachable for participant in participants
     )
@@ -239,7 +280,8 @@ def _resting_chargers(
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
     """Examine a value of the meter against what the chargers drew; `spacing_s`: how often values come.
 
-    It may confirm or rule out answers to the present step, end the step, and begin the next one.
+    It may confirm or rule out answers to the present step, end the step, and begin the next one. An export
+    is noted: it shows that the meter has a sign.
     """
     before, possible, away_since = check.step
     if before is not None and _has_unseen_move(check, before, paired):
@@ -248,17 +290,11 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         possible = _answers_still_possible(possible, before, paired)
         away_since = _away_since(away_since, before, paired)
     drawn_ma = _level_drawn_ma(check.present.drawn_ma, paired)
-    values: tuple[tuple[float, int], ...] = ()
-    if drawn_ma is not None:
-        if drawn_ma == check.present.drawn_ma:
-            begin_at = paired.arrived_at - max(spacing_s, STEADY_S) - 2.0
-            known = check.present.values
-            values = tuple(one for one in known if one[0] >= begin_at) or known[-1:]
-        values = (*values, (paired.arrived_at, paired.current_ma))
+    value = MeterValue(paired.arrived_at, paired.current_ma)
     check = replace(
         check,
         last_sample=paired,
-        present=PresentLevel(drawn_ma, values),
+        present=check.present.with_value(drawn_ma, value, max(spacing_s, STEADY_S) + 2.0),
         step=Step(before, possible, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
@@ -326,22 +362,22 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Return the check when the chargers are steady again: with the meter's answer, and a new step.
 
-    It stays as it is while nothing can be concluded yet.
+    It stays as it is while nothing can be concluded yet. Where the meter gives no answer that can be
+    believed, a new step begins as soon as the meter is steady, too.
     """
-    now_s = paired.arrived_at
-    before, possible, away_since = check.step
-    if before is not None and away_since is not None and possible:
-        answer = possible[0]
-        if answer is Answer.STILL and now_s < away_since + STILL_S:
-            return check
+    before, answer = check.step.began_at, check.step.answer
+    if before is not None and answer is not None:
+        if answer is Answer.STILL and not _has_stood_still(check.step, paired):
+            return check  # the meter may only be late
         if not _may_have_other_cause(check, before, paired, answer):
             return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
-    if now_s < check.present.values[0][0] + STEADY_S:
-        return check
-    values_ma = sorted([current_ma for _, current_ma in check.present.values])
-    if values_ma[-1] - values_ma[0] > BUILDING_MA:
-        return check  # nothing can be concluded from here
-    return _with_step_from(check, drawn_ma, paired, values_ma[len(values_ma) // 2])
+    steady_ma = check.present.steady_current_ma(paired.arrived_at)
+    return check if steady_ma is None else _with_step_from(check, drawn_ma, paired, steady_ma)
+
+
+def _has_stood_still(step: Step, paired: PairedReport) -> bool:
+    """Tell whether the meter has had `STILL_S` to show a step, since the chargers are that far away."""
+    return step.away_since is not None and paired.arrived_at >= step.away_since + STILL_S
 
 
 def _may_have_other_cause(
@@ -357,21 +393,22 @@ def _may_have_other_cause(
     if answer is Answer.FOLLOWS:
         return False
     away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
-    still_until = away_since - LATE_S - STILL_S
+    before_step_at = away_since - LATE_S - STILL_S
     constant_since = check.trail.constant_since
     if (
         answer is Answer.STILL
         and constant_since is not None
-        and constant_since.arrived_at <= still_until
+        and constant_since.arrived_at <= before_step_at
     ):
         return False  # nothing that is alive repeats itself to the milliampere
     if paired.drawing_bits == before.drawing_bits:
-        return True
+        return True  # no vehicle came or went: the step may be an answer to the building
     if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
-        return True
+        return True  # a battery may hold the line at zero
     nearly_since = check.trail.nearly_constant_since
+    # a value that moved shortly before may have shown the step before the charger was read
     return answer is Answer.STILL and (
-        nearly_since is None or nearly_since.arrived_at > still_until
+        nearly_since is None or nearly_since.arrived_at > before_step_at
     )
 
 
@@ -398,7 +435,7 @@ def _with_finding(check: FollowCheck) -> FollowCheck:
         return check
     answer = answers[-1]
     if answer is Answer.WRONG_WAY and not check.has_reported_export:
-        return check
+        return check  # the meter may have no sign at all, see above
     return replace(check, finding=None if answer is Answer.FOLLOWS else answer)
 
 
@@ -407,17 +444,19 @@ def _with_draws(
 ) -> PairedReport | None:
     """Return a value of the meter with the range of what the chargers drew then [mA].
 
-    None: a charger has not been read since. `phase`: 0 to 2.
+    None: a charger has not been read since. `phase`: 0 to 2. A charger that does not measure every phase
+    has no range: what it is assumed to draw is added up apart.
     """
     at, current_ma, total_ma = report
-    low_ma = high_ma = others_ma = measured_bits = drawing_bits = 0
+    low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
             continue
         if not (
             participant.settings.measures_current and participant.settings.measures_every_phase
         ):
-            others_ma += draw_range_about(participant, at, at, phase)[1]
+            _, highest_ma = draw_range_about(participant, at, at, phase)
+            assumed_ma += highest_ma
             continue
         if participant.is_connected and (
             (read_at := last_read_at(participant)) is None or read_at < at
@@ -434,5 +473,5 @@ def _with_draws(
         if most_ma >= DRAWS_FROM_MA:
             drawing_bits |= bit
     return PairedReport(
-        at, current_ma, total_ma, low_ma, high_ma, others_ma, measured_bits, drawing_bits
+        at, current_ma, total_ma, low_ma, high_ma, assumed_ma, measured_bits, drawing_bits
     )

@@ -10,8 +10,10 @@ from knxgw.charging.limits import highest_plausible_ma
 from knxgw.dlm.participant import (
     NO_CURRENT,
     UNUSED_AFTER_S,
+    DrawHistory,
     Observation,
     Participant,
+    PastDraw,
     Phases,
     age_counts_from,
     stale_after_s,
@@ -24,7 +26,7 @@ UNUSED_BELOW_MA = 1000  # a phase that stays below it while the vehicle charges 
 HISTORY_S = 70.0
 VALID_AGAIN_S = 5.0
 LOWEST_PLAUSIBLE_MA = -1000
-BEGINS_MA = 106_000  # 80 A, 30 % and 2 A more: no charger can be offered more
+MOST_OF_ANY_CHARGER_MA = 106_000  # 80 A, the highest offer of all models, and 30 % and 2 A more
 
 
 def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
@@ -63,23 +65,8 @@ def observe(
     measurement was assumed to draw until it stopped: the meter has to show that it is gone.
     Source: load-management 7.2, 13.1, 13.2.
     """
-    if observation.is_reachable and not (
-        participant.observation is not None and participant.observation.is_reachable
-    ):
-        participant.reachable_since = now_s
-    participant.observation, participant.unchanged_until = observation, now_s
-    was_counted = participant.has_valid_currents and participant.is_reachable
-    before_ma = participant.draw_ma
-    if participant.is_connected and not observation.is_connected:
-        _forget_vehicle(participant)
-    participant.is_connected, participant.may_charge = (
-        observation.is_connected,
-        observation.may_charge,
-    )
-    participant.external_cap, participant.energy_mwh = (
-        observation.external_cap,
-        observation.energy_mwh,
-    )
+    was_known, before_ma = _is_draw_known(participant), participant.draw_ma
+    _update_plug(participant, observation, now_s)
     _update_reachability(participant, observation, settings, now_s)
     _update_currents(participant, observation, settings, now_s)
     participant.wants_to_charge = _wants_to_charge(observation)
@@ -88,27 +75,53 @@ def observe(
     )
     if participant.is_reachable:
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
-    if was_counted and not (participant.has_valid_currents and participant.is_reachable):
-        participant.draw_ma, participant.currents_ma, participant.overdraw_ma = (
-            NO_CURRENT,
-            None,
-            NO_CURRENT,
-        )
-        participant.phases = participant.settings.wired_phases
-        if settings.static_limit_ma is None:
-            participant.unread_draw_ma = before_ma
+    if was_known and not _is_draw_known(participant):
+        _forget_draw(participant, settings)
         return before_ma
     if participant.is_reachable and (
         participant.has_valid_currents or _reports_no_charging(participant, observation)
     ):
         participant.unread_draw_ma = NO_CURRENT
-    if (
-        not participant.settings.measures_current
-        and participant.is_reachable
-        and settings.static_limit_ma is None
-    ):
-        return before_ma if any(before_ma) and not any(participant.draw_ma) else None
+    is_assumed = participant.is_reachable and not participant.settings.measures_current
+    if is_assumed and settings.static_limit_ma is None:
+        has_stopped = any(before_ma) and not any(participant.draw_ma)
+        return before_ma if has_stopped else None
     return None
+
+
+def _is_draw_known(participant: Participant) -> bool:
+    """Tell whether its draw is known, and so is not part of the building's."""
+    return participant.has_valid_currents and participant.is_reachable
+
+
+def _update_plug(participant: Participant, observation: Observation, now_s: float) -> None:
+    """Take over what is observed as it is: plug, caps, energy; and note since when it answers.
+
+    Once its vehicle is unplugged, what was learnt about that is forgotten.
+    """
+    was_answering = participant.observation is not None and participant.observation.is_reachable
+    if observation.is_reachable and not was_answering:
+        participant.reachable_since = now_s
+    participant.observation, participant.unchanged_until = observation, now_s
+    if participant.is_connected and not observation.is_connected:
+        _forget_vehicle(participant)
+    participant.is_connected = observation.is_connected
+    participant.may_charge = observation.may_charge
+    participant.external_cap = observation.external_cap
+    participant.energy_mwh = observation.energy_mwh
+
+
+def _forget_draw(participant: Participant, settings: Settings) -> None:
+    """Forget its draw, which is not known any more; it counts for all its phases again.
+
+    Its last draw is remembered as `unread_draw_ma`, because it may still flow. With a static limit there
+    is no meter that would show it, and the held back current stands for it.
+    """
+    if settings.static_limit_ma is None:
+        participant.unread_draw_ma = participant.draw_ma
+    participant.draw_ma = participant.overdraw_ma = NO_CURRENT
+    participant.currents_ma = None
+    participant.phases = participant.settings.wired_phases
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
@@ -125,7 +138,7 @@ def _forget_vehicle(participant: Participant) -> None:
     participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
-    participant.use_cap_ma = participant.under_use_since = participant.scarce_since = None
+    participant.use_cap_ma = participant.under_use_since = participant.others_lack_since = None
     participant.idle_since = participant.offered_since = None
     participant.has_charged = participant.is_idle = participant.was_shed = False
     forget_trials(participant)
@@ -215,78 +228,91 @@ def _update_currents(
 ) -> None:
     """Take its currents, if they can be believed, into draw, history and phases.
 
-    Stale or implausible currents make it invalid, except shortly after it has come back: then they
-    will be read in a moment. Source: load-management 3.3, 13.1.
+    Where it does not measure, its draw is assumed. Source: load-management 3.3, 13.1.
     """
+    currents_ma = observation.currents_ma
     if not participant.is_reachable:
         participant.plausible_since = None
-        return
-    if not participant.settings.measures_current:
+    elif not participant.settings.measures_current:
         participant.draw_ma = _assumed_draw_ma(participant, observation, settings, now_s)
         participant.has_valid_currents = True
+        _note_draw(participant, now_s, now_s)
     elif (
-        observation.currents_ma is None
+        currents_ma is None
         or _has_no_recent_currents(participant, observation, now_s)
-        or _is_draw_of_earlier_offer(participant, observation.currents_ma, now_s)
+        or _may_draw_by_earlier_configuration(participant, currents_ma, now_s)
     ):
-        if now_s - age_counts_from(participant) <= stale_after_s(participant):
-            return  # it has just come back: they will be read in a moment
-        participant.has_valid_currents, participant.plausible_since = False, None
-    else:
-        is_known = (
-            participant.currents_ma is not None or not participant.has_valid_currents
-        )  # else it was out of sight
-        if is_known and observation.read_at == participant.read_at:
-            if participant.has_valid_currents:
-                _update_phases(
-                    participant, now_s
-                )  # what time alone tells does not wait for a reading
-            return
-        is_same = (
-            participant.has_valid_currents and observation.currents_ma is participant.currents_ma
-        )
-        participant.read_at, participant.currents_ma = observation.read_at, observation.currents_ma
-        if not is_same:
-            _update_validity(participant, observation.currents_ma, now_s)
-        if participant.has_valid_currents and not is_same:
-            participant.draw_ma = _in_grid_phases(
-                participant.settings.wired_phases, observation.currents_ma
-            )
-    if participant.has_valid_currents:
-        at = (
-            observation.read_at
-            if participant.settings.measures_current and observation.read_at is not None
-            else now_s
-        )
-        participant.history = _with_reading(participant.history, at, participant.draw_ma)
+        _note_no_currents(participant, now_s)
+    elif not _is_taken_already(participant, observation):
+        _take_currents(participant, currents_ma, observation.read_at, now_s)
+    elif participant.has_valid_currents:  # without a new reading time alone may still free a phase
         _update_phases(participant, now_s)
 
 
-def _with_reading(
-    history: tuple[tuple[float, Phases], ...], read_at: float, draw_ma: Phases
-) -> tuple[tuple[float, Phases], ...]:
+def _note_no_currents(participant: Participant, now_s: float) -> None:
+    """Make its currents invalid when there are none to be believed.
+
+    Not shortly after it has come back: then they will be read in a moment.
+    """
+    if now_s - age_counts_from(participant) > stale_after_s(participant):
+        participant.has_valid_currents, participant.plausible_since = False, None
+
+
+def _is_taken_already(participant: Participant, observation: Observation) -> bool:
+    """Tell whether the reading of an observation was taken before, and has not been forgotten since.
+
+    It is forgotten while the participant cannot be reached: `currents_ma` is None then, and its last
+    validity stands.
+    """
+    is_forgotten = participant.currents_ma is None and participant.has_valid_currents
+    return observation.read_at == participant.read_at and not is_forgotten
+
+
+def _take_currents(
+    participant: Participant,
+    currents_ma: tuple[int | None, ...],
+    read_at: float | None,
+    now_s: float,
+) -> None:
+    """Take a new reading of its currents, if it is plausible, as its draw."""
+    participant.read_at, participant.currents_ma = read_at, currents_ma
+    _update_validity(participant, currents_ma, now_s)
+    if participant.has_valid_currents:
+        participant.draw_ma = _in_grid_phases(participant.settings.wired_phases, currents_ma)
+        _note_draw(participant, now_s if read_at is None else read_at, now_s)
+
+
+def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
+    """Note in its history what it drew at an instant, and which phases it uses by that."""
+    participant.history = _with_reading(participant.history, drawn_at, participant.draw_ma)
+    _update_phases(participant, now_s)
+
+
+def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
     """Return the history of a draw with one reading more, without what is older than a minute.
 
     Of equal readings in a row only the first and the last are kept.
     """
-    if len(history) >= 2 and history[-1][1] == draw_ma == history[-2][1]:
-        return (*history[:-1], (read_at, draw_ma))
-    start = 1 if history and len(history) > 1 and history[1][0] < read_at - HISTORY_S else 0
-    return (*history[start:], (read_at, draw_ma))
+    reading = PastDraw(read_at, draw_ma)
+    if len(history) >= 2 and history[-1].draw_ma == draw_ma == history[-2].draw_ma:
+        return (*history[:-1], reading)
+    # the oldest reading is needed until the second one is older than the history reaches back
+    is_oldest_needed = len(history) < 2 or history[1].read_at >= read_at - HISTORY_S
+    return (*history, reading) if is_oldest_needed else (*history[1:], reading)
 
 
-def _is_draw_of_earlier_offer(
+def _may_draw_by_earlier_configuration(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
     """Tell whether a charger that was found a moment ago draws more than it may be offered at all.
 
     An earlier configuration may have allowed that. Its currents are not believed until they become
-    plausible, but they are no fault yet.
+    plausible, but they are no fault yet, unless no charger at all could draw as much.
     """
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
     most_ma = max((current or 0 for current in currents_ma), default=0)
-    return highest_plausible_ma(participant.settings.maximum_ma) < most_ma <= BEGINS_MA
+    return highest_plausible_ma(participant.settings.maximum_ma) < most_ma <= MOST_OF_ANY_CHARGER_MA
 
 
 def _update_validity(
@@ -339,34 +365,35 @@ def _assumed_draw_ma(
 def _update_phases(participant: Participant, now_s: float) -> None:
     """Update which phases it counts for: one that is used joins at once, an unused one leaves later.
 
-    Source: load-management 4.3, 4.4.
+    Noted are since when the vehicle charges clearly, and since when each phase has not been used. Without
+    measurement all wired phases count. Source: load-management 4.3, 4.4.
     """
-    actual = participant.draw_ma
+    actual, wired = participant.draw_ma, participant.settings.wired_phases
     if max(actual) < CHARGES_CLEARLY_MA:
         participant.charges_clearly_since = None
     elif participant.charges_clearly_since is None:
         participant.charges_clearly_since = now_s
-    unused = {
-        p: participant.unused_since.get(p, now_s)
-        for p in participant.settings.wired_phases
-        if actual[p] < UNUSED_BELOW_MA
+    unused_since = {
+        phase: participant.unused_since.get(phase, now_s)
+        for phase in wired
+        if actual[phase] < UNUSED_BELOW_MA
     }
-    participant.unused_since = unused
+    participant.unused_since = unused_since
     if not participant.settings.measures_current or (
-        not unused and participant.phases == participant.settings.wired_phases
+        not unused_since and participant.phases == wired
     ):
         return
-    joined = [
-        p
-        for p in participant.settings.wired_phases
-        if p in participant.phases or actual[p] > UNUSED_BELOW_MA
+    used = [
+        phase for phase in wired if phase in participant.phases or actual[phase] > UNUSED_BELOW_MA
     ]
-    if (
-        participant.charges_clearly_since is not None
-        and now_s - participant.charges_clearly_since >= UNUSED_AFTER_S
-    ):
-        joined = [p for p in joined if p not in unused or now_s - unused[p] < UNUSED_AFTER_S]
-    participant.phases = tuple(joined)
+    clearly_since = participant.charges_clearly_since
+    if clearly_since is not None and now_s - clearly_since >= UNUSED_AFTER_S:
+        used = [
+            phase
+            for phase in used
+            if phase not in unused_since or now_s - unused_since[phase] < UNUSED_AFTER_S
+        ]
+    participant.phases = tuple(used)
 
 
 def _wants_to_charge(observation: Observation) -> bool:

@@ -6,6 +6,7 @@ Source: load-management 3.3, 4, 13, 14.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.limits import (
@@ -20,6 +21,16 @@ UNUSED_AFTER_S = 15.0
 ROTATIONS = ("123", "231", "312", "132", "213", "321")
 Phases = tuple[int, int, int]
 NO_CURRENT: Phases = (0, 0, 0)
+
+
+class PastDraw(NamedTuple):
+    """What a charging point drew at an instant."""
+
+    read_at: float  # [monotonic s]
+    draw_ma: Phases
+
+
+DrawHistory = tuple[PastDraw, ...]  # the oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +122,7 @@ class Participant:
     offer_ma: int = 0  # s_i
     phases: tuple[int, ...] = ()  # grid phases it counts for
     draw_ma: Phases = NO_CURRENT  # a_i
-    history: tuple[tuple[float, Phases], ...] = ()  # a_i over the last minute
+    history: DrawHistory = ()  # a_i over the last minute
     currents_ma: tuple[int | None, ...] | None = None  # as they were read
     read_at: float | None = None
     observation: Observation | None = None  # the last one that was taken
@@ -150,7 +161,8 @@ class Participant:
     draw_at_cap_ma: int = 0  # what it drew when it got this cap
     has_narrow_headroom: bool = False  # the cap leaves it hardly any headroom
     headroom_changed_at: float = -1e9  # when its headroom changed last
-    scarce_since: float | None = None  # since when others on its phases lack what it does not use
+    # since when others on its phases have lacked what it does not use
+    others_lack_since: float | None = None
     cap_raised_at: float = -1e9
     offered_since: float | None = None  # since when it has at least its minimum
     waiting_since: float | None = None  # since when it wants to charge and has nothing

@@ -147,9 +147,9 @@ def _update_scarcity(
     }
     for participant in running:
         if not short.intersection(participant.phases):
-            participant.scarce_since = None
-        elif participant.scarce_since is None:
-            participant.scarce_since = cycle.now_s
+            participant.others_lack_since = None
+        elif participant.others_lack_since is None:
+            participant.others_lack_since = cycle.now_s
 
 
 # --- admit ---------------------------------------------------------------------------------------

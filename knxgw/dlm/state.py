@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.precedence import Decision
@@ -15,9 +16,35 @@ IN_FORCE = float("inf")
 METER_FAULTS = frozenset(  # while one is present, what the line carries is not known
     {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}
 )
-BaseHistory = tuple[
-    tuple[float, int], ...
-]  # until when [monotonic s] a base load [mA] was in force
+
+
+class PastBase(NamedTuple):
+    """A base load, and until when it was in force."""
+
+    until: float  # [monotonic s]; IN_FORCE: it still is
+    base_ma: int
+
+
+BaseHistory = tuple[PastBase, ...]  # the oldest and highest first
+
+
+class BaseRange(NamedTuple):
+    """Between what a base load lies [mA]."""
+
+    least_ma: int
+    most_ma: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Tell whether the base load is known exactly."""
+        return self.least_ma == self.most_ma
+
+    def shifted(self, by_ma: int) -> "BaseRange":
+        """Return the range of a base load that is higher by `by_ma`."""
+        return BaseRange(self.least_ma + by_ma, self.most_ma + by_ma)
+
+
+UNKNOWN_BASE = BaseRange(0, 0)  # before the first value of the meter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +74,7 @@ class PhaseState:
     # for how long the level to which the load rose last had been left
     level_absent_s: float | None = None
     reported_ma: int = 0  # what the meter reported last
-    possible_base_ma: tuple[int, int] = (0, 0)  # between what B_p lies by that
+    possible_base_ma: BaseRange = UNKNOWN_BASE  # between what B_p lies by that
     pending_samples: tuple[
         Sample, ...
     ] = ()  # the last ones, while readings of their moments are missing

@@ -206,11 +206,13 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return
     narrow_ma = max(NARROW_MA, participant.settings.resolution_ma)
-    narrow_from = NEVER if participant.scarce_since is None else participant.scarce_since + NARROW_S
+    narrow_from = (
+        NEVER if participant.others_lack_since is None else participant.others_lack_since + NARROW_S
+    )
     if participant.has_narrow_headroom:
         if (
             now_s >= participant.headroom_changed_at + WIDE_EACH_S
-            or participant.scarce_since is None
+            or participant.others_lack_since is None
         ):
             _set_use_cap(participant, settings.headroom_ma, now_s)
     elif (
@@ -269,8 +271,8 @@ def _instants_of_headroom_change(participant: Participant) -> list[float]:
     moments = [participant.cap_raised_at + CAP_STEP_S]
     if participant.has_narrow_headroom:
         moments.append(participant.headroom_changed_at + WIDE_EACH_S)
-    elif participant.scarce_since is not None:
+    elif participant.others_lack_since is not None:
         moments.append(
-            max(participant.scarce_since + NARROW_S, participant.headroom_changed_at + TRY_S)
+            max(participant.others_lack_since + NARROW_S, participant.headroom_changed_at + TRY_S)
         )
     return moments

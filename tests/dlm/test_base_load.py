@@ -8,8 +8,8 @@ from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.base_load import add_sample, examine_at_rest, reexamine
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import after_meter_value, observe_charger
-from knxgw.dlm.participant import Participant
-from knxgw.dlm.state import LoadManagement, PhaseState, Sample
+from knxgw.dlm.participant import Participant, PastDraw
+from knxgw.dlm.state import BaseRange, LoadManagement, PhaseState, Sample
 from tests.dlm.houses import HOUSE, House, participant
 
 # --- what the chargers drew when the meter looked ---
@@ -160,10 +160,10 @@ def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
 def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once() -> None:
     """The meter may have looked a second before the delay says, and the car may have risen since."""
     history = (
-        (80.0, (8700,) * 3),
-        (97.35, (8700,) * 3),
-        (98.35, (10_400,) * 3),
-        (99.35, (10_700,) * 3),
+        PastDraw(80.0, (8700, 8700, 8700)),
+        PastDraw(97.35, (8700, 8700, 8700)),
+        PastDraw(98.35, (10_400, 10_400, 10_400)),
+        PastDraw(99.35, (10_700, 10_700, 10_700)),
     )
     known = Participant(
         settings=participant(1), is_reachable=True, is_connected=True, history=history
@@ -188,8 +188,12 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
 ) -> None:
     drawn = (10_000, 10_000, 10_000)
     known = Participant(
-        settings=participant(1), is_reachable=True, history=((0.0, drawn), (100.0, drawn))
+        settings=participant(1),
+        is_reachable=True,
+        history=(PastDraw(0.0, drawn), PastDraw(100.0, drawn)),
     )
-    phase = PhaseState(base_ma=36_000, reported_ma=told_ma, possible_base_ma=(33_000, 37_000))
+    phase = PhaseState(
+        base_ma=36_000, reported_ma=told_ma, possible_base_ma=BaseRange(33_000, 37_000)
+    )
     examine_at_rest(phase, 0, [known], since=97.0, long_since=85.0)
     assert phase.base_ma == base_ma

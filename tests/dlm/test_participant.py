@@ -7,7 +7,7 @@ import pytest
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.draw_history import draw_at
-from knxgw.dlm.participant import Participant
+from knxgw.dlm.participant import Participant, PastDraw
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import set_offer
 from tests.dlm.houses import FULL_MA, HOUSE, Car, House, participant
@@ -481,7 +481,7 @@ def test_an_offer_that_another_one_replaces_in_the_same_moment_was_never_in_forc
 
 @pytest.mark.proves("D7.2a")
 def test_between_two_readings_a_draw_is_on_a_straight_line() -> None:
-    history = ((10.0, (6000, 0, 9000)), (12.0, (10_000, 2000, 3000)))
+    history = (PastDraw(10.0, (6000, 0, 9000)), PastDraw(12.0, (10_000, 2000, 3000)))
     known = Participant(settings=participant(1), history=history)
     assert draw_at(known, 10.5) == (7000, 500, 7500)
     assert draw_at(known, 11.0) == (8000, 1000, 6000)
