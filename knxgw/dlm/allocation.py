@@ -57,16 +57,32 @@ def solve(
     for users, rest_ma in rest.items():
         if rest_ma <= 0:
             free &= ~users
-    for number, request in enumerate(requests):
-        if request.is_prioritised and free >> number & 1:
-            mine = [users for users in rest if users >> number & 1]
-            added_ma = min(request.cap_ma - request.minimum_ma, *(rest[users] for users in mine))
-            result[number] += added_ma
-            for users in mine:
-                rest[users] -= added_ma
-            free &= ~(1 << number)
+    free = _raise_prioritised(rest, requests, free, result)
     _raise_equally(rest, requests, free, result)
     return result
+
+
+def _raise_prioritised(
+    room_by_users: dict[int, int],
+    requests: Sequence[AllocationRequest],
+    free_bits: int,
+    allocated_ma: list[int],
+) -> int:
+    """Raise the prioritised request as far as it goes, and return which ones may still rise, as bits.
+
+    The arguments are those of `_raise_equally`; room and `allocated_ma` are changed [mA].
+    """
+    for number, request in enumerate(requests):
+        if request.is_prioritised and free_bits >> number & 1:
+            shared = [users for users in room_by_users if users >> number & 1]
+            added_ma = min(
+                request.cap_ma - request.minimum_ma, *(room_by_users[users] for users in shared)
+            )
+            allocated_ma[number] += added_ma
+            for users in shared:
+                room_by_users[users] -= added_ma
+            free_bits &= ~(1 << number)
+    return free_bits
 
 
 def _available_by_users(

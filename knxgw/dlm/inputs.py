@@ -84,8 +84,8 @@ def after_meter_value(
     `observations`: the last ones of the charging points, by number. Source: load-management 3.1, 7.
     """
     sets_before = state.meter.sets.count
-    meter, plausible = meters.with_reading(state.meter, settings, reading, now_s)
-    if not plausible:
+    meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
+    if not is_plausible:
         return replace(state, meter=meter)
     phase, value = reading.phase, meter.values[reading.phase]
     phases = list(state.phases)
@@ -140,12 +140,12 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
     """Return the state after a complete set has ended the emergency; raising waits as after a reduction.
 
-    Not at a start: then nothing has been wrong. Source: load-management 11.2.
+    Not at a start, when no fault of the meter was raised: then there is nothing to be careful about.
+    Source: load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
-    was_raised = not state.outcome.faults.isdisjoint(METER_FAULTS)
-    for phase in phases:
-        if was_raised:  # not after a start: then there is nothing to be careful about
+    if not state.outcome.faults.isdisjoint(METER_FAULTS):
+        for phase in phases:
             phase.reduced_at = now_s
     return replace(state, is_emergency=False, phases=tuple(phases), due_at=now_s)
 
@@ -212,14 +212,14 @@ def observe_charger(
 ) -> LoadManagement | None:
     """Return the state after a reading of a charging point; None: only a whole cycle can take it.
 
-    A cycle is needed where its part in the allocation changed, beside what it draws.
+    A cycle is needed where its part in the allocation changed, beside what it draws, or where its draw
+    counts as the building's from now on.
     """
     before = state.participants[number]
     participant = before.clone()
     moved_to_base_ma = observe(participant, observation, settings, now_s)
-    if moved_to_base_ma is not None or _part_in_allocation(participant) != _part_in_allocation(
-        before
-    ):
+    has_new_part = _part_in_allocation(participant) != _part_in_allocation(before)
+    if moved_to_base_ma is not None or has_new_part:
         return None
     moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}
@@ -250,13 +250,10 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
-        return True
-    is_excess = value.is_over_range or value.current_ma > settings.limit_ma
-    if (
-        is_excess
-        or state.overcurrent.needs_supervision
-        or state.phases[phase].excess_since is not None
-    ):
+        return True  # it may end the emergency, or all are at the minimum and each value counts
+    is_above_limit = value.is_over_range or value.current_ma > settings.limit_ma
+    is_timed = state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None
+    if is_above_limit or is_timed:
         return True
     committed_ma = minimums_ma = 0
     claims = Claims()

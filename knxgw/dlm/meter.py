@@ -96,7 +96,7 @@ def current_of_power(settings: Settings, power_w: float) -> float:
 
 def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
-) -> tuple[Meter, bool]:
+) -> "TakenReading":
     """Return the meter with a value of one phase, and whether the value was plausible.
 
     An implausible value changes nothing but its counter. Source: load-management 3.1.
@@ -107,7 +107,8 @@ def with_reading(
         -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
     )
     if not is_plausible or phase >= settings.phases:
-        return replace(meter, implausible_values=meter.implausible_values + 1), False
+        left_out = replace(meter, implausible_values=meter.implausible_values + 1)
+        return TakenReading(left_out, is_plausible=False)
     is_over_range = reading.may_saturate and current_ma >= OVER_RANGE_MA
     if is_over_range:
         current_ma = OVER_RANGE_COUNTS_MA
@@ -118,14 +119,22 @@ def with_reading(
         for index, known in enumerate(meter.values)
     )
     fresh = _fresh_phases_of_this_round(meter, now_s) | {phase}
-    return Meter(
+    updated = Meter(  # as `replace` would, but faster: this is for each value
         values=values,
         sets=_updated_sets(meter.sets, fresh, values, settings, now_s),
         in_operation=meter.in_operation,
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
         implausible_values=meter.implausible_values,
-    ), True
+    )
+    return TakenReading(updated, is_plausible=True)
+
+
+class TakenReading(NamedTuple):
+    """The meter after a value of it, and whether that value was plausible."""
+
+    meter: Meter
+    is_plausible: bool
 
 
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
@@ -221,19 +230,20 @@ def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
     """Return the phases (0 to 2) to read from the bus: those whose telegram alone was lost, once each.
 
-    Source: load-management 11.5.
+    A telegram counts as lost in the middle between its interval and the timeout. Source: load-management
+    11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
-        return []
+        return []  # without a change a meter sends nothing, and nothing is lost
     values = meter.values[: settings.phases]
-    ask_after_s = (settings.interval_s + settings.timeout_s) / 2
+    lost_after_s = (settings.interval_s + settings.timeout_s) / 2
     if not any(value and now_s - value.arrived_at < settings.interval_s for value in values):
-        return []
+        return []  # every phase is late: the meter is silent
     return [
         phase
         for phase, value in enumerate(values)
         if value is not None
-        and now_s - value.arrived_at >= ask_after_s
+        and now_s - value.arrived_at >= lost_after_s
         and (meter.requested_at[phase] or value.arrived_at) <= value.arrived_at
     ]
 
@@ -241,18 +251,20 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the last values may be believed again after a silence, by In-operation telegrams.
 
-    A meter that sends changes only need not send its values again; they were read when it came back.
+    A meter that sends changes only need not send its values again; they were read when it came back, and
+    an answer may take `ANSWER_S`. In operation must have come without a gap for a window of the peak-hold:
+    raising waits as long as after a reduction, because it is not known what the line carried meanwhile.
     Source: load-management 3.1i, 11.6.
     """
     signs = meter.in_operation
     if settings.monitoring is Monitoring.VALUES or signs is None or meter.sets.count == 0:
-        return False
+        return False  # In operation says nothing about values, or there are none to believe
     has_gap = now_s - signs.last_at >= settings.timeout_s
     return not has_gap and now_s - signs.since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
-    """Return when the meter was last known to be alive [monotonic s]; None: not yet.
+    """Return when the meter was last known to be alive [monotonic s]; None: before its first set.
 
     By the oldest value, or with In operation by the newest sign of life. Source: load-management 3.2.
     """

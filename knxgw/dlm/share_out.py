@@ -10,6 +10,7 @@ Source: load-management 8, 9, 14, 18.1.
 
 from collections.abc import Container, Mapping, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
@@ -138,7 +139,7 @@ def _update_scarcity(
     """
     if all(participant.use_cap_ma is None for participant in running):
         return
-    short = {
+    scarce_phases = {
         index
         for participant in running
         if target_ma[participant.settings.number]
@@ -146,7 +147,7 @@ def _update_scarcity(
         for index in participant.phases
     }
     for participant in running:
-        if not short.intersection(participant.phases):
+        if not scarce_phases.intersection(participant.phases):
             participant.others_lack_since = None
         elif participant.others_lack_since is None:
             participant.others_lack_since = cycle.now_s
@@ -192,26 +193,32 @@ def _rotate_if_due(
 ) -> None:
     """Stop a participant that has had its turn, for the one that has waited for a turn or longer.
 
-    Not if that one can be admitted without. Source: load-management 18.1g.
+    Not if that one can be admitted without. The one that stops is taken out of `running`.
+    Source: load-management 18.1g.
     """
-    settings = cycle.settings
+    settings, now_s = cycle.settings, cycle.now_s
     if not settings.queue or cycle.turn is not None:
-        return
-    before = cycle.now_s - settings.rotation_s + queues.SLACK_S
-    next_one = min(waiting, key=lambda one: (one.waiting_since or cycle.now_s, one.settings.number))
-    if (next_one.waiting_since or cycle.now_s) > before or _admit(
-        cycle, running, [next_one], cycle.room_to_raise_ma
-    ):
-        return  # none has waited for a turn, or it fits without
+        return  # there is no queue, or it is already the turn of one that waits
+    turn_began_by = now_s - settings.rotation_s + queues.SLACK_S
+    next_one = min(waiting, key=lambda one: (one.waiting_since or now_s, one.settings.number))
+    if (next_one.waiting_since or now_s) > turn_began_by:
+        return  # none has waited for a whole turn
+    if _admit(cycle, running, [next_one], cycle.room_to_raise_ma):
+        return  # it fits beside all that run
     room = _room_beside_others_ma(cycle, cycle.room_to_raise_ma, running, waiting)
-    leaving = queues.participant_to_yield(running, next_one, room, settings, cycle.now_s)
+    leaving = queues.participant_to_yield(running, next_one, room, settings, now_s)
     if leaving is not None:
-        cycle.set_offer(leaving, 0)
-        queues.note_stop(leaving, cycle.now_s)
-        cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
-        next_one.was_shed = False  # the room it needs is made for it
+        _give_turn(cycle, leaving, next_one)
         running.remove(leaving)
-        cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
+
+
+def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -> None:
+    """Stop a participant, and give its turn to another one, for which the room is made by that."""
+    cycle.set_offer(leaving, 0)
+    queues.note_stop(leaving, cycle.now_s)
+    cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
+    next_one.was_shed = False
+    cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
 def _room_beside_others_ma(
@@ -304,8 +311,9 @@ def _try_to_readmit(
 ) -> bool:
     """Readmit one that was shed, once there has been room for it for long enough; false: not yet.
 
-    The room at each moment counts, not the peak: that it lasts is what the time is for. One that was
-    stopped often waits for the hour to end: contactor and vehicle wear. Source: load-management 18.1f.
+    One that was not shed needs no readmission: true. The room at each moment counts, not the peak: that it
+    lasts is what the time is for. One that was stopped often waits for the hour to end: contactor and
+    vehicle wear. Source: load-management 18.1f.
     """
     if not participant.was_shed:
         return True
@@ -318,7 +326,7 @@ def _try_to_readmit(
     if participant.room_since is None:
         participant.room_since = cycle.now_s
     if cycle.now_s - participant.room_since < participant.room_needed_s:
-        return False
+        return False  # there is room, but it has not lasted for long enough
     participant.was_shed, participant.room_since, participant.returned_at = False, None, cycle.now_s
     return True
 
@@ -347,11 +355,10 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
         step_ma = max(settings.lower_from_ma, participant.settings.resolution_ma)
         has_shrunk = participant.offer_ma - target_ma > step_ma
         is_capped = participant.highest_offer_ma < participant.offer_ma
+        if is_safety:
+            target_ma = _without_raise_in_flight(participant, target_ma)
         if is_safety or has_shrunk or is_capped:
-            cycle.set_offer(
-                participant,
-                _without_raise_in_flight(participant, target_ma) if is_safety else target_ma,
-            )
+            cycle.set_offer(participant, target_ma)
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
                     _note_reduction(cycle, cycle.phases[index])
@@ -458,7 +465,8 @@ def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_m
         phase.excess_since = cycle.now_s
     if offered_ma - room_ma > cycle.settings.lower_from_ma:
         return Danger.LARGE
-    return Danger.SMALL if cycle.now_s - phase.excess_since >= LOW_EXCESS_S else Danger.NONE
+    has_lasted = cycle.now_s - phase.excess_since >= LOW_EXCESS_S
+    return Danger.SMALL if has_lasted else Danger.NONE
 
 
 def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
@@ -469,11 +477,11 @@ def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:
-        return
+        return  # another participant on the phase was lowered in this cycle
     phase.reduced_at = now_s
     level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
     if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
-        return
+        return  # the load was never as high, or no raise has led to this reduction
     if window * 2**phase.back_off < level_absent_s:
         phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
         phase.back_off_useful_at = now_s
@@ -487,59 +495,75 @@ def _raise(cycle: CycleState, running: list[Participant], target_ma: Mapping[int
 
     `target_ma`: to what each may rise. Source: load-management 9.4.
     """
-    requests_ma = _collect_raise_requests(cycle, running, target_ma)
-    if not requests_ma:
+    possible = _possible_raises(cycle, running, target_ma)
+    if not possible:
         return
     held_ma = cycle.committed_ma()
     room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
-    requests = [
-        AllocationRequest(
-            minimum_ma=0,
-            cap_ma=want_ma,
-            constraints=on_mains(participant.phases),
-            is_prioritised=participant.settings.number == cycle.settings.priority,
-            resolution_ma=participant.settings.resolution_ma,
-            energy_mwh=participant.energy_mwh,
-        )
-        for participant, want_ma in requests_ma
-    ]
-    granted = rounded(room, requests, solve(room, requests))  # a whole step that is left is given
-    for (participant, _), granted_ma in zip(requests_ma, granted, strict=True):
-        if granted_ma > 0:
-            cycle.set_offer(participant, participant.offer_ma + granted_ma)
-            participant.raised_at, participant.raised_in_set = (
-                cycle.now_s,
-                cycle.state.meter.sets.count,
-            )
-            participant.small_raise_possible_since = None
-            for index in participant.phases:
-                cycle.phases[index].raised_at = cycle.now_s
+    requests = [_raise_request(cycle, one) for one in possible]
+    # rounded to what a charger can express; a whole step that is left over is given to one of them
+    granted_rises_ma = rounded(room, requests, solve(room, requests))
+    for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
+        if rise_ma > 0:
+            _raise_offer(cycle, one.participant, rise_ma)
 
 
-def _collect_raise_requests(
+class PossibleRaise(NamedTuple):
+    """A participant that may rise now, and by how much at most."""
+
+    participant: Participant
+    rise_ma: int
+
+
+def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequest:
+    """Return what a participant asks of the released room: nothing but its rise."""
+    participant = possible.participant
+    return AllocationRequest(
+        minimum_ma=0,
+        cap_ma=possible.rise_ma,
+        constraints=on_mains(participant.phases),
+        is_prioritised=participant.settings.number == cycle.settings.priority,
+        resolution_ma=participant.settings.resolution_ma,
+        energy_mwh=participant.energy_mwh,
+    )
+
+
+def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
+    """Raise an offer by `rise_ma`; the next raise waits for its spacing and a new set of the meter."""
+    cycle.set_offer(participant, participant.offer_ma + rise_ma)
+    participant.raised_at = cycle.now_s
+    participant.raised_in_set = cycle.state.meter.sets.count
+    participant.small_raise_possible_since = None
+    for index in participant.phases:
+        cycle.phases[index].raised_at = cycle.now_s
+
+
+def _possible_raises(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
-) -> list[tuple[Participant, int]]:
-    """Return which participants may rise now, and by how much at most [mA]."""
+) -> list[PossibleRaise]:
+    """Return which participants may rise now, and by how much at most [mA].
+
+    A raise that is too small to be made at once is timed; one that is due, but must wait for the meter,
+    has the next cycle look again.
+    """
     settings = cycle.settings
-    requests_ma: list[tuple[Participant, int]] = []
+    possible: list[PossibleRaise] = []
     for participant in running:
-        want_ma = min(
-            target_ma[participant.settings.number] - participant.offer_ma, settings.raise_ma
-        )
-        step_ma = max(settings.raise_from_ma, participant.settings.resolution_ma)
-        if want_ma < step_ma:
-            _time_small_raise(participant, want_ma, cycle.now_s)
+        lacked_ma = target_ma[participant.settings.number] - participant.offer_ma
+        rise_ma = min(lacked_ma, settings.raise_ma)
+        if rise_ma < max(settings.raise_from_ma, participant.settings.resolution_ma):
+            _time_small_raise(participant, rise_ma, cycle.now_s)
             if not _is_small_raise_due(participant, cycle.now_s):
                 continue
         cycle.is_at_target = False
         if _may_participant_rise(cycle, participant):
-            requests_ma.append((participant, want_ma))
-    return requests_ma
+            possible.append(PossibleRaise(participant, rise_ma))
+    return possible
 
 
-def _time_small_raise(participant: Participant, want_ma: int, now_s: float) -> None:
+def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
     """Note since when a raise has been possible that is too small to be made at once."""
-    if want_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
+    if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None
     elif participant.small_raise_possible_since is None:
         participant.small_raise_possible_since = now_s
@@ -564,18 +588,25 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
         return False
     if cycle.is_awaiting_release(participant):
         return False  # a raise would hide that its last reduction has freed nothing
-    meter = cycle.state.meter
-    sets = meter.sets
-    is_just_complete = sets.completed_at == cycle.now_s
-    is_complete = sets.count > participant.raised_in_set and (
-        is_just_complete or not sets.fresh_phases
-    )
-    is_recent = is_complete and are_values_recent(meter, cycle.settings, cycle.now_s)
-    if cycle.has_meter_on_change:  # no set is waited for, but the other telegrams of a moment are
-        is_recent = is_moment_complete(meter, participant.phases, cycle.now_s)
-    is_measured = cycle.is_static or is_recent
-    return is_measured and all(
-        _may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases
+    if not cycle.is_static and not _has_new_measurement(cycle, participant):
+        return False
+    return all(_may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases)
+
+
+def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether the meter has measured its phases since its last raise.
+
+    That takes a complete set, and none that has begun since. A meter that sends changes only has no sets:
+    there the other telegrams of a moment are waited for.
+    """
+    meter, sets = cycle.state.meter, cycle.state.meter.sets
+    if cycle.has_meter_on_change:
+        return is_moment_complete(meter, participant.phases, cycle.now_s)
+    is_latest_set = sets.completed_at == cycle.now_s or not sets.fresh_phases
+    return (
+        sets.count > participant.raised_in_set
+        and is_latest_set
+        and are_values_recent(meter, cycle.settings, cycle.now_s)
     )
 
 

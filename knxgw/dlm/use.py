@@ -16,18 +16,18 @@ from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
 UNDER_USE_FROM_MA = 500
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
-NARROW_S, NARROW_MA = (
-    300.0,
-    500,
-)  # what of the headroom stays when others have lacked it for so long
-WIDE_EACH_S, TRY_S = 900.0, 45.0  # all of it is offered again now and then, for a while
+NARROW_AFTER_S = 300.0  # others have lacked current for so long: then the headroom is narrowed
+NARROW_HEADROOM_MA = 500
+WIDE_AGAIN_AFTER_S = 900.0  # a narrow headroom has lasted for so long: the whole one is tried again
+WIDE_FOR_S = 45.0  # for so long at least
 NEVER = float("inf")
 
 
 def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s: float) -> None:
     """Change the offer of a participant to `offer_ma`, and note what follows from the change.
 
-    That is: by when its vehicle must obey, until when it may ramp up, and what it was offered before.
+    That is: by when its vehicle must obey, until when it may ramp up, since when it waits, and what it was
+    offered and drew before. A vehicle that draws above its offer has no time to obey a lower one.
     """
     if offer_ma == participant.offer_ma:
         return
@@ -37,24 +37,32 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         participant.waiting_since = now_s
-    if now_s > participant.offer_changed_at:  # else the offer in between was never sent
-        is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
-        participant.second_last_offer_ma = (
-            participant.offer_ma if is_obeyed else participant.previous_offer_ma
-        )
-        participant.previous_offer_ma, participant.draw_at_change_ma = (
-            participant.offer_ma,
-            participant.highest_draw_ma,
-        )
+    if now_s > participant.offer_changed_at:
+        _note_previous_offer(participant, settings, now_s)
     participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
     participant.unchanged_until = now_s
     participant.short_since = None
 
 
+def _note_previous_offer(participant: Participant, settings: Settings, now_s: float) -> None:
+    """Note the offer that ends now, and what its vehicle draws. It was sent, so it lasted for a moment.
+
+    Of the offer before that one it is kept what may still flow: it need not have been obeyed yet.
+    """
+    is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
+    participant.second_last_offer_ma = (
+        participant.offer_ma if is_obeyed else participant.previous_offer_ma
+    )
+    participant.previous_offer_ma = participant.offer_ma
+    participant.draw_at_change_ma = participant.highest_draw_ma
+
+
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
     """Update what its draw says: whether it overdraws, is idle, or uses less than its offer.
 
-    One without measurement is assumed to draw its offer while it charges, so it never uses less.
+    Noted is also since when it waits for an offer, and since when it has had its minimum: a vehicle that
+    gets one has not charged yet. One without measurement is assumed to draw its offer while it charges, so
+    it never uses less.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
@@ -87,11 +95,11 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
             participant.overdraw_ma = NO_CURRENT
         return
     if not ignores_offer and not _must_have_obeyed(participant, settings, now_s):
-        return
+        return  # it may still be on its way to the offer
     if max(actual) <= offer_ma:
         if ignores_offer or max(actual) > DRAWS_FROM_MA:
             participant.overdraw_ma = NO_CURRENT
-        return
+        return  # else it does not draw: what it takes above an offer stays remembered
     found = (
         max(0, actual[0] - offer_ma),
         max(0, actual[1] - offer_ma),
@@ -123,7 +131,7 @@ def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
     """Update whether it is idle: for T_idle its vehicle has drawn nothing, or never began within T_wait.
 
-    Source: load-management 14.2.
+    An idle vehicle has no cap by its use any more. Source: load-management 14.2.
     """
     if participant.highest_draw_ma > DRAWS_FROM_MA:
         participant.has_charged = True
@@ -141,24 +149,17 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
     """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more.
 
-    Source: load-management 14.1.
+    While it keeps to its cap, the headroom that the cap leaves is updated. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.is_idle:
         return
-    cap_ma = participant.use_cap_ma
-    if (
-        cap_ma is not None
-        and participant.highest_draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2
-    ):
-        _raise_use_cap(participant, cap_ma, now_s)
-        return
+    draw_ma, cap_ma = participant.highest_draw_ma, participant.use_cap_ma
     if cap_ma is not None:
+        if draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
+            _raise_use_cap(participant, cap_ma, now_s)
+            return
         _update_headroom(participant, settings, now_s)
-    if (
-        not UNDER_USE_FROM_MA
-        < participant.highest_draw_ma
-        < participant.offer_ma - settings.headroom_ma
-    ):
+    if not UNDER_USE_FROM_MA < draw_ma < participant.offer_ma - settings.headroom_ma:
         participant.under_use_since = None
         return
     if participant.under_use_since is None:
@@ -170,16 +171,16 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
     """Raise the cap of a vehicle that uses it by 3 A, at most once in 10 s, until none is needed.
 
-    It need not reach the cap: some vehicles always stay a little below their offer.
-    Source: load-management 14.1b.
+    It need not reach the cap: some vehicles always stay a little below their offer. That it uses less is
+    timed again from the start, and its headroom counts as wide. Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
         return
-    cap_ma += CAP_STEP_MA
+    raised_ma = cap_ma + CAP_STEP_MA
     participant.cap_raised_at = participant.headroom_changed_at = now_s
     participant.draw_at_cap_ma, participant.has_narrow_headroom = participant.highest_draw_ma, False
-    participant.use_cap_ma = None if cap_ma >= participant.settings.maximum_ma else cap_ma
+    participant.use_cap_ma = None if raised_ma >= participant.settings.maximum_ma else raised_ma
 
 
 def _set_use_cap(
@@ -201,22 +202,19 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     """Narrow the headroom of a vehicle that does not use it while others lack current, and widen it again.
 
     A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So from
-    time to time it is offered the whole headroom again.
+    time to time it is offered the whole headroom again, and at once when the others lack nothing any more.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return
-    narrow_ma = max(NARROW_MA, participant.settings.resolution_ma)
-    narrow_from = (
-        NEVER if participant.others_lack_since is None else participant.others_lack_since + NARROW_S
-    )
+    lack_since, changed_at = participant.others_lack_since, participant.headroom_changed_at
     if participant.has_narrow_headroom:
-        if (
-            now_s >= participant.headroom_changed_at + WIDE_EACH_S
-            or participant.others_lack_since is None
-        ):
+        if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
             _set_use_cap(participant, settings.headroom_ma, now_s)
-    elif (
-        now_s >= max(narrow_from, participant.headroom_changed_at + TRY_S)
+        return
+    narrow_ma = max(NARROW_HEADROOM_MA, participant.settings.resolution_ma)
+    if (
+        lack_since is not None
+        and now_s >= max(lack_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)
         and narrow_ma < settings.headroom_ma
     ):
         _set_use_cap(participant, narrow_ma, now_s, is_narrow=True)
@@ -228,6 +226,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
     `now_s`: something may change at any moment. Until then a cycle need not look at it again.
     """
     if not participant.is_reachable:
+        # one that answers again without currents is waited for until they would be stale
         is_awaited = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
@@ -267,12 +266,12 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_headroom_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s] at which time alone may change its headroom."""
+    """Return the instants [monotonic s] at which time alone may change its headroom or raise its cap."""
     moments = [participant.cap_raised_at + CAP_STEP_S]
+    changed_at = participant.headroom_changed_at
     if participant.has_narrow_headroom:
-        moments.append(participant.headroom_changed_at + WIDE_EACH_S)
+        moments.append(changed_at + WIDE_AGAIN_AFTER_S)
     elif participant.others_lack_since is not None:
-        moments.append(
-            max(participant.others_lack_since + NARROW_S, participant.headroom_changed_at + TRY_S)
-        )
+        narrow_at = participant.others_lack_since + NARROW_AFTER_S
+        moments.append(max(narrow_at, changed_at + WIDE_FOR_S))
     return moments

@@ -224,16 +224,17 @@ def _with_session_reported(
     Without a clock it waits for one, at most until the next session or the end of the gateway.
     """
     old, new = before.session.latest, point.session.latest
-    ended = old is not None and old.is_open and new is not None and not new.is_open
-    if not (ended or point.session.is_unreported) or new is None:
-        return point
-    over = old if new.is_open else new
-    waits = (
-        station.operation.clock is None and not station.operation.is_stopping and not new.is_open
+    has_ended = old is not None and old.is_open and new is not None and not new.is_open
+    if not (has_ended or point.session.is_unreported) or new is None:
+        return point  # no session is to be handed over
+    has_next_begun = new.is_open
+    session = old if has_next_begun else new
+    must_wait = (
+        station.operation.clock is None and not station.operation.is_stopping and not has_next_begun
     )
-    if over is not None and not waits:
-        effects.append(SessionClosed(point=number, session=over))
-    return replace(point, session=replace(point.session, is_unreported=waits))
+    if session is not None and not must_wait:
+        effects.append(SessionClosed(point=number, session=session))
+    return replace(point, session=replace(point.session, is_unreported=must_wait))
 
 
 def _decide(
@@ -243,10 +244,10 @@ def _decide(
 
     A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
     """
-    decision = decide(point.limits, constraints_of(station, point), requested(station, point))
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
         return point.with_control(replace(point.control, decision=nothing))
+    decision = decide(point.limits, constraints_of(station, point), requested(station, point))
     decision = with_shown_reason(
         point, decision, now_s, is_load_managed=station.load_management is not None
     )
@@ -269,9 +270,8 @@ def _faults_changed(
 ) -> Iterable[FaultChanged]:
     """Yield an effect for each fault that has come or gone.
 
-    `charger_code`: what the charger itself says of its fault.
-
     A fault for information only comes and goes at once. `at` [aware UTC]: None without a valid clock.
+    `charger_code`: what the charger itself says of its fault.
     """
 
     def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
@@ -329,18 +329,18 @@ def _remember_point(
 ) -> Mapping[Scope, Remembered]:
     """Hand to the store what changed of a charging point, and return what the store has.
 
-    Urgent values at once, energies and durations at most every 10 s.
+    Urgent values at once, energies and durations at most every 10 s, and all when the gateway stops.
     """
-    last, decided = station.output.remembered.get(scope), urgent_values(point)
-    unchanged = last is not None and last.decisions == decided
-    if (
-        unchanged
-        and last
+    last, urgent = station.output.remembered.get(scope), urgent_values(point)
+    may_wait = (
+        last is not None
+        and last.decisions == urgent
         and now_s - last.handed_at < REMEMBER_ENERGY_S
         and not station.operation.is_stopping
-    ):
+    )
+    if may_wait:
         return station.output.remembered
-    return _remember(station, scope, Remembered(to_record(point), now_s, decided), effects)
+    return _remember(station, scope, Remembered(to_record(point), now_s, urgent), effects)
 
 
 def _remember(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
 from knxgw.catalogue.control import WithoutGateway
@@ -44,7 +45,10 @@ NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that 
 
 
 def load_management_settings(configuration: Configuration) -> Settings | None:
-    """Return the named numbers of load management by the configuration, None: it is off."""
+    """Return the named numbers of load management by the configuration, None: it is off.
+
+    Those that are not configured have the values of the specification. A static limit needs no meter.
+    """
     given = configuration.load_management
     if given.mode is LoadManagementMode.OFF:
         return None
@@ -143,16 +147,17 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     A current is None where the charger says that it has none. A sum is split evenly; an unmeasured
     terminal is taken to carry what L1 carries.
     """
-    settings = point.settings
-    if "current_l1" not in settings.capabilities:
+    phases, capabilities = point.settings.phases, point.settings.capabilities
+    if "current_l1" not in capabilities:  # at most the sum is measured
         if Quantity.CURRENT not in point.readings.read_at:
             return None
-        total = point.number(Quantity.CURRENT)
-        return (None if total is None else total // settings.phases,) * settings.phases
+        total_ma = point.number(Quantity.CURRENT)
+        return (None if total_ma is None else total_ma // phases,) * phases
     if not all(quantity in point.readings.read_at for quantity in point.measured_currents):
         return None
-    currents = [point.number(quantity) for quantity in point.measured_currents]
-    return tuple(currents + currents[:1] * (settings.phases - len(currents)))
+    currents_ma = [point.number(quantity) for quantity in point.measured_currents]
+    current_l1 = currents_ma[:1]
+    return tuple(currents_ma + current_l1 * (phases - len(currents_ma)))
 
 
 def _read_at(point: ChargingPoint) -> float | None:
@@ -206,21 +211,29 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
 
 def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
-) -> tuple[Station, tuple[int, ...]]:
+) -> "GridMeterApplied":
     """Return the station after values of a smart meter on Modbus, and the phases (0 to 2) they are of."""
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
     quantities: tuple[Quantity, ...] = PHASE_POWERS if is_power else PHASE_CURRENTS
     if meter is not None and meter.phases == 1 and quantities[0] not in values:
-        quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)  # it reports the sum only
-    phases = []
+        # a meter of one phase may report the sum only: it is what L1 carries
+        quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)
+    new_phases = []
     for phase, quantity in enumerate(quantities):
         value = values.get(quantity)
         if isinstance(value, int):
             event = GridMeterReading(phase=phase, value=value, is_power=is_power)
             station = apply_event(station, event, now_s)
-            phases.append(phase)
-    return station, tuple(phases)
+            new_phases.append(phase)
+    return GridMeterApplied(station, tuple(new_phases))
+
+
+class GridMeterApplied(NamedTuple):
+    """The station after values of its smart meter, and the phases (0 to 2) that have a new one."""
+
+    station: Station
+    new_phases: tuple[int, ...]
 
 
 def may_wait_for_tick(
@@ -233,13 +246,13 @@ def may_wait_for_tick(
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
-        return True
+        return True  # load management is off
     if (
         load_management.meter.sets.completed_at == now_s
         and load_management.meter.phases_arrive_apart
         and load_management.due_at <= now_s
     ):
-        return False  # it is complete now, and would not be so at the next tick
+        return False  # the set is complete now, and by the next tick another one may have begun
     return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in new_phases
@@ -272,24 +285,23 @@ def _observations(station: Station) -> Mapping[int, Observation]:
 def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
     """Return the station after a change of one charging point.
 
-    Only its draw has changed: it is noted. Its part in the allocation has changed: a cycle runs.
+    Nothing that concerns load management has changed: the station stays. Only its draw has changed: it is
+    noted. Its part in the allocation has changed, or no cycle has run yet: a cycle runs.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
     if not station.observations:
         return run_cycle(station, now_s)
-    one = _observation_of(station, station.points[number], now_s)
-    known, unchanged_until = (
-        station.observations.get(number),
-        load_management.participants[number].unchanged_until,
-    )
-    if known is not None and now_s < unchanged_until and known.differs_only_in_age(one):
+    observation = _observation_of(station, station.points[number], now_s)
+    known = station.observations.get(number)
+    unchanged_until = load_management.participants[number].unchanged_until
+    if known is not None and now_s < unchanged_until and known.differs_only_in_age(observation):
         return station
-    observed = observe_charger(load_management, settings, number, one, now_s)
+    observed = observe_charger(load_management, settings, number, observation, now_s)
     if observed is None:
         return run_cycle(station, now_s, changed_points=(number,))
-    return station.with_load_management(observed, {**station.observations, number: one})
+    return station.with_load_management(observed, {**station.observations, number: observation})
 
 
 def run_cycle(
@@ -301,8 +313,9 @@ def run_cycle(
 ) -> Station:
     """Return the station after a cycle of load management: offers, reasons, faults.
 
-    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has taken yet; `changed`: the
-    charging points that have changed since the last cycle, None: any may have.
+    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has taken yet.
+    `changed_points`: the charging points that have changed since the last cycle, None: any may have. Those
+    whose currents have gone stale are observed as well.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -316,14 +329,20 @@ def run_cycle(
     load_management = cycle(
         load_management, settings, observations, now_s, new_phases=tuple(new_phases)
     )
-    faults = station.faults
+    return _with_faults_of_cycle(station.with_load_management(load_management, observations))
+
+
+def _with_faults_of_cycle(station: Station) -> Station:
+    """Return the station with the faults that the last cycle found, of the device and of its points."""
+    load_management, faults = station.load_management, station.faults
+    if load_management is None:
+        return station
     for code in DEVICE_FAULTS:
         faults = faults.set(code, is_present=code in load_management.outcome.faults)
     points = _with_invalid_points(station.points, load_management)
-    after = station.with_load_management(load_management, observations)
     if faults is station.faults and points is station.points:
-        return after
-    return replace(after, faults=faults, points=points)
+        return station
+    return replace(station, faults=faults, points=points)
 
 
 def _points_with_stale_currents(
@@ -346,10 +365,11 @@ def run_cycle_if_due(station: Station, now_s: float) -> Station:
 
 
 def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
-    """Return a charging point as load management sees it, with what limits it from outside."""
-    outside = [
-        one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT
-    ]  # that one is load management's own
+    """Return a charging point as load management sees it, with what limits it from outside.
+
+    The lock-out does not: load management orders it itself.
+    """
+    outside = [one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT]
     if point.installation.is_blocked:
         outside.insert(0, BLOCKED)
     return observation_of(point, constraints=tuple(outside), now_s=now_s)
@@ -372,7 +392,7 @@ def _with_invalid_points(
 
 
 def load_management_state(station: Station, now_s: float) -> LoadManagementState:
-    """Return the state of load management that group object 500 shows."""
+    """Return the state of load management that group object 500 shows, the most serious that applies."""
     load_management = station.load_management
     if load_management is None:
         return LoadManagementState.OFF
@@ -382,8 +402,9 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
         return LoadManagementState.LOCK_OUT
     if load_management.is_emergency:
         return LoadManagementState.EMERGENCY
-    window = now_s < load_management.high_power_until
-    return LoadManagementState.HIGH_POWER if window else LoadManagementState.NORMAL
+    if now_s < load_management.high_power_until:
+        return LoadManagementState.HIGH_POWER
+    return LoadManagementState.NORMAL
 
 
 def published(station: Station, now_s: float) -> dict[str, Published]:

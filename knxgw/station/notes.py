@@ -14,7 +14,7 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.publication import Published
 from knxgw.charging.quantities import FAULT_INFOS
-from knxgw.charging.scope import PointNumber, Scope, log_name
+from knxgw.charging.scope import Scope, log_name
 from knxgw.charging.session import Session
 from knxgw.station.model import Effect, FaultChanged, LineAllowance, Note, NoteLevel
 
@@ -62,24 +62,28 @@ def offer_note(point: ChargingPoint, decision: Decision) -> Note:
 def notes_of(
     before: ChargingPoint, point: ChargingPoint, was: Published, now: Published
 ) -> Iterable[Note]:
-    """Yield the lines about a changed charging point; `was`, `now`: the published state before and after."""
-    number, decision = PointNumber(point.settings.number), point.control.decision
+    """Yield the lines about a changed charging point; `was`, `now`: the published state before and after.
+
+    There is one for another state, for a session that starts or ends, and for a new code of the charger
+    while its fault lasts.
+    """
+    name, decision = f"cp{point.settings.number}", point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
     if was != now:
         why = decision.reason.name.lower() if decision else "-"
-        text = f"cp{number}: state {_shown(point, was)} -> {_shown(point, now)}, {offer} ({why})"
-        yield Note(text=text)
+        states = f"{_state_text(point, was)} -> {_state_text(point, now)}"
+        yield Note(text=f"{name}: state {states}, {offer} ({why})")
     old, new = before.session.latest, point.session.latest
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
     if is_open and not was_open:
-        text = f"cp{number}: session started, state {_shown(point, now)}, {offer}"
+        text = f"{name}: session started, state {_state_text(point, now)}, {offer}"
         yield Note(text=text, level=NoteLevel.EVENT)
     elif was_open and new is not None and not is_open:
-        text = f"cp{number}: session ended: {_summary(point, new)}"
+        text = f"{name}: session ended: {_summary(point, new)}"
         yield Note(text=text, level=NoteLevel.EVENT)
-    lasts = FaultCode.CHARGER_ERROR in before.faults.present and point.faults.is_present
-    if lasts and (code := own_code(point)) and code != own_code(before):
-        text = f"cp{number}: the charger's own code is {code}"
+    is_fault_lasting = FaultCode.CHARGER_ERROR in before.faults.present and point.faults.is_present
+    if is_fault_lasting and (code := own_code(point)) and code != own_code(before):
+        text = f"{name}: the charger's own code is {code}"
         yield Note(text=text, level=NoteLevel.EVENT)
 
 
@@ -93,7 +97,7 @@ def _summary(point: ChargingPoint, session: Session) -> str:
     return f"{energy} in {lasted}"
 
 
-def _shown(point: ChargingPoint, state: Published) -> str:
+def _state_text(point: ChargingPoint, state: Published) -> str:
     """Return a published charging state with its number and name; "unknown" where it is none."""
     if not isinstance(state, int):
         return "unknown"
@@ -134,7 +138,8 @@ def with_lines_rationed(
 ) -> Allowances:
     """Turn lines that are too many for the log into details, and return what is left of each allowance.
 
-    `effects` is changed from index `begin` on.
+    `effects` is changed from index `begin` on. With the first line that is cut, another one says so; it is
+    said again only after half of the allowance has come back.
     """
     for index in range(begin, len(effects)):
         effect = effects[index]

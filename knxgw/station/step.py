@@ -230,7 +230,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     station = _with_operation(station, replace(station.operation, clock=clock))
     off = None if old is None else abs(event.now - old.at_monotonic(now_s))
     if off is not None and off <= CORRECTION:
-        return station
+        return station  # the clock was right: no session has a wrong time
     dated = {
         number: session_dates.with_new_times(point, event.now, now_s)
         for number, point in station.points.items()
