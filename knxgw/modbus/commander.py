@@ -135,16 +135,20 @@ class Commander:
     # --- what the station wants
 
     def want(self, offer_ma: int) -> None:
-        """Bring the charger to an offer [mA] from now on; 0 is a pause."""
+        """Bring the charger to an offer [mA] from now on; 0 is a pause.
+
+        What was refused may be written at once where another value is to be written. The end of a pause makes
+        every step of the offer unwritten: see "Pause and resume" above.
+        """
         previous = self._plan.wanted_ma
         if offer_ma == previous:
             return
         starts_or_ends_pause = not (previous and offer_ma)
         for step in (*self._control.offer, *self._control.pause):
-            if starts_or_ends_pause or step.is_offer:  # the refusal concerned another value
+            if starts_or_ends_pause or step.is_offer:
                 self._content.retry_at.pop(step.point, None)
         self._silent_until = -math.inf
-        if previous == 0:  # the charger may have lost its setpoint: write it before enabling
+        if previous == 0:
             self._content.forget(step.point for step in self._control.offer)
         self._plan.starts_at_minimum = offer_ma > 0 and (
             self._plan.starts_at_minimum or self._is_falling_while_enabling(previous, offer_ma)
@@ -168,7 +172,11 @@ class Commander:
         self._plan.invalidate()
 
     def forget(self) -> None:
-        """Mark everything as unwritten, as after a lost connection."""
+        """Mark everything as unwritten, as after a lost connection.
+
+        A release of the cable is given up, the phases in use are unknown again, and what was refused or not
+        answered before may be written at once.
+        """
         self._forget_written()
         self._plan.has_raised = False
         self._release.cancel()
@@ -196,7 +204,11 @@ class Commander:
         return max(due_at, now_s) if due_at == -math.inf else due_at
 
     def next_write(self, now_s: float) -> Write | None:
-        """Return the write that is due now, the most urgent one; None: none is."""
+        """Return the write that is due now, the most urgent one; None: none is.
+
+        A release of the cable that is too late is given up before. It is noted what the write begins: a
+        release, or an offer by which a current may flow.
+        """
         if now_s < self._due_at(self._plan.needed_writes()):
             return None
         self._release.cancel_if_late(now_s)
@@ -209,12 +221,16 @@ class Commander:
             self._plan.invalidate()
         elif self._plan.wanted_ma and chosen.step in self._control.offer:
             self._plan.has_raised |= self._plan.is_paused or chosen.kind is WriteKind.FIRST_RAISE
-            self._plan.is_paused = False  # from here on a current may flow
+            self._plan.is_paused = False
             self._plan.invalidate()
         return self._writer.write(chosen.step, chosen.registers, is_urgent=chosen.is_urgent)
 
     def note_acknowledged(self, write: Write, now_s: float) -> int | None:
-        """Note that the charger acknowledged a write; return the offer [mA] if that completes it."""
+        """Note that the charger acknowledged a write; return the offer [mA] if that completes it.
+
+        Noted are also when the content of the charger changed last, for how many phases the power in it was
+        calculated, and that the charger is enabled once nothing of that is unwritten.
+        """
         self._spacing.note_write(now_s)
         if self._content.registers.get(write.point) != write.registers:
             self._content.changed_at = now_s
@@ -232,14 +248,15 @@ class Commander:
     def acknowledge_offer(self, now_s: float) -> int | None:
         """Return the wanted offer [mA] when it has just become acknowledged, else None.
 
-        No write may be necessary for that: see "The life of an offer" above.
+        No write may be necessary for that: see "The life of an offer" above. Noted are since when it is
+        acknowledged, and whether the charger is paused by it.
         """
         if self._plan.wanted_ma is None or not self.is_acknowledged:
             return None
         self._acknowledged_at = min(self._acknowledged_at, now_s)
         self._plan.is_paused = self._plan.wanted_ma == 0
         if self._acknowledged_ma == self._plan.wanted_ma:
-            return None
+            return None  # it was reported before
         self._acknowledged_ma = self._plan.wanted_ma
         return self._plan.wanted_ma
 
@@ -279,12 +296,12 @@ class Commander:
         Source: load-management 13.3c.
         """
         if raw is None:
-            return None
+            return None  # the charger has no value for it now
         if name in self._fail_safe.read_backs:
             return self._check_fail_safe_setting(name, raw, now_s)
         step = self._step_reported_by(name)
         if step is None or not self._is_comparable(step):
-            return None
+            return None  # it reports nothing that was written, or the offer is not complete yet
         written = WrittenValue(
             value=self._writer.value(step.point, self._content.registers[step.point]),
             age_s=now_s - self._content.changed_at,
@@ -296,8 +313,10 @@ class Commander:
             case ReadBackResult.TOO_EARLY:
                 return READ_AGAIN_S
             case ReadBackResult.MISMATCH:
-                return 0.0
-            case ReadBackResult.LOWER:  # only this value is lost
+                return 0.0  # a second reading has to confirm it
+            case (
+                ReadBackResult.LOWER
+            ):  # the charger has the reported value: this step is written again
                 reported = max(0.0, scaled(self._points[name], raw))
                 self._content.registers[step.point] = self._writer.registers_of(
                     step.point, reported
@@ -342,34 +361,49 @@ class Commander:
     def observe(self, values: Mapping[Quantity, Value], now_s: float) -> frozenset[str]:
         """Check a reading against the acknowledged offer, and update the phases in use.
 
-        Return the read-back points to read at once because the charger draws too much.
+        Return the read-back points to read at once because the charger draws too much. If it does so for
+        long, the steps of the offer are unwritten.
         """
+        suspect = self._check_draw(values, now_s)
+        if self._phases is not None:
+            self._update_phases(self._phases, values, now_s)
+        return suspect
+
+    def _check_draw(self, values: Mapping[Quantity, Value], now_s: float) -> frozenset[str]:
+        """Check the draw against the wanted offer once that is acknowledged; see `observe`."""
         acknowledged_ma = self._acknowledged_ma
-        suspect: frozenset[str] = frozenset()
         if (
-            acknowledged_ma is not None
-            and acknowledged_ma == self._plan.wanted_ma
-            and self.is_acknowledged
+            acknowledged_ma is None
+            or acknowledged_ma != self._plan.wanted_ma
+            or not self.is_acknowledged
         ):
-            age_s = now_s - self._acknowledged_at
-            if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
-                suspect = self._names_of_read_backs(self._plan.wanted_steps)
-            if self._draw_check.find_violation(
-                values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
-            ):
-                self._content.forget(step.point for step in self._plan.wanted_steps)
-                self._plan.is_paused = False
-                self._mark_unacknowledged()
-        if self._phases is None:
-            return suspect
-        offer_ma, before = self._plan.wanted_ma or 0, self._phases.count
-        self._phases.observe(
-            values, offer_ma=offer_ma, is_acknowledged=self.is_acknowledged, now_s=now_s
+            return frozenset()
+        suspect: frozenset[str] = frozenset()
+        age_s = now_s - self._acknowledged_at
+        if self._draw_check.is_suspect(values, acknowledged_ma=acknowledged_ma, age_s=age_s):
+            suspect = self._names_of_read_backs(self._plan.wanted_steps)
+        if self._draw_check.find_violation(
+            values, acknowledged_ma=acknowledged_ma, age_s=age_s, now_s=now_s
+        ):
+            self._content.forget(step.point for step in self._plan.wanted_steps)
+            self._plan.is_paused = False
+            self._mark_unacknowledged()
+        return suspect
+
+    def _update_phases(
+        self, phases: PhaseCount, values: Mapping[Quantity, Value], now_s: float
+    ) -> None:
+        """Update which phases the vehicle uses; another count makes another power to be written."""
+        before = phases.count
+        phases.observe(
+            values,
+            offer_ma=self._plan.wanted_ma or 0,
+            is_acknowledged=self.is_acknowledged,
+            now_s=now_s,
         )
         self._plan.invalidate()
-        if self._phases.count != before:
-            log.info("%s: phases in use: %s -> %s", self._name, before, self._phases.count)
-        return suspect
+        if phases.count != before:
+            log.info("%s: phases in use: %s -> %s", self._name, before, phases.count)
 
     def _forget_written(self) -> None:
         """Mark everything as unwritten: a charger that lost its setpoint lost the rest as well."""

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from knxgw.allowance import Allowance
 from knxgw.catalogue.codes import ChargingState
@@ -83,6 +84,13 @@ class ViolationLog:
         log.warning("%s: %s, written again%s", self._name, what, times)
 
 
+class _Loss(NamedTuple):
+    """How a charger's value differs from what was written."""
+
+    is_lower: bool  # it allows less
+    is_lost: bool  # it has lost the value, and perhaps all others
+
+
 class ReadBackCheck:
     """Compares what a charger reports with what was written."""
 
@@ -93,7 +101,10 @@ class ReadBackCheck:
         self._streaks: dict[str, _Streak] = {}
 
     def compare(self, name: str, raw: Raw, written: WrittenValue, now_s: float) -> ReadBackResult:
-        """Compare the point `name` with what was written to the point it reports."""
+        """Compare the point `name` with what was written to the point it reports.
+
+        Two mismatches in a row count as one, which is logged.
+        """
         streak = self._streaks.setdefault(name, _Streak())
         difference = scaled(self._model.points[name], raw) - written.value
         if abs(difference) < 1e-9 or self._is_within_resolution(name, difference):
@@ -101,8 +112,8 @@ class ReadBackCheck:
             return ReadBackResult.MATCHES
         if written.age_s < REWRITE_AFTER_S:
             return ReadBackResult.TOO_EARLY
-        is_lower, is_lost = self._is_lower_or_lost(name, raw, difference, written)
-        if written.age_s < _patience_s(written, streak.repeats, is_lower=is_lower, is_lost=is_lost):
+        loss = self._loss(name, raw, difference, written)
+        if written.age_s < _patience_s(written, streak.repeats, loss):
             return ReadBackResult.DIFFERS
         streak.mismatches += 1
         if streak.mismatches < 2:
@@ -110,17 +121,20 @@ class ReadBackCheck:
         streak.mismatches = 0
         streak.repeats += 1
         self._violations.log(name, f"charger reports {name} = {raw}", now_s)
-        return ReadBackResult.LOWER if is_lower and not is_lost else ReadBackResult.FORGOTTEN
+        is_only_lower = loss.is_lower and not loss.is_lost
+        return ReadBackResult.LOWER if is_only_lower else ReadBackResult.FORGOTTEN
 
-    def _is_lower_or_lost(
-        self, name: str, raw: Raw, difference: float, written: WrittenValue
-    ) -> tuple[bool, bool]:
-        """Return whether a charger allows less than was written, and whether it lost the value."""
+    def _loss(self, name: str, raw: Raw, difference: float, written: WrittenValue) -> _Loss:
+        """Return how a reported value that is not the written one can have come about.
+
+        A setting of the watchdog that differs is lost. A switch that is wrong during a pause lets a current
+        flow; at any other time it prevents one.
+        """
         if written.is_arming:
-            return True, True
+            return _Loss(is_lower=True, is_lost=True)
         if name in self._amounts:
-            return difference < 0, self._is_zero(name, raw)
-        return not written.is_pause, False  # a switch: wrong while paused it lets a current flow
+            return _Loss(is_lower=difference < 0, is_lost=self._is_zero(name, raw))
+        return _Loss(is_lower=not written.is_pause, is_lost=False)
 
     @property
     def _amounts(self) -> set[str]:
@@ -147,15 +161,19 @@ class ReadBackCheck:
         return value * 1000 / NOMINAL_V if watts else value * 1000
 
 
-def _patience_s(written: WrittenValue, repeats: int, *, is_lower: bool, is_lost: bool) -> float:
-    """Return the age [s] at which a written value is written once more."""
-    if is_lower and not is_lost:
+def _patience_s(written: WrittenValue, repeats: int, loss: _Loss) -> float:
+    """Return the age [s] at which a written value is written once more.
+
+    A charger that limits itself is left alone for long. A lost value is written soon for the first few
+    times, then seldom, because the charger does not keep it.
+    """
+    if loss.is_lower and not loss.is_lost:
         return LIMITED_REWRITE_S
     if repeats < MOST_REWRITES:
         return REWRITE_AFTER_S
     if written.is_arming:
         return ARM_AGAIN_S
-    return LIMITED_REWRITE_S if is_lower else REPEAT_S
+    return LIMITED_REWRITE_S if loss.is_lower else REPEAT_S
 
 
 class DrawCheck:
@@ -197,13 +215,16 @@ class DrawCheck:
         )
 
     def _draw_during_pause(self, values: Mapping[Quantity, Value]) -> str | None:
-        """Return the observation that the vehicle charges during a pause; None: it does not."""
+        """Return the observation that the vehicle charges during a pause; None: it does not.
+
+        By the currents, else by the power, else by the state that the charger reports.
+        """
         for quantity in (*PHASE_CURRENTS, Quantity.CURRENT):
             current_ma = values.get(quantity)
             if isinstance(current_ma, int) and current_ma > DRAWS_FROM_MA:
                 return f"draws {current_ma / 1000:g} A"
         if self._measures & {"current_l1", "current"}:
-            return None
+            return None  # currents are measured, and none flows
         power_w = values.get(Quantity.POWER)
         if isinstance(power_w, int) and power_w > DRAWS_FROM_W:
             return f"draws {power_w} W"

@@ -120,9 +120,13 @@ class Driver:
 
     @property
     def is_first_cycle_done(self) -> bool:
-        """Tell whether state and currents were requested once since the connection came up."""
+        """Tell whether all that can be learnt first was requested since the connection came up.
+
+        That is state and currents once. It is over as well where the device is of another model, gives wrong
+        answers, or has none of the SunSpec models that were searched: then there is nothing to wait for.
+        """
         if self._reader.is_searching:
-            return self._health.has_last_request_failed  # but not found
+            return self._health.has_last_request_failed  # the search has failed, and begins again
         is_mismatch = self._model_check is not None and self._model_check.is_mismatch
         is_wrong = self.condition is LinkCondition.COMM
         return is_mismatch or is_wrong or self._reader.schedule.is_first_cycle_done
@@ -200,11 +204,12 @@ class Driver:
         return Read(block=block) if block else None
 
     def priority(self, now_s: float) -> int:
-        """Return the priority of the next request: 0 an urgent write, 1 another write, 2 a read."""
+        """Return the priority of the next request: 0 an urgent write, 1 another write, 2 a read.
+
+        The writes of a device in trouble come no earlier than reads: devices that answer come first.
+        """
         commander = self._active_commander
-        if commander is None or commander.due_at(now_s) > now_s:
-            return 2
-        if self._health.is_in_trouble:  # devices that answer come first
+        if commander is None or commander.due_at(now_s) > now_s or self._health.is_in_trouble:
             return 2
         return 0 if commander.is_urgent(now_s) else 1
 
@@ -239,7 +244,7 @@ class Driver:
     def _handle_answer(
         self, request: Read, registers: Sequence[int], now_s: float
     ) -> list[DeviceEvent]:
-        """Return the events of an answer; the points of it go to all parts that follow them."""
+        """Return the events of an answer; an answer that cannot be decoded is a failure."""
         block = request.block
         self._reader.schedule.mark_requested(block, now_s)
         if len(registers) != block.count:
@@ -252,6 +257,16 @@ class Driver:
         except DecodeError as err:
             return self._handle_failure(request, err, now_s)
         self._reader.note_read(block)
+        return self._take_values(block, raws, now_s)
+
+    def _take_values(
+        self, block: Block, raws: Mapping[str, Raw | None], now_s: float
+    ) -> list[DeviceEvent]:
+        """Pass the values of an answer to all parts that follow them; return the events of that.
+
+        What has to be read again soon is scheduled: a read-back that differs, points whose combination makes
+        no sense yet.
+        """
         if self._model_check is not None:
             self._note_answer(self._model_check, raws)
             self._model_check.add_values(raws)
@@ -286,7 +301,11 @@ class Driver:
     def _handle_failure(
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
-        """Return the events of a request that failed, by the kind of its failure."""
+        """Return the events of a request that failed, by the kind of its failure.
+
+        Silence is an answer of nobody, also where a gateway on the way reports it. A refusal may be no fault.
+        All else is a wrong answer. The failure of a write is passed to the commander.
+        """
         if isinstance(request, Read):
             self._reader.schedule.mark_requested(request.block, now_s)
             self._note_failure(request.block, error)
@@ -349,12 +368,14 @@ class Driver:
         own, names = block.unit_id == self.unit_id, [point.name for point in block.points]
         code = error.code if isinstance(error, PeerRefusedError) else None
         if isinstance(error, LinkError) or code in GATEWAY_CODES:
-            if check.has_answered or not own:
-                check.mark_inconclusive(*names)  # it answers, but not to these
+            if (
+                check.has_answered or not own
+            ):  # the device answers, but not to a read of these points
+                check.mark_inconclusive(*names)
             return
         self._note_answer(check, names)
         if own and len(names) > 1 and code in NO_SUCH_BLOCK:
-            return  # single reads will show which one is refused
+            return  # the points will be read one by one, which shows which one is refused
         if own and code in NO_SUCH_POINT:
             check.mark_missing(names[0])
         else:
@@ -415,12 +436,15 @@ class Driver:
     def _handle_read_refusal(
         self, request: Read, error: PeerRefusedError, now_s: float
     ) -> list[DeviceEvent] | None:
-        """Return the events of a refused read that is no fault; None when it is one."""
+        """Return the events of a refused read that is no fault; None when it is one.
+
+        The registers of a SunSpec model may have moved: their header is read soon.
+        """
         block = request.block
         if self._reader.is_search_read(block):
             return self._continue_search(None, now_s)
         self._reader.check_header(now_s)
-        if block.is_optional:
+        if block.is_optional:  # a refusal says that there is no value now; a card is taken away
             empty = {p.name: "" if p.format is TextFormat.CARD else None for p in block.points}
             return [*self._answered(), *self._observed(empty, now_s)]
         match self._reader.note_refusal(request, error):
@@ -471,7 +495,8 @@ class Driver:
     def _set_condition(self, condition: LinkCondition) -> list[DeviceEvent]:
         """Enter a condition of the link; return the event for the change, none without a change.
 
-        A device that is back may have been without power: its values are written again.
+        Reads that a person has asked for fail unless the link is good. Of a device that is lost all readings
+        are discarded. One that is back may have been without power: its values are written again.
         """
         if condition is self.condition:
             return []

@@ -49,6 +49,7 @@ def explain(
 
 
 def _of_write(request: Write, point: Point | None) -> Iterator[PointValue]:
+    """Yield the point of a write; None: it is not known, and only its registers are shown."""
     if point is None:
         yield PointValue(name=request.point, address=request.address, raw=_hex(request.registers))
     else:
@@ -58,6 +59,10 @@ def _of_write(request: Write, point: Point | None) -> Iterator[PointValue]:
 def _of_read(
     block: Block, registers: Sequence[int], model: DeviceModel | None, offset: int
 ) -> Iterator[PointValue]:
+    """Yield the points of a read, without values where no registers came back.
+
+    A read without points shows each register, but not those of a card.
+    """
     if not registers:
         for point in block.points:
             yield PointValue(name=point.name, address=_address(point, offset), raw="")
@@ -77,13 +82,18 @@ def _of_read(
 def _value(
     point: Point, address: int, registers: Sequence[int], raws: dict[str, Raw | None]
 ) -> PointValue:
+    """Return a point in words: what its registers contain, and what that means.
+
+    `raws`: the decoded values of the request, None: no valid one. A point that is written is not among
+    them: it is decoded here. Of a card only the end is shown.
+    """
     raw = raws[point.name] if point.name in raws else _decoded(point, registers)
     if is_hidden(point):
         shown = as_text(point, raw)[-SHOWN_OF_A_CARD:] if raw is not None else ""
         text = f"…{shown}" if shown else ""
         return PointValue(name=point.name, address=address, raw=HIDDEN, text=text)
     registers_text = _hex(registers)
-    if raw is None:
+    if raw is None:  # the registers hold no valid value
         return PointValue(name=point.name, address=address, raw=registers_text)
     code = point.codes.get(raw) if isinstance(raw, int | str) else None
     meaning = "" if code is None else code.meaning

@@ -1,7 +1,6 @@
 """Turns the points of a device model into quantities: state, plug, currents, energies, texts."""
 
 import logging
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -138,7 +137,8 @@ class Interpreter:
             if raw is not None and self._do_all_hold(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
             needs = (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
-            if all(needed in self._raws for needed in needs):  # else it is not decided yet
+            # as long as one of these is unread it is open whether the point has a value
+            if all(needed in self._raws for needed in needs):
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
         for quantity in unavailable:
@@ -192,21 +192,32 @@ class Interpreter:
             yield _TEXTS[name], _evccid(text) if name == "evccid" else text
         elif name in _FAULTS:
             yield _FAULTS[name], fault_text(point, raw)
-        if name == self._setpoint and (volts := self._setpoint_volts(point)):
-            yield Quantity.SETPOINT, round(scaled(point, raw) * 1000 / volts)
+        if name == self._setpoint:
+            setpoint_ma = self._setpoint_ma(point, raw)
+            if setpoint_ma is not None:
+                yield Quantity.SETPOINT, setpoint_ma
 
     def _amount(self, point: Point, raw: Raw, raws: Mapping[str, Raw | None]) -> float | None:
-        """Return a value in the unit of its point, None while its scale is unknown."""
-        exponent = _exponent(point, raws)
-        ratios = [self._ratio(name) for name in point.ratio_points]
-        if exponent is None or any(ratio <= 0 for ratio in ratios):
-            return None
-        return scaled(point, raw, exponent) * math.prod(ratios)
+        """Return a value in the unit of its point; None while its scale is unknown.
 
-    def _ratio(self, name: str) -> float:
-        """Return a ratio that others are multiplied by; 0 while it is unknown."""
+        Its scale is the exponent in the same answer, and the ratios that it is multiplied by. A ratio that
+        is not above 0 has not been set in the device: then the value is not known either.
+        """
+        exponent = _exponent(point, raws)
+        if exponent is None:
+            return None
+        product = 1.0
+        for name in point.ratio_points:
+            ratio = self._ratio(name)
+            if ratio is None or ratio <= 0:
+                return None
+            product *= ratio
+        return scaled(point, raw, exponent) * product
+
+    def _ratio(self, name: str) -> float | None:
+        """Return a ratio that others are multiplied by; None while it is unknown."""
         raw = self._raws.get(name)
-        return 0.0 if raw is None else scaled(self._model.points[name], raw)
+        return None if raw is None else scaled(self._model.points[name], raw)
 
     def _quantities_of(self, name: str) -> Iterable[Quantity]:
         """Yield the quantities that a point provides."""
@@ -219,9 +230,14 @@ class Interpreter:
         if name == self._setpoint:
             yield Quantity.SETPOINT
 
-    def _setpoint_volts(self, point: Point) -> int:
-        """Return the divisor that makes a setpoint a current; 0: the phases of a power are unknown."""
-        return NOMINAL_V * (self.assumed_phases or 0) if point.unit == "W" else 1
+    def _setpoint_ma(self, point: Point, raw: Raw) -> int | None:
+        """Return the setpoint that a charger reports [mA]; None: it is a power, of unknown phases."""
+        reported = scaled(point, raw)
+        if point.unit != "W":
+            return round(reported * 1000)
+        if not self.assumed_phases:
+            return None
+        return round(reported * 1000 / (NOMINAL_V * self.assumed_phases))
 
     def _add_computed(
         self,
@@ -341,12 +357,13 @@ def _terminal(phase: Quantity) -> int:
 
 
 def _exponent(point: Point, raws: Mapping[str, Raw | None]) -> int | None:
-    """Return the decimal exponent of a value, None: the same answer does not contain it."""
+    """Return the decimal exponent of a value; None: the same answer has no valid one."""
     if point.scale_from is None:
         return 0
     exponent = raws.get(point.scale_from)
-    is_one = isinstance(exponent, int) and abs(exponent) <= LARGEST_EXPONENT
-    return int(exponent) if exponent is not None and is_one else None
+    if not isinstance(exponent, int) or abs(exponent) > LARGEST_EXPONENT:
+        return None
+    return int(exponent)
 
 
 def _setpoint_name(model: DeviceModel) -> str | None:

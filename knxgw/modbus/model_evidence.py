@@ -79,7 +79,11 @@ class ModelEvidence:
 
     @property
     def verdict(self) -> ModelVerdict:
-        """Return the verdict on everything read so far."""
+        """Return the verdict on everything read so far.
+
+        An identity rule of the model file decides first, then a state that the file knows. Without either,
+        the device counts as the model unless its values are impossible.
+        """
         if not self.points <= self._requested:
             return ModelVerdict.PENDING
         for rule in self._model.identity:

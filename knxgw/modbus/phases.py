@@ -22,6 +22,7 @@ with N phases must then stop, which proves the count; one that continues has few
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.limits import DRAWS_FROM_MA, DRAWS_FROM_W, NOMINAL_V, highest_plausible_ma
@@ -44,6 +45,13 @@ _MAY_CHARGE = (
 )
 
 
+class _PhaseCurrent(NamedTuple):
+    """The last current of a phase."""
+
+    read_at: float  # [monotonic s]
+    current_ma: int
+
+
 class PhaseCount:
     """The number of phases that the vehicle at one charging point uses."""
 
@@ -56,7 +64,7 @@ class PhaseCount:
         self._impossible_ma = highest_plausible_ma(maximum_ma)
         self._has_currents = has_currents
         self._state: Value | None = None
-        self._currents: dict[Quantity, tuple[float, int]] = {}
+        self._currents: dict[Quantity, _PhaseCurrent] = {}
         self._written_w = 0
         self._written_since = 0.0
         self.forget()
@@ -94,7 +102,11 @@ class PhaseCount:
         is_acknowledged: bool,
         now_s: float,
     ) -> None:
-        """Update from a reading; `is_acknowledged`: the charger acknowledged the wanted offer."""
+        """Update from a reading; `is_acknowledged`: the charger acknowledged the wanted offer.
+
+        Without a vehicle the count is unknown again. Nothing is concluded from what flows during a pause, or
+        before the charger has acknowledged the offer.
+        """
         if self._configured == 1:
             return
         self._store_reading(values, now_s)
@@ -120,11 +132,13 @@ class PhaseCount:
         for phase in PHASE_CURRENTS:
             current_ma = values.get(phase)
             if isinstance(current_ma, int):
-                self._currents[phase] = (now_s, current_ma)
+                self._currents[phase] = _PhaseCurrent(now_s, current_ma)
 
     def _update_from_currents(self, offer_ma: int, now_s: float) -> None:
         """Update the count from fresh phase currents, as the table above says."""
-        fresh_ma = [ma for at, ma in self._currents.values() if now_s - at <= FRESH_S]
+        fresh_ma = [
+            one.current_ma for one in self._currents.values() if now_s - one.read_at <= FRESH_S
+        ]
         if max(fresh_ma) > self._impossible_ma:
             self.forget()
             return
@@ -156,12 +170,12 @@ class PhaseCount:
         self._idle_since = None
         if self._count is not None:
             if power_w > self._written_w * EXCESS and written_for_s >= FOLLOW_S:
-                self.forget()
+                self.forget()  # it draws more than the count allows: the count is wrong
         elif (self._is_checking_fewer or self._tried == 1) and written_for_s < STOPS_S:
             return  # it may be a vehicle with more phases that has not stopped yet
-        elif self._tried == 1:
+        elif self._tried == 1:  # it charges with the minimum of one phase
             self._set_count(1)
-        else:
+        else:  # it charges: would it also with the minimum of one phase less?
             self._is_checking_fewer = True
             self._tried -= 1
 
@@ -171,7 +185,10 @@ class PhaseCount:
         self._count = phases
 
     def _update_without_current(self, offer_ma: int, now_s: float) -> None:
-        """Without current: after a while, try the power of more phases for a vehicle that may charge."""
+        """Without current: after a while, try the power of more phases for a vehicle that may charge.
+
+        A count that was known is unknown again after a longer while.
+        """
         self._fewer_since = None
         if self._state not in _MAY_CHARGE:
             self._idle_since = None

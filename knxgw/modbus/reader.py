@@ -127,7 +127,10 @@ class Reader:
         return not block.points and self._search is not None
 
     def continue_search(self, registers: Sequence[int] | None, now_s: float) -> bool:
-        """Take the next step of the search (None: it was refused); return True when it has failed."""
+        """Take the next step of the search (None: it was refused); return True when it has failed.
+
+        After a failure it begins again later. Once the model is found its registers are read.
+        """
         search = self._search
         if search is None:
             return False
@@ -137,20 +140,24 @@ class Reader:
             search.update(registers)
         self._health.silent_count = 0
         if search.failure:
-            if self._health.wrong_count == 0:
-                log.warning("%s: %s", self._name, search.failure)
-            self._health.wrong_count = COMM_LIMIT
-            self._interpreter.forget()
-            self.restart_search()
-            self.schedule.pause_until(now_s + BACK_OFF_LAST_S)
+            self._note_search_failed(search.failure, now_s)
             return True
-        if self._header is not None:  # the model is still where it was
+        if self._header is not None:  # this was the check of a model that is still where it was
             return False
         if search.start is not None:
             self._offset = search.start
         self.start_over()
         self.schedule.pause_until(now_s + self._model.read.min_interval_s)
         return False
+
+    def _note_search_failed(self, failure: str, now_s: float) -> None:
+        """Log why the search has failed, unless it has failed before, and begin it again later."""
+        if self._health.wrong_count == 0:
+            log.warning("%s: %s", self._name, failure)
+        self._health.wrong_count = COMM_LIMIT
+        self._interpreter.forget()
+        self.restart_search()
+        self.schedule.pause_until(now_s + BACK_OFF_LAST_S)
 
     def check_header(self, now_s: float) -> None:
         """Read the SunSpec header soon: are the registers still where they were?"""
@@ -194,7 +201,9 @@ class Reader:
         self._health.log_refusal(request, error)
         self._missing.add(block, self.schedule, was_answered=was_answered)
         self._health.forget_wrong_answers(block)
-        if not was_answered:  # else it will be back, and a sum without it would be too small
+        if not was_answered:
+            # a block that was answered before will be back: until then there is no sum, which would be
+            # too small without it
             self._interpreter.mark_missing(point.name for point in block.points)
         return Refusal.MISSING
 

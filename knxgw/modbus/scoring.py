@@ -15,14 +15,24 @@ from knxgw.modbus.rules import rule_points
 PROBED = -1
 MOST_QUESTIONS = 14  # to one model
 CONVINCING = 2.0  # evidence that only this kind of device would give
-# unit -> (lowest, highest, score of a value other than 0 in that range, evidence in it)
+
+
+class _Plausible(NamedTuple):
+    """The values of a unit that can be, and what one of them says."""
+
+    lowest: float
+    highest: float
+    score: float  # of a value other than 0
+    evidence: float
+
+
 _PLAUSIBLE = {
-    "V": (180.0, 260.0, 3.0, 3.0),
-    "Hz": (45.0, 65.0, 3.0, 3.0),
-    "A": (-100.0, 100.0, 1.0, 0.5),
-    "W": (-100_000.0, 100_000.0, 1.0, 0.25),
-    "Wh": (0.0, 1e9, 1.0, 0.25),
-    "°C": (-30.0, 90.0, 1.0, 0.5),
+    "V": _Plausible(180.0, 260.0, score=3.0, evidence=3.0),
+    "Hz": _Plausible(45.0, 65.0, score=3.0, evidence=3.0),
+    "A": _Plausible(-100.0, 100.0, score=1.0, evidence=0.5),
+    "W": _Plausible(-100_000.0, 100_000.0, score=1.0, evidence=0.25),
+    "Wh": _Plausible(0.0, 1e9, score=1.0, evidence=0.25),
+    "°C": _Plausible(-30.0, 90.0, score=1.0, evidence=0.5),
 }
 _TEXTS = (
     RegisterType.STR,
@@ -33,8 +43,8 @@ _TEXTS = (
 )
 _FLOATS = (RegisterType.F32, RegisterType.F64)
 _PRINTABLE = frozenset(string.printable) - frozenset("\t\n\r\x0b\x0c")
-# The first questions; the rest follows in the order of the file.
-_ORDER = (
+# The points that are asked for first: those that tell most. The rest follows in the order of the file.
+_BY_EVIDENCE = (
     "state",
     "voltage_l1",
     "frequency",
@@ -73,14 +83,13 @@ class AnswerScore:
 
 def score_answer(model: DeviceModel, point: Point, answer: Answer) -> AnswerScore:
     """Return the score of an answer for a model."""
-    maximum = 2.0
     if answer is None:
-        if point.is_optional:
+        if point.is_optional:  # not every device of the model has it
             return AnswerScore(score=0.0, maximum=0.0)
-        return AnswerScore(score=-1.5, maximum=maximum, reason=f"no {point.name}")
+        return AnswerScore(score=-1.5, maximum=2.0, reason=f"no {point.name}")
     raw = decoded(point, part(model, point, answer))
-    if raw is None or is_all_ones(point, raw):
-        return AnswerScore(score=0.0, maximum=maximum / 2)
+    if raw is None or is_all_ones(point, raw):  # a placeholder: it says nothing
+        return AnswerScore(score=0.0, maximum=1.0)
     if point.codes:
         return _score_code(model, point, raw)
     if point.type in _TEXTS:
@@ -103,9 +112,9 @@ def _score_code(model: DeviceModel, point: Point, raw: Raw) -> AnswerScore:
 def _score_text(point: Point, raw: Raw) -> AnswerScore:
     """Return the score of a text: printable characters speak for the model."""
     text = str(raw)
-    if not text.strip("0 "):
+    if not text.strip("0 "):  # empty: unused registers look the same
         return AnswerScore(score=0.0, maximum=2.0)
-    if point.type is RegisterType.BYTES:
+    if point.type is RegisterType.BYTES:  # any registers can be read as bytes
         return AnswerScore(score=0.5, maximum=1.0, reason=f"{point.name} {text}")
     if len(text) >= 2 and set(text) <= _PRINTABLE:
         return AnswerScore(score=2.0, maximum=2.0, evidence=2.0, reason=f"{point.name} {text!r}")
@@ -118,17 +127,18 @@ def _score_number(point: Point, raw: Raw) -> AnswerScore:
         value = scaled(point, raw)
     except DecodeError:
         return AnswerScore(score=-1.0, maximum=1.0)
-    if point.unit not in _PLAUSIBLE or point.scale_from is not None:
+    plausible = _PLAUSIBLE.get(point.unit or "")
+    if plausible is None or point.scale_from is not None:  # its size tells nothing
         return AnswerScore(score=0.25 if value else 0.1, maximum=0.25)
-    low, high, weight, evidence = _PLAUSIBLE[point.unit]
+    score, evidence = plausible.score, plausible.evidence
     shown = f"{point.name} {value:.6g} {point.unit}"
-    if not value or abs(value) < 1e-9 * abs(point.scale):
-        return AnswerScore(score=0.0, maximum=0.1 * weight)  # unused registers show it as well
-    if low <= value <= high and abs(value) > 1e-6:
+    if not value or abs(value) < 1e-9 * abs(point.scale):  # 0: unused registers look the same
+        return AnswerScore(score=0.0, maximum=0.1 * score)
+    if plausible.lowest <= value <= plausible.highest and abs(value) > 1e-6:
         if point.type in _FLOATS:  # few bit patterns are a float of this size
             evidence = max(evidence, CONVINCING)
-        return AnswerScore(score=weight, maximum=weight, evidence=evidence, reason=shown)
-    return AnswerScore(score=-2.0, maximum=weight, reason=f"{shown} cannot be")
+        return AnswerScore(score=score, maximum=score, evidence=evidence, reason=shown)
+    return AnswerScore(score=-2.0, maximum=score, reason=f"{shown} cannot be")
 
 
 def decoded(point: Point, answer: Sequence[int]) -> Raw | None:
@@ -143,7 +153,7 @@ def questions(model: DeviceModel) -> list[tuple[Point, Question]]:
     """Return the questions about a model, those with the most evidence first."""
     points = {name: point for name, point in model.points.items() if point.is_readable}
     identifying = {comparison.point for rule in model.identity for comparison in rule.comparisons}
-    names = [*sorted(identifying), *_ORDER, *sorted(rule_points(model)), *points]
+    names = [*sorted(identifying), *_BY_EVIDENCE, *sorted(rule_points(model)), *points]
     chosen = [points[name] for name in dict.fromkeys(names) if name in points][:MOST_QUESTIONS]
     return [(point, _question(model, point)) for point in chosen]
 

@@ -33,7 +33,7 @@ class ChainWalk:
         self.start: int | None = None
         self.failure = ""  # why the search ended without a model
         self._header: tuple[int, ...] = ()
-        self._base = 0
+        self._base_index = 0
         self._address: int | None = None  # of the next model; None: searching for the marker
         self._passed_models: list[int] = []
         self._matches = 0  # models of the kind, so far
@@ -41,7 +41,7 @@ class ChainWalk:
     @property
     def block(self) -> Block:
         """Return the block to read next; once the model is found, its header as a check."""
-        address = self._chain.bases[self._base] if self._address is None else self._address
+        address = self._chain.bases[self._base_index] if self._address is None else self._address
         return Block(
             unit_id=self._unit_id,
             table=self._chain.table,
@@ -59,7 +59,7 @@ class ChainWalk:
         elif self._address is None:
             self._look_for_marker(registers)
         else:
-            self._pass(self._address, *registers)
+            self._take_header(self._address, *registers)
 
     def note_refusal(self) -> None:
         """Continue after the read was refused: at the next base, or the search has failed."""
@@ -71,22 +71,26 @@ class ChainWalk:
     def _look_for_marker(self, registers: Sequence[int]) -> None:
         """Take an answer where the marker may be: the chain begins behind it."""
         if tuple(registers) == MARKER:
-            self._address = self._chain.bases[self._base] + len(MARKER)
+            self._address = self._chain.bases[self._base_index] + len(MARKER)
         else:
             self._try_next_base()
 
     def _try_next_base(self) -> None:
         """Look for the marker at the next address; after the last one the search has failed."""
-        self._base += 1
-        if self._base == len(self._chain.bases):
-            self._base = 0
+        self._base_index += 1
+        if self._base_index == len(self._chain.bases):
+            self._base_index = 0
             places = ", ".join(str(base) for base in self._chain.bases)
             self.failure = f'no marker "SunS" at {places}: is SunSpec switched on in the device?'
 
-    def _pass(self, address: int, model: int, length: int) -> None:
-        """Take the header of a model: it is the wanted one, the end of the chain, or one to pass over."""
-        self._matches += model in self._chain.models
-        if model in self._chain.models and self._matches > self._passed_over:
+    def _take_header(self, address: int, model: int, length: int) -> None:
+        """Take the header of a model: it is the wanted one, the end of the chain, or one to pass over.
+
+        The wanted one ends the search, with a failure if it is too short. So does the end of the chain.
+        """
+        is_of_kind = model in self._chain.models
+        self._matches += is_of_kind
+        if is_of_kind and self._matches > self._passed_over:
             if length >= self._chain.length:
                 self.start, self._header = address, (model, length)
             else:
@@ -94,12 +98,16 @@ class ChainWalk:
                     f"model {model} has {length} registers instead of {self._chain.length}"
                 )
         elif model == END_OF_CHAIN:
-            wanted = " or ".join(str(number) for number in self._chain.models)
-            which = f"{self._matches} but not {self._passed_over + 1}" if self._matches else "no"
-            listed = ", ".join(str(number) for number in self._passed_models) or "none"
-            self.failure = f"{which} model {wanted} in this unit; it has: {listed}"
+            self.failure = self._why_not_found()
         else:
             self._passed_models.append(model)
             self._address = address + HEADER + length
             if len(self._passed_models) > MOST_MODELS or self._address + HEADER - 1 > LAST_ADDRESS:
                 self.failure = "the chain of models does not end"
+
+    def _why_not_found(self) -> str:
+        """Return that the chain has ended without the wanted model, and what it contains instead."""
+        wanted = " or ".join(str(number) for number in self._chain.models)
+        which = f"{self._matches} but not {self._passed_over + 1}" if self._matches else "no"
+        listed = ", ".join(str(number) for number in self._passed_models) or "none"
+        return f"{which} model {wanted} in this unit; it has: {listed}"

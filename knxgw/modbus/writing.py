@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from knxgw.catalogue.control import StepValue, WriteStep
 from knxgw.catalogue.device_model import DeviceModel
@@ -23,6 +24,13 @@ class Write:
     is_urgent: bool
 
 
+class _EncodedStep(NamedTuple):
+    """What a step writes for an offer."""
+
+    amount: float  # of the offer [mA, or W of a power]
+    registers: tuple[int, ...]
+
+
 class StepWriter:
     """Encodes the steps of one charger."""
 
@@ -33,7 +41,9 @@ class StepWriter:
         self._unit_id = unit_id
         self._offset = address_offset
         self._minimum_ma = minimum_ma
-        self._encoded: dict[tuple[str, StepValue | float], tuple[float, tuple[int, ...]]] = {}
+        self._encoded: dict[
+            tuple[str, StepValue | float], _EncodedStep
+        ] = {}  # the last of each step
 
     def registers(self, step: WriteStep, amount: float) -> tuple[int, ...]:
         """Return what a step writes for an offer of `amount` [mA, or W of a power].
@@ -41,12 +51,13 @@ class StepWriter:
         The last result is kept: every poll needs it, and it seldom changes.
         """
         key = (step.point, step.value)
-        cached = self._encoded.get(key)
-        if cached is not None and cached[0] == amount:
-            return cached[1]
-        registers = tuple(encode(self._model.points[step.point], self._raw(step, amount)))
-        self._encoded[key] = amount, registers
-        return registers
+        last = self._encoded.get(key)
+        if last is not None and last.amount == amount:
+            return last.registers
+        raw = self._raw_of_step(step, amount)
+        encoded = _EncodedStep(amount, tuple(encode(self._model.points[step.point], raw)))
+        self._encoded[key] = encoded
+        return encoded.registers
 
     def value(self, point: str, registers: tuple[int, ...]) -> float:
         """Return the value of a point's registers, in its unit."""
@@ -72,8 +83,11 @@ class StepWriter:
             is_urgent=is_urgent,
         )
 
-    def _raw(self, step: WriteStep, amount: float) -> Raw:
-        """Return the raw value of a step; currents and powers are rounded down."""
+    def _raw_of_step(self, step: WriteStep, amount: float) -> Raw:
+        """Return the raw value that a step writes for an offer of `amount` [mA, or W of a power].
+
+        Currents and powers are rounded down. The watchdog's time and a fixed value do not depend on the offer.
+        """
         point = self._model.points[step.point]
         match step.value:
             case StepValue.OFFER:
@@ -102,11 +116,17 @@ def _floor_raw(point: Point, value: float) -> Raw:
 
 
 def _function(model: DeviceModel, point: Point, count: int) -> int:
-    """Return the function code that writes a point."""
+    """Return the function code that writes a point: its own, or the one for its table and size.
+
+    A single register is written alone (6) unless the model accepts only writes of several (16).
+    """
     if point.write_function is not None:
         return point.write_function
     if point.table is Table.COIL:
-        return 5
-    if count == 1 and (6 in model.write.functions or not model.write.functions):
-        return 6
-    return 16
+        return WRITE_COIL
+    if count == 1 and (WRITE_REGISTER in model.write.functions or not model.write.functions):
+        return WRITE_REGISTER
+    return WRITE_REGISTERS
+
+
+WRITE_COIL, WRITE_REGISTER, WRITE_REGISTERS = 5, 6, 16
