@@ -88,23 +88,30 @@ def _check_registers(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
 
 def _is_overlapping(one: Point, other: Point) -> bool:
     """Tell whether two points have a register in common."""
-    same = (one.table, one.unit_id, one.is_relative) == (
+    is_same_table = (one.table, one.unit_id, one.is_relative) == (
         other.table,
         other.unit_id,
         other.is_relative,
     )
-    ends = one.address + one.count, other.address + other.count
-    return same and one.address < ends[1] and other.address < ends[0]
+    one_end, other_end = one.address + one.count, other.address + other.count
+    return is_same_table and one.address < other_end and other.address < one_end
 
 
 def _may_share_registers(one: Point, other: Point) -> bool:
-    """Tell whether two points may have a register in common: other bits of it, or a read-back."""
+    """Tell whether two points may have a register in common.
+
+    One is a text or bits and the other is not, they are other bits of it, or one is the read-back of the
+    other.
+    """
     if _VIEWS.get(one.type, "number") != _VIEWS.get(other.type, "number"):
         return True
     if one.extract is not None and other.extract is not None:
-        return not one.extract.mask << one.extract.shift & other.extract.mask << other.extract.shift
-    same = (one.address, one.count, one.type) == (other.address, other.count, other.type)
-    return same and one.is_writable != other.is_writable
+        bits, other_bits = (
+            part.extract.mask << part.extract.shift for part in (one, other) if part.extract
+        )
+        return not bits & other_bits
+    is_same_value = (one.address, one.count, one.type) == (other.address, other.count, other.type)
+    return is_same_value and one.is_writable != other.is_writable
 
 
 def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
@@ -118,16 +125,20 @@ def _check_phases(model: DeviceModel, nodes: Mapping[str, Node]) -> None:
                     "give it the same type, scale, orders and invalid codes, or check both",
                 )
         total = model.points.get(name)
-        if total is None or not phases or total.scale == 0:
-            continue
-        if total.scale_from or phases[0].scale_from:
-            continue
-        times, most = phases[0].scale / total.scale, _most_times(total, phases[0])
-        if not 1 / most <= abs(times) <= most:
-            nodes[phases[0].name].report(
-                f"a step is {times:g} times that of {name!r}, whose part it is",
-                "compare both scales with the source, and a phase with a display",
-            )
+        if total is not None and phases:
+            _check_steps_of_sum(total, phases[0], nodes)
+
+
+def _check_steps_of_sum(total: Point, phase: Point, nodes: Mapping[str, Node]) -> None:
+    """Report a phase whose steps are far from those of its sum, where both scales stand in the file."""
+    if total.scale == 0 or total.scale_from or phase.scale_from:
+        return
+    times, most = phase.scale / total.scale, _most_times(total, phase)
+    if not 1 / most <= abs(times) <= most:
+        nodes[phase.name].report(
+            f"a step is {times:g} times that of {total.name!r}, whose part it is",
+            "compare both scales with the source, and a phase with a display",
+        )
 
 
 def _encoding(point: Point) -> tuple[object, ...]:
@@ -152,26 +163,30 @@ def _most_times(total: Point, phase: Point) -> float:
 
 def _check_steps(model: DeviceModel, control: Control, root: Node) -> None:
     """Report a step that writes something else than its point counts in, or takes."""
-    watchdog = model.watchdog
-    for section, name, steps in _step_lists(control, watchdog):
+    for section, name, steps in _step_lists(control, model.watchdog):
         node = root.mapping()[section].mapping().get(name)
         for step, item in zip(steps, node.items() if node else (), strict=False):
-            point = model.points[step.point]
-            if isinstance(step.value, StepValue):
-                units = _STEP_UNITS.get(step.value)
-                if units and point.unit not in units:
-                    item.report(
-                        f"{step.value} is written to {point.name!r}, whose unit is "
-                        f"{point.unit or 'missing'}",
-                        f"give the point `unit: {units[0]}`, with a `scale` that gives it",
-                    )
-            value = watchdog.timeout_s if watchdog and step.value is StepValue.WATCHDOG else None
-            value = step.value if isinstance(step.value, float) else value
-            if value is not None and not _is_in_range(point, value):
-                item.report(
-                    f"{value:g} is outside of what {point.name!r} takes",
-                    f"{_range(point)}; correct the step, or `low` and `high` of the point",
-                )
+            _check_step(model, step, item)
+
+
+def _check_step(model: DeviceModel, step: WriteStep, item: Node) -> None:
+    """Report one step whose point has another unit, or does not take the fixed value that is written."""
+    point, value = model.points[step.point], step.value
+    if isinstance(value, StepValue):
+        units = _STEP_UNITS.get(value)
+        if units and point.unit not in units:
+            item.report(
+                f"{value} is written to {point.name!r}, whose unit is {point.unit or 'missing'}",
+                f"give the point `unit: {units[0]}`, with a `scale` that gives it",
+            )
+    fixed = value if isinstance(value, float) else None
+    if value is StepValue.WATCHDOG and model.watchdog is not None:
+        fixed = model.watchdog.timeout_s
+    if fixed is not None and not _is_in_range(point, fixed):
+        item.report(
+            f"{fixed:g} is outside of what {point.name!r} takes",
+            f"{_range(point)}; correct the step, or `low` and `high` of the point",
+        )
 
 
 def _step_lists(
@@ -196,7 +211,11 @@ def _range(point: Point) -> str:
 
 
 def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
-    """Report a 0 for a charger that takes it for no limit, or does not take it."""
+    """Report where 0 may be written to a charger that takes it for no limit, or does not take it.
+
+    That is where the point of an offer may be 0, and where a step writes it although the offer is 0: in a
+    pause, a release of the cable, or to the watchdog.
+    """
     if control.zero is ZeroMeaning.PAUSES:
         return
     what = "unlimited" if control.zero is ZeroMeaning.UNLIMITED else "not taken"
@@ -207,17 +226,24 @@ def _check_zero(model: DeviceModel, control: Control, root: Node) -> None:
             root.mapping()["points"].mapping()[name].report(
                 f"may be written 0, which is {what}", "write the lowest value it takes, as `low: 6`"
             )
-    by_offer = model.watchdog is not None and model.watchdog.trigger is WatchdogTrigger.OFFER
-    for section, name, steps in _step_lists(control, model.watchdog):
-        if name == "refresh" and by_offer:  # repeated during an offer only
-            continue
+    for section, name, steps in _steps_during_pause(control, model.watchdog):
         for step in steps:
-            is_offer = step.is_offer and name != "offer"  # which is 0 during a pause
-            if step.point in carriers and (step.value == 0 or is_offer):
+            is_zero = step.value == 0 or (step.is_offer and name != "offer")
+            if step.point in carriers and is_zero:
                 root.mapping()[section].mapping()[name].report(
                     f"writes 0 to {step.point!r} while the charging point pauses, where 0 is {what}",
                     "pause it by another register, or write `zero_a: pauses` if 0 does pause it",
                 )
+
+
+def _steps_during_pause(
+    control: Control, watchdog: Watchdog | None
+) -> Iterable[tuple[str, str, tuple[WriteStep, ...]]]:
+    """Yield what `_step_lists` does, without a feeding that is repeated during an offer only."""
+    by_offer = watchdog is not None and watchdog.trigger is WatchdogTrigger.OFFER
+    for section, name, steps in _step_lists(control, watchdog):
+        if not (name == "refresh" and by_offer):
+            yield section, name, steps
 
 
 def _check_feeding(model: DeviceModel, watchdog: Watchdog, node: Node) -> None:

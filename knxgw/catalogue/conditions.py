@@ -6,7 +6,10 @@ _Raw = int | float | str  # the number, or the text, that rules compare
 
 
 def is_met(comparison: Comparison, raw: _Raw | None) -> bool:
-    """Tell whether one comparison of a rule holds for a raw value."""
+    """Tell whether one comparison of a rule holds for a raw value; None: the device has none.
+
+    Without a value only the comparison with anything (`ANY`) holds.
+    """
     if comparison.operator is Operator.ANY:
         return True
     if raw is None:

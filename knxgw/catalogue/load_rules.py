@@ -60,20 +60,12 @@ def read_identity(root: Node, points: Mapping[str, Point]) -> tuple[IdentityRule
 
 
 def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
-    """Return the states of the simulated device."""
+    """Return the states of the simulated device; points that do not exist are reported."""
     node = root.get("simulator")
     if node is None:
         return Simulation(states={}, constants={}, enabled_if=())
     children = node.only_keys(("states", "constants", "enabled_if", "readable", "same_tables"))
-    states: dict[SimulatedState, dict[str, int | str]] = {}
-    for name, values in children["states"].mapping().items() if "states" in children else ():
-        if name not in {state.value for state in SimulatedState}:
-            values.report("unknown state", f"known are: {', '.join(SimulatedState)}")
-            continue
-        raw = {point: _scalar(child) for point, child in values.mapping().items()}
-        states[SimulatedState(name)] = {
-            point: value for point, value in raw.items() if not isinstance(value, float)
-        }
+    states = _read_states(children["states"]) if "states" in children else {}
     constants = (
         {
             name: child.text() if _is_text(points.get(name)) else _scalar(child)
@@ -95,6 +87,20 @@ def read_simulation(root: Node, points: Mapping[str, Point]) -> Simulation:
         readable=_read_ranges(node),
         has_shared_tables=flag_of(node, "same_tables"),
     )
+
+
+def _read_states(node: Node) -> dict[SimulatedState, dict[str, int | str]]:
+    """Return the raw values of the points in each simulated state; an unknown state is reported."""
+    states: dict[SimulatedState, dict[str, int | str]] = {}
+    for name, values in node.mapping().items():
+        if name not in {state.value for state in SimulatedState}:
+            values.report("unknown state", f"known are: {', '.join(SimulatedState)}")
+            continue
+        raw = {point: _scalar(child) for point, child in values.mapping().items()}
+        states[SimulatedState(name)] = {
+            point: value for point, value in raw.items() if not isinstance(value, float)
+        }
+    return states
 
 
 def _read_ranges(node: Node) -> tuple[ReadableRange, ...]:

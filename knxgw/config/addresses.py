@@ -79,6 +79,10 @@ def _parts(text: str, separator: str) -> tuple[int, ...]:
 
 def _raw(parts: tuple[int, ...]) -> int:
     """Return a group address as the 16 bits that the bus has, from one to three levels."""
-    if len(parts) == 3:
-        return parts[0] << 11 | parts[1] << 8 | parts[2]
-    return parts[0] << 11 | parts[1] if len(parts) == 2 else parts[0]
+    match parts:
+        case (main, middle, sub):
+            return main << 11 | middle << 8 | sub
+        case (main, sub):
+            return main << 11 | sub
+        case _:
+            return parts[0]

@@ -28,7 +28,10 @@ class Disabled:
 def build_connection(
     values: Values, model: DeviceModel, report: Report
 ) -> Connection | Disabled | None:
-    """Return where the device answers; mistakes go to the report, None if it stays unknown."""
+    """Return where the device answers, or why it is switched off; None: its host or address is wrong.
+
+    Mistakes go to the report.
+    """
     kind = ConnectionKind(values.text("type"))
     unit = values.optional_integer("unit")
     host = values.optional_text("host")
@@ -54,7 +57,10 @@ def build_connection(
 def _on_the_line(
     values: Values, unit: int | None, connector: Connector, report: Report
 ) -> Connection | Disabled | None:
-    """Return the place of a device on the serial line; None if its address was wrong."""
+    """Return the place of a device on the serial line, or why it is switched off.
+
+    None: its address is wrong, which was reported. One without an address, or with 0, is switched off.
+    """
     if values.is_wrong("unit"):
         return None
     if not unit:

@@ -64,7 +64,7 @@ def _build_point(
 ) -> PointSettings | Disabled | None:
     """Return a charging point, or why it is switched off; None: a mistake was reported."""
     model = values.model("model")
-    if model is None:
+    if model is None:  # it is wrong, or there is none: then the charging point is not there yet
         return None if values.is_wrong("model") else Disabled(message("no_model_given"))
     connection = build_connection(values.sections["connection"], model, report)
     if connection is None or isinstance(connection, Disabled):
@@ -115,7 +115,10 @@ def _added_by(meter: MeterSettings | None) -> frozenset[str]:
 
 
 def _build_meter(values: Values, phases: int, report: Report) -> MeterSettings | None:
-    """Return the electricity meter of a charging point; None: it has none that can be read."""
+    """Return the electricity meter of a charging point; None: it has none that can be read.
+
+    It has none, a mistake in it was reported, or its bus is switched off, which is a warning.
+    """
     if not values.is_present:
         return None
     model = meter_model(values, phases, report)

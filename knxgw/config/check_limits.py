@@ -1,6 +1,7 @@
 """Whether the currents of a configuration fit the mains connection; pure."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from knxgw.catalogue.control import WithoutGateway
 from knxgw.catalogue.messages import Listed, message
@@ -17,20 +18,24 @@ HIGHEST_7012_MA = 65_535  # unsigned 16 bit
 
 
 def check_limits(draft: Draft, report: Report) -> None:
-    """Warn where minimum currents or a datapoint type are too small or too large."""
+    """Warn where currents of the chargers do not fit the mains connection, or not their datapoint type.
+
+    That are their minima, what they take without the gateway, and the values of the smart meter.
+    """
     configuration = draft.configuration
     _check_minimums(configuration.load_management, configuration.points, report)
     _check_fallbacks(configuration.load_management, configuration.points, report)
     _check_smart_meter(configuration.load_management, report)
     for point in configuration.points:
-        total_ma = point.maximum_ma * point.phases
-        too_much = point.dpts.current == "7.012" and total_ma > HIGHEST_7012_MA
-        if too_much and "current" in point.capabilities:
-            report.warning(
-                f"{draft.keys[point.number]}.dpt.current",
-                "current_type_too_small",
-                sum=total_ma / 1000,
-            )
+        _check_current_type(point, draft.keys[point.number], report)
+
+
+def _check_current_type(point: PointSettings, key: str, report: Report) -> None:
+    """Warn where the current of all phases of a charging point may be above what 7.012 can show."""
+    total_ma = point.maximum_ma * point.phases
+    too_much = point.dpts.current == "7.012" and total_ma > HIGHEST_7012_MA
+    if too_much and "current" in point.capabilities:
+        report.warning(f"{key}.dpt.current", "current_type_too_small", sum=total_ma / 1000)
 
 
 def phase_minimums(points: tuple[PointSettings, ...]) -> tuple[int, int, int]:
@@ -63,35 +68,34 @@ def _phase_sums(
 def _check_fallbacks(
     settings: LoadManagementSettings, points: tuple[PointSettings, ...], report: Report
 ) -> None:
-    """Warn where the chargers together take too much without the gateway.
+    """Warn where the chargers together take too much without the gateway, or may do so.
 
-    One whose safe current is set at the device counts with its minimum: more is not known.
-    Source: load-management 16 (orderly shutdown).
+    One whose safe current is set at the device takes its minimum at least, its maximum at most: more is
+    not known. Source: load-management 16 (orderly shutdown).
     """
     limit = _limit(settings)
     if limit is None:
         return
-    key, limit_ma = limit
     unknown = _named(p for p in points if fallback_ma(p) is None)
     least = _phase_sums(points, lambda point: fallback_ma(point) or point.minimum_ma)
     most = _phase_sums(points, lambda point: fallback_ma(point) or point.maximum_ma)
-    if over := _above(least, limit_ma):
+    if over := _above(least, limit.limit_ma):
         held = Listed(tuple(p.number for p in points if p.model.watchdog is None))
         report.warning(
-            key,
+            limit.key,
             "fallback_above_limit",
             over=over,
-            limit=limit_ma / 1000,
+            limit=limit.limit_ma / 1000,
             held=message("fallback_held", points=held) if held.items else "",
             unknown=message("fallback_unknown", points=unknown) if unknown.items else "",
         )
-    elif over := _above(most, limit_ma):
+    elif over := _above(most, limit.limit_ma):
         report.warning(
-            key,
+            limit.key,
             "fallback_may_be_above_limit",
             points=unknown,
             over=over,
-            limit=limit_ma / 1000,
+            limit=limit.limit_ma / 1000,
         )
 
 
@@ -119,18 +123,23 @@ def _check_minimums(
     limit = _limit(settings)
     if limit is None:
         return
-    key, limit_ma = limit
-    sums = phase_minimums(points)
-    if over := _above(sums, limit_ma - 1):
-        report.warning(key, "minimums_reach_limit", over=over, limit=limit_ma / 1000)
+    if over := _above(phase_minimums(points), limit.limit_ma - 1):
+        report.warning(limit.key, "minimums_reach_limit", over=over, limit=limit.limit_ma / 1000)
 
 
-def _limit(settings: LoadManagementSettings) -> tuple[str, int] | None:
-    """Return the key that decides and the limit per phase [mA]."""
+def _limit(settings: LoadManagementSettings) -> "_Limit | None":
+    """Return the limit per phase and the key that sets it; None: there is no fuse."""
     if settings.mode is LoadManagementMode.STATIC and settings.static_limit_ma is not None:
-        return "load_management.static_limit_a", settings.static_limit_ma
+        return _Limit("load_management.static_limit_a", settings.static_limit_ma)
     limit_ma = settings.fuse_limit_ma
-    return None if limit_ma is None else ("load_management.fuse_a", limit_ma)
+    return None if limit_ma is None else _Limit("load_management.fuse_a", limit_ma)
+
+
+class _Limit(NamedTuple):
+    """The limit of the mains connection per phase [mA], and the key of the file that sets it."""
+
+    key: str
+    limit_ma: int
 
 
 def _check_smart_meter(settings: LoadManagementSettings, report: Report) -> None:

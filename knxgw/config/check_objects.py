@@ -39,7 +39,7 @@ def association_faults(draft: Draft, report: Report) -> list[ConfigurationFault]
         code=FaultCode.DLM_ASSOCIATION,
         what=what,
     )
-    return [  # nobody is left alone: everybody is told 0 A
+    return [  # no charger is left as it is (`blocked_points`): all are offered 0 A
         ConfigurationFault(
             code=FaultCode.DLM_ASSOCIATION,
             point=None,
@@ -109,7 +109,10 @@ def _missing(
 
 
 def _check_senders(objects: Iterable[ExistingObject], report: Report) -> None:
-    """Warn about two objects that send on one address."""
+    """Warn about two objects that send on one address.
+
+    Commands are left out: they are received, whatever their flags say.
+    """
     senders: dict[GroupAddress, int] = {}
     for existing in objects:
         link = existing.link

@@ -126,6 +126,7 @@ def host_name(text: str) -> str:
 
 
 def _hosts(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return several IPv4 addresses or host names, each once. Raises: NotAllowedError."""
     return tuple(dict.fromkeys(host_name(one) for one in text.replace(",", " ").split()))
 
 

@@ -63,7 +63,7 @@ def _meter(values: Values, phases: int, report: Report) -> DeviceModel | None:
 
 def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
     """Return a model of the registers entered by hand; None: a mistake in them was reported."""
-    if not _is_complete(values, phases, report):
+    if not _check_complete(values, phases, report):
         return None
     registers = list(_registers(values))
     are_valid = [_check_end(one, report) for one in registers]
@@ -76,8 +76,8 @@ def _build(values: Values, phases: int, report: Report) -> DeviceModel | None:
     return read_description(_description(values, registers), DeviceKind.METER)
 
 
-def _is_complete(values: Values, phases: int, report: Report) -> bool:
-    """Tell whether everything is given that belongs together; what is missing is reported."""
+def _check_complete(values: Values, phases: int, report: Report) -> bool:
+    """Tell whether everything is given that belongs together; report what is missing or 0."""
     quantities = {name: section for name, section in values.sections.items() if section.is_present}
     if not quantities.keys() & {"current", "power"}:
         report.error(values.key, "nothing_measured")
@@ -89,13 +89,13 @@ def _is_complete(values: Values, phases: int, report: Report) -> bool:
         if name == "fault":
             is_complete &= section.optional_integer("register") is not None
         else:
-            is_complete &= _has_scale(section, report) and _has_phases(
+            is_complete &= _check_scale(section, report) and _check_phases(
                 name, section, phases, report
             )
     return is_complete
 
 
-def _has_scale(values: Values, report: Report) -> bool:
+def _check_scale(values: Values, report: Report) -> bool:
     """Tell whether the scale is not 0; report it if it is."""
     if values.number("scale") != 0:
         return True
@@ -103,24 +103,22 @@ def _has_scale(values: Values, report: Report) -> bool:
     return False
 
 
-def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
-    """Tell whether the phases are given from L1 on, and as many as the charging point has."""
+def _check_phases(name: str, values: Values, phases: int, report: Report) -> bool:
+    """Tell whether the phases are given from L1 on, and as many as the charging point has; report if not.
+
+    A wrong register, and a missing L1, were reported when the file was read. An energy may be given as a
+    sum instead.
+    """
     given = [phase for phase in _PHASES if values.optional_integer(phase) is not None]
     has_sum = name == "energy" and values.optional_integer("sum") is not None
     if values.has_wrong or (name != "energy" and "l1" not in given):
-        return False  # that was reported
+        return False
     if not given and not has_sum:
         report.error(values.key, "no_register_given")
         return False
-    missing = [phase for phase in _PHASES[: len(given)] if phase not in given]
-    if missing:
-        report.error(
-            values.key_of(given[-1]),
-            "phase_left_out",
-            given=given[-1].upper(),
-            missing=missing[0].upper(),
-            key=missing[0],
-        )
+    left_out = [phase for phase in _PHASES[: len(given)] if phase not in given]
+    if left_out:
+        _report_left_out(values, given[-1], left_out[0], report)
         return False
     if len(given) < phases and not has_sum:
         report.error(
@@ -132,6 +130,17 @@ def _has_phases(name: str, values: Values, phases: int, report: Report) -> bool:
         )
         return False
     return True
+
+
+def _report_left_out(values: Values, given: str, left_out: str, report: Report) -> None:
+    """Report that a phase (l1 to l3) has no register although a later one has."""
+    report.error(
+        values.key_of(given),
+        "phase_left_out",
+        given=given.upper(),
+        missing=left_out.upper(),
+        key=left_out,
+    )
 
 
 def _registers(values: Values) -> Iterator[_Register]:
@@ -196,7 +205,7 @@ def _check_size(registers: list[_Register], values: Values, report: Report) -> b
 
 
 def _check_overlaps(registers: list[_Register], report: Report) -> bool:
-    """Tell whether no two values share a register: else an address or a type is wrong."""
+    """Tell whether no two values share a register; report it if two do: an address or a type is wrong."""
     in_order = sorted(registers, key=lambda one: one.address)
     overlapping = [
         (first, second)

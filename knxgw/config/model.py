@@ -180,7 +180,9 @@ class LoadManagementSettings:
 class SendingRule:
     """When a moving value is sent: after `min_change`, not before `min_interval_s`."""
 
-    min_change: int  # mA, W, Wh, hundredths of a kelvin, s
+    # in the unit of the value: mA, W, hundredths of °C, s; of an energy Wh as it is configured, and mWh in
+    # the group object table
+    min_change: int
     min_interval_s: float
     cycle_s: float | None  # None: not cyclically
 

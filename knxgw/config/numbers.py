@@ -43,19 +43,23 @@ def number(parameter: ParameterDefinition, text: str) -> float | None:
 
 
 def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
-    """Return what to write in place of a text that is not a number: a value, or what is allowed."""
+    """Return what to write in place of a text that is not a number: a value, or what is allowed.
+
+    A value is proposed for a number in another notation, and for one with a unit that can be converted.
+    """
     text = text.strip()
+    allowed = allowed_range(parameter)
     if (other := _reading(text)) is not None:
-        return _write(parameter, other) or allowed_range(parameter)
+        return _write(parameter, other) or allowed
     with_unit = None if _LIKE_ANOTHER_BASE.match(text) else _WITH_UNIT.fullmatch(text)
     if with_unit is None or (value := _reading(with_unit["number"].strip())) is None:
-        return allowed_range(parameter)
-    if (value_there := _in_unit_of(parameter, value, with_unit["unit"])) is None:
-        return allowed_range(parameter)
-    words = _write(parameter, value_there)
+        return allowed
+    if (converted := _in_unit_of(parameter, value, with_unit["unit"])) is None:
+        return allowed
+    words = _write(parameter, converted)
     if parameter.unit and words:
-        return message("write_without_unit", value=value_there)
-    return words or allowed_range(parameter)
+        return message("write_without_unit", value=converted)
+    return words or allowed
 
 
 def allowed_range(parameter: ParameterDefinition) -> Message | None:

@@ -82,7 +82,10 @@ def why_missing(
     point: PointSettings | None,
     texts: Texts,
 ) -> Text | None:
-    """Return why a site lacks this object, in words; None if it exists."""
+    """Return why a site lacks this object, in words; None if it exists.
+
+    By the settings of load management, or because neither charger nor meter supplies its value.
+    """
     messages, condition = texts.messages, definition.only_with
     if condition is not None and not CONDITIONS[condition](load_management):
         return messages.exists_only.filled(condition=texts.conditions[condition])

@@ -11,6 +11,7 @@ after the first hold are not in the manual; they are ours.
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 ARM_S = 30.0  # held since power came, until all LEDs flash slowly
 RELEASE_S = 10.0  # "release briefly": longer is giving up
@@ -67,14 +68,21 @@ class Button:
         return self.stage is Stage.READY
 
 
-_BY_TIME = {  # stage -> (after how long, the next one)
-    Stage.PRESSED: (RESTORE_S, Stage.RESTORING),
-    Stage.RESTORING: (TOO_LONG_S - RESTORE_S, Stage.STUCK),
-    Stage.HELD_FROM_POWER: (ARM_S, Stage.ARMED),
-    Stage.ARMED: (STUCK_S, Stage.STUCK),
-    Stage.RELEASED: (RELEASE_S, Stage.IDLE),
-    Stage.HELD_AGAIN: (CONFIRM_S, Stage.READY),
-    Stage.READY: (STUCK_S, Stage.STUCK),
+class _ByTime(NamedTuple):
+    """How long a stage lasts while nothing happens, and what follows it then."""
+
+    lasts_s: float
+    following: Stage
+
+
+_BY_TIME = {
+    Stage.PRESSED: _ByTime(RESTORE_S, Stage.RESTORING),
+    Stage.RESTORING: _ByTime(TOO_LONG_S - RESTORE_S, Stage.STUCK),
+    Stage.HELD_FROM_POWER: _ByTime(ARM_S, Stage.ARMED),
+    Stage.ARMED: _ByTime(STUCK_S, Stage.STUCK),
+    Stage.RELEASED: _ByTime(RELEASE_S, Stage.IDLE),
+    Stage.HELD_AGAIN: _ByTime(CONFIRM_S, Stage.READY),
+    Stage.READY: _ByTime(STUCK_S, Stage.STUCK),
 }
 _BY_PRESS = {Stage.IDLE: Stage.PRESSED, Stage.RELEASED: Stage.HELD_AGAIN}
 _BY_RELEASE = {
@@ -110,12 +118,15 @@ def press(button: Button, now_s: float) -> Button:
     return button if following is None else Button(stage=following, since=now_s)
 
 
-def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
-    """Return the button after its release, and what that brings about."""
+def release(button: Button, now_s: float) -> "Released":
+    """Return the button after its release, and what that brings about.
+
+    The release of a button that is not pressed changes nothing.
+    """
     button = tick(button, now_s)
     following = _BY_RELEASE.get(button.stage)
     if following is None:
-        return button, Outcome.NOTHING
+        return Released(button, Outcome.NOTHING)
     outcome = Outcome.NOTHING
     if button.stage is Stage.READY:
         outcome = Outcome.FACTORY_RESET
@@ -123,4 +134,11 @@ def release(button: Button, now_s: float) -> tuple[Button, Outcome]:
         outcome = Outcome.RESTORE_PASSWORD
     elif button.stage is Stage.PRESSED and now_s - button.since <= SHORT_S:
         outcome = Outcome.TOGGLE_PROGRAMMING
-    return replace(button, stage=following, since=now_s), outcome
+    return Released(replace(button, stage=following, since=now_s), outcome)
+
+
+class Released(NamedTuple):
+    """The button after its release, and what that brings about."""
+
+    button: Button
+    outcome: Outcome

@@ -141,7 +141,7 @@ _OF_PHASE: Mapping[Phase, Meaning] = {
 
 
 def meaning(state: PanelState, now_s: float) -> Meaning:
-    """Return what the LEDs say together at a moment [monotonic s]."""
+    """Return what the LEDs say together at a moment [monotonic s], the most important first."""
     if state.phase in _OF_PHASE:
         return _OF_PHASE[state.phase]
     if state.restores_password:
@@ -171,17 +171,17 @@ def is_lit(led: Led, now_s: float) -> bool:
         case Led.OFF | Led.ON:
             return led is Led.ON
         case Led.SLOW:
-            return _flash(now_s, SLOW_PERIOD_S)
+            return _is_flash_lit(now_s, SLOW_PERIOD_S)
         case Led.ALTERNATE:
-            return not _flash(now_s, SLOW_PERIOD_S)
+            return not _is_flash_lit(now_s, SLOW_PERIOD_S)
         case Led.RAPID:
-            return _flash(now_s, RAPID_PERIOD_S)
+            return _is_flash_lit(now_s, RAPID_PERIOD_S)
         case Led.SLOW3 | Led.SLOW5:
             count = GROUPS[led]
             within_s = now_s % (count * SLOW_PERIOD_S + PAUSE_S)
-            return within_s < count * SLOW_PERIOD_S and _flash(within_s, SLOW_PERIOD_S)
+            return within_s < count * SLOW_PERIOD_S and _is_flash_lit(within_s, SLOW_PERIOD_S)
 
 
-def _flash(now_s: float, period_s: float) -> bool:
+def _is_flash_lit(now_s: float, period_s: float) -> bool:
     """Tell whether a flashing LED is lit: the first half of each period."""
     return now_s % period_s < period_s / 2

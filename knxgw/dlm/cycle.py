@@ -90,25 +90,26 @@ def cycle(
 
 
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
-    """Update every participant from its observation, and move draws into or out of the base load."""
+    """Update every participant from its observation, and move draws into or out of the base load.
+
+    The fault of invalid currents is set while those of any participant are; such a one never says nothing
+    new, so none is passed over.
+    """
     has_invalid = False
     for number, participant in cycle.participants.items():
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
-            continue  # one that is invalid never is
-        took_part, was_measured = (
-            participant.takes_part,
-            participant.has_valid_currents and participant.is_reachable,
-        )
+            continue
+        took_part = participant.takes_part
+        was_known = participant.has_valid_currents and participant.is_reachable
         moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
-        if not took_part and participant.takes_part:  # what it had while it stood by is its start
-            participant.raised_at, participant.raised_in_set = (
-                cycle.now_s,
-                cycle.state.meter.sets.count,
-            )
+        if not took_part and participant.takes_part:
+            # what it was offered while it stood by is its start: it waits for its next raise
+            participant.raised_at = cycle.now_s
+            participant.raised_in_set = cycle.state.meter.sets.count
         if moved is not None:
             _add_to_base_load(cycle, moved)
-        elif not was_measured and participant.has_valid_currents and participant.is_reachable:
+        elif not was_known and participant.has_valid_currents and participant.is_reachable:
             _take_from_base_load(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
         has_invalid = has_invalid or (
@@ -178,10 +179,9 @@ def _supervise_meter_age(cycle: CycleState) -> None:
     cycle.meter = meters.note_request(
         cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
     )
-    fault_lasts = (
-        cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
-    )  # until a full set
-    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or fault_lasts)
+    # once raised, the fault lasts until the emergency ends with a complete set
+    is_lasting = cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
+    cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or is_lasting)
 
 
 def _check_meter_follows(cycle: CycleState) -> None:
@@ -253,8 +253,9 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 def _begin_lock_out(cycle: CycleState) -> None:
     """Interrupt charging after an overcurrent was confirmed, and note which participants that concerns.
 
-    With the queue those are shed whose minimum does not fit, and mostly that is enough. Otherwise all are
-    interrupted; the time until a restart may lie before. Source: load-management 12.3, 12.4d.
+    With the queue those are shed whose minimum does not fit, and mostly that is enough: it ends the lock-out.
+    Otherwise all are interrupted; the time until a restart may lie before. Source: load-management 12.3,
+    12.4d.
     """
     running = [
         participant
@@ -262,7 +263,7 @@ def _begin_lock_out(cycle: CycleState) -> None:
         if participant.takes_part and participant.offer_ma > 0
     ]
     if cycle.settings.queue:
-        _shed_some(cycle, running)  # ends the lock-out if the others fit
+        _shed_some(cycle, running)
     lock_out = cycle.overcurrent.lock_out
     if lock_out is not None:
         interrupted = replace(
@@ -291,9 +292,10 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
 
 
 def _note_whether_released(cycle: CycleState) -> None:
-    """Note in a lock-out whether the meter has measured the line without the interrupted vehicles.
+    """Note in a lock-out since when the interrupted vehicles have stopped, and whether the meter shows it.
 
-    A vehicle that does not stop is waited for no longer than a restart takes anyhow.
+    That is when it has measured the line without them. A vehicle that does not stop is waited for no longer
+    than a restart takes anyhow.
     """
     lock_out = cycle.overcurrent.lock_out
     if lock_out is None:
@@ -304,21 +306,25 @@ def _note_whether_released(cycle: CycleState) -> None:
         and participant.highest_draw_ma >= DRAWS_FROM_MA
         for number, participant in cycle.participants.items()
     )
-    stopped_since = None if still_draw else lock_out.stopped_since
-    if not still_draw and stopped_since is None:
-        stopped_since = cycle.now_s
-    if stopped_since is None:
+    if still_draw:
+        stopped_since = None
         is_released = cycle.now_s - lock_out.locked_at >= cycle.overcurrent.restart_after_s
     else:
-        measured_at = min(
-            (value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s
-        )
-        if cycle.has_meter_on_change:  # one that has nothing new to report is read by its silence
-            measured_at = cycle.now_s - AT_REST_S
-        is_released = measured_at - cycle.settings.meter_delay_s >= stopped_since
+        stopped_since = cycle.now_s if lock_out.stopped_since is None else lock_out.stopped_since
+        is_released = _line_measured_at(cycle) - cycle.settings.meter_delay_s >= stopped_since
     if (stopped_since, is_released) != (lock_out.stopped_since, lock_out.is_released):
         updated = replace(lock_out, stopped_since=stopped_since, is_released=is_released)
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=updated)
+
+
+def _line_measured_at(cycle: CycleState) -> float:
+    """Return when the oldest value of the meter that is in force came [monotonic s].
+
+    A meter that sends changes only is read by its silence: its values hold until a moment ago.
+    """
+    if cycle.has_meter_on_change:
+        return cycle.now_s - AT_REST_S
+    return min((value.arrived_at for value in cycle.meter.values if value), default=cycle.now_s)
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
@@ -344,7 +350,8 @@ def _is_restart_possible(cycle: CycleState) -> bool:
 def _may_be_overcurrent(cycle: CycleState) -> bool:
     """Tell whether a phase may carry too much, so that it must be supervised in this cycle.
 
-    Mostly the line carries less than its limit, and nothing is to be done.
+    It carries more than its limit, or its base load leaves too little for all minima by far. Mostly neither
+    is so, and nothing is to be done.
     """
     settings, values = cycle.settings, cycle.state.meter.values
     spare_ma = settings.severe_factor * settings.fuse_ma
@@ -382,7 +389,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what a phase carries [mA], as the supervision counts it.
+    """Return what a phase carries [mA], as the supervision counts it; 0 while that is not known.
 
     While vehicles still obey, no more than they will leave: an older value shows what has been acted on.
     Source: load-management 12.2f.
@@ -393,22 +400,22 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     obeyed_at = max(participant.obey_by_at for participant in cycle.participants.values())
     if value.arrived_at - cycle.settings.meter_delay_s >= obeyed_at:
         return value.current_ma
-    return min(value.current_ma, (cycle.phases[index].base_ma or 0) + minimums_ma)
+    left_ma = (cycle.phases[index].base_ma or 0) + minimums_ma
+    return min(value.current_ma, left_ma)
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
     """Stop the participants whose minimum does not fit, instead of interrupting all.
 
-    If the others fit then, the lock-out ends at once. Source: load-management 18.1.
+    If the others fit then, the lock-out ends at once. They do unless the prioritised one, which is never
+    shed, is too much alone. Source: load-management 18.1.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
         cycle.set_offer(participant, 0)
         queues.note_shed(participant, cycle.now_s)
     staying = [participant for participant in running if participant not in leaving]
-    if queues.do_minimums_fit(
-        staying, cycle.room_now_ma
-    ):  # if not, the prioritised one alone is too much
+    if queues.minimums_fit(staying, cycle.room_now_ma):
         cycle.overcurrent = overcurrents.Overcurrent()
 
 
@@ -418,6 +425,7 @@ def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, constraint, invalid currents, cap too low.
 
+    Noted is the reason where load management itself is it, and for those that cannot be reached.
     Source: load-management 6.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
@@ -477,6 +485,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer each free charging point what a newcomer would get there at once: its minimum, or 0 A.
 
     The minimum of one is not available to the next: two vehicles may be plugged in at the same moment.
+    A vehicle that still draws while its charger interrupts keeps its offer where that fits.
     Source: load-management 5.5.
     """
     available_ma = (
@@ -486,14 +495,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     )
     room_ma = [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
     for number, participant in cycle.participants.items():
-        if participant.takes_part or not (
-            participant.may_charge and participant.has_valid_currents and participant.is_reachable
-        ):
-            continue
-        if (
-            cycle.overcurrent.is_locked_out
-            or participant.highest_offer_ma < participant.settings.minimum_ma
-        ):
+        if not _is_free_point(cycle, participant):
             continue
         if (
             participant.draws_while_interrupting
@@ -509,3 +511,15 @@ def _offer_to_free_points(cycle: CycleState) -> None:
                 room_ma[index] -= participant.settings.minimum_ma
         cycle.set_offer(participant, participant.settings.minimum_ma if fits else 0)
         cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
+
+
+def _is_free_point(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether no vehicle takes part at a charging point that could be offered its minimum."""
+    if participant.takes_part or cycle.overcurrent.is_locked_out:
+        return False
+    return (
+        participant.may_charge
+        and participant.has_valid_currents
+        and participant.is_reachable
+        and participant.highest_offer_ma >= participant.settings.minimum_ma
+    )

@@ -25,7 +25,8 @@ def even_out(
 ) -> None:
     """Lower those above their share `down_ma` [mA] where another one has lacked that for a while.
 
-    `least_ma`: what each may rise to.
+    `least_ma`: what each may rise to. It is timed for each how long it has lacked what the others keep.
+    Others are lowered for one participant in a cycle at most.
     """
     surplus_ma = {
         participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
@@ -37,22 +38,11 @@ def even_out(
     held_ma = cycle.committed_ma() if above else []
     for participant in running:
         lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
-        if not above or not _is_worth_lowering_others(cycle, participant, lacked_ma):
-            participant.short_since = None
-            continue
-        spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
-        given_ma = [
-            sum(surplus_ma[one.settings.number] for one in above if index in one.phases)
-            for index in participant.phases
-        ]
-        is_held_back = min(
-            spare_ma
-        ) < participant.settings.resolution_ma and _is_worth_lowering_others(
-            cycle,
-            participant,
-            min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True)),
-        )
-        if not is_held_back:
+        if (
+            not above
+            or not _is_worth_lowering_others(cycle, participant, lacked_ma)
+            or not _is_held_back_by(cycle, participant, above, surplus_ma, held_ma)
+        ):
             participant.short_since = None
             continue
         cycle.is_at_target = False
@@ -63,6 +53,29 @@ def even_out(
                 if not set(one.phases).isdisjoint(participant.phases):
                     cycle.set_offer(one, down_ma[one.settings.number])
             return
+
+
+def _is_held_back_by(
+    cycle: CycleState,
+    participant: Participant,
+    above: Sequence[Participant],
+    surplus_ma: Mapping[int, int],
+    held_ma: Sequence[int],
+) -> bool:
+    """Tell whether a participant cannot rise by itself, and could if those above their share gave it back.
+
+    `surplus_ma`: what each of `above` keeps, by its number; `held_ma`: all commitments on each phase.
+    """
+    step_ma = participant.settings.resolution_ma
+    spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
+    if min(spare_ma) >= step_ma:
+        return False
+    given_ma = [
+        sum(surplus_ma[one.settings.number] for one in above if index in one.phases)
+        for index in participant.phases
+    ]
+    gained_ma = min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True))
+    return _is_worth_lowering_others(cycle, participant, gained_ma)
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:

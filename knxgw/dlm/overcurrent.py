@@ -125,46 +125,66 @@ def _confirm(
 ) -> Overcurrent:
     """Time an excess on each phase, and lock charging out once one is confirmed.
 
-    It is confirmed above the fuse for T_och, above the limit for T_ocs, or far above the fuse in two samples.
     Source: load-management 12.2.
+    """
+    before = overcurrent.excess
+    excess = _timed_excess(before, settings, loads, now_s)
+    if _is_confirmed(excess, settings, now_s):
+        return _lock(overcurrent, settings, now_s)
+    is_unchanged = (
+        excess.severe_samples == before.severe_samples
+        and not any(excess.above_limit_since)
+        and not any(before.above_limit_since)
+    )
+    return overcurrent if is_unchanged else replace(overcurrent, excess=excess)
+
+
+def _timed_excess(
+    before: Excess, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
+) -> Excess:
+    """Return since when each phase carries too much, and how many samples in a row were far too high.
+
+    Phases without a load keep what was known. A sample counts only once.
     """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
-    before = overcurrent.excess
     above_fuse, above_limit = list(before.above_fuse_since), list(before.above_limit_since)
     severe = list(before.severe_samples)
     for load in loads:
         phase = load.phase
-        fuse = _is_helpless_excess(
+        is_above_fuse = _is_helpless_excess(
             load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None
         )
-        limit = _is_helpless_excess(
+        is_above_limit = _is_helpless_excess(
             load, limit_ma, is_counting=before.above_limit_since[phase] is not None
         )
-        above_fuse[phase] = (above_fuse[phase] or now_s) if fuse else None
-        above_limit[phase] = (above_limit[phase] or now_s) if limit else None
+        above_fuse[phase] = (above_fuse[phase] or now_s) if is_above_fuse else None
+        above_limit[phase] = (above_limit[phase] or now_s) if is_above_limit else None
         if load.is_new:
             is_severe = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
             severe[phase] = severe[phase] + 1 if is_severe else 0
-    confirmed = (
-        any(now_s - since >= settings.overcurrent_fuse_s for since in above_fuse if since)
-        or any(now_s - since >= settings.overcurrent_limit_s for since in above_limit if since)
-        or max(severe) >= SEVERE_SAMPLES
-    )
-    if confirmed:
-        return _lock(overcurrent, settings, now_s)
-    if (
-        severe == list(before.severe_samples)
-        and not any(above_limit)
-        and not any(before.above_limit_since)
-    ):
-        return overcurrent
-    excess = Excess(
+    return Excess(
         above_fuse_since=tuple(above_fuse),
         above_limit_since=tuple(above_limit),
         severe_samples=tuple(severe),
     )
-    return replace(overcurrent, excess=excess)
+
+
+def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
+    """Tell whether a phase was above the fuse for T_och, above the limit for T_ocs, or far above twice."""
+    return (
+        any(
+            now_s - since >= settings.overcurrent_fuse_s
+            for since in excess.above_fuse_since
+            if since
+        )
+        or any(
+            now_s - since >= settings.overcurrent_limit_s
+            for since in excess.above_limit_since
+            if since
+        )
+        or max(excess.severe_samples) >= SEVERE_SAMPLES
+    )
 
 
 def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
@@ -209,8 +229,8 @@ def _continue_lock_out(
         return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=None))
     counted_since = now_s if possible_since is None else possible_since
     ends_at = max(counted_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
-    if lock_out.is_released and now_s >= ends_at:
+    if lock_out.is_released and now_s >= ends_at:  # the lock-out is over
         return Overcurrent(restart_after_s=overcurrent.restart_after_s, restarted_at=now_s)
-    if possible_since is not None:
+    if possible_since is not None:  # it is being timed already
         return overcurrent
     return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=counted_since))

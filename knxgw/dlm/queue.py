@@ -41,7 +41,7 @@ def participant_to_yield(
         if participant.offered_since is not None
         and now_s - participant.offered_since >= settings.rotation_s - SLACK_S
         and participant.settings.number != settings.priority
-        and _can_be_replaced(running, participant, first, room_ma)
+        and _frees_enough(running, participant, first, room_ma)
     ]
     rarely_stopped = [
         participant for participant in turned if not was_stopped_often(participant, now_s)
@@ -112,7 +112,7 @@ def may_return_at(participant: Participant, now_s: float) -> float:
     )
 
 
-def do_minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
+def minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
     """Tell whether the minima of these participants fit into the room [mA] on every phase."""
     return all(minimums_ma(participants, phase) <= ma for phase, ma in enumerate(room_ma))
 
@@ -130,7 +130,7 @@ def _served_order(participant: Participant) -> tuple[float, int]:
     return served_since, participant.settings.number
 
 
-def _can_be_replaced(
+def _frees_enough(
     running: Sequence[Participant],
     leaving: Participant,
     next_one: Participant,

@@ -76,7 +76,7 @@ def _restarted(
     lock_out = state.overcurrent.lock_out  # while it lasts none has what it had before
     participants = {
         number: participant
-        if lock_out is None and _had_before(state.participants.get(number), participant)
+        if lock_out is None and _had_as_much_before(state.participants.get(number), participant)
         else newcomer(wanted_settings[number])
         for number, participant in begun.participants.items()
     }
@@ -89,7 +89,7 @@ def _restarted(
     )
 
 
-def _had_before(before: Participant | None, begun: Participant) -> bool:
+def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
     """Tell whether a participant had, on each of its phases, at least what it begins with."""
     return (
         before is not None

@@ -94,7 +94,7 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
         if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
             participant.overdraw_ma = NO_CURRENT
         return
-    if not ignores_offer and not _must_have_obeyed(participant, settings, now_s):
+    if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
         return  # it may still be on its way to the offer
     if max(actual) <= offer_ma:
         if ignores_offer or max(actual) > DRAWS_FROM_MA:
@@ -109,7 +109,7 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
         participant.overdraw_ma = found
 
 
-def _must_have_obeyed(participant: Participant, settings: Settings, now_s: float) -> bool:
+def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: float) -> bool:
     """Tell whether its draw was read after the vehicle must have followed its last offer.
 
     Until then a slow charger or a slow vehicle overdraws nothing. Source: load-management 13.4.

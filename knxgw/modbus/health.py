@@ -118,13 +118,15 @@ class Health:
     def note_answer(self, is_still_needed: Callable[[Write], bool] | None) -> LinkCondition:
         """Note a good answer; return the condition of the link.
 
-        `is_still_needed` tells whether the point of a write is still to be written.
+        It is bad as long as another request is answered wrongly. A refused write that is not needed any
+        more does not count: `is_still_needed` tells whether its point is still to be written. The end of
+        trouble is logged.
         """
         self._has_answered = True
         self.silent_count = self.wrong_count = 0
         self._count_answer()
         if self._refused and is_still_needed and not is_still_needed(self._refused):
-            self._refused, self._refused_writes = None, 0  # that write is no longer needed
+            self._refused, self._refused_writes = None, 0
         if self._is_wrong_somewhere or self._is_unsteady:
             return LinkCondition.COMM
         if self._is_logged:
@@ -147,7 +149,9 @@ class Health:
     ) -> bool:
         """Note a wrong answer; return True when there are too many.
 
-        `is_needed`: a device that refuses this request is faulty even if it answers all others.
+        That are several in a row, several to one read or to writes, or relapses of what was answered well
+        before. `is_needed`: a device that refuses this request is faulty even if it answers all others.
+        The trouble is logged when it begins.
         """
         if isinstance(request, Read):
             before = self._wrong_reads.get(request.block, 0)

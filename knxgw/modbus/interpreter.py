@@ -134,7 +134,7 @@ class Interpreter:
         unavailable: set[Quantity] = set()
         for name, raw in raws.items():
             point = self._model.points[name]
-            if raw is not None and self._do_all_hold(point.valid_if):
+            if raw is not None and self._are_all_met(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
             needs = (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
             # as long as one of these is unread it is open whether the point has a value
@@ -290,7 +290,7 @@ class Interpreter:
         if not all(name in self._raws for name in self._rule_points):
             return
         for plug_rule in self._model.plug_rules:
-            if self._do_all_hold(plug_rule.comparisons):
+            if self._are_all_met(plug_rule.comparisons):
                 fresh[Quantity.CONNECTED] = int(plug_rule.is_connected)
                 break
         if self._model.state_rules:
@@ -312,7 +312,7 @@ class Interpreter:
             self._unknown_codes.add(key)
             log.warning("%s: unknown state code %r, shown as 0 (illegal)", self._name, raw)
 
-    def _do_all_hold(self, comparisons: Iterable[Comparison]) -> bool:
+    def _are_all_met(self, comparisons: Iterable[Comparison]) -> bool:
         """Tell whether all comparisons hold for what was read last."""
         return all(
             is_met(comparison, self._raws.get(comparison.point)) for comparison in comparisons

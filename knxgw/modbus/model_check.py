@@ -141,7 +141,11 @@ class ModelCheck:
         shown: LinkCondition,
         now_s: float,
     ) -> CheckResult:
-        """Count a check that failed; it is a wrong model when that lasts."""
+        """Count a check that failed; it is a wrong model when that lasts.
+
+        Until then it is checked again soon. Values that are implausible are shown as `Comm` meanwhile; an
+        identity that is another one is not. A wrong model is checked again less and less often.
+        """
         self._mismatches += 1
         if self._mismatches == 1:
             self._mismatch_since = now_s

@@ -277,7 +277,10 @@ class PollSchedule:
         )
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
-        """Return the sort key of a due block: first reads, then expedited ones, then the most overdue."""
+        """Return the sort key of a due block: first reads, then expedited ones, then the most overdue.
+
+        A first read that is not of state and currents counts as a few periods overdue, the faster blocks more.
+        """
         requested_at = self._requested_at.get(block)
         expedited_at = self._expedited_at.get(block, float("inf"))
         first = max((self._first.get(p.name, 0) for p in block.points), default=0)

@@ -276,8 +276,12 @@ class Probing:
         return None
 
     def _open_question(self, unit: _Unit) -> Question | None:
-        """Return the open question that comes first in the list of any possible model."""
-        best: tuple[int, Question] | None = None
+        """Return the open question that comes first in the list of any possible model; None: there is none.
+
+        Questions that were answered for another model are passed over.
+        """
+        best: Question | None = None
+        best_position = 0
         limit = LIMIT_IF_RECOGNISED if unit.is_recognised else HOPELESS
         for model in self._models:
             tally = unit.tallies[model.id]
@@ -286,14 +290,11 @@ class Probing:
             for _, asked in self._questions[model.id][tally.position :]:
                 question = _addressed_to(asked, unit)
                 if question not in unit.answers:
-                    best = (
-                        (tally.position, question)
-                        if best is None or tally.position < best[0]
-                        else best
-                    )
+                    if best is None or tally.position < best_position:
+                        best, best_position = question, tally.position
                     break
                 tally.position += 1
-        return best[1] if best else None
+        return best
 
     def _candidate(self, unit: _Unit, model: DeviceModel) -> Candidate | None:
         """Return what speaks for a model at a unit; None: it is ruled out, or nothing does."""

@@ -9,7 +9,10 @@ from knxgw.modbus.codec import Raw
 
 
 def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingState | None:
-    """Return the state that raw values stand for; None: no rule or code matches."""
+    """Return the state that raw values stand for; None: no rule or code matches.
+
+    The first rule that holds decides. One without a state of its own takes that of the code.
+    """
     for rule in model.state_rules:
         if not all(
             is_met(comparison, raws.get(comparison.point)) for comparison in rule.comparisons
@@ -20,9 +23,7 @@ def state_of(model: DeviceModel, raws: Mapping[str, Raw | None]) -> ChargingStat
         raw = raws.get("state")
         codes = model.points["state"].codes
         code = codes.get(raw) if isinstance(raw, int | str) else None
-        if code is not None and code.state is not None:
-            return ChargingState(code.state)
-        break
+        return None if code is None or code.state is None else ChargingState(code.state)
     return None
 
 

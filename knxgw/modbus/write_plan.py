@@ -99,16 +99,18 @@ class WritePlan:
         return tuple(step for step in steps[first:] if not step.is_offer)
 
     def _offer_writes(self) -> Iterator[NeededWrite]:
-        """Yield the writes that bring the charger to the wanted offer, or to a pause."""
+        """Yield the writes that bring the charger to the wanted offer, or to a pause.
+
+        What is written before all others comes alone: a lower setpoint must not wait for anything, and the
+        steps after it depend on it.
+        """
         if self.wanted_ma == 0:
-            yield from (
-                self._needed_write(WriteKind.PAUSE, s)
-                for s in self.wanted_steps
-                if self.is_unwritten(s)
-            )
+            for step in self.wanted_steps:
+                if self.is_unwritten(step):
+                    yield self._needed_write(WriteKind.PAUSE, step)
             return
         enabling = self.enabling_steps
-        first = next(filter(self._must_go_first, self.wanted_steps), None)
+        first = next(filter(self._goes_first, self.wanted_steps), None)
         if first is not None and first not in enabling:
             yield self._needed_write(WriteKind.RAISE if self.is_paused else WriteKind.LOWER, first)
             return
@@ -117,8 +119,11 @@ class WritePlan:
             if self.is_unwritten(step):
                 yield self._needed_write(WriteKind.ENABLE if step in enabling else raising, step)
 
-    def _must_go_first(self, step: WriteStep) -> bool:
-        """Tell whether a step is written before all others: it differs, and is no raise."""
+    def _goes_first(self, step: WriteStep) -> bool:
+        """Tell whether a step is written before all others: it differs, and is no raise.
+
+        A setpoint of which the charger may contain anything is none: it may be too high.
+        """
         written = self.content.registers.get(step.point)
         if written is None or not step.is_offer:
             return written != self.registers(step)
@@ -153,7 +158,7 @@ class WritePlan:
     def _is_pending(self, step: WriteStep) -> bool:
         """Tell whether a step has to be written for the offer, unless it was refused."""
         is_refused = step.point in self.content.retry_at
-        return self._must_go_first(step) or (self.is_unwritten(step) and not is_refused)
+        return self._goes_first(step) or (self.is_unwritten(step) and not is_refused)
 
     def _release_writes(self) -> Iterator[NeededWrite]:
         """Yield the next write that releases the cable."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from xknx.dpt import DPTArray, DPTBase, DPTBinary, DPTNumeric, DPTTime
 from xknx.dpt.dpt_10 import KNXDay, KNXTime
@@ -103,7 +103,7 @@ def decode_flag(payload: Payload) -> bool:
 def decode_current_ma(payload: Payload) -> int | None:
     """Return a current of DPT 14.019 in mA; None for NaN, infinity or a negative value.
 
-    Raises: DecodeError for a wrong length.
+    One above 1 MA counts as 1 MA. Raises: DecodeError for a wrong length.
     """
     try:
         current_a = float(_transcoder("14.019").from_knx(payload))
@@ -114,59 +114,74 @@ def decode_current_ma(payload: Payload) -> int | None:
     return round(min(current_a, 1e6) * 1000)
 
 
-# Datapoint types of a smart meter: what one unit is in mA or W, and whether it is a power.
-_METER: dict[str, tuple[float, bool]] = {
-    "7.012": (1.0, False),
-    "9.021": (1.0, False),
-    "14.019": (1000.0, False),
-    "9.024": (1000.0, True),
-    "14.056": (1.0, True),
+class _MeterUnit(NamedTuple):
+    """What one unit of a datapoint type is [mA or W], and whether it is a power."""
+
+    factor: float
+    is_power: bool
+
+
+_METER: dict[str, _MeterUnit] = {  # datapoint types of a smart meter
+    "7.012": _MeterUnit(1.0, is_power=False),
+    "9.021": _MeterUnit(1.0, is_power=False),
+    "14.019": _MeterUnit(1000.0, is_power=False),
+    "9.024": _MeterUnit(1000.0, is_power=True),
+    "14.056": _MeterUnit(1.0, is_power=True),
 }
+
+
+class MeterValue(NamedTuple):
+    """A value of a smart meter: a power [W], or a current [mA]; NaN: the meter says that it is invalid."""
+
+    value: float
+    is_power: bool
+
+
 INVALID_F16 = (0x7F, 0xFF)  # 2-byte floats: "invalid data"
 
 
-def decode_meter_value(dpt: str, payload: Payload) -> tuple[float, bool]:
+def decode_meter_value(dpt: str, payload: Payload) -> MeterValue:
     """Return a smart meter's value, and whether it is a power [W] and not a current [mA].
 
     Encodings that mean "invalid" are NaN. Raises: DecodeError for a wrong length.
     """
-    factor, is_power = _METER[dpt]
-    codec = _transcoder(dpt)
+    unit, codec = _METER[dpt], _transcoder(dpt)
     try:
         raw = codec.validate_payload(payload)
     except CouldNotParseTelegram as err:
         raise DecodeError(f"expected datapoint type {dpt}, got {_described(payload)}") from err
     if dpt.startswith("9.") and tuple(raw) == INVALID_F16:
-        return math.nan, is_power
+        return MeterValue(math.nan, unit.is_power)
     try:
         value = float(codec.from_knx(payload))
     except (ConversionError, CouldNotParseTelegram):
-        return math.nan, is_power
-    return value * factor, is_power
+        return MeterValue(math.nan, unit.is_power)
+    return MeterValue(value * unit.factor, unit.is_power)
 
 
 def decode_date_time(payload: Payload, zone: tzinfo) -> datetime:
-    """Return the moment [aware UTC] a payload of DPT 19.001 tells in the local time of a zone.
+    """Return the moment [aware UTC] that a payload of DPT 19.001 means in the local time of a zone.
 
     Raises: DecodeError for a wrong length, a faulty sender, or a date that is not complete.
     """
     try:
-        told: KNXDateTime = DPTDateTime.from_knx(payload)
+        sent: KNXDateTime = DPTDateTime.from_knx(payload)
     except (CouldNotParseTelegram, ConversionError) as err:
         raise DecodeError(f"expected date and time in 8 bytes: {err}") from err
-    parts = (told.year, told.month, told.day, told.hour, told.minutes, told.seconds)
-    if told.fault or any(part is None for part in parts):
+    parts = (sent.year, sent.month, sent.day, sent.hour, sent.minutes, sent.seconds)
+    if sent.fault or any(part is None for part in parts):
         raise DecodeError("the sender's clock is faulty, or the date is not complete")
     try:
         local = datetime(*(part or 0 for part in parts), tzinfo=zone)  # type: ignore[misc,arg-type]  # six parts
     except ValueError as err:
         raise DecodeError(f"there is no such moment: {err}") from err
-    if not told.dst and local.dst() and not local.replace(fold=1).dst():
-        local = local.replace(fold=1)  # the hour that comes twice: it is winter time already
+    if not sent.dst and local.dst() and not local.replace(fold=1).dst():
+        # of the hour that comes twice it is the second one: the sender says that summer time is over
+        local = local.replace(fold=1)
     return local.astimezone(UTC)
 
 
-def decode_for_people(dpt: str | None, payload: Payload) -> tuple[float | str, str]:
+def decode_for_people(dpt: str | None, payload: Payload) -> "ShownValue":
     """Return the value of a payload as it is on the bus, a number or a text, and its unit.
 
     Raises: DecodeError for a payload of another length, or one that the datapoint type does not allow.
@@ -174,17 +189,24 @@ def decode_for_people(dpt: str | None, payload: Payload) -> tuple[float | str, s
     check_payload(dpt, payload)
     if dpt is None:
         (byte,) = payload.value if isinstance(payload, DPTArray) else (payload.value,)
-        return float(byte), ""
+        return ShownValue(float(byte))
     if dpt.startswith("1."):
-        return str(int(decode_flag(payload))), ""
+        return ShownValue(str(int(decode_flag(payload))))
     codec = _transcoder(dpt)
     try:
         value = codec.from_knx(payload)
     except (ConversionError, CouldNotParseTelegram, ValueError) as err:
         raise DecodeError(f"no value of datapoint type {dpt}: {err}") from err
     if issubclass(codec, DPTNumeric):
-        return float(value), codec.unit or ""
-    return _time_text(value), ""
+        return ShownValue(float(value), codec.unit or "")
+    return ShownValue(_time_text(value))
+
+
+class ShownValue(NamedTuple):
+    """A value as it is on the bus: a number, or a text, and its unit; "": it has none."""
+
+    value: float | str
+    unit: str = ""
 
 
 def encode_for_people(dpt: str | None, text: str) -> Payload:

@@ -106,7 +106,7 @@ _OF_THE_DEVICE: dict[str, Callable[[Payload], Command | None]] = {
 
 
 def to_command(group_object: GroupObject, payload: Payload, zone: tzinfo) -> Command | None:
-    """Return the command a payload means; None for objects no rule listens to yet.
+    """Return the command that a payload means; None: it means nothing, or no rule follows the object.
 
     Raises: DecodeError for a payload of the wrong length, or a date that is none.
     """

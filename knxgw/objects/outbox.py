@@ -95,7 +95,10 @@ class Outbox:
         self._filled_at = 0.0
 
     def add_response(self, group_object: GroupObject, address: GroupAddress) -> bool:
-        """Queue an answer; False when it was merged with a waiting one or dropped."""
+        """Queue an answer; False when it was merged with a waiting one or dropped.
+
+        It is merged with one on the same address once many answers wait, and dropped when too many do.
+        """
         waiting = self._waiting.get(address.raw, 0)
         if waiting and self.waiting_responses >= self.limits.merge_at:
             self.merged_responses += 1

@@ -62,7 +62,7 @@ class ObjectServer:
         new one is read from the bus where its flags say so.
         """
         before = {group_object.definition: group_object for group_object in self.objects}
-        if zone == self._zone:  # else what was encoded says something else now
+        if zone == self._zone:  # in another zone, times that were encoded mean other instants
             for group_object in objects:
                 if (old := self._by_key.get((group_object.scope, group_object.key))) is not None:
                     group_object.adopt(old)
@@ -145,7 +145,8 @@ class ObjectServer:
         group_object = self._by_key.get((scope, key))
         if group_object is None:
             return
-        if group_object.kind is ObjectKind.EVENT and value == "":  # it is over: the next one is new
+        if group_object.kind is ObjectKind.EVENT and value == "":
+            # the event is over: the next one is sent even if it is the same as the last
             group_object.sent_payload = None
             value = None
         payload = None if value is None else self._encoded(group_object, value)
@@ -174,42 +175,35 @@ class ObjectServer:
             return None
 
     def _schedule(self, group_object: GroupObject, now_s: float) -> None:
-        """Send now, later, or not at all, as the object's rule says."""
-        if not (
-            group_object.flags.communication
-            and group_object.flags.transmit
-            and group_object.may_send
-        ):
+        """Send now, later, or not at all, as the object's rule says.
+
+        A value that was sent already waits for the cycle only.
+        """
+        flags, sent_at, rule = group_object.flags, group_object.sent_at, group_object.rule
+        if not (flags.communication and flags.transmit and group_object.may_send):
             return
-        if group_object.sent_at is None:
+        if sent_at is None:  # nothing has been sent yet
             self.outbox.add_value(group_object)
-            return
-        if group_object.payload == group_object.sent_payload:
+        elif group_object.payload == group_object.sent_payload:
             self.outbox.withdraw(group_object)
-            self._set_timer(
-                group_object,
-                None
-                if group_object.cycle_s is None
-                else group_object.sent_at + group_object.cycle_s,
-            )
-            return
-        if group_object.rule is None:
+            cycle_s = group_object.cycle_s
+            self._set_timer(group_object, None if cycle_s is None else sent_at + cycle_s)
+        elif rule is None:  # no moving value: every change is sent
             self.outbox.add_value(group_object)
-            return
-        self._schedule_moving(
-            group_object, group_object.rule.min_change, group_object.rule.min_interval_s, now_s
-        )
+        else:
+            self._schedule_moving(group_object, rule.min_change, rule.min_interval_s, now_s)
 
     def _schedule_moving(
         self, group_object: GroupObject, min_change: int, min_interval_s: float, now_s: float
     ) -> None:
-        """Send a moving value now or later: by its change, its shortest interval and its cycle."""
+        """Send a moving value now or later: by its change, its shortest interval and its cycle.
+
+        A smaller change is sent once the value has settled; of a temperature it is not sent at all.
+        """
         sent_at = group_object.sent_at or 0.0
         if _distance(group_object.value, group_object.sent_value) >= min_change:
             due_at = sent_at + min_interval_s
-        elif (
-            group_object.kind is ObjectKind.TEMPERATURE
-        ):  # on the chosen change, or cyclically, only
+        elif group_object.kind is ObjectKind.TEMPERATURE:
             due_at = float("inf")
         else:
             due_at = max(group_object.changed_at + SETTLE_S, sent_at + min_interval_s)

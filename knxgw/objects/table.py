@@ -1,6 +1,7 @@
 """The running group object table: which objects this site has, and their sending rules."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from xknx.telegram.address import GroupAddress
 
@@ -13,6 +14,7 @@ from knxgw.config.model import (
     Configuration,
     GroupObjectLink,
     PointSettings,
+    Sending,
     SendingRule,
     TemperatureSending,
 )
@@ -131,31 +133,45 @@ def _group_object(
     )
 
 
-def _sending(
-    kind: ObjectKind, settings: PointSettings | None
-) -> tuple[SendingRule | None, float | None]:
-    """Return minimum change and interval of a moving value, and the cycle."""
+def _sending(kind: ObjectKind, settings: PointSettings | None) -> "_ObjectSending":
+    """Return when an object is sent; `settings`: of its charging point, None: it is of the device."""
     if settings is None:
-        return _DEVICE_RULES.get(kind), None
-    sending = settings.sending
-    energy_rule = replace(sending.energy, min_change=sending.energy.min_change * 1000)  # mWh
-    rules = {
+        return _ObjectSending(_DEVICE_RULES.get(kind))
+    if kind is ObjectKind.TEMPERATURE:
+        return _temperature_sending(settings)
+    rule = _rule_of_moving_value(kind, settings.sending)
+    if rule is not None:
+        return _ObjectSending(rule, rule.cycle_s)
+    return _ObjectSending(
+        cycle_s=settings.sending.state_cycle_s if kind is ObjectKind.STATE else None
+    )
+
+
+def _rule_of_moving_value(kind: ObjectKind, sending: Sending) -> SendingRule | None:
+    """Return when a moving value is sent; None: it is none. An energy is configured in Wh, and counted in mWh."""
+    change_mwh = sending.energy.min_change * 1000
+    return {
         ObjectKind.CURRENT: sending.current,
         ObjectKind.POWER: sending.power,
-        ObjectKind.ENERGY: energy_rule,
+        ObjectKind.ENERGY: replace(sending.energy, min_change=change_mwh),
         ObjectKind.DURATION: DURATION_RULE,
-    }
-    if kind in rules:
-        return rules[kind], rules[kind].cycle_s
-    if kind is ObjectKind.TEMPERATURE:
-        return _temperature_rule(settings)
-    return None, sending.state_cycle_s if kind is ObjectKind.STATE else None
+    }.get(kind)
 
 
-def _temperature_rule(settings: PointSettings) -> tuple[SendingRule, float | None]:
-    """Return when a temperature is sent: on the chosen change, or in cycles only."""
+class _ObjectSending(NamedTuple):
+    """When an object is sent: by the rule of a moving value (None: on every change), and in cycles."""
+
+    rule: SendingRule | None = None
+    cycle_s: float | None = None  # None: not cyclically
+
+
+def _temperature_sending(settings: PointSettings) -> _ObjectSending:
+    """Return when a temperature is sent: on the chosen change, or in cycles only.
+
+    That it is not sent at all (`TemperatureSending.OFF`) is up to `GroupObject.may_send`.
+    """
     temperature = settings.temperature
-    cyclic = temperature.sending is TemperatureSending.CYCLIC
-    change = CYCLE_ONLY if cyclic else round(temperature.change_k * 100)
+    is_cyclic = temperature.sending is TemperatureSending.CYCLIC
+    change = CYCLE_ONLY if is_cyclic else round(temperature.change_k * 100)
     rule = SendingRule(min_change=change, min_interval_s=10.0, cycle_s=None)
-    return rule, temperature.cycle_s if cyclic else None
+    return _ObjectSending(rule, temperature.cycle_s if is_cyclic else None)
