@@ -16,6 +16,7 @@ from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
+from knxgw.website.access.passwords import Hasher
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.device_facts import DeviceFacts
@@ -48,7 +49,13 @@ def bridge_of(directory: Path, clock: Callable[[], float], **given: Any) -> Brid
         facts=lambda: FACTS,
         is_ready=lambda: True,
         act=lambda _point, _action, _setpoint_ma: None,
-        accounts=Accounts(store, directory, now=lambda: NOON, now_s=clock),
+        accounts=Accounts(
+            store,
+            directory,
+            now=lambda: NOON,
+            now_s=clock,
+            hasher=Hasher(time_cost=1, memory_kib=64),
+        ),
         now_s=clock,
         utc_now=lambda: NOON,
     )
