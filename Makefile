@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test browser peers pythons scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test browser pictures peers pythons scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ test: $(STAMP) ## every test; tests that need an outside peer say why they are s
 
 browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
 	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)
+
+pictures: $(STAMP) ## make the pictures of docs/website.md (needs Debian's chromium)
+	KNXGW_PICTURES=docs/images/website $(BIN)/python -m pytest -q tests/browser/test_pictures.py $(ARGS)
 
 peers: $(STAMP) ## client libraries that tests read the simulators with, in .venv-peers
 	@$(BIN)/python -m tests.peers.environments

@@ -17,6 +17,7 @@ from tests.browser.site import ARGUMENTS, CHROMIUM, DemoSite, Visit, cookie_of, 
 from tests.support.processes import process
 
 ARTEFACTS = Path(os.environ.get("KNXGW_SCREENSHOTS", "build/screenshots"))
+FAULTY = 4  # the charging point of the demo whose charger does not answer, where a test wants that
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +51,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     folder = tmp_path_factory.mktemp("demo")
     with process(folder / "demo.log", "demo", "--seed", "7", "--verbose") as running:
         found = DemoSite.of(running)
+        yield found
+        running.end(signal.SIGINT, 5.0)
+
+
+@pytest.fixture(scope="session")
+def faulty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    """Give a running demo in which the charger of a charging point is away."""
+    folder = tmp_path_factory.mktemp("faulty")
+    arguments = ("demo", "--seed", "7", "--fault", str(FAULTY), "--verbose")
+    with process(folder / "demo.log", *arguments) as running:
+        found = DemoSite.of(running)
+        running.wait_to_say("fault NotReachable raised", 60.0)
         yield found
         running.end(signal.SIGINT, 5.0)
 

@@ -1,28 +1,10 @@
 """Five questions of a technician are answered on the first screen of a phone, while a fault is present."""
 
-import signal
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import ARTEFACTS, log_in
+from tests.browser.conftest import ARTEFACTS, FAULTY, log_in
 from tests.browser.site import DemoSite, visit
-from tests.support.processes import process
-
-FAULTY = 4  # the charging point whose charger does not answer
-
-
-@pytest.fixture(scope="module")
-def faulty_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
-    """Give a running demo in which the charger of a charging point is away."""
-    folder = tmp_path_factory.mktemp("faulty")
-    arguments = ("demo", "--seed", "7", "--fault", str(FAULTY), "--verbose")
-    with process(folder / "demo.log", *arguments) as running:
-        found = DemoSite.of(running)
-        running.wait_to_say("fault NotReachable raised", 60.0)
-        yield found
-        running.end(signal.SIGINT, 5.0)
 
 
 def is_seen(one: Locator, bottom: float) -> bool:
