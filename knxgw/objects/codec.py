@@ -222,7 +222,10 @@ def encode_for_people(dpt: str | None, text: str) -> Payload:
             return DPTBinary(_TYPED_FLAGS[text.lower()])
         codec = _transcoder(dpt)
         if issubclass(codec, DPTNumeric):
-            payload: Payload = codec.to_knx(float(text.replace(",", ".")))
+            number = float(text.replace(",", "."))
+            if not math.isfinite(number):
+                raise RejectedError(NO_SUCH_VALUE)  # noqa: TRY301 - as those of the codec
+            payload: Payload = codec.to_knx(number)
             return payload
         if dpt.startswith("16."):
             return _encode_as(dpt, text, UTC)

@@ -141,7 +141,9 @@ class Gate:
             abort(403)
         if request.endpoint is None:
             return None  # it is not there: 404 for those who are logged in only
-        if session.asks_password(right) and not request.path.startswith("/api/"):
+        if session.asks_password(right):
+            if request.path.startswith("/api/"):
+                abort(403)
             return redirect(f"/password/again?next={quote(_page_asked_from())}", 303)
         return None
 

@@ -1,5 +1,6 @@
 """Serves the website in threads of its own; the event loop is never touched from there."""
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -56,6 +57,7 @@ class WebsiteServer:
         self._on_end = on_end
         self._places: dict[int, Any] = {}  # file descriptor -> whoever of waitress has it
         self._dispatcher = ThreadedTaskDispatcher()
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # strangers would fill the log
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
         keep_few_heaps()
         app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)

@@ -133,7 +133,7 @@ def held(port: int, count: int, begin: bytes) -> Iterator[list[socket.socket]]:
     ids=["more connections than there are places", "a hundred questions at once, no answer read"],
 )
 def test_nobody_takes_all_places_or_all_threads(
-    at: tuple[Website, int], count: int, begin: bytes
+    at: tuple[Website, int], count: int, begin: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with held(at[1], count, begin):
         took_s = []
@@ -142,6 +142,8 @@ def test_nobody_takes_all_places_or_all_threads(
             assert b" 200 " in answer_to(at[1], "GET /login HTTP/1.1")
             took_s.append(perf_counter() - started_s)
         assert min(took_s) < PAGE_S
+    lines = [one.getMessage() for one in caplog.records if one.name.startswith("waitress")]
+    assert lines == [], "a stranger writes no lines into the log"
 
 
 def test_who_sends_the_next_question_before_the_answer_gets_one_answer(

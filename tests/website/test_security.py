@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -10,8 +11,9 @@ import pytest
 
 from knxgw.station.actions import Action
 from knxgw.website import assets
-from knxgw.website.access.roles import Role
-from knxgw.website.security import HEADERS
+from knxgw.website.access.roles import Right, Role
+from knxgw.website.access.sessions import PROVED_S
+from knxgw.website.security import HEADERS, needs
 from tests.support.website import PASSWORD, Website, website
 from tests.website.test_pages import SITE
 
@@ -268,3 +270,14 @@ def test_whoever_is_logged_in_guesses_no_faster(path: str) -> None:
         assert int(right.headers["Retry-After"]) >= 1
         found.clock.now_s += 60
         assert found.post(path, **form | {"password": PASSWORD, "old": PASSWORD}).status_code == 303
+
+
+@pytest.mark.proves("W12")
+def test_a_program_is_asked_for_the_password_once_more_as_a_page_is(tmp_path: Path) -> None:
+    found = Website(tmp_path, view=lambda _language: SITE)
+    found.app.add_url_rule("/api/v1/firmware", view_func=needs(Right.FIRMWARE)(lambda: "done"))
+    found.become_owner()
+    assert found.browser.get("/api/v1/firmware").status_code == 200
+    found.clock.now_s += PROVED_S + 1
+    assert found.browser.get("/api/v1/firmware").status_code == 403
+    found.close()

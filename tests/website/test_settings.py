@@ -132,7 +132,7 @@ def test_without_a_service_manager_nothing_is_restarted_or_reset() -> None:
 
 
 @pytest.mark.proves("W39", "8.32", "8.33")
-def test_a_reset_says_what_is_lost_and_asks() -> None:
+def test_a_reset_says_what_is_lost_and_asks(caplog: pytest.LogCaptureFixture) -> None:
     device = Device()
     with website(lambda _language: SITE, device=device.control()) as found:
         page = text_of(found.get("/settings/reset"))
@@ -142,6 +142,7 @@ def test_a_reset_says_what_is_lost_and_asks() -> None:
         assert device.did == []
         found.post("/settings/reset", confirmed="reset")
         assert device.did == ["reset"]
+    assert "owner resets the device, from 127.0.0.1" in caplog.text, "the audit goes with the reset"
 
 
 @pytest.mark.proves("W30", "8.1")

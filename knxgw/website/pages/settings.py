@@ -1,5 +1,6 @@
 """Settings: what this device lets people change today, and who manages the rest. Source: website 04, 12, 38, 39."""
 
+import logging
 from collections.abc import Callable
 
 from flask import Blueprint, abort, redirect, render_template, request
@@ -13,6 +14,7 @@ from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.logs import logging_mode
 from knxgw.website.security import needs
 
+log = logging.getLogger(__name__)
 pages = Blueprint("settings", __name__)
 ROLES = (Role.ADMINISTRATOR, Role.USER, Role.VIEWER)
 RESET_WORDS = "reset"
@@ -90,6 +92,7 @@ def reset() -> AnyResponse | str:
     bridge = site().bridge
     if not bridge.device.can_restart or request.form.get("confirmed") != RESET_WORDS:
         abort(409)
+    log.warning("website: %s resets the device, from %s", session().account, address())
     bridge.device.reset()
     return render_template("restarting.html", next_page="/login")
 
