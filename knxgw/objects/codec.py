@@ -224,7 +224,7 @@ def encode_for_people(dpt: str | None, text: str) -> Payload:
         if issubclass(codec, DPTNumeric):
             number = float(text.replace(",", "."))
             if not math.isfinite(number):
-                raise RejectedError(NO_SUCH_VALUE)  # noqa: TRY301 - as those of the codec
+                raise RejectedError(NO_SUCH_VALUE)
             payload: Payload = codec.to_knx(number)
             return payload
         if dpt.startswith("16."):
