@@ -12,7 +12,7 @@ from enum import Enum
 from knxgw.charging.limits import DRAWS_FROM_MA, OBEY_S, highest_obedient_ma
 
 OVER_S = 10.0  # clearly above the offer for this long
-STOP_S = 10.0  # after 0 A was decided because of it
+STOP_S = 10.0  # within this time of 0 A, decided because of the fault, a vehicle must have stopped
 RETRY_S = 300.0  # without any draw
 
 

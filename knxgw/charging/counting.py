@@ -13,7 +13,8 @@ from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
 from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 
 COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)
-SESSION_VALUES_AFTER_S = 10  # then a charger's register of the session is of this one
+# after a session has begun: from then on the charger's register of the session is of this one
+SESSION_VALUES_AFTER_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

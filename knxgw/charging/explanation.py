@@ -13,7 +13,9 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 
-APPLIED_AFTER_S = 5.0  # until then a charger may still report its last setpoint
+APPLIED_AFTER_S = (
+    5.0  # after an acknowledged write, a charger may report the setpoint before for so long
+)
 
 _REPLACEABLE = frozenset(
     (

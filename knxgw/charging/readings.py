@@ -9,6 +9,7 @@ Source: load-management 14.3; [reference-manual] tables 36-61.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.charging import compliance as limit_compliance
@@ -263,14 +264,21 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
     return replace(point, session=session, process=process, control=control)
 
 
-def _ending(point: ChargingPoint) -> tuple[SessionEnding, Reason | None]:
+def _ending(point: ChargingPoint) -> "Ending":
     """Return how charging was when the vehicle was unplugged, and what held it back if something did."""
     decision = point.control.decision
     if point.process.is_complete:
-        return SessionEnding.COMPLETE, None
+        return Ending(SessionEnding.COMPLETE)
     if decision is not None and decision.offer_ma == 0:
-        return SessionEnding.HELD_BACK, decision.reason
-    return SessionEnding.UNPLUGGED, None
+        return Ending(SessionEnding.HELD_BACK, decision.reason)
+    return Ending(SessionEnding.UNPLUGGED)
+
+
+class Ending(NamedTuple):
+    """How a session ended, and what held the vehicle back then; None: nothing did."""
+
+    ending: SessionEnding
+    held_by: Reason | None = None
 
 
 def _update_charger_error(point: ChargingPoint) -> ChargingPoint:

@@ -84,7 +84,7 @@ def _with_reported_times(
 EARLY_S = 30  # by which a charger's own duration may be shorter than ours
 
 
-LATE_S = 300  # after which a charger's own start is that of a resume
+LATE_S = 300  # a charger's own start that is so much later than ours is that of a resume
 
 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:

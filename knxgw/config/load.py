@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -48,28 +49,37 @@ def load_configuration(
 
     `is_offline`: the files it names may be on another machine.
     """
-    return read_configuration(path, catalogue, is_offline=is_offline)[1]
+    return read_configuration(path, catalogue, is_offline=is_offline).loaded
 
 
-def read_configuration(
-    path: Path, catalogue: Catalogue, *, is_offline: bool = False
-) -> tuple[str, LoadedConfiguration]:
-    """Return the text of a configuration file, and what it says."""
+class ReadFile(NamedTuple):
+    """The text of a configuration file, "" where it cannot be read, and what it says."""
+
+    text: str
+    loaded: LoadedConfiguration
+
+
+def read_configuration(path: Path, catalogue: Catalogue, *, is_offline: bool = False) -> ReadFile:
+    """Return the text of a configuration file, and what it says.
+
+    A file that cannot be read, is too large or no UTF-8 has a finding and no configuration.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
         text = data.decode("utf-8-sig") if len(data) <= LARGEST_FILE else None
     except OSError as err:
-        return "", _unreadable(path, message("file_unreadable", reason=err.strerror or str(err)))
+        words = message("file_unreadable", reason=err.strerror or str(err))
+        return ReadFile("", _unreadable(path, words))
     except UnicodeDecodeError as err:
         line = err.object[: err.start].count(b"\n") + 1
-        return "", _unreadable(path, message("file_not_utf8"), line)
+        return ReadFile("", _unreadable(path, message("file_not_utf8"), line))
     if text is None:
-        return "", _unreadable(path, message("file_too_large"))
+        return ReadFile("", _unreadable(path, message("file_too_large")))
     loaded = parse_configuration(
         text, catalogue, name=str(path), directory=path.parent, is_offline=is_offline
     )
-    return text, loaded
+    return ReadFile(text, loaded)
 
 
 def parse_configuration(

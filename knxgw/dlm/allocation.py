@@ -129,7 +129,7 @@ def _raise_equally(
         for users, rest_ma in room_by_users.items():
             count = (users & free_bits).bit_count()
             room_by_users[users] = rest_ma - step_ma * count
-            if room_by_users[users] < count:  # not 1 mA more for everybody
+            if room_by_users[users] < count:  # there is not 1 mA more for each of them
                 ended |= users
         for number in numbers:
             if allocated_ma[number] >= requests[number].cap_ma:

@@ -5,6 +5,8 @@ in between. So all questions are about a moment, and the answer may be a range.
 Source: load-management 7.2.
 """
 
+from typing import NamedTuple
+
 from knxgw.dlm.participant import NO_CURRENT, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
@@ -89,18 +91,25 @@ def _between(earlier_ma: Phases, later_ma: Phases, fraction: float) -> Phases:
 
 def draw_range_about(
     participant: Participant, begin_at: float, end_at: float, phase: int
-) -> tuple[int, int]:
+) -> "PossibleDraw":
     """Return the least and the highest draw [mA] of a participant on a phase between two instants.
 
     Between two readings a current may have jumped at any time. So each reading counts from the last one
-    well before `begin_at` to the first one at `end_at` or after it.
+    well before `begin_at` to the first one at `end_at` or after it. Without any reading both are 0.
     """
-    low_ma = high_ma = None
-    for at, currents in reversed(participant.history):
-        current_ma = currents[phase]
-        is_later = at >= end_at
-        low_ma = current_ma if low_ma is None or is_later else min(low_ma, current_ma)
-        high_ma = current_ma if high_ma is None or is_later else max(high_ma, current_ma)
-        if at <= begin_at - EARLY_S:
+    least_ma = most_ma = None
+    for past in reversed(participant.history):
+        current_ma = past.draw_ma[phase]
+        is_later = past.read_at >= end_at  # of those after `end_at` only the earliest counts
+        least_ma = current_ma if least_ma is None or is_later else min(least_ma, current_ma)
+        most_ma = current_ma if most_ma is None or is_later else max(most_ma, current_ma)
+        if past.read_at <= begin_at - EARLY_S:
             break
-    return low_ma or 0, high_ma or 0
+    return PossibleDraw(least_ma or 0, most_ma or 0)
+
+
+class PossibleDraw(NamedTuple):
+    """Between what a participant drew of a phase [mA]."""
+
+    least_ma: int
+    most_ma: int

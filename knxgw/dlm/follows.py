@@ -455,8 +455,7 @@ def _with_draws(
         if not (
             participant.settings.measures_current and participant.settings.measures_every_phase
         ):
-            _, highest_ma = draw_range_about(participant, at, at, phase)
-            assumed_ma += highest_ma
+            assumed_ma += draw_range_about(participant, at, at, phase).most_ma
             continue
         if participant.is_connected and (
             (read_at := last_read_at(participant)) is None or read_at < at

@@ -31,6 +31,7 @@ def reconfigured(
 
     `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise it begins
     as at a start, with an emergency until the first complete set, and no participant has more than before.
+    The draw of a charging point that there is no more counts as the building's.
     """
     wanted = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -41,12 +42,12 @@ def reconfigured(
         if number in wanted and participant.settings.wired_phases == wanted[number].wired_phases
     }
     phases = [phase.clone() for phase in state.phases]
-    if settings.static_limit_ma is None:  # else there is no building in it
+    if settings.static_limit_ma is None:  # a static limit leaves the building out
         for number, participant in state.participants.items():
             if number not in kept and participant.has_valid_currents and participant.is_reachable:
                 add_draw(phases, participant.draw_ma)
     if len(kept) != len(wanted) or len(kept) != len(state.participants):
-        for phase in phases:  # they compare the meter with the participants of before
+        for phase in phases:  # what is examined there compares the meter with other participants
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     return replace(
@@ -73,7 +74,7 @@ def _restarted(
 ) -> LoadManagement:
     """Return load management as at a start, but no participant has more than before on any phase."""
     begun = initial_state(settings, wanted_settings.values(), now_s)
-    lock_out = state.overcurrent.lock_out  # while it lasts none has what it had before
+    lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer
     participants = {
         number: participant
         if lock_out is None and _had_as_much_before(state.participants.get(number), participant)
@@ -81,7 +82,8 @@ def _restarted(
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent
-    if lock_out is not None and settings.static_limit_ma is None:  # another meter proves no end
+    if lock_out is not None and settings.static_limit_ma is None:
+        # another meter does not prove that it may end: the time until a restart begins again
         lasting = replace(lock_out, restart_possible_since=None)
         overcurrent = replace(state.overcurrent, lock_out=lasting)
     return replace(

@@ -97,9 +97,10 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
         return  # it may still be on its way to the offer
     if max(actual) <= offer_ma:
+        # while it draws nothing, what it takes above an offer stays remembered
         if ignores_offer or max(actual) > DRAWS_FROM_MA:
             participant.overdraw_ma = NO_CURRENT
-        return  # else it does not draw: what it takes above an offer stays remembered
+        return
     found = (
         max(0, actual[0] - offer_ma),
         max(0, actual[1] - offer_ma),

@@ -238,7 +238,7 @@ class Driver:
         """Return the events of a request that failed by silence, a refusal or a wrong answer."""
         if isinstance(request, Read) and self._spare_reads.take(request.block, error):
             self._reader.schedule.note_other_read(now_s)
-            return []  # what nobody polls says nothing about the device
+            return []  # a read that a person asked for says nothing about the device
         return self._checked(self._handle_failure(request, error, now_s), now_s)
 
     def _handle_answer(
@@ -415,9 +415,8 @@ class Driver:
             return []
         if self._commander is not None:
             suspect = self._commander.observe(values, now_s)
-            if suspect.isdisjoint(
-                raws
-            ):  # those that were read in the same answer are compared already
+            # a read-back that came in the same answer was compared before
+            if suspect.isdisjoint(raws):
                 self._reader.schedule.expedite_points(suspect, now_s)
         if self.model.kind is DeviceKind.CHARGER:
             self._notice_restart(values.get(Quantity.STATE))
@@ -482,7 +481,7 @@ class Driver:
         is_needed = not isinstance(request, Read) or self._reader.is_required(request.block)
         is_too_much = self._health.note_wrong_answer(request, error, now_s, is_needed=is_needed)
         is_nonsense = not isinstance(error, PeerRefusedError)
-        if is_nonsense:  # it may have kept other devices waiting
+        if is_nonsense:  # waiting for the rest of such an answer may have delayed other devices
             self._reader.schedule.pause_until(now_s + self._health.back_off_s)
         if isinstance(request, Read):
             again_s = 0.0 if is_nonsense else BACK_OFF_FIRST_S

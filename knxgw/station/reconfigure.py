@@ -205,7 +205,11 @@ def _restored(
 
 
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
-    """Return a charging point whose charger stays: all that is known of it, with its new settings."""
+    """Return a charging point whose charger stays: all that is known of it, with its new settings.
+
+    A vehicle that waited for a start command is free if none is needed any more. With another meter, what
+    the meter measured before, or measures now, is not known, and its counters and faults begin again.
+    """
     process = old.process.stage
     if process is Process.WAITING and not new.is_started_manually:
         process = Process.FREE
@@ -224,7 +228,7 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     )
     if old.settings.meter == new.settings.meter:
         return carried
-    gone = old.metered_quantities | new.metered_quantities  # another device measures them now
+    gone = old.metered_quantities | new.metered_quantities
     return replace(
         carried,
         readings=replace(
@@ -263,7 +267,10 @@ def _load_management(
     points: Mapping[PointNumber, ChargingPoint],
     now_s: float,
 ) -> LoadManagement | None:
-    """Return load management with the new settings and charging points, None: it is off."""
+    """Return load management with the new settings and charging points, None: it is off.
+
+    It starts if it was off, and otherwise goes on with what it knows.
+    """
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
         return None
@@ -305,7 +312,8 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 def _last_offers(before: Station, after: Station) -> list[Effect]:
     """Return a last offer to each charger that the gateway does not control any more.
 
-    It is what is safe without the gateway, as at the end of the process.
+    It is what is safe without the gateway, as at the end of the process. A charger that a fault of the
+    configuration blocks is not controlled any more either.
     """
     stopping = replace(before, operation=replace(before.operation, is_stopping=True))
     effects: list[Effect] = []
@@ -313,7 +321,7 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
         new = after.points.get(number)
         stays = (
             new is not None
-            and not new.installation.is_blocked  # a fault of the configuration: not asked any more
+            and not new.installation.is_blocked
             and is_same_charger(point.settings, new.settings)
         )
         if stays or point.installation.is_blocked:
@@ -324,7 +332,11 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
 
 
 def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
-    """Return what is reported and stored of charging points that there are no more."""
+    """Return what is reported and stored of charging points that there are no more.
+
+    Their faults end. A session that was open, or not in the history yet, is closed, handed to the store,
+    and not remembered as open any more.
+    """
     at = before.now(now_s)
     effects: list[Effect] = []
     for number, point in before.points.items():

@@ -331,7 +331,7 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
         case MeterConditionChanged():
             return _with_condition_noted(station, event, now_s)
         case _:
-            return Applied(station, NOTHING)  # the mains connection has no such thing
+            return Applied(station, NOTHING)  # an event of a charger, which this meter never has
 
 
 def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
@@ -354,7 +354,7 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
             station = replace(station, submeters={**station.submeters, event.device: state})
             return _with_condition_noted(station, event, now_s)
         case _:
-            return Applied(station, NOTHING)  # it is no charger
+            return Applied(station, NOTHING)  # an event of a charger, which a submeter never has
 
 
 def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
