@@ -77,7 +77,11 @@ def test_they_do_not_touch_what_the_gateway_stores(tmp_path: Path) -> None:
 def test_the_audit_is_bounded_and_can_be_read_in_pages(tmp_path: Path) -> None:
     database = Database(tmp_path)
     rows = [(n, None, "a", "", "old", "", "") for n in range(1, MOST_AUDIT_ROWS + 1)]
-    database._connection.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    database.change(fill)
     store = opened(database)
     for n in range(5):
         store.save(ROWS, audit(str(n)))

@@ -62,12 +62,14 @@ def test_a_start_without_a_clock_is_dated_at_the_end(tmp_path: Path) -> None:
 
 def test_the_oldest_runs_give_way(tmp_path: Path) -> None:
     database = Database(tmp_path)
-    connection = database._connection
-    connection.executemany(
-        "INSERT INTO runs (version, boot) VALUES (?, ?)", [("0.1", "old")] * (MOST_RUNS + 5)
-    )
+
+    def fill(connection: sqlite3.Connection) -> None:
+        rows = [("0.1", "old")] * (MOST_RUNS + 5)
+        connection.executemany("INSERT INTO runs (version, boot) VALUES (?, ?)", rows)
+
+    database.change(fill)
     RunHistory(database, InlineExecutor()).begin(AT, "0.2", "one")
-    assert connection.execute("SELECT count(*) FROM runs").fetchone() == (MOST_RUNS,)
+    assert database.rows("SELECT count(*) FROM runs") == [(MOST_RUNS,)]
     database.close()
 
 
