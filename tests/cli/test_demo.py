@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from knxgw.commands.demo_view import live_view
+from knxgw.sim.loopback import free_port
 from knxgw.sim.vehicle import Vehicle
 from tests.support.terminal import KNXGW, Session, at_terminal, screen_of, typed
 from tests.support.waiting import wait_until
@@ -25,6 +26,13 @@ charging_points:
   - {number: 4, model: bender_cc612_mennekes_professional, connection: {host: 127.0.0.1, port: 5024}}
   - {number: 5, model: abb_terra_ac, connection: {host: 127.0.0.1, port: 5025}}
 group_objects: {50: [1/1/50]}
+"""
+HERE = """
+knx: {{link: none}}
+website: {{listen: "127.0.0.1:8080"}}
+charging_points:
+  - {{number: 1, model: goe_charger, connection: {{host: 127.0.0.1, port: {port}}}}}
+group_objects: {{50: [1/1/50]}}
 """
 
 
@@ -96,9 +104,12 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
 @pytest.mark.proves("H.93")
 def test_what_goes_on_ends_when_nobody_reads_any_more(command: list[str], tmp_path: Path) -> None:
     errors = tmp_path / "errors"
+    site = tmp_path / "site.yaml"  # of its own: a demo on this computer may have the demo's group
+    site.write_text(HERE.format(port=free_port(0)), encoding="utf-8")
+    arguments = ["--site", str(site)] if command == ["sim"] else []
     with errors.open("w") as file:
         running = subprocess.Popen(
-            [*KNXGW, *command],
+            [*KNXGW, *command, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if "-v" in command else file,

@@ -28,7 +28,7 @@ def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twic
     house.live(60)
     house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
     lowered_at, before_ma = [], house.offers_ma[1]
-    for _ in range(3600):
+    for _ in range(2400):
         house.live(1)
         offer_ma = house.offers_ma[1]
         if offer_ma < before_ma:
