@@ -182,7 +182,7 @@ _LINKS = {
     "tunnelling": "KNXnet/IP tunnelling (UDP)",
     "tunnelling_tcp": "KNXnet/IP tunnelling (TCP)",
 }
-_CLOCKS = {
+CLOCKS = {
     "ntp": marked("set by a time server"),
     "knx": marked("set by a telegram on KNX"),
     "system": marked("clock of the device, without a time server"),
@@ -227,7 +227,7 @@ def _device(facts: DeviceFacts, language: Language, now: datetime) -> Shown:
         (language.text("Individual address"), facts.individual_address),
         (language.text("KNX Secure"),
          language.text("yes") if facts.is_secure else language.text("no")),
-        (language.text("Time"), language.text(_CLOCKS[facts.clock_source])),
+        (language.text("Time"), language.text(CLOCKS[facts.clock_source])),
     ]  # fmt: skip
     return {
         "knx": language.text("KNX connected") if is_up else language.text("KNX not connected"),

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from knxgw.charging.events import LinkCondition
 from knxgw.station.view import PointView, SiteView
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.language import UNKNOWN, Language, marked
 from knxgw.website.panel_words import panel_words
+from knxgw.website.present import CLOCKS
 
 PRODUCT = "knxgw"
 CAUSES = {
@@ -18,6 +20,14 @@ CAUSES = {
     "power": marked("a power cut, or a restart of the machine"),
     "killed": marked("the program ended without a word"),
     "unknown": marked("not known"),
+}
+
+CONDITIONS = {  # of the connection to a charger
+    LinkCondition.STARTING: marked("not tried yet"),
+    LinkCondition.GOOD: marked("in order"),
+    LinkCondition.NOT_REACHABLE: marked("no connection"),
+    LinkCondition.COMM: marked("wrong answers"),
+    LinkCondition.WRONG_MODEL: marked("another model answers"),
 }
 
 
@@ -55,7 +65,7 @@ def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) 
     yield _line(words.text("Running for"), words.duration(facts.up_s))
     yield _line(words.text("Started at"), words.moment(facts.started_at, None))
     yield _line(words.text("The start before ended by"), cause_words(facts.start_cause, words))
-    yield _line(words.text("Clock"), facts.clock_source or words.text("not set"))
+    yield _line(words.text("Clock"), words.text(CLOCKS[facts.clock_source]))
     yield _line(words.text("Front panel"), panel_words(facts.panel, words)["meaning"])
     yield _line(words.text("Time of this text"), words.moment(now, None))
 
@@ -86,7 +96,7 @@ def _point(point: PointView, words: Language) -> Iterator[str]:
     yield _line(words.text("Charger"), point.model)
     yield _line(words.text("Firmware of the charger"), point.detail.firmware)
     yield _line(words.text("Serial number of the charger"), point.detail.serial)
-    yield _line(words.text("Connection"), f"{point.condition} {point.installed.address}".strip())
+    yield _line(words.text("Connection"), _connection(point, words))
     if point.installed.meter:
         yield _line(words.text("Electricity meter"), point.installed.meter)
     state = "" if point.state is None else f" ({point.state})"
@@ -95,6 +105,12 @@ def _point(point: PointView, words: Language) -> Iterator[str]:
     currents = " / ".join(words.ampere(one) for one in point.phases_ma)
     yield _line(words.text("Currents"), currents)
     yield _line(words.text("Last or current fault"), point.fault)
+
+
+def _connection(point: PointView, words: Language) -> str:
+    condition = CONDITIONS.get(point.condition)
+    said = point.condition if condition is None else words.text(condition)
+    return f"{said} {point.installed.address}".strip()
 
 
 def _load_management(site: SiteView, words: Language) -> Iterator[str]:

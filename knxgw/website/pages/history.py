@@ -30,10 +30,10 @@ ENDINGS: Mapping[str, str] = {
 }
 RUN_ENDINGS: Mapping[str | None, str] = {
     RunEnding.STOPPED: marked("stopped"),
-    RunEnding.RESTARTED: marked("restart asked for on the website"),
+    RunEnding.RESTARTED: marked("restarted on the website"),
     RunEnding.RESET: marked("reset to the factory settings"),
     RunEnding.FAILED: marked("error of the program"),
-    None: marked("without a word: power, or killed"),
+    None: marked("without notice: power cut, or killed"),
 }
 
 
@@ -86,7 +86,7 @@ def sessions_csv() -> Response:
     head = [
         words.text("Start"), words.text("End"), words.text("Charging point"),
         words.text("Energy [kWh]"), words.text("Duration [s]"), words.text("Mean power [kW]"),
-        words.text("Highest power [kW]"), words.text("RFID card"), words.text("End by"),
+        words.text("Highest power [kW]"), words.text("RFID card"), words.text("How it ended"),
     ]  # fmt: skip
     return csv_answer("sessions", head, (_cells(one.row, words) for one in page.entries), words)
 
