@@ -1,6 +1,6 @@
 """The support text: what a hotline asks first, in words that can be read aloud. Pure. Source: website 37."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from knxgw.charging.events import LinkCondition
@@ -22,7 +22,7 @@ CAUSES = {
     "unknown": marked("not known"),
 }
 
-CONDITIONS = {  # of the connection to a charger
+CONDITIONS: Mapping[str, str] = {  # of the connection to a charger
     LinkCondition.STARTING: marked("not tried yet"),
     LinkCondition.GOOD: marked("in order"),
     LinkCondition.NOT_REACHABLE: marked("no connection"),
