@@ -87,6 +87,7 @@ def cut_off(page: Page) -> list[str]:
                 const hidden = [...document.querySelectorAll("body *")].filter((one) =>
                     one.children.length === 0 && one.textContent.trim() && one.offsetWidth
                     && one.scrollWidth > one.clientWidth + 1
+                    && one.clientWidth > 1  // one that is there for screen readers only is meant to be small
                     && getComputedStyle(one).overflowX === "hidden");
                 return [...(wide > 0 ? [`page: ${wide} px too wide`] : []),
                         ...hidden.map((one) => one.textContent.trim().slice(0, 60))];
