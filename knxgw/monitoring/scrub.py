@@ -39,7 +39,7 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         ),
         r"\1\2" + HIDDEN,
     ),
-    (("://",), re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]+@"), r"\1" + HIDDEN + "@"),
+    (("://",), re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@"), r"\1" + HIDDEN + "@"),
     (("$argon2",), re.compile(r"\$argon2[a-z]*\$\S+"), HIDDEN),
     (  # keys of 16 bytes, as hexadecimal and as base64
         tuple("abcdef0123456789"),

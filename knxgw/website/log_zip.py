@@ -48,9 +48,18 @@ class Packed:
 def log_zip(
     parts: Iterable[Part], scrubber: Scrubber, versions: dict[str, str], now: datetime
 ) -> Iterator[bytes]:
-    """Yield the ZIP in pieces; it is made as a whole first, in a file that ends with this call."""
-    with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+    """Make the ZIP as a whole, and return it in pieces; its file ends with the last one."""
+    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - read after this call
+    try:
         _write(file, parts, scrubber, versions, now)
+    except BaseException:
+        file.close()
+        raise
+    return _pieces(file)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
         file.seek(0)
         while chunk := file.read(CHUNK):
             yield chunk

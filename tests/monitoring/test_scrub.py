@@ -1,5 +1,7 @@
 """Planted secrets are found, and ordinary lines stay as they are."""
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,3 +120,10 @@ def test_a_made_password_is_hidden_however_it_is_typed(typed: str) -> None:
     scrubber.learn_made("7K3M-9QWX-2RTB")
     assert scrubber.scrub(f"typed: {typed}!") == f"typed: {HIDDEN}!"
     assert not scrubber.finds("7K3M alone is no password")
+
+
+@pytest.mark.parametrize("part", ["x+", "a.", "a_", "0a ", "key-", "password", "a://", "basic "])
+def test_a_long_line_holds_nobody_up(part: str) -> None:
+    began_s = perf_counter()
+    Scrubber().scrub(part * 20_000 + "://x")
+    assert perf_counter() - began_s < 5.0, "its square would take minutes"

@@ -309,3 +309,24 @@ def test_extended_logging_ends_with_the_download(telling: Website) -> None:
     telling.post("/support/log.zip")
     telling.bridge.logs.note_download()
     assert switched == [False]
+
+
+def test_one_log_file_is_made_at_a_time() -> None:
+    codes: list[int] = []
+
+    def configuration() -> str:
+        """Ask for a second log file while the first one is being made."""
+        cookie = found.browser.get_cookie(found.bridge.cookie)
+        assert cookie is not None
+        if not codes:
+            codes.append(0)
+            other = found.app.test_client(use_cookies=False)
+            headers = {"Cookie": f"{cookie.key}={cookie.value}"}
+            answer = other.post("/support/log.zip", data={"csrf": found.csrf}, headers=headers)
+            codes.append(answer.status_code)
+        return ""
+
+    with website(lambda _language: SITE, configuration=configuration) as found:
+        assert found.post("/support/log.zip").status_code == 200
+        assert codes == [0, 503]
+        assert found.post("/support/log.zip").status_code == 200

@@ -2,13 +2,14 @@
 
 import json
 import platform
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from urllib.parse import quote
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, abort, render_template
 
 from knxgw import __version__
 from knxgw.monitoring.objects import objects_csv
@@ -28,6 +29,7 @@ from knxgw.website.support import support_text
 pages = Blueprint("support", __name__)
 LIBRARIES = ("xknx", "pymodbus", "flask", "waitress", "cryptography", "flask-babel", "argon2-cffi")
 MOST_FAULTS = 500
+_MAKING = threading.Lock()  # a log file may take 12 MiB while it is made
 
 
 @pages.get("/support")
@@ -54,7 +56,16 @@ def as_text() -> Response:
 @pages.post("/support/log.zip")
 @needs(Right.SUPPORT)
 def log_file() -> Response:
-    """Return the log file; extended logging ends with it."""
+    """Return the log file, unless another one is being made; extended logging ends with it."""
+    if not _MAKING.acquire(blocking=False):
+        abort(503)
+    try:
+        return _log_file()
+    finally:
+        _MAKING.release()
+
+
+def _log_file() -> Response:
     bridge, words = site().bridge, language()
     parts = list(_parts(words))
     bridge.accounts.note(session(), "log_downloaded", address=address())
