@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, FileLine, Finding, Severity
+from knxgw.host.clock import system_clock
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.store.lock import StateInUseError, StateLock
@@ -30,6 +32,9 @@ ASK_S = 2.0  # for an answer from the program that has the website's address
 SITE_DIGITS = 16
 LISTEN_KEY = "website.listen"
 
+if TYPE_CHECKING:
+    from knxgw.website.certificate import Certificate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -40,6 +45,7 @@ class Prepared:
     listener: Listener
     file: Path | None = None
     lock: StateLock | None = None
+    certificate: "Certificate | None" = None  # the website is encrypted with it
     link_origin: object = None  # what the link was made from; the same makes the same link
     warnings: tuple[Finding, ...] = ()  # risks of the configuration, for as long as it runs
 
@@ -68,11 +74,14 @@ def judge_start(path: Path, state: Path) -> Judgement:
     link, findings = _link(loaded, loaded.configuration)
     lock, in_the_way = _locked(state)
     findings += in_the_way
+    certificate, risks = _certificate(loaded, loaded.configuration)
+    findings += risks
     listener = Listener(_address(loaded.configuration))
     findings += _open(listener, loaded)
     prepared = Prepared(
         configuration=loaded.configuration,
         link=link,
+        certificate=certificate,
         listener=listener,
         file=path,
         lock=lock,
@@ -115,6 +124,8 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
     link, findings = _link(loaded, loaded.configuration)
+    certificate, risks = _certificate(loaded, loaded.configuration)
+    findings += risks
     wanted = _address(loaded.configuration)
     listener = running.listener
     if wanted != listener.address:
@@ -126,6 +137,7 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
         configuration=loaded.configuration,
         link=running.link if origin == running.link_origin else link,
         listener=listener,
+        certificate=certificate,
         file=path,
         link_origin=origin,
     )
@@ -145,7 +157,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     if offline:
         return Judgement(findings=_in_order(loaded, reach), left_out=_MACHINE)
     _, findings = _link(loaded, loaded.configuration)
-    findings += reach
+    findings += reach + _certificate(loaded, loaded.configuration)[1]
     if state is not None:
         findings += _look_at_state(state)
     listener = Listener(_address(loaded.configuration))
@@ -156,6 +168,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
 
 _MACHINE = (
     "the keyring's file, its password and the tunnel's address in it",
+    "the website's certificate and its key",
     "whether the website's address is free",
     "the state directory",
 )
@@ -213,9 +226,26 @@ def _address(configuration: Configuration) -> Address:
     return Address(configuration.website.host, configuration.website.port)
 
 
+def _certificate(
+    loaded: LoadedConfiguration, configuration: Configuration
+) -> "tuple[Certificate | None, list[Finding]]":
+    """Read the website's certificate and its key, if it has any."""
+    website = configuration.website
+    if website.certificate is None or website.key is None:
+        return None, []
+    # what reads it takes a while to load, and most have none
+    from knxgw.website.certificate import load_certificate  # noqa: PLC0415
+
+    try:
+        found = load_certificate(Path(website.certificate), Path(website.key))
+    except ConfigError as err:
+        return None, [loaded.located(finding) for finding in err.findings]
+    return found, [loaded.located(finding) for finding in found.findings(system_clock())]
+
+
 def _reach(loaded: LoadedConfiguration, configuration: Configuration) -> list[Finding]:
     """Say that more than this machine reaches the website; that is how it is delivered."""
-    if configuration.website.is_local:
+    if configuration.website.is_local or configuration.website.certificate is not None:
         return []
     words = message("website_reached_from_the_network", address=str(_address(configuration)))
     return [loaded.finding(LISTEN_KEY, words, Severity.NOTE)]

@@ -101,6 +101,7 @@ class Living:
             ),
             host_names=lambda: _host_names(gateway.configuration),
             trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
+            certificate=lambda: self._prepared.certificate,
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
@@ -163,10 +164,13 @@ class Living:
         await self.gateway.change(following.configuration, link)
         self._prepared = following
         self._warnings = following.warnings
-        if following.listener is not current.listener:
+        is_moved = following.listener is not current.listener
+        # a renewed certificate is there for the next connection
+        if is_moved or (following.certificate is None) != (current.certificate is None):
             self._website.cancel()
             await asyncio.wait([self._website])
-            current.listener.close()
+            if is_moved:
+                current.listener.close()
             self._website = self._served(following.listener)
 
     def end(self) -> None:

@@ -54,7 +54,7 @@ def build_draft(
     configuration = Configuration(
         device=device,
         knx=_knx(values.sections["knx"], report),
-        website=_website(values.sections["website"]),
+        website=_website(values.sections["website"], report),
         serial=_serial(values.sections["serial"]),
         load_management=build_load_management(load_management, catalogue, report),
         grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
@@ -67,13 +67,20 @@ def build_draft(
     return Draft(configuration=configuration, keys=found.keys, disabled=found.disabled)
 
 
-def _website(values: Values) -> WebsiteSettings:
+def _website(values: Values, report: Report) -> WebsiteSettings:
     listen = values.endpoint("listen")
+    certificate, key = values.optional_text("certificate"), values.optional_text("key")
+    if certificate is not None and key is None and not values.is_given("key"):
+        report.error(values.key_of("key"), "website_key_missing")
+    if key is not None and certificate is None and not values.is_given("certificate"):
+        report.error(values.key_of("certificate"), "website_certificate_missing")
     return WebsiteSettings(
         host=listen.host or "",
         port=listen.port or 0,
         host_names=values.hosts("host_names"),
         trusted_proxy=values.optional_text("trusted_proxy"),
+        certificate=certificate,
+        key=key,
     )
 
 

@@ -1,6 +1,6 @@
 """Whether the files that a configuration names can be read, by us alone; their content stays unread.
 
-All of them are secrets: a keyring, and the password of it.
+All of them are secrets, a keyring, the password of it, a key; but for the website's certificate.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from knxgw.config.report import Report
 
 LONGEST_PATH_SHOWN = 200  # characters
-_OTHERS = stat.S_IROTH | stat.S_IWOTH
+PUBLIC = frozenset({"website.certificate"})  # everybody may read it
 
 
 def check_files(files: Mapping[str, str], report: Report) -> None:
@@ -34,8 +34,7 @@ def warn_about_readers(files: Mapping[str, str], report: Report) -> None:
             mode = Path(file).stat().st_mode
         except (OSError, ValueError):  # reported where it is opened
             continue
-        if mode & _OTHERS:
-            if mode & stat.S_IROTH:
-                report.warning(key, "secret_readable", file=file)
-            else:
-                report.warning(key, "secret_changeable", file=file)
+        if mode & stat.S_IROTH and key not in PUBLIC:
+            report.warning(key, "secret_readable", file=file)
+        elif mode & stat.S_IWOTH:
+            report.warning(key, "secret_changeable", file=file)

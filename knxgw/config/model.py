@@ -265,6 +265,8 @@ class WebsiteSettings:
     port: int
     host_names: tuple[str, ...] = ()  # besides the addresses and names of the device
     trusted_proxy: str | None = None
+    certificate: str | None = None  # path of a file in PEM format; with it, https only
+    key: str | None = None  # path of its private key; both or none
 
     @property
     def is_local(self) -> bool:

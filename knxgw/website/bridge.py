@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.station.actions import Action
@@ -21,6 +23,9 @@ from knxgw.website.recordings import (
     no_requests,
     no_telegrams,
 )
+
+if TYPE_CHECKING:
+    from knxgw.website.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class Bridge:
     device: DeviceControl = DeviceControl()
     host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
     trusted_proxy: Callable[[], str | None] = lambda: None  # its address
+    certificate: "Callable[[], Certificate | None]" = lambda: None  # None: it is not encrypted
     cookie: str = "knxgw"  # name of the session cookie
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
     plot: ReadPlot = no_plot
@@ -62,6 +68,12 @@ class Bridge:
     def name(self) -> str:
         """Return what the device is called."""
         return self.view(None).name
+
+    def health(self) -> tuple[HTTPStatus, str]:
+        """Return what a service manager is answered: whether the device works."""
+        if self.is_ready():
+            return HTTPStatus.OK, "ready\n"
+        return HTTPStatus.SERVICE_UNAVAILABLE, "starting\n"
 
     def language(self) -> str:
         """Return the language of the device."""

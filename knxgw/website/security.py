@@ -96,26 +96,21 @@ class Gate:
 
     def forget(self, answer: AnyResponse) -> None:
         """Let the browser forget its session token."""
-        answer.delete_cookie(self._name(), path="/", httponly=True, samesite="Lax")
+        answer.delete_cookie(
+            self._name(), path="/", httponly=True, samesite="Lax", secure=request.is_secure
+        )
 
     def _name(self) -> str:
-        """Return the name of the session cookie: cookies ignore ports, two devices of a host do not."""
-        port = request.host.rpartition(":")[2]
-        return f"{self.cookie}_{port}" if port.isdecimal() and port.isascii() else self.cookie
+        """Return the name of the session cookie: cookies ignore ports, two devices of a host do not.
 
-    def is_ours(self, host: str) -> bool:
-        """Tell whether a `Host` names this device: an address cannot be bound to another one."""
-        name = _without_port(host).lower().rstrip(".")
-        if name in ("localhost", *self.host_names()):
-            return True
-        try:
-            ip_address(name)
-        except ValueError:
-            return False
-        return True
+        Encrypted, it is one that only this very host can have set.
+        """
+        port = request.host.rpartition(":")[2]
+        name = f"{self.cookie}_{port}" if port.isdecimal() and port.isascii() else self.cookie
+        return f"__Host-{name}" if request.is_secure else name
 
     def _check(self) -> AnyResponse | None:
-        if not self.is_ours(request.host):
+        if not is_ours(request.host, self.host_names()):
             abort(421)
         view = current_app.view_functions.get(request.endpoint or "")
         is_public = getattr(view, PUBLIC, False)
@@ -178,6 +173,18 @@ def _right_of_view() -> Right:
     right = getattr(view, NEEDS, Right.SEE)
     assert isinstance(right, Right)  # noqa: S101 - `needs` put it there
     return right
+
+
+def is_ours(host: str, host_names: frozenset[str]) -> bool:
+    """Tell whether a `Host` names this device: an address cannot be bound to another one."""
+    name = _without_port(host).lower().rstrip(".")
+    if name in ("localhost", *host_names):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _page_asked_from() -> str:

@@ -2,9 +2,11 @@
 
 import logging
 import secrets
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from time import sleep
 from typing import Any
 
@@ -17,9 +19,13 @@ from knxgw.host.memory import keep_few_heaps
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.connection import keep_in_order
+from knxgw.website.handed_over import HandedOver
 from knxgw.website.listener import Listener
+from knxgw.website.plain_answers import answer_plain
 from knxgw.website.proxy import behind_proxy
 from knxgw.website.publisher import Publisher
+from knxgw.website.relay import Relay
+from knxgw.website.relay_phases import Services
 from knxgw.website.security import LARGEST_BODY
 from knxgw.website.turns import InTurn
 
@@ -39,6 +45,16 @@ SETTINGS: Mapping[str, Any] = {
     "inbuf_overflow": 16_384,  # a body that is larger waits on the disk, not in the memory
     "clear_untrusted_proxy_headers": False,  # `behind_proxy` reads them or drops them
 }
+
+
+def _services(bridge: Bridge, server: HandedOver) -> Services:
+    """Return what a relay before a server has of its website."""
+
+    def context() -> ssl.SSLContext | None:
+        certificate = bridge.certificate()
+        return None if certificate is None else certificate.context
+
+    return Services(context, server.take, partial(answer_plain, bridge), bridge.now_s)
 
 
 class WebsiteServer:
@@ -62,14 +78,21 @@ class WebsiteServer:
         keep_few_heaps()
         app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)
         sockets = listener.copies()
+        self._relay: Relay | None = None
         try:
-            create_server(
-                InTurn(app),
-                map=self._places,
-                _dispatcher=self._dispatcher,
-                sockets=sockets,
-                **SETTINGS,
-            )
+            if bridge.certificate() is None:
+                create_server(
+                    InTurn(app),
+                    map=self._places,
+                    _dispatcher=self._dispatcher,
+                    sockets=sockets,
+                    **SETTINGS,
+                )
+            else:
+                server = HandedOver(
+                    InTurn(app), listener.address, self._places, self._dispatcher, SETTINGS
+                )
+                self._relay = Relay(sockets, _services(bridge, server), self._fail)
         except BaseException:
             for one in sockets:
                 one.close()
@@ -84,6 +107,8 @@ class WebsiteServer:
     def start(self) -> None:
         """Serve pages."""
         self._thread.start()
+        if self._relay is not None:
+            self._relay.start()
 
     def stop(self) -> None:
         """Take no more questions, finish the pages that are being made, and end; takes a moment.
@@ -91,6 +116,8 @@ class WebsiteServer:
         Whatever waitress has is closed in its own thread: nothing is pulled away under it.
         """
         self._publisher.stop("restarting")
+        if self._relay is not None:
+            self._relay.stop_listening()
         self._in_thread(self._stop_listening)
         self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
         for _ in range(round(FLUSH_S / POLL_S)):
@@ -101,6 +128,12 @@ class WebsiteServer:
         self._thread.join(JOIN_S)
         if self._places and not self._thread.is_alive():
             self._close_all()  # it ended just before it was asked to
+        if self._relay is not None:
+            self._relay.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        self._on_end()
 
     def _run(self) -> None:
         try:
@@ -121,6 +154,8 @@ class WebsiteServer:
     def _stop_listening(self) -> None:
         for server in self._servers:
             wasyncore.dispatcher.close(server)  # not its trigger: pages still want to go out
+            if isinstance(server, HandedOver):
+                server.drop_waiting()
 
     def _is_answering(self) -> bool:
         return any(getattr(one, "total_outbufs_len", 0) for one in list(self._places.values()))

@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import ssl
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ from knxgw.errors import Severity
 from knxgw.judgement import Judgement, Prepared, judge_file, judge_reload, judge_start
 from knxgw.links.knx_factory import PASSWORD_VARIABLE
 from knxgw.store.lock import StateLock
+from knxgw.website.certificate import load_certificate
 from knxgw.website.listener import Address, Listener
+from tests.support.certificates import write_certificate
 from tests.support.keyring import Backbone, Interface, KeyringData, write_keyring
 from tests.support.processes import GOOD, free_port, gateway, health
 from tests.support.waiting import wait_until
@@ -399,3 +402,110 @@ def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path
         assert "Traceback" not in running.said
         assert " ERROR " not in running.said
         assert "thread(s) still running" not in running.said
+
+
+# --- the website's certificate -------------------------------------------------------------------
+
+
+def encrypted(site: Site, tmp_path: Path, number: int = 1) -> None:
+    """Give the site a certificate and its key."""
+    write_certificate(tmp_path, number)
+    listen = f'listen: "127.0.0.1:{site.web}"'
+    site.change(listen, f"{listen}, certificate: website.pem, key: website.key")
+
+
+@pytest.mark.proves("W15")
+def test_check_opens_the_certificate_and_shows_its_fingerprint(site: Site, tmp_path: Path) -> None:
+    encrypted(site, tmp_path)
+    fingerprint = load_certificate(tmp_path / "website.pem", tmp_path / "website.key").fingerprint
+    said = CliRunner().invoke(main, ["check", str(site.file)])
+    assert said.exit_code == 0
+    assert f"{site.file}:4: note: website.certificate: the website answers by https" in said.output
+    assert fingerprint in said.output
+    (tmp_path / "website.key").chmod(0o644)
+    assert "every user of this computer can read" in CliRunner().invoke(
+        main, ["check", str(site.file)]
+    ).output.replace("\n", " ")
+    write_certificate(tmp_path, days_left=-1)
+    (tmp_path / "website.pem").chmod(0o644)  # everybody may read it
+    warned = CliRunner().invoke(main, ["check", str(site.file)])
+    assert warned.exit_code == 0
+    assert warned.output.count("warning: ") == 1
+    assert "the certificate expired on" in warned.output
+
+
+@pytest.mark.proves("W15")
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("certificate: website.pem", "website.key: there is a certificate of the website, but no"),
+        ("key: website.key", "website.certificate: there is a key of the website, but no cert"),
+        ("certificate: none.pem, key: website.key", "website.certificate: there is no file"),
+        ("certificate: website.pem, key: website.pem", "website.key: "),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_stops_the_start_and_says_what_helps(
+    given: str, words: str, site: Site, tmp_path: Path
+) -> None:
+    write_certificate(tmp_path)
+    listen = f'listen: "127.0.0.1:{site.web}"'
+    site.change(listen, f"{listen}, {given}")
+    (found,) = errors(judge_start(site.file, tmp_path / "state"))
+    assert f"{site.file}:4: error: {words}" in found
+    assert "; " in found, "the remedy"
+    assert errors(judge_file(site.file)) == [found]
+    take_and_leave(site.web)
+
+
+def test_offline_says_that_the_certificate_was_not_looked_at(site: Site, tmp_path: Path) -> None:
+    encrypted(site, tmp_path)
+    (tmp_path / "website.key").unlink()
+    judgement = judge_file(site.file, offline=True)
+    assert errors(judgement) == []
+    assert any("certificate" in one for one in judgement.left_out)
+
+
+def shown(port: int) -> str:
+    """Return the certificate that is shown at a port."""
+    return ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
+
+
+@pytest.mark.proves("W15")
+@pytest.mark.real
+def test_sighup_takes_a_renewed_certificate_and_keeps_the_old_one_if_it_cannot(
+    site: Site, tmp_path: Path
+) -> None:
+    with gateway(site.file, tmp_path / "state") as running:
+        wait_until(is_up(site), 20.0, "the website")
+        encrypted(site, tmp_path)
+        running.process.send_signal(signal.SIGHUP)
+        file = tmp_path / "website.pem"
+        wait_until(lambda: with_tls(site) == file.read_text(), 20.0, "https")
+        assert health(site.web) is not None, "for the service manager"
+        before = file.read_text()
+
+        with socket.create_connection(("127.0.0.1", site.web)) as raw:
+            context = ssl.create_default_context(cafile=str(file))
+            with context.wrap_socket(raw, server_hostname="127.0.0.1") as page:
+                (tmp_path / "website.key").write_text("not a key")
+                running.process.send_signal(signal.SIGHUP)
+                running.wait_to_say("error: website.key: ")
+                running.wait_to_say("the previous one stays in force")
+                assert shown(site.web) == before
+
+                write_certificate(tmp_path, 2)
+                running.process.send_signal(signal.SIGHUP)
+                wait_until(lambda: shown(site.web) == file.read_text(), 20.0, "the renewed one")
+                page.sendall(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+                page.settimeout(5)
+                assert page.recv(100).startswith(b"HTTP/1.0 "), "nothing was closed"
+        assert "PRIVATE KEY-----" not in running.said
+        running.end(signal.SIGTERM, 20.0)
+        assert running.process.returncode == 0
+
+
+def with_tls(site: Site) -> str | None:
+    try:
+        return shown(site.web)
+    except OSError:  # not yet
+        return None

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 import knxgw.config.model as words
-from knxgw import living
+from knxgw import judgement, living
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
-from knxgw.config.load import parse_configuration
+from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
@@ -42,6 +42,7 @@ SERIAL = {
     "connection": {"type": "serial", "unit": 5},
 }
 PLAIN: dict[str, Any] = {
+    "website": {"certificate": "keys", "key": "keys"},
     "knx": {"link": "tunnelling", "gateway": "10.0.0.9", "keyring": "keys", "local_ip": "10.0.0.3"},
     "serial": {"port": "/dev/ttyUSB0"},
     "charging_points": [KEBA],
@@ -238,6 +239,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     file = tmp_path / "site.yaml"
     file.write_text(SITE.replace("LOAD_MANAGEMENT", SHARINGS[0]), encoding="utf-8")
     assert judge_file(file).prepared is None, "nothing is kept"
+    (tmp_path / "keys").write_text("for the tests")
     configuration = understood({**PLAIN, "knx": {"link": "none"}}, tmp_path)
     assert configuration is not None
     data = KeyringData(group_keys={"1/1/50": bytes(16)})
@@ -251,6 +253,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     use_the_line(configuration)
     living._host_names(configuration)
     living._trusted_proxy(configuration)
+    judgement._certificate(load_configuration(file, catalogue()), configuration)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",
         "SubmeterSettings",

@@ -2,8 +2,9 @@
 
 from http.cookiejar import CookieJar
 from pathlib import Path
+from ssl import SSLContext
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+from urllib.request import HTTPCookieProcessor, HTTPSHandler, OpenerDirector, build_opener
 
 from knxgw.store import initial_password
 
@@ -13,10 +14,16 @@ PASSWORD = "a visitor's sentence"  # noqa: S105 - of the tests
 class Visitor:
     """A browser without scripts, with the cookies of one log-in."""
 
-    def __init__(self, port: int) -> None:
-        self._base = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, trust: SSLContext | None = None) -> None:
+        """Visit a port of this machine; `trust`: by https."""
+        self._base = f"http{'' if trust is None else 's'}://127.0.0.1:{port}"
         self.cookies = CookieJar()
-        self._browser: OpenerDirector = build_opener(HTTPCookieProcessor(self.cookies))
+        cookies, tls = HTTPCookieProcessor(self.cookies), HTTPSHandler(context=trust)
+        self._browser: OpenerDirector = build_opener(cookies, tls)
+
+    def say(self, **headers: str) -> None:
+        """Send headers with every request from now on."""
+        self._browser.addheaders = list(headers.items())
 
     @property
     def session(self) -> tuple[str, str]:

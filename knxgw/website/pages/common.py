@@ -216,9 +216,14 @@ def static(digest: str, name: str) -> Response:
 def health() -> Response:
     """Tell the service manager whether the device works."""
     bridge = site().bridge
-    ready = bridge.is_ready()
-    text = "ready\n" if ready else "starting\n"
-    return Response(text, 200 if ready else 503, dict(bridge.identity), mimetype="text/plain")
+    status, text = bridge.health()
+    return Response(text, status.value, dict(bridge.identity), mimetype="text/plain")
+
+
+def _keep(answer: AnyResponse, cookie: str, wanted: str) -> None:
+    """Let the browser keep a choice for a year."""
+    secure = request.is_secure
+    answer.set_cookie(cookie, wanted, max_age=YEAR_S, samesite="Lax", httponly=True, secure=secure)
 
 
 @pages.post("/language")
@@ -228,7 +233,7 @@ def choose_language() -> AnyResponse:
     wanted = request.form.get("language", "")
     answer = redirect(local_target(request.form.get("next")), 303)
     if wanted in LANGUAGES:
-        answer.set_cookie(LANGUAGE_COOKIE, wanted, max_age=YEAR_S, samesite="Lax", httponly=True)
+        _keep(answer, LANGUAGE_COOKIE, wanted)
     return answer
 
 
@@ -238,5 +243,5 @@ def choose_theme() -> AnyResponse:
     wanted = request.form.get("theme", "")
     answer = redirect(local_target(request.form.get("next")), 303)
     if wanted in THEMES:
-        answer.set_cookie(THEME_COOKIE, wanted, max_age=YEAR_S, samesite="Lax", httponly=True)
+        _keep(answer, THEME_COOKIE, wanted)
     return answer

@@ -28,6 +28,7 @@ def settings() -> str:
     return render_template(
         "settings.html",
         sessions=gate.accounts.sessions_for(gate.token() or ""),
+        certificate=bridge.certificate(),
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,

@@ -1,0 +1,139 @@
+"""The website's own certificate: reads it with its key, and says what is wrong with either.
+
+What a key file contains is never part of a message. Source: website 15.
+"""
+
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from knxgw.catalogue.messages import Message, message
+from knxgw.errors import ConfigError, FileLine, Finding, Severity
+
+CERTIFICATE_KEY, KEY_KEY = "website.certificate", "website.key"
+LARGEST_FILE = 1 << 20  # bytes; a chain of certificates has some thousand
+SOON = timedelta(days=21)
+_SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate that can be used, with what a person compares."""
+
+    context: ssl.SSLContext = field(repr=False)  # has the key
+    fingerprint: str  # SHA-256 of the certificate, as browsers show it
+    names: tuple[str, ...]  # hosts and addresses that it is for
+    valid_from: datetime
+    valid_until: datetime
+
+    def findings(self, now: datetime) -> list[Finding]:
+        """Return what whoever starts the gateway is told of it, risks included."""
+        day = f"{self.valid_until:%Y-%m-%d}"
+        names = ", ".join(self.names) or "-"
+        used = message("certificate_used", names=names, day=day, fingerprint=self.fingerprint)
+        found = [_finding(CERTIFICATE_KEY, used, Severity.NOTE)]
+        if now < self.valid_from:
+            found.append(_risk("certificate_not_yet_valid", f"{self.valid_from:%Y-%m-%d}"))
+        elif now >= self.valid_until:
+            found.append(_risk("certificate_expired", day))
+        elif now >= self.valid_until - SOON:
+            found.append(_risk("certificate_expires_soon", day))
+        if not self.names:
+            words = message("certificate_without_names")
+            found.append(_finding(CERTIFICATE_KEY, words, Severity.WARNING))
+        return found
+
+
+def load_certificate(certificate: Path, key: Path) -> Certificate:
+    """Read a certificate, its chain and its key. Raises: ConfigError.
+
+    An expired one is read as well: charging must start, whatever browsers say of the website.
+    """
+    leaf = _leaf(certificate)
+    _check_key(key, leaf)
+    return Certificate(
+        context=_context(certificate, key),
+        fingerprint=leaf.fingerprint(SHA256()).hex(":").upper(),
+        names=_names(leaf),
+        valid_from=leaf.not_valid_before_utc.astimezone(UTC),
+        valid_until=leaf.not_valid_after_utc.astimezone(UTC),
+    )
+
+
+def _leaf(file: Path) -> x509.Certificate:
+    """Return the first certificate of a file: the one of the website itself."""
+    data = _read(file, CERTIFICATE_KEY)
+    try:
+        return x509.load_pem_x509_certificates(data)[0]
+    except ValueError:
+        raise _mistake(CERTIFICATE_KEY, message("certificate_not_pem", file=str(file))) from None
+
+
+def _check_key(file: Path, leaf: x509.Certificate) -> None:
+    data = _read(file, KEY_KEY)
+    try:
+        key = load_pem_private_key(data, password=None)
+        is_same = key.public_key().public_bytes(*_SPKI) == leaf.public_key().public_bytes(*_SPKI)
+    except TypeError:
+        raise _mistake(KEY_KEY, message("key_has_password", file=str(file))) from None
+    except (ValueError, UnsupportedAlgorithm):  # their words may repeat what the file contains
+        raise _mistake(KEY_KEY, message("key_not_pem", file=str(file))) from None
+    if not is_same:
+        raise _mistake(KEY_KEY, message("key_of_another_certificate", file=str(file)))
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return how the website speaks TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key, password=str)  # OpenSSL must not ask a terminal
+    except OSError as err:
+        reason = getattr(err, "reason", None) or err.strerror or type(err).__name__
+        words = message("certificate_refused", file=str(certificate), reason=str(reason))
+        raise _mistake(CERTIFICATE_KEY, words) from None
+    return context
+
+
+def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return ()
+    hosts = found.get_values_for_type(x509.DNSName)
+    return (*hosts, *(str(one) for one in found.get_values_for_type(x509.IPAddress)))
+
+
+def _read(file: Path, key: str) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(LARGEST_FILE)
+    except FileNotFoundError:
+        raise _mistake(key, message("named_file_missing", file=str(file))) from None
+    except OSError:
+        raise _mistake(key, message("named_file_unreadable", file=str(file))) from None
+
+
+def _risk(id: str, day: str) -> Finding:  # noqa: A002 - it is one
+    return _finding(CERTIFICATE_KEY, message(id, day=day), Severity.WARNING)
+
+
+def _finding(key: str, words: Message, severity: Severity = Severity.ERROR) -> Finding:
+    """Return a finding about a key; whoever knows the configuration file gives it its place."""
+    return Finding(place=FileLine("configuration", 1, key), words=words, severity=severity)
+
+
+def _mistake(key: str, words: Message) -> ConfigError:
+    return ConfigError([_finding(key, words)])
