@@ -20,7 +20,9 @@ from knxgw.config.model import (
 
 def summary(configuration: Configuration) -> Iterator[str]:
     """Yield what a site is made of, a line each."""
-    yield f"website: http://{configuration.website.host}:{configuration.website.port}/"
+    website = configuration.website
+    scheme = "http" if website.certificate is None else "https"
+    yield f"website: {scheme}://{website.host}:{website.port}/"
     yield f"KNX: {_knx(configuration.knx)}, {len(configuration.group_objects)} group objects linked"
     yield f"load management: {_load_management(configuration.load_management)}"
     if configuration.load_management.mode is LoadManagementMode.DYNAMIC:

@@ -41,16 +41,16 @@ class Certificate:
         day = f"{self.valid_until:%Y-%m-%d}"
         names = ", ".join(self.names) or "-"
         used = message("certificate_used", names=names, day=day, fingerprint=self.fingerprint)
-        found = [_finding(CERTIFICATE_KEY, used, Severity.NOTE)]
+        found = [_finding(used, Severity.NOTE)]
         if now < self.valid_from:
-            found.append(_risk("certificate_not_yet_valid", f"{self.valid_from:%Y-%m-%d}"))
+            begins = f"{self.valid_from:%Y-%m-%d}"
+            found.append(_finding(message("certificate_not_yet_valid", day=begins)))
         elif now >= self.valid_until:
-            found.append(_risk("certificate_expired", day))
+            found.append(_finding(message("certificate_expired", day=day)))
         elif now >= self.valid_until - SOON:
-            found.append(_risk("certificate_expires_soon", day))
+            found.append(_finding(message("certificate_expires_soon", day=day)))
         if not self.names:
-            words = message("certificate_without_names")
-            found.append(_finding(CERTIFICATE_KEY, words, Severity.WARNING))
+            found.append(_finding(message("certificate_without_names")))
         return found
 
 
@@ -126,14 +126,12 @@ def _read(file: Path, key: str) -> bytes:
         raise _mistake(key, message("named_file_unreadable", file=str(file))) from None
 
 
-def _risk(id: str, day: str) -> Finding:  # noqa: A002 - it is one
-    return _finding(CERTIFICATE_KEY, message(id, day=day), Severity.WARNING)
-
-
-def _finding(key: str, words: Message, severity: Severity = Severity.ERROR) -> Finding:
+def _finding(
+    words: Message, severity: Severity = Severity.WARNING, key: str = CERTIFICATE_KEY
+) -> Finding:
     """Return a finding about a key; whoever knows the configuration file gives it its place."""
     return Finding(place=FileLine("configuration", 1, key), words=words, severity=severity)
 
 
 def _mistake(key: str, words: Message) -> ConfigError:
-    return ConfigError([_finding(key, words)])
+    return ConfigError([_finding(words, Severity.ERROR, key)])

@@ -52,6 +52,11 @@ class HandedOver(BaseWSGIServer):
             self.drop_waiting()
             raise
 
+    def end(self) -> None:
+        """Take no more, and close what waits; waitress's own part is closed by whoever has it."""
+        self._bell.close()
+        self.drop_waiting()
+
     def drop_waiting(self) -> None:
         """Close the connections that nobody has served yet."""
         with suppress(IndexError):
@@ -75,9 +80,3 @@ class HandedOver(BaseWSGIServer):
             return self._waiting.popleft()
         except (BlockingIOError, IndexError):
             return None
-
-    def close(self) -> None:
-        """Close what waits, and leave waitress's map."""
-        super().close()
-        self._bell.close()
-        self.drop_waiting()

@@ -163,4 +163,6 @@ class WebsiteServer:
     def _close_all(self) -> None:
         for server in self._servers:  # a page that took too long has nobody to tell
             server.pull_trigger = lambda: None  # type: ignore[method-assign]  # of this one only
+            if isinstance(server, HandedOver):
+                server.end()
         wasyncore.close_all(map=self._places, ignore_all=True)

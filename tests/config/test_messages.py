@@ -29,6 +29,8 @@ NAMED_FILES = {  # about a file that a parameter names
     *("expected_file_name", "keyring_password_missing", "named_file_missing"),
     *("keyring_signature", "keyring_unreadable", "keyring_is_none"),
     *("password_file_unreadable", "password_file_no_text"),
+    *("certificate_not_pem", "key_not_pem", "key_has_password", "key_of_another_certificate"),
+    *("website_key_missing", "website_certificate_missing", "certificate_refused"),
 }
 
 

@@ -24,6 +24,14 @@ MISTAKES = {
         HOME + "website: {host_names: [garage, 'host!']}\n",
         "4: error: website.host_names: 'host!' is not an IPv4 address or host name",
     ),
+    "a certificate of the website without its key": (
+        HOME + f"website: {{certificate: {__file__}}}\n",
+        "4: error: website.key: there is a certificate of the website, but no key",
+    ),
+    "a key of the website without its certificate": (
+        HOME + f"website: {{key: {__file__}}}\n",
+        "4: error: website.certificate: there is a key of the website, but no certificate",
+    ),
     "names of the website that are no list of names": (
         HOME + "website: {host_names: [[garage]]}\n",
         "4: error: website.host_names: expected a single value",
