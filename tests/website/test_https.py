@@ -91,8 +91,8 @@ def test_pages_come_encrypted_and_the_session_belongs_to_this_host_alone(at: Enc
     visitor = at.visitor()
     visitor.log_in(PASSWORD)
     assert "Charge (8)" in visitor.page("/")
-    (session,) = [one for one in visitor.cookies if one.name.endswith(at.website.bridge.cookie)]
-    assert session.name == f"__Host-{at.website.bridge.cookie}"
+    (session,) = [one for one in visitor.cookies if at.website.bridge.cookie in one.name]
+    assert session.name == f"__Host-{at.website.bridge.cookie}_{at.port}"
     assert session.secure
     assert session.path == "/"
     with at.connect() as browser:
@@ -201,8 +201,8 @@ def test_live_values_come_through_the_relay_at_once(at: Encrypted) -> None:
     visitor.log_in(PASSWORD)
     cookie = "; ".join(f"{one.name}={one.value}" for one in visitor.cookies)
     with at.connect() as browser:
-        head = f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n"
-        browser.sendall(head.encode())
+        head = f"Host: 127.0.0.1:{at.port}\r\nCookie: {cookie}\r\n\r\n"
+        browser.sendall(f"GET /api/v1/events HTTP/1.1\r\n{head}".encode())
         received = b""
         while (found := SNAPSHOT.search(received)) is None:
             received += browser.recv(65_536)
