@@ -92,7 +92,7 @@ class WebsiteServer:
                 server = HandedOver(
                     InTurn(app), listener.address, self._places, self._dispatcher, SETTINGS
                 )
-                self._relay = Relay(sockets, _services(bridge, server), self._fail)
+                self._relay = Relay(sockets, _services(bridge, inner), self._fail)
         except BaseException:
             for one in sockets:
                 one.close()
