@@ -89,7 +89,7 @@ class WebsiteServer:
                     **SETTINGS,
                 )
             else:
-                server = HandedOver(
+                inner = HandedOver(
                     InTurn(app), listener.address, self._places, self._dispatcher, SETTINGS
                 )
                 self._relay = Relay(sockets, _services(bridge, inner), self._fail)
