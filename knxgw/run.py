@@ -107,6 +107,8 @@ class Stop:
         self._loop.call_soon_threadsafe(later)
 
     def _end_for(self, after: AfterEnd) -> None:
+        if self.after is AfterEnd.RESTART and after is AfterEnd.RESET:
+            self.after = after  # its page says so, whatever was pressed before
         if not self.ending.done():
             self.after = after
             self.ending.set_result(None)

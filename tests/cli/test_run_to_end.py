@@ -88,6 +88,18 @@ async def test_an_end_is_not_lost_behind_a_reload_that_was_asked_for_first() -> 
     assert stop.is_ending()
 
 
+@pytest.mark.real
+@pytest.mark.parametrize("first", ["restart", "reset"])
+async def test_a_reset_is_done_also_where_a_restart_was_asked_for_too(first: str) -> None:
+    stop = Stop()
+    control = stop.control()
+    for ask in (getattr(control, first), control.restart, control.reset, control.restart):
+        ask()
+    await asyncio.wait_for(stop.asked.wait(), 2)
+    await asyncio.sleep(0)
+    assert stop.after is AfterEnd.RESET
+
+
 class BrokenLink:
     """A link that is no use: whoever starts with it fails."""
 
