@@ -107,7 +107,7 @@ function grid(top, y, width) {
 }
 
 function times(x, count, bottom) {
-  return [0, 0.25, 0.5, 0.75, 1].map((part) => make("text", { x: x(part * count), y: bottom + 17, class: `label ${["start", "middle", "end"][part === 0 ? 0 : part === 1 ? 2 : 1]}` }, hours.format(data.startMs + part * (data.last - data.first + 1) * data.step_s * 1000)));
+  return (x(count) - x(0) < 240 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((part) => make("text", { x: x(part * count), y: bottom + 17, class: `label ${["start", "middle", "end"][part === 0 ? 0 : part === 1 ? 2 : 1]}` }, hours.format(data.startMs + part * (data.last - data.first + 1) * data.step_s * 1000)));
 }
 
 function gaps(isGap) {
