@@ -283,39 +283,43 @@ class CycleState:
         )
 
     def _next_due_at(self) -> float:
-        """Return until when time alone changes nothing: the next cycle is due then [monotonic s]."""
+        """Return until when time alone changes nothing: the next cycle is due then [monotonic s].
+
+        That is now while something is being timed in each cycle, or a participant could get more by waiting
+        a moment. Otherwise it is the first instant at which anything ends.
+        """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
-        waits = any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
         if (
-            waits
+            any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
             or self.overcurrent.needs_supervision
             or self.is_held_at_minimum
             or not self.is_at_target
+            or any(map(self.is_awaiting_release, self.participants.values()))
         ):
-            return now_s
-        if any(map(self.is_awaiting_release, self.participants.values())):
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)
             if alive_at is not None:
                 due_at = min(due_at, alive_at + self.settings.timeout_s)
-        window = meters.window_s(self.state.meter)
+        window_s = meters.window_s(self.state.meter)
         for phase, expires_at in zip(self.phases, self.peak_expires_at, strict=True):
-            hold_s = window * 2**phase.back_off
-            due_at = min(due_at, expires_at)
-            if (
-                phase.excess_since is not None
-                and now_s < phase.excess_since + LOW_EXCESS_S < due_at
-            ):
-                due_at = phase.excess_since + LOW_EXCESS_S
-            if now_s <= phase.reduced_at + hold_s < due_at:
-                due_at = phase.reduced_at + hold_s
-            if phase.back_off:
-                due_at = min(due_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
+            due_at = min(due_at, expires_at, self._next_change_of_phase_at(phase, window_s))
         if self.turn is not None:
             due_at = min(due_at, max(now_s, self.turn.since + queues.NEXT_WAITS_S))
         return min(due_at, self._next_turn_at())
+
+    def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
+        """Return when a small excess has lasted, raising may go on, or a longer window ends [monotonic s]."""
+        next_at = NEVER
+        hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
+        if hold_ends_at >= self.now_s:
+            next_at = hold_ends_at
+        if phase.excess_since is not None and phase.excess_since + LOW_EXCESS_S > self.now_s:
+            next_at = min(next_at, phase.excess_since + LOW_EXCESS_S)
+        if phase.back_off:
+            next_at = min(next_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
+        return next_at
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
         """Tell whether the base load is a range, and a value in force will narrow it once all is at rest."""

@@ -33,7 +33,7 @@ What each function may assume: the previous state was left by a cycle or by a fu
 Source: load-management 3, 7, 10.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -81,40 +81,59 @@ def after_meter_value(
 ) -> LoadManagement:
     """Return the state after a value of one phase of the smart meter.
 
-    `observations`: the last ones of the charging points, by number. Source: load-management 3.1, 7.
+    `observations`: the last ones of the charging points, by number. A cycle is due if the base load or a
+    finding about the meter has changed. A complete set ends an emergency. Source: load-management 3.1, 7.
     """
-    sets_before = state.meter.sets.count
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
         return replace(state, meter=meter)
-    phase, value = reading.phase, meter.values[reading.phase]
-    phases = list(state.phases)
-    one = phases[phase] = phases[phase].clone()
-    sample = Sample(
-        current_ma=value.current_ma if value else 0,
-        sampled_at=now_s - settings.meter_delay_s,
-        arrived_at=now_s,
-        is_from_slow_meter=meter.spacing_s > settings.raise_spacing_s,
-    )
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
     ]
-    add_sample(one, phase, sample, participants, settings)
-    note_base_load(one, now_s, window_s(meter))
-    if value and not value.is_over_range:
-        report = follows.Report(now_s, value.current_ma, meter.total_ma)
-        one.follow_check = follows.add_report(
-            one.follow_check, phase, report, participants, meter.spacing_s
-        )
+    phase = reading.phase
     before = state.phases[phase]
-    moved = (one.base_ma, one.uncertainty_ma) != (before.base_ma, before.uncertainty_ma)
-    moved = moved or one.follow_check.finding is not before.follow_check.finding
-    due_at = now_s if moved or one.pending_samples else state.due_at
-    state = state.with_meter_value(meter, tuple(phases), due_at)
-    if state.is_emergency and meter.sets.count > sets_before:
-        return _with_emergency_ended(state, now_s)
-    return state
+    after = before.clone()
+    _update_phase(after, phase, meter, participants, settings)
+    is_moved = (
+        after.base_ma != before.base_ma
+        or after.uncertainty_ma != before.uncertainty_ma
+        or after.follow_check.finding is not before.follow_check.finding
+    )
+    due_at = now_s if is_moved or after.pending_samples else state.due_at
+    phases = tuple(after if index == phase else one for index, one in enumerate(state.phases))
+    has_new_set = meter.sets.count > state.meter.sets.count
+    state = state.with_meter_value(meter, phases, due_at)
+    return _with_emergency_ended(state, now_s) if state.is_emergency and has_new_set else state
+
+
+def _update_phase(
+    phase_state: PhaseState,
+    phase: int,
+    meter: Meter,
+    participants: Sequence[Participant],
+    settings: Settings,
+) -> None:
+    """Update a phase by the value that the meter has just reported of it: base load, and whether it follows.
+
+    A value over range does not tell whether it follows.
+    """
+    value = meter.values[phase]
+    if value is None:
+        return
+    sample = Sample(
+        current_ma=value.current_ma,
+        sampled_at=value.arrived_at - settings.meter_delay_s,
+        arrived_at=value.arrived_at,
+        is_from_slow_meter=meter.spacing_s > settings.raise_spacing_s,
+    )
+    add_sample(phase_state, phase, sample, participants, settings)
+    note_base_load(phase_state, value.arrived_at, window_s(meter))
+    if not value.is_over_range:
+        report = follows.Report(value.arrived_at, value.current_ma, meter.total_ma)
+        phase_state.follow_check = follows.add_report(
+            phase_state.follow_check, phase, report, participants, meter.spacing_s
+        )
 
 
 def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:

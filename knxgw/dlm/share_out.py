@@ -38,19 +38,14 @@ OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 def share_out(cycle: CycleState) -> None:
     """Allocate the room: admit newcomers, lower, start, raise, and note the reason of each offer.
 
-    Source: load-management 8, 9.
+    An idle participant has its minimum, and no part in the allocation. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
     waiting = [participant for participant in active if participant.offer_ma == 0]
     _end_turn(cycle, waiting)
-    admitted: list[Participant] = []
-    if waiting:
-        waiting.sort(key=lambda participant: _admission_order(cycle, participant))
-        _rotate_if_due(cycle, running, waiting)
-        admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
-        _note_failures(cycle, running, waiting, admitted)
+    admitted = _admit_newcomers(cycle, running, waiting) if waiting else []
     requests = {
         participant.settings.number: _allocation_request(cycle, participant)
         for participant in (*running, *admitted)
@@ -68,21 +63,45 @@ def share_out(cycle: CycleState) -> None:
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
-            _lower_for_newcomer(
-                cycle, running, participant, _allocated(cycle.certain_room_ma, others_ma, requests)
-            )
-        if not is_moment_complete(cycle.meter, participant.phases, cycle.now_s):
-            cycle.is_at_target = False
-        elif cycle.try_to_claim_start(cycle.room_to_raise_ma, participant):
-            cycle.start(participant)
-        else:
-            note_trial(participant, running, cycle.now_s)
+            certain_ma = _allocated(cycle.certain_room_ma, others_ma, requests)
+            _lower_for_newcomer(cycle, running, participant, certain_ma)
+        _start_if_possible(cycle, running, participant)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
     note_reasons(cycle, running, waiting, target_ma)
     for participant in eligible:
         if participant.is_idle:
             cycle.set_offer(participant, participant.settings.minimum_ma)
             cycle.reasons[participant.settings.number] = Reason.IDLE
+
+
+def _admit_newcomers(
+    cycle: CycleState, running: list[Participant], waiting: list[Participant]
+) -> list[Participant]:
+    """Return the waiting participants that get a minimum if the others give way.
+
+    `waiting` is put into the order of admission. With the queue one of `running` may be stopped for one
+    that waits, and is taken out. It is noted for whom others gave way in vain.
+    """
+    waiting.sort(key=lambda participant: _admission_order(cycle, participant))
+    _rotate_if_due(cycle, running, waiting)
+    admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
+    _note_failures(cycle, running, waiting, admitted)
+    return admitted
+
+
+def _start_if_possible(
+    cycle: CycleState, running: list[Participant], newcomer: Participant
+) -> None:
+    """Start an admitted newcomer if its minimum fits by now; else the others are still giving way.
+
+    It waits for the other telegrams of a moment, because a phase may carry more than it reported last.
+    """
+    if not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
+        cycle.is_at_target = False
+    elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
+        cycle.start(newcomer)
+    else:
+        note_trial(newcomer, running, cycle.now_s)
 
 
 def _allocation_request(cycle: CycleState, participant: Participant) -> AllocationRequest:
@@ -337,22 +356,19 @@ def _try_to_readmit(
 def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
     """Lower the offers that are too high, at once; note it where the line was in danger.
 
+    A share that is a little less lowers none, unless the line is in danger or a cap is below the offer.
     Source: load-management 9.3.
     """
-    settings = cycle.settings
     danger = _update_dangers(cycle, running)
     again, still_over = _phases_in_danger_again(cycle, danger), _phases_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        is_blind = not participant.settings.measures_current and not again.isdisjoint(
-            participant.phases
-        )
-        if is_blind or not still_over.isdisjoint(participant.phases):
+        if _needs_minimum(participant, again, still_over):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
-        step_ma = max(settings.lower_from_ma, participant.settings.resolution_ma)
+        step_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
         has_shrunk = participant.offer_ma - target_ma > step_ma
         is_capped = participant.highest_offer_ma < participant.offer_ma
         if is_safety:
@@ -362,6 +378,20 @@ def _lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, 
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
                     _note_reduction(cycle, cycle.phases[index])
+
+
+def _needs_minimum(
+    participant: Participant, in_danger_again: set[int], still_over_range: set[int]
+) -> bool:
+    """Tell whether only the minimum is certain to help on one of its phases.
+
+    By how much a phase over range carries too much is not known. Where a reduction has not helped, it is
+    not known what a participant without measurement draws.
+    """
+    if not still_over_range.isdisjoint(participant.phases):
+        return True
+    is_measured = participant.settings.measures_current
+    return not is_measured and not in_danger_again.isdisjoint(participant.phases)
 
 
 def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:

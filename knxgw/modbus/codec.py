@@ -50,7 +50,7 @@ def decode(point: Point, registers: Sequence[int]) -> Raw | None:
         return data.hex().upper()
     if point.type is RegisterType.BCD_HMS32:
         return _decode_bcd_hms(point, data)
-    if point.is_invalid(int.from_bytes(data, "big")):  # the bits: 0x8000 is meant as written
+    if point.is_invalid(int.from_bytes(data, "big")):  # the bits are compared, not a signed number
         return None
     return _decode_number(point, data)
 

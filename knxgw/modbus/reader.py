@@ -184,7 +184,11 @@ class Reader:
             self._interpreter.mark_missing(self._missing.never_answered())
 
     def note_refusal(self, request: Read, error: PeerRefusedError) -> Refusal:
-        """Note a refused block; read it in parts, or seldom, if the device can do without it."""
+        """Note a refused block; read it in parts, or seldom, if the device can do without it.
+
+        It is read in parts if it was never answered, because one of its points may be missing. A block that
+        is seldom read already is so even less often.
+        """
         block = request.block
         if block in self._missing:
             self._missing.note_refusal(block, self.schedule)
