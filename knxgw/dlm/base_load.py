@@ -245,9 +245,9 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
         if absent_s is not None and absent_s <= window_s * 2**phase_state.back_off:
             phase_state.back_off_useful_at = now_s
     kept = [
-        PastBase(min(past.until, now_s), past.base_ma)
+        past if past.until <= now_s else PastBase(now_s, past.base_ma)
         for past in phase_state.history
-        if past.base_ma > base_ma and min(past.until, now_s) >= forgotten_until
+        if past.base_ma > base_ma and past.until >= forgotten_until
     ]
     phase_state.history = (*kept, PastBase(IN_FORCE, base_ma))
 
