@@ -35,7 +35,7 @@ QUESTIONS = (
         marked("Why does a vehicle charge so slowly?"),
         marked(
             'The card says what limits the current. "Fuse and reserve" means that the building uses the '
-            'rest; "the vehicle takes no more" means that the vehicle itself decides. A session that has '
+            'rest; "the vehicle draws no more" means that the vehicle itself decides. A session that has '
             "just begun is raised step by step."
         ),
     ),
