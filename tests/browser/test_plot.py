@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.site import DemoSite, Visit, visit
+from tests.support.waiting import wait_until
 
 NUMBER = r"(-?[\d.]+) A"
 
@@ -17,6 +18,11 @@ def recorded(page: Page) -> dict[str, Any]:
         "async () => (await fetch('/api/v1/plot?range=1h&phase=1')).json()"
     )
     return found
+
+
+def steps_with_values(page: Page) -> int:
+    """Return how many steps have a measured current."""
+    return sum(one is not None for one in recorded(page)["values"].get("measured", []))
 
 
 def table(page: Page) -> dict[str, list[str]]:
@@ -31,6 +37,8 @@ def table(page: Page) -> dict[str, list[str]]:
 def test_cursor_values_and_download_agree(browser: Browser, demo: DemoSite, signed_in: str) -> None:
     with visit(browser, demo, signed_in, width=1280) as seen:
         page = seen.open("/")
+        wait_until(lambda: steps_with_values(page) > 6, 30.0, "a demo that has just begun")
+        page.reload()
         plot = page.locator("svg.plot")
         expect(plot.locator("path.base")).to_be_visible()
         plot.focus()
