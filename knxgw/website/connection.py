@@ -17,6 +17,7 @@ from waitress.task import ErrorTask
 from knxgw.website.security import HEADERS
 
 MOST_CONNECTIONS = 380  # below the limit at which waitress takes no more
+MOST_WAITING = 2  # requests of a connection: the one that is answered, and the next
 SLOWEST_S = 60.0  # from the first byte of a request to its last
 TAKES_NOTHING_S = 20.0  # an answer waits for a reader so long
 _NOT_KEPT = ("Cache-Control", "no-store")
@@ -32,7 +33,7 @@ class Refusal(ErrorTask):
 
 
 class Connection(HTTPChannel):
-    """A connection that has one request at a time, and ends if it is too slow."""
+    """A connection that has one request answered at a time, and ends if it is too slow."""
 
     error_task_class = Refusal
     _map: Mapping[int, object]  # all that the server looks after
@@ -49,7 +50,10 @@ class Connection(HTTPChannel):
             _make_room(others)
 
     def received(self, data: bytes) -> bool:
-        """Read a request; whoever sends the next one before the answer gets no other answer."""
+        """Read a request; whoever sends several before the answer gets no more than two.
+
+        A second one is no haste: a browser has its answer a moment before the first one leaves the list here.
+        """
         if self._is_last:
             return False
         is_first = self.request is None
@@ -57,11 +61,11 @@ class Connection(HTTPChannel):
         if is_first and self.request is not None:
             self.waits_since = self.last_activity
         with self.requests_lock:
-            if len(self.requests) > 1:
+            if len(self.requests) > MOST_WAITING:
                 self._is_last = True
-                for one in self.requests[1:]:
+                for one in self.requests[MOST_WAITING:]:
                     one.close()
-                del self.requests[1:]
+                del self.requests[MOST_WAITING:]
         return taken
 
     def service(self) -> None:

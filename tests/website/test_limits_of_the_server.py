@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -146,7 +147,7 @@ def test_nobody_takes_all_places_or_all_threads(
     assert lines == [], "a stranger writes no lines into the log"
 
 
-def test_who_sends_the_next_question_before_the_answer_gets_one_answer(
+def test_who_sends_many_questions_before_the_answer_gets_two_answers(
     at: tuple[Website, int],
 ) -> None:
     with held(at[1], 1, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5) as (one,):
@@ -154,7 +155,7 @@ def test_who_sends_the_next_question_before_the_answer_gets_one_answer(
         with suppress(ConnectionResetError):
             while part := one.recv(4096):
                 answer += part
-    assert answer.count(b"HTTP/1.1 200") == 1
+    assert answer.count(b"HTTP/1.1 200") == 2
 
 
 @pytest.mark.parametrize(
@@ -183,3 +184,15 @@ def test_a_connection_that_is_too_slow_ends(begin: bytes, after_s: float) -> Non
         slow = [one.is_too_slow(began_s + after_s + more_s) for more_s in (-1, 1)]
         one.handle_close()
     assert slow == [False, True]
+
+
+def test_a_browser_that_asks_again_at_once_gets_every_answer(at: tuple[Website, int]) -> None:
+    """The answer leaves a moment before its request leaves the list of the connection."""
+    browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
+    for number in range(300):
+        browser.request("GET", "/health")
+        answer = browser.getresponse()
+        assert answer.status == 200, number
+        answer.read()
+        assert not answer.will_close, number
+    browser.close()
