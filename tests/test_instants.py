@@ -30,7 +30,7 @@ DURATIONS = {
         "min_interval_s",
         "state_cycle_s",
     },
-    "device": set[str](),
+    "device": {"lasts_s"},
     "dlm": {
         "fresh_s",
         "level_absent_s",

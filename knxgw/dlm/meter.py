@@ -96,7 +96,7 @@ def current_of_power(settings: Settings, power_w: float) -> float:
 
 def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
-) -> "TakenReading":
+) -> "CheckedReading":
     """Return the meter with a value of one phase, and whether the value was plausible.
 
     An implausible value changes nothing but its counter. Source: load-management 3.1.
@@ -108,7 +108,7 @@ def with_reading(
     )
     if not is_plausible or phase >= settings.phases:
         left_out = replace(meter, implausible_values=meter.implausible_values + 1)
-        return TakenReading(left_out, is_plausible=False)
+        return CheckedReading(left_out, is_plausible=False)
     is_over_range = reading.may_saturate and current_ma >= OVER_RANGE_MA
     if is_over_range:
         current_ma = OVER_RANGE_COUNTS_MA
@@ -127,10 +127,10 @@ def with_reading(
         supervised_since=meter.supervised_since,
         implausible_values=meter.implausible_values,
     )
-    return TakenReading(updated, is_plausible=True)
+    return CheckedReading(updated, is_plausible=True)
 
 
-class TakenReading(NamedTuple):
+class CheckedReading(NamedTuple):
     """The meter after a value of it, and whether that value was plausible."""
 
     meter: Meter

@@ -243,7 +243,7 @@ def _update_currents(
         or _may_draw_by_earlier_configuration(participant, currents_ma, now_s)
     ):
         _note_no_currents(participant, now_s)
-    elif not _is_taken_already(participant, observation):
+    elif not _is_updated_already(participant, observation):
         _take_currents(participant, currents_ma, observation.read_at, now_s)
     elif participant.has_valid_currents:  # without a new reading time alone may still free a phase
         _update_phases(participant, now_s)
@@ -258,7 +258,7 @@ def _note_no_currents(participant: Participant, now_s: float) -> None:
         participant.has_valid_currents, participant.plausible_since = False, None
 
 
-def _is_taken_already(participant: Participant, observation: Observation) -> bool:
+def _is_updated_already(participant: Participant, observation: Observation) -> bool:
     """Tell whether the reading of an observation was taken before, and has not been forgotten since.
 
     It is forgotten while the participant cannot be reached: `currents_ma` is None then, and its last

@@ -18,7 +18,7 @@ HELLO_S = 10.0  # from the connection to the end of the handshake
 STALL_S = 30.0  # for a client to take something of what waits for it
 LAST_S = 2.0  # for a client to take the last bytes and to close
 LONGEST_HEAD = 4096  # bytes, of a request that is not encrypted
-_TLS_HANDSHAKE = b"\x16"  # first byte; no request of HTTP begins with it. Source: RFC 8446 5.1
+_TLS_HANDSHAKE = b"\x16"  # first byte; no request of HTTP begins with it. Source: [rfc-8446] 5.1
 Watched = Iterator[tuple[socket.socket, int]]
 
 
