@@ -78,6 +78,7 @@ def test_a_user_of_one_point_sees_the_sessions_of_that_point(shown: Website) -> 
     assert "…C3D4" in guest.get("/history")
     assert "held back" not in guest.get("/history")
     assert guest.get("/history/sessions.csv").count("\n") == 2
+    assert "Who did what" not in guest.get("/history/starts"), "names and addresses of the others"
 
 
 def test_faults_and_changes_have_a_page(shown: Website) -> None:

@@ -14,6 +14,7 @@ from knxgw.monitoring.csv_table import Cell
 from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.history import MOST_EXPORTED, History, HistoryError, Month, whole_wh
 from knxgw.store.runs import RunEnding, RunRow
+from knxgw.website.access.roles import Right
 from knxgw.website.audit_words import action_words, address_words, change_words
 from knxgw.website.exports import csv_answer
 from knxgw.website.language import UNKNOWN, Language, marked, moment
@@ -143,11 +144,13 @@ def starts() -> str:
     words, bridge = language(), site().bridge
     now = bridge.utc_now()
     page = _history().runs(before=_before())
-    audit = bridge.accounts.audit_rows(limit=100) or ()
+    sees_audit = session().may(Right.USERS)  # names and addresses of the others
+    audit = (bridge.accounts.audit_rows(limit=100) or ()) if sees_audit else ()
     return render_template(
         "history_starts.html",
         rows=[_run(entry.row, words, now) for entry in page.entries],
         before=page.before,
+        sees_audit=sees_audit,
         audit=[
             {
                 "at": words.moment(moment(row.at), now),
