@@ -1,6 +1,5 @@
 """What the status page says of states and faults, from the station to the page."""
 
-import re
 from dataclasses import replace
 from html import unescape
 
@@ -33,7 +32,8 @@ def page(station: Station, language: str = "en") -> str:
 
 def parts(station: Station) -> tuple[str, str, str]:
     """Return what stands above the charging points, at the first, and at the second."""
-    above, first, second = re.split(r"1 Charging point 1|2 Charging point 2", page(station))
+    above, _, second = page(station).rpartition("2 Charging point 2")
+    above, _, first = above.rpartition("1 Charging point 1")
     return above, first, second
 
 
