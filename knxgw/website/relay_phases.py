@@ -251,12 +251,13 @@ class Encrypted:
 
     def _leaving(self) -> Phase:
         """Close as TLS wants it; the client's own word for that is not waited for."""
+        deadline_s = self._services.now_s() + LAST_S  # from before the client hears of it
         self._server.close()
         with suppress(OSError):
             self._client.unwrap()
         client = socket.socket(fileno=self._client.detach())
         client.settimeout(0)
-        return _Leaving(client, b"", self._services.now_s() + LAST_S)
+        return _Leaving(client, b"", deadline_s)
 
 
 class _Leaving:
