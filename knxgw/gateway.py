@@ -229,8 +229,7 @@ class Gateway:
         if self.application is not None:
             self.application.inbox.put(event)
 
-    @property
-    def port(self) -> KnxPort:
+    def connected_port(self) -> KnxPort:
         """Return the KNX port, which is connected. Raises: RejectedError."""
         if self._knx is None or not self._knx.is_up:
             raise RejectedError(NO_KNX)

@@ -118,19 +118,19 @@ class Service:
 
     async def read_object(self, number: int) -> None:
         """Read a group object from the bus. Raises: RejectedError."""
-        self._gateway.port  # noqa: B018 - raises where KNX is not connected
+        self._gateway.connected_port()
         self._gateway.objects.read_again(number)
         self._gateway.wake_knx()
 
     async def send_object(self, number: int) -> None:
         """Send the value that a group object has. Raises: RejectedError."""
-        self._gateway.port  # noqa: B018 - raises where KNX is not connected
+        self._gateway.connected_port()
         self._gateway.objects.send_again(number)
         self._gateway.wake_knx()
 
     async def write_object(self, number: int, text: str) -> None:
         """Write an input as a service: on the bus, and to our own objects there. Raises: RejectedError."""
-        port = self._gateway.port
+        port = self._gateway.connected_port()
         address, apci = self._gateway.objects.service_write(number, text)
         data = group_frame(port.individual_address, address, apci)
         if await port.send(data) is Outcome.DROPPED:
