@@ -70,10 +70,10 @@ def test_an_unchanged_offer_is_held_for_three_times_the_watchdogs_patience(
     assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
     site.driver.want(0)
     site.until(site.now_s + 10.0)
-    assert site.lowest_and_highest_ma(2 * model.watchdog.timeout_s) == (0, 0)
+    assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (0, 0)
     site.driver.want(16_000)
     site.until(site.now_s + settled_s(model))
-    assert site.lowest_and_highest_ma(2 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
+    assert site.lowest_and_highest_ma(3 * model.watchdog.timeout_s) == (offered_ma, offered_ma)
 
 
 @pytest.mark.parametrize("model", ARMED, ids=name_of)
