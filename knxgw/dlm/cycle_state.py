@@ -1,6 +1,7 @@
 """The working copy of one cycle of load management, and what every rule of a cycle asks it."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.config.model import Monitoring
@@ -8,6 +9,7 @@ from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
 from knxgw.dlm.draw_history import EARLY_S, must_be_obeyed_at
 from knxgw.dlm.participant import Participant
+from knxgw.dlm.phase_test import is_answer_awaited, next_test_at
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PastBase, PhaseState
@@ -56,6 +58,21 @@ class CycleState:
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self.is_in_high_power_window = now_s < state.high_power_until
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
+
+    @cached_property
+    def is_answer_awaited(self) -> bool:
+        """Tell whether a vehicle was lowered for a moment, and the meter is still to show on which phases.
+
+        That is for the begin of the cycle: a vehicle that it lowers is waited for from the next one on.
+        Source: load-management 4.7.
+        """
+        return not self.is_static and is_answer_awaited(
+            self.state.line_at_rest,
+            self.participants.values(),
+            self.settings,
+            self.state.meter.spacing_s,
+            self.now_s,
+        )
 
     @property
     def is_held_at_minimum(self) -> bool:
@@ -269,6 +286,7 @@ class CycleState:
             participants=self.participants,
             meter=self.meter,
             phases=tuple(self.phases),
+            line_at_rest=self.state.line_at_rest,
             is_emergency=self.is_emergency,
             starts_unmeasured=self.state.starts_unmeasured,
             high_power_until=self.state.high_power_until,
@@ -307,7 +325,8 @@ class CycleState:
             due_at = min(due_at, expires_at, self._next_change_of_phase_at(phase, window_s))
         if self.turn is not None:
             due_at = min(due_at, max(now_s, self.turn.since + queues.NEXT_WAITS_S))
-        return min(due_at, self._next_turn_at())
+        test_at = next_test_at(self.state.line_at_rest, self.participants.values())
+        return min(due_at, max(now_s, test_at), self._next_turn_at())
 
     def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
         """Return when a small excess has lasted, raising may go on, or a longer window ends [monotonic s]."""

@@ -42,13 +42,19 @@ from knxgw.charging.precedence import Constraint
 from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
-from knxgw.dlm.base_load import add_sample, note_base_load
+from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
 from knxgw.dlm.meter import Meter, window_s
 from knxgw.dlm.observe import observe
 from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases
+from knxgw.dlm.phase_test import with_reason_to_test
 from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
+from knxgw.dlm.used_phases import (
+    find_used_phases,
+    leave_out_unused,
+    line_at_rest,
+)
 
 
 def initial_state(
@@ -104,6 +110,8 @@ def after_meter_value(
     phases = tuple(after if index == phase else one for index, one in enumerate(state.phases))
     has_new_set = meter.sets.count > state.meter.sets.count
     state = state.with_meter_value(meter, phases, due_at)
+    if has_new_set:
+        state = _with_used_phases(state, settings, now_s, since=_oldest_value_at(meter))
     return _with_emergency_ended(state, now_s) if state.is_emergency and has_new_set else state
 
 
@@ -210,7 +218,45 @@ def _values_confirmed(
         one.follow_check.finding is not two.follow_check.finding
         for one, two in zip(phases, state.phases, strict=True)
     )
-    return replace(state, phases=tuple(phases), due_at=now_s if found else state.due_at)
+    state = replace(state, phases=tuple(phases), due_at=now_s if found else state.due_at)
+    return _with_used_phases(state, settings, now_s, since=now_s - AT_REST_S)
+
+
+def _oldest_value_at(meter: Meter) -> float:
+    """Return when the oldest value of a phase came [monotonic s]; there is one of each."""
+    return min(value.arrived_at for value in meter.values if value)
+
+
+def _with_used_phases(
+    state: LoadManagement, settings: Settings, now_s: float, *, since: float
+) -> LoadManagement:
+    """Return the state after the meter has shown which phases vehicles at unmeasured chargers use.
+
+    `since`: from when on its values of all phases count [monotonic s]. What was taken to flow on a phase
+    that is not used was the building's all the time. Source: load-management 4.7.
+    """
+    participants = state.participants
+    values = [value.current_ma for value in state.meter.values if value]
+    if len(values) < len(state.phases) or all(
+        one.settings.measures_current for one in participants.values()
+    ):
+        return state
+    sampled_at = since - settings.meter_delay_s
+    line = line_at_rest(values, sampled_at, now_s, participants.values(), settings)
+    if line is None:
+        return state
+    before = state.line_at_rest
+    changed = {} if before is None else find_used_phases(before, line, participants, now_s)
+    line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)
+    state = replace(state, line_at_rest=line)
+    if not changed:
+        return state
+    phases = [phase.clone() for phase in state.phases]
+    for participant in changed.values():
+        add_draw(phases, leave_out_unused(participant))
+    return replace(
+        state, participants={**participants, **changed}, phases=tuple(phases), due_at=now_s
+    )
 
 
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:

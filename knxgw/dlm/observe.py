@@ -120,7 +120,7 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
     participant.draw_ma = participant.overdraw_ma = NO_CURRENT
-    participant.currents_ma = None
+    participant.currents_ma = participant.found_phases = None
     participant.phases = participant.settings.wired_phases
 
 
@@ -138,6 +138,7 @@ def _forget_vehicle(participant: Participant) -> None:
     participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
+    participant.found_phases, participant.phase_test_wait_s = None, 0.0
     participant.use_cap_ma = participant.under_use_since = participant.others_lack_since = None
     participant.idle_since = participant.offered_since = None
     participant.has_charged = participant.is_idle = participant.was_shed = False

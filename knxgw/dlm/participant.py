@@ -33,6 +33,14 @@ class PastDraw(NamedTuple):
 DrawHistory = tuple[PastDraw, ...]  # the oldest first
 
 
+class FoundPhases(NamedTuple):
+    """On which phases the meter showed the start of a vehicle whose charger does not measure."""
+
+    phases: tuple[int, ...]  # grid phases
+    at: float  # when that was seen last [monotonic s]
+    times: int  # at how many starts in a row
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantSettings:
     """What is fixed of a charging point."""
@@ -140,6 +148,9 @@ class Participant:
     charges_clearly_since: float | None = None  # since when it charges clearly
     # phase -> since when it is not used
     unused_since: dict[int, float] = field(default_factory=dict)
+    found_phases: FoundPhases | None = None  # by the meter, where it does not measure
+    phases_tested_at: float = -1e9  # when it was lowered to see that
+    phase_test_wait_s: float = 0.0  # how long the next such test waits
     offer_changed_at: float = -1e9  # last change of the offer
     previous_offer_ma: int = 0  # the offer before that
     second_last_offer_ma: int = 0  # and the one before, if it had not had to be obeyed by then

@@ -54,6 +54,7 @@ def reconfigured(
         state,
         participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
         phases=tuple(phases),
+        line_at_rest=state.line_at_rest if kept == state.participants else None,
         starts_unmeasured=state.starts_unmeasured and kept == state.participants,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),

@@ -19,6 +19,7 @@ from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
 from knxgw.dlm.participant import Participant
+from knxgw.dlm.phase_test import next_to_test, note_test
 from knxgw.dlm.reasons import note_reasons
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
@@ -67,6 +68,7 @@ def share_out(cycle: CycleState) -> None:
             _lower_for_newcomer(cycle, running, participant, certain_ma)
         _start_if_possible(cycle, running, participant)
     _raise(cycle, running, _targets_beside_hopeful(cycle, running, waiting, admitted, least_ma))
+    _test_phases(cycle)
     note_reasons(cycle, running, waiting, target_ma)
     for participant in eligible:
         if participant.is_idle:
@@ -89,14 +91,29 @@ def _admit_newcomers(
     return admitted
 
 
+def _test_phases(cycle: CycleState) -> None:
+    """Lower a vehicle whose charger does not measure for a moment, to see which phases it uses.
+
+    Source: load-management 4.7.
+    """
+    if cycle.is_static or cycle.is_answer_awaited:
+        return
+    line = cycle.state.line_at_rest
+    participant = next_to_test(line, cycle.participants, cycle.settings, cycle.now_s)
+    if participant is not None:
+        cycle.set_offer(participant, participant.settings.minimum_ma)
+        note_test(participant, cycle.now_s)
+
+
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
     """Start an admitted newcomer if its minimum fits by now; else the others are still giving way.
 
-    It waits for the other telegrams of a moment, because a phase may carry more than it reported last.
+    It waits for the other telegrams of a moment, because a phase may carry more than it reported last, and
+    for the answer of the meter to a test.
     """
-    if not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
+    if cycle.is_answer_awaited or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
         cycle.is_at_target = False
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
@@ -616,6 +633,8 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
+    if cycle.is_answer_awaited:
+        return False  # a raise would hide which phases a vehicle uses
     if cycle.is_awaiting_release(participant):
         return False  # a raise would hide that its last reduction has freed nothing
     if not cycle.is_static and not _has_new_measurement(cycle, participant):

@@ -117,6 +117,7 @@ CATALOGUE = [
     pytest.param("unmeasured-late-chargers"),
     pytest.param("unmeasured-gives-way-in-vain", marks=pytest.mark.proves("D9.2e")),
     pytest.param("unmeasured-newcomer-gets-what-was-seen-to-be-free"),
+    pytest.param("unmeasured-vehicle-of-one-phase"),
     pytest.param("quick-meter-seldom-polls"),
     pytest.param("long-line-after-restart"),
 ]

@@ -1,0 +1,157 @@
+"""When a vehicle is lowered for some seconds, to see on which phases the line answers. Pure.
+
+Most vehicles at chargers without measurement show by their start which phases they use (`used_phases`). If
+several start at once, or charge when the gateway starts, nothing shows. That matters only where what they are
+taken to draw fills the chargers' own line, while the meter shows that less is drawn. Once that has lasted for
+five minutes, one vehicle after the other is lowered to its minimum until the meter has answered. Lowering is
+always safe, and it takes about ten seconds. What stays unclear is tested again after a minute, then after
+twice as long each time.
+
+Source: load-management 4.7.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.settings import Settings
+from knxgw.dlm.used_phases import ANSWER_FROM_MA, LineAtRest, is_certain, rests_since
+
+TEST_AFTER_S = 300.0  # for so long there must have been a reason
+FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 900.0  # until a vehicle is tested again
+LATE_REST_S = 5.0  # the line comes to rest by so much later than it might
+NEVER = float("inf")
+
+
+def is_answer_awaited(
+    line: LineAtRest | None,
+    participants: Iterable[Participant],
+    settings: Settings,
+    spacing_s: float,
+    now_s: float,
+) -> bool:
+    """Tell whether a vehicle was lowered for a test, and the line has not been at rest since.
+
+    `line` is the last line at rest, `spacing_s` how far apart those can be. Until the next one nobody starts
+    or is raised, which would hide the answer of the line. It takes some seconds, and no longer than the line
+    needs to come to rest.
+    """
+    if line is None:
+        return False
+    longest_s = settings.obey_s + settings.meter_delay_s + spacing_s + LATE_REST_S
+    return any(
+        participant.takes_part
+        and now_s - participant.phases_tested_at < longest_s
+        and line.assumed_ma.get(participant.settings.number, 0) > participant.offer_ma
+        for participant in participants
+    )
+
+
+def next_to_test(
+    line: LineAtRest | None,
+    participants: Mapping[int, Participant],
+    settings: Settings,
+    now_s: float,
+) -> Participant | None:
+    """Return the participant that is to be lowered to its minimum, to see on which phases the line answers.
+
+    None: there has been no reason for long enough, or none can be tested now.
+    """
+    if (
+        line is None
+        or line.reason_since is None
+        or now_s < line.reason_since + TEST_AFTER_S
+        or not _is_still_at_rest(line, participants, settings, now_s)
+    ):
+        return None
+    return next(
+        (
+            participant
+            for participant in participants.values()
+            if participant.settings.number in line.assumed_ma
+            and _can_be_tested(participant)
+            and now_s >= participant.phases_tested_at + participant.phase_test_wait_s
+        ),
+        None,
+    )
+
+
+def note_test(participant: Participant, now_s: float) -> None:
+    """Note that a vehicle is tested; each further test waits for twice as long."""
+    participant.phases_tested_at = now_s
+    participant.phase_test_wait_s = min(
+        max(FIRST_WAIT_S, 2 * participant.phase_test_wait_s), LONGEST_WAIT_S
+    )
+
+
+def _is_still_at_rest(
+    line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, now_s: float
+) -> bool:
+    """Tell whether no vehicle at a charger without measurement has moved since a line at rest."""
+    for number, assumed_ma in line.assumed_ma.items():
+        participant = participants.get(number)
+        if participant is None or participant.highest_draw_ma != assumed_ma:
+            return False
+        since = rests_since(participant, settings)
+        if since is None or now_s < since:
+            return False
+    return True
+
+
+def with_reason_to_test(
+    line: LineAtRest,
+    before: LineAtRest | None,
+    participants: Mapping[int, Participant],
+    settings: Settings,
+    now_s: float,
+) -> LineAtRest:
+    """Return a line at rest with the instant since when there has been a reason for a test.
+
+    `before` is the line at rest before it. The reason is that the meter shows less than the chargers are
+    taken to draw, and that what they are taken to draw fills their own line.
+    """
+    if not any(
+        _is_assumed_draw_too_high(line, participants, settings, phase)
+        for phase in range(len(line.rest_ma))
+    ):
+        return line
+    since = None if before is None else before.reason_since
+    return line._replace(reason_since=now_s if since is None else since)
+
+
+def _is_assumed_draw_too_high(
+    line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
+) -> bool:
+    """Tell whether the assumed draw fills the chargers' line on a phase, and is not there."""
+    assumed_ma = sum(
+        drawn_ma
+        for number, drawn_ma in line.assumed_ma.items()
+        if phase in participants[number].phases
+    )
+    measured_ma = sum(
+        participant.draw_ma[phase]
+        for number, participant in participants.items()
+        if number not in line.assumed_ma
+    )
+    is_full = assumed_ma + measured_ma > settings.chargers_ma - ANSWER_FROM_MA
+    return is_full and assumed_ma - line.rest_ma[phase] >= ANSWER_FROM_MA
+
+
+def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -> float:
+    """Return from when on a vehicle may have to be tested [monotonic s]; infinite: never."""
+    if line is None or line.reason_since is None:
+        return NEVER
+    waits_until = [
+        participant.phases_tested_at + participant.phase_test_wait_s
+        for participant in participants
+        if participant.settings.number in line.assumed_ma and _can_be_tested(participant)
+    ]
+    return max(line.reason_since + TEST_AFTER_S, min(waits_until, default=NEVER))
+
+
+def _can_be_tested(participant: Participant) -> bool:
+    """Tell whether lowering it shows clearly, and says something that is not known yet."""
+    return (
+        participant.takes_part
+        and not is_certain(participant)
+        and participant.offer_ma - participant.settings.minimum_ma >= ANSWER_FROM_MA
+    )

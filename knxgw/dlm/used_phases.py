@@ -1,0 +1,248 @@
+"""Which phases a vehicle uses at a charger without measurement: found by what the meter shows. Pure.
+
+*The problem.* Such a charger is taken to draw its offer on every phase that it is wired to. If its vehicle
+uses one phase, two of these currents do not exist. They do no harm to the mains, which are measured, but they
+take up the chargers' own line, and lowering them frees nothing.
+
+*The answer.* When one vehicle draws more or less, the line changes on the phases that this vehicle uses, and
+on no other. So two lines *at rest* are compared. At rest every vehicle has had the time to obey its last
+offer, and the meter has sampled each phase since. What other vehicles may have changed meanwhile is a range,
+because they may use fewer phases than are known, or take less than they are offered; the answer must be clear
+for all of that range.
+
+*Why it cannot mislead much.* A phase is left out only if another one answered, so a vehicle that took no
+notice and a load of the building on all phases decide nothing. A start that shows on one phase of three is
+enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the same
+moment, and not on the third. All else must be found twice. And whatever was found, the mains are supervised
+by what is measured.
+
+*Vehicles that add phases later.* A finding counts after a minute. If by then, or ever after, the phases that
+were left out rise together by 4 A more than the others, they count again. A load of the building on all
+phases does not do that.
+
+When nothing changes by itself, a vehicle is lowered for some seconds: see `phase_test`.
+
+Source: load-management 4.7.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from knxgw.dlm.draw_history import (
+    EARLY_S,
+    draw_range_about,
+    last_read_at,
+    must_be_obeyed_at,
+)
+from knxgw.dlm.participant import FoundPhases, Participant, PastDraw, Phases
+from knxgw.dlm.settings import Settings
+
+TIMES = 2  # so often the same must be found
+ANSWER_FROM_MA = 3000  # a change of the offer by less does not show clearly
+FOUND_FOR_S = 60.0  # a finding counts after that: some vehicles add phases a little later
+UNCHANGED_MA = 1000  # a phase that changed by less carries no more than before
+STARTED_FROM_MA = 4000  # a start shows so much at least: 6 A, less what a meter may be wrong by
+STEADY_MA = 500  # a draw whose readings differ by less has not moved
+
+
+class LineAtRest(NamedTuple):
+    """What the line carried while every vehicle drew what it was offered, or what it takes of that."""
+
+    rest_ma: tuple[int, ...]  # per phase, without what measuring chargers drew
+    assumed_ma: Mapping[int, int]  # of each charger without measurement, by its number
+    # since when there has been a reason for a test [monotonic s] (`phase_test`)
+    reason_since: float | None = None
+
+
+def line_at_rest(
+    values_ma: Sequence[int],
+    sampled_at: float,
+    arrived_at: float,
+    participants: Iterable[Participant],
+    settings: Settings,
+) -> LineAtRest | None:
+    """Return what the line carries by values of all phases [mA]; None: it was not at rest.
+
+    `sampled_at` is the instant of the oldest one's sample, `arrived_at` that at which the newest one came
+    [monotonic s].
+    """
+    rest_ma, assumed_ma = list(values_ma), {}
+    for participant in participants:
+        if not (participant.is_reachable and participant.has_valid_currents):
+            continue  # its draw counts as the building's
+        if not participant.settings.measures_current:
+            since = rests_since(participant, settings)
+            if since is None or sampled_at - EARLY_S < since:
+                return None
+            assumed_ma[participant.settings.number] = participant.highest_draw_ma
+            continue
+        read_at = last_read_at(participant)
+        if participant.is_connected and (read_at is None or read_at < sampled_at):
+            return None
+        for phase in range(len(rest_ma)):
+            drawn = draw_range_about(participant, sampled_at, arrived_at, phase)
+            if drawn.most_ma - drawn.least_ma > STEADY_MA:
+                return None
+            rest_ma[phase] -= (drawn.least_ma + drawn.most_ma) // 2
+    return LineAtRest(tuple(rest_ma), assumed_ma)
+
+
+def rests_since(participant: Participant, settings: Settings) -> float | None:
+    """Return since when an unmeasured vehicle must draw what it is taken to draw [monotonic s].
+
+    None: it still moves. A vehicle that has just begun to charge needs T_ev, as after a change of its offer.
+    """
+    history = participant.history
+    if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
+        return None
+    since = max(must_be_obeyed_at(participant, settings), history[-2].read_at)
+    if participant.charges_clearly_since is None:
+        return since
+    return max(since, participant.charges_clearly_since + settings.obey_s)
+
+
+def is_certain(participant: Participant) -> bool:
+    """Tell whether nothing more is to be found out about the phases of its vehicle."""
+    found = participant.found_phases
+    return len(participant.settings.wired_phases) == 1 or (
+        found is not None and found.times >= TIMES
+    )
+
+
+def find_used_phases(
+    before: LineAtRest,
+    after: LineAtRest,
+    participants: Mapping[int, Participant],
+    now_s: float,
+) -> dict[int, Participant]:
+    """Return the participants about which two lines at rest say something new, by number.
+
+    That is where a start or a change of the offer showed, and which phases count by that. Nothing is said
+    when a charging point came or went between the two: its draw is the building's in one of them only.
+    """
+    if before.assumed_ma.keys() != after.assumed_ma.keys():
+        return {}
+    changed = {}
+    for number in after.assumed_ma:
+        participant = participants[number]
+        found = _found_phases(before, after, participants, participant, now_s)
+        phases = _counted_phases(participant, found, now_s)
+        if found is not participant.found_phases or phases != participant.phases:
+            changed[number] = participant.clone()
+            changed[number].found_phases, changed[number].phases = found, phases
+    return changed
+
+
+def _found_phases(
+    before: LineAtRest,
+    after: LineAtRest,
+    participants: Mapping[int, Participant],
+    participant: Participant,
+    now_s: float,
+) -> FoundPhases | None:
+    """Return what is known of the phases of a vehicle after a new line at rest; None: nothing."""
+    number, known = participant.settings.number, participant.found_phases
+    wired = participant.settings.wired_phases
+    drew_ma, draws_ma = before.assumed_ma[number], after.assumed_ma[number]
+    if not draws_ma:
+        return known
+    changes = {p: _change_of_phase(p, number, before, after, participants) for p in wired}
+    if known is not None and drew_ma:
+        left_out = [changes[p] for p in wired if p not in known.phases]
+        if left_out and _have_joined(left_out, [changes[p] for p in known.phases]):
+            return None
+    if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
+        return known
+    answers = {p: _answers(changes[p], drew_ma, draws_ma) for p in wired}
+    used = tuple(p for p in wired if answers[p])
+    if known is not None and not set(used) <= set(known.phases):
+        known = None  # it answered on a phase that was left out
+    if None in answers.values() or not used:
+        return known
+    is_clear_start = not drew_ma and len(wired) - len(used) != 1
+    times = TIMES if is_clear_start else 1
+    if known is not None and known.phases == used:
+        times += known.times
+    return FoundPhases(used, now_s, min(times, TIMES))
+
+
+def _counted_phases(
+    participant: Participant, found: FoundPhases | None, now_s: float
+) -> tuple[int, ...]:
+    """Return the phases that count for a participant, by what was found."""
+    if found is None or not set(found.phases) <= set(participant.phases):
+        return participant.settings.wired_phases
+    is_certain = found.times >= TIMES and now_s >= found.at + FOUND_FOR_S
+    return found.phases if is_certain else participant.phases
+
+
+class Change(NamedTuple):
+    """By how much the line changed on a phase [mA] for the building and one vehicle.
+
+    It is a range, because of what the other vehicles may have changed.
+    """
+
+    least_ma: int
+    most_ma: int
+
+
+def _change_of_phase(
+    phase: int,
+    number: int,
+    before: LineAtRest,
+    after: LineAtRest,
+    participants: Mapping[int, Participant],
+) -> Change:
+    """Return by how much a phase changed, without the changes of all vehicles but one."""
+    least_ma = most_ma = after.rest_ma[phase] - before.rest_ma[phase]
+    for other, drawn_ma in after.assumed_ma.items():
+        if other != number and phase in participants[other].phases:
+            changed_ma = drawn_ma - before.assumed_ma[other]
+            least_ma, most_ma = least_ma - max(0, changed_ma), most_ma - min(0, changed_ma)
+    return Change(least_ma, most_ma)
+
+
+def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
+    """Tell whether a phase answered to a vehicle that drew another current; None: that is not clear.
+
+    A vehicle may take less than its offer.
+    """
+    least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
+    if expected_ma < 0:
+        least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
+    if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
+        return False
+    lowest_ma = ANSWER_FROM_MA if drew_ma else STARTED_FROM_MA
+    if least_ma >= lowest_ma and most_ma <= expected_ma + UNCHANGED_MA:
+        return True
+    return None
+
+
+def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
+    """Tell whether the phases that were left out may have risen together by more than the others."""
+    joined_ma = min(change.most_ma for change in left_out)
+    more_ma = joined_ma - max(change.most_ma for change in others)
+    return joined_ma >= STARTED_FROM_MA <= more_ma
+
+
+def leave_out_unused(participant: Participant) -> Phases:
+    """Take what flows on phases that do not count out of a participant's draw; return that [mA per phase].
+
+    It was never drawn, so it leaves the history too.
+    """
+    before_ma = participant.draw_ma
+    participant.draw_ma = _on_counted_phases(participant, before_ma)
+    participant.history = tuple(
+        PastDraw(past.read_at, _on_counted_phases(participant, past.draw_ma))
+        for past in participant.history
+    )
+    after_ma = participant.draw_ma
+    return before_ma[0] - after_ma[0], before_ma[1] - after_ma[1], before_ma[2] - after_ma[2]
+
+
+def _on_counted_phases(participant: Participant, draw_ma: Phases) -> Phases:
+    """Return a draw [mA per phase] on the phases that count for a participant, 0 on the others."""
+    first, second, third = (
+        draw_ma[phase] if phase in participant.phases else 0 for phase in range(3)
+    )
+    return first, second, third
