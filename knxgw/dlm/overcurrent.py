@@ -11,7 +11,7 @@ from knxgw.dlm.settings import Settings
 RECURS_S = 600.0
 LONGEST_RESTART_S = 900.0
 RESTART_ROOM_MA = 1000
-SHORTEST_S = 7.0  # a vehicle stops within 5 s, and the meter must have measured that
+SHORTEST_S = 5.0  # a vehicle stops within this time; the meter may show earlier that it has
 SEVERE_SAMPLES = 2
 
 

@@ -165,6 +165,14 @@ used_phases = st.sampled_from([(0,), (1,), (0, 1), (0, 1, 2)])
 noise = st.integers(-UNCHANGED_MA // 2, UNCHANGED_MA // 2)
 
 
+def line_of(draws: list[tuple[tuple[int, ...], int]], base_ma: list[int]) -> tuple[int, ...]:
+    """Return what the line carries per phase [mA]: draws on the phases that they use, and a base load."""
+    return tuple(
+        base_ma[phase] + sum(drawn_ma for used, drawn_ma in draws if phase in used)
+        for phase in range(3)
+    )
+
+
 @settings(max_examples=300)
 @given(
     st.lists(st.tuples(used_phases, amperes, amperes), min_size=1, max_size=4),
@@ -177,16 +185,15 @@ def test_while_the_building_rests_no_phase_is_left_out_that_a_vehicle_uses(
     participants = {
         n: House(participant(n, measures=False)).participant(n) for n in range(1, len(vehicles) + 1)
     }
-    lines = []
-    for moment in (1, 2):
-        drawn_ma = {n: one[moment] for n, one in enumerate(vehicles, 1)}
-        rest_ma = tuple(
-            sum(one[moment] for one in vehicles if phase in one[0])
-            + (building_ma[phase] if moment == 2 else 0)
-            for phase in range(3)
-        )
-        lines.append(LineAtRest(rest_ma, drawn_ma))
-    for number, changed in find_used_phases(*lines, participants, 100.0).items():
+    before = LineAtRest(
+        line_of([(used, drew_ma) for used, drew_ma, _ in vehicles], [0, 0, 0]),
+        {n: drew_ma for n, (_, drew_ma, _) in enumerate(vehicles, 1)},
+    )
+    after = LineAtRest(
+        line_of([(used, draws_ma) for used, _, draws_ma in vehicles], building_ma),
+        {n: draws_ma for n, (_, _, draws_ma) in enumerate(vehicles, 1)},
+    )
+    for number, changed in find_used_phases(before, after, participants, 100.0).items():
         used, _, _ = vehicles[number - 1]
         assert changed.found_phases is not None
         assert set(changed.found_phases.phases) == set(used)
