@@ -1,0 +1,184 @@
+"""Lowering: at once, and as far as the line needs it, or a newcomer. Pure.
+
+Source: load-management 9.3.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.meter import window_s
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.settings import (
+    BACK_OFF_AFTER_RAISE_S,
+    LOW_EXCESS_S,
+    MOST_BACK_OFF,
+)
+from knxgw.dlm.state import PhaseState
+
+METER_STEP_MA = 50  # the resolution of 9.021 at 60 A: no excess
+OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
+
+
+def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
+    """Lower the offers that are too high, at once; note it where the line was in danger.
+
+    A share that is a little less lowers none, unless the line is in danger or a cap is below the offer.
+    Source: load-management 9.3.
+    """
+    danger = _update_dangers(cycle, running)
+    again, still_over = _phases_in_danger_again(cycle, danger), _phases_still_over_range(cycle)
+    for participant in running:
+        target_ma = down_ma[participant.settings.number]
+        if target_ma >= participant.offer_ma:
+            continue
+        if _needs_minimum(participant, again, still_over):
+            target_ma = participant.settings.minimum_ma
+        is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
+        step_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
+        has_shrunk = participant.offer_ma - target_ma > step_ma
+        is_capped = participant.highest_offer_ma < participant.offer_ma
+        if is_safety:
+            target_ma = _without_raise_in_flight(participant, target_ma)
+        if is_safety or has_shrunk or is_capped:
+            cycle.set_offer(participant, target_ma)
+            for index in participant.phases:
+                if danger[index] is Danger.LARGE:
+                    _note_reduction(cycle, cycle.phases[index])
+
+
+def _needs_minimum(
+    participant: Participant, in_danger_again: set[int], still_over_range: set[int]
+) -> bool:
+    """Tell whether only the minimum is certain to help on one of its phases.
+
+    By how much a phase over range carries too much is not known. Where a reduction has not helped, it is
+    not known what a participant without measurement draws.
+    """
+    if not still_over_range.isdisjoint(participant.phases):
+        return True
+    is_measured = participant.settings.measures_current
+    return not is_measured and not in_danger_again.isdisjoint(participant.phases)
+
+
+def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
+    """Return a lower target [mA] that takes a raise back which its charger has not acknowledged yet.
+
+    Otherwise it would rise while the others have not obeyed yet.
+    """
+    acknowledged_ma = (
+        None if participant.observation is None else participant.observation.acknowledged_ma
+    )
+    if acknowledged_ma is None or acknowledged_ma >= target_ma:
+        return target_ma
+    return max(acknowledged_ma, participant.settings.minimum_ma)
+
+
+def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
+    """Return the phases (0 to 2) on which a safety reduction has not helped.
+
+    A vehicle that draws less than its offer releases nothing when that is lowered, and without measurement
+    nobody knows which one does: then only the minimum is certain. Source: load-management 9.3j.
+    """
+    soon_s = (
+        cycle.settings.obey_s + 2 * cycle.state.meter.spacing_s + cycle.settings.meter_delay_s + 1.0
+    )
+    return {
+        index
+        for index, phase in enumerate(cycle.phases)
+        if danger[index] is Danger.LARGE and cycle.now_s - phase.reduced_at <= soon_s
+    }
+
+
+def _phases_still_over_range(cycle: CycleState) -> set[int]:
+    """Return the phases (0 to 2) on which the meter is over range after a reduction was obeyed.
+
+    By how much they carry too much is not known, so all on them go to the minimum.
+    """
+    found = set()
+    for index, phase in enumerate(cycle.phases):
+        value = cycle.state.meter.values[index]
+        if value is not None and value.is_over_range:
+            after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
+            if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
+                found.add(index)
+    return found
+
+
+def lower_for_newcomer(
+    cycle: CycleState,
+    running: list[Participant],
+    newcomer: Participant,
+    allocated_ma: Mapping[int, int],
+) -> None:
+    """Lower running participants to their allocation where a newcomer needs room, by however little.
+
+    Source: load-management 9.3c.
+    """
+    for participant in running:
+        target_ma = allocated_ma[participant.settings.number]
+        if target_ma < participant.offer_ma and not set(participant.phases).isdisjoint(
+            newcomer.phases
+        ):
+            cycle.set_offer(participant, target_ma)
+
+
+class Danger(Enum):
+    """How much the offers on a phase exceed its room."""
+
+    NONE = "not"
+    SMALL = "a little, but for a while"
+    LARGE = "clearly: lowering is for safety, and raising waits after it"
+
+
+def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
+    """Return for each phase how much its offers exceed the room; time how long they do."""
+    room_ma = list(cycle.room_now_ma)
+    offered_ma = [0] * len(room_ma)
+    numbers = {participant.settings.number for participant in running}
+    for number, participant in cycle.participants.items():
+        if number in numbers:
+            for index in participant.phases:
+                offered_ma[index] += participant.offer_ma
+            continue
+        leaves = participant.draws_while_interrupting
+        for index in range(len(room_ma)):
+            room_ma[index] -= participant.committed_ma(index, holds_offer=leaves)
+    return [
+        _update_danger(cycle, phase, offered_ma[index], room_ma[index])
+        for index, phase in enumerate(cycle.phases)
+    ]
+
+
+def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
+    """Return how much the offers on one phase exceed its room [mA]; note since when they do.
+
+    Source: load-management 9.3a, 9.3b.
+    """
+    if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
+        phase.excess_since = None
+        return Danger.NONE
+    if phase.excess_since is None:
+        phase.excess_since = cycle.now_s
+    if offered_ma - room_ma > cycle.settings.lower_from_ma:
+        return Danger.LARGE
+    has_lasted = cycle.now_s - phase.excess_since >= LOW_EXCESS_S
+    return Danger.SMALL if has_lasted else Danger.NONE
+
+
+def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
+    """Note a safety reduction; if the same load came back after a raise, back off.
+
+    Waiting longer is of use only where the building drew as much not long ago: then a longer window would
+    have remembered that, and nothing would have been raised. Source: load-management 9.4e.
+    """
+    now_s = cycle.now_s
+    if phase.reduced_at == now_s:
+        return  # another participant on the phase was lowered in this cycle
+    phase.reduced_at = now_s
+    level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
+    if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
+        return  # the load was never as high, or no raise has led to this reduction
+    if window * 2**phase.back_off < level_absent_s:
+        phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
+        phase.back_off_useful_at = now_s

@@ -1,0 +1,152 @@
+"""Raising: slowly, after the meter has measured, and only what has been released. Pure.
+
+Source: load-management 9.4.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
+from knxgw.dlm.participant import Participant
+from knxgw.dlm.settings import (
+    SMALL_RAISE_MA,
+    SMALL_RAISE_S,
+)
+from knxgw.dlm.state import PhaseState
+
+CLOCK_SLACK_S = 1e-6
+
+
+def raise_offers(
+    cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
+) -> None:
+    """Raise offers as far as room has been released, by the ramp at most.
+
+    `target_ma`: to what each may rise. Source: load-management 9.4.
+    """
+    possible = _possible_raises(cycle, running, target_ma)
+    if not possible:
+        return
+    held_ma = cycle.committed_ma()
+    room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
+    requests = [_raise_request(cycle, one) for one in possible]
+    # rounded to what a charger can express; a whole step that is left over is given to one of them
+    granted_rises_ma = rounded(room, requests, solve(room, requests))
+    for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
+        if rise_ma > 0:
+            _raise_offer(cycle, one.participant, rise_ma)
+
+
+class PossibleRaise(NamedTuple):
+    """A participant that may rise now, and by how much at most."""
+
+    participant: Participant
+    rise_ma: int
+
+
+def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequest:
+    """Return what a participant asks of the released room: nothing but its rise."""
+    participant = possible.participant
+    return AllocationRequest(
+        minimum_ma=0,
+        cap_ma=possible.rise_ma,
+        constraints=on_mains(participant.phases),
+        is_prioritised=participant.settings.number == cycle.settings.priority,
+        resolution_ma=participant.settings.resolution_ma,
+        energy_mwh=participant.energy_mwh,
+    )
+
+
+def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
+    """Raise an offer by `rise_ma`; the next raise waits for its spacing and a new set of the meter."""
+    cycle.set_offer(participant, participant.offer_ma + rise_ma)
+    participant.raised_at = cycle.now_s
+    participant.raised_in_set = cycle.state.meter.sets.count
+    participant.small_raise_possible_since = None
+    for index in participant.phases:
+        cycle.phases[index].raised_at = cycle.now_s
+
+
+def _possible_raises(
+    cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
+) -> list[PossibleRaise]:
+    """Return which participants may rise now, and by how much at most [mA].
+
+    A raise that is too small to be made at once is timed; one that is due, but must wait for the meter,
+    has the next cycle look again.
+    """
+    settings = cycle.settings
+    possible: list[PossibleRaise] = []
+    for participant in running:
+        lacked_ma = target_ma[participant.settings.number] - participant.offer_ma
+        rise_ma = min(lacked_ma, settings.raise_ma)
+        if rise_ma < max(settings.raise_from_ma, participant.settings.resolution_ma):
+            _time_small_raise(participant, rise_ma, cycle.now_s)
+            if not _is_small_raise_due(participant, cycle.now_s):
+                continue
+        cycle.is_at_target = False
+        if _may_participant_rise(cycle, participant):
+            possible.append(PossibleRaise(participant, rise_ma))
+    return possible
+
+
+def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
+    """Note since when a raise has been possible that is too small to be made at once."""
+    if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
+        participant.small_raise_possible_since = None
+    elif participant.small_raise_possible_since is None:
+        participant.small_raise_possible_since = now_s
+
+
+def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
+    """Tell whether a small raise has been possible for so long that it is worth a write.
+
+    Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
+    Source: load-management 9.4g.
+    """
+    since = participant.small_raise_possible_since
+    return since is not None and now_s - since >= SMALL_RAISE_S
+
+
+def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether a participant may be raised now: spacing, a complete set of the meter, and the hold.
+
+    Source: load-management 9.4a, 9.4d.
+    """
+    if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
+        return False
+    if cycle.is_answer_awaited:
+        return False  # a raise would hide which phases a vehicle uses
+    if cycle.is_awaiting_release(participant):
+        return False  # a raise would hide that its last reduction has freed nothing
+    if not cycle.is_static and not _has_new_measurement(cycle, participant):
+        return False
+    return all(_may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases)
+
+
+def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether the meter has measured its phases since its last raise.
+
+    That takes a complete set, and none that has begun since. A meter that sends changes only has no sets:
+    there the other telegrams of a moment are waited for.
+    """
+    meter, sets = cycle.state.meter, cycle.state.meter.sets
+    if cycle.has_meter_on_change:
+        return is_moment_complete(meter, participant.phases, cycle.now_s)
+    is_latest_set = sets.completed_at == cycle.now_s or not sets.fresh_phases
+    return (
+        sets.count > participant.raised_in_set
+        and is_latest_set
+        and are_values_recent(meter, cycle.settings, cycle.now_s)
+    )
+
+
+def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
+    """Tell whether T_hold has passed since the last safety reduction on a phase.
+
+    Source: load-management 9.4b.
+    """
+    hold_s = window_s(cycle.state.meter) * 2**phase.back_off
+    return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
