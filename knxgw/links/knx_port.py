@@ -57,6 +57,9 @@ class Tap(Protocol):
     def received(self, data: CEMILData, security: Security) -> None:
         """See a frame that has come."""
 
+    def refused(self, data: CEMILData) -> None:
+        """See a frame that Data Secure has refused, as it came; nobody else gets it."""
+
     def sent(self, data: CEMILData, outcome: Outcome, *, is_secure: bool) -> None:
         """See a frame that has gone out."""
 
@@ -286,6 +289,8 @@ class KnxPort:
             # also what nobody takes: otherwise a recording of it would pass for new later
             verified = self._data_secure.received(data)
             if verified is None:
+                if self._tap is not None:
+                    self._tap.refused(data)
                 return
             data, security = verified
         self.received += 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from xknx.cemi import CEMILData, CEMIPriority
-from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite, SecureAPDU
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.catalogue.flags import Priority
@@ -16,7 +16,9 @@ _SERVICES: Mapping[object, Service] = {
     GroupValueRead: Service.READ,
     GroupValueResponse: Service.RESPONSE,
     GroupValueWrite: Service.WRITE,
+    SecureAPDU: Service.SEALED,
 }
+_WITH_VALUE = frozenset({Service.RESPONSE, Service.WRITE})
 
 
 class TelegramTap:
@@ -30,14 +32,18 @@ class TelegramTap:
 
     def received(self, data: CEMILData, security: Security) -> None:
         """Note a telegram from the bus."""
-        self._take(data, (False, security is not Security.PLAIN, True))
+        self._take(data, (False, security is not Security.PLAIN, True, False))
+
+    def refused(self, data: CEMILData) -> None:
+        """Note a telegram that Data Secure has refused; what a sealed one says is not known."""
+        self._take(data, (False, isinstance(data.payload, SecureAPDU), True, True))
 
     def sent(self, data: CEMILData, outcome: Outcome, *, is_secure: bool) -> None:
         """Note a telegram of this device."""
-        self._take(data, (True, is_secure, outcome is Outcome.CONFIRMED))
+        self._take(data, (True, is_secure, outcome is Outcome.CONFIRMED, False))
 
-    def _take(self, data: CEMILData, flags: tuple[bool, bool, bool]) -> None:
-        is_sent, is_secure, is_taken = flags
+    def _take(self, data: CEMILData, flags: tuple[bool, bool, bool, bool]) -> None:
+        is_sent, is_secure, is_taken, is_refused = flags
         apci = data.payload
         service = _SERVICES.get(type(apci))
         if service is None or type(data.tpci) is not TDataGroup:
@@ -52,10 +58,11 @@ class TelegramTap:
                     data.src_addr.raw,
                     data.dst_addr.raw,
                     service,
-                    None if service is Service.READ else apci.value.value,  # type: ignore[union-attr]  # the others have one
+                    apci.value.value if service in _WITH_VALUE else None,  # type: ignore[union-attr]  # these have one
                     _PRIORITIES[data.flags.priority],
                     is_secure,
                     is_taken,
+                    is_refused,
                 ),
             )
         )

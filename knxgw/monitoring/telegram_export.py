@@ -44,7 +44,7 @@ def _row(line: TelegramLine) -> Sequence[Cell]:
         line.value,
         line.raw,
         telegram.priority.value,
-        telegram.is_secure,
+        "refused" if telegram.is_refused else telegram.is_secure,
     )
 
 
@@ -52,7 +52,7 @@ def telegrams_xml(lines: Sequence[TelegramLine], now: datetime, name: str) -> It
     """Yield a communication log as ETS writes it; `name` is that of the connection.
 
     Telegrams of this device stand as confirmations, as a bus interface would report them. A value that
-    nobody may read is all zeros.
+    nobody may read is all zeros. A sealed telegram that was not opened is left out: what it says is not kept.
     """
     connection = quoteattr(plain_text(name))
     first = lines[0].telegram.at if lines else now
@@ -64,6 +64,8 @@ def telegrams_xml(lines: Sequence[TelegramLine], now: datetime, name: str) -> It
     )
     for line in lines:
         telegram = line.telegram
+        if telegram.service is Service.SEALED:
+            continue
         code = _INDICATION
         if telegram.is_sent:
             code = _CONFIRMATION if telegram.is_taken else _REQUEST

@@ -8,6 +8,7 @@ alternatives with commas between: one of them must fit. A word that begins with 
 | `1/1/*`, `1/*`, `1/1/62` | group addresses |
 | `1.1.*`, `from:1.1.30` | telegrams of these devices |
 | `service:write`, `service:read`, `service:response` | what the telegram does |
+| `security:refused`, `security:secure`, `security:plain` | what Data Secure made of it |
 | `in`, `out` after `direction:` | received, or sent by this device |
 | anything else, `"smart meter"` | text in name, address, source, value, raw or datapoint type |
 """
@@ -66,9 +67,17 @@ def _keyed(key: str, wanted: str) -> Test | None:
         return _of_source(wanted)
     if key == "service" and wanted in set(Service):
         return lambda line: line.telegram.service == wanted
+    if key == "security" and wanted in {"refused", "secure", "plain"}:
+        return lambda line: _security(line) == wanted
     if key == "direction" and wanted in {"in", "out"}:
         return lambda line: line.telegram.is_sent is (wanted == "out")
     return None
+
+
+def _security(line: TelegramLine) -> str:
+    if line.telegram.is_refused:
+        return "refused"
+    return "secure" if line.telegram.is_secure else "plain"
 
 
 def _on_address(pattern: str) -> Test:

@@ -27,6 +27,7 @@ class Service(StrEnum):
     READ = "read"
     RESPONSE = "response"
     WRITE = "write"
+    SEALED = "sealed"  # by Data Secure, and not opened
 
 
 class Telegram(NamedTuple):
@@ -41,6 +42,7 @@ class Telegram(NamedTuple):
     priority: Priority
     is_secure: bool  # Data Secure
     is_taken: bool = True  # of a sent one: somebody on the line has confirmed it
+    is_refused: bool = False  # by Data Secure: no group object has seen it
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class TelegramRing:
     def note(self, telegram: Telegram) -> None:
         """Keep a telegram; never waits."""
         self.ring.append(telegram)
+        if telegram.is_refused:
+            return  # anybody can send it: it says nothing of the address
         address = telegram.address
         news = self._news.get(address)
         if news is None:

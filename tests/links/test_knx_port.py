@@ -38,6 +38,7 @@ from knxgw.catalogue.flags import Priority
 from knxgw.catalogue.objects import ObjectKind
 from knxgw.charging.scope import point_scope
 from knxgw.errors import LinkError
+from knxgw.host.clock import system_clock
 from knxgw.knx.frames import FrameKind, Outcome, Outgoing, Security, kind_of
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_data_secure import DataSecureStage
@@ -45,6 +46,8 @@ from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.links.knx_send_queue import MOST_WAITING
+from knxgw.links.knx_telegram_tap import TelegramTap
+from knxgw.monitoring.telegrams import Service, TelegramRing
 from knxgw.objects.server import ObjectServer
 from knxgw.station.model import BusAsked, Command, InterruptionCommanded
 from tests.objects.objects import CP1, ZONE, group_object
@@ -455,6 +458,32 @@ async def test_what_one_link_has_taken_the_next_one_refuses_though_it_was_made_b
             await client.send(telegram)
             await asyncio.sleep(0.1)
             assert len(ear.heard) == takes
+
+
+@pytest.mark.proves("W32")
+async def test_what_data_secure_refuses_stands_in_the_monitor_and_goes_nowhere_else() -> None:
+    groups = GroupKeys(keys={GroupAddress(STATE): KEY}, senders={IndividualAddress(TOOL): 0})
+    sender = DataSecureStage(groups)
+    sender.keep_numbers(numbers_of())
+    line, ring = MemoryLine(), TelegramRing()
+    client = line.join(TOOL)
+    await client.open(lambda _: None, lambda: None)
+    attachment = BusAttachment(link=line.join(OURS), data_secure=DataSecureStage(groups))
+    attachment.keep_numbers(numbers_of())
+    recorded = await sender.outgoing(Outgoing(group_write(STATE, 1, TOOL)))
+    assert recorded is not None
+    async with running_port(attachment, TelegramTap(ring.note, system_clock)) as (_port, ear):
+        for telegram in (recorded, recorded, group_write(STATE, 0, TOOL)):
+            await client.send(telegram)
+        await asyncio.sleep(0.1)
+        assert len(ear.heard) == 1
+    noted = [numbered.row for numbered in ring.ring.rows()]
+    assert [(one.service, one.is_secure, one.is_refused, one.payload) for one in noted] == [
+        (Service.WRITE, True, False, (1,)),
+        (Service.SEALED, True, True, None),  # a recording, played again
+        (Service.WRITE, False, True, (0,)),  # not secured at all
+    ]
+    assert [one.row.payload for one in ring.last_values()] == [(1,)]
 
 
 # --- what is known of xknx

@@ -31,6 +31,7 @@ def telegram(
     is_sent: bool = False,
     is_secure: bool = False,
     priority: Priority = Priority.LOW,
+    is_refused: bool = False,
 ) -> Telegram:
     return Telegram(
         NOON + timedelta(milliseconds=at_ms),
@@ -38,9 +39,10 @@ def telegram(
         raw_device(source),
         raw_address(address),
         service,
-        None if service is Service.READ else payload,
+        None if service in {Service.READ, Service.SEALED} else payload,
         priority,
         is_secure,
+        is_refused=is_refused,
     )
 
 

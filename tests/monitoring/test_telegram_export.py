@@ -75,6 +75,16 @@ def test_the_xml_is_a_communication_log_of_ets() -> None:
     assert card["RawData"].endswith("0080" + "00" * 8)
 
 
+def test_a_telegram_that_data_secure_refused_says_so_and_a_sealed_one_is_no_frame() -> None:
+    lines = (
+        line(1, telegram(is_refused=True)),
+        line(2, telegram(service=Service.SEALED, is_secure=True, is_refused=True)),
+    )
+    rows = "".join(telegrams_csv(lines, "en", BERLIN)).split("\r\n")[1:3]
+    assert all(row.endswith(",refused") for row in rows)
+    assert "".join(telegrams_xml(lines, NOON, "knxgw")).count("RawData") == 1
+
+
 def test_csv_has_the_separator_the_comma_and_the_time_of_the_language() -> None:
     one = line(1, telegram("1/1/62", at_ms=114))
     rows = "".join(telegrams_csv([one], "de", BERLIN)).split("\r\n")

@@ -13,9 +13,9 @@ LINES = tuple(
     for n, one in enumerate(
         (
             telegram("1/0/10", at_ms=0),
-            telegram("1/1/62", at_ms=300, is_sent=True, source="1.1.20"),
+            telegram("1/1/62", at_ms=300, is_sent=True, source="1.1.20", is_secure=True),
             telegram("1/1/6", at_ms=900, service=Service.READ),
-            telegram("1/2/62", at_ms=1500, source="1.2.30", payload=1),
+            telegram("1/2/62", at_ms=1500, source="1.2.30", payload=1, is_refused=True),
             telegram("11/1/62", at_ms=2100, service=Service.RESPONSE),
             telegram("1/1/84", at_ms=2101, payload=tuple(b"DEADBEEF")),
         )
@@ -46,6 +46,10 @@ def found(text: str, context_ms: int = 0) -> list[int]:
         ("service:read", [2]),
         ("service:read,service:response", [2, 4]),
         ("direction:out", [1]),
+        ("security:refused", [3]),
+        ("security:secure", [1]),
+        ("!security:plain", [1, 3]),
+        ("security:nonsense", []),
         ("direction:in 1/1/*", [2, 5]),
         ("smart", [0]),
         ('"smart meter"', [0]),

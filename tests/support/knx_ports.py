@@ -10,7 +10,7 @@ from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_port import BusAttachment, KnxPort
+from knxgw.links.knx_port import BusAttachment, KnxPort, Tap
 from tests.support.knxip_server import Ear, eventually, numbers_of
 
 
@@ -32,9 +32,11 @@ async def at_port(
 
 
 @asynccontextmanager
-async def running_port(attachment: BusAttachment) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
+async def running_port(
+    attachment: BusAttachment, tap: Tap | None = None
+) -> AsyncGenerator[tuple[KnxPort, Ear], None]:
     """Run a port on an attachment that knows where its numbers are kept."""
-    port, ear = KnxPort(attachment), Ear()
+    port, ear = KnxPort(attachment, tap), Ear()
     port.register(ear, FrameKind.GROUP)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(keep_alive("KNX", port.run, last_delay_s=0.1))

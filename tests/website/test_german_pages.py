@@ -30,7 +30,7 @@ WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{2,}")
 SHOWN = {"aria-label", "title", "alt", "placeholder", "data-label", "data-confirm", "data-yes"}
 SAME = {  # names that are no words of a language, and what is written as people type it
     "app", "com", "dpt", "kwh", "kw", "ma", "min", "wh", "en", "de", "english", "deutsch", "localhost", "owner",
-    "service", "write", "direction", "out", "nan", "ms",
+    "service", "write", "direction", "out", "security", "refused", "nan", "ms",
 }  # fmt: skip
 FOREIGN = ("/licences",)  # texts of other people
 

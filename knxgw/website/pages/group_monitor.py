@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.telegram_export import telegrams_csv, telegrams_xml
 from knxgw.monitoring.telegram_filter import CONTEXT_MS, chosen, parse
-from knxgw.monitoring.telegrams import Service, TelegramLine, lines_of, rate
+from knxgw.monitoring.telegrams import Service, Telegram, TelegramLine, lines_of, rate
 from knxgw.website.access.roles import Right
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
@@ -24,6 +24,7 @@ SERVICES = {
     Service.READ: marked("Read"),
     Service.RESPONSE: marked("Response"),
     Service.WRITE: marked("Write"),
+    Service.SEALED: marked("Sealed"),
 }
 
 
@@ -129,10 +130,17 @@ def cells(line: TelegramLine, words: Language) -> dict[str, str]:
         "value": line.value,
         "raw": line.raw,
         "priority": telegram.priority.value,
-        "secure": words.text("secure") if telegram.is_secure else "",
+        "secure": _security(telegram, words),
         "tone": "muted" if line.is_context else "",
     }
     return {key: plain_text(value) for key, value in shown.items()}
+
+
+def _security(telegram: Telegram, words: Language) -> str:
+    """Return what Data Secure made of a telegram; "" where it has nothing to do with it."""
+    if telegram.is_refused:
+        return words.text("refused")
+    return words.text("secure") if telegram.is_secure else ""
 
 
 def _encoded(lines: Iterator[str]) -> Iterator[bytes]:
