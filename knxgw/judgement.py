@@ -131,7 +131,7 @@ def judge_reload(path: Path, running: Prepared) -> Judgement:
     if wanted != listener.address:
         listener = Listener(wanted)
         if not _is_blocked_by(running.listener, wanted):
-            findings += _open(listener, loaded)
+            findings += _open(listener, loaded, would_lose_website=True)
     origin = link_origin(loaded.configuration.knx)
     prepared = Prepared(
         configuration=loaded.configuration,
@@ -272,13 +272,24 @@ def _is_blocked_by(running: Listener, wanted: Address) -> bool:
 
 
 def _open(
-    listener: Listener, loaded: LoadedConfiguration, *, asked_for: str | None = None
+    listener: Listener,
+    loaded: LoadedConfiguration,
+    *,
+    asked_for: str | None = None,
+    would_lose_website: bool = False,
 ) -> list[Finding]:
-    """Take the website's address; `asked_for`: only look, for a check of that site."""
+    """Take the website's address; `asked_for`: only look, for a check of that site.
+
+    Charging does not wait for the website, which tries again, so an address that cannot be had is a
+    warning. It is an error if a gateway has it, or if the website that is up would be lost for it
+    (`would_lose_website`). Source: operation 71 to 73.
+    """
     try:
         listener.open()
     except OSError as err:
         words, severity = _why_not(listener.address, err, asked_for)
+        if would_lose_website and err.errno in {errno.EADDRINUSE, errno.EACCES}:
+            severity = Severity.ERROR
         return [loaded.finding(LISTEN_KEY, words, severity)]
     return []
 
@@ -286,20 +297,27 @@ def _open(
 def _why_not(address: Address, err: OSError, asked_for: str | None) -> tuple[Message, Severity]:
     """Return what to say about an address that cannot be had, and how bad it is."""
     at = str(address)
-    if isinstance(err, socket.gaierror) or err.errno == errno.EADDRNOTAVAIL:
-        # the network may come later: charging does not wait for it, the website does
-        if err.errno == errno.EADDRNOTAVAIL:
-            return message("listen_address_not_ours", address=at), Severity.WARNING
-        return message("listen_name_not_known", address=at), Severity.WARNING
-    if err.errno == errno.EACCES:
-        return message("listen_not_allowed", address=at), Severity.ERROR
-    if err.errno != errno.EADDRINUSE:
-        reason = err.strerror or str(err)
-        return message("listen_fails", address=at, reason=reason), Severity.ERROR
-    holder = _who_serves(address)
+    if err.errno == errno.EADDRINUSE:
+        return _held_by(at, _who_serves(address), asked_for)
+    if isinstance(err, socket.gaierror):
+        why = message("listen_name_not_known", address=at)
+    elif err.errno == errno.EADDRNOTAVAIL:
+        why = message("listen_address_not_ours", address=at)
+    elif err.errno == errno.EACCES:
+        why = message("listen_not_allowed", address=at)
+    else:
+        why = message("listen_fails", address=at, reason=err.strerror or str(err))
+    return why, Severity.WARNING
+
+
+def _held_by(at: str, holder: "Holder", asked_for: str | None) -> tuple[Message, Severity]:
+    """Return what to say about an address that another process has, and how bad that is."""
+    words = holder.words()
     if asked_for is not None and holder.may_be(asked_for):
-        return message("listen_held_by_itself", address=at, holder=holder.words()), Severity.NOTE
-    return message("listen_address_in_use", address=at, holder=holder.words()), Severity.ERROR
+        return message("listen_held_by_itself", address=at, holder=words), Severity.NOTE
+    if holder.is_gateway:  # it may control the same chargers
+        return message("listen_held_by_gateway", address=at, holder=words), Severity.ERROR
+    return message("listen_address_in_use", address=at, holder=words), Severity.WARNING
 
 
 @dataclass(frozen=True, slots=True)

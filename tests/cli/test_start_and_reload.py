@@ -195,7 +195,8 @@ def test_a_missing_password_is_an_error_that_offline_does_not_ask_for(
     assert result.output.endswith("good, with warnings\n")
 
 
-def test_a_port_of_another_program_is_an_error_for_all_three(site: Site, tmp_path: Path) -> None:
+@pytest.mark.proves("H.73")
+def test_a_port_of_another_program_keeps_no_start_but_a_reload(site: Site, tmp_path: Path) -> None:
     other = free_port()
     with (
         socket.create_server(("127.0.0.1", other)) as taken,
@@ -204,11 +205,15 @@ def test_a_port_of_another_program_is_an_error_for_all_three(site: Site, tmp_pat
         taken.settimeout(5)
         site.change(str(site.web), str(other))
         answers = [judge_file(site.file), judge_start(site.file, tmp_path / "state")]
-        answers.append(judge_reload(site.file, running))
+        (refused,) = errors(judge_reload(site.file, running))
+        assert "in use by another program" in refused, "it would lose the website that is up"
     for answer in answers:
-        (found,) = errors(answer)
-        assert found.startswith(f"{site.file}:4: error: website.listen: cannot listen on 127.0.0.1")
-        assert "in use by another program; stop it, or choose another address" in found
+        assert errors(answer) == []
+        (found,) = [str(one) for one in answer.findings if "cannot listen" in str(one)]
+        assert found.startswith(f"{site.file}:4: warning: website.listen: cannot listen on 127.0")
+        assert "in use by another program; the website waits until it is free" in found
+        if answer.prepared is not None:
+            answer.prepared.release()
 
 
 @pytest.mark.parametrize(
