@@ -35,9 +35,10 @@ class Action(StrEnum):
 
 
 def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tuple[Action, ...]:
-    """Return what a person may do at a charging point now, in the order of pages."""
+    """Return what a person may do at a charging point now, in the order in which pages show it."""
     capabilities, stage = point.settings.capabilities, point.process.stage
     state = shown_state(point, now_s, is_site_paused=is_site_paused(station))
+    # as in `command_start_stop`: a start is possible only while manual start is shown
     start = (
         ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
     )
@@ -57,7 +58,7 @@ def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tu
 def command_of(
     action: Action, point: PointNumber, setpoint_ma: int | None = None
 ) -> PointCommand | UnlockCommanded:
-    """Return the event of an action; `setpoint_ma` is that of `Action.SETPOINT`."""
+    """Return the event of an action; `setpoint_ma` [mA] counts for `Action.SETPOINT` only."""
     match action:
         case Action.START | Action.STOP:
             return StartStopCommanded(point=point, is_start=action is Action.START)

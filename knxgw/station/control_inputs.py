@@ -17,7 +17,8 @@ from knxgw.station.model import Station
 def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, ...]:
     """Return what limits a charging point now, highest rank first: caps [mA] and sources of 0 A.
 
-    Its setpoint, or what load management allocates, is none of them. Source: load-management 6.
+    Its setpoint, or what load management allocates, is not among them: see `requested`.
+    Source: load-management 6.
     """
     managed = station.load_management is not None
     inputs = ControlInputs(
@@ -37,14 +38,20 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
 
 
 def requested(station: Station, point: ChargingPoint) -> Decision:
-    """Return the offer a charging point gets if no constraint is lower: its allocation, or its setpoint."""
+    """Return the offer that a charging point gets if no constraint is lower, and why.
+
+    It is what load management allocates, or the setpoint while load management is off.
+    """
     if station.load_management is None:
         return requested_by_setpoint(point.limits, point.control.setpoint_ma)
     return station.load_management.decision_of(point.settings.number)
 
 
 def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
-    """Return why no charging point gets more than its minimum now, None: each may get more."""
+    """Return why no charging point gets more than its minimum now; None: each may get more.
+
+    When the gateway stops, only managed points are left with the minimum: the others keep their setpoint.
+    """
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
     if station.operation.is_stopping and is_managed:

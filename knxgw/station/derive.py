@@ -68,10 +68,11 @@ class Dirty:
     """What an event may have changed, and what must therefore be derived again."""
 
     points: Collection[PointNumber] = ()  # the event, or time, means something to them
-    new_phases: tuple[int, ...] = ()  # of the mains connection, that have a new value
+    # phases (0 to 2) of the mains connection with a value that no cycle has taken yet
+    new_phases: tuple[int, ...] = ()
     cycle: CycleRequest = CycleRequest.IF_POINTS_CHANGED
     is_device_dirty: bool = False  # objects of the whole device
-    is_everything_dirty: bool = False  # whatever there is
+    is_everything_dirty: bool = False  # all charging points, and the record of the device
 
 
 EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, is_device_dirty=True, is_everything_dirty=True)
@@ -82,8 +83,9 @@ def derive(
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Return the station with all that follows from a change, and the effects of that.
 
-    `before` is the station before the event, `changed` the one after it, which has no decision yet. What
-    limits a charging point is worked out once for load management, and once for the decision.
+    `before`: the station before the event. `changed`: the station after the event, whose decisions are still
+    those of before. What limits a charging point is worked out once for load management, and once for the
+    decision.
     """
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
@@ -97,7 +99,7 @@ def derive(
     effects.extend(_requested_from_bus(before, station))
     if dirty.is_device_dirty or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
-    if dirty.is_everything_dirty:
+    if dirty.is_everything_dirty:  # whatever changes grid control makes everything dirty
         record = {"schema": SCHEMA, "grid_control": station.operation.is_grid_control_active}
         remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
         station = replace(station, output=replace(station.output, remembered=remembered))
@@ -105,7 +107,7 @@ def derive(
 
 
 def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
-    """Return the station after load management has taken its part of a change."""
+    """Return the station after load management has done what the change asks of it (`dirty.cycle`)."""
     match dirty.cycle:
         case CycleRequest.WHOLLY:
             return load_management.run_cycle(station, now_s)
@@ -129,7 +131,10 @@ def _points_to_decide(
 
 
 def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
-    """Yield a read request for each value of the smart meter that load management asks for."""
+    """Yield a read request for each phase whose value load management has newly asked for.
+
+    Load management notes when it asked in `Meter.requested_at`, by phase: another instant is a new question.
+    """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
         return
@@ -141,7 +146,12 @@ def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
 
 
 def _points_with_new_allocation(before: Station, station: Station) -> tuple[PointNumber, ...]:
-    """Return the charging points with another offer or reason of load management than before."""
+    """Return the charging points for which load management may have changed something.
+
+    If a lock-out has begun or ended, these are all. Else they are those with another offer or reason, and
+    those whose state has changed otherwise. There is none if load management has not changed, or was
+    switched on or off: then everything is dirty anyway.
+    """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
         return ()
@@ -152,14 +162,17 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
-        or point is not before.points[number]
+        or point is not before.points[number]  # such as by the fault of invalid currents
     )
 
 
 def _derive_device(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Derive what follows for the whole device: its faults and its group objects."""
+    """Return the station with what follows for the whole device: its faults and its group objects.
+
+    The effects of that are appended to `effects`.
+    """
     if station.faults is not before.faults:
         first = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
@@ -185,14 +198,14 @@ def _derive_point(
     now_s: float,
     effects: list[Effect],
 ) -> Station:
-    """Derive what follows for one charging point: decision, offer, group objects, what is stored.
+    """Return the station with what follows for one charging point: decision, offer, objects, what is stored.
 
-    `before` is the point before the event; effects are appended to `effects`.
+    `before`: the point before the event. The effects of that are appended to `effects`.
     """
     first, scope = len(effects), point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
     checked = update_compliance(point, now_s)
-    if checked.faults is not point.faults:  # it does not follow, or does again
+    if checked.faults is not point.faults:  # its vehicle does not follow any more, or does again
         checked = _decide(station, checked, now_s, effects)
     point = checked.with_control(checked.control.with_wake_at(unchanged_until(checked, now_s)))
     if point.faults is not before.faults:
@@ -219,16 +232,17 @@ def _with_session_reported(
     point: ChargingPoint,
     effects: list[Effect],
 ) -> ChargingPoint:
-    """Hand a session that has ended to the store, once its wall-clock times are known.
+    """Hand a session that has ended to the store; return the point, with `is_unreported` while that waits.
 
-    Without a clock it waits for one, at most until the next session or the end of the gateway.
+    Without a clock the session waits for its wall-clock times, at most until the next session begins or the
+    gateway stops. The effect is appended to `effects`. If no session has ended, or waits, nothing happens.
     """
     old, new = before.session.latest, point.session.latest
     has_ended = old is not None and old.is_open and new is not None and not new.is_open
     if not (has_ended or point.session.is_unreported) or new is None:
         return point  # no session is to be handed over
     has_next_begun = new.is_open
-    session = old if has_next_begun else new
+    session = old if has_next_begun else new  # the next one has taken its place in the point
     must_wait = (
         station.operation.clock is None and not station.operation.is_stopping and not has_next_begun
     )
@@ -240,8 +254,10 @@ def _with_session_reported(
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
-    """Return a charging point with the decision that holds now; offer another current to its charger.
+    """Return a charging point with the decision that holds now.
 
+    If it has another current than the last one, an offer to the charger and a line of the log are appended
+    to `effects`.
     A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
     """
     if point.installation.is_blocked:
@@ -270,8 +286,9 @@ def _faults_changed(
 ) -> Iterable[FaultChanged]:
     """Yield an effect for each fault that has come or gone.
 
-    A fault for information only comes and goes at once. `at` [aware UTC]: None without a valid clock.
-    `charger_code`: what the charger itself says of its fault.
+    A fault that is for information only comes and goes at once: two effects. `at` [aware UTC]: None without
+    a valid clock. `charger_code`: what the charger itself says of its fault; it goes with `ChargerError`
+    when that comes.
     """
 
     def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
@@ -308,7 +325,10 @@ def _publish(
     values: Mapping[str, Published],
     effects: list[Effect],
 ) -> Mapping[Scope, Mapping[str, Published]]:
-    """Publish the values of a scope that have changed, and return all that is published."""
+    """Append to `effects` the values of a scope that have changed; return all that is published, by scope.
+
+    If nothing has changed, the same mapping is returned, not a copy.
+    """
     known = station.output.published.get(scope, _NOTHING)
     if values == known:
         return station.output.published
@@ -317,7 +337,7 @@ def _publish(
     return {**station.output.published, scope: values}
 
 
-_NOTHING: Mapping[str, Published] = {}
+_NOTHING: Mapping[str, Published] = {}  # of a scope of which nothing was published yet
 
 
 def _remember_point(
@@ -327,9 +347,10 @@ def _remember_point(
     now_s: float,
     effects: list[Effect],
 ) -> Mapping[Scope, Remembered]:
-    """Hand to the store what changed of a charging point, and return what the store has.
+    """Append to `effects` the record of a charging point if it must be stored now; return all that is stored.
 
-    Urgent values at once, energies and durations at most every 10 s, and all when the gateway stops.
+    Another urgent value is stored at once. Energies and durations, which count up all the time, are stored
+    at most every `REMEMBER_ENERGY_S`, and once more when the gateway stops.
     """
     last, urgent = station.output.remembered.get(scope), urgent_values(point)
     may_wait = (
@@ -346,7 +367,7 @@ def _remember_point(
 def _remember(
     station: Station, scope: Scope, new: Remembered, effects: list[Effect]
 ) -> Mapping[Scope, Remembered]:
-    """Hand a record to the store, unless the store has it already; return what the store has."""
+    """Append a record to `effects`, unless the store has it already; return what the store has, by scope."""
     last = station.output.remembered.get(scope)
     if last is not None and last.record == new.record:
         return station.output.remembered

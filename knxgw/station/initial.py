@@ -19,7 +19,7 @@ from knxgw.dlm.settings import Settings
 from knxgw.station import load_management
 from knxgw.station.model import ClockSource, Operation, Site, Station, WallClock
 
-CONFIGURATION_FAULTS = (
+CONFIGURATION_FAULTS = (  # only another configuration ends them
     FaultCode.CONF_NO_CHARGER,
     FaultCode.CONF_CHARGER,
     FaultCode.CONF_E_METER,
@@ -36,9 +36,10 @@ def initial(
     now: datetime | None,
     load_management_settings: Settings | None = None,
 ) -> Station:
-    """Return the station as it was stored, or as new; `records` may lack any charging point.
+    """Return the station as it was stored; a charging point without a record begins as new.
 
-    `load_management_settings` stand for those that the configuration gives load management.
+    `records`: by scope. `now`: the wall-clock time [aware UTC], None: not valid. `load_management_settings`
+    take the place of those that follow from the configuration.
     """
     points = {
         PointNumber(settings.number): stored_point(
@@ -57,6 +58,7 @@ def initial(
         points=points,
         faults=FaultRegister(severities=configuration.product.faults.general),
         operation=Operation(
+            # a record that does not say it (None) counts as active, until the bus says otherwise
             is_grid_control_active=is_grid_control_linked
             and _stored_grid_control(records) is not False,
             restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
@@ -70,7 +72,7 @@ def initial(
 
 
 def configured_point(configuration: Configuration, settings: PointSettings) -> ChargingPoint:
-    """Return a charging point of which nothing is known yet."""
+    """Return a charging point as it is configured, of which nothing else is known yet."""
     blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
     zone = ZoneInfo(configuration.device.time_zone)
     return new_point(settings, configuration.product, is_blocked=blocked, zone=zone)
@@ -95,7 +97,11 @@ def stored_point(
 def unknown_in(
     configuration: Configuration, records: Mapping[Scope, Mapping[str, Any]]
 ) -> Mapping[Scope, tuple[str, ...]]:
-    """Return which names of the stored records cannot be read, by scope."""
+    """Return the names of the fields that cannot be read in the stored records, by scope; {}: all can be.
+
+    A scope without a record has nothing to be read. The device's record matters only while grid control has
+    a group address.
+    """
     unknown = {
         scope: read_record(records[scope]).unknown_fields
         for scope in (point_scope(point.number) for point in configuration.points)
@@ -108,7 +114,10 @@ def unknown_in(
 
 
 def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | None:
-    """Return whether grid-supporting control was active; None: it is not known."""
+    """Return whether grid-supporting control was active; without a record it was not.
+
+    None: there is a record, but it does not say so in a way that can be read.
+    """
     if DEVICE not in records:
         return False
     return RecordReader(records[DEVICE]).flag("grid_control")
@@ -128,9 +137,9 @@ def state_lost(station: Station) -> Station:
 
 
 def without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
-    """Return a charging point without an interruption or a setpoint of 0 A that nothing can end.
+    """Return a charging point without an interruption or a setpoint of 0 A that no telegram can end.
 
-    Its group object has no address any more.
+    The group object of such a hold has no address (any more). The setpoint becomes the maximum.
     """
     linked = linked_holds(configuration, PointNumber(point.settings.number))
     if INTERRUPTION not in linked:
@@ -152,7 +161,7 @@ def asks_for_grid_control(configuration: Configuration) -> bool:
 
 
 def with_configuration_faults(station: Station) -> Station:
-    """Return the station with the faults of its configuration."""
+    """Return the station with the faults of its configuration, each also at the point that it concerns."""
     for fault in station.configuration.faults:
         code = fault.code
         station = replace(station, faults=station.faults.set(code, is_present=True))

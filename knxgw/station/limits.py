@@ -18,21 +18,23 @@ class EffectiveLimit:
     """One limit of a charging point."""
 
     reason: Reason
-    cap_ma: int | None  # what it would get if this were the only limit; None: it is not known
-    is_effective: bool  # this one says what the point gets
+    cap_ma: int | None  # what the point would get by this limit alone; None: not known
+    is_effective: bool  # this limit decides what the point gets
     ends_in_s: float | None = None  # None: not known, or not by time alone
 
 
 def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
     """Return the limits of a charging point, the effective one first, then by rank.
 
-    The effective one has the reason of the decision, which group object 511 shows.
+    The effective one has the reason of the decision, which group object 511 shows. Nothing is returned
+    before the first decision.
     """
     decision = point.control.decision
     if decision is None:
         return ()
     found = ranked(point.limits, constraints_of(station, point), requested(station, point))
-    if found[0].reason is not decision.reason:  # the charger or the vehicle takes less by itself
+    if found[0].reason is not decision.reason:
+        # the decision shows a more useful reason than the limit behind it: see `charging/explanation.py`
         first = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
         rest = [one for one in found if one.reason is not decision.reason]
     else:
@@ -56,7 +58,7 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
 
 
 def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
-    """Return after how long time alone ends a limit [s]; None: not by time, or not known."""
+    """Return how long [s] until time alone ends a limit; None: time does not, or it is not known when."""
     load_management = station.load_management
     match reason:
         case Reason.RESTORING if station.operation.restore_until is not None:

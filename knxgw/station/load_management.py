@@ -31,17 +31,18 @@ from knxgw.dlm.state import LoadManagement
 from knxgw.station.control_inputs import constraints_of
 from knxgw.station.model import HighPowerStarted, InOperationSeen, LoadManagementEvent, Station
 
-DEVICE_FAULTS = (
+DEVICE_FAULTS = (  # faults of the whole device that each cycle raises or clears
     FaultCode.SMART_METER_TIMEOUT,
     FaultCode.CT_DIRECTION,
     FaultCode.METER_FROZEN,
     FaultCode.OVER_CURRENT,
     FaultCode.DLM_INVALID_CURRENT,
 )
-SATURATING_DPT = "7.012"  # it ends at 65.535 A
+SATURATING_DPT = "7.012"  # it ends at 65.535 A: the true current may be higher
 BLOCKED = Constraint(0, Reason.CONFIGURATION)  # the configuration leaves its charger alone
-_CURRENT = (Quantity.CURRENT,)
-NO_FUSE_MA = 6000  # a configuration without a fuse was refused; the least that makes sense
+_CURRENT = (Quantity.CURRENT,)  # the sum: it is what counts where no phase current is measured
+# for a missing fuse or limit, with which no configuration is accepted: the least that makes sense
+NO_FUSE_MA = 6000
 
 
 def load_management_settings(configuration: Configuration) -> Settings | None:
@@ -55,7 +56,7 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     if given.mode is LoadManagementMode.STATIC:
         limit_ma = given.static_limit_ma or NO_FUSE_MA
         return Settings(
-            fuse_ma=given.fuse_ma or limit_ma,
+            fuse_ma=given.fuse_ma or limit_ma,  # a static limit may come without a fuse
             reserve_ma=given.reserve_ma,
             static_limit_ma=limit_ma,
             priority=given.priority,
@@ -76,7 +77,7 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
-        saturating=on_bus and meter.dpt == SATURATING_DPT,
+        saturating=on_bus and meter.dpt == SATURATING_DPT,  # `dpt` means nothing on Modbus
         monitoring=meter.monitoring,
     )
 
@@ -86,7 +87,8 @@ def participant_settings(
 ) -> ParticipantSettings:
     """Return what load management must know of a charging point.
 
-    `phases`: of the mains connection. One with a single phase carries all charging points on it.
+    `phase_count`: how many phases the mains connection has. If it has one, all charging points are on it,
+    however their terminals are wired.
     """
     terminals = point.phase_rotation[: point.phases]
     wired = tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
@@ -103,9 +105,12 @@ def participant_settings(
 
 
 def _measures_every_phase(point: PointSettings) -> bool:
-    """Tell whether the current of each terminal is measured, none is taken from a sum or assumed."""
+    """Tell whether the current of each terminal is measured.
+
+    False: that of some terminal is taken from a sum, taken to be that of L1, or assumed.
+    """
     if point.phases == 1 and "current" in point.capabilities:
-        return True
+        return True  # the sum is the current of the only terminal
     terminals = range(1, point.phases + 1)
     return all(f"current_l{terminal}" in point.capabilities for terminal in terminals)
 
@@ -113,7 +118,8 @@ def _measures_every_phase(point: PointSettings) -> bool:
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
     """Return the current [mA] that a charger falls back to without the gateway, whatever it was offered.
 
-    It is 0 where the charger keeps its last offer. Source: load-management 13.2b.
+    It is 0 where the charger keeps its last offer: what it may take then is that offer, and no more.
+    Source: load-management 13.2b.
     """
     keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
     return 0 if keeps_offer else limits.lowest_ma
@@ -122,7 +128,11 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
 def observation_of(
     point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float
 ) -> Observation:
-    """Return a charging point as load management sees it now; `constraints`: from outside of it."""
+    """Return a charging point as load management sees it now.
+
+    `constraints`: what limits the point from outside load management, highest rank first. A blocked charger
+    counts as unreachable, and so does one whose state is not fresh.
+    """
     state = intrinsic_state(point, now_s)
     session = point.session.latest
     return Observation(
@@ -134,6 +144,7 @@ def observation_of(
         constraints=constraints,
         currents_ma=_currents(point),
         read_at=_read_at(point),
+        # `read_at` is that of the oldest current, so the one that is read least often decides
         fresh_s=max(fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
         acknowledged_ma=point.link.acknowledged_ma,
@@ -144,8 +155,8 @@ def observation_of(
 def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     """Return the currents at the terminals [mA], None: not all of them were read yet.
 
-    A current is None where the charger says that it has none. A sum is split evenly; an unmeasured
-    terminal is taken to carry what L1 carries.
+    The current of a terminal is None where the charger says that it has no value for it. Where only the
+    sum is measured, it is split evenly; a terminal that is not measured is taken to carry what L1 carries.
     """
     phases, capabilities = point.settings.phases, point.settings.capabilities
     if "current_l1" not in capabilities:  # at most the sum is measured
@@ -161,14 +172,15 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
 
 
 def _read_at(point: ChargingPoint) -> float | None:
-    """Return when the oldest of the currents was read [monotonic s], None: never.
+    """Return when the oldest of the phase currents was read [monotonic s]; None: no current ever was.
 
-    A reading without a value counts, too: then it is known that there is none.
+    Phase currents that were not read yet are left out. Where none is measured, or none was read yet, the
+    reading of the sum counts. So does a reading without a value: then it is known that there is none.
     """
     read_at, currents = point.readings.read_at, point.measured_currents
     if not currents:
         return read_at.get(Quantity.CURRENT)
-    try:  # nearly always all of them were read
+    try:  # nearly always all of them were read: this is the quick way
         return min(map(read_at.__getitem__, currents))
     except KeyError:
         times = [read_at[quantity] for quantity in currents if quantity in read_at]
@@ -190,13 +202,17 @@ def start(
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
-    """Return the station after load management has taken an event of the smart meter or a large consumer."""
+    """Return the station after load management has taken an event of the smart meter or a large consumer.
+
+    No cycle runs here. With load management off nothing changes.
+    """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
     observations = station.observations
     match event:
         case GridMeterReading():
+            # the base load needs to know up to when the draw of each charger is known
             observations = _observations(station)
             load_management = after_meter_value(
                 load_management, settings, event, now_s, observations
@@ -212,7 +228,11 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
 def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
 ) -> "GridMeterApplied":
-    """Return the station after values of a smart meter on Modbus, and the phases (0 to 2) they are of."""
+    """Return the station after values of a smart meter on Modbus, and the phases (0 to 2) they are of.
+
+    A phase whose value is missing is left out. The meter's currents count, or its powers if it is
+    configured to measure power.
+    """
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
     quantities: tuple[Quantity, ...] = PHASE_POWERS if is_power else PHASE_CURRENTS
@@ -239,14 +259,15 @@ class GridMeterApplied(NamedTuple):
 def may_wait_for_tick(
     before: Station, station: Station, new_phases: Iterable[int], now_s: float
 ) -> bool:
-    """Tell whether new values of some phases can wait until the next tick, at most a second.
+    """Tell whether new values of some phases (0 to 2) can wait until the next tick, at most a second.
 
-    `before`: the station without them. What ends an emergency, leaves too little room or completes a set of
-    values that come apart cannot wait. Source: load-management 9.1.
+    `before`: the station without these values. Values cannot wait during an emergency, which they may end,
+    when one leaves too little room or arrives while something is timed (`is_urgent`), or when they complete
+    a set whose phases come apart. With load management off nothing is urgent. Source: load-management 9.1.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
-        return True  # load management is off
+        return True
     if (
         load_management.meter.sets.completed_at == now_s
         and load_management.meter.phases_arrive_apart
@@ -256,23 +277,23 @@ def may_wait_for_tick(
     return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in new_phases
-        if 0 <= phase < settings.phases
+        if 0 <= phase < settings.phases  # a value of a phase that is not configured was left out
     )
 
 
 def after_quiet_reading(station: Station, point: ChargingPoint) -> Station:
-    """Return the station after a reading that showed nothing new of a charging point.
+    """Return the station after a reading that showed nothing new; `point`: with its new reading times.
 
-    Load management is not concerned: it asks when each charger was read when it needs to know.
+    Load management is not informed: it looks up the reading times when it needs them (`_observations`).
     """
     return station.with_points({**station.points, PointNumber(point.settings.number): point})
 
 
 def _observations(station: Station) -> Mapping[int, Observation]:
-    """Return the observations, each with the instant at which its charger was read last.
+    """Return the observations by number, each with the instant of the last reading of its charger.
 
-    Readings that showed nothing new change only that; nothing else follows from them: what time
-    tells has its own cycles.
+    Readings that showed nothing new have changed that instant in the point, but not in
+    `station.observations`. The rest of an observation stays as load management took it last.
     """
     renewed = {}
     for number, observation in station.observations.items():
@@ -283,23 +304,25 @@ def _observations(station: Station) -> Mapping[int, Observation]:
 
 
 def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
-    """Return the station after a change of one charging point.
+    """Return the station after load management has looked at a charging point that has changed.
 
-    Nothing that concerns load management has changed: the station stays. Only its draw has changed: it is
-    noted. Its part in the allocation has changed, or no cycle has run yet: a cycle runs.
+    If nothing that concerns load management has changed, or it is off, the station is returned as it is. If
+    only the point's draw has changed, the draw is noted. If the point's part in the allocation has changed,
+    or no cycle has run yet, a cycle runs.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
-    if not station.observations:
+    if not station.observations:  # no cycle has run yet
         return run_cycle(station, now_s)
     observation = _observation_of(station, station.points[number], now_s)
     known = station.observations.get(number)
+    # after this instant even the same observation changes something: time has passed
     unchanged_until = load_management.participants[number].unchanged_until
     if known is not None and now_s < unchanged_until and known.differs_only_in_age(observation):
         return station
     observed = observe_charger(load_management, settings, number, observation, now_s)
-    if observed is None:
+    if observed is None:  # only a whole cycle can take the observation
         return run_cycle(station, now_s, changed_points=(number,))
     return station.with_load_management(observed, {**station.observations, number: observation})
 
@@ -314,8 +337,9 @@ def run_cycle(
     """Return the station after a cycle of load management: offers, reasons, faults.
 
     `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has taken yet.
-    `changed_points`: the charging points that have changed since the last cycle, None: any may have. Those
-    whose currents have gone stale are observed as well.
+    `changed_points`: the charging points that have changed since the last cycle; None: any may have. They
+    are observed again, and so are those whose currents have gone stale; the first cycle observes all.
+    With load management off nothing changes.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -333,7 +357,10 @@ def run_cycle(
 
 
 def _with_faults_of_cycle(station: Station) -> Station:
-    """Return the station with the faults that the last cycle found, of the device and of its points."""
+    """Return the station with the faults that the last cycle found: of the device, and of each point.
+
+    Faults of this kind that the cycle did not find are cleared. Unchanged: the same station.
+    """
     load_management, faults = station.load_management, station.faults
     if load_management is None:
         return station
@@ -348,7 +375,10 @@ def _with_faults_of_cycle(station: Station) -> Station:
 def _points_with_stale_currents(
     observations: Mapping[int, Observation], now_s: float
 ) -> list[PointNumber]:
-    """Return the charging points whose currents are stale: the charger is silent, or gives no currents."""
+    """Return the reachable charging points whose currents were read too long ago to count.
+
+    No event tells of that: the charger is silent, or its readings lack the currents.
+    """
     return [
         PointNumber(number)
         for number, one in observations.items()
@@ -357,7 +387,10 @@ def _points_with_stale_currents(
 
 
 def run_cycle_if_due(station: Station, now_s: float) -> Station:
-    """Return the station after a cycle, if time alone may have changed something."""
+    """Return the station after a cycle, if time alone may have changed something; else as it is.
+
+    Without observations no cycle has run yet: the first one is always due.
+    """
     load_management = station.load_management
     if load_management is None or (station.observations and now_s < load_management.due_at):
         return station
@@ -365,20 +398,24 @@ def run_cycle_if_due(station: Station, now_s: float) -> Station:
 
 
 def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
-    """Return a charging point as load management sees it, with what limits it from outside.
+    """Return a charging point as load management sees it, with what limits the point from outside.
 
-    The lock-out does not: load management orders it itself.
+    The lock-out is left out: load management orders it itself.
     """
     outside = [one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT]
     if point.installation.is_blocked:
-        outside.insert(0, BLOCKED)
+        outside.insert(0, BLOCKED)  # the highest rank stands first
     return observation_of(point, constraints=tuple(outside), now_s=now_s)
 
 
 def _with_invalid_points(
     points: Mapping[PointNumber, ChargingPoint], load_management: LoadManagement
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the charging points with the fault set where currents are invalid, else cleared."""
+    """Return the charging points with `DLM_INVALID_CURRENT` as the participants have it.
+
+    The fault is set where a charger that can be reached has invalid currents, else cleared. If no fault
+    changes, the same mapping is returned, not a copy.
+    """
     for number, point in points.items():
         participant = load_management.participants[number]
         invalid = participant.is_reachable and not participant.has_valid_currents
@@ -408,7 +445,10 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
 
 
 def published(station: Station, now_s: float) -> dict[str, Published]:
-    """Return the values of group objects 500 to 505, by key."""
+    """Return the values of group objects 500 to 505, by key [mA, s]; load management off: only its state.
+
+    Only phases of the mains connection that are configured have a value.
+    """
     load_management, settings = station.load_management, station.load_management_settings
     values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
     if load_management is None or settings is None:
@@ -416,6 +456,7 @@ def published(station: Station, now_s: float) -> dict[str, Published]:
     available_ma = load_management.outcome.available_ma
     for phase in range(settings.phases):
         values[f"available_l{phase + 1}"] = (
+            # below 0 when more is drawn or held back than the limit: then nothing is available
             None if available_ma is None else max(0, available_ma[phase])
         )
     age = age_s(load_management.meter, settings, now_s)

@@ -36,7 +36,7 @@ class ClockSource(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The gateway is up: say and offer what holds now."""
+    """The gateway is up: publish and offer what holds now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,10 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalErrorFound:
-    """The program could not handle something: `ContactSupport`, and no more than the minimum."""
+    """The program has failed to handle an event: from now on no point gets more than its minimum.
+
+    The fault is `ContactSupport`.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,10 @@ class StateLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChanged:
-    """The site has another configuration: the station goes on with it."""
+    """The site has another configuration: the station goes on with it.
+
+    `records`: by scope, of the charging points that this configuration adds.
+    """
 
     configuration: Configuration
     records: Mapping[Scope, Mapping[str, Any]] = field(default_factory=dict)
@@ -98,7 +104,7 @@ class InterruptionCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetpointCommanded:
-    """The setpoint of a charging point was written; None: no number, infinite or negative."""
+    """The setpoint [mA] of a charging point was written; None: no number, infinite or negative."""
 
     point: PointNumber
     setpoint_ma: int | None
@@ -121,12 +127,12 @@ class UnlockCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InOperationSeen:
-    """In operation was written on the bus: the smart meter is alive."""
+    """The object "In operation" was written on the bus: the smart meter is alive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HighPowerStarted:
-    """High power-consuming devices was written with 1: a large consumer starts."""
+    """The object "High power-consuming devices" was written with 1: a large consumer starts."""
 
 
 Command = (
@@ -169,9 +175,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveBehind:
-    """Last state wanted of a charger that is not asked any more: current per phase [mA], or 0."""
+    """Last wanted state of a charger that is not controlled any more: current per phase [mA], 0 to pause."""
 
-    point: PointNumber  # it belonged to
+    point: PointNumber  # to which the charger belonged
     offer_ma: int
 
 
@@ -223,7 +229,7 @@ class FaultChanged:
     code: FaultCode
     is_present: bool
     at: datetime | None  # aware UTC; None: the clock is not valid
-    own_code: str = ""  # the charger's own, in words
+    own_code: str = ""  # error codes of the charger itself, with their meaning; "": none
     level: NoteLevel = NoteLevel.EVENT
 
 
@@ -258,9 +264,9 @@ class WallClock:
 class LineAllowance(NamedTuple):
     """How many lines of a level a scope may still have in the log, before the rest are details."""
 
-    lines_left: float
-    counted_at: float  # when that was so [monotonic s]
-    is_cut: bool = False  # the log says that there were too many
+    lines_left: float  # a part of a line, too: the allowance comes back slowly
+    counted_at: float  # when that many were left [monotonic s]
+    is_cut: bool = False  # the log has said that there are too many
 
 
 class Remembered(NamedTuple):
@@ -268,7 +274,7 @@ class Remembered(NamedTuple):
 
     record: Mapping[str, Any]
     handed_at: float  # [monotonic s]
-    decisions: tuple[object, ...] = ()  # the part of it that is stored at once
+    decisions: tuple[object, ...] = ()  # its `urgent_values`; () of the device, which has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +282,7 @@ class MeterState:
     """What is known of a meter that belongs to no charging point."""
 
     condition: LinkCondition = LinkCondition.STARTING
-    values: Mapping[Quantity, Value] = field(default_factory=dict)  # none of a meter that is away
+    values: Mapping[Quantity, Value] = field(default_factory=dict)  # none of a lost link
     read_at: Mapping[Quantity, float] = field(default_factory=dict)  # [monotonic s]
 
 
@@ -285,7 +291,7 @@ class Site:
     """What the configuration says: fixed until there is another one."""
 
     configuration: Configuration
-    devices: Mapping[DeviceId, Device]  # what each device stands for
+    devices: Mapping[DeviceId, Device]  # every device on Modbus, and what it stands for
     load_management_settings: Settings | None = None  # None: load management is off
 
 
@@ -294,7 +300,8 @@ class Operation:
     """How the whole site is operated at this moment."""
 
     is_grid_control_active: bool = False  # grid-supporting control is active
-    # until then [monotonic s] the state before the start may be unknown; None: it is known
+    # until then [monotonic s] the bus may answer whether grid control is active, and no point gets more than
+    # its minimum; None: that is known, or the bus has had its time
     restore_until: float | None = None
     is_stopping: bool = False  # the gateway ends
     clock: WallClock | None = None  # None: the wall-clock time is not valid
@@ -302,7 +309,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What was handed out last: a comparison with it shows what is new."""
+    """What was handed out last: whatever differs from it is new, and is handed out."""
 
     published: Mapping[Scope, Mapping[str, Published]] = field(default_factory=dict)
     remembered: Mapping[Scope, Remembered] = field(default_factory=dict)
@@ -319,7 +326,7 @@ class Station:
     faults: FaultRegister  # of the whole device
     operation: Operation = field(default_factory=Operation)
     load_management: LoadManagement | None = None  # None: load management is off
-    # of each charging point, as load management took it last
+    # by number of the charging point, as load management took them last; none before its first cycle
     observations: Mapping[int, Observation] = field(default_factory=dict)
     output: Output = field(default_factory=Output)
 
@@ -354,7 +361,10 @@ class Station:
         return self.with_points({**self.points, number: point})
 
     def with_output(self, points: Mapping[PointNumber, ChargingPoint], output: Output) -> "Station":
-        """Return the station with other points and another output; as fast, for each derivation."""
+        """Return the station with other points and another output, as fast as `with_points`.
+
+        This is for each charging point that is derived.
+        """
         return Station(
             site=self.site,
             points=points,
@@ -369,7 +379,10 @@ class Station:
     def with_load_management(
         self, load_management: LoadManagement, observations: Mapping[int, Observation]
     ) -> "Station":
-        """Return the station with another state of load management; as fast, for each meter value."""
+        """Return the station with another state of load management, as fast as `with_points`.
+
+        This is for each meter value.
+        """
         return Station(
             site=self.site,
             points=self.points,
@@ -382,7 +395,10 @@ class Station:
         )
 
     def point_of(self, device: DeviceId) -> PointNumber | None:
-        """Return the charging point a device belongs to; None: to none. Raises: KeyError."""
+        """Return the charging point that a device belongs to; None: to none.
+
+        Raises: KeyError, if the device is not configured.
+        """
         number = self.site.devices[device].point
         return None if number is None else PointNumber(number)
 
@@ -403,7 +419,7 @@ class Station:
         return self.configuration.product.faults.flashes(self.severity)
 
     def last_published(self, scope: Scope, key: str) -> Published:
-        """Return what was last published for a key, None if nothing was."""
+        """Return what was last published for a key; None: nothing was, or the value was withdrawn."""
         values = self.output.published.get(scope)
         return None if values is None else values.get(key)
 

@@ -12,7 +12,7 @@ from knxgw.station.step import step
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
-Prepared = tuple[Station, tuple[Effect, ...]]
+Prepared = tuple[Station, tuple[Effect, ...]]  # what `step` returns, not taken yet
 
 
 class Inbox:
@@ -28,11 +28,14 @@ class Inbox:
         self._filled.set()
 
     def wake(self) -> None:
-        """Let the owner go on without an event."""
+        """Let the owner go on without an event: a tick is due."""
         self._filled.set()
 
     async def get(self) -> Event | None:
-        """Return the next event; None when there was none, only `wake`."""
+        """Return the next event, and wait for it if there is none.
+
+        None: `wake` was called, or the event that ended the wait has been taken already.
+        """
         if not self._events:
             await self._filled.wait()
             self._filled.clear()
@@ -50,6 +53,7 @@ class Owner:
         self.station = station
         self._inbox = inbox
         self._carry_out = carry_out
+        # kinds of failures that the log has already: event and exception
         self._logged_kinds: set[tuple[type[Event], type[Exception]]] = set()
 
     async def run(self) -> NoReturn:
@@ -66,7 +70,8 @@ class Owner:
                 if is_due:
                     self.handle(Tick(), loop.time())
                     tick_at = loop.time() + TICK_S
-                if is_due or event is None:  # asyncio may ring a little early
+                # the alarm has rung, perhaps a little early: asyncio allows itself that
+                if is_due or event is None:
                     alarm.cancel()
                     alarm = loop.call_at(tick_at, self._inbox.wake)
         finally:
@@ -75,14 +80,14 @@ class Owner:
     def handle(self, event: Event, now_s: float) -> None:
         """Advance the station by one event and hand out the effects.
 
-        An event that our own rules cannot handle is dropped: everyone else stays protected, the
-        fault says what happened, and no point gets more than the minimum from then on.
+        An event at which our own rules fail is dropped, so that the station goes on for all others. Then
+        `InternalErrorFound` raises a fault and holds all points at their minimum from then on.
         """
         with self._guarded(event, now_s):
             self._apply(self.prepare(event, now_s))
 
     def catch_up(self, now_s: float) -> None:
-        """Handle everything that waits now, before something that changes what it means."""
+        """Handle all events that wait now, before the configuration changes by which they are understood."""
         while (event := self._inbox.take()) is not None:
             self.handle(event, now_s)
 
@@ -91,16 +96,19 @@ class Owner:
         return step(self.station, event, now_s)
 
     def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
-        """Take what was prepared for an event, and hand out its effects.
+        """Make the prepared station the present one, and hand out its effects.
 
-        One that cannot be carried out is an internal error, as in `handle`: the event has happened.
+        An effect that cannot be carried out is an internal error, as in `handle`; the station stays changed.
         """
         with self._guarded(event, now_s):
             self._apply(prepared)
 
     @contextmanager
     def _guarded(self, event: Event, now_s: float) -> Iterator[None]:
-        """Log what fails in the block, once of each kind; then hold all points at their minimum."""
+        """Log what fails in the block, once of each kind; then hold all points at their minimum.
+
+        What fails at `InternalErrorFound` itself is raised.
+        """
         try:
             yield
         except Exception as error:
@@ -113,7 +121,7 @@ class Owner:
             self.handle(InternalErrorFound(), now_s)
 
     def _apply(self, prepared: Prepared) -> None:
-        """Take the station that an event leads to, and hand out its effects."""
+        """Make the station that an event leads to the present one, and hand out the effects."""
         self.station, effects = prepared
         self._hand_out(effects)
 

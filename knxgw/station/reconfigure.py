@@ -51,6 +51,7 @@ from knxgw.station.model import (
     Station,
 )
 
+# by these KNX delivers what the mains connection carries
 METER_OBJECTS = (*SMART_METER, IN_OPERATION)
 
 
@@ -65,6 +66,7 @@ def reconfigure(
     leaving = [*_last_offers(before, station), *_effects_of_removed_points(before, station, now_s)]
     site = replace(before.site, configuration=configuration)
     reference = replace(before, site=site, points=_points_to_compare_with(before, station))
+    # the object table is another one: it gets every value, and sends only what it has not sent before
     unpublished = replace(station, output=replace(station.output, published={}))
     derived, effects = derive(reference, unpublished, EVERYTHING, now_s)
     return derived, (*leaving, *effects)
@@ -73,9 +75,9 @@ def reconfigure(
 def _points_to_compare_with(
     before: Station, station: Station
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the charging points to compare with: as they were before the change.
+    """Return the charging points of now as they were before the change, for `derive` to compare with.
 
-    One that is new has no fault yet, so that those of the configuration are reported.
+    A charging point that is new stands there without a fault, so that its faults are reported.
     """
     return {
         number: before.points.get(number)
@@ -85,7 +87,10 @@ def _points_to_compare_with(
 
 
 def _with_configuration(before: Station, event: ConfigurationChanged, now_s: float) -> Station:
-    """Return the station with the values of another configuration, before anything is decided."""
+    """Return the station with another configuration, and with all that is still true under it.
+
+    Its decisions are still those of before.
+    """
     configuration = event.configuration
     points: dict[PointNumber, ChargingPoint] = {}
     for settings in configuration.points:
@@ -101,6 +106,7 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
     numbers = load_management.load_management_settings(configuration)
     found = {one.id: one for one in devices(configuration)}
     scopes = {DEVICE, *map(point_scope, points)}
+    # a point that is gone and comes back later has its record stored again
     kept = {scope: one for scope, one in before.output.remembered.items() if scope in scopes}
     return _without_old_faults(
         replace(
@@ -114,19 +120,24 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             },
             operation=replace(
                 before.operation,
+                # without a group address nothing could end it
                 is_grid_control_active=before.operation.is_grid_control_active
                 and configuration.is_linked(GRID_CONTROL),
                 restore_until=_restore_until(before, configuration, now_s),
             ),
             load_management=_load_management(before, configuration, numbers, points, now_s),
-            observations={},
+            observations={},  # the next cycle observes all charging points
             output=replace(before.output, remembered=kept),
         )
     )
 
 
 def _restore_until(before: Station, configuration: Configuration, now_s: float) -> float | None:
-    """Return until when the bus may say that the grid operator limits the site, None: it is known."""
+    """Return until when the bus may answer whether the grid operator limits the site [monotonic s].
+
+    If the bus is asked for the first time, the wait begins now. If it was asked before, a wait that runs
+    goes on, and one that is over (None) does not begin again. None as well: the bus is not asked at all.
+    """
     if not asks_for_grid_control(configuration):
         return None
     if asks_for_grid_control(before.configuration):
@@ -135,7 +146,10 @@ def _restore_until(before: Station, configuration: Configuration, now_s: float) 
 
 
 def _without_old_faults(station: Station) -> Station:
-    """Return the station with the faults of its configuration, and none of another one."""
+    """Return the station with the faults of its configuration, and none of the configuration before.
+
+    With load management off its faults are cleared, too: no cycle would do that any more.
+    """
     faults = station.faults
     unmanaged = load_management.DEVICE_FAULTS if station.load_management is None else ()
     for code in (*CONFIGURATION_FAULTS, *unmanaged):
@@ -164,7 +178,11 @@ def _continued(
     new: ChargingPoint,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point that there was before, with its new settings."""
+    """Return a charging point that there was before, with its new settings.
+
+    If the charger is the same, and is blocked or not as before, all that is known stays. Otherwise the
+    charging point goes on as after a restart.
+    """
     number = PointNumber(new.settings.number)
     linked, now = linked_holds(configuration, number), before.now(now_s)
     restored = _restored(old, new, linked, now, now_s)
@@ -184,8 +202,8 @@ def _restored(
 ) -> ChargingPoint:
     """Return `new` with what a restart would restore from `old`, and what only this process knows.
 
-    `linked`: which of the holds have a group address. No fault is present at first: each is reported
-    again when it occurs.
+    `linked`: those of `HOLDING_KEYS` that have a group address. No fault is present at first: each is
+    reported again when it occurs.
     """
     kept = restored(new, to_record(old), now, now_s, linked)
     return replace(
@@ -205,10 +223,11 @@ def _restored(
 
 
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
-    """Return a charging point whose charger stays: all that is known of it, with its new settings.
+    """Return `old`, whose charger stays, with the settings, limits and setpoint of `new`.
 
-    A vehicle that waited for a start command is free if none is needed any more. With another meter, what
-    the meter measured before, or measures now, is not known, and its counters and faults begin again.
+    `new`: the point as `_restored` makes it. A vehicle that waited for a start command is free if none is
+    needed any more. If the electricity meter is another one, the quantities that either meter supplies are
+    not known, the faults of the meter end, and all energy counters go on as after a restart.
     """
     process = old.process.stage
     if process is Process.WAITING and not new.is_started_manually:
@@ -222,7 +241,7 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             old.control,
             setpoint_ma=new.control.setpoint_ma,
             is_setpoint_given=new.control.is_setpoint_given,
-            wake_at=0.0,
+            wake_at=0.0,  # with the next tick: other settings may mean another instant
         ),
         process=replace(old.process, stage=process),
     )
@@ -250,7 +269,7 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
 
 
 def _without_meter_faults(point: ChargingPoint) -> FaultRegister:
-    """Return the faults of a charging point without those of its meter, which is another one now."""
+    """Return the faults of a charging point without those of the meter that it had before."""
     faults = point.faults
     for code in (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR):
         faults = faults.set(code, is_present=False)
@@ -267,9 +286,10 @@ def _load_management(
     points: Mapping[PointNumber, ChargingPoint],
     now_s: float,
 ) -> LoadManagement | None:
-    """Return load management with the new settings and charging points, None: it is off.
+    """Return load management with the new settings and charging points; None: it is off now.
 
-    It starts if it was off, and otherwise goes on with what it knows.
+    If it was off before, it starts. Otherwise it goes on, and what it knows of the line stays if the meter
+    is the same and its values mean the same.
     """
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
@@ -299,7 +319,10 @@ def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
 
 
 def _has_same_meter(old: Configuration, new: Configuration) -> bool:
-    """Tell whether the values of the mains connection have the same source as before."""
+    """Tell whether the values of the mains connection have the same source as before.
+
+    Another group address is another source: something else may send there.
+    """
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:
         return False
@@ -312,10 +335,12 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 def _last_offers(before: Station, after: Station) -> list[Effect]:
     """Return a last offer to each charger that the gateway does not control any more.
 
-    It is what is safe without the gateway, as at the end of the process. A charger that a fault of the
-    configuration blocks is not controlled any more either.
+    The offer is what is safe without the gateway, as at the end of the process. Such chargers are those that
+    are gone or replaced, and those that a fault of the configuration blocks from now on.
     """
-    stopping = replace(before, operation=replace(before.operation, is_stopping=True))
+    stopping = replace(
+        before, operation=replace(before.operation, is_stopping=True, restore_until=None)
+    )
     effects: list[Effect] = []
     for number, point in before.points.items():
         new = after.points.get(number)
@@ -324,7 +349,7 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
             and not new.installation.is_blocked
             and is_same_charger(point.settings, new.settings)
         )
-        if stays or point.installation.is_blocked:
+        if stays or point.installation.is_blocked:  # blocked: it was not controlled before, either
             continue
         decision = decide(point.limits, constraints_of(stopping, point), requested(stopping, point))
         effects.append(LeaveBehind(point=number, offer_ma=decision.offer_ma))
@@ -334,8 +359,8 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
 def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
     """Return what is reported and stored of charging points that there are no more.
 
-    Their faults end. A session that was open, or not in the history yet, is closed, handed to the store,
-    and not remembered as open any more.
+    Their faults end. A session that was open is closed; this one, and one that is not in the history yet, is
+    handed to the store. The record says that the session is over, should the charging point come back.
     """
     at = before.now(now_s)
     effects: list[Effect] = []
@@ -355,7 +380,7 @@ def _effects_of_removed_points(before: Station, after: Station, now_s: float) ->
         over = replace(
             point,
             session=replace(point.session, latest=closed, is_unreported=False),
-            process=replace(point.process, has_charged=False),
+            process=replace(point.process, has_charged=False),  # as by unplugging
         )
         effects.append(Remember(scope=point_scope(number), record=to_record(over)))
     return effects

@@ -33,8 +33,8 @@ from knxgw.station.view import (
     SiteView,
 )
 
-FaultTimes = Mapping[tuple[Scope, FaultCode], datetime | None]
-SHOWN_CARD_CHARACTERS = 4
+FaultTimes = Mapping[tuple[Scope, FaultCode], datetime | None]  # since when [UTC]; None: not known
+SHOWN_CARD_CHARACTERS = 4  # the last ones: a card is never shown as a whole
 _NO_TIMES: FaultTimes = MappingProxyType({})
 
 
@@ -55,7 +55,7 @@ def view(
 ) -> SiteView:
     """Return what the station shows now, with words in `language` (en, de).
 
-    `fault_times`: since when a fault of a scope is present [aware UTC].
+    `fault_times`: since when a fault of a scope is present [aware UTC]; None, or none: not known.
     """
     look = _Look(station, now_s, language, fault_times)
     return SiteView(
@@ -77,7 +77,7 @@ def view(
 def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     """Return the present faults of a scope in words, the most severe first."""
     station, language = look.station, look.language
-    register, infos = station.faults, ""
+    register, infos = station.faults, ""  # of the device, unless the scope is that of a point
     for number, point in station.points.items():
         if point_scope(number) == scope:
             register, infos = point.faults, " ".join(_own_error_codes(station, number))
@@ -99,7 +99,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
 
 
 def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
-    """Return the error codes that the charger itself reports."""
+    """Return the error codes that the charger itself reports; stale ones are left out."""
     infos = [
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
     ]
@@ -122,7 +122,10 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
 
 
 def _messages(station: Station, language: str) -> tuple[str, ...]:
-    """Return the sentences at the head of the status page: what a person must mend or know."""
+    """Return the sentences at the head of the status page: what a person must mend or know.
+
+    They are about the configuration, stored state that was lost, and a meter that does not follow the chargers.
+    """
     messages = [fault.message.in_language(language) for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
         texts = station.configuration.product.texts.messages
@@ -132,7 +135,7 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 
 
 def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
-    """Return which phases of the smart meter do not follow the chargers, why, and what helps."""
+    """Return sentences about phases of the smart meter that do not follow the chargers, and what helps."""
     phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
     messages = []
@@ -180,10 +183,12 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         measured_ma=value.current_ma if value else None,
         base_ma=load_management.phases[index].base_ma,
         available_ma=available[index] if available else None,
+        # a point that takes no part may have an offer, too: it stands by
         allocated_ma=sum(m.offer_ma for m in participants if m.takes_part and index in m.phases),
         shares_ma={
             number: drawn_ma
             for number, participant in load_management.participants.items()
+            # 0 and unknown (None) are left out
             if (drawn_ma := _draw_on_phase_ma(station, PointNumber(number), participant, index))
         },
     )
@@ -192,7 +197,10 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
 def _draw_on_phase_ma(
     station: Station, number: PointNumber, participant: Participant, index: int
 ) -> int | None:
-    """Return what a charging point draws on a phase of the mains connection [mA], None: not known."""
+    """Return what a charging point draws on a phase (0 to 2) of the mains connection [mA].
+
+    None: it is not wired to that phase, or its draw there is not measured or not fresh.
+    """
     wired = participant.settings.wired_phases
     if index not in wired:
         return None
@@ -252,7 +260,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
 
 
 def _installed(station: Station, point: ChargingPoint) -> InstalledView:
-    """Return what is shown of its installation: limits, meter, address."""
+    """Return what is shown of the installation of a charging point: limits, meter, address."""
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
     return InstalledView(
@@ -266,7 +274,10 @@ def _installed(station: Station, point: ChargingPoint) -> InstalledView:
 
 
 def _address(point: ChargingPoint) -> str:
-    """Return where the charger answers, as an installer writes it."""
+    """Return where the charger answers, as an installer writes it: "host:port, unit 1".
+
+    On the serial line there is no port.
+    """
     at = device_address(point.settings.connection, point.settings.model)
     host = at.host if at.host == SERIAL_LINE else f"{at.host}:{at.port}"
     return f"{host}, unit {at.unit}"
@@ -293,13 +304,14 @@ def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> Deta
 
 
 def _session(station: Station, number: PointNumber, point: ChargingPoint) -> SessionView | None:
-    """Return its current session or its last one, None: there was none yet."""
+    """Return the current session of a charging point, or its last one; None: there was none yet."""
     session = point.session.latest
     if session is None:
         return None
     return SessionView(
         is_open=session.is_open,
         started_at=session.started_at,
+        # of an open session it is the last moment at which current flowed: no end yet
         ended_at=session.ended_at if not session.is_open else None,
         duration_s=session.duration_s,
         energy_wh=round(session.energy_mwh / 1000),
@@ -307,13 +319,13 @@ def _session(station: Station, number: PointNumber, point: ChargingPoint) -> Ses
 
 
 def _text(station: Station, scope: Scope, key: str) -> str | None:
-    """Return a text that is published for a key, None: none is, or it is empty."""
+    """Return the text that is published for a key; None: no text is, or an empty one."""
     value = station.last_published(scope, key)
     return value if isinstance(value, str) and value else None
 
 
 def _state_text(point: ChargingPoint, state: int | None) -> Text:
-    """Return the words for a charging state; for none, whether it was never read or is lost."""
+    """Return the words for a charging state; for None: that it was not read yet, or is not known any more."""
     texts = point.installation.product.texts
     if state is not None:
         return texts.states[ChargingState(state)].name
@@ -322,11 +334,12 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
 
 
 def _published(station: Station, number: PointNumber, key: str) -> int | None:
-    """Return a number that is published for a key, None: none is."""
+    """Return the number that is published for a key of a charging point; None: no number is."""
     value = station.last_published(point_scope(number), key)
+    # a flag is no number, although Python's `bool` is an `int`
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _wh(energy_mwh: int | None) -> int | None:
-    """Return an energy in mWh as Wh, None stays None."""
+    """Return an energy in mWh as Wh; None stays None."""
     return None if energy_mwh is None else round(energy_mwh / 1000)

@@ -58,20 +58,21 @@ from knxgw.station.model import (
 from knxgw.station.notes import with_lines_rationed
 from knxgw.station.reconfigure import reconfigure
 
-CORRECTION = timedelta(seconds=1)  # the clock was wrong, not only a little late
+# a difference up to this is no error of the clock: one of the two times is only a little late
+CORRECTION = timedelta(seconds=1)
 
 Change = Callable[[ChargingPoint], ChargingPoint]
 
 
 class Applied(NamedTuple):
-    """A station after an event, before anything is derived; some effects do not depend on that."""
+    """What an event makes of the station, before anything is derived from it."""
 
     station: Station
-    dirty: Dirty
-    effects_at_once: tuple[Effect, ...] = ()  # at once, whatever follows
+    dirty: Dirty  # what must be derived; `NOTHING`: the station is final
+    effects_at_once: tuple[Effect, ...] = ()  # they come before those of what is derived
 
 
-NOTHING = Dirty()
+NOTHING = Dirty()  # nothing is to be derived; `step` recognises this very object
 
 
 def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
@@ -81,6 +82,7 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
     changed, dirty, notes = _applied(station, event, now_s)
     if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
         return changed, notes
+    # `derive` reports what is new: compared with itself, the station would report no fault of the start
     reference = _as_if_faults_were_unreported(station) if isinstance(event, Started) else station
     derived, effects = derive(reference, changed, dirty, now_s)
     return derived, (*notes, *effects)
@@ -91,6 +93,7 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 ) -> Applied:
     """Return the station after an event, and what must be derived again."""
     match event:
+        # one that is not configured any more falls through to `_after_device_event`, which drops it
         case ChargerSeen() if event.device in station.site.devices:
             return _charger_seen(station, event, now_s)
         case Tick():
@@ -117,7 +120,10 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 
 
 def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
-    """Return the station after an event of load management; what is not urgent waits for the tick."""
+    """Return the station after a meter value, a sign of life of the meter, or the start of a large consumer.
+
+    A large consumer needs a cycle at once. For the others `may_wait_for_tick` says whether one is needed.
+    """
     new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
     updated = load_management.apply_event(station, event, now_s)
     return _after_meter_values(
@@ -133,9 +139,10 @@ def _after_meter_values(
     *,
     is_urgent: bool = False,
 ) -> Applied:
-    """Return the station with new values of some phases, and whether a cycle must run at once.
+    """Return `updated`, and the request to run a cycle of load management at once, if one must run.
 
-    `before`: the station without them.
+    Otherwise the values wait for the next tick. `before`, `updated`: the station without and with the new
+    values; `new_phases`: the phases (0 to 2) they are of; `is_urgent`: a cycle runs in any case.
     """
     if not is_urgent and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
         return Applied(updated, NOTHING)
@@ -148,20 +155,24 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
     """Return the station after an event that concerns the whole site."""
     match event:
         case BusAsked():
+            # the question goes out now, so the answer comes within RESTORE_S. `until` counts from the start
+            # and is not extended; None: nothing is waited for, also when the link comes back later
             until = station.operation.restore_until
             soon = None if until is None else min(until, now_s + RESTORE_S)
             return _with_operation(station, replace(station.operation, restore_until=soon))
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(is_active=active):
-            operation = replace(
+            operation = replace(  # the wait for the bus is over: this is what it was for
                 station.operation, is_grid_control_active=active, restore_until=None
             )
             return _with_operation(station, operation)
         case Stopping():
+            # without load management the setpoint is what stays, not the minimum of the wait for the bus
             operation = replace(station.operation, is_stopping=True, restore_until=None)
             return _with_operation(station, operation)
         case InternalErrorFound():
+            # while this fault is present no point gets more than its minimum (`control_inputs`)
             faults = station.faults.set(FaultCode.CONTACT_SUPPORT, is_present=True)
             return replace(station, faults=faults)
         case StateLost():
@@ -171,12 +182,16 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
 
 
 def _with_operation(station: Station, operation: Operation) -> Station:
-    """Return the station operated in another way."""
+    """Return the station with another state of operation."""
     return replace(station, operation=operation)
 
 
 def _after_tick(before: Station, now_s: float) -> Applied:
-    """Return the station after time has passed; due are the points for which that means something."""
+    """Return the station after time has passed, and what time may have changed.
+
+    Dirty are the points whose `wake_at` has come and those of which a fault for information was cleared;
+    everything is dirty when the wait for the bus has just ended.
+    """
     station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
     if station.operation.restore_until != before.operation.restore_until:
         return Applied(station, EVERYTHING)
@@ -186,14 +201,19 @@ def _after_tick(before: Station, now_s: float) -> Applied:
         if point.control.wake_at <= now_s or point is not before.points[number]
     ]
     if due:
+        # readings that showed nothing new have not moved the session yet, which is published now
         now = station.now(now_s)
         followed = {number: readings.catch_up(station.points[number], now_s, now) for number in due}
         station = replace(station, points={**station.points, **followed})
+    # the device is dirty with each tick: it publishes the age of the smart meter's value
     return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, is_device_dirty=True))
 
 
 def _as_if_faults_were_unreported(station: Station) -> Station:
-    """Return the station as if the faults of its configuration had not been reported yet."""
+    """Return the station without the faults that it began with, to compare the started one with.
+
+    `initial` has set these faults before anything could report them.
+    """
     unreported = replace(station, faults=_without_faults_of_start(station.faults))
     for number, point in station.points.items():
         unreported = unreported.with_point(
@@ -203,25 +223,29 @@ def _as_if_faults_were_unreported(station: Station) -> Station:
 
 
 def _without_faults_of_start(faults: FaultRegister) -> FaultRegister:
-    """Return a register as it is before the faults of the configuration are reported."""
+    """Return a register without the faults that are reported with the start (`_FAULTS_AT_START`)."""
     kept = tuple(code for code in faults.present if code not in _FAULTS_AT_START)
     return replace(faults, present=kept)
 
 
-_FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # reported with the start
+_FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # those that `initial` sets
 
 
 def _with_restore_ended(station: Station, now_s: float) -> Station:
-    """Return the station, without waiting any longer for the bus once its time is over."""
+    """Return the station, which stops waiting for the bus once the time for that is over.
+
+    Then what was stored counts.
+    """
     if station.operation.restore_until is None or now_s < station.operation.restore_until:
         return station
     return _with_operation(station, replace(station.operation, restore_until=None))
 
 
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
-    """Return the station with another wall-clock time, unless a better source has set it.
+    """Return the station with another wall-clock time, unless a better source has set the present one.
 
-    After a correction running sessions get their times again.
+    If no time was known, or it was wrong by more than `CORRECTION`, sessions get new times where
+    `needs_new_times` says so.
     """
     old = station.operation.clock
     if old is not None and event.source < old.source:
@@ -240,7 +264,7 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
 
 
 def _with_transient_faults_cleared(station: Station) -> Station:
-    """Return the station without faults that are shown for a moment only."""
+    """Return the station after each fault for information was reset: it is shown until the next tick."""
     cleared = {
         number: replace(point, faults=point.faults.clear_transient())
         for number, point in station.points.items()
@@ -284,7 +308,10 @@ def _change(station: Station, event: PointEvent, now_s: float) -> Change:
 
 
 def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
-    """Return the station after a reading of a charger, which mostly shows nothing new."""
+    """Return the station after a reading of a charger that is configured.
+
+    Most readings show nothing new: then only the age of the values changes, and nothing is derived.
+    """
     number = station.point_of(event.device)
     renewed = None
     if number is not None:
@@ -298,12 +325,9 @@ def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied
 
 
 def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station after an event of a device on Modbus, by the role of the device.
-
-    One that is not configured any more may still have an event on its way.
-    """
+    """Return the station after an event of a device on Modbus, by the role of the device."""
     if event.device not in station.site.devices:
-        return Applied(station, NOTHING)
+        return Applied(station, NOTHING)  # not configured any more: the event was on its way
     number = station.point_of(event.device)
     if number is not None:
         return _after_point_event(station, number, event, now_s)
@@ -315,7 +339,7 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
 def _after_point_event(
     station: Station, number: PointNumber, event: PointEvent, now_s: float
 ) -> Applied:
-    """Return the station after an event of one charging point."""
+    """Return the station after an event of one charging point; the log says if a command was refused."""
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     notes = tuple(_notes_on_refusal(event, before, after))
@@ -323,7 +347,10 @@ def _after_point_event(
 
 
 def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station after a reading, or a change of the link, of the meter at the mains connection."""
+    """Return the station after a reading, or a change of the link, of the meter at the mains connection.
+
+    A change of the link is only logged: load management judges the meter by the age of its values.
+    """
     match event:
         case MeterSeen(values=values):
             updated, new_phases = load_management.apply_grid_meter(station, values, now_s)
@@ -335,7 +362,11 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
 
 
 def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station with the last values of a submeter, none while it cannot be reached."""
+    """Return the station with the last values of a submeter; nothing is derived from them.
+
+    A value that a reading lacks stays as it was, unless the meter says that it has none (`unavailable`).
+    With any condition of the link but `GOOD` nothing is known of the meter.
+    """
     known = station.submeters.get(event.device, MeterState())
     match event:
         case MeterSeen(values=values, unavailable=lacking):
@@ -348,7 +379,7 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
             submeters = {**station.submeters, event.device: state}
             return Applied(replace(station, submeters=submeters), NOTHING)
         case MeterConditionChanged(condition=condition):
-            state = MeterState(condition=condition)
+            state = MeterState(condition=condition)  # without any values
             if condition is LinkCondition.GOOD:
                 state = replace(known, condition=condition)
             station = replace(station, submeters={**station.submeters, event.device: state})
@@ -358,9 +389,13 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
 
 
 def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
-    """Return the station after the link to a meter without a charging point changed, with a line of the log."""
+    """Return the station and a line of the log after the link to a meter without a charging point changed.
+
+    The line uses up part of the device's allowance: a link that comes and goes must not fill the log.
+    """
     name = station.site.devices[event.device].name
     notes: list[Effect] = [Note(text=f"{name}: {event.condition}")]
+    # changes `notes` in place
     allowances = with_lines_rationed(station.output.line_allowances, DEVICE, notes, 0, now_s)
     return Applied(
         replace(station, output=replace(station.output, line_allowances=allowances)),
@@ -375,7 +410,7 @@ def _notes_on_refusal(
     """Yield a line of the log where a command was ignored, or followed with another value."""
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
-        if before.process.stage is after.process.stage:
+        if before.process.stage is after.process.stage:  # a command that is possible changes it
             word = "start" if event.is_start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):

@@ -15,12 +15,12 @@ class FaultView:
     """A present fault in words."""
 
     code: str
-    severity: int
+    severity: int  # the higher, the more severe
     title: str
     cause: str
     remedy: str
     since: datetime | None = None  # aware UTC; None: the time was not valid, or is not kept
-    info: str = ""  # the device's own code
+    info: str = ""  # error codes of the charger itself; "" with any other fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class LimitView:
 
     reason: int  # value of the reason object
     words: str
-    cap_ma: int | None  # what the point would get if this were the only limit
-    is_effective: bool
+    cap_ma: int | None  # what the point would get by this limit alone; None: not known
+    is_effective: bool  # this limit decides what the point gets
     ends_in_s: int | None = None  # None: not by time, or not known
 
 
@@ -48,7 +48,7 @@ class InstalledView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailView:
-    """What a charging point tells beside the everyday; powers W, energies Wh, None: not known."""
+    """What of a charging point is shown on request only; powers W, energies Wh, None: not known."""
 
     powers_w: tuple[int | None, ...] = ()  # by phase
     energies_wh: tuple[int | None, ...] = ()  # by phase
@@ -67,7 +67,7 @@ class SessionView:
 
     is_open: bool
     started_at: datetime | None
-    ended_at: datetime | None
+    ended_at: datetime | None  # None: it is open, or the time was not known
     duration_s: int
     energy_wh: int
 
@@ -82,7 +82,7 @@ class PointView:
     state: int | None
     state_words: str
     connected: bool | None
-    condition: str
+    condition: str  # of the link to the charger, a `LinkCondition`
     offer_ma: int | None
     reason: str
     setpoint_ma: int | None  # as the charger reports it
@@ -92,10 +92,10 @@ class PointView:
     energy_wh: int | None
     session_wh: int | None
     interruption: bool
-    complete: bool
+    complete: bool  # charging complete: the current was below the threshold for long enough
     fault: str  # last or current code
     fault_present: bool
-    fault_infos: tuple[str, ...]
+    fault_infos: tuple[str, ...]  # error codes of the charger itself
     faults: tuple[FaultView, ...] = ()  # present ones, the most severe first
     ages_s: Mapping[str, int] = field(default_factory=dict)  # of what was read, by its name
     reason_code: int | None = None  # as the reason object has it
@@ -108,38 +108,39 @@ class PointView:
 
     @property
     def age_s(self) -> int | None:
-        """Return the age of the oldest value that moves [s], None while none was read."""
+        """Return the age of the oldest value that moves (`_MOVING`) [s]; None: none was read."""
         moving = [self.ages_s[name] for name in _MOVING if name in self.ages_s]
         return max(moving, default=None)
 
 
+# the keys of `ages_s` that count for `age_s`
 _MOVING = ("state", "setpoint", "current", "current_l1", "current_l2", "current_l3", "power")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseView:
-    """One phase of the mains connection [mA]; None where not known."""
+    """One phase of the mains connection; currents mA, None where not known."""
 
     name: str  # "L1"
-    shares_ma: Mapping[int, int] = field(default_factory=dict)  # drawn here, by charging point
+    shares_ma: Mapping[int, int] = field(default_factory=dict)  # draw above 0, by charging point
     measured_ma: int | None
     base_ma: int | None  # the building without the chargers
     available_ma: int | None
-    allocated_ma: int  # offered to those who charge
+    allocated_ma: int  # sum of the offers to charging points that take part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadManagementView:
-    """Load management."""
+    """What is shown of load management while it is on; currents mA per phase."""
 
     state_words: str
     limit_ma: int
-    meter_age_s: float | None
+    meter_age_s: float | None  # of the oldest phase value; None: a phase has none
     phases: tuple[PhaseView, ...]
     state: int = 1  # value of the object of load management
     fuse_ma: int | None = None  # None: a static limit without a fuse
-    reserve_ma: int = 0
-    high_power_s: int | None = None  # left of the window of a large consumer
+    reserve_ma: int = 0  # load reserve
+    high_power_s: int | None = None  # left of the window of a large consumer; None: no window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from knxgw.station.model import (
     SessionClosed,
     Started,
     Station,
+    Stopping,
     Tick,
 )
 from knxgw.station.step import step
@@ -233,6 +234,18 @@ class Life:
         registers[DEVICE] = self.station.faults
         there = {(scope, str(code)) for scope, one in registers.items() for code in one.present}
         assert {key for key, present in self.faults.items() if present} == there
+
+
+@pytest.mark.proves("D16.72")
+def test_a_charger_that_leaves_while_the_bus_is_asked_keeps_what_the_end_would_leave_it() -> None:
+    drawn = Drawn((1, 2), 0, 0, 6, "", linked=True)
+    life, one_less = Life(drawn.site()), drawn._replace(numbers=(1,))
+    assert life.station.operation.restore_until is not None
+    left = [one for one in life.change(one_less.site()) if isinstance(one, LeaveBehind)]
+    at_the_end = [one for one in Life(drawn.site()).take(Stopping()) if isinstance(one, Offer)]
+    assert [(one.point, one.offer_ma) for one in left] == [
+        (one.point, one.offer_ma) for one in at_the_end if one.point == 2
+    ]
 
 
 LOCKED = 70_000  # mA: the mains connection is far too full
