@@ -13,14 +13,15 @@ from knxgw.charging.states import Process, ProcessInput, advance
 
 
 def command_interruption(point: ChargingPoint, *, is_active: bool) -> ChargingPoint:
-    """Interrupt the charging point, or end its interruption."""
+    """Return the charging point interrupted, or with its interruption ended."""
     return replace(point, control=replace(point.control, is_interrupted=is_active))
 
 
 def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
-    """Return the point with a setpoint [mA], clamped to its limits; None: it was no number.
+    """Return the point with a wanted setpoint [mA], clamped to its limits; None: it was no number.
 
-    One out of range is reported as a fault; one that is negative or no number changes nothing else.
+    A setpoint out of range raises `ValOutOfRange` for information, and is clamped. A negative one, and
+    None, raise it too, but leave the setpoint as it was.
     """
     if wanted_ma is None or wanted_ma < 0:
         return replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
@@ -35,9 +36,11 @@ def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoi
 def command_start_stop(
     point: ChargingPoint, now_s: float, *, is_start: bool, is_site_paused: bool = False
 ) -> ChargingPoint:
-    """Start a charging process that waits for that, or cancel one until the next plug-in.
+    """Return the point with its charging process started, or cancelled until the next plug-in.
 
-    `is_site_paused`: as for `shown_state`. A command that the state does not allow is a fault.
+    Only a process that is shown to wait for a start can be started. A command that the process does not
+    allow raises `OpNotPossible` for information, and changes nothing else. `is_site_paused`: as for
+    `shown_state`.
     """
     given = ProcessInput.STOP
     if is_start:
@@ -52,7 +55,10 @@ def command_start_stop(
 
 
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether charging has ended and no current flows, so that the cable may be released."""
+    """Tell whether charging has ended and no current flows, so that the cable may be released.
+
+    False as well while that is not certain: unlocking must never end a charge.
+    """
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
         return False  # an interruption may end at any time; what a lost charger does is not known
     is_finished = point.process.stage is Process.CANCELLED or point.process.is_complete

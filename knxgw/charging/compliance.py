@@ -11,9 +11,9 @@ from enum import Enum
 
 from knxgw.charging.limits import DRAWS_FROM_MA, OBEY_S, highest_obedient_ma
 
-OVER_S = 10.0  # clearly above the offer for this long
+OVER_S = 10.0  # a current clearly above the offer for this long is a fault
 STOP_S = 10.0  # within this time of 0 A, decided because of the fault, a vehicle must have stopped
-RETRY_S = 300.0  # without any draw
+RETRY_S = 300.0  # after this time with no more than `DRAWS_FROM_MA` a vehicle gets another chance
 
 
 class Compliance(Enum):
@@ -29,15 +29,15 @@ class LimitCompliance:
     """How far a violation has been timed; all instants are monotonic seconds."""
 
     verdict: Compliance = Compliance.FOLLOWS
-    offer_ma: int | None = None
+    offer_ma: int | None = None  # that was in force at the last look; None: not known
     obey_by_at: float = 0.0  # from when on the offer must be obeyed
-    over_since: float | None = None  # since when the current is above the offer
+    over_since: float | None = None  # since when the current is above the offer; None: it is not
     fault_at: float = 0.0  # when the vehicle was found not to follow
-    not_drawing_since: float | None = None  # since when it has not drawn any more
+    not_drawing_since: float | None = None  # since when, after that, it has stopped; None: it draws
 
     @property
     def is_timing_violation(self) -> bool:
-        """True while a violation, or its end, is being timed."""
+        """Tell whether a violation, or its end, is being timed: time alone may change the verdict."""
         return self.verdict is not Compliance.FOLLOWS or self.over_since is not None
 
 
@@ -47,7 +47,11 @@ NEW = LimitCompliance()
 def updated(
     state: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Return the state after an offer was decided and a current measured [mA]; None: not known."""
+    """Return the state after an offer was decided and a current measured [mA]; None: not known.
+
+    While one of them is not known the verdict stays, and the time above the offer, or without a draw,
+    starts again.
+    """
     if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
         state = _keep_timing(state, offer_ma, now_s)
     state = _with_offer(state, offer_ma, now_s)
@@ -59,7 +63,10 @@ def updated(
 
 
 def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: float) -> bool:
-    """Tell whether the vehicle draws clearly more than the offer that held until now."""
+    """Tell whether the vehicle draws clearly more than the offer that held until now.
+
+    False while it still has time to obey that offer, and once a violation has been found.
+    """
     offer_ma = state.offer_ma
     if state.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < state.obey_by_at:
         return False
@@ -67,9 +74,10 @@ def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: floa
 
 
 def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Keep timing a violation although the offer is lowered further: that is no new chance.
+    """Return the state that keeps timing a violation although the offer is lowered further.
 
-    The lower offer is taken over here, before `_with_offer` would give the vehicle time to obey it.
+    A lower offer is no new chance, so it is taken over here, before `_with_offer` would give the vehicle
+    time to obey it. An offer that is not lower, or not known, is left to `_with_offer`.
     """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
         return state
@@ -78,7 +86,11 @@ def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> 
 
 
 def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Return the state with a changed offer; a lower one must be obeyed after `OBEY_S`."""
+    """Return the state with a changed offer; with the same one it stays as it is.
+
+    A lower offer, or the first known one, must be obeyed after `OBEY_S`. A higher or unknown one gives no
+    new time. The time above the offer starts again.
+    """
     if offer_ma == state.offer_ma:
         return state
     lowered = offer_ma is not None and (state.offer_ma is None or offer_ma < state.offer_ma)

@@ -1,7 +1,7 @@
 """What the counters of charger and meter add to the session and to the total of a point. Pure.
 
-Each register has an `EnergyCounter`. A reading that the counter doubts is neither added nor shown
-until it has lasted.
+Each register has an `EnergyCounter`. A reading that the counter doubts is not shown until it has lasted.
+Until then only what the register grows by while it is doubted is added.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
 from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 
-COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)
-# after a session has begun: from then on the charger's register of the session is of this one
+COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)  # each by its own counter
+# after the start of a session: what the charger reports of a session is then of this one
 SESSION_VALUES_AFTER_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedReading:
-    """The values of a reading without those that are doubted, and what has flowed [mWh]."""
+    """The values of a reading without those that are doubted, and what has flowed."""
 
-    energy: EnergyState
+    energy: EnergyState  # with the counters after the reading; its total is not yet moved
     values: Mapping[Quantity, Value]
-    added_mwh: Mapping[Quantity, int]
+    added_mwh: Mapping[Quantity, int]  # by each energy that was read; also by a doubted one
 
 
 def filter_energies(
@@ -31,8 +31,9 @@ def filter_energies(
 ) -> CountedReading:
     """Return a reading without the energies that their counters doubt, and the counters after it.
 
-    `now_s` is monotonic, as the counters need it. `now` is the date, which a record keeps over a restart:
-    when the last register moved; None: the date is not valid.
+    A doubted energy must not be shown. `now_s`: monotonic, for the counters. `now`: the
+    wall-clock time, kept as `last_moved` when a register has moved, so that after a restart it is known
+    how much can have flowed since; None: not valid.
     """
     energy = point.energy
     counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
@@ -41,12 +42,13 @@ def filter_energies(
     accepted, added_mwh = dict(values), dict.fromkeys(counted, 0)
     last_moved = energy.last_moved
     for quantity in counted:
+        # readings that showed nothing new passed the counter by (`observe_repeated`)
         before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
         if after.doubt is not None or after.reading_mwh is None:
             del accepted[quantity]
         else:
-            accepted[quantity] = after.reading_mwh
+            accepted[quantity] = after.reading_mwh  # without the jitter of what was read
         if after.reading_mwh != before.reading_mwh:
             last_moved = now
         energy = _with_counter(energy, quantity, after)
@@ -66,7 +68,8 @@ def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) 
     """Return the point with the energy that has flowed added to its session and to its total.
 
     The session follows the charger's own register of the session once that is adopted. Else it follows
-    the register of the total, or where there is none, the power over time.
+    the register of the total, or where there is none, the power over time. The total follows its own
+    register only. Energy that flows without an open session counts for the total alone.
     """
     energy, added_mwh = believed.energy, believed.added_mwh
     measured_mwh = 0  # by the register of the total, else by the power
@@ -90,7 +93,8 @@ def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) 
 def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     """Return the counters with a total that has grown, or with its first value.
 
-    The first value is the register's own, once a second reading has confirmed it.
+    The first value is the register's own, once a second reading has confirmed it; until then there is no
+    total. After that the total only grows: it goes on when the meter is replaced by another one.
     """
     if energy.lifetime_mwh is not None:
         if not added_mwh:
@@ -119,7 +123,11 @@ def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
 
 
 def start_session_register(point: ChargingPoint) -> EnergyState:
-    """Return the counters at the start of a session: the charger's own register starts as read."""
+    """Return the counters at the start of a session: that of the charger's session register is new.
+
+    It starts from what the charger reported last, if anything. The register is not adopted yet: it may
+    still show the session before.
+    """
     reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY
     reading = None if reading_mwh is None else Reading(reading_mwh)
@@ -128,11 +136,12 @@ def start_session_register(point: ChargingPoint) -> EnergyState:
 
 
 def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Return the point with what the charger's session register shows as its session's energy.
+    """Return the point with what the charger's session register shows as the energy of its session.
 
-    From then on its growth counts. Where it restarts with each start command, what it shows then counts
-    too: a pause and a resume belong to one session. A register that still shows what it showed before
-    plug-in is of the session before; if that is not known, `SESSION_VALUES_AFTER_S` decide.
+    From then on the session grows with the register (`add_to_totals`), also if that restarts with each
+    start command: a pause and a resume belong to one session. A register that still shows what it showed
+    before plug-in shows the session before, so this one begins with 0. If it is not known what the
+    register showed then, it is adopted after `SESSION_VALUES_AFTER_S`, and nothing changes before that.
     """
     energy = point.energy
     if energy.is_register_adopted or not point.session.is_open:
@@ -146,6 +155,7 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
         content_mwh = reading_mwh
     else:
         return point  # it may still be of the session before
+    # what was measured so far is kept if the register shows less: the energy of a session never falls
     session = replace(session, energy_mwh=max(session.energy_mwh, content_mwh))
     return replace(
         point,
@@ -157,7 +167,8 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
 def is_of_this_session(session: SessionState, now_s: float) -> bool:
     """Tell whether the charger's session values can only be those of the running session.
 
-    That is so from `SESSION_VALUES_AFTER_S` after its start on, also if the gateway was off meanwhile.
+    That is so from `SESSION_VALUES_AFTER_S` after its start on; a time that the gateway was off counts
+    too. False without an open session.
     """
     if not session.is_open or session.began_at is None:
         return False

@@ -1,6 +1,6 @@
-"""What chargers and meters tell the station; times are monotonic seconds.
+"""What chargers and meters tell the station.
 
-They say which device it is; what it stands for on the site is the station's to know.
+An event of a device names that device. Only the station knows what the device stands for on the site.
 """
 
 from collections.abc import Mapping

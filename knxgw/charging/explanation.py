@@ -13,10 +13,10 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Decision
 from knxgw.charging.quantities import Quantity
 
-APPLIED_AFTER_S = (
-    5.0  # after an acknowledged write, a charger may report the setpoint before for so long
-)
+# for this long after an acknowledged write, a charger may still report its setpoint of before
+APPLIED_AFTER_S = 5.0
 
+# the reasons that give way to a more useful one
 _REPLACEABLE = frozenset(
     (
         Reason.WAITING_FOR_START,
@@ -39,7 +39,12 @@ _REPLACEABLE = frozenset(
 def with_shown_reason(
     point: ChargingPoint, decision: Decision, now_s: float, *, is_load_managed: bool
 ) -> Decision:
-    """Return the decision with the reason to show; `is_load_managed`: load management is on."""
+    """Return the decision with the reason to show; its offer stays.
+
+    A silent charger is shown first, then a missing vehicle, then a charger that limits itself (only where
+    load management is off). If none of them holds, the reason stays. `is_load_managed`: load management
+    is on.
+    """
     reason = decision.reason
     if reason not in _REPLACEABLE:
         return decision
@@ -57,8 +62,9 @@ def _silent_charger_reason(
 ) -> Reason:
     """Return the reason to show for a charger whose state is not known.
 
-    It has not been read since the start, or it is silent. Load management explains a silent one by
-    itself, unless the link is lost as well.
+    NOT_READ_YET: it has not been read since the start, and its link is not lost. Otherwise it is silent,
+    CHARGER_SILENT. With load management that is NOT_REACHABLE if the link is lost, and else the reason
+    that load management gives.
     """
     is_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
     if not is_lost and not point.link.was_heard:
@@ -69,7 +75,10 @@ def _silent_charger_reason(
 
 
 def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
-    """Tell whether the charger reports a lower setpoint than the offer it acknowledged."""
+    """Tell whether the charger reports a clearly lower setpoint than the offer that it acknowledged.
+
+    A reported setpoint of 0 A does not count.
+    """
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
     if (
         not isinstance(reported_ma, int)
@@ -79,4 +88,5 @@ def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) ->
         return False  # it does not report a setpoint, or the offer has not reached it yet
     if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + APPLIED_AFTER_S:
         return False  # what was read may still be the setpoint before
+    # clearly lower: by more than 0.3 A, and by more than one step of the charger
     return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, 300)

@@ -12,14 +12,18 @@ from knxgw.catalogue.codes import NO_ERROR, FaultCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRegister:
-    """Present faults of one scope (general, or one charging point), oldest first."""
+    """The faults of one scope (general, or one charging point); methods return a changed copy.
+
+    A fault is present until its cause ends. A fault for information (transient) is never present: it is
+    shown for a moment only.
+    """
 
     severities: Mapping[FaultCode, int] = field(repr=False)
-    present: tuple[FaultCode, ...] = ()
+    present: tuple[FaultCode, ...] = ()  # oldest first
     last: FaultCode | None = None  # shown when nothing is present any more
     last_transient: FaultCode | None = None  # last fault that was for information only
     transient_count: int = 0
-    shown_transient: FaultCode | None = None  # it is being shown, until the next moment
+    shown_transient: FaultCode | None = None  # `text` shows it, until `clear_transient`
 
     @property
     def is_present(self) -> bool:
@@ -28,7 +32,7 @@ class FaultRegister:
 
     @property
     def current(self) -> FaultCode | None:
-        """Return the most severe present fault, the newest among equals."""
+        """Return the most severe present fault, the newest among equals; None: none is present."""
         if not self.present:
             return None
         newest_first = reversed(self.present)
@@ -42,7 +46,10 @@ class FaultRegister:
 
     @property
     def text(self) -> str:
-        """Return the text of object 9 / 95: the last or current fault."""
+        """Return the text of object 9 / 95: the current fault, else the last one.
+
+        A fault for information replaces it for a moment, unless a more severe one is present.
+        """
         shown = self.current or self.last
         if (
             self.shown_transient is not None
@@ -52,15 +59,19 @@ class FaultRegister:
         return shown.value if shown else NO_ERROR
 
     def set(self, code: FaultCode, *, is_present: bool) -> "FaultRegister":
-        """Return the register with a fault raised or cleared."""
+        """Return the register with a fault raised or cleared; the same one if it is so already."""
         if is_present == (code in self.present):
             return self
         kept = tuple(other for other in self.present if other is not code)
         changed = replace(self, present=(*kept, code) if is_present else kept)
+        # once the last present fault is cleared, that fault stays as the last one
         return replace(changed, last=changed.current or self.current or self.last)
 
     def raise_transient(self, code: FaultCode) -> "FaultRegister":
-        """Return the register after a fault that is for information and resets at once."""
+        """Return the register after a fault that is for information and resets at once.
+
+        It is counted in any case. While a more severe fault is present, it is not shown, and `last` stays.
+        """
         current = self.current
         hidden = current is not None and self.severities[current] > self.severities[code]
         last = self.last if hidden else code
@@ -73,5 +84,5 @@ class FaultRegister:
         )
 
     def clear_transient(self) -> "FaultRegister":
-        """Return the register after a fault for information was reset."""
+        """Return the register in which a fault for information is not shown any more."""
         return replace(self, shown_transient=None)

@@ -1,6 +1,7 @@
 """How long a reading of a charger or meter stays fresh, and what of the readings is fresh. Pure.
 
-That is a fixed time, or, on a slow line, five of the periods in which the reading really comes.
+A reading stays fresh for a fixed time, or, on a slow line, for five of the periods in which that quantity
+really comes.
 Source: load-management 3.3.
 """
 
@@ -13,6 +14,7 @@ from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
 FRESH_DEFAULT_S = 60.0
 
 
+# how long a reading of each quantity stays fresh where the line is not slow
 FRESH_S: Mapping[Quantity, float] = {
     **dict.fromkeys(Quantity, FRESH_DEFAULT_S),
     Quantity.STATE: 10.0,
@@ -28,16 +30,17 @@ FRESH_S: Mapping[Quantity, float] = {
 SHORTEST_FRESH_S = min(FRESH_S.values())
 
 
-FEWEST_SPACINGS, MOST_SPACINGS = 2, 5
+FEWEST_SPACINGS, MOST_SPACINGS = 2, 5  # from how many a period is learnt, and how many are kept
 
 
-USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # a shorter one changes nothing
+USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # five shorter ones are within every fixed time
 
 
 def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
     """Return the highest fresh phase current [mA], else the mean of the fresh sum, else None.
 
-    The mean is never above the highest phase current, so it accuses nobody wrongly.
+    This is to be compared with an offer, which holds for each phase. The mean is never above the highest
+    phase current, so no vehicle is wrongly found to draw too much.
     """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
     phases = [current for current in found if isinstance(current, int)]
@@ -60,7 +63,8 @@ def spacings_with(
 ) -> Mapping[Quantity, tuple[float, ...]]:
     """Return how far apart [s] the last readings of each quantity were, including those of now.
 
-    Nothing is noted of a line that is quick enough for the fixed times.
+    A copy, if anything is added. Of a line that is quick enough for the fixed times nothing is noted. Once
+    a quantity has come slowly, quick spacings are noted too, so that its period can fall again.
     """
     known, read_at = readings.spacings_s, readings.read_at
     for quantity in quantities:
@@ -85,6 +89,7 @@ def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value
 def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
     """Return all values that are fresh."""
     read_at = point.readings.read_at
+    # quick: if even the oldest is younger than the shortest time, all are fresh
     if not read_at or now_s - min(read_at.values()) <= SHORTEST_FRESH_S:
         return point.readings.values
     return {
@@ -95,7 +100,10 @@ def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]
 
 
 def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
-    """Return the highest fresh phase current [mA], else the fresh sum of all phases, else None."""
+    """Return the highest fresh phase current [mA], else the fresh sum of all phases, else None.
+
+    This is to tell whether a vehicle draws at all; `phase_current_ma` is to be compared with an offer.
+    """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
     phases = [current for current in found if isinstance(current, int)]
     total = fresh_value(point, Quantity.CURRENT, now_s)
@@ -103,5 +111,8 @@ def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 
 def typical_spacing_s(spacings_s: Sequence[float]) -> float:
-    """Return the median of spacings [s]; of two the lower one, for the other may be a gap."""
+    """Return the median of spacings [s]; of an even number the lower of the middle two.
+
+    So of two, one of which may be a gap, the lower counts. At least one must be given.
+    """
     return sorted(spacings_s)[(len(spacings_s) - 1) // 2]

@@ -8,10 +8,10 @@ Currents are mA, times are seconds.
 NOMINAL_V = 230  # of the mains, phase to neutral: where a power and a current stand for each other
 OBEY_S = 6.0  # T_ev: how long a vehicle may take to follow a new limit. Source: load-management 2
 DRAWS_FROM_MA = 1000  # a vehicle that draws less does not charge
-DRAWS_FROM_W = DRAWS_FROM_MA * NOMINAL_V // 1000
+DRAWS_FROM_W = DRAWS_FROM_MA * NOMINAL_V // 1000  # the same as a power, on one phase
 OVERDRAW_FROM_MA = 1500  # beside a tenth of the offer. Source: load-management 13.3
 CURRENT_STALE_AFTER_S = 10.0  # where a charger is read often. Source: load-management 3.3
-FRESH_PERIODS = 5  # poll periods that a reading counts, where it is read seldom
+FRESH_PERIODS = 5  # where a charger is read seldom: for how many poll periods a reading is fresh
 
 
 def highest_obedient_ma(offer_ma: int) -> int:

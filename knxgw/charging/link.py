@@ -10,11 +10,11 @@ from knxgw.charging.quantities import Quantity
 
 
 def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
-    """Return the point after the link to its charger changed, with the faults that it means.
+    """Return the point after the link to its charger changed, with the faults raised and cleared.
 
-    While the charger is not reachable, or another model answers, its values are not known. Whether a
-    vehicle is connected stays as it was, so that an unplugging meanwhile is noticed. The time below the
-    "complete" threshold is not counted across the change.
+    Once the charger is not reachable, or another model answers, its values are not known; those of the
+    electricity meter stay. Whether a vehicle is connected stays as well, so that an unplugging meanwhile
+    is noticed. The time below the "complete" threshold is not counted across the change.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():
@@ -33,7 +33,10 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
 
 
 def _without_values(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
-    """Return the point as if these quantities had never been read."""
+    """Return the point without values of these quantities, and without the times of their readings.
+
+    Each must have been read. How far apart their readings came stays known (`spacings_s`).
+    """
     values, read_at = dict(point.readings.values), dict(point.readings.read_at)
     for quantity in quantities:
         del read_at[quantity]
@@ -49,9 +52,9 @@ _LINK_FAULTS = {
 
 
 def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
-    """Return the point after the link to its electricity meter changed, with the faults of that.
+    """Return the point after the link to its meter changed, with the faults raised and cleared.
 
-    While the meter is not reachable, its values are not known.
+    Once the electricity meter is not reachable, its values are not known.
     """
     is_lost = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, is_present=is_lost)
@@ -66,8 +69,8 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
 def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Return the point after its charger acknowledged an offer.
 
-    It is dated since when that offer holds, and when our pause (0 A) was last in force: now, if the charger
-    took it or leaves it with this offer.
+    `acknowledged_since` becomes `now_s` [monotonic s] if the offer is another one than before. `paused_at`
+    becomes `now_s` if the charger is paused by this offer (0 A), or was until this offer.
     """
     link = point.link
     is_pause, was_pause = offer_ma == 0, link.acknowledged_ma == 0

@@ -56,7 +56,8 @@ class ChargerLink:
     was_heard: bool = False  # it has reported its state since the start
     acknowledged_ma: int | None = None  # last offer that it acknowledged
     acknowledged_since: float | None = None  # [monotonic s]
-    paused_at: float | None = None  # when the charger last took our pause, or left it [monotonic s]
+    # when the charger last acknowledged our pause (0 A), or the offer that ended it [monotonic s]
+    paused_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,10 @@ class Readings:
     """What charger and meter reported last. The only part that most readings change."""
 
     values: Mapping[Quantity, Value] = field(default_factory=dict)
-    read_at: Mapping[Quantity, float] = field(default_factory=dict)  # [monotonic s], or unavailable
-    spacings_s: Mapping[Quantity, tuple[float, ...]] = field(default_factory=dict)  # on a slow line
+    # when each was read last, also if the device then said that it has no value [monotonic s]
+    read_at: Mapping[Quantity, float] = field(default_factory=dict)
+    # how far apart its last readings were, oldest first; only on a slow line
+    spacings_s: Mapping[Quantity, tuple[float, ...]] = field(default_factory=dict)
     repeated_at: float | None = None  # last reading without news, see `catch_up` [monotonic s]
     in_error: bool = False  # the charger's own state, as it was last reported
     is_hot: bool = False  # temperature warning by the threshold
@@ -91,8 +94,8 @@ class Readings:
 class CardState:
     """Which RFID card enabled charging."""
 
-    enabled_by: str = ""  # the card that enabled charging
-    was_requested: bool = False  # the charger has waited for one since plug-in
+    enabled_by: str = ""  # the card that enabled charging; empty: none has
+    was_requested: bool = False  # the charger has waited for a card since plug-in
     shown_before: str | None = None  # by the charger, when the last vehicle left; None: not known
 
 
@@ -114,8 +117,8 @@ class SessionState:
     """The current session, or the last one, and what the gateway must know to time it."""
 
     latest: Session | None = None
-    began_at: float | None = None  # [monotonic s]
-    drew_at: float | None = None  # last above the threshold, in this run [monotonic s]
+    began_at: float | None = None  # may lie before the gateway's start [monotonic s]
+    drew_at: float | None = None  # when it last drew above the threshold, in this run [monotonic s]
     is_restored: bool = False  # it began before the gateway's last start
     is_unreported: bool = False  # it is over, but without known times: not in the history yet
     has_duration_restarted: bool = False  # the charger began its duration again in the middle
@@ -130,7 +133,7 @@ class SessionState:
 class EnergyState:
     """What the counters of charger and meter say, and the total of the charging point."""
 
-    lifetime_mwh: int | None = None
+    lifetime_mwh: int | None = None  # the total; None: no reading has been confirmed yet
     lifetime_counter: EnergyCounter = field(default_factory=EnergyCounter)
     power_counter: PowerCounter = field(default_factory=PowerCounter)  # where only power is read
     counters: Mapping[Quantity, EnergyCounter] = field(default_factory=dict)  # of other registers
@@ -234,20 +237,27 @@ class ChargingPoint:
         return self.readings.values.get(quantity)
 
     def is_reported_unavailable(self, quantities: Iterable[Quantity]) -> bool:
-        """Tell whether the device said of all these quantities, when last asked, that it has none."""
+        """Tell whether the device said of all these quantities, when last asked, that it has no value.
+
+        True also if no quantities are given.
+        """
         return all(
             one in self.readings.read_at and one not in self.readings.values for one in quantities
         )
 
     @property
     def is_current_measured(self) -> bool:
-        """Tell whether charger or meter measures the current, as far as is known."""
+        """Tell whether charger or meter measures the current, as far as is known.
+
+        It does if the model says so, unless the device has said of every current that was read that it
+        has no value.
+        """
         asked = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
         lacks = bool(asked) and self.is_reported_unavailable(asked)
         return "current" in self.settings.capabilities and not lacks
 
     def number(self, quantity: Quantity) -> int | None:
-        """Return the last value of a quantity if it is a number, however old."""
+        """Return the last value of a quantity, however old; None: there is none, or it is no number."""
         value = self.value(quantity)
         return value if isinstance(value, int) else None
 
@@ -264,7 +274,10 @@ class ChargingPoint:
 
     @property
     def has_doubted_counter(self) -> bool:
-        """Tell whether one of the energy counters doubts what was read last."""
+        """Tell whether a counter doubts what was read last, or the total awaits its second reading.
+
+        Then the same reading once more is news: it may confirm what was read.
+        """
         energy = self.energy
         lifetime = energy.lifetime_counter
         if lifetime.doubt is not None or (energy.lifetime_mwh is None and lifetime.is_unconfirmed):
@@ -290,7 +303,10 @@ class ChargingPoint:
 
     @property
     def is_waiting_for_start(self) -> bool:
-        """Tell whether no current may be offered before a start command, also to the next vehicle."""
+        """Tell whether no current may be offered before a start command.
+
+        Without a vehicle: whether the next one will have to wait for that.
+        """
         if self.process.stage is Process.NO_VEHICLE:
             return self.is_started_manually
         return self.process.stage is Process.WAITING

@@ -10,9 +10,11 @@ from knxgw.charging.point import ChargingPoint
 
 
 def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Compare the vehicle's draw with the decided offer; raise or clear `NotFollowing`, `NotStopping`.
+    """Return the point with `NotFollowing` and `NotStopping` raised or cleared by the vehicle's draw.
 
-    While the charger has not acknowledged a lower offer yet, the higher one counts.
+    The draw is compared with the decided offer; while the charger has not acknowledged a lower offer yet,
+    with the higher one, because the lower is not in force. A current that was found implausible counts
+    as not known.
     """
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
     if offer_ma is not None and point.link.acknowledged_ma is not None:

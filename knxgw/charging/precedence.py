@@ -19,7 +19,7 @@ class Limits:
     maximum_ma: int
     resolution_ma: int
     is_zero_allowed: bool  # a setpoint of 0 A pauses
-    lowest_ma: int = field(init=False)  # smallest offer it can express, not below the minimum
+    lowest_ma: int = field(init=False)  # smallest offer the charger can express from the minimum on
 
     def __post_init__(self) -> None:
         """Derive the lowest offer once: it is asked for in every step."""
@@ -27,17 +27,23 @@ class Limits:
         object.__setattr__(self, "lowest_ma", steps * self.resolution_ma)
 
     def round_down(self, current_ma: int) -> int:
-        """Return the offer [mA] the charger can express, never above `current_ma`."""
+        """Return the highest offer [mA] up to `current_ma` that the charger can express.
+
+        Below `lowest_ma` it can express none: `lowest_ma` is returned then, although that is more.
+        """
         return max(self.lowest_ma, current_ma // self.resolution_ma * self.resolution_ma)
 
     def clamp_setpoint(self, wanted_ma: int) -> int:
-        """Return the setpoint [mA] that applies for a wanted one: 0, or within the range."""
+        """Return the setpoint [mA] that applies for a wanted one: 0, or within the range.
+
+        A wanted 0 becomes the minimum where the charger cannot be paused by it.
+        """
         if wanted_ma == 0 and self.is_zero_allowed:
             return 0
         return min(max(wanted_ma, self.minimum_ma), self.maximum_ma)
 
     def allows_setpoint(self, wanted_ma: int) -> bool:
-        """Tell whether a wanted setpoint is within the range (0 counts where it pauses)."""
+        """Tell whether a wanted setpoint is within the range, or 0 where that pauses."""
         if wanted_ma == 0:
             return self.is_zero_allowed
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
@@ -64,20 +70,22 @@ class ControlInputs(NamedTuple):
     has_charger_error: bool = False
     is_not_following: bool = False  # it draws more than it was offered
     is_interrupted: bool = False
-    grid_control_ma: int | None = None  # None: not active; 0 or 6000
-    is_locked_out: bool = False  # load management interrupts everybody after an overcurrent
+    grid_control_ma: int | None = None  # the cap, 0 or 6000; None: not active
+    is_locked_out: bool = False  # load management interrupts all points after an overcurrent
     is_cancelled: bool = False
     is_waiting_for_start: bool = False
     minimum_reason: Reason | None = None  # no more than the minimum, and why
 
 
 def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
-    """Return what limits a charging point now, the highest rank first.
+    """Return what limits a charging point now, the highest rank first; empty: nothing does.
 
-    Source: load-management 6.
+    A cap of grid-supporting control that is below the smallest possible offer gives 0 A: it may not be
+    exceeded. Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
     grid_stops = grid_ma is not None and grid_ma < lowest_ma  # the charger cannot offer so little
+    # whether it holds, the cap [mA], the reason; no offer fits if the smallest is above the maximum
     ranks = (
         (inputs.is_misconfigured or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
         (inputs.has_charger_error, 0, Reason.FAULT),
@@ -99,8 +107,8 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
 def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
     """Return the decision that holds now: what is requested, unless a constraint says less.
 
-    Of several constraints that stop, and of several equal caps, the one with the highest rank is the
-    reason: `constraints` come in that order.
+    `constraints`: highest rank first. Of several that stop, and of several equal caps, the one with the
+    highest rank is the reason. A requested 0 A keeps its own reason, unless a constraint stops as well.
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:
@@ -117,9 +125,10 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
 def ranked(
     limits: Limits, constraints: Sequence[Constraint], requested: Decision
 ) -> tuple[Constraint, ...]:
-    """Return everything that limits a charging point, what `decide` follows first, then by rank.
+    """Return everything that limits a charging point: first what decides, then the others by rank.
 
-    Each cap is what the point would get if it were the only limit. The last one is the maximum.
+    Each cap is what the point would get if that were the only limit. The maximum comes last, unless it
+    decides.
     """
     decision = decide(limits, constraints, requested)
     caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
@@ -130,7 +139,7 @@ def ranked(
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return what the setpoint [mA] asks for: with load management off it alone decides."""
+    """Return the decision that the setpoint [mA] asks for, which counts where load management is off."""
     offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:
         return Decision(offer_ma=0, reason=Reason.SETPOINT)
@@ -138,7 +147,7 @@ def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:
-    """Return how an offer that only the setpoint decides is explained."""
+    """Return the reason to show for an offer above 0 A that only the setpoint decides."""
     if offer_ma == limits.maximum_ma:
         return Reason.MAXIMUM
     return Reason.MINIMUM if offer_ma == limits.minimum_ma else Reason.SETPOINT

@@ -39,7 +39,8 @@ def point_values(
 ) -> dict[str, Published]:
     """Return the value of every object of the charging point, by key.
 
-    Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes.
+    Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes. None: no value is known,
+    or it is stale. `is_site_paused`: as for `shown_state`; `language`: of the reason's text.
     """
     fresh = fresh_values(point, now_s)
     values: dict[str, Published] = {key: fresh.get(one) for key, one in _MEASURED.items()}
@@ -72,6 +73,7 @@ def _states(
 ) -> dict[str, Published]:
     """Return the values of state, plug, interruption, temperature warning and card."""
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
+    # the plug outlasts a lost link (`link_changed`), but is shown only while the charger is heard
     known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
@@ -85,7 +87,10 @@ def _states(
 
 
 def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
-    """Return the charger's own warning where it has one, else that of the threshold."""
+    """Return the charger's own warning where it has one, else that of the threshold.
+
+    None: neither is fresh.
+    """
     own = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own is not None:
         return bool(own)
@@ -93,7 +98,11 @@ def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
 
 
 def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    """Return the values of the current or last session."""
+    """Return the values of the current or last session, and the total.
+
+    Duration and energy of an open session have no value while the charger is silent: how the session
+    goes on is not known then.
+    """
     session = point.session.latest
     is_known = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
@@ -106,16 +115,21 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
 
 
 def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
-    """Tell whether the total may be shown: its meter was read lately, if only a doubted value."""
+    """Tell whether the total may be shown: its meter was read lately, if only a doubted value.
+
+    A doubted value is left out of the readings, and renews no age: there the charger's state tells.
+    """
     doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
     return Quantity.ENERGY in fresh or doubted
 
 
 def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Published:
-    """Return the energy of the current or last session, by the charger's register where it has one.
+    """Return the energy [mWh] of the current or last session.
 
-    A register that goes back to 0 on unplugging, or with each start command, does not matter here. While
-    the charger does not report how an open session goes on (`is_known`), there is no value.
+    It is the sum that the gateway keeps by the charger's register, where there is one, so a register that
+    goes back to 0 on unplugging, or with each start command, does no harm. Before the first session the
+    charger's register itself is shown.
+    None: it is not known, or the charger does not report how an open session goes on (not `is_known`).
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
@@ -123,12 +137,18 @@ def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Pu
 
 
 def _has_known_end(point: ChargingPoint, session: Session) -> bool:
-    """Tell whether the end of a session is known: unplugged, or charging complete."""
+    """Tell whether the end of a session is known: unplugged, or charging complete.
+
+    Else its end moves on with each reading, and is not shown.
+    """
     return not session.is_open or point.process.is_complete
 
 
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    """Return the values of the faults; none before the charger was tried for the first time."""
+    """Return the values of the faults.
+
+    Before the charger was tried for the first time they are not known, but those of a blocked point are.
+    """
     known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {
         "point_fault": point.faults.is_present if known else None,

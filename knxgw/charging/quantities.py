@@ -5,9 +5,9 @@ from enum import StrEnum
 
 
 class Quantity(StrEnum):
-    """What a charger or its meter can tell. Units: mA, W, mWh, hundredths of °C, text."""
+    """What a charger or its meter can tell. Units: mA, W, mWh, hundredths of °C, s, text."""
 
-    STATE = "state"  # the charger's own word for it, as ChargingState
+    STATE = "state"  # of charging, as the charger itself reports it, as ChargingState
     CONNECTED = "connected"  # 0, 1
     SETPOINT = "setpoint"
     CURRENT = "current"  # sum of the phases

@@ -27,8 +27,8 @@ from knxgw.charging.session_progress import (
 )
 from knxgw.charging.states import ProcessInput, advance
 
-HYSTERESIS_CENTI_C = 200
-RECENT_S = 8.0  # a value that was not renewed for that long may have gone stale meanwhile
+HYSTERESIS_CENTI_C = 200  # 2 °C: the temperature warning ends only below its threshold less this
+RECENT_S = 8.0  # less than any value stays fresh: an older one may have gone stale meanwhile
 
 
 def observe_charger(
@@ -39,7 +39,12 @@ def observe_charger(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
-    """Return the point after its charger was read; `unavailable`: it said that it has no value."""
+    """Return the point after its charger was read, with all that follows.
+
+    Quantities that the electricity meter supplies are left out: the meter's figures stand for them.
+    `unavailable`: quantities for which the charger said that it has no value. `now_s`: monotonic;
+    `now`: the wall-clock time, None: not valid.
+    """
     metered = point.metered_quantities
     values = {q: v for q, v in values.items() if q not in metered}
     point = _without_unavailable(point, unavailable - metered, now_s)
@@ -54,7 +59,11 @@ def observe_meter(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
-    """Return the point after its electricity meter was read; `unavailable`: it has no value."""
+    """Return the point after its electricity meter was read, with all that follows.
+
+    Only currents, powers, energies and the meter's own error flag count. Arguments as for
+    `observe_charger`.
+    """
     if Quantity.FAULT_INFO_1 in values:
         has_error = bool(values[Quantity.FAULT_INFO_1])
         point = replace(
@@ -67,9 +76,9 @@ def observe_meter(
 def _without_unavailable(
     point: ChargingPoint, unavailable: frozenset[Quantity], now_s: float
 ) -> ChargingPoint:
-    """Return the point without the values of which its device has just said that it has none.
+    """Return the point without the values for which its device has just said that it has none.
 
-    That they were asked for now stays known.
+    `read_at` notes that they were read now: so they are known to be unavailable, not just unread.
     """
     if not unavailable:
         return point
@@ -86,10 +95,11 @@ def observe_repeated(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint | None:
-    """Return the point after a reading of its charger that shows nothing new; None: it shows something new.
+    """Return the point after a reading of its charger that shows nothing new.
 
-    Only the age of its values, and how far apart readings come, are noted. Most readings are like that,
-    so this path must be quick.
+    None: the reading may change more than the age of the values, so it must be taken in fully
+    (`observe_charger`). Else only that age, and how far apart readings come, are noted. Most readings are
+    like that, so this path must be quick.
     """
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
@@ -99,7 +109,7 @@ def observe_repeated(
         return None  # the meter's figures stand for these: they have to be left out first
     asked: Collection[Quantity] = values
     if unavailable:
-        unavailable -= metered
+        unavailable -= metered  # a new set: the caller's stays as it is
         if not point.is_reported_unavailable(unavailable):
             return None  # the charger says for the first time that it has no value
         asked = [*values, *unavailable]
@@ -118,8 +128,8 @@ def observe_repeated(
 def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]) -> bool:
     """Tell whether the same values again may change more of a point than their age.
 
-    Where energy follows from power, each reading of the power adds some. The same values again may end
-    a fault, or confirm an energy that is doubted.
+    Where energy follows from power, each reading of the power adds energy. Where a fault is present, the
+    same values may end it. Where an energy is doubted, they may confirm it.
     """
     counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
     return counts_power or bool(point.faults.present) or point.has_doubted_counter
@@ -128,18 +138,19 @@ def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]
 def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with its session brought up to the last reading that showed nothing new.
 
-    The session follows that reading as if it had been taken in fully when it came: with the charger's own
-    times of the session, unless they were read too early to belong to this one.
+    `observe_repeated` leaves the session alone, so its duration and "charging complete" lag behind. Here
+    the session follows the last such reading as if it had been taken in fully when it came, also with the
+    charger's own times of the session, unless they were read too early to belong to this one.
     """
     readings, session = point.readings, point.session
     repeated_at = readings.repeated_at
     if repeated_at is None:
         return point  # every reading has been taken in fully
     if now is not None:
-        now -= timedelta(seconds=now_s - repeated_at)
+        now -= timedelta(seconds=now_s - repeated_at)  # what the wall clock showed at that reading
     point = point.with_readings(readings.with_times(readings.read_at, readings.spacings_s, None))
     if session.latest is None or session.began_at is None:
-        return follow_session(point, repeated_at, now)
+        return follow_session(point, repeated_at, now)  # no session that times could belong to
     of_this_session_from = session.began_at + counting.SESSION_VALUES_AFTER_S
     reported = {
         quantity: readings.values[quantity]
@@ -154,13 +165,17 @@ def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> Chargi
 def _apply_readings(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    """Return the point with new values and all that follows: energy, plug, session, heat, card."""
+    """Return the point with new values and all that follows: energy, plug, session, heat, card.
+
+    Energy comes before the plug: what this reading adds belongs to the session that it may end.
+    """
     before = catch_up(point, now_s, now)
     believed = counting.filter_energies(before, values, now_s, now)
     values = believed.values
     point = counting.add_to_totals(_with_values(before, values, now_s), believed, now_s)
     point = adopt_session_times(point, values, now_s, now)
     was_connected, is_connected = before.process.is_connected, point.process.is_connected
+    # None: the plug was not known. If no vehicle is there then, a session from before the start is over
     if was_connected is not False and is_connected is False:
         point = _unplugged(point, now_s, now)
     elif not was_connected and is_connected:
@@ -172,7 +187,10 @@ def _apply_readings(
 def _with_values(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
 ) -> ChargingPoint:
-    """Return the point with what was read now, before anything follows from that."""
+    """Return the point with what was read now: values, their age, plug, and that the charger was heard.
+
+    What follows from a changed plug is left to the caller.
+    """
     readings, process, link = point.readings, point.process, point.link
     if Quantity.STATE in values and not link.was_heard:
         link = replace(link, was_heard=True)
@@ -207,16 +225,16 @@ def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
 
 
 def _advanced(process: ChargingProcess, given: ProcessInput) -> ChargingProcess:
-    """Return the process after an input; where the state does not allow it, as it was."""
+    """Return the process after an input; unchanged where its stage does not allow that input."""
     return replace(process, stage=advance(process.stage, given) or process.stage)
 
 
 def _update_card(point: ChargingPoint) -> ChargingPoint:
-    """Return the point with the card that enabled charging: not the one shown before plug-in.
+    """Return the point with the card that enabled charging, and whether the charger asked for one.
 
-    Chargers may go on showing the card of the last session. The same card again counts when charging
-    begins. What the charger shows first after a restart counts as shown before. It is noted as well
-    whether the charger has asked for a card since plug-in.
+    Chargers may go on showing the card of the last session, so a card that was shown before plug-in does
+    not count here. If the charger asked for a card and shows the same one, that counts when charging
+    begins (`follow_session`). What the charger shows first after a restart counts as shown before.
     """
     shown = point.value(Quantity.RFID)
     if not isinstance(shown, str):
@@ -225,6 +243,7 @@ def _update_card(point: ChargingPoint) -> ChargingPoint:
     card = process.card
     if process.is_connected and state == ChargingState.MANUAL_START and not card.was_requested:
         card = replace(card, was_requested=True)
+    # without a vehicle the charger shows no card any more: the next one counts, even if it is the same
     has_removed_card = not process.is_connected and not shown and bool(card.shown_before)
     if card.shown_before is None or has_removed_card:
         card = replace(card, shown_before=shown)
@@ -233,6 +252,7 @@ def _update_card(point: ChargingPoint) -> ChargingPoint:
     return point if card is process.card else replace(point, process=replace(process, card=card))
 
 
+# states in which charging is enabled: a card that is shown then has enabled it
 _ENABLED = (
     ChargingState.CONNECTED,
     ChargingState.CHARGE,
@@ -242,9 +262,9 @@ _ENABLED = (
 
 
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point after the vehicle was unplugged: its session is over.
+    """Return the point after the vehicle was unplugged: an open session is closed.
 
-    What was noted of this vehicle is forgotten; the card that the charger still shows is remembered, so
+    What was noted of this vehicle is forgotten. The card that the charger still shows is remembered, so
     that it does not count for the next session.
     """
     session, shown = point.session, str(point.value(Quantity.RFID) or "")
@@ -265,7 +285,7 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
 
 
 def _ending(point: ChargingPoint) -> "Ending":
-    """Return how charging was when the vehicle was unplugged, and what held it back if something did."""
+    """Return how charging was when the vehicle was unplugged, and what held the vehicle back then."""
     decision = point.control.decision
     if point.process.is_complete:
         return Ending(SessionEnding.COMPLETE)
@@ -275,14 +295,17 @@ def _ending(point: ChargingPoint) -> "Ending":
 
 
 class Ending(NamedTuple):
-    """How a session ended, and what held the vehicle back then; None: nothing did."""
+    """How a session ended, and what held the vehicle back then."""
 
     ending: SessionEnding
-    held_by: Reason | None = None
+    held_by: Reason | None = None  # None: nothing did, or charging was complete
 
 
 def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
-    """Raise or clear `ChargerError` by the charger's state and its fault registers."""
+    """Return the point with `ChargerError` raised or cleared by the charger's state and fault registers.
+
+    `in_error`, by which the point gets 0 A, follows the state alone, whatever the registers hold.
+    """
     state = point.value(Quantity.STATE)
     if state is None:  # not read since the charger came back: a fault from before stays
         return point

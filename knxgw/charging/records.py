@@ -1,8 +1,9 @@
 """What of a charging point survives a restart, as plain data with a schema version.
 
-A record is read field by field: what is missing, is no such value or was written by a newer version
-is not known. Where something that is not known may have held the charging point back, it counts as
-holding it back, until the bus or a person says otherwise: nobody gets more current than before.
+A record is read field by field. A field that is missing, or has no valid value, is not known; of a
+record of a newer version no field is known. A field that is not known, and may have held the charging
+point back, counts as holding it back until the bus or a person says otherwise: no vehicle gets more
+current than before the restart.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,13 +22,16 @@ from knxgw.charging.session import SHOWN_OF_A_CARD, Session, SessionDetails, Ses
 from knxgw.charging.states import Process
 
 HOLDING_KEYS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
-LONGEST_S = 10 * 366 * 86_400  # a session that claims to be longer is none
-MOST_MA, MOST_MWH, MOST_W = 1_000_000, 2**53, 2**31
+LONGEST_S = 10 * 366 * 86_400  # ten years: a session that claims to be longer is none
+MOST_MA, MOST_MWH, MOST_W = 1_000_000, 2**53, 2**31  # a stored number above them is not valid
 UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
 
 
 def to_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data to be stored for a charging point."""
+    """Return the plain data to be stored for a charging point.
+
+    The keys are those of stored records (schema 1), also where the program uses other words by now.
+    """
     return {
         "schema": SCHEMA,
         "interruption": point.control.is_interrupted,
@@ -48,7 +52,10 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
 
 
 def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
-    """Return what of the record must be stored as soon as it changes: all but what counts up."""
+    """Return the part of the record that must be stored at once when it changes.
+
+    All but what counts up: energies, counters and the duration of a session may be stored later.
+    """
     session = point.session.latest
     return (
         point.control.is_interrupted,
@@ -72,25 +79,26 @@ def restored(
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
-    A given setpoint is clamped again, because limits may have changed meanwhile; one that was never
-    given stays the maximum. `linked_keys` are those of `HOLDING_KEYS` that have a group address: only a
-    command that can have come, and can be taken back, is assumed where the record does not say.
+    A setpoint that was given is clamped again, because limits may have changed meanwhile; without one
+    the maximum stays. `linked_keys`: those of `HOLDING_KEYS` that have a group address. Where the record
+    does not say, only a command that can have come, and can be taken back, is assumed.
     """
     stored = read_record(record)
     session = stored.session
     began_at = None
     if session is not None and session.is_open:
-        began_at = now_s - session.duration_s
+        began_at = now_s - session.duration_s  # the time off is missing: no clock tells it
         if now is not None and session.started_at is not None:
             began_at = now_s - max(0.0, (now - session.started_at).total_seconds())
     setpoint_ma = stored.setpoint_ma
     if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
-        setpoint_ma = 0  # clamped to the lowest it can have been
+        setpoint_ma = 0  # clamped below to the lowest that it can have been
     interrupted = (
         INTERRUPTION in linked_keys if stored.is_interrupted is None else stored.is_interrupted
     )
     return replace(
         point,
+        # a charger that was paused may still report the echo of that pause (`shown_state`)
         link=replace(point.link, acknowledged_ma=0 if stored.is_paused else None),
         process=_restored_process(point, stored, has_start_object=START_STOP in linked_keys),
         session=replace(
@@ -115,7 +123,12 @@ def restored(
 def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
-    """Return the counters as they were; how much can have flowed since then, only the clock tells."""
+    """Return the counters at their stored readings: what flowed while the gateway was off counts.
+
+    How much that can be follows from the time since a register last moved. Without a valid clock, or
+    without that time in the record, `UNKNOWN_OFF_S` is assumed, and when the registers were last read is
+    not known.
+    """
     last_moved = stored.counters.last_moved
     off_s, heard_at = UNKNOWN_OFF_S, None
     if now is not None and last_moved is not None:
@@ -123,7 +136,7 @@ def _restored_energy(
         heard_at = now_s - off_s
 
     def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
-        """Return a counter at a stored reading, last read before the gateway went off."""
+        """Return a counter at a stored reading; None: it starts again with its first reading."""
         reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - off_s)
         return replace(counter, reading=reading, read_at=heard_at)
 
@@ -145,9 +158,10 @@ def _restored_energy(
 def _restored_process(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> ChargingProcess:
-    """Return the charging process as far as the record tells; `has_start_object`: see `restored`.
+    """Return the charging process as far as the record tells.
 
     A process that was complete stays so: the time below the threshold counts as over.
+    `has_start_object`: object 54 has a group address, so a stop can have come and a start can end it.
     """
     restored_plug = _restored_plug(point, stored, has_start_object=has_start_object)
     return replace(
@@ -161,10 +175,10 @@ def _restored_process(
 
 
 class RestoredPlug(NamedTuple):
-    """Where the process was, and whether a vehicle was there; None: not known."""
+    """At which stage the process was, and whether a vehicle was there."""
 
     stage: Process
-    is_connected: bool | None
+    is_connected: bool | None  # None: not known
 
 
 def _restored_plug(
@@ -172,16 +186,18 @@ def _restored_plug(
 ) -> RestoredPlug:
     """Return the stage of the process, and whether a vehicle is there.
 
-    Manual or automatic start may have been configured since. A process that may have been cancelled
-    waits for a start command, or until the vehicle is plugged in again.
+    A process that may have been cancelled waits for a start command, or until the vehicle is plugged in
+    again. Without a start object no command can have cancelled it. Whether a process that was not started
+    waits depends on the start that is configured now.
     """
+    # a stored null is a known answer: the plug was not known when it was stored
     is_plug_known = stored.is_connected is not None or "connected" not in stored.unknown_fields
     is_known = is_plug_known and stored.is_cancelled is not None
     if not is_known and has_start_object and "start_stop" in point.settings.capabilities:
         # a vehicle is assumed: if there is none, the first reading shows it
         return RestoredPlug(Process.WAITING, is_connected=True)
     if not stored.is_connected:
-        return RestoredPlug(Process.NO_VEHICLE, stored.is_connected)
+        return RestoredPlug(Process.NO_VEHICLE, stored.is_connected)  # False, or not known
     if stored.is_cancelled:
         return RestoredPlug(Process.CANCELLED, is_connected=True)
     if point.is_started_manually and not stored.is_started:
@@ -194,19 +210,22 @@ def _restored_plug(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a record says; `unknown_fields` names what cannot be read of it."""
+    """What a record says; `unknown_fields` names what cannot be read of it.
+
+    What is not known is None, or False where the field has no None.
+    """
 
     is_interrupted: bool | None
     is_cancelled: bool | None
-    is_started: bool
-    setpoint_ma: int | None
-    is_paused: bool
-    is_connected: bool | None
+    is_started: bool  # its stage was "free to charge"
+    setpoint_ma: int | None  # None: never given, or not known
+    is_paused: bool  # the last offer that the charger acknowledged was 0 A
+    is_connected: bool | None  # None: not known now, or not known when it was stored
     has_charged: bool
     is_complete: bool
     lifetime_mwh: int | None
     reading_mwh: int | None
-    dropped_mwh: int | None
+    dropped_mwh: int | None  # last reading of the meter before this one
     session: Session | None
     is_session_unreported: bool
     counters: "StoredCounters"
@@ -215,7 +234,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCounters:
-    """What a record says of the counters beside the one of the total."""
+    """What a record says of the counters beside the one of the total; see `EnergyState`."""
 
     readings_mwh: Mapping[Quantity, int] = field(default_factory=dict)
     last_moved: datetime | None = None
@@ -224,7 +243,7 @@ class StoredCounters:
 
 
 def read_record(record: object) -> Stored:
-    """Read what was stored for a charging point, whatever it is."""
+    """Return what was stored for a charging point; `record` may be anything, and nothing is raised."""
     reader = RecordReader(record)
     return Stored(
         is_interrupted=reader.flag("interruption"),
@@ -248,7 +267,7 @@ def read_record(record: object) -> Stored:
 def _session(reader: RecordReader) -> Session | None:
     """Return the session of a record; None: there was none yet, or not all of it can be read.
 
-    One that cannot be read is noted in `reader.unknown_fields`. Only its details may be missing.
+    A session that cannot be read is noted in `reader.unknown_fields`. Its details alone may be missing.
     """
     part = reader.part("session")
     if part is None:
@@ -284,7 +303,10 @@ def _session_details(part: RecordReader) -> SessionDetails:
 
 
 def _stored_counters(reader: RecordReader) -> StoredCounters:
-    """Return the counters of a record; earlier builds did not store them."""
+    """Return the counters of a record: none where an earlier build stored it.
+
+    If a field of them cannot be read, that is noted in `reader.unknown_fields`; the others are kept.
+    """
     part = reader.part("counters", is_optional=True)
     if part is None:
         return StoredCounters()

@@ -10,7 +10,7 @@ DEVICE = Scope("device")  # the whole device
 
 @cache
 def point_scope(number: int) -> Scope:
-    """Return the scope of a charging point."""
+    """Return the scope of the charging point with this number (1…5)."""
     return Scope(f"cp{number}")
 
 

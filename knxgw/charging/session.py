@@ -27,9 +27,9 @@ class SessionDetails:
     """What the history says of a session beside its energy and times."""
 
     highest_power_w: int | None = None  # None: nobody measures it
-    card: str = ""  # the last characters of the one that enabled it
-    ending: SessionEnding | None = None  # None: it runs, or nobody knows
-    held_by: Reason | None = None  # of one that was held back
+    card: str = ""  # the last characters of the card that enabled the session; empty: none did
+    ending: SessionEnding | None = None  # None: the session runs, or nobody knows
+    held_by: Reason | None = None  # why the offer was 0 A, if `ending` is HELD_BACK
 
 
 NO_DETAILS = SessionDetails()
@@ -40,7 +40,7 @@ class Session:
     """The current or last session of a charging point."""
 
     started_at: datetime | None  # UTC; None: the time was not valid
-    ended_at: datetime | None  # UTC; last moment above the threshold
+    ended_at: datetime | None  # UTC; last moment above the threshold; None: not known
     duration_s: int  # from the start to the last moment above the threshold
     energy_mwh: int
     is_open: bool
@@ -48,7 +48,7 @@ class Session:
 
 
 def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
-    """Return a session that starts now."""
+    """Return an open session that starts at `now` [aware UTC]; None: the time is not valid."""
     return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=energy_mwh, is_open=True)
 
 
@@ -57,7 +57,8 @@ def extended(
 ) -> Session:
     """Return the session after current flowed: its end moves to `now`, its duration to `duration_s`.
 
-    `duration_s` counts from the start of the session; `now` is None while the clock is not set.
+    `duration_s` counts from the start of the session, and never makes it shorter. `now`: None while the
+    clock is not set. `details`: None keeps those of before.
     """
     return Session(
         started_at=session.started_at,
@@ -70,7 +71,10 @@ def extended(
 
 
 def seen_in(details: SessionDetails, power_w: int | None, card: str | None) -> SessionDetails:
-    """Return the details of a session while it draws: its highest power, and the card."""
+    """Return the details of a session while its vehicle draws: the highest power so far, and the card.
+
+    What is not known (None, or an empty card) leaves what was noted before.
+    """
     is_higher = power_w is not None and power_w > (details.highest_power_w or 0)
     shown = (card or "")[-SHOWN_OF_A_CARD:] or details.card
     if not is_higher and shown == details.card:
@@ -82,7 +86,10 @@ def seen_in(details: SessionDetails, power_w: int | None, card: str | None) -> S
 def close(
     session: Session, ending: SessionEnding | None = None, held_by: Reason | None = None
 ) -> Session:
-    """Return the session closed by unplugging; its end is where its duration ends."""
+    """Return the session closed; an end that is not known is set to where its duration ends.
+
+    Without a start time that end stays unknown.
+    """
     ended_at = session.ended_at
     if ended_at is None and session.started_at is not None:
         ended_at = session.started_at + timedelta(seconds=session.duration_s)
@@ -93,7 +100,8 @@ def close(
 def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
     """Return the moment [aware UTC] nearest to another at which a clock of the zone shows a time.
 
-    Chargers tell the time of day only [s since midnight].
+    Chargers tell the time of day only [s since midnight]. So the moment may lie on the day before or
+    after, and in the hour that a clock shows twice in autumn it may be either.
     """
     midnight = near.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     wall = [

@@ -8,11 +8,17 @@ from knxgw.charging.quantities import Quantity
 
 
 def needs_new_times(point: ChargingPoint, off: timedelta | None) -> bool:
-    """Tell whether the session gets new times now that the clock is right.
+    """Tell whether the session gets new times (`with_new_times`) now that the clock is right.
 
-    `off`: by how much the clock was wrong; None: the time was not known. An open session that began in
-    this run gets its start from its next reading. One that is over keeps its times, unless the clock
-    was off by more than `CLOCK_TOLERANCE`.
+    `off`: by how much the clock was wrong, forward or back (never negative); None: no time was known
+    before.
+
+    - None: a session that is over, or began before the gateway's start, gets new times. An open session
+      of this run does not: its next reading gives it its start.
+    - Else: an open session always gets new times, and one that is over only if the clock was wrong by
+      more than `CLOCK_TOLERANCE`.
+
+    Without a session: False.
     """
     session = point.session.latest
     if session is None:
@@ -22,27 +28,31 @@ def needs_new_times(point: ChargingPoint, off: timedelta | None) -> bool:
     return session.is_open or off > CLOCK_TOLERANCE
 
 
+# by so much the times of a session that is over may be wrong
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
 def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
-    """Return the point after the wall clock was set or corrected, with the session's times by it.
+    """Return the point after the wall clock was set or corrected, with its session's times by that clock.
 
-    A session that began in this run is dated by the monotonic clock. One from before a restart keeps
-    its stored start, and its duration gets the time that the gateway was off: that was missing while
-    nobody knew the time. A session that has ended since is dated, too.
+    A session that began in this run, or was stored without a start, gets its start and end by the
+    monotonic clock. A session with a stored start from before a restart keeps that start. If the vehicle
+    has drawn since the restart, the session's end moves to that moment, and its duration gets the time
+    that the gateway was off, which was missing while nobody knew the time; but a duration that the
+    charger counts is left alone. Whether the session is open or over makes no difference.
     """
     state = point.session
     session, began_at = state.latest, state.began_at
     if session is None or began_at is None:
-        return point  # there is no session to date
+        return point  # no session, or one that was over before the restart: its times stay
     drew_at = None if state.drew_at is None else now - timedelta(seconds=now_s - state.drew_at)
-    if not state.is_restored or session.started_at is None:  # it began in this run, or undated
+    if not state.is_restored or session.started_at is None:
         started_at = now - timedelta(seconds=now_s - began_at)
         dated = replace(session, started_at=started_at, ended_at=drew_at or session.ended_at)
         return replace(point, session=replace(state, latest=dated))
     lasted_s = max(0.0, (now - session.started_at).total_seconds())
     state = replace(state, began_at=now_s - lasted_s)
+    # by a clock set back, the vehicle may have drawn before the stored start: that dates nothing
     if drew_at is not None and drew_at >= session.started_at:
         duration_s = session.duration_s
         if point.number(Quantity.SESSION_DURATION) is None or state.has_duration_restarted:

@@ -17,6 +17,7 @@ from knxgw.charging.point import ChargingPoint, ChargingProcess, SessionState
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.session import Session
 
+# what a charger reports of its own session beside the energy
 _OF_SESSION = frozenset(
     (
         Quantity.SESSION_DURATION,
@@ -31,7 +32,8 @@ def adopt_session_times(
 ) -> ChargingPoint:
     """Return the point with start, end and duration of its session as the charger supplies them.
 
-    Until this session has lasted a while, they may be those of the session before.
+    The point stays as it is without an open session, and until that session has lasted a while: what
+    the charger supplies may still be of the session before. Start and end also need a valid `now`.
     """
     if point.session.latest is None or not counting.is_of_this_session(point.session, now_s):
         return point
@@ -46,14 +48,16 @@ def adopt_session_times(
 def _with_reported_duration(
     state: SessionState, session: Session, values: Mapping[Quantity, Value], now_s: float
 ) -> SessionState:
-    """Return the session with the duration that the charger reports.
+    """Return the session with the duration [s] that the charger reports; as it was if it reports none.
 
-    A charger may begin its duration again with a start command. From then on the gateway's own counts.
+    A charger may begin its duration again with a start command. It is then clearly shorter than the known
+    one, and from then on only the gateway's own duration counts.
     """
     duration_s = values.get(Quantity.SESSION_DURATION)
     if not isinstance(duration_s, int) or duration_s <= 0:
         return state
     if duration_s < session.duration_s - EARLY_S:  # it has begun again
+        # from here on ours: no longer than the session has lasted
         lasted_s = round(now_s - (state.began_at or now_s))
         session = replace(session, duration_s=min(session.duration_s, lasted_s))
         return replace(state, latest=session, has_duration_restarted=True)
@@ -67,7 +71,8 @@ def _with_reported_times(
 ) -> Session:
     """Return the session with start and end by the clock of the charger, which is in `zone`.
 
-    A start that is clearly later than the known one is that of a resume: it is left out.
+    The charger tells times of day only: each becomes the moment nearest to the known one, or to now. A
+    start that is clearly later than the known one is that of a resume: it is left out.
     """
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     if isinstance(start, int):
@@ -75,23 +80,23 @@ def _with_reported_times(
         started_at = sessions.moment_near(near, start, zone)
         if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
             session = replace(session, started_at=started_at)
-    if isinstance(end, int) and end > 0:
+    if isinstance(end, int) and end > 0:  # 0: the session runs
         near = session.ended_at or now
         session = replace(session, ended_at=sessions.moment_near(near, end, zone))
     return session
 
 
-EARLY_S = 30  # by which a charger's own duration may be shorter than ours
+EARLY_S = 30  # a charger's own duration that is shorter than ours by more has begun again
 
 
-LATE_S = 300  # a charger's own start that is so much later than ours is that of a resume
+LATE_S = 300  # a charger's own start that is later than ours by more is that of a resume
 
 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with its session begun, timed and found complete, by what is known now.
 
-    It is noted as well that the vehicle has charged since plug-in, and the charger's register of the
-    session is adopted as soon as it can only be of this one.
+    `process.has_charged` is set when the vehicle draws. The charger's register of the session is adopted
+    as soon as it can only be of this session. The end of a session is not found here: that is unplugging.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
@@ -114,8 +119,8 @@ def _with_progress(
 ) -> ChargingProcess:
     """Return the process: whether the vehicle has charged, and whether charging is complete by now.
 
-    `current_ma`: the fresh current; None: not measured, or not read yet. Then no time below the
-    threshold is counted once the vehicle has charged.
+    `current_ma`: the fresh current; None: not measured, or no fresh reading. With None no time below the
+    threshold is counted once the vehicle has charged: the vehicle may draw meanwhile.
     """
     process = point.process
     if is_drawing and not process.has_charged:
@@ -129,7 +134,10 @@ def _with_progress(
 def _timed(
     point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
-    """Return the session with its start, if that was not known; if current flows, it ends now."""
+    """Return the session with its start, if that was not known; while the vehicle draws, extended to now.
+
+    Its end is the last moment above the threshold. Duration and details move with it.
+    """
     state = point.session
     session = state.latest
     if session is None:
@@ -150,7 +158,11 @@ def _timed(
 
 
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with a new session; the card that the charger shows enabled it, if it did."""
+    """Return the point with a new session, and with the card that enabled it.
+
+    That is the card which the charger shows now, unless the charger showed it before plug-in and has not
+    asked for a card since: then it is left over from the session before, and the noted card stays.
+    """
     session = SessionState(
         latest=sessions.begin(now),
         began_at=now_s,
@@ -167,8 +179,11 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
 def _extended(
     point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float
 ) -> Session:
-    """Return the session after current flowed; a duration that the charger counts is left alone."""
-    charger_counts = (
+    """Return the session after current flowed; a duration that the charger counts is left alone.
+
+    `lasted_s`: from the start of the session until now.
+    """
+    charger_counts = (  # as `adopt_session_times` takes it over
         point.number(Quantity.SESSION_DURATION) is not None
         and not point.session.has_duration_restarted
         and lasted_s >= counting.SESSION_VALUES_AFTER_S
@@ -180,7 +195,10 @@ def _extended(
 
 
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
-    """Tell whether the current is at least the "complete" threshold, or nobody measures it."""
+    """Tell whether the current is at least the "complete" threshold.
+
+    Without a current (None): True where nothing measures it, False where only a fresh reading is missing.
+    """
     if current_ma is None:
         return not point.is_current_measured
     return current_ma >= point.settings.complete_threshold_ma
@@ -189,7 +207,10 @@ def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
 def with_start_time(
     session: Session, began_at: float | None, now_s: float, now: datetime | None
 ) -> Session:
-    """Return the session with its start time, if the wall clock was not valid when it began."""
+    """Return the session with its start time, if it has none because the wall clock was not valid then.
+
+    Without a valid clock now, or without `began_at` [monotonic s], the session stays as it is.
+    """
     if session.started_at is not None or now is None or began_at is None:
         return session
     return replace(session, started_at=now - timedelta(seconds=now_s - began_at))
@@ -200,7 +221,8 @@ def _update_complete(
 ) -> ChargingProcess:
     """Return the process with the time counted in which the current is below the threshold.
 
-    After `complete_time_s` charging is complete. While the offer is 0 A, no time is counted.
+    After `complete_time_s` charging is complete, until the current is above the threshold again: then the
+    time starts from 0. While the offer is 0 A, no time is counted, but the time counted before stays.
     """
     if is_above_threshold or not process.has_charged:  # it charges, or has not begun to
         if not process.below_s and process.counted_until is None and not process.is_complete:
@@ -209,6 +231,7 @@ def _update_complete(
     decision = point.control.decision
     if decision is not None and decision.offer_ma == 0:  # nothing flows because nothing may
         return replace(process, counted_until=None)
+    # None: counting begins, or goes on after a break that does not count
     elapsed_s = now_s - process.counted_until if process.counted_until is not None else 0.0
     below_s = process.below_s + elapsed_s
     is_complete = process.is_complete or below_s >= point.settings.complete_time_s

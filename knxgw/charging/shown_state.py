@@ -35,9 +35,11 @@ def shown_state(
 
 
 def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
-    """Return the charger's own state without the echo of a pause of ours, None while not known.
+    """Return the charger's own state, as load management sees it; None while it is not known.
 
-    Source: load-management 5.
+    While the charger may report the echo of a pause of ours, 7 (manual start required) and 11
+    (interruption) count as 6 (connected). Interruptions and start commands that the gateway keeps do not
+    count here, unlike in `shown_state`. Source: load-management 5.
     """
     own = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(own, int):
@@ -48,7 +50,10 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
 
 
 def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether the state that the charger reports may come from a pause that we ordered."""
+    """Tell whether the state that the charger reports may come from a pause that we ordered.
+
+    A pause has been decided, is in force, or ended no longer ago than `echo_s`.
+    """
     if point.control.decision is not None and point.control.decision.offer_ma == 0:
         return True
     if point.link.acknowledged_ma == 0:

@@ -14,7 +14,7 @@ from knxgw.catalogue.codes import ChargingState
 
 
 class Process(StrEnum):
-    """How far a charging process is, as far as the charger does not know it."""
+    """How far a charging process is: what the gateway keeps, because the charger does not know it."""
 
     NO_VEHICLE = "no vehicle"
     FREE = "free to charge"  # starts by itself, or was started
@@ -80,12 +80,12 @@ SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
 
 
 def advance(process: Process, process_input: ProcessInput) -> Process | None:
-    """Return the process after an input; None when the state does not allow it."""
+    """Return the process after an input; None: the process does not allow that input."""
     return PROCESS_TABLE[process][process_input]
 
 
 def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -> Hold:
-    """Return the strongest reason why a charging point may not charge now.
+    """Return the strongest reason why a charging point may not charge now; `Hold.NONE`: it may.
 
     `is_interrupted`: by group object 55, grid control or a lock-out; `is_paused`: its offer is 0 A.
     """

@@ -6,14 +6,16 @@ from knxgw.charging.shown_state import echo_s
 
 
 def unchanged_until(point: ChargingPoint, now_s: float) -> float:
-    """Return until when nothing about the point changes by time alone [monotonic s].
+    """Return until when the point need not be looked at if nothing is reported [monotonic s].
 
-    With time, values go stale, the echo of a pause ends, and a violation of the limit becomes a fault.
-    What moves slowly, like the duration of a session, is looked at every `LOOK_AGAIN_S`, each point in
-    a second of its own.
+    By time alone values go stale, the echo of a pause ends, charging becomes complete, the time to obey
+    an offer ends, and a violation of the limit becomes a fault. What moves slowly, like the duration of
+    a session, is looked at every `LOOK_AGAIN_S`, each point in a second of its own. While a violation or
+    its end is timed, `now_s` is returned: the point is due in each step.
     """
     if point.control.compliance.is_timing_violation:
         return now_s
+    # the next instant that is `slot_s` beyond a multiple of LOOK_AGAIN_S
     slot_s = point.settings.number % LOOK_AGAIN_S
     wake_at = now_s + LOOK_AGAIN_S - (now_s - slot_s) % LOOK_AGAIN_S
     if point.process.counted_until is not None and not point.process.is_complete:
@@ -31,4 +33,4 @@ def unchanged_until(point: ChargingPoint, now_s: float) -> float:
     return wake_at
 
 
-LOOK_AGAIN_S = 10
+LOOK_AGAIN_S = 10  # the latest time after which a point is looked at

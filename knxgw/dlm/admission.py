@@ -17,10 +17,11 @@ from knxgw.dlm.trial import may_try, note_failure
 def admit_newcomers(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> list[Participant]:
-    """Return the waiting participants that get a minimum if the others give way.
+    """Return the waiting participants that get a minimum if the others give way, in order of admission.
 
-    `waiting` is put into the order of admission. With the queue one of `running` may be stopped for one
-    that waits, and is taken out. It is noted for whom others gave way in vain.
+    Both lists are changed in place: `waiting` is sorted into that order; with the queue a running
+    participant may be stopped for a waiting one, and is removed from `running`. Waiting participants for
+    which others gave way in vain are marked (`trial.note_failure`).
     """
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
@@ -32,13 +33,14 @@ def admit_newcomers(
 def _admission_order(
     cycle: CycleState, participant: Participant
 ) -> tuple[bool, bool, int, float, int]:
-    """Return the sort key of admission: prioritised first, then least energy in the session.
+    """Return the sort key of admission: prioritised, least energy in the session, lowest number.
 
-    With the queue the one that another one has yielded to comes before, and of equal energies the one that
-    has waited longest. Source: load-management 9.2a, 18.1l.
+    With the queue the participant whose turn it is (another one has yielded to it) comes right after the
+    prioritised one, and of equal energies the one that has waited longest comes first.
+    Source: load-management 9.2a, 18.1l.
     """
     number = participant.settings.number
-    since = (
+    since = (  # [monotonic s]; 0.0 for all without the queue: the time of waiting decides nothing
         participant.waiting_since
         if cycle.settings.queue and participant.waiting_since is not None
         else 0.0
@@ -49,9 +51,10 @@ def _admission_order(
 
 
 def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
-    """End the wait for the participant that another one has yielded to, once it is over or in vain.
+    """End the turn for which another participant has yielded, once it is used or in vain.
 
-    It has its current, does not want to charge any more, or there is no room for it after all.
+    It is used when the participant is no longer among `waiting` (it has its current, or wants none any
+    more), and in vain when there has been no room for it for `NEXT_WAITS_S`. Otherwise the turn stays.
     """
     turn = cycle.turn
     if turn is None:
@@ -64,9 +67,10 @@ def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
 def _rotate_if_due(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> None:
-    """Stop a participant that has had its turn, for the one that has waited for a turn or longer.
+    """Stop a running participant that has had its turn, for the one that has waited longest (queue).
 
-    Not if that one can be admitted without. The one that stops is taken out of `running`.
+    Only if that one has waited for a whole turn, and cannot be admitted beside all that run. The stopped
+    participant is removed from `running` (in place); its turn goes to the other one.
     Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
@@ -86,11 +90,11 @@ def _rotate_if_due(
 
 
 def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -> None:
-    """Stop a participant, and give its turn to another one, for which the room is made by that."""
+    """Stop `leaving`, and give its turn to `next_one`, for which that makes the room."""
     cycle.set_offer(leaving, 0)
     queues.note_stop(leaving, cycle.now_s)
     cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
-    next_one.was_shed = False
+    next_one.was_shed = False  # the room is made for it: it need not last for a minute first
     cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
@@ -100,7 +104,7 @@ def _room_beside_others_ma(
     running: list[Participant],
     waiting: list[Participant],
 ) -> list[int]:
-    """Return the room per phase [mA] for these participants: what is available less what others hold."""
+    """Return the room per phase [mA] for `running` and `waiting` together: available less what others hold."""
     others_ma = committed_by_others_ma(
         cycle, {participant.settings.number for participant in (*running, *waiting)}
     )
@@ -115,7 +119,9 @@ def _admit(
 ) -> list[Participant]:
     """Return the waiting participants whose minimum fits into `available_ma` if the others make room.
 
-    In their order, each beside the minima of those before it. Source: load-management 9.2b.
+    `available_ma`: the room per phase. In the order of `waiting`, each beside the minima of all that run
+    and of those admitted before. One that was shed is readmitted on the way (`_try_to_readmit` changes it).
+    Source: load-management 9.2b.
     """
     minimums = [
         sum(
@@ -131,7 +137,7 @@ def _admit(
     for participant in waiting:
         need_ma = participant.settings.minimum_ma
         if not may_try(participant, cycle.now_s):
-            continue
+            continue  # others gave way for it in vain a moment ago
         if _try_to_readmit(cycle, participant, minimums, room_now) and all(
             minimums[index] + need_ma <= room[index] for index in participant.phases
         ):
@@ -147,7 +153,10 @@ def _note_failures(
     waiting: list[Participant],
     admitted: list[Participant],
 ) -> None:
-    """Note for whom others gave way in vain: the meter shows that its minimum does not fit."""
+    """Note each waiting participant for which others gave way in vain: its minimum does not fit after all.
+
+    One that only the uncertainty of the base load keeps out may still succeed: it is not noted.
+    """
     tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
     if tried:
         hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
@@ -163,10 +172,12 @@ def targets_beside_hopeful(
     admitted: list[Participant],
     least_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
-    """Return to what each may rise [mA] without taking what one that waits is about to get.
+    """Return to what each running participant may rise [mA], by number, beside waiting ones about to start.
 
-    That one is kept from starting by the uncertainty of the base load alone. It ends within seconds, and
-    one that was raised meanwhile would have to give way at once.
+    `least_ma`: the same without regard to those. A *hopeful* participant waits only because the base load
+    is uncertain. That ends within seconds, and whoever was raised on its current meanwhile would have to
+    give it back at once. `least_ma` is returned as it is where all that wait are admitted, or where the base
+    load is certain.
     """
     if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
         return least_ma
@@ -184,11 +195,13 @@ def targets_beside_hopeful(
 def _try_to_readmit(
     cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
 ) -> bool:
-    """Readmit one that was shed, once there has been room for it for long enough; false: not yet.
+    """Tell whether a participant may be admitted: it was not shed, or has had room again for long enough.
 
-    One that was not shed needs no readmission: true. The room at each moment counts, not the peak: that it
-    lasts is what the time is for. One that was stopped often waits for the hour to end: contactor and
-    vehicle wear. Source: load-management 18.1f.
+    In the second case it counts as not shed from now on; else since when it has had room is noted in
+    `room_since`, or reset. `minimums`: the minima per phase that are given already; `room`: what they may
+    add up to, by the latest base load. Its peak need not count: the room must last for a minute or more
+    anyhow. A participant that was stopped often waits for the hour to end: contactor and vehicle wear.
+    Source: load-management 18.1f, 18.1m.
     """
     if not participant.was_shed:
         return True

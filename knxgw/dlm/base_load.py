@@ -1,13 +1,14 @@
 """What the building draws of a phase: what the meter shows, less what the chargers drew then. Pure.
 
-A sample of the meter was taken between a little before the configured delay and its arrival. The draw of a
-charger at that moment is a range, since it may have jumped at any time between two readings, and so is the
-base load. Within that range the previous base load is kept: otherwise every step of a vehicle would look
+A sample of the meter was taken at some moment between its arrival and a little more than the configured delay
+before. The draw of a charger at that moment is a range, since it may have jumped at any time between two
+readings. So the base load is a range, too. Within that range the previous base load is kept: otherwise every step of a vehicle would look
 like a step of the building.
 
 A reading older than the sample proves nothing about it. Until a newer one arrives, a higher base load is
-believed only if the line carries more than its limit: then somebody must be lowered at once, whoever caused
-it. For raising the least favourable possibility counts. With the newer reading the sample is examined again.
+believed only if the line carries more than its limit: then some vehicle must be lowered at once, whatever
+caused the excess. For raising the highest possible base load counts. With the newer reading the sample is
+examined again.
 
 Source: load-management 7.1, 7.2.
 """
@@ -28,12 +29,15 @@ from knxgw.dlm.participant import Participant, Phases
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, BaseRange, PastBase, PhaseState, Sample
 
-UNREST_MA, SELDOM_UNREST_MA = 1000, 700  # by how much readings of a moving vehicle may mislead
-SAME_LEVEL_MA = 500  # a load that differs less from another one is the same again
+# by how much readings of a moving vehicle may mislead; the second is for a meter slower than the raises
+UNREST_MA, SELDOM_UNREST_MA = 1000, 700
+SAME_LEVEL_MA = 500  # loads that differ by no more are the same load again
 UNREPORTED_MA = 500  # a change that a meter which sends changes only may not report
-AT_REST_S = 2.0  # nothing has moved for so long and the delay of the meter
-MOST_SAMPLES = 30  # that wait for readings
-LATE_READING_S = 1.0  # beyond its period; no sample waits longer for a reading
+AT_REST_S = (
+    2.0  # a line is at rest when nothing has moved for the delay of the meter and so long (7.2g)
+)
+MOST_SAMPLES = 30  # so many of a phase may wait for readings; the oldest is dropped
+LATE_READING_S = 1.0  # a reading may be late by so much beyond its period; no sample waits longer
 
 
 class DrawRange(NamedTuple):
@@ -47,9 +51,11 @@ class DrawRange(NamedTuple):
 class BaseEstimate(NamedTuple):
     """What a sample says of the load of the building [mA]: what is taken, and what is possible."""
 
-    base_ma: int
+    base_ma: int  # what is taken
     least_ma: int
-    likely_ma: int  # if it was taken when the delay says; of a slow meter, a little before at worst
+    # if the sample is as old as the configured delay says; of a slow meter, if it is a little older and that
+    # means a higher base load
+    likely_ma: int
     most_ma: int
 
 
@@ -60,11 +66,11 @@ def add_sample(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> None:
-    """Update the base load of a phase by a new sample of the meter.
+    """Update `phase_state` in place by a new sample of the meter; `phase`: its index (0 to 2).
 
-    `phase`: its index (0 to 2). Until the chargers were read after the sample it is kept, to be examined
-    again. Noted are also what the meter reported, and between what the base load lies by that.
-    Source: load-management 7.2.
+    Base load and uncertainty follow the sample, as far as it can be believed yet. A sample that is newer
+    than some charger's reading is kept to be examined again, unless no other sample waits and it says
+    exactly what was known. The first sample of a phase is believed at once. Source: load-management 7.2.
     """
     readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
@@ -101,8 +107,9 @@ def _readable(participants: Iterable[Participant]) -> list[Participant]:
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
-    """Count a draw [mA] per grid phase as the building's, now and in the past.
+    """Count a draw [mA] per grid phase as the building's, now and in the past; `phases` change in place.
 
+    Phases that have no base load yet are left out: their first sample contains the draw.
     Source: load-management 7.2c.
     """
     for phase, added_ma in zip(phases, draw_ma, strict=False):
@@ -117,9 +124,10 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
 def _highest_base_ma(
     estimate: BaseEstimate, base_ma: int, sample: Sample, readable: list[Participant]
 ) -> int:
-    """Return how high the base load [mA] may be by a sample that later readings cover.
+    """Return how high the base load [mA] may be at most, by the newest sample that was examined.
 
-    Where a better sample comes soon, only what is likely counts.
+    `base_ma`: the base load that is taken. Where a better sample comes before a raise could rest on this
+    one, only what is likely counts; else all that is possible.
     """
     if not _is_next_sample_better(sample, readable):
         return estimate.most_ma
@@ -127,14 +135,14 @@ def _highest_base_ma(
 
 
 def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether the next sample and readings come before a raise could rest on this one."""
+    """Tell whether the next sample and readings come before a raise could rest on this sample."""
     return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
 def _likely_base_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
-    """Return the base load [mA] that a sample most likely means.
+    """Return the base load [mA] that a sample most likely means: no less than the one taken, `base_ma`.
 
-    A difference that a moving vehicle may have feigned is no change: then it is `base_ma`.
+    A difference that a moving vehicle may have feigned is no change: then it is `base_ma` itself.
     """
     unrest_ma = SELDOM_UNREST_MA if sample.is_from_slow_meter else UNREST_MA
     return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
@@ -147,11 +155,11 @@ def reexamine(
     settings: Settings,
     now_s: float,
 ) -> None:
-    """Examine samples again that had to wait for readings of the chargers.
+    """Examine the samples of a phase again that had to wait for readings; `phase_state` changes in place.
 
-    The newest one that readings cover by now, or that has waited for long enough, gives the base load;
-    those after it what it may have become since, and they go on waiting. Nothing changes while each has
-    to wait. Source: load-management 7.2f.
+    The newest sample that need not wait any more gives the base load, and those before it are dropped. The
+    samples after it may raise the base load only in danger (`_believed_base_ma`), and go on waiting.
+    Nothing changes while every sample has to wait. Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
@@ -173,7 +181,10 @@ def reexamine(
 def _newest_decided(
     samples: Sequence[Sample], readable: list[Participant], now_s: float
 ) -> int | None:
-    """Return the index of the newest sample that need not wait for readings any more; None: each must."""
+    """Return the index of the newest sample that need not wait for readings any more; None: each must.
+
+    Readings cover it by now, or it has waited for as long as any reading may take.
+    """
     longest_wait_s = _longest_wait_s(readable)
     for index in range(len(samples) - 1, -1, -1):
         sample = samples[index]
@@ -190,12 +201,14 @@ def examine_at_rest(
     since: float,
     long_since: float,
 ) -> None:
-    """Narrow the estimate by a value that is in force while no charger moves.
+    """Make the base load of a phase exact by the value in force, once no charger moves (in place).
 
-    A meter that sends changes only still measures. If no draw has moved since `since`, the line carries
-    what was reported, or as little more as such a meter does not report. Less than was taken is believed
-    only if none has moved since `long_since`, because a telegram may have been lost; and never more or
-    less than the last sample allowed. Both are monotonic seconds. Source: load-management 7.2g.
+    A meter that sends changes only still measures while it is silent. If no draw has moved since `since`,
+    the line carries what was reported last. A higher base load than the present one is believed at once. A
+    lower one is believed only if no draw has moved since `long_since`, because a telegram may have been
+    lost, and only to `UNREPORTED_MA` above what the value says, because the meter may not report so small a
+    change. The result stays within the range that the last sample allowed. Nothing changes while a charger
+    moves. `since`, `long_since`: monotonic seconds. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
@@ -219,10 +232,10 @@ def examine_at_rest(
 
 
 def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
-    """Return what is believed [mA] of a sample that no reading covers yet: no higher base load.
+    """Return the base load [mA] that is believed of a sample which readings do not cover yet.
 
-    `estimated_ma`: the base load by the sample; `before_ma`: the one until now. In danger a higher one is
-    believed: if the line carries more than its limit, somebody must be lowered at once.
+    `estimated_ma`: the base load by the sample; `before_ma`: the one until now. A lower one is believed, a
+    higher one only if the line carries more than its limit: then some vehicle must be lowered at once.
     Source: load-management 7.2e.
     """
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
@@ -231,11 +244,13 @@ def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, setting
 
 
 def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
-    """Note in the history which base load is in force from now on.
+    """Note in the history which base load is in force from `now_s` on (in place).
 
-    A lower one from before can never be the peak of a window again, and one that ended before the longest
-    window is forgotten. When the load has risen, it is noted how long it had been lower, and whether the
-    window kept the earlier level in mind: then its length is of use. Source: load-management 7.3.
+    Earlier base loads that are no higher can never be the peak of a window again, and those that ended
+    before the longest window are forgotten. When the load has risen, two things are noted for the back-off:
+    for how long the load had been lower (`level_absent_s`), and whether the present window still remembers
+    the earlier level, so that its length is of use (`back_off_useful_at`). `window_s`: W.
+    Source: load-management 7.3, 9.4e.
     """
     forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = phase_state.base_ma or 0
@@ -253,9 +268,10 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
 
 
 def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
-    """Return how long ago [s] the load was last as high as it is again; None: longer than is known.
+    """Return how long ago [s] the load was last about as high as `base_ma`; None: longer than is known.
 
-    A sample that no reading covers may say more than there is: three quarters of the rise are enough.
+    The last entry of `history` is the base load before the rise. Three quarters of the rise are enough,
+    because a sample that readings do not cover yet may show more than there is.
     """
     before_ma = history[-1].base_ma
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
@@ -266,7 +282,7 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
 def _set_base_load(
     phase_state: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]
 ) -> None:
-    """Set the base load of a phase, how high it may be at most, and the samples that wait."""
+    """Set the base load of a phase, how high it may be at most [mA], and the samples that wait (in place)."""
     phase_state.base_ma, phase_state.uncertainty_ma, phase_state.pending_samples = (
         base_ma,
         most_ma - base_ma,
@@ -281,12 +297,12 @@ def _estimate(
     readable: list[Participant],
     settings: Settings,
 ) -> BaseEstimate:
-    """Return what a sample says of the base load of a phase; `before_ma`: the one until now.
+    """Return what a sample says of the base load of a phase; `before_ma`: the one until now [mA].
 
-    It changes only as much as the measurement demands. What certainly rose is the building's load; if that
-    is more than the tolerance, the chargers' most likely draw counts, because the least that is possible
-    would be too little. The first sample (`before_ma` is None) is taken at the most likely draw.
-    Source: load-management 7.2d.
+    Within the possible range the base load changes as little as it can: to the upper end if it was above,
+    to the lower end if it was below. If it was below by more than `lower_from_ma`, the building has
+    certainly risen, and the lower end would be too little: then the most likely value counts. Without a
+    base load until now (None) that counts, too. Source: load-management 7.2d.
     """
     least_drawn_ma = likely_drawn_ma = most_drawn_ma = early_ma = 0
     for participant in readable:
@@ -294,6 +310,7 @@ def _estimate(
         least_drawn_ma += drawn.least_ma
         likely_drawn_ma += drawn.likely_ma
         most_drawn_ma += drawn.most_ma
+        # an older sample means a higher base load where a vehicle drew less a little earlier
         if sample.is_from_slow_meter and drawn.likely_ma != drawn.least_ma:
             earlier_ma = draw_at(participant, sample.sampled_at - EARLY_S)[phase]
             early_ma += max(0, drawn.likely_ma - max(drawn.least_ma, earlier_ma))
@@ -314,10 +331,11 @@ def _estimate(
 def _draw_range_ma(
     participant: Participant, phase: int, sample: Sample, settings: Settings
 ) -> DrawRange:
-    """Return what a participant may have drawn of a phase when a sample was taken.
+    """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
-    A vehicle that may have followed its last offer may have drawn that as well; without measurement, the
-    two offers before it, too.
+    That is the range of its readings around the sample, or one value if they are steady. A vehicle that may
+    have followed its last offer without a reading that shows it may have drawn that offer as well; without
+    measurement, also the two offers before.
     """
     may_have_followed = _may_have_followed(participant, sample, settings)
     steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
@@ -334,9 +352,10 @@ def _draw_range_ma(
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
-    """Tell whether a vehicle may have followed a new offer by the sample, which no reading shows yet.
+    """Tell whether a vehicle may have followed a new offer by the sample, and no reading shows that yet.
 
-    What a charger without measurement draws is never read: it is known from when on it must have obeyed.
+    The draw of a charger without measurement is never read: it is known again once the vehicle must have
+    obeyed, and while nothing flows.
     """
     until = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
@@ -348,9 +367,9 @@ def _may_have_followed(participant: Participant, sample: Sample, settings: Setti
 
 
 def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
-    """Return the highest draw [mA] that may have risen and fallen between two readings; 0: none.
+    """Return a draw [mA] of a phase that may have come and gone between two readings; 0: there is none.
 
-    A vehicle that was raised and soon lowered again may have drawn what it was raised to.
+    A vehicle that was raised and soon lowered again may have drawn meanwhile what it was raised to.
     """
     turned = (
         participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
@@ -359,14 +378,15 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether all currents were read after a sample, however late that was taken."""
+    """Tell whether all currents were read after a sample: it was taken when it arrived, at the latest."""
     return _are_all_read_since(readable, sample.arrived_at)
 
 
 def _are_all_read_since(readable: list[Participant], since: float) -> bool:
-    """Tell whether all currents were read at an instant or after it [monotonic s].
+    """Tell whether all currents were read at `since` or after it [monotonic s].
 
-    Nothing flows where no vehicle is connected, and an assumed draw is known at any time.
+    No reading is needed where no vehicle is connected, since nothing flows there, nor of a charger without
+    measurement, whose assumed draw is known at any time.
     """
     return not any(
         participant.is_connected
@@ -377,7 +397,7 @@ def _are_all_read_since(readable: list[Participant], since: float) -> bool:
 
 
 def _longest_wait_s(readable: list[Participant]) -> float:
-    """Return how long [s] a sample waits for readings: the longest period of a charger, and a little."""
+    """Return how long [s] a sample waits for readings: the longest poll period, and `LATE_READING_S`."""
     periods_s = [
         participant.observation.period_s
         for participant in readable

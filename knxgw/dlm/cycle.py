@@ -25,8 +25,8 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     and the participants is moved. No later step takes an observation.
  2. *Re-examine* samples of the meter that readings have reached by now (`base_load`). B is final.
  3. *Supervise the meter*: silent, or not following the chargers (`follows`): the emergency begins or ends.
- 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase. From then on
-    only a meter that does not follow the chargers lowers `room_to_raise_ma` again.
+ 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase. Where the
+    meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room changes.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
  6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold all at the minimum in an emergency or a high-power window.
@@ -63,7 +63,7 @@ def cycle(
     """Return the state after a cycle, with the offers that hold now. Pure.
 
     `observations`: the present one of each charging point, by number. `new_phases`: those (0 to 2) with a
-    meter value that no cycle has taken yet. Source: load-management 9.1.
+    meter value that no cycle has taken yet; an overcurrent counts samples. Source: load-management 9.1.
     """
     cycle = CycleState(state, settings, now_s)
     _observe(cycle, observations)
@@ -88,8 +88,9 @@ def cycle(
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
     """Update every participant from its observation, and move draws into or out of the base load.
 
-    The fault of invalid currents is set while those of any participant are; such a one never says nothing
-    new, so none is passed over.
+    Participants about which nothing is new are skipped, but for the instant of their reading. The fault of
+    invalid currents is present while any reachable participant has them; such a participant is due in
+    every cycle (`next_change_at`), so none of them is skipped here.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
@@ -100,7 +101,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         was_known = participant.has_valid_currents and participant.is_reachable
         moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
-            # what it was offered while it stood by is its start: it waits for its next raise
+            # what it was offered as a free point is its start: it waits for its next raise
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
         if moved is not None:
@@ -115,9 +116,10 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
 
 
 def _reexamine_reports(cycle: CycleState) -> None:
-    """Examine samples of the meter again that readings cover by now.
+    """Examine samples of the meter again that the chargers' readings cover by now.
 
-    Where a meter sends changes only, a value in force says more once no charger moves any more.
+    Where no sample waits and the meter sends changes only, its value in force says more once no charger
+    moves any more. A base load that has changed is noted in the history. Source: load-management 7.2f, 7.2g.
     """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
@@ -134,7 +136,7 @@ def _reexamine_reports(cycle: CycleState) -> None:
 
 def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
     """Count a draw per grid phase [mA] that is not known any more as the building's, now and in the past."""
-    if cycle.is_static:  # there is no building in it; the reserve stands for all of it
+    if cycle.is_static:  # no building is measured: the current held back stands for the whole draw
         return
     add_draw(cycle.phases, draw_ma)
 
@@ -142,27 +144,29 @@ def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
 def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
     """Take a draw per grid phase [mA] that is known again out of the base load.
 
-    Its peaks stay in the history, so nothing is raised on it at once.
+    The peaks with it stay in the history, so no offer is raised at once by what was taken out.
     """
     if cycle.is_static:
-        return
+        return  # the draw was never added (`_add_to_base_load`)
     for index, phase in enumerate(cycle.phases):
         if phase.base_ma is not None:
             phase.base_ma -= draw_ma[index]
             phase.possible_base_ma = phase.possible_base_ma.shifted(-draw_ma[index])
             value = cycle.state.meter.values[index]
-            if value is not None:  # by this value the lower base load is in force since it came
+            if value is not None:  # the lower base load is in force since that value came
                 note_base_load(phase, value.arrived_at, meters.window_s(cycle.state.meter))
 
 
 def _supervise_meter_age(cycle: CycleState) -> None:
     """Begin the emergency when the meter has been silent for too long; end it when its values hold again.
 
-    Also note which phases are to be read from the bus, and set or clear the fault of the silent meter.
-    With a static limit there is no meter to supervise. Source: load-management 3.2, 11.
+    It ends here only by In-operation telegrams; a complete set ends it as it comes (`inputs`). Also note
+    which phases are read from the bus now, and set or clear the fault of the silent meter. With a static
+    limit there is no meter to supervise. Source: load-management 3.2, 11.
     """
     if cycle.is_static:
         return
+    # `cycle.meter` is `cycle.state.meter` until the requests are noted in it below
     alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
     last_at = cycle.state.meter.supervised_since if alive_at is None else alive_at
     is_silent = cycle.now_s - last_at >= cycle.settings.timeout_s
@@ -175,15 +179,16 @@ def _supervise_meter_age(cycle: CycleState) -> None:
     cycle.meter = meters.note_request(
         cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
     )
-    # once raised, the fault lasts until the emergency ends with a complete set
+    # a meter that answers again in part is not enough: the fault lasts as long as the emergency
     is_lasting = cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
     cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or is_lasting)
 
 
 def _check_meter_follows(cycle: CycleState) -> None:
-    """Begin the emergency when the meter does not follow the chargers.
+    """Begin the emergency while the meter of any phase does not follow the chargers; set or clear its faults.
 
-    A complete set does not end it then. Source: load-management 13.5.
+    A complete set ends an emergency, but this begins it again in each cycle until the finding has gone.
+    Source: load-management 13.5.
     """
     found = {phase.follow_check.finding for phase in cycle.phases}
     cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
@@ -196,10 +201,11 @@ _NOTHING_WRONG = {None}
 
 
 def _limit_by_absolute_value(cycle: CycleState) -> None:
-    """Count the absolute value of a meter that does not follow the chargers as base load.
+    """Lower the room to raise where the meter does not follow: its absolute value counts as base load.
 
-    That is never less than the building draws if only the sign is wrong. And some vehicle must be able to
-    start: without steps of the chargers nobody would ever see that the meter is right again.
+    If only the sign is wrong, that value is the whole load of the line, so never less than the building's.
+    The room does not become 0: some vehicle must be able to start, because without steps of the chargers
+    nothing would ever show that the meter is right again. Source: load-management 13.5d.
     """
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
@@ -214,8 +220,9 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, constraint, invalid currents, cap too low.
 
-    Noted is the reason where load management itself is it, and for those that cannot be reached.
-    Source: load-management 6.
+    A participant that cannot be reached keeps its offer, which nothing can change now (13.2); only the
+    reason is noted. Otherwise a reason is noted where load management itself is the cause: constraints and
+    caps bring their own. Source: load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -236,12 +243,13 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Hold every participant at its minimum, and start one with 0 A only where that fits.
+    """Hold every participant at its minimum, and start one with 0 A only where its minimum fits.
 
-    In an emergency, or a high-power window: the room is not known then, or will soon be less.
+    In an emergency the room is not known; in a high-power window it will soon be less.
     Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
+    # in the window peaks are forgotten (10.5), so the highest base load that is possible counts (10.3)
     room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
@@ -260,10 +268,10 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
     """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last set.
 
-    An emergency adds no current to a line that is not measured. Before the first set after a start of
-    the gateway all have the minimum, but none starts once the meter should have sent a value. Before
-    the first set after a change of the configuration none starts. Source: load-management 11.3, 11.4,
-    11.7.
+    Once the base load is known, `has_room` decides, in an emergency as well. Before the first complete set
+    there is no room to judge by: then a participant may start only after a start of the gateway (not after
+    a change of the configuration), and only until the meter should have sent a value.
+    Source: load-management 11.3, 11.4, 11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
         return cycle.state.starts_unmeasured and FaultCode.SMART_METER_TIMEOUT not in cycle.faults
@@ -273,9 +281,10 @@ def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
 def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer each free charging point what a newcomer would get there at once: its minimum, or 0 A.
 
-    The minimum of one is not available to the next: two vehicles may be plugged in at the same moment.
-    A vehicle that still draws while its charger interrupts keeps its offer where that fits.
-    Source: load-management 5.5.
+    What is offered at one free point is not available to the next: two vehicles may be plugged in at the
+    same moment. A vehicle that still draws although its charger interrupts keeps its offer while all
+    commitments fit, and no emergency or high-power window holds all at the minimum; else the point is
+    treated as any free one. Source: load-management 5.4, 5.5.
     """
     available_ma = (
         cycle.least_room_now_ma
@@ -303,7 +312,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
 
 
 def _is_free_point(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether no vehicle takes part at a charging point that could be offered its minimum."""
+    """Tell whether no vehicle takes part at a charging point to which its minimum may be offered."""
     if participant.takes_part or cycle.overcurrent.is_locked_out:
         return False
     return (

@@ -18,18 +18,24 @@ from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
 def _peak(history: BaseHistory, begin_at: float) -> PastBase:
-    """Return the highest base load that was in force after `begin_at`.
+    """Return the highest base load that was in force after `begin_at` [monotonic s].
 
-    The history is falling, so it is the first one that was still in force then.
+    The history is falling, so the first entry that was still in force then is the highest. `NO_PEAK`: the
+    history has none.
     """
     return next((past for past in history if past.until > begin_at), NO_PEAK)
 
 
-NO_PEAK = PastBase(IN_FORCE, 0)
+NO_PEAK = PastBase(
+    IN_FORCE, 0
+)  # before the first value, or when a large consumer began a new window
 
 
 class CycleState:
-    """What one cycle reads and changes: a copy of the state, and the room on each phase."""
+    """What one cycle reads and changes: a copy of the state, and the room on each phase [mA].
+
+    `state` stays what the cycle began with. `participants` and `phases` are copies, changed in place.
+    """
 
     def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
         self.state = state
@@ -46,7 +52,7 @@ class CycleState:
         self.reasons: dict[int, Reason] = {}
         self.turn = state.turn
         self.is_at_target = True  # no participant could get more by waiting a moment
-        # per phase, by newcomers for which offers to free charging points are withdrawn
+        # the minima per phase of newcomers for which offers to free charging points are withdrawn now
         self.claimed_ma = [0] * len(self.phases)
         count = len(self.phases)
         self.room_now_ma = [0] * count  # A_now
@@ -61,13 +67,13 @@ class CycleState:
 
     @cached_property
     def is_answer_awaited(self) -> bool:
-        """Tell whether a vehicle was lowered for a moment, and the meter is still to show on which phases.
+        """Tell whether a vehicle was lowered for a test, and the meter is still to show which phases it uses.
 
-        That is for the begin of the cycle: a vehicle that it lowers is waited for from the next one on.
+        Asked once in a cycle, before any test begins: a test of this cycle counts from the next one on.
         Source: load-management 4.7.
         """
         return not self.is_static and is_answer_awaited(
-            self.state.line_at_rest,
+            self.state.meter.line_at_rest,
             self.participants.values(),
             self.settings,
             self.state.meter.spacing_s,
@@ -81,7 +87,10 @@ class CycleState:
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return the participants that the allocation is for: each may have its minimum at least."""
+        """Return the participants that the allocation is for: they take part, and no cap forbids the minimum.
+
+        None in a lock-out.
+        """
         if self.overcurrent.is_locked_out:
             return []
         return [
@@ -92,16 +101,19 @@ class CycleState:
         ]
 
     def set_fault(self, code: FaultCode, is_present: bool) -> None:  # noqa: FBT001 - a finding
-        """Note whether a fault of the whole device is present."""
+        """Note whether a fault of the whole device is present. `faults` is replaced only if that changes it."""
         if is_present != (code in self.faults):
             self.faults = self.faults | {code} if is_present else self.faults - {code}
 
     def set_offer(self, participant: Participant, offer_ma: int) -> None:
-        """Change the offer of a participant from this instant on [mA]."""
+        """Change the offer of a participant to `offer_ma` from this instant on."""
         set_offer(participant, offer_ma, self.settings, self.now_s)
 
     def start(self, participant: Participant) -> None:
-        """Offer a newcomer its minimum; it is not raised before the next complete set of the meter."""
+        """Offer a newcomer its minimum, and forget its failed trials.
+
+        The start counts as a raise: the next one waits for its spacing and a new complete set of the meter.
+        """
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
         forget_trials(participant)
@@ -109,8 +121,8 @@ class CycleState:
     def find_room(self) -> None:
         """Find the room on each phase [mA]: for lowering by the latest base load, for raising by its peak.
 
-        Noted is also when the peak is forgotten. A longer window that was of no use for `BACK_OFF_ENDS_S` ends.
-        Source: load-management 7.3.
+        When the peak is forgotten is noted in `peak_expires_at`: then there is more room. A back-off that
+        was of no use for `BACK_OFF_ENDS_S` ends. Source: load-management 7.3, 9.4e.
         """
         window = meters.window_s(self.state.meter)
         claims = self._claims()
@@ -132,15 +144,17 @@ class CycleState:
             self.certain_room_ma[index] = claims[index].room_ma(
                 self.settings, max(base_ma, peak.base_ma)
             )
-            if value is not None and value.is_over_range:  # by how much it is over is not known
+            # by how much the phase carries too much is not known, so nothing is raised or started on it
+            if value is not None and value.is_over_range:
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
                 self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
 
     def _uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
-        """Return how much higher the base load of a phase may be [mA].
+        """Return by how much the base load of a phase may be higher than its estimate [mA].
 
-        The next sample resolves it. So does a meter that has nothing new to report for `window_s`; until
-        then the room to raise has an end, which is noted.
+        The next sample settles that. Where none comes for `window_s`, as of a meter that has nothing new to
+        report, the uncertainty ends (0): otherwise it would keep all offers from rising for good. That end
+        is noted in `peak_expires_at`. While samples wait for readings, these settle it.
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -153,13 +167,14 @@ class CycleState:
     def _peaks_count_until(self) -> float:
         """Return the instant from which the windows of the peak-hold reach back [monotonic s].
 
-        It stands still while the meter is silent, so that no peak is forgotten then.
+        That is the present one; in an emergency the arrival of the oldest value, so that no peak is
+        forgotten while the meter is silent.
         """
         times = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(times) if self.is_emergency and times else self.now_s
 
     def _claims(self) -> list[Claims]:
-        """Return what is reserved on each phase for charging points beside their offers."""
+        """Return for each phase what is reserved on it for charging points beside their offers."""
         claims = [Claims() for _ in self.phases]
         for participant in self.participants.values():
             if participant.has_claims_beside_offer:
@@ -168,11 +183,12 @@ class CycleState:
         return claims
 
     def committed_ma(self, *, without: Participant | None = None) -> list[int]:
-        """Return the sum of all commitments on each phase [mA], of all participants or all but one.
+        """Return the sum of all commitments on each phase [mA], of all participants or all but `without`.
 
-        A participant that was raised a moment ago may still draw what it was raised to, though it was lowered
-        since. One without measurement that was lowered counts with its earlier draw until the meter has
-        measured the phase. Source: load-management 9.2c, 9.4.
+        Two kinds count with more than their offer and draw of now. A vehicle that was raised a moment ago may
+        still rise to that offer, although it was lowered since. An unmeasured vehicle that was lowered may
+        have released nothing: its earlier draw counts until the meter has measured the phase.
+        Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -200,9 +216,10 @@ class CycleState:
         return held_ma
 
     def is_awaiting_release(self, participant: Participant) -> bool:
-        """Tell whether a participant without measurement was lowered, and the meter has not been read since.
+        """Tell whether the meter has still to show what a lowered participant without measurement released.
 
-        Only the meter shows what such a charger has released.
+        False for one that measures, was not lowered last, or whose phases were all measured since.
+        Source: load-management 9.4h.
         """
         return (
             not participant.settings.measures_current
@@ -214,12 +231,12 @@ class CycleState:
         )
 
     def _is_meter_unread_since_change(self, participant: Participant, phase: int) -> bool:
-        """Tell whether a phase was not measured since a participant had to obey its last offer.
+        """Tell whether a phase (0 to 2) was not measured since a participant had to obey its last offer.
 
-        A meter that sends changes only is read by its silence.
+        The silence of a meter that sends changes only counts as a value of this moment.
         """
         if phase not in participant.phases or self.is_static:
-            return False
+            return False  # the participant draws nothing there, or no meter will ever show it
         value = self.state.meter.values[phase]
         reported_at = (
             value.arrived_at if value is not None and not self.has_meter_on_change else self.now_s
@@ -229,17 +246,21 @@ class CycleState:
         )
 
     def has_room(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Tell whether the minimum of a newcomer fits beside the commitments of all others."""
+        """Tell whether a participant's minimum fits into `available_ma` beside the commitments of all others.
+
+        `available_ma`: the room per phase.
+        """
         held_ma = self.committed_ma(without=participant)
         need_ma = participant.settings.minimum_ma
         return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
 
     def try_to_claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Tell whether a newcomer may start with its minimum now.
+        """Tell whether a newcomer may start with its minimum now, in the room per phase `available_ma`.
 
-        If there is enough for it, but not for the offers where no vehicle is connected as well, such an
-        offer is withdrawn first: a vehicle may have been plugged in there since the last reading. Then the
-        minimum is only claimed, and a later cycle starts the newcomer. Source: load-management 9.2c.
+        False: the minimum does not fit, or fits only in the place of what free charging points are offered.
+        In the second case the minimum is claimed (`claimed_ma`), so that those offers are withdrawn, and a
+        later cycle starts the newcomer: a vehicle may have been plugged in there since the last reading.
+        Source: load-management 5.5, 9.2c.
         """
         held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
         spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
@@ -254,9 +275,13 @@ class CycleState:
         return False
 
     def _offered_without_vehicle_ma(self) -> list[int]:
-        """Return per phase [mA] what free charging points are offered, or were until a moment ago."""
+        """Return per phase [mA] what free charging points are offered, or were until a moment ago.
+
+        A withdrawn offer counts until the charger has acknowledged 0 A, or a vehicle must have obeyed.
+        """
         standing_ma = [0] * len(self.phases)
         for participant in self.participants.values():
+            # as `cycle._is_free_point`: no vehicle takes part, and the offer can be withdrawn
             if participant.takes_part or not (
                 participant.may_charge
                 and participant.has_valid_currents
@@ -274,19 +299,18 @@ class CycleState:
         return standing_ma
 
     def has_room_for_commitments(self, participant: Participant) -> bool:
-        """Tell whether all commitments fit on the phases of a participant."""
+        """Tell whether the commitments of all participants fit into the present room on this one's phases."""
         held_ma = self.committed_ma()
         return all(held_ma[index] <= self.room_now_ma[index] for index in participant.phases)
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves, and when the next one is due."""
         known = not self.is_emergency and self.is_base_known
-        padded = (*self.room_now_ma, 0, 0)
+        padded = (*self.room_now_ma, 0, 0)  # a connection with one phase has no room on L2 and L3
         return LoadManagement(
             participants=self.participants,
             meter=self.meter,
             phases=tuple(self.phases),
-            line_at_rest=self.state.line_at_rest,
             is_emergency=self.is_emergency,
             starts_unmeasured=self.state.starts_unmeasured,
             high_power_until=self.state.high_power_until,
@@ -301,10 +325,10 @@ class CycleState:
         )
 
     def _next_due_at(self) -> float:
-        """Return until when time alone changes nothing: the next cycle is due then [monotonic s].
+        """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
 
-        That is now while something is being timed in each cycle, or a participant could get more by waiting
-        a moment. Otherwise it is the first instant at which anything ends.
+        Now: each cycle has something to do, because something is timed in each of them, or a participant
+        could get more by waiting a moment. Otherwise the first instant at which any wait, window or hold ends.
         """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
@@ -325,11 +349,14 @@ class CycleState:
             due_at = min(due_at, expires_at, self._next_change_of_phase_at(phase, window_s))
         if self.turn is not None:
             due_at = min(due_at, max(now_s, self.turn.since + queues.NEXT_WAITS_S))
-        test_at = next_test_at(self.state.line_at_rest, self.participants.values())
+        test_at = next_test_at(self.state.meter.line_at_rest, self.participants.values())
         return min(due_at, max(now_s, test_at), self._next_turn_at())
 
     def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
-        """Return when a small excess has lasted, raising may go on, or a longer window ends [monotonic s]."""
+        """Return when time alone changes something about a phase [monotonic s]; NEVER: it does not.
+
+        Raising may go on, a small excess has lasted for long enough, or the back-off ends.
+        """
         next_at = NEVER
         hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
         if hold_ends_at >= self.now_s:
@@ -341,13 +368,18 @@ class CycleState:
         return next_at
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
-        """Tell whether the base load is a range, and a value in force will narrow it once all is at rest."""
+        """Tell whether the base load is a range that the value in force will narrow once no charger moves.
+
+        Only with a meter that sends changes only (`base_load.examine_at_rest`).
+        """
         return self.has_meter_on_change and not phase.possible_base_ma.is_exact
 
     def _note_unchanged_until(self) -> float:
-        """Note for each participant from when on time alone changes something; return the first instant.
+        """Note for each participant when time alone changes something (`unchanged_until`).
 
-        After a new offer that is now: the next cycle sees what follows from it.
+        Return the first of these instants [monotonic s]. It is now where an offer is new: the next cycle
+        sees what follows from that. It includes when others may be asked again to give way, and when a
+        participant that was shed may return.
         """
         now_s = self.now_s
         soonest_at = NEVER
@@ -364,7 +396,11 @@ class CycleState:
         return soonest_at
 
     def _next_turn_at(self) -> float:
-        """Return when a participant that charges may have to yield to one that waits [monotonic s]."""
+        """Return when a participant that charges may have to yield to one that waits [monotonic s].
+
+        Infinite: there is no queue, none charges, or none waits. Both the one that has waited longest and
+        the one served longest must have done so for a whole turn.
+        """
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]

@@ -10,14 +10,15 @@ from typing import NamedTuple
 from knxgw.dlm.participant import NO_CURRENT, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
-EARLY_S = 1.0  # by how much a telegram's sample may be older than assumed
-OFTEN_S = 2.0  # about as often as a cycle runs
+EARLY_S = 1.0  # by how much a telegram's sample may be older than the configured delay says
+OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 
 
 def is_read_often(participant: Participant) -> bool:
-    """Tell whether its draw is known about as often as a cycle runs.
+    """Tell whether a participant's draw is known about as often as a cycle runs.
 
-    Without measurement it is known only while no vehicle is connected: then it is 0.
+    Without measurement the draw is known only while no vehicle is connected: then it is 0. A participant
+    that was never observed is taken to be read often.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected
@@ -52,9 +53,10 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what a participant drew per grid phase [mA] around an instant; None: it was not steady.
+    """Return what a participant drew per grid phase [mA] from an instant until now; None: it was not steady.
 
-    Steady: its last two readings are equal, and the older one is from before the instant.
+    Steady: its last two readings are equal, and the older one is from before the instant, by `EARLY_S` or
+    more. The history keeps only the first and the last of equal readings, so nothing has moved in between.
     """
     history = participant.history
     if len(history) < 2 or history[-2].read_at > moment_at - EARLY_S:
@@ -66,8 +68,8 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
 def draw_at(participant: Participant, moment_at: float) -> Phases:
     """Return what a participant drew per grid phase [mA] at an instant of the last minute.
 
-    Between two readings its draw is taken to lie on a straight line. After the last reading it is taken
-    to stay, and before the first one to have been the same.
+    Between two readings the draw is taken to lie on a straight line. After the last reading it is taken
+    to stay, and before the first one to have been the same. Without any reading it is 0.
     """
     later: PastDraw | None = None
     for entry in reversed(participant.history):
@@ -94,8 +96,9 @@ def draw_range_about(
 ) -> "PossibleDraw":
     """Return the least and the highest draw [mA] of a participant on a phase between two instants.
 
-    Between two readings a current may have jumped at any time. So each reading counts from the last one
-    well before `begin_at` to the first one at `end_at` or after it. Without any reading both are 0.
+    Between two readings a current may have jumped at any time. So all readings count from the last one
+    that is `EARLY_S` or more before `begin_at` to the first one at `end_at` or after it. Without any reading
+    both are 0. `phase`: 0 to 2; instants: monotonic seconds.
     """
     least_ma = most_ma = None
     for past in reversed(participant.history):
@@ -109,7 +112,7 @@ def draw_range_about(
 
 
 class PossibleDraw(NamedTuple):
-    """Between what a participant drew of a phase [mA]."""
+    """The range [mA] within which a participant's draw on a phase lay."""
 
     least_ma: int
     most_ma: int

@@ -10,10 +10,10 @@ that repeats its last value, or that measures another cable, stays where it is.
 some telegrams have reported it since. Between two such levels that are 3 A or more apart, each telegram is
 held against the three answers there can be: the median of M before, and +1, 0 or -1 times what S has
 moved since. An answer counts when every telegram from one level to the other lies within 1 A (and a
-tenth of the step, the errors of both devices) of it. If none does, the building has stepped as well,
-and the step says nothing. This is how a step of the building is told apart from a meter that is wrong: its
-load is never computed from M - S, because with transformers the wrong way round that jumps by twice the
-current of every charger. A staircase of raises is one step: every stair is examined.
+tenth of the step, the errors of both devices) of it. If no answer counts, the building has stepped as well,
+and the step says nothing. This is how a step of the building is told apart from a meter that is wrong. The
+load of the building is never computed from M - S here, because with transformers the wrong way round that
+jumps by twice the current of every charger. A staircase of raises is one step: every stair is examined.
 
 *Five in a row*, because one or two may be chance: a load that is switched at the very moment, a lost
 telegram of a meter that sends changes only. Steps that say nothing are left out, one other answer begins
@@ -29,12 +29,12 @@ shortly before, because a meter may be quicker or later than the readings of a c
 believed only of a phase that has reported export at some time: a meter without a sign reports the load the wrong
 way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
 carries import, it reports export. Chargers whose phases are not all measured are no signal: while their
-assumed draw moves, nothing counts; so it is when one can be reached no more, or again.
+assumed draw moves, nothing counts. The same holds when a charger is no longer reached, or is reached again.
 
 *What can deceive it.* A load that is switched against a charger each time, to the ampere and between two
-looks of a slow meter: it looks like a frozen meter, and all charge at the minimum. So does a
-charging point whose phases are not the ones that were configured, rightly. A transformer with the wrong
-ratio fits no answer. Single-phase vehicles test their phase only.
+looks of a slow meter: it looks like a frozen meter, and all charge at the minimum. A charging point whose
+phases are not the configured ones looks like that too, and rightly so. A transformer with the wrong ratio
+fits no answer. Single-phase vehicles test their phase only.
 
 Source: load-management 13.5. Currents are mA, times monotonic seconds.
 """
@@ -48,18 +48,22 @@ from knxgw.charging.limits import DRAWS_FROM_MA
 from knxgw.dlm.draw_history import draw_range_about, last_read_at, steady_draw_about
 from knxgw.dlm.participant import Participant
 
-STEP_MA = 3000
-STEPS = 5
+STEP_MA = 3000  # levels of the chargers that are so far apart are a step (13.5)
+STEPS = 5  # equal answers in a row make a finding: one or two may be chance
 BUILDING_MA = 1000  # a building that moves no more than this stands still
-STILL_MA = 3 * STEP_MA // 10
+STILL_MA = (
+    3 * STEP_MA // 10
+)  # a meter that moves no more than this has not moved: well below any step
 STEADY_MA = 500  # readings of a steady charger differ by no more than this
-LATE_S = 5.0  # by how much a telegram may be late: at most, by how much is not known
+LATE_S = 5.0  # a telegram is late by no more than this; by how much is not known
 STEADY_S = 4.0  # for so long telegrams must have reported a level
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
 STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
 LONGEST_S = 180.0  # from one level to the next
-MOST_WAITING = 30  # telegrams
-FEW_KEPT, MANY_KEPT = 3, 12  # telegrams of a slow and of a fast meter while the chargers rest
+MOST_WAITING = 30  # telegrams that wait for readings; the oldest is dropped
+# telegrams of a slow and of a fast meter that are kept while the chargers rest: what is steady must be seen
+# in them once a charger moves
+FEW_KEPT, MANY_KEPT = 3, 12
 
 
 class Answer(Enum):
@@ -74,9 +78,9 @@ EVERY_ANSWER = tuple(Answer)
 
 
 class Report(NamedTuple):
-    """A telegram of one phase, or that its last one is in force."""
+    """A telegram of one phase; or its last value again, when the meter reports that it is in force."""
 
-    arrived_at: float
+    arrived_at: float  # [monotonic s]
     current_ma: int
     total_ma: int  # of all phases, as they are known then
 
@@ -84,12 +88,12 @@ class Report(NamedTuple):
 class PairedReport(NamedTuple):
     """A telegram of one phase, and what the chargers drew when it may have been measured."""
 
-    arrived_at: float  # when it came
-    current_ma: int
-    total_ma: int
-    low_ma: int  # all chargers together, at least
-    high_ma: int
-    assumed_ma: int = 0  # those whose draw is assumed
+    arrived_at: float  # when the telegram came [monotonic s]
+    current_ma: int  # of the phase, by the meter
+    total_ma: int  # of all phases, by the meter
+    low_ma: int  # what the chargers that measure every phase drew together on the phase, at least
+    high_ma: int  # at most
+    assumed_ma: int = 0  # what the other chargers are assumed to draw on it
     measured_bits: int = 0  # which chargers' draw is known: bit n for charging point n
     drawing_bits: int = 0  # at which of them a vehicle draws
 
@@ -97,18 +101,20 @@ class PairedReport(NamedTuple):
 class Level(NamedTuple):
     """A steady level of the chargers, and the meter's value then."""
 
-    drawn_ma: int
-    current_ma: int  # the median of the meter's values
-    total_ma: int
-    drawing_bits: int
-    reached_at: float
+    drawn_ma: int  # by all chargers that measure every phase, on one phase
+    current_ma: (
+        int  # of that phase, by the meter: its value after an answer to a step, else a median
+    )
+    total_ma: int  # of all phases, by the meter
+    drawing_bits: int  # as in `PairedReport`
+    reached_at: float  # when the telegram came that began the step [monotonic s]
 
 
 class RestingChargers(NamedTuple):
     """Chargers whose draw on a phase has not moved since the last step was judged."""
 
-    drawn_ma: int  # all together, what is assumed as well
-    known_count: int  # of how many that is known
+    drawn_ma: int  # all together, measured or assumed
+    known_count: int  # how many chargers that is: those whose draw is known
 
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
         """Tell whether the same number of chargers still draws the same, within 0.5 A."""
@@ -124,8 +130,12 @@ class Trail(NamedTuple):
     """The last telegrams of a phase, and since when its meter has hardly moved."""
 
     pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
-    nearly_constant_since: Report | None = None  # since when the meter has reported about the same
-    constant_since: Report | None = None  # since when it has reported the very same
+    nearly_constant_since: Report | None = (
+        None  # since this one the meter has reported about the same
+    )
+    constant_since: Report | None = (
+        None  # since this one it has reported the same to the milliampere
+    )
 
 
 class MeterValue(NamedTuple):
@@ -142,10 +152,11 @@ class PresentLevel(NamedTuple):
     values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
 
     def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
-        """Return the level after a value of the meter, with the values of the last `kept_s` seconds.
+        """Return the level after `value` of the meter, with its values of the last `kept_s` seconds.
 
-        `drawn_ma`: the level at which the chargers are when it arrives, None: they move. Another level
-        begins without earlier values.
+        `drawn_ma`: the level at which the chargers are when the value arrives; None: they move, and there is
+        no level. Another level than before begins with this value only. One earlier value is kept in any
+        case, however old.
         """
         if drawn_ma is None:
             return NOWHERE
@@ -156,7 +167,7 @@ class PresentLevel(NamedTuple):
         return PresentLevel(drawn_ma, (*(kept or self.values[-1:]), value))
 
     def steady_current_ma(self, now_s: float) -> int | None:
-        """Return the median of the values [mA]; None: they are too few yet, or the building moves."""
+        """Return the median of the values [mA]; None: they do not last for `STEADY_S` yet, or the building moves."""
         if now_s < self.values[0].arrived_at + STEADY_S:
             return None
         values_ma = sorted([value.current_ma for value in self.values])
@@ -168,16 +179,17 @@ class PresentLevel(NamedTuple):
 class Step(NamedTuple):
     """A step of the chargers: the steady level it began at, and which answers it still allows."""
 
-    began_at: Level | None = None  # None: there has been no steady level yet
-    possible_answers: tuple[Answer, ...] = EVERY_ANSWER
-    away_since: float | None = None  # since when the chargers are a step away [monotonic s]
+    began_at: Level | None = None  # a level, no instant; None: no steady level to compare with
+    possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # empty: the building has stepped as well
+    # since when the chargers are a step away from that level [monotonic s]; None: they are not
+    away_since: float | None = None
 
     @property
     def answer(self) -> Answer | None:
         """Return what the meter answers to the step, once the chargers are a whole step away.
 
-        None: they are not, or no answer fits because the building has stepped as well. Of several that
-        fit it is the most harmless one, which comes first in `Answer`.
+        None: they are not, or no answer fits because the building has stepped as well. Of several answers
+        that fit, the most harmless one is returned: it comes first in `Answer`.
         """
         if self.began_at is None or self.away_since is None or not self.possible_answers:
             return None
@@ -189,11 +201,13 @@ EMPTY, NOWHERE, NO_STEP = Trail(), PresentLevel(), Step()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowCheck:
-    """What is remembered of a phase to tell whether its meter follows."""
+    """What is remembered of a phase to tell whether its meter follows the chargers."""
 
     trail: Trail = EMPTY
-    rest: RestingChargers | None = None  # given: the chargers rest, nothing is examined
-    last_sample: PairedReport | None = None
+    rest: RestingChargers | None = (
+        None  # None: the chargers move; else values are kept, none is examined
+    )
+    last_sample: PairedReport | None = None  # the value that was examined last
     present: PresentLevel = NOWHERE
     step: Step = NO_STEP
     answers: tuple[Answer, ...] = ()  # to the last steps
@@ -201,7 +215,7 @@ class FollowCheck:
     finding: Answer | None = None  # what is wrong with it
 
     def with_trail(self, trail: Trail) -> "FollowCheck":
-        """Return it with other last values, as `replace` does but faster: this is for each meter value."""
+        """Return the check with another trail, as `replace` does but faster: this is for each meter value."""
         return FollowCheck(
             trail=trail,
             rest=self.rest,
@@ -224,10 +238,10 @@ def add_report(
     participants: Sequence[Participant],
     spacing_s: float,
 ) -> FollowCheck:
-    """Take a value of the meter, and examine those that readings of the chargers have reached.
+    """Return the check after a value of the meter; examine those values that readings have reached.
 
-    While the chargers rest there is nothing to examine: the last values are kept, and examined when
-    one of them moves. `spacing_s`: how often its values come.
+    While the chargers rest nothing is examined: the last few values are kept until a charger moves, or the
+    meter shows export for the first time. `phase`: 0 to 2; `spacing_s`: how far apart its values come.
     """
     still, same = unchanged_since(check.trail, report)
     if check.rest is not None:
@@ -237,6 +251,7 @@ def add_report(
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             kept_on = (*check.trail.pending[-kept:], report)
             return check.with_trail(Trail(kept_on, still, same))
+        # the kept values are examined now, beginning with a level of their own
         check = replace(check, rest=None, step=check.step._replace(began_at=None), present=NOWHERE)
     waiting = check.trail.pending
     while waiting:
@@ -251,7 +266,10 @@ def add_report(
 
 
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
-    """Return since which report the meter has shown about the same value, and since which exactly it."""
+    """Return since which report the meter has shown about the value of `report`, and since which exactly it.
+
+    "About" is within `STILL_MA` of the first of them. Each is `report` itself where its value is new.
+    """
     still, same = trail.nearly_constant_since, trail.constant_since
     if same is None or still is None or report.current_ma != same.current_ma:
         same = report
@@ -265,11 +283,11 @@ def _resting_chargers(
 ) -> "RestingChargers | None":
     """Return the chargers at rest on a phase; None: they are still moving, or a step is not judged yet.
 
-    While they rest, values of the meter need not be examined.
+    They may be at rest only when the last value examined has just begun a new step: nothing is open then.
     """
     before, last = check.step.began_at, check.last_sample
     if before is None or last is None or before.reached_at != last.arrived_at:
-        return None  # the last value has not begun a new step
+        return None  # a step is open
     known = sum(
         participant.has_valid_currents and participant.is_reachable for participant in participants
     )
@@ -278,11 +296,13 @@ def _resting_chargers(
 
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
-    """Examine a value of the meter against what the chargers drew; `spacing_s`: how often values come.
+    """Return the check after a value of the meter was compared with what the chargers drew.
 
-    It may confirm or rule out answers to the present step, end the step, and begin the next one. An export
-    is noted: it shows that the meter has a sign.
+    The value may rule out answers to the present step, conclude the step, and begin the next one. A step
+    during which something moved unmeasured is dropped without an answer. An export is noted: it shows that
+    the meter has a sign. `spacing_s`: how far apart the values come.
     """
+    # `before`: the level at which the step began
     before, possible, away_since = check.step
     if before is not None and _has_unseen_move(check, before, paired):
         before = None
@@ -291,6 +311,7 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         away_since = _away_since(away_since, before, paired)
     drawn_ma = _level_drawn_ma(check.present.drawn_ma, paired)
     value = MeterValue(paired.arrived_at, paired.current_ma)
+    # values are kept for longer than `STEADY_S`: they must span that time to be steady
     check = replace(
         check,
         last_sample=paired,
@@ -298,14 +319,16 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         step=Step(before, possible, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
+        # with a sign, earlier answers may make a finding now
         check = _with_finding(replace(check, has_reported_export=True))
     return check if drawn_ma is None else _with_step_concluded(check, drawn_ma, paired)
 
 
 def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
-    """Tell whether a step cannot be judged any more, because chargers moved that are not measured.
+    """Tell whether a step from the level `before` cannot be judged any more.
 
-    Or one came or went, or the step takes too long.
+    An assumed draw has moved, a charger came or went since the last value, or the step has taken longer
+    than `LONGEST_S`.
     """
     last = check.last_sample
     return last is not None and (
@@ -316,7 +339,10 @@ def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) ->
 
 
 def _away_since(since: float | None, before: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers have been 3 A or more away from the level the step began at."""
+    """Return since when the chargers have been 3 A or more away from the level `before` [monotonic s].
+
+    None: they are not, whatever they may draw at this value. `since`: what this was at the value before.
+    """
     is_away = (
         paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
     )
@@ -326,9 +352,10 @@ def _away_since(since: float | None, before: Level, paired: PairedReport) -> flo
 def _answers_still_possible(
     answers: Iterable[Answer], before: Level, paired: PairedReport
 ) -> tuple[Answer, ...]:
-    """Return which answers a value still allows: those by which the building has hardly moved.
+    """Return which of `answers` a value of the meter still allows.
 
-    By 1 A at most, and a tenth of the step for the errors of both devices.
+    An answer is allowed if, by it, the building has moved by 1 A at most since the level `before`; a tenth of
+    the step is added for the errors of both devices. Standing still has a fixed tolerance instead.
     """
     least_ma, most_ma = paired.low_ma - before.drawn_ma, paired.high_ma - before.drawn_ma
     moved_ma = paired.current_ma - before.current_ma
@@ -347,9 +374,10 @@ def _answers_still_possible(
 
 
 def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
-    """Return the level at which the chargers are [mA], None: they move.
+    """Return the level at which the chargers are [mA]; None: they move.
 
-    The level before (`before_ma`) is kept while they stay within 0.5 A of it.
+    The level of the value before (`before_ma`) is kept while the chargers stay within 0.5 A of it, so that
+    small changes begin no new level.
     """
     if paired.high_ma - paired.low_ma > STEADY_MA:
         return None
@@ -360,10 +388,11 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 
 
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Return the check when the chargers are steady again: with the meter's answer, and a new step.
+    """Return the check when the chargers are steady, at `drawn_ma`: with what can be concluded, if anything.
 
-    It stays as it is while nothing can be concluded yet. Where the meter gives no answer that can be
-    believed, a new step begins as soon as the meter is steady, too.
+    With an answer that can be believed, the step ends: the answer is added, and a new step begins. Without
+    such an answer a new step begins as soon as the meter is steady, too. Until then, and while a meter that
+    seems to stand still may only be late, the check is returned as it is.
     """
     before, answer = check.step.began_at, check.step.answer
     if before is not None and answer is not None:
@@ -376,7 +405,7 @@ def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport
 
 
 def _has_stood_still(step: Step, paired: PairedReport) -> bool:
-    """Tell whether the meter has had `STILL_S` to show a step, since the chargers are that far away."""
+    """Tell whether the meter has had `STILL_S` to show the step since the chargers were a step away."""
     return step.away_since is not None and paired.arrived_at >= step.away_since + STILL_S
 
 
@@ -385,14 +414,15 @@ def _may_have_other_cause(
 ) -> bool:
     """Tell whether an answer may have another cause than a wrong meter.
 
-    What holds the line at some value, this gateway at its limit or a battery at zero, moves when the
-    building does, and the meter does not. Vehicles come and go by themselves; then only a system that
-    holds the line at zero can deceive, and a charger that is read later than the meter.
-    Source: load-management 13.5.
+    A system that holds the line at some value (this gateway at its limit, a battery at zero) moves the
+    chargers or itself when the building moves, and the meter stands still. But vehicles begin and stop
+    charging by themselves: then only a battery can deceive, or a charger that is read later than the meter.
+    `before`: the level at which the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
         return False
     away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
+    # 20 s before the chargers moved: nothing that was late reaches back so far
     before_step_at = away_since - LATE_S - STILL_S
     constant_since = check.trail.constant_since
     if (
@@ -415,37 +445,39 @@ def _may_have_other_cause(
 def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step that begins at this level of the chargers."""
+    """Return the check with a new step that begins at a level: `drawn_ma` of the chargers, `current_ma` shown."""
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))
 
 
 def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
-    """Return the check with one more answer of the meter to a step."""
+    """Return the check with one more answer of the meter to a step, of which the last `STEPS` are kept."""
     return _with_finding(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 
 def _with_finding(check: FollowCheck) -> FollowCheck:
     """Return the check with what five equal answers in a row say of the meter.
 
-    A finding lasts until five other answers in a row. Source: load-management 13.5.
+    Without five equal answers the finding stays as it is. Five that follow clear it.
+    Source: load-management 13.5.
     """
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
         return check
     answer = answers[-1]
     if answer is Answer.WRONG_WAY and not check.has_reported_export:
-        return check  # the meter may have no sign at all, see above
+        return check  # the meter may have no sign at all, and report export as import
     return replace(check, finding=None if answer is Answer.FOLLOWS else answer)
 
 
 def _with_draws(
     phase: int, report: Report, participants: Iterable[Participant]
 ) -> PairedReport | None:
-    """Return a value of the meter with the range of what the chargers drew then [mA].
+    """Return a value of the meter with the range of what the chargers drew on the phase (0 to 2) [mA].
 
-    None: a charger has not been read since. `phase`: 0 to 2. A charger that does not measure every phase
-    has no range: what it is assumed to draw is added up apart.
+    The range is that from `LATE_S` before the value came until then. None: a charger with a vehicle has not
+    been read since. A charger that does not measure every phase has no range: what it is assumed to draw
+    when the value came is added up apart (`assumed_ma`).
     """
     at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
@@ -464,7 +496,7 @@ def _with_draws(
         bit = 1 << participant.settings.number
         measured_bits |= bit
         steady = steady_draw_about(participant, at - LATE_S)
-        if steady is not None:
+        if steady is not None:  # the range is one value; that is quicker than to look for it
             least_ma = most_ma = steady[phase]
         else:
             least_ma, most_ma = draw_range_about(participant, at - LATE_S, at, phase)

@@ -8,7 +8,7 @@ measured at the same moment, and every value is old when it arrives.
 *Base load and its uncertainty.* The building is not measured. Its load is what the meter shows less what
 the chargers drew **at the moment of the sample**: B = M(t) - S(t - tau_m). S is known as a range, because
 chargers move; so B is a range as well. `PhaseState.base_ma` is the value within that range that differs
-least from the value before, `uncertainty_ma` is how much higher it may be. A sample that is newer than the
+least from the value before, `uncertainty_ma` is how much higher B may be. A sample that is newer than the
 last reading of some charger is kept (`pending_samples`) and examined again when that reading has come.
 Details: `base_load`.
 
@@ -17,11 +17,11 @@ Details: `base_load`.
 load that comes and goes is not answered with a raise each time.
 
 *A participant whose draw is not known any more* moves into the base load, with its last draw
-(`unread_draw_ma`), and moves out when it is read again. The sum stays right, and none is lowered
-because a cable was pulled.
+(`unread_draw_ma`), and out of it when its currents are read again. The sum stays right, and no other
+participant is lowered because the cable of a charger was pulled.
 
-*Sets.* A value of each phase, close together, is a complete set (`meter`). Raises need one, and it ends an
-emergency. Where a meter reports changes only, its In-operation telegram says that the values still hold.
+*Sets.* A value of each phase, close together, is a complete set (`meter`). Raises need a complete set, and
+one ends an emergency. Where a meter reports changes only, its In-operation telegram says that the values still hold.
 
 *Urgency.* Only what makes the line too full is urgent: then a cycle runs at once. All else waits for the
 next second. Each function here returns a new state, and puts `due_at` to now when the next cycle has
@@ -60,7 +60,11 @@ from knxgw.dlm.used_phases import (
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
-    """Return load management as it starts: without a meter value, so in an emergency."""
+    """Return load management as it starts: without a meter value, so in an emergency, all at the minimum.
+
+    With a static limit there is no meter to wait for: no emergency, and no building (a base load of 0).
+    Source: load-management 11.4.
+    """
     static = settings.static_limit_ma is not None
     return LoadManagement(
         participants={
@@ -87,8 +91,10 @@ def after_meter_value(
 ) -> LoadManagement:
     """Return the state after a value of one phase of the smart meter.
 
-    `observations`: the last ones of the charging points, by number. A cycle is due if the base load or a
-    finding about the meter has changed. A complete set ends an emergency. Source: load-management 3.1, 7.
+    An implausible value changes only its counter. `observations`: the last one of each charging point, by
+    number; they show up to when draws are known. A cycle is due if the base load or a finding about the
+    meter has changed, or a sample waits for readings. A value that completes a set ends an emergency.
+    Source: load-management 3.1, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
@@ -122,9 +128,9 @@ def _update_phase(
     participants: Sequence[Participant],
     settings: Settings,
 ) -> None:
-    """Update a phase by the value that the meter has just reported of it: base load, and whether it follows.
+    """Update `phase_state` in place by the meter's value of the phase: base load, and whether the meter follows.
 
-    A value over range does not tell whether it follows.
+    `phase`: 0 to 2. A value over range does not tell whether the meter follows: its true current is unknown.
     """
     value = meter.values[phase]
     if value is None:
@@ -145,9 +151,10 @@ def _update_phase(
 
 
 def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
-    """Return a participant with the instant of its last reading, where that showed nothing new.
+    """Return a participant with the instant of its last reading, where that reading showed nothing new.
 
-    Such a reading has no cycle, but the draw is known up to it.
+    No cycle runs for such a reading, but it proves the draw up to its instant, also for a meter value that
+    comes now. Otherwise the participant itself is returned; its argument is never changed.
     """
     known = participant.observation
     if (
@@ -165,10 +172,10 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 
 
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
-    """Return the state after a complete set has ended the emergency; raising waits as after a reduction.
+    """Return the state after a complete set has ended the emergency; a cycle is due.
 
-    Not at a start, when no fault of the meter was raised: then there is nothing to be careful about.
-    Source: load-management 11.2.
+    If a fault of the meter was present, raising waits for T_hold, as after a safety reduction. After a start
+    there was none, and raising need not wait. Source: load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
     if not state.outcome.faults.isdisjoint(METER_FAULTS):
@@ -185,8 +192,9 @@ def after_in_operation(
 ) -> LoadManagement:
     """Return the state after an In-operation telegram of the smart meter.
 
-    The values it reported last are in force: whether they follow the chargers is checked as well. After a
-    silence they are read from the bus. Source: load-management 3.2, 11.6.
+    By it the meter says that the values it reported last are still in force. If the telegram is the first
+    after a silence and there is an emergency, the values of all phases are to be read from the bus: that
+    they were requested is noted. Source: load-management 3.2, 11.6.
     """
     meter = meters.with_in_operation(state.meter, settings, now_s)
     state = _values_confirmed(state, settings, now_s, observations)
@@ -199,9 +207,13 @@ def after_in_operation(
 def _values_confirmed(
     state: LoadManagement, settings: Settings, now_s: float, observations: Mapping[int, Observation]
 ) -> LoadManagement:
-    """Return the state after the meter said that the values it reported last are still in force."""
+    """Return the state after the meter said that the values it reported last are still in force.
+
+    They are examined as if they had come now: whether the meter follows the chargers, and which phases
+    vehicles use. A cycle is due if a finding has changed.
+    """
     if settings.monitoring is Monitoring.VALUES:
-        return state
+        return state  # there In operation says nothing about values
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
@@ -223,17 +235,18 @@ def _values_confirmed(
 
 
 def _oldest_value_at(meter: Meter) -> float:
-    """Return when the oldest value of a phase came [monotonic s]; there is one of each."""
+    """Return when the oldest of the phases' last values came [monotonic s]; at least one phase must have one."""
     return min(value.arrived_at for value in meter.values if value)
 
 
 def _with_used_phases(
     state: LoadManagement, settings: Settings, now_s: float, *, since: float
 ) -> LoadManagement:
-    """Return the state after the meter has shown which phases vehicles at unmeasured chargers use.
+    """Return the state after the meter may have shown which phases vehicles at unmeasured chargers use.
 
-    `since`: from when on its values of all phases count [monotonic s]. What was taken to flow on a phase
-    that is not used was the building's all the time. Source: load-management 4.7.
+    `since`: when the oldest of its values came [monotonic s]. The state stays as it is where every charger
+    measures, a value is missing, or the line is not at rest. What was taken to flow on a phase that turns
+    out unused was the building's all the time, and moves into the base load. Source: load-management 4.7.
     """
     participants = state.participants
     values = [value.current_ma for value in state.meter.values if value]
@@ -245,10 +258,10 @@ def _with_used_phases(
     line = line_at_rest(values, sampled_at, now_s, participants.values(), settings)
     if line is None:
         return state
-    before = state.line_at_rest
+    before = state.meter.line_at_rest
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
     line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)
-    state = replace(state, line_at_rest=line)
+    state = replace(state, meter=replace(state.meter, line_at_rest=line))
     if not changed:
         return state
     phases = [phase.clone() for phase in state.phases]
@@ -260,11 +273,12 @@ def _with_used_phases(
 
 
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
-    """Return the state after the message that a large consumer starts: it begins a high-power window.
+    """Return the state after the message that a large consumer starts: a high-power window begins (again).
 
-    All are held at the minimum until it ends, and peaks from before are forgotten.
-    Source: load-management 10.
+    All are held at the minimum until the window ends. Peaks from before it are forgotten: after it only
+    loads since its begin count. Source: load-management 10.
     """
+    # the meter needs its spacing and 8 s to report the new load (10.4)
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
@@ -275,10 +289,10 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading of a charging point; None: only a whole cycle can take it.
+    """Return the state after a reading of a charging point; None: only a whole cycle can take the reading.
 
-    A cycle is needed where its part in the allocation changed, beside what it draws, or where its draw
-    counts as the building's from now on.
+    A whole cycle is needed where more than the draw has changed of what decides its part in the allocation,
+    or where a draw moves into the base load. In the state returned a cycle is due if the draw has changed.
     """
     before = state.participants[number]
     participant = before.clone()
@@ -294,7 +308,7 @@ def observe_charger(
 def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return what decides which part a charging point has in the allocation, beside its draw."""
+    """Return what decides which part a participant has in the allocation, but for its draw; to be compared."""
     return (
         participant.wants_to_charge,
         participant.is_interrupting,
@@ -310,8 +324,8 @@ def _part_in_allocation(
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
     """Tell whether a new value of a phase (0 to 2) must be acted on at once.
 
-    If all commitments fit on the phase, and no excess is timed on it, it can wait for the regular cycle:
-    raising is never urgent. Source: load-management 9.1.
+    The value can wait for the cycle of the next second if the phase is within its limit, all commitments
+    fit on it, and nothing is timed: raising is never urgent. Source: load-management 9.1.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:

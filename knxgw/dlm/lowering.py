@@ -1,4 +1,4 @@
-"""Lowering: at once, and as far as the line needs it, or a newcomer. Pure.
+"""Lowering: at once, and as far as the line or a newcomer needs it. Pure.
 
 Source: load-management 9.3.
 """
@@ -16,14 +16,18 @@ from knxgw.dlm.settings import (
 )
 from knxgw.dlm.state import PhaseState
 
-METER_STEP_MA = 50  # the resolution of 9.021 at 60 A: no excess
+METER_STEP_MA = (
+    50  # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
+)
 OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 
 
 def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
-    """Lower the offers that are too high, at once; note it where the line was in danger.
+    """Lower the offers above their allocation `down_ma` (by number), and note each safety reduction.
 
-    A share that is a little less lowers none, unless the line is in danger or a cap is below the offer.
+    An offer that is only a little above its allocation stays, unless its phases are in danger (`Danger`) or
+    a cap is below the offer: a flicker of the building should cost no writes. `_needs_minimum` and
+    `_without_raise_in_flight` lower some of them further. The participants are changed in place.
     Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
@@ -35,6 +39,7 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
         if _needs_minimum(participant, again, still_over):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
+        # also a step of the charger: one with whole amperes would lose an ampere to each flicker
         step_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
         has_shrunk = participant.offer_ma - target_ma > step_ma
         is_capped = participant.highest_offer_ma < participant.offer_ma
@@ -50,10 +55,11 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 def _needs_minimum(
     participant: Participant, in_danger_again: set[int], still_over_range: set[int]
 ) -> bool:
-    """Tell whether only the minimum is certain to help on one of its phases.
+    """Tell whether only the minimum is certain to help on one of the participant's phases.
 
-    By how much a phase over range carries too much is not known. Where a reduction has not helped, it is
-    not known what a participant without measurement draws.
+    That is so in two cases. A phase is still over range (`still_over_range`): by how much it carries too
+    much is not known. Or a reduction has not helped (`in_danger_again`), and the participant does not
+    measure: how far its draw is below its offer is not known.
     """
     if not still_over_range.isdisjoint(participant.phases):
         return True
@@ -62,9 +68,10 @@ def _needs_minimum(
 
 
 def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
-    """Return a lower target [mA] that takes a raise back which its charger has not acknowledged yet.
+    """Return the target [mA], or what the charger has acknowledged if that is less; the minimum at least.
 
-    Otherwise it would rise while the others have not obeyed yet.
+    A raise to more than that is still on its way, or was refused. It would take effect while the others
+    have not obeyed yet. Source: load-management 9.3a.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma
@@ -77,9 +84,11 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     """Return the phases (0 to 2) on which a safety reduction has not helped.
 
-    A vehicle that draws less than its offer releases nothing when that is lowered, and without measurement
-    nobody knows which one does: then only the minimum is certain. Source: load-management 9.3j.
+    They are in danger although they were reduced a moment ago. A vehicle that draws less than its offer
+    releases nothing when the offer is lowered a little, and without measurement nobody knows which vehicle
+    does. Source: load-management 9.3j.
     """
+    # until the vehicles have obeyed and the meter has shown it, twice
     soon_s = (
         cycle.settings.obey_s + 2 * cycle.state.meter.spacing_s + cycle.settings.meter_delay_s + 1.0
     )
@@ -93,13 +102,15 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
 def _phases_still_over_range(cycle: CycleState) -> set[int]:
     """Return the phases (0 to 2) on which the meter is over range after a reduction was obeyed.
 
-    By how much they carry too much is not known, so all on them go to the minimum.
+    By how much they carry too much is not known, so all on them go to the minimum. Source: load-management
+    3.1b.
     """
     found = set()
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
         if value is not None and value.is_over_range:
             after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
+            # sampled after the vehicles had obeyed; a reduction long ago was for another load
             if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
                 found.add(index)
     return found
@@ -111,9 +122,9 @@ def lower_for_newcomer(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower running participants to their allocation where a newcomer needs room, by however little.
+    """Lower the running participants on a newcomer's phases to their allocation, by however little.
 
-    Source: load-management 9.3c.
+    `allocated_ma`: by number, with the newcomer among those that share. Source: load-management 9.3c.
     """
     for participant in running:
         target_ma = allocated_ma[participant.settings.number]
@@ -132,7 +143,11 @@ class Danger(Enum):
 
 
 def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
-    """Return for each phase how much its offers exceed the room; time how long they do."""
+    """Return for each phase how much the running participants' offers exceed what the others leave.
+
+    The others hold what they draw; one that draws while its charger interrupts holds its offer. Since when
+    a phase has an excess is noted in its state.
+    """
     room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
     numbers = {participant.settings.number for participant in running}
@@ -151,9 +166,10 @@ def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Dange
 
 
 def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
-    """Return how much the offers on one phase exceed its room [mA]; note since when they do.
+    """Return how much the offers on one phase exceed its room [mA]; note since when in `excess_since`.
 
-    Source: load-management 9.3a, 9.3b.
+    NONE also while an excess of `lower_from_ma` at most has not lasted for `LOW_EXCESS_S`, and where nothing
+    is offered: then there is nothing to lower. Source: load-management 9.3a, 9.3b.
     """
     if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
         phase.excess_since = None
@@ -167,10 +183,11 @@ def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_m
 
 
 def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
-    """Note a safety reduction; if the same load came back after a raise, back off.
+    """Note a safety reduction on a phase; double hold and window if the same load came back after a raise.
 
-    Waiting longer is of use only where the building drew as much not long ago: then a longer window would
-    have remembered that, and nothing would have been raised. Source: load-management 9.4e.
+    A longer window helps only if the load that caused the reduction had been away for longer than the
+    present window: the longer one would have kept the load in mind, and nothing would have been raised.
+    Source: load-management 9.4e.
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:
@@ -178,7 +195,7 @@ def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
     phase.reduced_at = now_s
     level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
     if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
-        return  # the load was never as high, or no raise has led to this reduction
+        return  # the load was not as high in any window, or no raise has led to this reduction
     if window * 2**phase.back_off < level_absent_s:
         phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
         phase.back_off_useful_at = now_s

@@ -11,13 +11,16 @@ from typing import NamedTuple
 from knxgw.charging.events import GridMeterReading
 from knxgw.config.model import Monitoring
 from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
+from knxgw.dlm.used_phases import LineAtRest
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
-OVER_RANGE_COUNTS_MA = 65_500
-MOST_SPACINGS = 9
-FEWEST_SPACINGS = 3
+OVER_RANGE_COUNTS_MA = (
+    65_500  # all values over range count as this one (3.1c): they say nothing more exact
+)
+MOST_SPACINGS = 9  # the median is taken of the last ones: at most so many
+FEWEST_SPACINGS = 3  # fewer do not tell yet how far apart sets are
 APART_S = 0.5  # within this time the telegrams of one moment come
-ANSWER_S = 5.0  # for answers to reads
+ANSWER_S = 5.0  # so long a phase may take to answer a read (11.6)
 # the part of the spacing in which telegrams of one round come, also where they are spread evenly
 ROUND = 0.7
 
@@ -33,12 +36,12 @@ class PhaseValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteSets:
-    """Sets of values, one of each phase and close together: what there were, and what is coming."""
+    """Complete sets of values, one of each phase and close together: the last ones, and the next one so far."""
 
     fresh_phases: frozenset[int] = frozenset()  # phases that came since the last complete set
     completed_at: float | None = None  # when the last set became complete [monotonic s]
     count: int = 0  # how many sets there were
-    spacings_s: tuple[float, ...] = ()  # between the last ones
+    spacings_s: tuple[float, ...] = ()  # between the last complete sets, the oldest first
     spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
 
 
@@ -48,7 +51,7 @@ NO_SETS = CompleteSets()
 class InOperation(NamedTuple):
     """In-operation telegrams, by which a meter says that its last values hold [monotonic s]."""
 
-    last_at: float
+    last_at: float  # when the last one came
     since: float  # since when they have come without a gap
 
 
@@ -59,10 +62,11 @@ class Meter:
     values: tuple[PhaseValue | None, ...] = (None, None, None)
     sets: CompleteSets = NO_SETS
     in_operation: InOperation | None = None  # None: there was no such telegram
-    # when a phase was read from the bus
+    # when the value of each phase was requested from the bus; None: never
     requested_at: tuple[float | None, ...] = (None, None, None)
     supervised_since: float = 0.0  # when the supervision began
-    implausible_values: int = 0  # how many were left out
+    implausible_values: int = 0  # how many values were dropped
+    line_at_rest: LineAtRest | None = None  # the last one, where a charger does not measure
 
     @property
     def spacing_s(self) -> float:
@@ -78,7 +82,7 @@ class Meter:
     def phases_arrive_apart(self) -> bool:
         """Tell whether the last values of the phases came at different instants.
 
-        Then only the last one of a round completes a set.
+        Then only the last value of a round completes a set. False while fewer than two phases have a value.
         """
         times = {value.arrived_at for value in self.values if value}
         return len(times) > 1
@@ -99,7 +103,8 @@ def with_reading(
 ) -> "CheckedReading":
     """Return the meter with a value of one phase, and whether the value was plausible.
 
-    An implausible value changes nothing but its counter. Source: load-management 3.1.
+    A value that is implausible, or of a phase that is not configured, changes nothing but the counter, and
+    counts as not plausible. Source: load-management 3.1.
     """
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
@@ -126,26 +131,28 @@ def with_reading(
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
         implausible_values=meter.implausible_values,
+        line_at_rest=meter.line_at_rest,
     )
     return CheckedReading(updated, is_plausible=True)
 
 
 class CheckedReading(NamedTuple):
-    """The meter after a value of it, and whether that value was plausible."""
+    """The meter after a value, and whether the value was plausible and of a configured phase."""
 
     meter: Meter
     is_plausible: bool
 
 
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
-    """Return the phases (0 to 2) that came since the last set and can belong to one with the next value.
+    """Return the phases (0 to 2) that came since the last set and are of the same round as a value of now.
 
-    After a telegram was lost the other phases of its round would wait for the next one of that phase, and
-    make a set with it, each time, of which all but one value are a whole spacing old.
+    One lost telegram would mix the rounds from then on: the other phases of its round would wait for the
+    next telegram of the lost phase, and each set would consist of one new value and others that are a
+    spacing old. So values older than `ROUND` of the spacing are left out. Source: load-management 3.1h.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
-        return fresh
+        return fresh  # the spacing is not known yet
     since = now_s - ROUND * meter.spacing_s
     values = meter.values
     return frozenset(one for one in fresh if (value := values[one]) and value.arrived_at > since)
@@ -158,9 +165,11 @@ def _updated_sets(
     settings: Settings,
     now_s: float,
 ) -> CompleteSets:
-    """Return the sets with the phases that have come since the last complete one (`fresh`).
+    """Return the sets after a value: the next one so far, or one complete set more.
 
-    A set is complete when every phase has come, none too long ago. Source: load-management 3.1h.
+    `fresh`: the phases that have come since the last complete set. With every phase, and no value too old,
+    they are a complete set; a new one begins empty. The median spacing is updated only where the meter
+    sends cyclically: that of changes says nothing about it. Source: load-management 2.3, 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     if len(fresh) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
@@ -181,10 +190,11 @@ def _updated_sets(
 
 
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
-    """Tell whether these phases have a value of the last moment of which any phase has one.
+    """Tell whether no telegram of the meter's last moment is awaited for these phases (0 to 2).
 
-    The telegrams of one moment follow each other: until then a phase may carry more than it reported last.
-    Source: load-management 3.1k.
+    The telegrams of one moment follow each other within `APART_S`. Until that of a phase has come, the phase
+    may carry more than it reported last. True once that time has passed, and where each of these phases has
+    come; a phase without any value is not waited for. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:
@@ -206,13 +216,13 @@ def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 def _are_recent(
     values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether each of these values is no older than a spacing of sets, and a second."""
+    """Tell whether no phase's value is older than the spacing of sets and 1 s; false while one is missing."""
     oldest_s = _oldest_age_s(values, settings, now_s)
     return oldest_s is not None and oldest_s <= spacing_s + 1.0
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Return the meter after an In-operation telegram, by which it says that it is alive."""
+    """Return the meter after an In-operation telegram; a gap as long as the timeout begins a new row of them."""
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
     since = now_s if before is None or has_gap else before.since
@@ -220,7 +230,7 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Return the meter after the values of some phases (0 to 2) were read from the bus."""
+    """Return the meter after the values of some phases (0 to 2), or of none, were requested from the bus."""
     if not phases:
         return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
@@ -228,10 +238,11 @@ def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 
 
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
-    """Return the phases (0 to 2) to read from the bus: those whose telegram alone was lost, once each.
+    """Return the phases (0 to 2) to read from the bus: those whose telegram was lost while others came.
 
-    A telegram counts as lost in the middle between its interval and the timeout. Source: load-management
-    11.5.
+    A telegram counts as lost in the middle between its interval and the timeout. A phase is read once for
+    each lost telegram. Where all phases are late none is read: the meter is silent then.
+    Source: load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
         return []  # without a change a meter sends nothing, and nothing is lost
@@ -244,6 +255,7 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
         for phase, value in enumerate(values)
         if value is not None
         and now_s - value.arrived_at >= lost_after_s
+        # it was not requested since its last value
         and (meter.requested_at[phase] or value.arrived_at) <= value.arrived_at
     ]
 
@@ -251,22 +263,23 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the last values may be believed again after a silence, by In-operation telegrams.
 
-    A meter that sends changes only need not send its values again; they were read when it came back, and
-    an answer may take `ANSWER_S`. In operation must have come without a gap for a window of the peak-hold:
-    raising waits as long as after a reduction, because it is not known what the line carried meanwhile.
-    Source: load-management 3.1i, 11.6.
+    A meter that sends changes only need not send its values again. They were requested when it came back,
+    and an answer may take `ANSWER_S`. In-operation telegrams must have come without a gap for a window of the
+    peak-hold, because it is not known what the line carried during the silence: offers rise no earlier than
+    after a safety reduction. Source: load-management 3.1i, 11.6.
     """
     signs = meter.in_operation
     if settings.monitoring is Monitoring.VALUES or signs is None or meter.sets.count == 0:
-        return False  # In operation says nothing about values, or there are none to believe
+        return False  # In operation says nothing about values, never came, or there are no values
     has_gap = now_s - signs.last_at >= settings.timeout_s
     return not has_gap and now_s - signs.since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
-    """Return when the meter was last known to be alive [monotonic s]; None: before its first set.
+    """Return when the meter was last known to be alive [monotonic s]; None: before its first complete set.
 
-    By the oldest value, or with In operation by the newest sign of life. Source: load-management 3.2.
+    With supervision by values the oldest phase decides; with In operation the newest value or In-operation
+    telegram. Source: load-management 3.2.
     """
     times = [value.arrived_at for value in meter.values[: settings.phases] if value]
     completed_at = meter.sets.completed_at
@@ -278,13 +291,13 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
-    """Return the age of the oldest phase value [s], None until each phase has one."""
+    """Return the age of the oldest phase's value [s]; None until each configured phase has one."""
     return _oldest_age_s(meter.values, settings, now_s)
 
 
 def _oldest_age_s(
     values: Sequence[PhaseValue | None], settings: Settings, now_s: float
 ) -> float | None:
-    """Return the age of the oldest of these values [s], None while one is missing."""
+    """Return the age of the oldest value of the configured phases [s]; None while one is missing."""
     times = [value.arrived_at for value in values[: settings.phases] if value]
     return now_s - min(times) if len(times) == settings.phases else None

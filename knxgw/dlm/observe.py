@@ -21,19 +21,19 @@ from knxgw.dlm.participant import (
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.trial import forget_trials
 
-CHARGES_CLEARLY_MA = 3000
+CHARGES_CLEARLY_MA = 3000  # on some phase: then a phase without current is not used (4.3)
 UNUSED_BELOW_MA = 1000  # a phase that stays below it while the vehicle charges clearly is not used
-HISTORY_S = 70.0
-VALID_AGAIN_S = 5.0
-LOWEST_PLAUSIBLE_MA = -1000
+HISTORY_S = 70.0  # how far the history reaches back: 60 s at least (7.2a)
+VALID_AGAIN_S = 5.0  # currents must be plausible for so long after implausible ones (13.1d)
+LOWEST_PLAUSIBLE_MA = -1000  # a current between this and 0 counts as 0 (3.3c)
 MOST_OF_ANY_CHARGER_MA = 106_000  # 80 A, the highest offer of all models, and 30 % and 2 A more
 
 
 def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
     """Tell whether neither an observation nor the time says anything new about a participant.
 
-    Then this cycle need not observe it again. One without measurement always changes with time: its
-    assumed draw does.
+    Then this cycle need not observe the participant again. Without measurement it is always observed: its
+    history takes the assumed draw of each cycle.
     """
     known = participant.observation
     if (
@@ -46,7 +46,10 @@ def says_nothing_new(participant: Participant, observation: Observation, now_s: 
 
 
 def note_reading_time(participant: Participant, observation: Observation) -> None:
-    """Note when the currents were read, after a reading that showed nothing new."""
+    """Note when the currents were read, after a reading that showed nothing new (in place).
+
+    Nothing is noted without a new reading. The draw is known up to that instant, so it enters the history.
+    """
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
         if participant.is_reachable:
@@ -58,11 +61,11 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
 def observe(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases | None:
-    """Update a participant from an observation.
+    """Update a participant from an observation (in place), and return a draw to move into the base load.
 
-    Return the draw per grid phase [mA] that counts as the building's from now on; None: none does. That
-    is the last draw of a charging point whose draw cannot be known any more, and what one without
-    measurement was assumed to draw until it stopped: the meter has to show that it is gone.
+    The draw [mA per grid phase] counts as the building's from now on. It is the last draw of a participant
+    whose draw has just become unknown (invalid or unreachable), or, without measurement, the assumed draw
+    that has just ended: only the meter can show that it has gone. None: nothing moves.
     Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
@@ -81,6 +84,7 @@ def observe(
     if participant.is_reachable and (
         participant.has_valid_currents or _reports_no_charging(participant, observation)
     ):
+        # its draw is read again, or nothing flows: no more comes over the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
     is_assumed = participant.is_reachable and not participant.settings.measures_current
     if is_assumed and settings.static_limit_ma is None:
@@ -90,14 +94,14 @@ def observe(
 
 
 def _is_draw_known(participant: Participant) -> bool:
-    """Tell whether its draw is known, and so is not part of the building's."""
+    """Tell whether a participant's draw is known. Otherwise its last draw counts as the building's."""
     return participant.has_valid_currents and participant.is_reachable
 
 
 def _update_plug(participant: Participant, observation: Observation, now_s: float) -> None:
-    """Take over what is observed as it is: plug, caps, energy; and note since when it answers.
+    """Take over what is observed as it is: plug, caps, energy; and note since when the charger answers.
 
-    Once its vehicle is unplugged, what was learnt about that is forgotten.
+    What was learnt about a vehicle is forgotten when it is unplugged.
     """
     was_answering = participant.observation is not None and participant.observation.is_reachable
     if observation.is_reachable and not was_answering:
@@ -112,10 +116,10 @@ def _update_plug(participant: Participant, observation: Observation, now_s: floa
 
 
 def _forget_draw(participant: Participant, settings: Settings) -> None:
-    """Forget its draw, which is not known any more; it counts for all its phases again.
+    """Forget a participant's draw, which is not known any more; all wired phases count for it again.
 
-    Its last draw is remembered as `unread_draw_ma`, because it may still flow. With a static limit there
-    is no meter that would show it, and the held back current stands for it.
+    The last draw is remembered as `unread_draw_ma`, because it may still come over the chargers' own line.
+    With a static limit it is not: `held_back_ma` contains it there (`_update_reachability`).
     """
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
@@ -125,9 +129,9 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a charger that is offered 0 A reports a state in which no vehicle charges.
+    """Tell whether a charger that is offered 0 A reports a known state in which no vehicle charges.
 
-    Then nothing flows, also where its currents cannot be believed.
+    Then nothing flows, even where its currents cannot be believed.
     """
     is_charging = observation.state is not None and observation.state.is_charging
     return participant.offer_ma == 0 and observation.state is not None and not is_charging
@@ -148,11 +152,11 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Update whether it can be reached; hold back what it may take once it cannot be.
+    """Update whether a charger can be reached; when it is lost, hold back what it may take (in place).
 
-    It may take its offer, its last acknowledged offer or its fallback, whichever is highest. The meter
-    shows what it draws of that; with a static limit there is no meter, and all of it is held back.
-    Source: load-management 13.2.
+    It may take its offer, its last acknowledged offer or its fallback, whichever is highest. What it drew
+    last is in the base load, which the meter measures, so only the rest is held back. With a static limit
+    there is no meter, and all of it is held back. Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
@@ -169,10 +173,11 @@ def _update_reachability(
 def _is_first_reading_awaited(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether it answers again, but its currents have not been read yet.
+    """Tell whether a lost charger answers again, but its currents have not been read yet.
 
-    Its last draw counts as the building's until then. With its offer it would count twice, and all
-    others would be lowered for nothing.
+    Until then it stays unreachable: its last draw counts as the building's, so with its offer it would count
+    twice, and all others would be lowered for nothing. False once that has taken as long as currents take to
+    become stale, where no last draw counts, and without measurement.
     """
     if (
         participant.is_reachable
@@ -188,7 +193,7 @@ def _is_first_reading_awaited(
 def _has_no_recent_currents(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether its currents were never read, or so long ago that they are stale."""
+    """Tell whether a participant's currents were never read, or so long ago that they are stale."""
     if observation.read_at is None or observation.currents_ma is None:
         return True
     return now_s - observation.read_at > stale_after_s(participant)
@@ -197,10 +202,11 @@ def _has_no_recent_currents(
 def _held_back_until_acknowledged_ma(
     participant: Participant, observation: Observation, now_s: float
 ) -> Phases:
-    """Return what a charger may still take per grid phase [mA] beyond its lowered offer.
+    """Return what a charger may still take per grid phase [mA] beyond its offer and its draw.
 
-    That is its acknowledged offer, if it should have taken the lower one by now and has not.
-    Source: load-management 9.3i.
+    That is up to its acknowledged offer, if that is still the higher one although the lower offer must have
+    been obeyed by now. Before, and where nothing higher is acknowledged, it is nothing: until then draw and
+    earlier offers count otherwise. Source: load-management 9.3i.
     """
     acknowledged_ma = observation.acknowledged_ma
     if (
@@ -227,9 +233,10 @@ def _on_phases(used_phases: tuple[int, ...], value: Callable[[int], int]) -> Pha
 def _update_currents(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Take its currents, if they can be believed, into draw, history and phases.
+    """Take a participant's currents, if they can be believed, into draw, history and phases (in place).
 
-    Where it does not measure, its draw is assumed. Source: load-management 3.3, 13.1.
+    Without measurement its draw is assumed, and always valid. While it is unreachable nothing is taken. A
+    reading that was taken before is not taken twice. Source: load-management 3.3, 13.1.
     """
     currents_ma = observation.currents_ma
     if not participant.is_reachable:
@@ -251,9 +258,10 @@ def _update_currents(
 
 
 def _note_no_currents(participant: Participant, now_s: float) -> None:
-    """Make its currents invalid when there are none to be believed.
+    """Make a participant's currents invalid when none can be believed, and have not been for too long.
 
-    Not shortly after it has come back: then they will be read in a moment.
+    The time counts from its last reading or its return, whichever is later: after a return they will be read
+    in a moment.
     """
     if now_s - age_counts_from(participant) > stale_after_s(participant):
         participant.has_valid_currents, participant.plausible_since = False, None
@@ -262,8 +270,8 @@ def _note_no_currents(participant: Participant, now_s: float) -> None:
 def _is_updated_already(participant: Participant, observation: Observation) -> bool:
     """Tell whether the reading of an observation was taken before, and has not been forgotten since.
 
-    It is forgotten while the participant cannot be reached: `currents_ma` is None then, and its last
-    validity stands.
+    A participant that cannot be reached forgets its currents (`currents_ma` is None) but stays valid: if it
+    answers again with the same reading, that reading is taken again.
     """
     is_forgotten = participant.currents_ma is None and participant.has_valid_currents
     return observation.read_at == participant.read_at and not is_forgotten
@@ -275,7 +283,10 @@ def _take_currents(
     read_at: float | None,
     now_s: float,
 ) -> None:
-    """Take a new reading of its currents, if it is plausible, as its draw."""
+    """Take a new reading of a participant's currents, and as its draw if they can be believed (in place).
+
+    `currents_ma`: at the terminals. `read_at`: None: now.
+    """
     participant.read_at, participant.currents_ma = read_at, currents_ma
     _update_validity(participant, currents_ma, now_s)
     if participant.has_valid_currents:
@@ -284,15 +295,15 @@ def _take_currents(
 
 
 def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
-    """Note in its history what it drew at an instant, and which phases it uses by that."""
+    """Note in a participant's history what it drew at `drawn_at`, and update which phases it uses (in place)."""
     participant.history = _with_reading(participant.history, drawn_at, participant.draw_ma)
     _update_phases(participant, now_s)
 
 
 def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
-    """Return the history of a draw with one reading more, without what is older than a minute.
+    """Return the history of a draw with one reading more, without what is older than `HISTORY_S`.
 
-    Of equal readings in a row only the first and the last are kept.
+    Of equal readings in a row only the first and the last are kept. At most one old reading is dropped.
     """
     reading = PastDraw(read_at, draw_ma)
     if len(history) >= 2 and history[-1].draw_ma == draw_ma == history[-2].draw_ma:
@@ -305,10 +316,10 @@ def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> Draw
 def _may_draw_by_earlier_configuration(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
-    """Tell whether a charger that was found a moment ago draws more than it may be offered at all.
+    """Tell whether a charger that was reached a moment ago draws more than it may be offered at all.
 
-    An earlier configuration may have allowed that. Its currents are not believed until they become
-    plausible, but they are no fault yet, unless no charger at all could draw as much.
+    An earlier configuration may have allowed that. Its currents are not believed, but are no fault yet.
+    False later, and where no charger of any model could draw as much: then they are a fault at once.
     """
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
@@ -319,9 +330,10 @@ def _may_draw_by_earlier_configuration(
 def _update_validity(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> None:
-    """Note whether its currents can be believed: plausible, and after implausible ones for 5 s.
+    """Note whether a participant's currents can be believed (in place).
 
-    Source: load-management 3.3c, 13.1d.
+    Implausible ones cannot. Plausible ones can, but after implausible ones only when they have been plausible
+    for `VALID_AGAIN_S`. Source: load-management 3.3c, 13.1d.
     """
     highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
     is_plausible = all(
@@ -350,8 +362,8 @@ def _assumed_draw_ma(
 ) -> Phases:
     """Return what a charger without measurement is assumed to draw per grid phase [mA].
 
-    That is its offer while it reports that a vehicle charges. After a change the vehicle follows within
-    T_ev, along a straight line. Source: load-management 3.3b.
+    While it reports that a vehicle charges, that is its offer on each phase that counts, else nothing. After
+    a change of the offer the draw goes to it within T_ev, in a straight line. Source: load-management 3.3b.
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
@@ -364,10 +376,11 @@ def _assumed_draw_ma(
 
 
 def _update_phases(participant: Participant, now_s: float) -> None:
-    """Update which phases it counts for: one that is used joins at once, an unused one leaves later.
+    """Update for which phases a participant counts (in place).
 
-    Noted are since when the vehicle charges clearly, and since when each phase has not been used. Without
-    measurement all wired phases count. Source: load-management 4.3, 4.4.
+    A phase that is used joins at once; an unused one leaves when it has not been used, and the vehicle has
+    charged clearly, for `UNUSED_AFTER_S`. Since when both have been so is noted. Without measurement only
+    that is noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
     """
     actual, wired = participant.draw_ma, participant.settings.wired_phases
     if max(actual) < CHARGES_CLEARLY_MA:

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 
 from knxgw.dlm.settings import Settings
 
-RECURS_S = 600.0
-LONGEST_RESTART_S = 900.0
-RESTART_ROOM_MA = 1000
-SHORTEST_S = 5.0  # a vehicle stops within this time; the meter may show earlier that it has
-SEVERE_SAMPLES = 2
+RECURS_S = 600.0  # an overcurrent so soon after a restart doubles the next wait (12.4c)
+LONGEST_RESTART_S = 900.0  # the wait does not double beyond that (12.4c)
+RESTART_ROOM_MA = 1000  # a restart needs so much beside a minimum (12.4a)
+SHORTEST_S = 5.0  # of a lock-out: a vehicle must stop within this time (12.4d)
+SEVERE_SAMPLES = 2  # so many in a row confirm a severe overcurrent at once (12.2c)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLoad:
     """What the supervision must know of a phase in one cycle [mA]."""
 
-    phase: int
+    phase: int  # 0 to 2
     carried_ma: int  # M_p, but no more than the vehicles will leave once they have obeyed
     base_ma: int  # B_p
     minimums_ma: int  # the sum of the minima of all participants that charge on it
@@ -29,7 +29,10 @@ class PhaseLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """Since when each phase has carried too much [monotonic s], while it is not confirmed yet."""
+    """Since when each phase has carried too much [monotonic s], by phase; None: it does not.
+
+    Only while no overcurrent is confirmed yet.
+    """
 
     above_fuse_since: tuple[float | None, ...] = (None, None, None)
     above_limit_since: tuple[float | None, ...] = (None, None, None)
@@ -46,13 +49,15 @@ NO_EXCESS = Excess()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOut:
-    """A lock-out that lasts: which points it interrupted, and how far its end is [monotonic s]."""
+    """A lock-out that lasts: which charging points it interrupted, and how near its end is [monotonic s]."""
 
     locked_at: float  # when it began
-    interrupted: frozenset[int] = frozenset()  # numbers of the points that charged until then
-    # since when one of them would fit again, perhaps from before the lock-out
+    interrupted: frozenset[int] = (
+        frozenset()
+    )  # numbers of the charging points that charged until then
+    # since when one of them would fit again, perhaps from before the lock-out; None: none fits
     restart_possible_since: float | None = None
-    stopped_since: float | None = None  # since when none of them has drawn
+    stopped_since: float | None = None  # since when none of them has drawn; None: one still does
     is_released: bool = True  # the meter has shown what the line carries without them
 
 
@@ -62,7 +67,7 @@ class Overcurrent:
 
     excess: Excess = NO_EXCESS
     lock_out: LockOut | None = None  # None: charging is not locked
-    restart_after_s: float = 0.0  # how long a restart must have been possible
+    restart_after_s: float = 0.0  # how long a restart must have been possible; 0: no lock-out yet
     restarted_at: float = -1e9  # end of the last lock-out
 
     @property
@@ -86,8 +91,8 @@ def supervise(
 ) -> Overcurrent:
     """Return what is known of an overcurrent after a cycle. Source: load-management 12.
 
-    `loads`: of each phase whose value is fresh. `may_restart`: the minimum of at least one participant
-    that was interrupted fits again.
+    In a lock-out only its end is examined, otherwise only its begin. `loads`: one of each phase whose value
+    is fresh. `may_restart`: the minimum of at least one participant that was interrupted fits again.
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
@@ -95,10 +100,10 @@ def supervise(
 
 
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
-    """Return what is known while the meter is silent on some phases (0 to 2).
+    """Return what is known while the meter is silent on some phases (0 to 2), perhaps on none.
 
-    An excess on them is not confirmed any further, and the time until a restart begins again.
-    Source: load-management 12.2e, 12.4b.
+    An excess on the silent phases is forgotten: when they are measured again its time starts from 0. In a
+    lock-out the time until a restart begins again in any case. Source: load-management 12.2e, 12.4b.
     """
 
     def but_silent(instants: tuple[float | None, ...]) -> tuple[float | None, ...]:
@@ -123,14 +128,15 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
 def _confirm(
     overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
-    """Time an excess on each phase, and lock charging out once one is confirmed.
+    """Return what is known after an excess was timed on each phase; a lock-out begins once one is confirmed.
 
-    Source: load-management 12.2.
+    The same object is returned while nothing has changed. Source: load-management 12.2.
     """
     before = overcurrent.excess
     excess = _timed_excess(before, settings, loads, now_s)
     if _is_confirmed(excess, settings, now_s):
         return _lock(overcurrent, settings, now_s)
+    # a phase above the fuse is above the limit too, if the load reserve is `lower_from_ma` or more
     is_unchanged = (
         excess.severe_samples == before.severe_samples
         and not any(excess.above_limit_since)
@@ -144,7 +150,8 @@ def _timed_excess(
 ) -> Excess:
     """Return since when each phase carries too much, and how many samples in a row were far too high.
 
-    Phases without a load keep what was known. A sample counts only once.
+    A phase that is not in `loads` (its meter is silent) keeps what `before` says of it. Samples are counted
+    only where the meter has measured since the last cycle, so that each counts once.
     """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
@@ -190,8 +197,9 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
 def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
     """Tell whether a phase carries more than `most_ma`, and lowering offers does not help.
 
-    That is so if all are at the minimum. Once it is being confirmed (`is_counting`), a participant that
-    rises again does not restart the time: it is enough that the minima alone would be too much.
+    It does not help if all are at the minimum. While the excess is being timed already (`is_counting`), it
+    is enough that the minima alone would be too much: a participant that comes back with more than its
+    minimum must not restart the time. Source: load-management 12.2d.
     """
     helpless = load.are_all_at_minimum or (
         is_counting and load.base_ma + load.minimums_ma > most_ma
@@ -200,9 +208,10 @@ def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> 
 
 
 def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
-    """Begin a lock-out. After one that ended within the last 10 min a restart takes twice as long.
+    """Return the state at the begin of a lock-out, in which no excess is timed.
 
-    Source: load-management 12.3, 12.4c.
+    If the last lock-out ended within `RECURS_S`, a restart takes twice as long as after that one; otherwise
+    T_rst. Source: load-management 12.3, 12.4c.
     """
     after_s = settings.restart_s
     if now_s - overcurrent.restarted_at <= RECURS_S:
@@ -219,8 +228,9 @@ def _continue_lock_out(
 ) -> Overcurrent:
     """Return what is known after a cycle in the lock-out.
 
-    It ends when a restart has been possible for `restart_after_s`, the shortest lock-out is over, and
-    the meter has shown what the line carries without the chargers. Source: load-management 12.4.
+    The lock-out ends when a restart has been possible for `restart_after_s`, `SHORTEST_S` have passed, and
+    the meter has shown what the line carries without the chargers. If no restart is possible now, its time
+    begins again later. The same object is returned while nothing has changed. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:

@@ -22,11 +22,12 @@ from knxgw.dlm.state import LONG_AGO
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     """Supervise the phases for an overcurrent, and the lock-out for its end.
 
-    While the meter is silent on a phase, the others are supervised all the same; a restart waits for all
-    of them. Source: load-management 12.
+    `new_phases`: those (0 to 2) with a meter value that no cycle has taken yet. In an emergency the phases
+    without a usable value are left out and the others supervised all the same; nothing restarts then.
+    Source: load-management 12.
     """
     if cycle.is_static:
-        return
+        return  # nothing is measured
     if cycle.is_emergency:
         silent = [index for index in range(len(cycle.phases)) if not _is_value_usable(cycle, index)]
         cycle.overcurrent = overcurrents.without_silent_phases(cycle.overcurrent, silent)
@@ -50,7 +51,7 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
 
 
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
-    """Tell whether the value of a phase (0 to 2) is neither stale nor of a meter that is wrong."""
+    """Tell whether a phase (0 to 2) has a value that is not stale, of a meter that follows the chargers."""
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
         return False
@@ -58,11 +59,12 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 
 
 def _begin_lock_out(cycle: CycleState) -> None:
-    """Interrupt charging after an overcurrent was confirmed, and note which participants that concerns.
+    """Begin a lock-out after an overcurrent was confirmed, and note which participants it interrupts.
 
-    With the queue those are shed whose minimum does not fit, and mostly that is enough: it ends the lock-out.
-    Otherwise all are interrupted; the time until a restart may lie before. Source: load-management 12.3,
-    12.4d.
+    With the queue participants are shed first until the minima of the others fit; mostly that is enough, and
+    ends the lock-out before it has interrupted anyone. Otherwise the rest of this cycle stops all of them.
+    The room that a restart needs may have been there since before the lock-out: since when is noted.
+    Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
     """
     running = [
         participant
@@ -72,10 +74,11 @@ def _begin_lock_out(cycle: CycleState) -> None:
     if cycle.settings.queue:
         _shed_some(cycle, running)
     lock_out = cycle.overcurrent.lock_out
-    if lock_out is not None:
+    if lock_out is not None:  # shedding was not enough
         interrupted = replace(
             lock_out,
             interrupted=frozenset(participant.settings.number for participant in running),
+            # one of them is enough for a restart: the one that has fitted for longest
             restart_possible_since=min(
                 (_minimum_fits_since(cycle, participant) for participant in running), default=None
             ),
@@ -84,29 +87,31 @@ def _begin_lock_out(cycle: CycleState) -> None:
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
-    """Return since when a participant's minimum would have fitted alone [monotonic s].
+    """Return since when a participant's minimum and the room for a restart have fitted alone [monotonic s].
 
-    With the room that a restart needs. An instant long ago: as long as peaks are remembered.
+    `LONG_AGO`: for as long as peaks are remembered. Now: it does not fit by the latest base load either.
     """
     since = LONG_AGO
     for index in participant.phases:
+        # the room without the building, or less where the chargers' own line is the tighter one
         spare_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
         most_ma = spare_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
         for past in cycle.phases[index].history:
+            # a base load that is in force has no end yet: it does not fit up to now
             if past.base_ma > most_ma:
                 since = max(since, min(past.until, cycle.now_s))
     return since
 
 
 def _note_whether_released(cycle: CycleState) -> None:
-    """Note in a lock-out since when the interrupted vehicles have stopped, and whether the meter shows it.
+    """Note in a lock-out since when no interrupted vehicle draws, and whether the line was measured since.
 
-    That is when it has measured the line without them. A vehicle that does not stop is waited for no longer
-    than a restart takes anyhow.
+    Until then (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
+    vehicle does not stop, a restart waits for it no longer than `restart_after_s`.
     """
     lock_out = cycle.overcurrent.lock_out
     if lock_out is None:
-        return
+        return  # nothing is interrupted
     still_draw = any(
         number in lock_out.interrupted
         and participant.takes_part
@@ -125,9 +130,10 @@ def _note_whether_released(cycle: CycleState) -> None:
 
 
 def _line_measured_at(cycle: CycleState) -> float:
-    """Return when the oldest value of the meter that is in force came [monotonic s].
+    """Return since when all phases have been measured [monotonic s]: when the oldest value came.
 
-    A meter that sends changes only is read by its silence: its values hold until a moment ago.
+    The silence of a meter that sends changes only means that its values were in force until a moment ago
+    (`AT_REST_S`). Without any value it is now.
     """
     if cycle.has_meter_on_change:
         return cycle.now_s - AT_REST_S
@@ -135,9 +141,10 @@ def _line_measured_at(cycle: CycleState) -> float:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether the minimum of an interrupted participant that still wants to charge fits again.
+    """Tell whether the minimum of at least one interrupted participant that still wants to charge fits again.
 
-    One that was only waiting before delays no restart. Source: load-management 12.4a.
+    If none of these wants to charge any more, one of those that only waited before must fit; if none wants
+    to charge at all, `RESTART_ROOM_MA` on each phase is enough. Source: load-management 12.4a.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
@@ -155,12 +162,13 @@ def _is_restart_possible(cycle: CycleState) -> bool:
 
 
 def _may_be_overcurrent(cycle: CycleState) -> bool:
-    """Tell whether a phase may carry too much, so that it must be supervised in this cycle.
+    """Tell whether a phase may carry too much, so that the phases must be supervised in this cycle.
 
-    It carries more than its limit, or its base load leaves too little for all minima by far. Mostly neither
-    is so, and nothing is to be done.
+    A phase carries more than its limit, or its base load with all minima is a severe overcurrent. Mostly
+    neither is so, and the supervision is left out.
     """
     settings, values = cycle.settings, cycle.state.meter.values
+    # the highest base load beside which all minima stay below a severe overcurrent (12.2c)
     spare_ma = settings.severe_factor * settings.fuse_ma
     for participant in cycle.participants.values():
         spare_ma -= participant.settings.minimum_ma
@@ -196,10 +204,10 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what a phase carries [mA], as the supervision counts it; 0 while that is not known.
+    """Return what a phase carries [mA], as the supervision counts it; 0 while there is no value.
 
-    While vehicles still obey, no more than they will leave: an older value shows what has been acted on.
-    Source: load-management 12.2f.
+    A value that was sampled before all vehicles must have obeyed shows what has been acted on already. Then
+    it counts no higher than base load and minima, which is what will be left. Source: load-management 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:
@@ -212,10 +220,10 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Stop the participants whose minimum does not fit, instead of interrupting all.
+    """Stop as many of `running` as must stop so that the minima of the others fit (queue).
 
-    If the others fit then, the lock-out ends at once. They do unless the prioritised one, which is never
-    shed, is too much alone. Source: load-management 18.1.
+    If the minima of the others fit then, the lock-out ends at once, as if it had not begun. They do unless
+    the prioritised participant, which is never shed, is too much alone. Source: load-management 18.1c, 18.1d.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:

@@ -16,7 +16,9 @@ from knxgw.charging.limits import (
 )
 from knxgw.charging.precedence import Constraint
 
-UNUSED_AFTER_S = 15.0
+UNUSED_AFTER_S = (
+    15.0  # a phase without current for so long, while the vehicle charges, is not used (4.3)
+)
 
 ROTATIONS = ("123", "231", "312", "132", "213", "321")
 Phases = tuple[int, int, int]
@@ -27,18 +29,18 @@ class PastDraw(NamedTuple):
     """What a charging point drew at an instant."""
 
     read_at: float  # [monotonic s]
-    draw_ma: Phases
+    draw_ma: Phases  # per grid phase
 
 
 DrawHistory = tuple[PastDraw, ...]  # the oldest first
 
 
 class FoundPhases(NamedTuple):
-    """On which phases the meter showed the start of a vehicle whose charger does not measure."""
+    """On which phases the meter showed a start or change of a vehicle whose charger does not measure."""
 
     phases: tuple[int, ...]  # grid phases
     at: float  # when that was seen last [monotonic s]
-    times: int  # at how many starts in a row
+    times: int  # how often in a row; a clear start counts twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,15 @@ class ParticipantSettings:
     """What is fixed of a charging point."""
 
     number: int
-    minimum_ma: int  # that the charger can express
+    minimum_ma: int  # a current that the charger can express
     maximum_ma: int
-    resolution_ma: int
+    resolution_ma: int  # the steps in which the charger takes an offer
     wired_phases: tuple[int, ...]  # grid phases by wiring and rotation, by terminal
     measures_current: bool  # false: the setpoint counts as the current while it charges
-    fallback_ma: int  # what it may take without the gateway
-    measures_every_phase: bool = True  # false: of some phases its current is assumed
+    fallback_ma: (
+        int  # what its vehicle may draw when the charger does not hear from the gateway (F_i)
+    )
+    measures_every_phase: bool = True  # false: the current of some phases is assumed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +68,32 @@ class Observation:
     is_reachable: bool
     constraints: tuple[Constraint, ...]  # beside load management, highest rank first
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
-    read_at: float | None  # when they were read
-    fresh_s: float = CURRENT_STALE_AFTER_S  # how long a reading counts, by how often there is one
+    read_at: float | None  # when the currents were read [monotonic s]; None: never
+    fresh_s: float = (
+        CURRENT_STALE_AFTER_S  # a reading is stale after this time: longer where polls are rare
+    )
     energy_mwh: int = 0  # of the session
-    acknowledged_ma: int | None = None  # last offer the charger acknowledged
-    acknowledged_at: float | None = None  # when it did
+    acknowledged_ma: int | None = (
+        None  # the last offer that the charger acknowledged; None: it does not
+    )
+    acknowledged_at: float | None = None  # when it acknowledged that offer [monotonic s]
 
     @property
     def period_s(self) -> float:
-        """Return the longest time [s] between two readings of the charger, as far as it is known."""
+        """Return the longest time [s] between two readings of the charger, by how long a reading counts."""
         return self.fresh_s / FRESH_PERIODS
 
     @property
     def may_charge(self) -> bool:
-        """Tell whether no constraint from outside load management holds it at 0 A."""
+        """Tell whether no constraint from outside load management holds the charging point at 0 A."""
         return all(one.cap_ma for one in self.constraints)
 
     @property
     def external_cap(self) -> Constraint | None:
         """Return the constraint from outside load management with the smallest cap above 0 A.
 
-        Of equal caps the one with the highest rank; None: nothing caps its current.
+        Of equal caps the one with the highest rank; None: no such cap. A cap of 0 A is not among them: that
+        is for `may_charge`.
         """
         caps = [one for one in self.constraints if one.cap_ma]
         return min(caps, key=lambda one: one.cap_ma, default=None)
@@ -124,65 +133,83 @@ class Observation:
 
 @dataclass
 class Participant:
-    """State of one charging point in the load management."""
+    """State of one charging point in the load management.
+
+    Instants are monotonic seconds; -1e9 stands for long ago. "It" in the comments is the charging point.
+    """
 
     settings: ParticipantSettings
     offer_ma: int = 0  # s_i
     phases: tuple[int, ...] = ()  # grid phases it counts for
-    draw_ma: Phases = NO_CURRENT  # a_i
+    draw_ma: Phases = NO_CURRENT  # a_i, per grid phase: measured or assumed
     history: DrawHistory = ()  # a_i over the last minute
-    currents_ma: tuple[int | None, ...] | None = None  # as they were read
-    read_at: float | None = None
+    currents_ma: tuple[int | None, ...] | None = (
+        None  # at the terminals, as they were read last; None: forgotten
+    )
+    read_at: float | None = None  # when its currents were read last
     observation: Observation | None = None  # the last one that was taken
     unchanged_until: float = -1e9  # until then the same observation changes nothing
-    is_connected: bool = False
-    is_reachable: bool = False
+    is_connected: bool = False  # a vehicle is plugged in
+    is_reachable: bool = False  # it answers, and after a loss its currents have been read again
     reachable_since: float = -1e9  # since when it answers
-    has_valid_currents: bool = True
-    plausible_since: float | None = None  # since when its values are valid again
+    has_valid_currents: bool = True  # they can be believed, and are not stale
+    # since when its currents are plausible again after they were not; None: they are not
+    plausible_since: float | None = None
     wants_to_charge: bool = False  # a vehicle is connected and has not finished
-    is_interrupting: bool = False  # the charger itself does
+    is_interrupting: bool = False  # the charger interrupts charging by itself (state 11)
     may_charge: bool = False  # nothing but load management keeps it at 0 A
     external_cap: Constraint | None = None  # the smallest cap from outside load management
-    energy_mwh: int = 0
-    charges_clearly_since: float | None = None  # since when it charges clearly
-    # phase -> since when it is not used
+    energy_mwh: int = 0  # of the session
+    charges_clearly_since: float | None = None  # since when it has drawn 3 A or more on some phase
+    # by grid phase: since when a wired phase has not been used
     unused_since: dict[int, float] = field(default_factory=dict)
-    found_phases: FoundPhases | None = None  # by the meter, where it does not measure
-    phases_tested_at: float = -1e9  # when it was lowered to see that
-    phase_test_wait_s: float = 0.0  # how long the next such test waits
+    # which phases the meter has shown, where it does not measure; None: nothing is known
+    found_phases: FoundPhases | None = None
+    phases_tested_at: float = -1e9  # when it was last lowered to see which phases its vehicle uses
+    phase_test_wait_s: float = 0.0  # how long after that test the next one waits
     offer_changed_at: float = -1e9  # last change of the offer
-    previous_offer_ma: int = 0  # the offer before that
-    second_last_offer_ma: int = 0  # and the one before, if it had not had to be obeyed by then
-    draw_at_change_ma: int = 0  # what it drew when its offer changed
-    obey_by_at: float = -1e9  # from when on the offer must be obeyed
+    previous_offer_ma: int = 0  # the offer before that change
+    # the offer before the previous one, if it may still have flowed at that change; else as the previous one
+    second_last_offer_ma: int = 0
+    draw_at_change_ma: int = 0  # what it drew at that change, on the phase that carried most
+    obey_by_at: float = -1e9  # from when on a lower offer must be obeyed
     raised_to_ma: int = 0  # what it was raised to the last time
-    rises_until: float = -1e9  # until then it may still be ramping up to the last raise
-    overdraw_ma: Phases = NO_CURRENT  # D_i
-    held_back_ma: Phases = NO_CURRENT  # R_i
-    # U_i: the last draw of one whose draw counts as the building's now
+    rises_until: float = -1e9  # until then it may still be ramping up to that
+    # D_i: what it draws above its offer, per grid phase
+    overdraw_ma: Phases = NO_CURRENT
+    # R_i: what it may take beyond offer and draw, because it cannot be lowered, per grid phase
+    held_back_ma: Phases = NO_CURRENT
+    # U_i: its last draw per grid phase, while that counts as the building's and may still flow
     unread_draw_ma: Phases = NO_CURRENT
-    raised_at: float = -1e9
-    raised_in_set: int = -1  # meter set of the last raise
-    # since when a raise too small to be worth it has been possible
+    raised_at: float = -1e9  # last raise, or start
+    raised_in_set: int = -1  # how many complete sets of the meter there had been then
+    # since when a raise too small to be worth a write has been possible
     small_raise_possible_since: float | None = None
-    short_since: float | None = None  # since when it lacks what others have above their share
-    under_use_since: float | None = None  # since when it draws less than allowed
-    use_cap_ma: int | None = None  # what a vehicle that takes less than its offer is offered
-    draw_at_cap_ma: int = 0  # what it drew when it got this cap
-    has_narrow_headroom: bool = False  # the cap leaves it hardly any headroom
+    short_since: float | None = (
+        None  # since when it lacks what others have above their share (`even_out`)
+    )
+    under_use_since: float | None = (
+        None  # since when it has drawn less than its offer less the headroom
+    )
+    use_cap_ma: int | None = (
+        None  # the cap by use of a vehicle that draws less than its offer; None: none
+    )
+    draw_at_cap_ma: int = 0  # what it drew when it got that cap
+    has_narrow_headroom: bool = False  # that cap leaves it hardly any headroom
     headroom_changed_at: float = -1e9  # when its headroom changed last
     # since when others on its phases have lacked what it does not use
     others_lack_since: float | None = None
-    cap_raised_at: float = -1e9
+    cap_raised_at: float = -1e9  # when its cap by use was raised last
     offered_since: float | None = None  # since when it has at least its minimum
-    waiting_since: float | None = None  # since when it wants to charge and has nothing
-    tried_since: float | None = None  # since when others give way for it, perhaps in vain
-    retry_wait_s: float = 0.0  # how long it had to wait after the last trial that failed
-    try_again_at: float = -1e9  # before that nobody gives way for it
-    idle_since: float | None = None  # since when it has not drawn
-    has_charged: bool = False
-    is_idle: bool = False  # it draws nothing for so long that its offer is not reserved
+    waiting_since: float | None = None  # since when it wants to charge and has 0 A
+    tried_since: float | None = None  # since when others give way for it, perhaps in vain (`trial`)
+    retry_wait_s: float = (
+        0.0  # how long it had to wait after the last trial that failed; 0: none failed
+    )
+    try_again_at: float = -1e9  # before that no other gives way for it
+    idle_since: float | None = None  # since when it has not drawn although it has its minimum
+    has_charged: bool = False  # since it has had its minimum
+    is_idle: bool = False  # it has not drawn for so long that its offer is not reserved
     was_shed: bool = False  # it was stopped because the minima did not fit (queue)
     room_since: float | None = None  # since when there has been room for it again
     room_needed_s: float = 0.0  # how long there must be room before it may start again
@@ -191,15 +218,16 @@ class Participant:
 
     def clone(self) -> "Participant":
         """Return a copy that can be changed without changing this one."""
+        # faster than `replace`; shallow is enough: all values are immutable, or replaced as a whole
         other = Participant.__new__(Participant)
-        other.__dict__ = self.__dict__.copy()  # all values are immutable, or replaced as a whole
+        other.__dict__ = self.__dict__.copy()
         return other
 
     @property
     def takes_part(self) -> bool:
         """Tell whether it takes part in the allocation (K): it wants to charge, may, and can be controlled.
 
-        Source: load-management 5.
+        Whether its caps leave it the minimum is asked apart (`CycleState.eligible`). Source: load-management 5.
         """
         return (
             self.wants_to_charge
@@ -212,7 +240,7 @@ class Participant:
     def draws_while_interrupting(self) -> bool:
         """Tell whether its vehicle still draws although the charger itself has interrupted charging.
 
-        It takes no part any more, but its offer stays reserved until the draw ends.
+        It takes no part any more, but its offer stays reserved until the draw ends. Source: load-management 5.4.
         """
         return self.is_interrupting and self.offer_ma > 0 and self.highest_draw_ma >= DRAWS_FROM_MA
 
@@ -220,7 +248,8 @@ class Participant:
     def holds_offer(self) -> bool:
         """Tell whether its whole offer is reserved, even where its vehicle draws less.
 
-        An idle vehicle and one that takes no part hold only what they draw. Source: load-management 14.2.
+        An idle participant and one that takes no part hold only what they draw; one that draws while its
+        charger interrupts holds its offer. Source: load-management 5.4, 14.2.
         """
         return (self.takes_part and not self.is_idle) or self.draws_while_interrupting
 
@@ -230,6 +259,7 @@ class Participant:
 
         The room on its phases is smaller by that (`room.Claims`).
         """
+        # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
             self.held_back_ma is NO_CURRENT
             and self.overdraw_ma is NO_CURRENT
@@ -237,10 +267,11 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return its commitment on a grid phase [mA]: the larger of offer and draw.
+        """Return its commitment on a grid phase (0 to 2) [mA]: the larger of offer and draw.
 
-        Without `holds_offer` only the draw counts. What it draws above its offer is not part of it: the
-        room is smaller by that already. Source: load-management 7.1, 9.2.
+        Without `holds_offer`, and on a phase for which it does not count, only the draw counts. Known
+        overdraw is left out of the draw: the room is smaller by that already, and it must not count twice.
+        Source: load-management 7.1, 9.2.
         """
         draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
         if holds_offer and self.offer_ma > draw_ma and phase in self.phases:
@@ -254,7 +285,10 @@ class Participant:
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the highest offer it may get [mA]: the smallest of its maximum and its caps."""
+        """Return the highest offer it may get [mA]: the smallest of its maximum, an external cap and its cap by use.
+
+        It may be below the minimum: then only 0 A may be offered (6.13).
+        """
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
             cap_ma = min(cap_ma, self.external_cap.cap_ma)
@@ -264,7 +298,7 @@ class Participant:
 def age_counts_from(participant: Participant) -> float:
     """Return the instant [monotonic s] from which the age of a participant's currents counts.
 
-    That is their last reading, or its return when it could not be reached since.
+    That is their last reading, or its return after a loss, whichever is later.
     """
     read_at = participant.read_at
     return (
@@ -275,7 +309,7 @@ def age_counts_from(participant: Participant) -> float:
 
 
 def stale_after_s(participant: Participant) -> float:
-    """Return the age [s] from which a participant's currents are stale. Source: load-management 3.3."""
+    """Return the age [s] beyond which a participant's currents are stale. Source: load-management 3.3c."""
     return (
         CURRENT_STALE_AFTER_S
         if participant.observation is None

@@ -18,7 +18,7 @@ from knxgw.dlm.used_phases import ANSWER_FROM_MA, LineAtRest, is_certain, rests_
 
 TEST_AFTER_S = 300.0  # for so long there must have been a reason
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 900.0  # until a vehicle is tested again
-LATE_REST_S = 5.0  # the line comes to rest by so much later than it might
+LATE_REST_S = 5.0  # the line may come to rest by so much later than it could at best
 NEVER = float("inf")
 
 
@@ -31,9 +31,9 @@ def is_answer_awaited(
 ) -> bool:
     """Tell whether a vehicle was lowered for a test, and the line has not been at rest since.
 
-    `line` is the last line at rest, `spacing_s` how far apart those can be. Until the next one nobody starts
-    or is raised, which would hide the answer of the line. It takes some seconds, and no longer than the line
-    needs to come to rest.
+    Until it is, no vehicle starts or is raised, which would hide the answer of the line. That takes some
+    seconds; a line that does not come to rest is not waited for any longer. `line`: the last line at rest;
+    None: there is none, so no test. `spacing_s`: how far apart complete sets of the meter are.
     """
     if line is None:
         return False
@@ -41,6 +41,7 @@ def is_answer_awaited(
     return any(
         participant.takes_part
         and now_s - participant.phases_tested_at < longest_s
+        # in the last line at rest it still drew what it had before the test
         and line.assumed_ma.get(participant.settings.number, 0) > participant.offer_ma
         for participant in participants
     )
@@ -54,7 +55,8 @@ def next_to_test(
 ) -> Participant | None:
     """Return the participant that is to be lowered to its minimum, to see on which phases the line answers.
 
-    None: there has been no reason for long enough, or none can be tested now.
+    None: there has been no reason for `TEST_AFTER_S`, the line is not at rest any more, or none can be tested
+    now. Source: load-management 4.7d.
     """
     if (
         line is None
@@ -76,7 +78,7 @@ def next_to_test(
 
 
 def note_test(participant: Participant, now_s: float) -> None:
-    """Note that a vehicle is tested; each further test waits for twice as long."""
+    """Note that a vehicle is tested (in place); each further test of it waits for twice as long, from 60 s on."""
     participant.phases_tested_at = now_s
     participant.phase_test_wait_s = min(
         max(FIRST_WAIT_S, 2 * participant.phase_test_wait_s), LONGEST_WAIT_S
@@ -86,7 +88,10 @@ def note_test(participant: Participant, now_s: float) -> None:
 def _is_still_at_rest(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether no vehicle at a charger without measurement has moved since a line at rest."""
+    """Tell whether no vehicle at a charger without measurement has moved since `line`.
+
+    False also where one of these charging points is no longer there.
+    """
     for number, assumed_ma in line.assumed_ma.items():
         participant = participants.get(number)
         if participant is None or participant.highest_draw_ma != assumed_ma:
@@ -104,16 +109,17 @@ def with_reason_to_test(
     settings: Settings,
     now_s: float,
 ) -> LineAtRest:
-    """Return a line at rest with the instant since when there has been a reason for a test.
+    """Return a line at rest with the instant since when there has been a reason for a test, if there is one.
 
-    `before` is the line at rest before it. The reason is that the meter shows less than the chargers are
-    taken to draw, and that what they are taken to draw fills their own line.
+    The reason is that, on some phase, the chargers are taken to fill their own line although the meter shows
+    less. It goes on from the line at rest before (`before`); without a reason the time begins again later.
+    Source: load-management 4.7d.
     """
     if not any(
         _is_assumed_draw_too_high(line, participants, settings, phase)
         for phase in range(len(line.rest_ma))
     ):
-        return line
+        return line  # a new line has no reason yet
     since = None if before is None else before.reason_since
     return line._replace(reason_since=now_s if since is None else since)
 
@@ -121,7 +127,10 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether the assumed draw fills the chargers' line on a phase, and is not there."""
+    """Tell whether, on a phase (0 to 2), the chargers are taken to fill their own line, and the meter shows less.
+
+    It shows so much less that lowering one vehicle can show on which phases that vehicle draws.
+    """
     assumed_ma = sum(
         drawn_ma
         for number, drawn_ma in line.assumed_ma.items()
@@ -137,7 +146,7 @@ def _is_assumed_draw_too_high(
 
 
 def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -> float:
-    """Return from when on a vehicle may have to be tested [monotonic s]; infinite: never."""
+    """Return from when on a vehicle may have to be tested [monotonic s]; infinite: there is no reason, or none."""
     if line is None or line.reason_since is None:
         return NEVER
     waits_until = [
@@ -149,7 +158,7 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
 
 
 def _can_be_tested(participant: Participant) -> bool:
-    """Tell whether lowering it shows clearly, and says something that is not known yet."""
+    """Tell whether lowering a participant shows clearly, and says something that is not known yet."""
     return (
         participant.takes_part
         and not is_certain(participant)

@@ -1,7 +1,7 @@
 """The queue with rotation: which participant yields when not all minima fit. Pure.
 
-Off by default; then the ones that came first stay, and too much current at the minimum interrupts
-all. Source: load-management 18.1.
+Off by default. Without it the participants that came first keep their current, and an overcurrent at the
+minimum interrupts all. Source: load-management 18.1.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,13 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import NEVER
 
-SLACK_S = 0.5  # a turn may end with the next cycle, not a second later
-NEARLY = 0.98  # energies that differ less are equal
-ROOM_S = 60.0  # room for a participant that was shed must last this long
-ROOM_MA = 1000  # and be this much more than its minimum
-# after that a charging point whose turn came and that has no room is passed over
+SLACK_S = (
+    0.5  # a turn may end so much early, so that it does not last until the cycle a second later
+)
+NEARLY = 0.98  # energies of which the lower one is at least this part of the higher one are equal
+ROOM_S = 60.0  # room for a participant that was shed must last this long (18.1f)
+ROOM_MA = 1000  # and be this much more than its minimum (18.1f)
+# a charging point whose turn has come, but for which there is no room, is passed over after this time
 NEXT_WAITS_S = 120.0
 HOUR_S = 3600.0
 MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
@@ -30,10 +32,11 @@ def participant_to_yield(
 ) -> Participant | None:
     """Return which running participant gives its place to `first`, the one that has waited longest.
 
-    None: nobody has had a full turn whose minimum, freed, would let `first` start. Of those that have, the
-    one with the most energy in its session yields, of equal ones the one that was served longest. One
-    that was stopped often in the last hour yields only if there is no other.
-    `room_ma`: what the minima may add up to per phase. Source: load-management 18.1.
+    Those come into question that have had a full turn, are not prioritised, and by their stop make room for
+    the minimum of `first`. Of them the one with the most energy in its session yields, of nearly equal ones
+    the one that was served longest. One that was stopped often in the last hour yields only if there is no
+    other. None: none comes into question. `room_ma`: what the minima may add up to per phase.
+    Source: load-management 18.1b, 18.1g, 18.1m.
     """
     turned = [
         participant
@@ -58,7 +61,9 @@ def participants_to_shed(
 ) -> list[Participant]:
     """Return which running participants must stop so that the minima of the others fit on each phase.
 
-    `room_ma`: what the minima may add up to per phase. The prioritised one is never shed.
+    Only participants on a phase that is too full stop, the one with the most energy first; those that were
+    stopped often in the last hour come last. The prioritised one never stops, so the minima may still not
+    fit. `room_ma`: what the minima may add up to per phase. Source: load-management 18.1b, 18.1c, 18.1m.
     """
     leaving: list[Participant] = []
     staying = list(running)
@@ -77,10 +82,10 @@ def participants_to_shed(
 
 
 def note_shed(participant: Participant, now_s: float) -> None:
-    """Note that it was shed: it may start again after there has been room for it for some time.
+    """Note that a participant was shed (in place), and for how long there must be room before it starts again.
 
-    That is 60 s, and twice as long as the last time if it has to stop again soon after its return.
-    Source: load-management 18.1.
+    That is `ROOM_S`, or twice as long as the last time if it has to stop again within 10 min of its return.
+    Source: load-management 18.1f, 18.1k.
     """
     again = now_s - participant.returned_at <= RECURS_S
     after_s = min(2 * participant.room_needed_s, LONGEST_RESTART_S) if again else ROOM_S
@@ -89,19 +94,19 @@ def note_shed(participant: Participant, now_s: float) -> None:
 
 
 def note_stop(participant: Participant, now_s: float) -> None:
-    """Note that it was stopped by the queue, to count its stops in an hour."""
+    """Note that a participant was stopped by the queue (in place); its last `MOST_STOPS` stops are kept."""
     participant.stopped_at = (*participant.stopped_at[1 - MOST_STOPS :], now_s)
 
 
 def was_stopped_often(participant: Participant, now_s: float) -> bool:
-    """Tell whether it was stopped four times in the last hour: one stop more is one too many."""
+    """Tell whether a participant was stopped four times in the last hour: a fifth stop would be too many."""
     return len(participant.stopped_at) == MOST_STOPS and now_s - participant.stopped_at[0] <= HOUR_S
 
 
 def may_return_at(participant: Participant, now_s: float) -> float:
-    """Return from when on one that was shed may start again by time alone [monotonic s].
+    """Return from when on a participant that was shed may start again by time alone [monotonic s].
 
-    Infinite: there is no room for it yet.
+    Infinite: there is no room for it now. One that was stopped often waits until the hour is over.
     """
     if was_stopped_often(participant, now_s):
         return participant.stopped_at[0] + HOUR_S
@@ -123,7 +128,7 @@ def _shed_order(participant: Participant) -> tuple[int, float, int]:
 
 
 def _served_order(participant: Participant) -> tuple[float, int]:
-    """Return the sort key that puts the participant first that was served longest."""
+    """Return the sort key that puts the participant first that was served longest; of equal ones the lowest number."""
     served_since = (
         participant.offered_since if participant.offered_since is not None else float("inf")
     )
@@ -136,7 +141,7 @@ def _frees_enough(
     next_one: Participant,
     room_ma: Sequence[int],
 ) -> bool:
-    """Tell whether the minimum of another participant fits on its phases once this one has stopped."""
+    """Tell whether the minimum of `next_one` fits on its phases once `leaving` has stopped."""
     others = [participant for participant in running if participant is not leaving]
     need_ma = next_one.settings.minimum_ma
     return all(minimums_ma(others, phase) + need_ma <= room_ma[phase] for phase in next_one.phases)

@@ -16,15 +16,18 @@ from knxgw.dlm.settings import (
 )
 from knxgw.dlm.state import PhaseState
 
-CLOCK_SLACK_S = 1e-6
+CLOCK_SLACK_S = (
+    1e-6  # differences of instants are not exact: a raise that is due must not miss its cycle
+)
 
 
 def raise_offers(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Raise offers as far as room has been released, by the ramp at most.
+    """Raise offers as far as room has been released, each by the ramp at most.
 
-    `target_ma`: to what each may rise. Source: load-management 9.4.
+    `target_ma`: to what each may rise, by number. The participants are changed in place.
+    Source: load-management 9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
@@ -47,7 +50,7 @@ class PossibleRaise(NamedTuple):
 
 
 def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequest:
-    """Return what a participant asks of the released room: nothing but its rise."""
+    """Return what a participant asks of the released room: its rise only, since its offer is held already."""
     participant = possible.participant
     return AllocationRequest(
         minimum_ma=0,
@@ -60,7 +63,10 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 
 
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
-    """Raise an offer by `rise_ma`; the next raise waits for its spacing and a new set of the meter."""
+    """Raise an offer by `rise_ma`; its next raise waits for the spacing and a new set of the meter.
+
+    When its phases were raised is noted for the back-off (`lowering`).
+    """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
     participant.raised_at = cycle.now_s
     participant.raised_in_set = cycle.state.meter.sets.count
@@ -74,8 +80,8 @@ def _possible_raises(
 ) -> list[PossibleRaise]:
     """Return which participants may rise now, and by how much at most [mA].
 
-    A raise that is too small to be made at once is timed; one that is due, but must wait for the meter,
-    has the next cycle look again.
+    A raise that is too small to be made at once is timed, and made when it is due. A raise that must wait
+    for the meter or its spacing is left out, and has the next cycle look again (`is_at_target` is false).
     """
     settings = cycle.settings
     possible: list[PossibleRaise] = []
@@ -86,14 +92,17 @@ def _possible_raises(
             _time_small_raise(participant, rise_ma, cycle.now_s)
             if not _is_small_raise_due(participant, cycle.now_s):
                 continue
-        cycle.is_at_target = False
+        cycle.is_at_target = False  # it could have more: the next cycle must not be left out
         if _may_participant_rise(cycle, participant):
             possible.append(PossibleRaise(participant, rise_ma))
     return possible
 
 
 def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
-    """Note since when a raise has been possible that is too small to be made at once."""
+    """Note since when a raise has been possible that is too small to be made at once.
+
+    A raise below `SMALL_RAISE_MA`, or below a step of the charger, is not timed: it is never made.
+    """
     if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None
     elif participant.small_raise_possible_since is None:
@@ -127,10 +136,12 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
 
 
 def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether the meter has measured its phases since its last raise.
+    """Tell whether the meter has measured all phases since the participant's last raise.
 
-    That takes a complete set, and none that has begun since. A meter that sends changes only has no sets:
-    there the other telegrams of a moment are waited for.
+    A complete set must have come since that raise, and no phase alone since that set: its telegrams show a
+    building that may have grown on the other phases too. A meter that sends changes only has no sets. There
+    it is enough that the telegrams of one moment have all come for the participant's phases.
+    Source: load-management 3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:
@@ -144,9 +155,10 @@ def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
 
 
 def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
-    """Tell whether T_hold has passed since the last safety reduction on a phase.
+    """Tell whether T_hold, longer by the back-off, has passed since the last safety reduction on a phase.
 
-    Source: load-management 9.4b.
+    With a static limit there is no building that could come back: always true.
+    Source: load-management 9.4b, 9.4e.
     """
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s

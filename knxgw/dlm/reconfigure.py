@@ -50,11 +50,14 @@ def reconfigured(
         for phase in phases:  # what is examined there compares the meter with other participants
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
+    meter = state.meter
+    if kept != state.participants:
+        meter = replace(meter, line_at_rest=None)
     return replace(
         state,
+        meter=meter,
         participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
         phases=tuple(phases),
-        line_at_rest=state.line_at_rest if kept == state.participants else None,
         starts_unmeasured=state.starts_unmeasured and kept == state.participants,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),

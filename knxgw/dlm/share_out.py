@@ -1,10 +1,10 @@
 """The part of a cycle that shares out what there is: admit, lower, start, raise, explain. Pure.
 
-`admission` finds which waiting participants get a minimum if the others give way. The allocation is solved for
-them and those that run, twice (`shares`): for the room there is now, and for the room there is with peak-hold.
-Lowering (`lowering`) follows the first at once. Raising (`raising`) follows the smaller of both, needs a complete
-set of the meter, and gives only what has been released (the sum of the larger of offer and draw never exceeds the
-room).
+`admission` finds which waiting participants get a minimum if the others give way. The allocation is solved
+twice (`shares`) for the running and the admitted participants: in the room by the latest base load, and in the
+room by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows the
+smaller of both, needs a complete set of the meter, and gives only what has been released (the sum of the larger
+of offer and draw never exceeds the room).
 
 Source: load-management 8, 9, 14, 18.1.
 """
@@ -28,7 +28,8 @@ from knxgw.dlm.trial import note_trial
 def share_out(cycle: CycleState) -> None:
     """Allocate the room: admit newcomers, lower, start, raise, and note the reason of each offer.
 
-    An idle participant has its minimum, and no part in the allocation. Source: load-management 8, 9.
+    Participants and reasons of `cycle` are changed in place. An idle participant is offered its minimum
+    without an allocation, so that its vehicle may precondition (14.2). Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
@@ -41,6 +42,7 @@ def share_out(cycle: CycleState) -> None:
         for participant in (*running, *admitted)
     }
     others_ma = committed_by_others_ma(cycle, requests)
+    # two allocations by number: `down_ma` is where lowering ends, `target_ma` what peak-hold leaves
     down_ma = allocated_ma(cycle.room_now_ma, others_ma, requests)
     target_ma = (
         down_ma
@@ -49,10 +51,12 @@ def share_out(cycle: CycleState) -> None:
     )
     _update_scarcity(cycle, running, target_ma)
     lower(cycle, running, down_ma)
+    # none is raised above what lowering would allow: it would be lowered again at once
     least_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
+            # the uncertainty of the base load ends by itself, so none gives way for that
             certain_ma = allocated_ma(cycle.certain_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, certain_ma)
         _start_if_possible(cycle, running, participant)
@@ -68,13 +72,13 @@ def share_out(cycle: CycleState) -> None:
 
 
 def _test_phases(cycle: CycleState) -> None:
-    """Lower a vehicle whose charger does not measure for a moment, to see which phases it uses.
+    """Lower at most one unmeasured vehicle to its minimum, to see which phases the vehicle uses.
 
-    Source: load-management 4.7.
+    A later cycle raises the vehicle again, once the meter has answered. Source: load-management 4.7.
     """
     if cycle.is_static or cycle.is_answer_awaited:
-        return
-    line = cycle.state.line_at_rest
+        return  # there is no meter to answer, or another test still runs
+    line = cycle.meter.line_at_rest
     participant = next_to_test(line, cycle.participants, cycle.settings, cycle.now_s)
     if participant is not None:
         cycle.set_offer(participant, participant.settings.minimum_ma)
@@ -84,10 +88,11 @@ def _test_phases(cycle: CycleState) -> None:
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
-    """Start an admitted newcomer if its minimum fits by now; else the others are still giving way.
+    """Start an admitted newcomer if its minimum fits by now; else the next cycle looks again.
 
-    It waits for the other telegrams of a moment, because a phase may carry more than it reported last, and
-    for the answer of the meter to a test.
+    The newcomer waits for the answer of the meter to a test, which a start would hide, and for the other
+    telegrams of a moment, because a phase may carry more than it reported last. While its minimum does not
+    fit yet the others are giving way: that is noted as a trial where they do not measure (`trial`).
     """
     if cycle.is_answer_awaited or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
         cycle.is_at_target = False
@@ -100,12 +105,14 @@ def _start_if_possible(
 def _update_scarcity(
     cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note since when others on the same phases lack what a vehicle with a cap by use does not use.
+    """Note for each participant (`others_lack_since`) since when some phase of it has been scarce.
 
-    Then its headroom is narrowed. Source: load-management 14.1.
+    A phase is scarce while a participant on it could take more than its allocation `target_ma`. Only the
+    headroom of a vehicle with a cap by use depends on that: it is narrowed then (`use`).
+    Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):
-        return
+        return  # no headroom depends on it
     scarce_phases = {
         index
         for participant in running

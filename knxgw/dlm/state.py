@@ -10,7 +10,6 @@ from knxgw.dlm import follows
 from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
 from knxgw.dlm.participant import Participant, Phases
-from knxgw.dlm.used_phases import LineAtRest
 
 LONG_AGO = -1e9
 IN_FORCE = float("inf")
@@ -124,7 +123,6 @@ class LoadManagement:
     participants: Mapping[int, Participant]
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
-    line_at_rest: LineAtRest | None = None  # the last one, where a charger does not measure
     is_emergency: bool = True  # until the first complete set
     starts_unmeasured: bool = False  # after a start of the gateway, before the first complete set
     high_power_until: float = LONG_AGO
@@ -152,7 +150,6 @@ class LoadManagement:
             participants=self.participants,
             meter=meter,
             phases=phases,
-            line_at_rest=self.line_at_rest,
             is_emergency=self.is_emergency,
             starts_unmeasured=self.starts_unmeasured,
             high_power_until=self.high_power_until,

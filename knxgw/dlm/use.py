@@ -14,20 +14,26 @@ from knxgw.dlm.participant import (
 )
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
-UNDER_USE_FROM_MA = 500
-CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
+UNDER_USE_FROM_MA = (
+    500  # a vehicle that draws no more does not charge: it may be idle instead (14.1a)
+)
+CAP_STEP_MA, CAP_STEP_S = (
+    3000,
+    10.0,
+)  # a cap that is used rises by so much, at most once in that time (14.1b)
 NARROW_AFTER_S = 300.0  # others have lacked current for so long: then the headroom is narrowed
-NARROW_HEADROOM_MA = 500
+NARROW_HEADROOM_MA = 500  # or one step of the charger, if that is more
 WIDE_AGAIN_AFTER_S = 900.0  # a narrow headroom has lasted for so long: the whole one is tried again
-WIDE_FOR_S = 45.0  # for so long at least
+WIDE_FOR_S = 45.0  # the whole headroom is kept for so long at least
 NEVER = float("inf")
 
 
 def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s: float) -> None:
-    """Change the offer of a participant to `offer_ma`, and note what follows from the change.
+    """Change the offer of a participant to `offer_ma` (in place), and note what follows from the change.
 
     That is: by when its vehicle must obey, until when it may ramp up, since when it waits, and what it was
-    offered and drew before. A vehicle that draws above its offer has no time to obey a lower one.
+    offered and drew before. A vehicle that already draws above its offer, by more than `OVERDRAW_FROM_MA`,
+    gets no new time to obey a lower one (13.3a). The same offer again changes nothing.
     """
     if offer_ma == participant.offer_ma:
         return
@@ -37,17 +43,20 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         participant.waiting_since = now_s
-    if now_s > participant.offer_changed_at:
+    if (
+        now_s > participant.offer_changed_at
+    ):  # an offer that is replaced at the same instant was never sent
         _note_previous_offer(participant, settings, now_s)
     participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
-    participant.unchanged_until = now_s
-    participant.short_since = None
+    participant.unchanged_until = now_s  # the next cycle must look at it again
+    participant.short_since = None  # what it lacks is timed again by the new offer
 
 
 def _note_previous_offer(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Note the offer that ends now, and what its vehicle draws. It was sent, so it lasted for a moment.
+    """Note the offer that ends now, and what the vehicle draws (in place).
 
-    Of the offer before that one it is kept what may still flow: it need not have been obeyed yet.
+    If that offer need not have been obeyed yet, the one before may still flow: it is kept as the second
+    last offer. Otherwise both fields hold the offer that ends now.
     """
     is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
     participant.second_last_offer_ma = (
@@ -58,11 +67,11 @@ def _note_previous_offer(participant: Participant, settings: Settings, now_s: fl
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update what its draw says: whether it overdraws, is idle, or uses less than its offer.
+    """Update what a participant's draw says (in place): whether it overdraws, is idle, or uses less.
 
-    Noted is also since when it waits for an offer, and since when it has had its minimum: a vehicle that
-    gets one has not charged yet. One without measurement is assumed to draw its offer while it charges, so
-    it never uses less.
+    Also noted are since when it waits for an offer, and since when it has had its minimum. With each new
+    minimum it counts as not having charged yet, so that its vehicle has T_wait to begin. Below the minimum
+    nothing of its use is timed.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
@@ -81,11 +90,13 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
 
 
 def _update_overdraw(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update what it draws above its offer per grid phase [mA] (D_i).
+    """Update what a vehicle draws above its offer per grid phase [mA] (D_i, in place).
 
-    It counts once the vehicle must have obeyed: on the way to a new offer it is known what it may draw. A
-    vehicle that draws much more has not begun to obey, whatever it has been offered since. A little more is
-    what this vehicle takes: that is remembered while it does not draw, until it leaves.
+    A new overdraw counts only once the vehicle must have obeyed its offer: on the way there it holds what
+    it draws (`committed_ma`). An overdraw is remembered until a settled reading shows another one. A small one (1.5 A
+    or a tenth of the offer) is how this vehicle is: it is remembered also while the vehicle is stopped or
+    does not draw, until it leaves. With a larger one the vehicle ignores its offer: the overdraw is updated
+    at once, and forgotten when the draw is back within the offer, or the participant is stopped.
     Source: load-management 13.4.
     """
     offer_ma, actual = participant.offer_ma, participant.draw_ma
@@ -97,7 +108,7 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
         return  # it may still be on its way to the offer
     if max(actual) <= offer_ma:
-        # while it draws nothing, what it takes above an offer stays remembered
+        # while the vehicle draws nothing, a small overdraw stays remembered
         if ignores_offer or max(actual) > DRAWS_FROM_MA:
             participant.overdraw_ma = NO_CURRENT
         return
@@ -111,9 +122,11 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
 
 
 def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: float) -> bool:
-    """Tell whether its draw was read after the vehicle must have followed its last offer.
+    """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
-    Until then a slow charger or a slow vehicle overdraws nothing. Source: load-management 13.4.
+    Until then a slow charger or a slow vehicle does not count as overdrawing. The time runs from when the
+    charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was made.
+    Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -130,9 +143,10 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update whether it is idle: for T_idle its vehicle has drawn nothing, or never began within T_wait.
+    """Update whether a vehicle is idle (in place): no draw for T_idle, or for T_wait if it never began.
 
-    An idle vehicle has no cap by its use any more. Source: load-management 14.2.
+    Once it draws again it is not idle. An idle vehicle has no cap by use any more.
+    Source: load-management 14.2.
     """
     if participant.highest_draw_ma > DRAWS_FROM_MA:
         participant.has_charged = True
@@ -148,14 +162,17 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more.
+    """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more (in place).
 
-    While it keeps to its cap, the headroom that the cap leaves is updated. Source: load-management 14.1.
+    While the vehicle does not use its cap, the headroom that the cap leaves is narrowed or widened. Nothing
+    changes for an idle vehicle, nor without measurement: there the draw is assumed to be the offer.
+    Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.is_idle:
         return
     draw_ma, cap_ma = participant.highest_draw_ma, participant.use_cap_ma
     if cap_ma is not None:
+        # it takes half of the headroom: it may want more, though some vehicles stay a little below any offer
         if draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
             _raise_use_cap(participant, cap_ma, now_s)
             return
@@ -170,10 +187,10 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 
 
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
-    """Raise the cap of a vehicle that uses it by 3 A, at most once in 10 s, until none is needed.
+    """Raise the cap of a vehicle that uses it by 3 A, at most once in 10 s; remove it at the maximum (in place).
 
-    It need not reach the cap: some vehicles always stay a little below their offer. That it uses less is
-    timed again from the start, and its headroom counts as wide. Source: load-management 14.1b.
+    The headroom counts as wide again. That the vehicle draws less than its offer is timed from the start,
+    also where the cap was raised less than 10 s ago and stays. Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
@@ -187,7 +204,10 @@ def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
 def _set_use_cap(
     participant: Participant, headroom_ma: int, now_s: float, *, is_narrow: bool = False
 ) -> None:
-    """Cap its offer at its draw and a headroom [mA] by which it can show that it wants more."""
+    """Cap a participant's offers at its draw and a headroom, but no lower than its minimum (in place).
+
+    By the headroom [mA] the vehicle can show that it wants more.
+    """
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
         None,
@@ -200,13 +220,14 @@ def _set_use_cap(
 
 
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Narrow the headroom of a vehicle that does not use it while others lack current, and widen it again.
+    """Narrow the headroom of a vehicle while others have lacked current for 5 min; widen it again (in place).
 
-    A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So from
-    time to time it is offered the whole headroom again, and at once when the others lack nothing any more.
+    A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So the
+    whole headroom is offered again every 15 min, and at once when the others lack nothing any more.
+    Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
-        return
+        return  # it does not charge: a cap by this draw would say nothing
     lack_since, changed_at = participant.others_lack_since, participant.headroom_changed_at
     if participant.has_narrow_headroom:
         if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
@@ -216,7 +237,7 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     if (
         lack_since is not None
         and now_s >= max(lack_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)
-        and narrow_ma < settings.headroom_ma
+        and narrow_ma < settings.headroom_ma  # else there is nothing to narrow
     ):
         _set_use_cap(participant, narrow_ma, now_s, is_narrow=True)
 
@@ -224,14 +245,15 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
     """Return from when on time alone may change something about a participant [monotonic s].
 
-    `now_s`: something may change at any moment. Until then a cycle need not look at it again.
+    Until then a cycle need not look at the participant without a new reading. `now_s` itself: something may
+    change in any cycle. `NEVER`: nothing changes by time.
     """
     if not participant.is_reachable:
         # one that answers again without currents is waited for until they would be stale
         is_awaited = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
-        return now_s  # it may overdraw, which a reading without news shows as well
+        return now_s  # readings with the same values may make currents valid again, or show an overdraw
     if (
         not participant.settings.measures_current
         and now_s < participant.offer_changed_at + settings.obey_s
@@ -245,7 +267,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return all instants [monotonic s] at which time alone ends something about it."""
+    """Return the instants [monotonic s], past ones too, at which time alone ends something about a participant."""
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
@@ -267,7 +289,7 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_headroom_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s] at which time alone may change its headroom or raise its cap."""
+    """Return the instants [monotonic s] at which time alone may change a participant's headroom or raise its cap."""
     moments = [participant.cap_raised_at + CAP_STEP_S]
     changed_at = participant.headroom_changed_at
     if participant.has_narrow_headroom:

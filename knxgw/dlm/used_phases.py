@@ -10,9 +10,9 @@ offer, and the meter has sampled each phase since. What other vehicles may have 
 because they may use fewer phases than are known, or take less than they are offered; the answer must be clear
 for all of that range.
 
-*Why it cannot mislead much.* A phase is left out only if another one answered, so a vehicle that took no
-notice and a load of the building on all phases decide nothing. A start that shows on one phase of three is
-enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the same
+*Why it cannot mislead much.* A phase is left out only if another one answered. So neither a vehicle that took
+no notice nor a load of the building on all phases decides anything. A start that shows on one phase of three
+is enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the same
 moment, and not on the third. All else must be found twice. And whatever was found, the mains are supervised
 by what is measured.
 
@@ -37,19 +37,23 @@ from knxgw.dlm.draw_history import (
 from knxgw.dlm.participant import FoundPhases, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
-TIMES = 2  # so often the same must be found
-ANSWER_FROM_MA = 3000  # a change of the offer by less does not show clearly
+TIMES = 2  # so often the same must be found to count; a clear start counts for that by itself
+ANSWER_FROM_MA = 3000  # a change of the draw by less does not show clearly
 FOUND_FOR_S = 60.0  # a finding counts after that: some vehicles add phases a little later
 UNCHANGED_MA = 1000  # a phase that changed by less carries no more than before
-STARTED_FROM_MA = 4000  # a start shows so much at least: 6 A, less what a meter may be wrong by
+STARTED_FROM_MA = 4000  # a start shows at least so much: 6 A, less what a meter may be wrong by
 STEADY_MA = 500  # a draw whose readings differ by less has not moved
 
 
 class LineAtRest(NamedTuple):
     """What the line carried while every vehicle drew what it was offered, or what it takes of that."""
 
-    rest_ma: tuple[int, ...]  # per phase, without what measuring chargers drew
-    assumed_ma: Mapping[int, int]  # of each charger without measurement, by its number
+    rest_ma: tuple[
+        int, ...
+    ]  # per phase, without what measuring chargers drew: building and unmeasured ones
+    # what each charger without measurement is taken to draw on each of its phases, by its number; one that
+    # cannot be reached is not in it
+    assumed_ma: Mapping[int, int]
     # since when there has been a reason for a test [monotonic s] (`phase_test`)
     reason_since: float | None = None
 
@@ -61,10 +65,11 @@ def line_at_rest(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> LineAtRest | None:
-    """Return what the line carries by values of all phases [mA]; None: it was not at rest.
+    """Return what the line carries by `values_ma`, one of each phase; None: it was not at rest.
 
-    `sampled_at` is the instant of the oldest one's sample, `arrived_at` that at which the newest one came
-    [monotonic s].
+    It is at rest when every unmeasured vehicle must have obeyed its offer before the samples, and every
+    measuring charger was read since and has not moved. `sampled_at`: when the oldest value was sampled;
+    `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
     """
     rest_ma, assumed_ma = list(values_ma), {}
     for participant in participants:
@@ -90,7 +95,8 @@ def line_at_rest(
 def rests_since(participant: Participant, settings: Settings) -> float | None:
     """Return since when an unmeasured vehicle must draw what it is taken to draw [monotonic s].
 
-    None: it still moves. A vehicle that has just begun to charge needs T_ev, as after a change of its offer.
+    None: its assumed draw still moves. A vehicle that has just begun to charge clearly needs T_ev from then
+    on, as after a change of its offer.
     """
     history = participant.history
     if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
@@ -102,7 +108,10 @@ def rests_since(participant: Participant, settings: Settings) -> float | None:
 
 
 def is_certain(participant: Participant) -> bool:
-    """Tell whether nothing more is to be found out about the phases of its vehicle."""
+    """Tell whether nothing more is to be found out about the phases of a participant's vehicle.
+
+    Only one phase is wired, or the same phases were found often enough.
+    """
     found = participant.found_phases
     return len(participant.settings.wired_phases) == 1 or (
         found is not None and found.times >= TIMES
@@ -115,10 +124,11 @@ def find_used_phases(
     participants: Mapping[int, Participant],
     now_s: float,
 ) -> dict[int, Participant]:
-    """Return the participants about which two lines at rest say something new, by number.
+    """Return copies, by number, of the participants whose `found_phases` or `phases` two lines at rest change.
 
-    That is where a start or a change of the offer showed, and which phases count by that. Nothing is said
-    when a charging point came or went between the two: its draw is the building's in one of them only.
+    A start or another offer has shown, or a finding has lasted for a minute and counts now. Empty when a
+    charger without measurement could not be reached in one of the two lines only: its draw is the building's
+    there. Source: load-management 4.7.
     """
     if before.assumed_ma.keys() != after.assumed_ma.keys():
         return {}
@@ -140,25 +150,30 @@ def _found_phases(
     participant: Participant,
     now_s: float,
 ) -> FoundPhases | None:
-    """Return what is known of the phases of a vehicle after a new line at rest; None: nothing."""
+    """Return what is known of the phases of a vehicle after a new line at rest.
+
+    What was known before (`known`) stays while nothing clear has shown. None: nothing was known, or it has
+    been refuted, because phases that were left out have joined or answered. Source: load-management 4.7.
+    """
     number, known = participant.settings.number, participant.found_phases
     wired = participant.settings.wired_phases
     drew_ma, draws_ma = before.assumed_ma[number], after.assumed_ma[number]
     if not draws_ma:
-        return known
+        return known  # the vehicle has stopped: what was found of it holds
     changes = {p: _change_of_phase(p, number, before, after, participants) for p in wired}
     if known is not None and drew_ma:
         left_out = [changes[p] for p in wired if p not in known.phases]
         if left_out and _have_joined(left_out, [changes[p] for p in known.phases]):
             return None
     if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
-        return known
+        return known  # too small a change to show on the line
     answers = {p: _answers(changes[p], drew_ma, draws_ma) for p in wired}
     used = tuple(p for p in wired if answers[p])
     if known is not None and not set(used) <= set(known.phases):
         known = None  # it answered on a phase that was left out
     if None in answers.values() or not used:
-        return known
+        return known  # some phase is unclear, or none has answered
+    # on one phase of three, or on all: a load of the building could make it look so only by a rare chance
     is_clear_start = not drew_ma and len(wired) - len(used) != 1
     times = TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
@@ -169,7 +184,11 @@ def _found_phases(
 def _counted_phases(
     participant: Participant, found: FoundPhases | None, now_s: float
 ) -> tuple[int, ...]:
-    """Return the phases that count for a participant, by what was found."""
+    """Return the phases that count for a participant, by what was found.
+
+    All wired phases: nothing was found, or a phase that does not count now. The found phases: they are
+    certain, and have been for a minute. Else those that count now.
+    """
     if found is None or not set(found.phases) <= set(participant.phases):
         return participant.settings.wired_phases
     is_certain = found.times >= TIMES and now_s >= found.at + FOUND_FOR_S
@@ -177,9 +196,9 @@ def _counted_phases(
 
 
 class Change(NamedTuple):
-    """By how much the line changed on a phase [mA] for the building and one vehicle.
+    """By how much the line changed on a phase [mA], for the building and one vehicle together.
 
-    It is a range, because of what the other vehicles may have changed.
+    It is a range, because it is not known how much the other vehicles have changed of that.
     """
 
     least_ma: int
@@ -193,7 +212,10 @@ def _change_of_phase(
     after: LineAtRest,
     participants: Mapping[int, Participant],
 ) -> Change:
-    """Return by how much a phase changed, without the changes of all vehicles but one."""
+    """Return by how much a phase (0 to 2) changed, without what all vehicles but `number` may have changed.
+
+    Each of those has changed its draw there by anything from nothing to its whole assumed change.
+    """
     least_ma = most_ma = after.rest_ma[phase] - before.rest_ma[phase]
     for other, drawn_ma in after.assumed_ma.items():
         if other != number and phase in participants[other].phases:
@@ -203,12 +225,13 @@ def _change_of_phase(
 
 
 def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
-    """Tell whether a phase answered to a vehicle that drew another current; None: that is not clear.
+    """Tell whether a phase answered to a vehicle whose assumed draw went from `drew_ma` to `draws_ma`.
 
-    A vehicle may take less than its offer.
+    True: the phase surely changed by a clear part of that, and by no more; a part is enough, because a
+    vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
     """
     least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
-    if expected_ma < 0:
+    if expected_ma < 0:  # less is drawn: turned round, so that a rise is looked for in either case
         least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
     if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
         return False
@@ -219,16 +242,20 @@ def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
 
 
 def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
-    """Tell whether the phases that were left out may have risen together by more than the others."""
+    """Tell whether the phases that were left out may all have risen by 4 A, and by 4 A more than the others.
+
+    "May": by the upper ends of the ranges, so that phases rather count again than not.
+    Source: load-management 4.7c.
+    """
     joined_ma = min(change.most_ma for change in left_out)
     more_ma = joined_ma - max(change.most_ma for change in others)
     return joined_ma >= STARTED_FROM_MA <= more_ma
 
 
 def leave_out_unused(participant: Participant) -> Phases:
-    """Take what flows on phases that do not count out of a participant's draw; return that [mA per phase].
+    """Take the draw on phases that do not count out of a participant (in place); return it [mA per phase].
 
-    It was never drawn, so it leaves the history too.
+    That current was only assumed and never drawn, so it leaves the history too.
     """
     before_ma = participant.draw_ma
     participant.draw_ma = _on_counted_phases(participant, before_ma)
