@@ -40,7 +40,8 @@ class Doubt(NamedTuple):
     began_at: float  # when the first of them came [monotonic s]
     reading_mwh: int  # the last of them
     read_at: float  # when the last of them came [monotonic s]
-    has_fallen: bool  # the first of them was lower than the accepted reading
+    has_fallen: bool  # the first of them was lower than the accepted reading,
+    is_correction: bool = False  # by less than a tenth: it was corrected, not restarted
     may_have_restarted: bool = False  # it fell; all it shows can have flowed since the last read
     reading_count: int = 1
     counted_mwh: int = 0  # counted in advance, also by doubts that this one has replaced
@@ -287,7 +288,7 @@ def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Co
     """
     if _goes_on_counting(counter, doubt, now_s):
         return _accept_content(counter, doubt, now_s)
-    if _is_corrected(counter.reading_mwh or 0, doubt.reading_mwh):
+    if doubt.is_correction:
         return _accept_correction(counter, doubt, now_s)
     return _accept_other_meter(counter, doubt, now_s)
 
@@ -300,10 +301,13 @@ def _content_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
 def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
     """Tell whether what the doubted register shows has flowed since the accepted reading.
 
-    True if the register has risen with each doubted reading, however fast: a value that is nonsense
+    False if it was corrected downwards: most of what it shows had been counted before. Otherwise true
+    if the register has risen with each doubted reading, however fast: a value that is nonsense
     stands still. Otherwise true if power and time allow what it shows: all of it after a fall, else
     its rise.
     """
+    if doubt.is_correction:
+        return False
     if doubt.always_rises:
         return True
     if doubt.has_fallen:
@@ -402,6 +406,7 @@ def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt
             reading_mwh=reading_mwh,
             read_at=now_s,
             has_fallen=has_fallen,
+            is_correction=has_fallen and _is_corrected(counter.reading_mwh or 0, reading_mwh),
             may_have_restarted=may_have_restarted,
         )
     # what is allowed and has not been counted yet

@@ -121,6 +121,8 @@ def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
     [
         ([5, 5, 4.9, 4.9, 4.9, 4.9, 5, 5.01, 5.02], 0.02),  # corrected by one step, and back
         ([5, 5, 4.985, 4.985, 4.985, 4.985, 4.99], 0),
+        ([5, 5, 4.9, 4.91, 4.92, 4.93], 0.02),  # corrected, and it counts on: in advance
+        ([5, 5, 4.9, 4.91, 4.92, 4.93, 4.99, 5, 5.02], 0.02),
         ([5, 5, 0, 0, 0, 0, 5, 5.01], 0.01),  # nothing for a while, then it goes on
         ([1, 1, 0, 0, 0, 0, 1, 1.01], 0.01),
         ([5, 700, 700, 700, 700, 5, 5.01], 0.01),  # another register for a while
