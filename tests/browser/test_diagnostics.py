@@ -1,6 +1,7 @@
 """Diagnostics in a browser: monitors fill by themselves, a self-test ends with a verdict, files arrive."""
 
 import zipfile
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -46,8 +47,24 @@ def test_a_self_test_shows_its_rows_as_they_come_and_a_verdict(owner: Visit) -> 
     expect(page.locator(".rate")).not_to_contain_text("looked at", timeout=5_000)
 
 
+@pytest.mark.proves("W37")
+def test_the_support_text_is_copied_by_a_button_over_http(owner: Visit) -> None:
+    page = owner.open("/support")
+    text = page.get_by_role("textbox").input_value()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    page = owner.open("/diagnostics/group-monitor")
+    field = page.get_by_role("searchbox").or_(page.locator("input[name=filter]")).first
+    field.focus()
+    page.keyboard.press("Control+V")
+    assert field.input_value().split() == text.split()[: len(field.input_value().split())]
+    assert field.input_value()
+
+
 @pytest.mark.proves("W36", "W37")
-def test_the_log_file_arrives_and_the_support_text_can_be_read(owner: Visit) -> None:
+def test_the_log_file_arrives_and_the_support_text_can_be_read(
+    owner: Visit, tmp_path: Path
+) -> None:
     page = owner.open("/support")
     expect(page.get_by_role("textbox")).to_contain_text("Individual address: 1.1.20")
     with page.expect_download() as arriving:
@@ -55,3 +72,15 @@ def test_the_log_file_arrives_and_the_support_text_can_be_read(owner: Visit) -> 
     with zipfile.ZipFile(arriving.value.path()) as archive:
         assert archive.testzip() is None
         assert {"knxgw.log", "status.html", "telegrams.csv"} <= set(archive.namelist())
+        archive.extract("status.html", tmp_path)
+    # support opens it on another computer: it looks like the page, and needs nothing
+    assert page.context.browser is not None
+    with page.context.browser.new_context() as elsewhere:
+        opened = elsewhere.new_page()
+        asked: list[str] = []
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.goto((tmp_path / "status.html").as_uri())
+        card = opened.locator(".card").first
+        assert card.evaluate("one => getComputedStyle(one).borderRadius") != "0px"
+        assert [one for one in asked if not one.startswith("file:")] == []
+        opened.screenshot(path=str(tmp_path / "status.png"))

@@ -286,8 +286,13 @@ def test_the_log_file_has_every_part_and_no_secret_in_any(telling: Website) -> N
         files = {name: archive.read(name).decode() for name in archive.namelist()}
     assert set(files) == {
         "support.txt", "status.html", "status.json", "configuration.yaml", "findings.txt",
-        "objects.csv", "telegrams.csv", "requests.csv", "faults.jsonl", "knxgw.log", "manifest.json",
+        "objects.csv", "telegrams.csv", "requests.csv", "faults.csv", "starts.csv", "audit.csv", "knxgw.log",
+        "manifest.json",
     }  # fmt: skip
+    assert "<style>" in files["status.html"]
+    assert "/static/" not in files["status.html"], "it is looked at on another computer"
+    assert "<script" not in files["status.html"]
+    assert "log file downloaded" in files["audit.csv"] or "logged in" in files["audit.csv"]
     for name, content in files.items():
         for secret in (*PLANTED, telling.csrf):
             assert secret not in content, (name, secret)

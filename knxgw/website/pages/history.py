@@ -1,7 +1,7 @@
 """History: sessions, months, faults and starts, page by page and as tables. Source: website 35."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -10,10 +10,11 @@ from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import DEVICE
 from knxgw.charging.session import SessionEnding
-from knxgw.monitoring.csv_table import Cell
+from knxgw.monitoring.csv_table import Cell, csv_lines
 from knxgw.store.database import FaultRow, SessionRow
 from knxgw.store.history import MOST_EXPORTED, History, HistoryError, Month, whole_wh
 from knxgw.store.runs import RunEnding, RunRow
+from knxgw.website.access.accounts import Accounts
 from knxgw.website.access.roles import Right
 from knxgw.website.audit_words import action_words, address_words, change_words
 from knxgw.website.exports import csv_answer
@@ -23,6 +24,8 @@ from knxgw.website.pages.help_pages import slug_of
 
 pages = Blueprint("history", __name__)
 LARGEST_ID = (1 << 63) - 1  # of SQLite
+MOST_IN_LOG_FILE = 500  # rows of each table
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ENDINGS: Mapping[str, str] = {
     SessionEnding.COMPLETE: marked("the vehicle was full"),
     SessionEnding.UNPLUGGED: marked("unplugged"),
@@ -86,7 +89,7 @@ def sessions_csv() -> Response:
     page = _history().sessions(points=_points(), limit=MOST_EXPORTED, most=MOST_EXPORTED)
     head = [
         words.text("Start"), words.text("End"), words.text("Charging point"),
-        words.text("Energy [kWh]"), words.text("Duration [s]"), words.text("Mean power [kW]"),
+        words.text("Energy [kWh], not for billing"), words.text("Duration [s]"), words.text("Mean power [kW]"),
         words.text("Highest power [kW]"), words.text("RFID card"), words.text("How it ended"),
     ]  # fmt: skip
     return csv_answer("sessions", head, (_cells(one.row, words) for one in page.entries), words)
@@ -114,7 +117,7 @@ def months_csv() -> Response:
     months = _history().months(words.tzinfo, site().bridge.utc_now(), points=_points(), count=120)
     head = [
         words.text("Month"), words.text("Charging point"), words.text("Sessions"),
-        words.text("Energy [kWh]"), words.text("Duration [s]"),
+        words.text("Energy [kWh], not for billing"), words.text("Duration [s]"),
     ]  # fmt: skip
     rows: Iterator[list[Cell]] = (
         [
@@ -162,6 +165,61 @@ def starts() -> str:
             for row in audit
         ],
     )
+
+
+# --- tables for the log file
+
+
+def faults_csv(history: History, words: Language) -> Iterator[str]:
+    """Yield the last faults, the newest first, as the lines of a table."""
+    head = [
+        words.text("Time"), words.text("Where"), words.text("Change"), words.text("Code"),
+        words.text("Meaning"),
+    ]  # fmt: skip
+    rows = (one.row for one in history.faults(limit=MOST_IN_LOG_FILE).entries)
+    return csv_lines(head, (_fault_cells(row, words) for row in rows), words.code, words.tzinfo)
+
+
+def _fault_cells(row: FaultRow, words: Language) -> list[Cell]:
+    at = moment(row.at)
+    shown = _fault(row, words, at or EPOCH)
+    return [at, shown["scope"], shown["change"], shown["code"], shown["title"]]
+
+
+def runs_csv(history: History, words: Language) -> Iterator[str]:
+    """Yield the last times that the device ran, the newest first, as the lines of a table."""
+    head = [
+        words.text("Start"), words.text("End"), words.text("Firmware"), words.text("How it ended"),
+    ]  # fmt: skip
+    rows = (one.row for one in history.runs(limit=MOST_IN_LOG_FILE).entries)
+    return csv_lines(head, (_run_cells(row, words) for row in rows), words.code, words.tzinfo)
+
+
+def _run_cells(row: RunRow, words: Language) -> list[Cell]:
+    started_at = moment(row.started_at)
+    shown = _run(row, words, started_at or EPOCH)
+    ending = "" if shown["is_open"] else shown["ending"]
+    return [started_at, moment(row.ended_at), row.version, ending]
+
+
+def audit_csv(accounts: Accounts, words: Language) -> Iterator[str]:
+    """Yield who did what, the newest first, as the lines of a table."""
+    head = [
+        words.text("Time"), words.text("Account"), words.text("From"), words.text("Action"),
+        words.text("Change"),
+    ]  # fmt: skip
+    rows = accounts.audit_rows(limit=MOST_IN_LOG_FILE) or ()
+    cells: Iterator[list[Cell]] = (
+        [
+            moment(row.at),
+            row.account,
+            address_words(row, words),
+            action_words(row, words),
+            change_words(row, words),
+        ]
+        for row in rows
+    )
+    return csv_lines(head, cells, words.code, words.tzinfo)
 
 
 # --- rows in words

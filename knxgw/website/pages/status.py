@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, render_template
+from markupsafe import Markup
 
+from knxgw.website.assets import STYLE_SHEET, assets
 from knxgw.website.pages.common import language, site
 
 pages = Blueprint("status", __name__)
@@ -33,6 +35,12 @@ def live_page(template: str, **more: object) -> str:
         zone=language().zone,
         **more,
     )
+
+
+def status_picture() -> str:
+    """Return Status as one file that looks like the page, and does nothing."""
+    style = Markup(assets()[STYLE_SHEET].content.decode())  # noqa: S704 - it is ours
+    return live_page("status.html", style=style)
 
 
 @pages.get("/")

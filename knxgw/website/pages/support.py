@@ -4,7 +4,6 @@ import json
 import platform
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from urllib.parse import quote
@@ -16,19 +15,18 @@ from knxgw.monitoring.objects import objects_csv
 from knxgw.monitoring.requests import request_lines, requests_csv
 from knxgw.monitoring.telegram_export import telegrams_csv
 from knxgw.monitoring.telegrams import lines_of
-from knxgw.store.history import History
 from knxgw.website.access.roles import Right
 from knxgw.website.exports import download
 from knxgw.website.language import Language
 from knxgw.website.log_zip import NAME, Part, log_zip
 from knxgw.website.pages.common import address, language, session, site
-from knxgw.website.pages.status import live_page
+from knxgw.website.pages.history import audit_csv, faults_csv, runs_csv
+from knxgw.website.pages.status import status_picture
 from knxgw.website.security import needs
 from knxgw.website.support import support_text
 
 pages = Blueprint("support", __name__)
 LIBRARIES = ("xknx", "pymodbus", "flask", "waitress", "cryptography", "flask-babel", "argon2-cffi")
-MOST_FAULTS = 500
 _MAKING = threading.Lock()  # a log file may take 12 MiB while it is made
 
 
@@ -86,7 +84,7 @@ def _parts(words: Language) -> Iterator[Part]:
     """Yield the files of the ZIP. What needs this request is made at once, all else when its turn comes."""
     bridge, code, zone = site().bridge, words.code, words.tzinfo
     text = _text(words)
-    page = live_page("status.html").replace(session().csrf, "")  # it would let others act
+    page = status_picture().replace(session().csrf, "")  # it would let others act
     values = json.dumps(site().live.page(code), indent=2, ensure_ascii=False)
     telegrams, requests, history = bridge.telegrams, bridge.requests, bridge.history
     yield Part(name="support.txt", text=lambda: (text,))
@@ -110,18 +108,13 @@ def _parts(words: Language) -> Iterator[Part]:
         ),
     )
     if history is not None:
-        yield Part(name="faults.jsonl", text=lambda: _history(history))
+        yield Part(name="faults.csv", text=lambda: faults_csv(history, words))
+        yield Part(name="starts.csv", text=lambda: runs_csv(history, words))
+    if session().may(Right.USERS):  # names and addresses of the others
+        yield Part(name="audit.csv", text=lambda: audit_csv(bridge.accounts, words))
     yield Part(
         name="knxgw.log", text=lambda: (f"{one.row.written()}\n" for one in bridge.logs.ring.rows())
     )
-
-
-def _history(history: History) -> Iterator[str]:
-    """Yield the last faults and starts, one a line."""
-    for fault in history.faults(limit=MOST_FAULTS).entries:
-        yield json.dumps(asdict(fault.row)) + "\n"
-    for run in history.runs(limit=MOST_FAULTS).entries:
-        yield json.dumps(asdict(run.row)) + "\n"
 
 
 def _versions() -> dict[str, str]:
