@@ -1,6 +1,7 @@
 """Admission: which waiting participants get a minimum, if the others give way; and whose turn it is. Pure.
 
-With the queue one that has charged for long enough is stopped for one that waits. Source: load-management 9.2, 18.1.
+With the queue a participant that has charged for long enough is stopped for one that waits.
+Source: load-management 9.2, 18.1.
 """
 
 from collections.abc import Mapping, Sequence

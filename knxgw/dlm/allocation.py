@@ -1,6 +1,6 @@
 """Who gets how much: minimum for everyone, the prioritised one first, the rest in equal increments.
 
-A constraint is any limit that some participants request: a phase of the mains connection, of a feeder, a
+A constraint is any limit that some participants share: a phase of the mains connection, a phase of a feeder, a
 budget of power. The result is max-min fair in the increments above the minima, unique, and does
 not depend on the order of the participants.
 Source: load-management 8.
@@ -29,7 +29,7 @@ class AllocationRequest(NamedTuple):
     """What one participant asks of an allocation: its limits [mA], and which constraints it loads."""
 
     minimum_ma: int
-    cap_ma: int
+    cap_ma: int  # no lower than the minimum
     constraints: tuple[Constraint, ...]
     is_prioritised: bool = False
     resolution_ma: int = 100
@@ -42,8 +42,8 @@ def solve(
 ) -> list[int]:
     """Return the allocated current [mA] of each request, in their order, before rounding.
 
-    `available_ma`: the room on each constraint. A request stays at its minimum where not even the minima
-    fit. Source: load-management 8.
+    `available_ma`: the room on each constraint. Each request gets its minimum, also where not even the minima
+    fit: those on such a constraint stay at it. Source: load-management 8.
     """
     result = [request.minimum_ma for request in requests]
     rest = _available_by_users(available_ma, requests)
@@ -55,7 +55,7 @@ def solve(
             if users >> number & 1:
                 rest[users] -= request.minimum_ma
     for users, rest_ma in rest.items():
-        if rest_ma <= 0:
+        if rest_ma <= 0:  # nothing is left for any of its users
             free &= ~users
     free = _raise_prioritised(rest, requests, free, result)
     _raise_equally(rest, requests, free, result)
@@ -68,9 +68,10 @@ def _raise_prioritised(
     free_bits: int,
     allocated_ma: list[int],
 ) -> int:
-    """Raise the prioritised request as far as it goes, and return which ones may still rise, as bits.
+    """Raise the prioritised request as far as it goes, and return which requests may still rise, as bits.
 
-    The arguments are those of `_raise_equally`; room and `allocated_ma` are changed [mA].
+    That one may not: it takes no part in the even split. If it may not rise (`free_bits`), nothing changes.
+    The arguments are those of `_raise_equally`; room and `allocated_ma` are changed in place [mA].
     """
     for number, request in enumerate(requests):
         if request.is_prioritised and free_bits >> number & 1:
@@ -90,8 +91,8 @@ def _available_by_users(
 ) -> dict[int, int]:
     """Return the room [mA] by the set of requests that share it: bit n stands for request n.
 
-    Of several constraints with the same users only the tightest matters. Mostly all vehicles use the same
-    phases; then one entry is left.
+    Of several constraints with the same users only the tightest matters, and one without users is left out.
+    Mostly all vehicles use the same phases; then one entry is left.
     """
     users = dict.fromkeys(available_ma, 0)
     for number, request in enumerate(requests):
@@ -114,7 +115,7 @@ def _raise_equally(
     """Raise the free requests by equal increments, each until its cap or a constraint ends it.
 
     Bit n of `free_bits`, and of each key of `room_by_users`, stands for request n. The room and
-    `allocated_ma` are changed [mA].
+    `allocated_ma` are changed in place [mA]. Each round ends at least one request.
     """
     numbers = [number for number in range(len(requests)) if free_bits >> number & 1]
     while numbers:
@@ -143,11 +144,11 @@ def rounded(
     requests: Sequence[AllocationRequest],
     exact_ma: Sequence[int],
 ) -> list[int]:
-    """Return exact currents [mA] rounded down to what the chargers can express.
+    """Return exact currents [mA] rounded down to what the chargers can express, but never below a minimum.
 
     A whole step that is left goes to a charger with a coarse resolution, in this order: prioritised, the
-    one that has such a step now, least energy in its session, first of the list.
-    Source: load-management 8.1.
+    one that has such a step now, least energy in its session, first of the list. It gets a step only if it
+    was rounded down, and its cap and all its constraints allow it. Source: load-management 8.1.
     """
     result = [
         max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
@@ -175,12 +176,16 @@ def rounded(
     return result
 
 
+# chargers with steps up to this lose so little by rounding that no step is given back
 FINE_MA = 100
 
 
 def _order_of_extra_steps(
     number: int, request: AllocationRequest, floor_ma: int
 ) -> tuple[bool, bool, int, int]:
-    """Return the sort key of a request for a step that is left; `floor_ma`: what it has without it."""
+    """Return the sort key of a request for a step that is left.
+
+    `floor_ma`: what the request has without that step.
+    """
     holds = request.offer_ma >= floor_ma + request.resolution_ma
     return not request.is_prioritised, not holds, request.energy_mwh, number

@@ -2,8 +2,8 @@
 
 A sample of the meter was taken at some moment between its arrival and a little more than the configured delay
 before. The draw of a charger at that moment is a range, since it may have jumped at any time between two
-readings. So the base load is a range, too. Within that range the previous base load is kept: otherwise every step of a vehicle would look
-like a step of the building.
+readings. So the base load is a range, too. Within that range the previous base load is kept: otherwise every
+step of a vehicle would look like a step of the building.
 
 A reading older than the sample proves nothing about it. Until a newer one arrives, a higher base load is
 believed only if the line carries more than its limit: then some vehicle must be lowered at once, whatever
@@ -33,9 +33,8 @@ from knxgw.dlm.state import IN_FORCE, BaseHistory, BaseRange, PastBase, PhaseSta
 UNREST_MA, SELDOM_UNREST_MA = 1000, 700
 SAME_LEVEL_MA = 500  # loads that differ by no more are the same load again
 UNREPORTED_MA = 500  # a change that a meter which sends changes only may not report
-AT_REST_S = (
-    2.0  # a line is at rest when nothing has moved for the delay of the meter and so long (7.2g)
-)
+# a line is at rest when nothing has moved for the delay of the meter and so long (7.2g)
+AT_REST_S = 2.0
 MOST_SAMPLES = 30  # so many of a phase may wait for readings; the oldest is dropped
 LATE_READING_S = 1.0  # a reading may be late by so much beyond its period; no sample waits longer
 

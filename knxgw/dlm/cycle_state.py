@@ -26,9 +26,8 @@ def _peak(history: BaseHistory, begin_at: float) -> PastBase:
     return next((past for past in history if past.until > begin_at), NO_PEAK)
 
 
-NO_PEAK = PastBase(
-    IN_FORCE, 0
-)  # before the first value, or when a large consumer began a new window
+# before the first value, or when a large consumer began a new window
+NO_PEAK = PastBase(IN_FORCE, 0)
 
 
 class CycleState:

@@ -1,11 +1,11 @@
-"""Who keeps a little more than its share gives it back when another one is short by as much. Pure.
+"""A participant that keeps a little more than its share gives it back when another one lacks as much. Pure.
 
-A share that shrinks by a step at most lowers none, else whole-ampere chargers would lose an ampere to
+A share that shrinks by a step at most lowers no offer, else whole-ampere chargers would lose an ampere to
 each flicker of the building. But many small surpluses are one large lack: three chargers that each keep
 an ampere leave the prioritised one three amperes short, for hours.
 
-It comes to rest: afterwards all of them have their shares, and it takes two steps, one's share up and
-another one's down, until it happens again.
+This comes to rest: afterwards all of them have their shares, and one share must rise by a step and another
+one fall by a step until it happens again.
 
 Source: load-management 8, 9.3.
 """
@@ -23,10 +23,11 @@ def even_out(
     down_ma: Mapping[int, int],
     least_ma: Mapping[int, int],
 ) -> None:
-    """Lower those above their share `down_ma` [mA] where another one has lacked that for a while.
+    """Lower offers above their share to that share where another participant has lacked that for 10 s.
 
-    `least_ma`: what each may rise to. It is timed for each how long it has lacked what the others keep.
-    Others are lowered for one participant in a cycle at most.
+    `down_ma`: the share of each [mA]; `least_ma`: what each may rise to; both by number. Since when each
+    participant has lacked what others keep is noted in `short_since`; None: it does not. In one cycle others
+    are lowered for one participant at most. Source: load-management 9.3k.
     """
     surplus_ma = {
         participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
@@ -62,9 +63,10 @@ def _is_held_back_by(
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant cannot rise by itself, and could if those above their share gave it back.
+    """Tell whether a participant has no room to rise by a step, and would if `above` gave their surplus back.
 
-    `surplus_ma`: what each of `above` keeps, by its number; `held_ma`: all commitments on each phase.
+    `above`: the participants above their share; `surplus_ma`: what each of them keeps, by number; `held_ma`:
+    all commitments on each phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
@@ -79,7 +81,7 @@ def _is_held_back_by(
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
-    """Tell whether a current is worth it that others are lowered: a step of the charger, and above delta_dn."""
+    """Tell whether others should be lowered for a current: at least a step of the charger, above delta_dn."""
     return (
         current_ma > cycle.settings.lower_from_ma
         and current_ma >= participant.settings.resolution_ma

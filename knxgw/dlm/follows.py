@@ -51,15 +51,14 @@ from knxgw.dlm.participant import Participant
 STEP_MA = 3000  # levels of the chargers that are so far apart are a step (13.5)
 STEPS = 5  # equal answers in a row make a finding: one or two may be chance
 BUILDING_MA = 1000  # a building that moves no more than this stands still
-STILL_MA = (
-    3 * STEP_MA // 10
-)  # a meter that moves no more than this has not moved: well below any step
+# a meter that moves no more than this has not moved: well below any step
+STILL_MA = 3 * STEP_MA // 10
 STEADY_MA = 500  # readings of a steady charger differ by no more than this
 LATE_S = 5.0  # a telegram is late by no more than this; by how much is not known
 STEADY_S = 4.0  # for so long telegrams must have reported a level
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
 STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
-LONGEST_S = 180.0  # from one level to the next
+LONGEST_S = 180.0  # a step that takes longer from one level to the next is not judged
 MOST_WAITING = 30  # telegrams that wait for readings; the oldest is dropped
 # telegrams of a slow and of a fast meter that are kept while the chargers rest: what is steady must be seen
 # in them once a charger moves
@@ -67,7 +66,7 @@ FEW_KEPT, MANY_KEPT = 3, 12
 
 
 class Answer(Enum):
-    """What the meter made of a step of the chargers."""
+    """What the meter made of a step of the chargers; the most harmless first (`Step.answer`)."""
 
     FOLLOWS = "follows"
     STILL = "still"
@@ -102,9 +101,8 @@ class Level(NamedTuple):
     """A steady level of the chargers, and the meter's value then."""
 
     drawn_ma: int  # by all chargers that measure every phase, on one phase
-    current_ma: (
-        int  # of that phase, by the meter: its value after an answer to a step, else a median
-    )
+    # of that phase, by the meter: its value after an answer to a step, else a median
+    current_ma: int
     total_ma: int  # of all phases, by the meter
     drawing_bits: int  # as in `PairedReport`
     reached_at: float  # when the telegram came that began the step [monotonic s]
@@ -130,12 +128,10 @@ class Trail(NamedTuple):
     """The last telegrams of a phase, and since when its meter has hardly moved."""
 
     pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
-    nearly_constant_since: Report | None = (
-        None  # since this one the meter has reported about the same
-    )
-    constant_since: Report | None = (
-        None  # since this one it has reported the same to the milliampere
-    )
+    # since this one the meter has reported about the same
+    nearly_constant_since: Report | None = None
+    # since this one it has reported the same to the milliampere
+    constant_since: Report | None = None
 
 
 class MeterValue(NamedTuple):
@@ -167,7 +163,10 @@ class PresentLevel(NamedTuple):
         return PresentLevel(drawn_ma, (*(kept or self.values[-1:]), value))
 
     def steady_current_ma(self, now_s: float) -> int | None:
-        """Return the median of the values [mA]; None: they do not last for `STEADY_S` yet, or the building moves."""
+        """Return the median of the values [mA]; None: there is none that can be believed.
+
+        The values do not span `STEADY_S` yet, or the building moves.
+        """
         if now_s < self.values[0].arrived_at + STEADY_S:
             return None
         values_ma = sorted([value.current_ma for value in self.values])
@@ -204,9 +203,8 @@ class FollowCheck:
     """What is remembered of a phase to tell whether its meter follows the chargers."""
 
     trail: Trail = EMPTY
-    rest: RestingChargers | None = (
-        None  # None: the chargers move; else values are kept, none is examined
-    )
+    # None: the chargers move; else values are kept, none is examined
+    rest: RestingChargers | None = None
     last_sample: PairedReport | None = None  # the value that was examined last
     present: PresentLevel = NOWHERE
     step: Step = NO_STEP
@@ -341,7 +339,7 @@ def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) ->
 def _away_since(since: float | None, before: Level, paired: PairedReport) -> float | None:
     """Return since when the chargers have been 3 A or more away from the level `before` [monotonic s].
 
-    None: they are not, whatever they may draw at this value. `since`: what this was at the value before.
+    None: they are not, or some of what they may draw now is nearer. `since`: the result at the value before.
     """
     is_away = (
         paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
@@ -445,7 +443,10 @@ def _may_have_other_cause(
 def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step that begins at a level: `drawn_ma` of the chargers, `current_ma` shown."""
+    """Return the check with a new step, which begins at the level of this value of the meter.
+
+    `drawn_ma`: what the chargers draw there; `current_ma`: what the meter shows there.
+    """
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))
 
@@ -458,7 +459,7 @@ def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
 def _with_finding(check: FollowCheck) -> FollowCheck:
     """Return the check with what five equal answers in a row say of the meter.
 
-    Without five equal answers the finding stays as it is. Five that follow clear it.
+    Without five equal answers the finding stays as it is. Five times `FOLLOWS` clears it.
     Source: load-management 13.5.
     """
     answers = check.answers

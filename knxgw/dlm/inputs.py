@@ -21,7 +21,8 @@ load that comes and goes is not answered with a raise each time.
 participant is lowered because the cable of a charger was pulled.
 
 *Sets.* A value of each phase, close together, is a complete set (`meter`). Raises need a complete set, and
-one ends an emergency. Where a meter reports changes only, its In-operation telegram says that the values still hold.
+one ends an emergency. Where a meter reports changes only, its In-operation telegram says that the values
+still hold.
 
 *Urgency.* Only what makes the line too full is urgent: then a cycle runs at once. All else waits for the
 next second. Each function here returns a new state, and puts `due_at` to now when the next cycle has

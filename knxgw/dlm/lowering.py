@@ -16,9 +16,8 @@ from knxgw.dlm.settings import (
 )
 from knxgw.dlm.state import PhaseState
 
-METER_STEP_MA = (
-    50  # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
-)
+# a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
+METER_STEP_MA = 50
 OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 
 

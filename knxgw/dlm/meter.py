@@ -14,9 +14,8 @@ from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
 from knxgw.dlm.used_phases import LineAtRest
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
-OVER_RANGE_COUNTS_MA = (
-    65_500  # all values over range count as this one (3.1c): they say nothing more exact
-)
+# all values over range count as this one (3.1c): they say nothing more exact
+OVER_RANGE_COUNTS_MA = 65_500
 MOST_SPACINGS = 9  # the median is taken of the last ones: at most so many
 FEWEST_SPACINGS = 3  # fewer do not tell yet how far apart sets are
 APART_S = 0.5  # within this time the telegrams of one moment come

@@ -52,9 +52,8 @@ class LockOut:
     """A lock-out that lasts: which charging points it interrupted, and how near its end is [monotonic s]."""
 
     locked_at: float  # when it began
-    interrupted: frozenset[int] = (
-        frozenset()
-    )  # numbers of the charging points that charged until then
+    # numbers of the charging points that charged until then
+    interrupted: frozenset[int] = frozenset()
     # since when one of them would fit again, perhaps from before the lock-out; None: none fits
     restart_possible_since: float | None = None
     stopped_since: float | None = None  # since when none of them has drawn; None: one still does
@@ -136,13 +135,7 @@ def _confirm(
     excess = _timed_excess(before, settings, loads, now_s)
     if _is_confirmed(excess, settings, now_s):
         return _lock(overcurrent, settings, now_s)
-    # a phase above the fuse is above the limit too, if the load reserve is `lower_from_ma` or more
-    is_unchanged = (
-        excess.severe_samples == before.severe_samples
-        and not any(excess.above_limit_since)
-        and not any(before.above_limit_since)
-    )
-    return overcurrent if is_unchanged else replace(overcurrent, excess=excess)
+    return overcurrent if excess == before else replace(overcurrent, excess=excess)
 
 
 def _timed_excess(

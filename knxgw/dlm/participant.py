@@ -16,11 +16,10 @@ from knxgw.charging.limits import (
 )
 from knxgw.charging.precedence import Constraint
 
-UNUSED_AFTER_S = (
-    15.0  # a phase without current for so long, while the vehicle charges, is not used (4.3)
-)
+# a phase without current for so long, while the vehicle charges, is not used (4.3)
+UNUSED_AFTER_S = 15.0
 
-ROTATIONS = ("123", "231", "312", "132", "213", "321")
+ROTATIONS = ("123", "231", "312", "132", "213", "321")  # grid phases of terminals 1 to 3 (4.1)
 Phases = tuple[int, int, int]
 NO_CURRENT: Phases = (0, 0, 0)
 
@@ -53,9 +52,8 @@ class ParticipantSettings:
     resolution_ma: int  # the steps in which the charger takes an offer
     wired_phases: tuple[int, ...]  # grid phases by wiring and rotation, by terminal
     measures_current: bool  # false: the setpoint counts as the current while it charges
-    fallback_ma: (
-        int  # what its vehicle may draw when the charger does not hear from the gateway (F_i)
-    )
+    # what its vehicle may draw when the charger does not hear from the gateway (F_i)
+    fallback_ma: int
     measures_every_phase: bool = True  # false: the current of some phases is assumed
 
 
@@ -69,13 +67,11 @@ class Observation:
     constraints: tuple[Constraint, ...]  # beside load management, highest rank first
     currents_ma: tuple[int | None, ...] | None  # at the terminals; None: none was read
     read_at: float | None  # when the currents were read [monotonic s]; None: never
-    fresh_s: float = (
-        CURRENT_STALE_AFTER_S  # a reading is stale after this time: longer where polls are rare
-    )
+    # a reading is stale after this time: longer where polls are rare
+    fresh_s: float = CURRENT_STALE_AFTER_S
     energy_mwh: int = 0  # of the session
-    acknowledged_ma: int | None = (
-        None  # the last offer that the charger acknowledged; None: it does not
-    )
+    # the last offer that the charger acknowledged; None: it does not
+    acknowledged_ma: int | None = None
     acknowledged_at: float | None = None  # when it acknowledged that offer [monotonic s]
 
     @property
@@ -143,9 +139,8 @@ class Participant:
     phases: tuple[int, ...] = ()  # grid phases it counts for
     draw_ma: Phases = NO_CURRENT  # a_i, per grid phase: measured or assumed
     history: DrawHistory = ()  # a_i over the last minute
-    currents_ma: tuple[int | None, ...] | None = (
-        None  # at the terminals, as they were read last; None: forgotten
-    )
+    # at the terminals, as they were read last; None: forgotten
+    currents_ma: tuple[int | None, ...] | None = None
     read_at: float | None = None  # when its currents were read last
     observation: Observation | None = None  # the last one that was taken
     unchanged_until: float = -1e9  # until then the same observation changes nothing
@@ -185,15 +180,12 @@ class Participant:
     raised_in_set: int = -1  # how many complete sets of the meter there had been then
     # since when a raise too small to be worth a write has been possible
     small_raise_possible_since: float | None = None
-    short_since: float | None = (
-        None  # since when it lacks what others have above their share (`even_out`)
-    )
-    under_use_since: float | None = (
-        None  # since when it has drawn less than its offer less the headroom
-    )
-    use_cap_ma: int | None = (
-        None  # the cap by use of a vehicle that draws less than its offer; None: none
-    )
+    # since when it lacks what others have above their share (`even_out`)
+    short_since: float | None = None
+    # since when it has drawn less than its offer less the headroom
+    under_use_since: float | None = None
+    # the cap by use of a vehicle that draws less than its offer; None: none
+    use_cap_ma: int | None = None
     draw_at_cap_ma: int = 0  # what it drew when it got that cap
     has_narrow_headroom: bool = False  # that cap leaves it hardly any headroom
     headroom_changed_at: float = -1e9  # when its headroom changed last
@@ -203,9 +195,8 @@ class Participant:
     offered_since: float | None = None  # since when it has at least its minimum
     waiting_since: float | None = None  # since when it wants to charge and has 0 A
     tried_since: float | None = None  # since when others give way for it, perhaps in vain (`trial`)
-    retry_wait_s: float = (
-        0.0  # how long it had to wait after the last trial that failed; 0: none failed
-    )
+    # how long it had to wait after the last trial that failed; 0: none failed
+    retry_wait_s: float = 0.0
     try_again_at: float = -1e9  # before that no other gives way for it
     idle_since: float | None = None  # since when it has not drawn although it has its minimum
     has_charged: bool = False  # since it has had its minimum
@@ -285,9 +276,9 @@ class Participant:
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the highest offer it may get [mA]: the smallest of its maximum, an external cap and its cap by use.
+        """Return the highest offer it may get [mA]: the smallest of its maximum and its caps, also that by use.
 
-        It may be below the minimum: then only 0 A may be offered (6.13).
+        The result may be below the minimum: then only 0 A may be offered (6.13).
         """
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:

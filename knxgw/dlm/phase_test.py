@@ -78,7 +78,7 @@ def next_to_test(
 
 
 def note_test(participant: Participant, now_s: float) -> None:
-    """Note that a vehicle is tested (in place); each further test of it waits for twice as long, from 60 s on."""
+    """Note that a vehicle is tested (in place); its next test waits 60 s, each further one twice as long."""
     participant.phases_tested_at = now_s
     participant.phase_test_wait_s = min(
         max(FIRST_WAIT_S, 2 * participant.phase_test_wait_s), LONGEST_WAIT_S
@@ -127,7 +127,7 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether, on a phase (0 to 2), the chargers are taken to fill their own line, and the meter shows less.
+    """Tell whether the chargers are taken to fill their own line on a phase (0 to 2), and the meter shows less.
 
     It shows so much less that lowering one vehicle can show on which phases that vehicle draws.
     """
@@ -146,7 +146,10 @@ def _is_assumed_draw_too_high(
 
 
 def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -> float:
-    """Return from when on a vehicle may have to be tested [monotonic s]; infinite: there is no reason, or none."""
+    """Return from when on a vehicle may have to be tested [monotonic s].
+
+    Infinite: there is no reason for a test, or no vehicle to be tested.
+    """
     if line is None or line.reason_since is None:
         return NEVER
     waits_until = [

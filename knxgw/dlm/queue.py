@@ -11,9 +11,8 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import NEVER
 
-SLACK_S = (
-    0.5  # a turn may end so much early, so that it does not last until the cycle a second later
-)
+# a turn may end so much early, so that it does not last until the cycle a second later
+SLACK_S = 0.5
 NEARLY = 0.98  # energies of which the lower one is at least this part of the higher one are equal
 ROOM_S = 60.0  # room for a participant that was shed must last this long (18.1f)
 ROOM_MA = 1000  # and be this much more than its minimum (18.1f)
@@ -128,7 +127,10 @@ def _shed_order(participant: Participant) -> tuple[int, float, int]:
 
 
 def _served_order(participant: Participant) -> tuple[float, int]:
-    """Return the sort key that puts the participant first that was served longest; of equal ones the lowest number."""
+    """Return the sort key that puts the participant first that was served longest.
+
+    One that was never served comes last; of equal ones the lowest number comes first.
+    """
     served_since = (
         participant.offered_since if participant.offered_since is not None else float("inf")
     )

@@ -16,9 +16,8 @@ from knxgw.dlm.settings import (
 )
 from knxgw.dlm.state import PhaseState
 
-CLOCK_SLACK_S = (
-    1e-6  # differences of instants are not exact: a raise that is due must not miss its cycle
-)
+# differences of instants are not exact: a raise that is due must not miss its cycle
+CLOCK_SLACK_S = 1e-6
 
 
 def raise_offers(

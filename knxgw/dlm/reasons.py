@@ -18,9 +18,9 @@ def note_reasons(
     waiting: list[Participant],
     target_ma: Mapping[int, int],
 ) -> None:
-    """Note the reason of every participant that runs or waits.
+    """Note the reason of every participant that runs or waits, also of one that was started in this cycle.
 
-    `target_ma`: to what each may rise by the allocation. Source: load-management 6.
+    `target_ma`: to what each may rise by the allocation, by number. Source: load-management 6.
     """
     for participant in running:
         cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, target_ma)
@@ -35,7 +35,8 @@ def note_reasons(
 def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[int, int]) -> Reason:
     """Return what keeps the offer of a running participant from being higher.
 
-    In this order: maximum, another constraint, its own use, the ramp, the prioritised point, a phase.
+    The first that applies of: its maximum, an external cap, its own use, the ramp, the prioritised charging
+    point (if that has more than its minimum), and the phase with the least room.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:

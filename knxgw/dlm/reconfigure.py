@@ -1,10 +1,10 @@
 """Load management that goes on with other settings or other charging points. Pure.
 
-The values of the smart meter were measured with the participants of before. Of one that leaves, the
-last draw counts as the building's from then on; a newcomer has nothing until the next cycle finds
-room for it, even if its vehicle draws already: that draw is part of the building's until the
-newcomer is read. One whose minimum is higher now than its offer has nothing, too. So a change never
-adds current to the line by itself, and while nothing was measured yet nobody is started after it.
+The values of the smart meter were measured with the participants of before. The last draw of a participant
+that leaves counts as the building's from then on. A newcomer has no offer until the next cycle finds room
+for it, even if its vehicle draws already: that draw is part of the building's until the newcomer is read. A
+participant whose new minimum is above its offer has no offer, either. So a change never adds current to the
+line by itself, and while nothing was measured yet no vehicle is started after it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,9 +29,10 @@ def reconfigured(
 ) -> LoadManagement:
     """Return load management with other settings and participants.
 
-    `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise it begins
-    as at a start, with an emergency until the first complete set, and no participant has more than before.
-    The draw of a charging point that there is no more counts as the building's.
+    `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise load
+    management begins as at a start, with an emergency until the first complete set, and no participant has
+    more than before. A participant is kept if its number and its wired phases are the same; the last draw of
+    any other counts as the building's. `state` is not changed. Source: load-management 11.7, 16.70, 16.71.
     """
     wanted = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -66,7 +67,7 @@ def reconfigured(
 
 
 def newcomer(settings: ParticipantSettings) -> Participant:
-    """Return a participant that has no offer yet."""
+    """Return a participant that has no offer and was never read."""
     return Participant(settings=settings, phases=settings.wired_phases)
 
 
@@ -76,7 +77,11 @@ def _restarted(
     wanted_settings: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start, but no participant has more than before on any phase."""
+    """Return load management as at a start, but no participant has more than before on any phase.
+
+    One that would have more begins without an offer, and so do all in a lock-out, which goes on where there
+    is a meter. Source: load-management 11.7.
+    """
     begun = initial_state(settings, wanted_settings.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer
     participants = {
@@ -96,7 +101,7 @@ def _restarted(
 
 
 def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
-    """Tell whether a participant had, on each of its phases, at least what it begins with."""
+    """Tell whether a participant had, on each of its wired phases, at least the offer it begins with."""
     return (
         before is not None
         and before.offer_ma >= begun.offer_ma
@@ -107,7 +112,10 @@ def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
 def _with_settings(
     participant: Participant, new_settings: ParticipantSettings, settings: Settings, now_s: float
 ) -> Participant:
-    """Return a participant with other limits; an offer that the charger cannot express is none."""
+    """Return a participant with other settings: a copy, or itself if they are the same.
+
+    Its offer is lowered to the new maximum; below the new minimum it becomes 0 A.
+    """
     if participant.settings == new_settings:
         return participant
     changed = participant.clone()

@@ -13,9 +13,9 @@ from knxgw.config.model import SMART_METER_7012_MA, Monitoring
 class Settings:
     """How the mains connection is shared."""
 
-    fuse_ma: int
-    reserve_ma: int = 3000
-    feeder_ma: int | None = None  # limit of the chargers' own line; None: as the mains
+    fuse_ma: int  # I_fuse
+    reserve_ma: int = 3000  # I_res
+    feeder_ma: int | None = None  # I_feeder, of the chargers' own line; None: as the mains
     static_limit_ma: int | None = None  # given: no meter, this is what there is to share
     phases: int = 3  # of the connection: 1, 3
     saturating: bool = False  # the meter's datapoint type ends at 65.535 A (7.012)
@@ -44,7 +44,10 @@ class Settings:
 
     @property
     def limit_ma(self) -> int:
-        """Return I_lim: what the protected line may carry per phase."""
+        """Return I_lim: what the protected line may carry per phase [mA].
+
+        With a static limit that limit itself; with 7.012 no more than that type can say well (3.1b).
+        """
         if self.static_limit_ma is not None:
             return self.static_limit_ma
         limit_ma = self.fuse_ma - self.reserve_ma
@@ -52,19 +55,20 @@ class Settings:
 
     @property
     def chargers_ma(self) -> int:
-        """Return I_feeder: what all chargers together may draw per phase."""
+        """Return I_feeder: what all chargers together may draw per phase [mA]."""
         return self.limit_ma if self.feeder_ma is None else self.feeder_ma
 
     @property
     def timeout_s(self) -> float:
-        """Return T_to: how long the smart meter may be silent."""
+        """Return T_to: how long the smart meter may be silent [s]."""
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 
 PEAK_HOLD_S = 15.0  # shortest window W of the peak-hold
 UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
-MOST_BACK_OFF = 3
+MOST_BACK_OFF = 3  # the highest k: hold and window are 8 times as long at most (9.4e)
 BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise: back off
-BACK_OFF_ENDS_S = 600.0
-SMALL_RAISE_MA, SMALL_RAISE_S = 200, 30.0  # less than delta_up is given when it was there so long
+BACK_OFF_ENDS_S = 600.0  # k falls back to 0 when it was of no use for so long (9.4e)
+# a raise of less than delta_up, but of so much, is given when it was possible for so long (9.4g)
+SMALL_RAISE_MA, SMALL_RAISE_S = 200, 30.0
 LOW_EXCESS_S = 10.0  # a smaller excess than delta_dn is lowered after this time

@@ -11,7 +11,7 @@ from knxgw.dlm.participant import Participant
 
 
 def allocation_request(cycle: CycleState, participant: Participant) -> AllocationRequest:
-    """Return what a participant asks of the allocation."""
+    """Return what a participant asks of the allocation: at least its minimum, even where its cap is lower."""
     one = participant.settings
     return AllocationRequest(
         one.minimum_ma,
@@ -27,9 +27,9 @@ def allocation_request(cycle: CycleState, participant: Participant) -> Allocatio
 def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
     """Return the commitments per phase [mA] of the participants that are not in `numbers`.
 
-    One that was just offered 0 A is left out until it must have obeyed: its current is about to be
-    released, and a raise waits for the meter anyway. One whose charger interrupts although its vehicle
-    still draws holds its offer, the others hold what they draw.
+    A participant that was just offered 0 A is left out until it must have obeyed: its current is about to be
+    released, and a raise waits for the meter anyhow. A participant that draws although its charger interrupts
+    holds its offer; all others hold what they draw.
     """
     held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
@@ -46,7 +46,10 @@ def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[i
 def allocated_ma(
     room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
 ) -> dict[int, int]:
-    """Return the allocation [mA] by number, in the room per phase beside what others hold (`others_ma`)."""
+    """Return the allocation [mA] by number, rounded to the steps of the chargers.
+
+    `room_ma`: the room per phase. `others_ma`: what participants without a request hold of it.
+    """
     if not requests:
         return {}
     room_ma = [free - held for free, held in zip(room_ma, others_ma, strict=True)]

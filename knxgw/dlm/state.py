@@ -11,8 +11,8 @@ from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
 from knxgw.dlm.participant import Participant, Phases
 
-LONG_AGO = -1e9
-IN_FORCE = float("inf")
+LONG_AGO = -1e9  # an instant before all others [monotonic s]
+IN_FORCE = float("inf")  # the end of a base load that has not ended
 METER_FAULTS = frozenset(  # while one is present, what the line carries is not known
     {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}
 )
@@ -21,7 +21,7 @@ METER_FAULTS = frozenset(  # while one is present, what the line carries is not 
 class PastBase(NamedTuple):
     """A base load, and until when it was in force."""
 
-    until: float  # [monotonic s]; IN_FORCE: it still is
+    until: float  # [monotonic s]; IN_FORCE: it still is in force
     base_ma: int
 
 
@@ -29,7 +29,7 @@ BaseHistory = tuple[PastBase, ...]  # the oldest and highest first
 
 
 class BaseRange(NamedTuple):
-    """Between what a base load lies [mA]."""
+    """The range within which a base load lies [mA]."""
 
     least_ma: int
     most_ma: int
@@ -40,7 +40,7 @@ class BaseRange(NamedTuple):
         return self.least_ma == self.most_ma
 
     def shifted(self, by_ma: int) -> "BaseRange":
-        """Return the range of a base load that is higher by `by_ma`."""
+        """Return the range of a base load that is higher by `by_ma`; negative: lower."""
         return BaseRange(self.least_ma + by_ma, self.most_ma + by_ma)
 
 
@@ -49,35 +49,35 @@ UNKNOWN_BASE = BaseRange(0, 0)  # before the first value of the meter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A value of the smart meter, to be examined again when readings have reached it."""
+    """A value of one phase of the smart meter, to be compared with what the chargers drew when it was taken."""
 
     current_ma: int
-    sampled_at: float  # when it was taken, by the configured delay [monotonic s]
-    arrived_at: float  # it is not newer than this
-    is_from_slow_meter: bool = False  # the next one comes later than the next raise might
+    sampled_at: float  # when it was taken, if the configured delay is right [monotonic s]
+    arrived_at: float  # when its telegram came: it was taken no later [monotonic s]
+    is_from_slow_meter: bool = False  # the next sample comes later than the next raise might
 
 
 @dataclass(slots=True)
 class PhaseState:
     """What load management remembers of one phase of the mains connection."""
 
-    base_ma: int | None = None  # B_p of the last meter value; None: there was none
+    base_ma: int | None = None  # B_p by the last meter value; None: there was none
     # by how much B_p may be higher, because currents moved when it was measured
     uncertainty_ma: int = 0
-    history: BaseHistory = ()  # B_p over the peak-hold window, falling
+    history: BaseHistory = ()  # B_p over the longest peak-hold window, falling
     reduced_at: float = LONG_AGO  # last safety reduction
     raised_at: float = LONG_AGO  # last raise
-    excess_since: float | None = None  # since when the offers are above what there is
-    back_off: int = 0  # k
-    # when k was last of use: it was raised, or kept a peak in mind
+    excess_since: float | None = None  # since when the offers exceed the room; None: they do not
+    back_off: int = 0  # k: hold and window are 2**k times as long
+    # when k was last of use: it was increased, or the longer window kept a peak in mind
     back_off_useful_at: float = LONG_AGO
-    # for how long the level to which the load rose last had been left
+    # at its last rise: for how long B_p had been lower than the level it rose to; None: longer than is known
     level_absent_s: float | None = None
     reported_ma: int = 0  # what the meter reported last
-    possible_base_ma: BaseRange = UNKNOWN_BASE  # between what B_p lies by that
-    pending_samples: tuple[
-        Sample, ...
-    ] = ()  # the last ones, while readings of their moments are missing
+    # the range of B_p by the sample that was examined last
+    possible_base_ma: BaseRange = UNKNOWN_BASE
+    # the last samples, while readings of the chargers from after them are missing; the oldest first
+    pending_samples: tuple[Sample, ...] = ()
     follow_check: follows.FollowCheck = follows.NEW  # whether its meter follows the chargers
 
     def clone(self) -> "PhaseState":
@@ -105,7 +105,7 @@ class Outcome:
 
     faults: frozenset[FaultCode] = frozenset()  # of the whole device
     reasons: Mapping[int, Reason] = field(default_factory=dict)  # by number of the charging point
-    available_ma: Phases | None = None  # A_now, None: not known
+    available_ma: Phases | None = None  # A_now per grid phase; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class Turn:
     """Whose turn it is: the charging point for which another one has just yielded (queue)."""
 
     number: int
-    since: float  # when that was [monotonic s]
+    since: float  # when the other one yielded [monotonic s]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,9 @@ class LoadManagement:
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
     is_emergency: bool = True  # until the first complete set
-    starts_unmeasured: bool = False  # after a start of the gateway, before the first complete set
+    # since a start of the gateway, not since a change of the configuration: then a vehicle may start before
+    # the first complete set (11.4, 11.7)
+    starts_unmeasured: bool = False
     high_power_until: float = LONG_AGO
     overcurrent: Overcurrent = field(default_factory=Overcurrent)
     turn: Turn | None = None  # None: no turn was given
@@ -145,7 +147,7 @@ class LoadManagement:
     def with_meter_value(
         self, meter: Meter, phases: tuple[PhaseState, ...], due_at: float
     ) -> "LoadManagement":
-        """Return the state after a value of the meter, as `replace` does but faster: it is for each."""
+        """Return the state after a value of the meter, as `replace` does but faster: this is for each value."""
         return LoadManagement(
             participants=self.participants,
             meter=meter,
@@ -160,6 +162,6 @@ class LoadManagement:
         )
 
     def decision_of(self, number: int) -> Decision:
-        """Return what a charging point may have, and why."""
+        """Return what a charging point may have, and why; without a reason of the last cycle it waits."""
         reason = self.outcome.reasons.get(number, Reason.WAITING_FOR_CURRENT)
         return Decision(offer_ma=self.participants[number].offer_ma, reason=reason)

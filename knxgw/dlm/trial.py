@@ -1,9 +1,9 @@
-"""When others give way for a newcomer in vain: how long until they are asked again. Pure.
+"""Trials: when others give way for a newcomer in vain, and how long until they are asked again. Pure.
 
 What a charger without measurement is offered counts as drawn, so each raise that its vehicle does not use
-seems to make the building smaller, until the minimum of one that waits seems to fit. The others are
+seems to make the building smaller, until the minimum of a waiting participant seems to fit. The others are
 lowered, the meter shows that this has freed nothing, and they are raised again, for hours. So a trial that
-failed is repeated after a minute at the earliest, and each further one after twice as long.
+failed is repeated after a minute at the earliest, and each further one after twice as long, up to 15 min.
 
 Where all chargers measure, nothing is tried: what lowering them frees is known.
 
@@ -15,16 +15,19 @@ from collections.abc import Sequence
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S
 from knxgw.dlm.participant import Participant
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S
+FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S  # until a trial is repeated (9.2e)
 
 
 def may_try(participant: Participant, now_s: float) -> bool:
-    """Tell whether others may be asked to give way for a newcomer."""
+    """Tell whether others may be asked to give way for a newcomer: the wait after a failed trial is over."""
     return now_s >= participant.try_again_at
 
 
 def note_trial(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
-    """Note that others without measurement give way for a newcomer that is admitted."""
+    """Note since when unmeasured participants on its phases give way for an admitted newcomer (in place).
+
+    Nothing is noted where none of `running` on its phases is unmeasured: then nothing is tried.
+    """
     if participant.tried_since is None and any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
         for one in running
@@ -33,14 +36,18 @@ def note_trial(participant: Participant, running: Sequence[Participant], now_s: 
 
 
 def note_failure(participant: Participant, now_s: float) -> None:
-    """Note that they gave way and its minimum does not fit all the same."""
+    """Note that others gave way for a newcomer, and its minimum does not fit all the same (in place).
+
+    The next trial waits for twice as long as the last one. Without a trial nothing is noted.
+    """
     if participant.tried_since is None:
         return
     participant.tried_since = None
+    # 0 s when none has failed yet: then the first wait
     participant.retry_wait_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
     participant.try_again_at = now_s + participant.retry_wait_s
 
 
 def forget_trials(participant: Participant) -> None:
-    """Forget failed trials: it has been started, or its vehicle has left."""
+    """Forget the failed trials of a participant that has been started, or whose vehicle has left (in place)."""
     participant.tried_since, participant.retry_wait_s, participant.try_again_at = None, 0.0, -1e9

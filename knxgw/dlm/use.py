@@ -14,13 +14,10 @@ from knxgw.dlm.participant import (
 )
 from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 
-UNDER_USE_FROM_MA = (
-    500  # a vehicle that draws no more does not charge: it may be idle instead (14.1a)
-)
-CAP_STEP_MA, CAP_STEP_S = (
-    3000,
-    10.0,
-)  # a cap that is used rises by so much, at most once in that time (14.1b)
+# a vehicle that draws no more does not charge: it may be idle instead (14.1a)
+UNDER_USE_FROM_MA = 500
+# a cap that is used rises by so much, at most once in that time (14.1b)
+CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
 NARROW_AFTER_S = 300.0  # others have lacked current for so long: then the headroom is narrowed
 NARROW_HEADROOM_MA = 500  # or one step of the charger, if that is more
 WIDE_AGAIN_AFTER_S = 900.0  # a narrow headroom has lasted for so long: the whole one is tried again
@@ -43,9 +40,8 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
     if offer_ma == 0:
         participant.waiting_since = now_s
-    if (
-        now_s > participant.offer_changed_at
-    ):  # an offer that is replaced at the same instant was never sent
+    # an offer that is replaced at the same instant was never sent, so it is no previous one
+    if now_s > participant.offer_changed_at:
         _note_previous_offer(participant, settings, now_s)
     participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
     participant.unchanged_until = now_s  # the next cycle must look at it again
@@ -93,10 +89,11 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     """Update what a vehicle draws above its offer per grid phase [mA] (D_i, in place).
 
     A new overdraw counts only once the vehicle must have obeyed its offer: on the way there it holds what
-    it draws (`committed_ma`). An overdraw is remembered until a settled reading shows another one. A small one (1.5 A
-    or a tenth of the offer) is how this vehicle is: it is remembered also while the vehicle is stopped or
-    does not draw, until it leaves. With a larger one the vehicle ignores its offer: the overdraw is updated
-    at once, and forgotten when the draw is back within the offer, or the participant is stopped.
+    it draws (`committed_ma`). An overdraw is remembered until a settled reading shows another one. A small
+    overdraw (1.5 A or a tenth of the offer) is how this vehicle is: it is remembered also while the vehicle
+    is stopped or does not draw, until it leaves. With a larger one the vehicle ignores its offer: the
+    overdraw is updated at once, and forgotten when the draw is back within the offer, or the participant is
+    stopped.
     Source: load-management 13.4.
     """
     offer_ma, actual = participant.offer_ma, participant.draw_ma
@@ -267,7 +264,10 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return the instants [monotonic s], past ones too, at which time alone ends something about a participant."""
+    """Return the instants [monotonic s] at which time alone changes something about a participant.
+
+    Past ones are among them.
+    """
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
@@ -289,7 +289,7 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_headroom_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s] at which time alone may change a participant's headroom or raise its cap."""
+    """Return the instants [monotonic s] at which time alone may change a participant's cap by use."""
     moments = [participant.cap_raised_at + CAP_STEP_S]
     changed_at = participant.headroom_changed_at
     if participant.has_narrow_headroom:

@@ -48,12 +48,14 @@ STEADY_MA = 500  # a draw whose readings differ by less has not moved
 class LineAtRest(NamedTuple):
     """What the line carried while every vehicle drew what it was offered, or what it takes of that."""
 
-    rest_ma: tuple[
-        int, ...
-    ]  # per phase, without what measuring chargers drew: building and unmeasured ones
+    # per phase, without what measuring chargers drew: the building and the unmeasured chargers
+    rest_ma: tuple[int, ...]
     # what each charger without measurement is taken to draw on each of its phases, by its number; one that
     # cannot be reached is not in it
     assumed_ma: Mapping[int, int]
+    measured: frozenset[int] = (
+        frozenset()
+    )  # numbers of the measuring chargers that are left out of it
     # since when there has been a reason for a test [monotonic s] (`phase_test`)
     reason_since: float | None = None
 
@@ -71,7 +73,7 @@ def line_at_rest(
     measuring charger was read since and has not moved. `sampled_at`: when the oldest value was sampled;
     `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
     """
-    rest_ma, assumed_ma = list(values_ma), {}
+    rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
         if not (participant.is_reachable and participant.has_valid_currents):
             continue  # its draw counts as the building's
@@ -89,7 +91,8 @@ def line_at_rest(
             if drawn.most_ma - drawn.least_ma > STEADY_MA:
                 return None
             rest_ma[phase] -= (drawn.least_ma + drawn.most_ma) // 2
-    return LineAtRest(tuple(rest_ma), assumed_ma)
+        measured.add(participant.settings.number)
+    return LineAtRest(tuple(rest_ma), assumed_ma, frozenset(measured))
 
 
 def rests_since(participant: Participant, settings: Settings) -> float | None:
@@ -127,10 +130,10 @@ def find_used_phases(
     """Return copies, by number, of the participants whose `found_phases` or `phases` two lines at rest change.
 
     A start or another offer has shown, or a finding has lasted for a minute and counts now. Empty when a
-    charger without measurement could not be reached in one of the two lines only: its draw is the building's
-    there. Source: load-management 4.7.
+    charger could not be reached, or had invalid currents, in one of the two lines only: its draw is the
+    building's there. Source: load-management 4.7.
     """
-    if before.assumed_ma.keys() != after.assumed_ma.keys():
+    if before.assumed_ma.keys() != after.assumed_ma.keys() or before.measured != after.measured:
         return {}
     changed = {}
     for number in after.assumed_ma:
@@ -173,7 +176,7 @@ def _found_phases(
         known = None  # it answered on a phase that was left out
     if None in answers.values() or not used:
         return known  # some phase is unclear, or none has answered
-    # on one phase of three, or on all: a load of the building could make it look so only by a rare chance
+    # one phase of three: the building could feign that only on two phases at once; all: none is left out
     is_clear_start = not drew_ma and len(wired) - len(used) != 1
     times = TIMES if is_clear_start else 1
     if known is not None and known.phases == used:

@@ -86,6 +86,17 @@ def test_a_severe_overcurrent_needs_two_samples_in_a_row() -> None:
     assert not watched(watched(known, CALM, 2, 2), moving, 3, 3).is_locked_out
 
 
+@pytest.mark.proves("D12.2a")
+@pytest.mark.parametrize("reserve_ma", [0, 400, 3000])
+def test_a_line_just_above_the_fuse_is_timed_whatever_the_reserve(reserve_ma: int) -> None:
+    settings = replace(HOUSE, reserve_ma=reserve_ma)
+    load = replace(ABOVE_FUSE, carried_ma=35_300, base_ma=23_300, minimums_ma=12_000)
+    known = Overcurrent()
+    for now_s in range(1, 10):
+        known = supervise(known, settings, (load,), float(now_s), may_restart=False)
+    assert known.is_locked_out
+
+
 @pytest.mark.proves("D12.4a")
 def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
     locked = watched(Overcurrent(), ABOVE_FUSE, 1, 7)
@@ -183,3 +194,11 @@ def test_who_did_not_fit_comes_back_after_a_minute_of_room() -> None:
     assert house.offers_ma == [0, 0]
     house.live(10)
     assert min(house.offers_ma) >= 6000
+
+
+@pytest.mark.proves("D12.2a")
+def test_a_house_without_reserve_does_not_stay_above_its_fuse() -> None:
+    house = House(participant(1), settings=replace(HOUSE, reserve_ma=0), base_a=20)
+    house.live(60)
+    house.live(20, base_a=29.3)
+    assert house.offers_ma == [0], "29.3 A and the minimum are 35.3 A"

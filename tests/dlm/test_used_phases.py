@@ -106,6 +106,21 @@ def test_another_vehicle_at_the_charging_point_counts_on_all_phases_at_first() -
     assert house.participant().phases == (0, 1, 2)
 
 
+@pytest.mark.proves("D4.7a")
+def test_what_a_measuring_charger_takes_when_it_is_reached_again_is_no_answer() -> None:
+    wired = ((0, 1, 2), (0, 1, 2))
+    house = House(participant(1, wired[0], measures=False), participant(2, wired[1]), settings=BIG)
+    house.cars = {1: Car(terminals=3, connected=False), 2: Car(terminals=1)}
+    house.live(60)
+    house.cars[2].reachable = False
+    house.live(30)
+    plug_in(house, 1)
+    house.live(1)
+    house.cars[2].reachable = True
+    house.live(AT_REST_S + COUNTS_AFTER_S)
+    assert house.participant(1).phases == (0, 1, 2)
+
+
 @pytest.mark.proves("D4.7d")
 def test_vehicles_that_start_together_are_tested_once_their_line_has_seemed_full_for_five_minutes() -> (
     None
